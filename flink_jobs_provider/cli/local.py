@@ -1,0 +1,188 @@
+"""`flink-jobs local`: a real Flink session cluster on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flink_jobs_provider.local import (
+    DEFAULT_FLINK_VERSION,
+    ClusterStatus,
+    LocalCluster,
+    LocalClusterError,
+    Report,
+    Request,
+)
+
+NOT_RUNNING = 3
+"""The exit code of `status` when the cluster does not run, or not all of it."""
+
+app = typer.Typer(
+    help="A real Flink session cluster on this machine, from PyPI packages.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DirectoryOption = Annotated[
+    Path, typer.Option(help="Where the cluster keeps its data; one directory, one cluster.")
+]
+_DEFAULT_DIRECTORY = Path(".flink")
+
+
+@app.command()
+def up(
+    directory: DirectoryOption = _DEFAULT_DIRECTORY,
+    version: Annotated[
+        str | None, typer.Option(help=f"Flink version.  [default: {DEFAULT_FLINK_VERSION}]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port of the REST API; 0 takes any free one.  [default: 8081]"),
+    ] = None,
+    slots: Annotated[int | None, typer.Option(help="Task slots in all.  [default: 8]")] = None,
+    task_managers: Annotated[
+        int | None, typer.Option(help="Number of TaskManagers.  [default: 1]")
+    ] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option("--config", "-c", metavar="KEY=VALUE", help="A Flink setting; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
+) -> None:
+    """Start the cluster, or what of it does not run; what runs already is left alone."""
+    with _messages(), _progress() as report:
+        request = Request(
+            version=version,
+            port=port,
+            slots=slots,
+            task_managers=task_managers,
+            configuration=_settings(config),
+        )
+        outcome, status = LocalCluster(directory, report).up(request)
+    if as_json:
+        print(status.model_dump_json(indent=2))
+        return
+    _out.print(
+        f"Flink {status.flink_version} {outcome} at [bold]{status.url}[/bold]"
+        f"  {status.slots} slots, {status.free_slots} free, {status.java}"
+    )
+
+
+@app.command()
+def down(
+    directory: DirectoryOption = _DEFAULT_DIRECTORY,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove savepoints, logs and all other data too.")
+    ] = False,
+) -> None:
+    """Stop the cluster and the jobs on it; savepoints and logs are kept."""
+    with _messages(), _progress() as report:
+        cluster = LocalCluster(directory, report)
+        jobs = cluster.status().running_jobs or 0
+        report("Stopping Flink")
+        ended = cluster.down(purge=purge)
+    said = f"Stopped {', '.join(ended)}" if ended else "Nothing was running"
+    if jobs:
+        said += f", and {jobs} running {'job' if jobs == 1 else 'jobs'} with it"
+    _out.print(f"{said}; its data {'is removed' if purge else 'is kept'} ({directory}).")
+
+
+@app.command()
+def status(
+    directory: DirectoryOption = _DEFAULT_DIRECTORY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show the cluster; exit code 3 if it does not run, or not all of it."""
+    with _messages():
+        shown = LocalCluster(directory).status()
+    if as_json:
+        print(shown.model_dump_json(indent=2))
+    else:
+        _print_status(shown)
+    if shown.state != "running":
+        raise typer.Exit(NOT_RUNNING)
+
+
+def _print_status(shown: ClusterStatus) -> None:
+    if shown.state == "absent":
+        _out.print(f"There is no cluster in {shown.directory}; `flink-jobs local up` makes one.")
+        return
+    facts = [f"Flink {shown.flink_version}", _coloured(shown.state), shown.url, shown.java]
+    if shown.slots is not None:
+        facts += [f"{shown.free_slots} of {shown.slots} slots free"]
+        facts += [f"{shown.running_jobs} jobs running"]
+    _out.print("  ".join(fact for fact in facts if fact))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("process", "pid", "state"):
+        table.add_column(heading, justify="right" if heading == "pid" else "left")
+    for process in shown.processes:
+        state = "running" if process.registered else "not ready" if process.pid else "dead"
+        if shown.state == "stopped":
+            state = "stopped"
+        table.add_row(process.role, str(process.pid or "-"), _coloured(state))
+    _out.print(table)
+    if shown.state == "incomplete":
+        _out.print("`flink-jobs local up` starts what is missing.")
+
+
+def _coloured(state: str) -> str:
+    colour = {"running": "green", "stopped": "dim", "not ready": "yellow"}.get(state, "red")
+    return f"[{colour}]{state}[/{colour}]"
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str] | None:
+    if not pairs:
+        return None
+    for pair in pairs:
+        if not pair.partition("=")[0] or "=" not in pair:
+            raise LocalClusterError(
+                f"--config is '{pair}'.",
+                now="Nothing was started.",
+                advice="Give it as KEY=VALUE, such as restart-strategy.type=none.",
+            )
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Show an error of the cluster as its sentences, and exit with 1."""
+    try:
+        yield
+    except LocalClusterError as error:
+        _err.print(f"[red]{error.what}[/red]", markup=True)
+        _err.print(f"{error.now} {error.advice}", markup=False)
+        if error.details:
+            _err.print(error.details, style="dim", markup=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        _err.print("Interrupted; `flink-jobs local status` shows what runs.")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """Show the step that is being done: live on a terminal, a line for each step elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda step: _err.print(f"{step} …", markup=False)
+        return
+    with _err.status("") as spinner:
+        yield lambda step: spinner.update(step)
+
+
+def main() -> None:
+    """Run this command on its own."""
+    app(prog_name="flink-jobs local")
+
+
+if __name__ == "__main__":
+    main()

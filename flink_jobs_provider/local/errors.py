@@ -1,0 +1,19 @@
+"""The one error of the local cluster: what happened, how things stand now, what to do."""
+
+from __future__ import annotations
+
+
+class LocalClusterError(Exception):
+    """Say what happened, how things stand now, and what to do, one sentence each.
+
+    Everything that a user or a machine can bring about is raised as this; anything else that
+    leaves this package is a defect of it.
+    """
+
+    def __init__(self, what: str, *, now: str, advice: str, details: str = "") -> None:
+        super().__init__(f"{what} {now} {advice}")
+        self.what = what
+        self.now = now
+        self.advice = advice
+        self.details = details
+        """Lines of a log or of another program's output, to be shown below the message."""

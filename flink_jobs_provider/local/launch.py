@@ -1,0 +1,79 @@
+"""The command lines by which the JobManager and the TaskManagers are started."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flink_jobs_provider.local.configuration import logging_file
+from flink_jobs_provider.local.java import Java
+from flink_jobs_provider.local.memory import job_manager_options, task_manager_options
+from flink_jobs_provider.local.processes import ClusterProcess
+
+_JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+_TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+
+# A small cluster on a shared machine: a quick start and little memory before peak throughput.
+_SMALL = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Starts the processes of one cluster from one Flink with one Java."""
+
+    flink_home: Path
+    java: Java
+    configuration: Mapping[str, str]
+
+    def refuse_bad_sizes(self) -> None:
+        """Raise for a memory size in the configuration that cannot be read."""
+        job_manager_options(self.configuration)
+        task_manager_options(self.configuration)
+
+    def start_job_manager(self, process: ClusterProcess) -> None:
+        """Start the JobManager."""
+        self._start(
+            process,
+            job_manager_options(self.configuration),
+            [_JOB_MANAGER, "--configDir", str(process.layout.conf), "--executionMode", "cluster"],
+        )
+
+    def start_task_manager(self, process: ClusterProcess, slots: int) -> None:
+        """Start a TaskManager under an id of its own, so that its registration can be told."""
+        settings = {
+            "taskmanager.resource-id": f"{process.role}-{secrets.token_hex(4)}",
+            "taskmanager.numberOfTaskSlots": str(slots),
+            "taskmanager.cpu.cores": str(slots),
+        }
+        self._start(
+            process,
+            task_manager_options(self.configuration),
+            [_TASK_MANAGER, "--configDir", str(process.layout.conf)]
+            + [word for key, value in settings.items() for word in ("-D", f"{key}={value}")],
+        )
+
+    def _start(self, process: ClusterProcess, memory: list[str], program: list[str]) -> None:
+        jars = sorted(str(jar) for jar in (self.flink_home / "lib").glob("*.jar"))
+        command = [
+            str(self.java.program),
+            *process.marks,
+            f"-Dlog.file={process.log}",
+            f"-Dlog4j.configurationFile={logging_file(process.layout.conf).as_uri()}",
+            *_SMALL,
+            *memory,
+            *self.java.module_options,
+            "-cp",
+            os.pathsep.join(jars),
+            *program,
+        ]
+        environment = {
+            **os.environ,
+            "FLINK_CONF_DIR": str(process.layout.conf),
+            "FLINK_LIB_DIR": str(self.flink_home / "lib"),
+            "FLINK_OPT_DIR": str(self.flink_home / "opt"),
+            "FLINK_PLUGINS_DIR": str(self.flink_home / "plugins"),
+        }
+        process.start(command, environment)

@@ -1,0 +1,96 @@
+"""What a cluster looks like from outside: its processes, and what its REST API says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from flink_jobs_provider.local.layout import Layout
+from flink_jobs_provider.local.processes import ClusterProcess
+from flink_jobs_provider.local.settings import Settings
+
+State = Literal["absent", "stopped", "incomplete", "running"]
+
+
+class ProcessStatus(BaseModel):
+    """One process; `pid` is None when it does not run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    pid: int | None
+    registered: bool
+    """It answers (JobManager), or is known to the JobManager (TaskManager)."""
+
+
+class ClusterStatus(BaseModel):
+    """A cluster as it is now; what cannot be known is None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State
+    """`incomplete`: something of it runs, but not all that should; `up` mends it."""
+    directory: str
+    url: str | None = None
+    flink_version: str | None = None
+    java: str | None = None
+    slots: int | None = None
+    free_slots: int | None = None
+    running_jobs: int | None = None
+    processes: list[ProcessStatus] = []
+
+
+def observe(layout: Layout, settings: Settings | None) -> ClusterStatus:
+    """Look at the cluster in a directory; never raises for what it finds there."""
+    if settings is None:
+        return ClusterStatus(state="absent", directory=str(layout.root))
+    overview, registered = _ask(settings.url)
+    processes = []
+    for role in settings.roles:
+        process = ClusterProcess(layout, role)
+        found = process.find()
+        answers = overview is not None
+        if role != "jobmanager":
+            answers = found is not None and process.resource_id() in registered
+        processes.append(
+            ProcessStatus(
+                role=role,
+                pid=found.pid if found else None,
+                registered=found is not None and answers,
+            )
+        )
+    # Without our JobManager, whoever answers at that address is someone else.
+    ours = overview if overview is not None and processes[0].pid is not None else {}
+    return ClusterStatus(
+        state=_state(processes, ours.get("slots-total"), settings),
+        directory=str(layout.root),
+        url=settings.url,
+        flink_version=ours.get("flink-version", settings.version),
+        java=settings.java,
+        slots=ours.get("slots-total"),
+        free_slots=ours.get("slots-available"),
+        running_jobs=ours.get("jobs-running"),
+        processes=processes,
+    )
+
+
+def _state(processes: list[ProcessStatus], slots: int | None, settings: Settings) -> State:
+    if all(process.registered for process in processes) and (slots or 0) >= settings.slots:
+        return "running"
+    if any(process.pid is not None for process in processes):
+        return "incomplete"
+    return "stopped"
+
+
+def _ask(url: str) -> tuple[dict[str, Any] | None, set[str]]:
+    """Return the overview, and the ids of the registered TaskManagers."""
+    # A proxy of the environment has no business with the loopback interface.
+    with httpx.Client(base_url=url, timeout=5, trust_env=False) as client:
+        try:
+            overview = client.get("/overview").raise_for_status().json()
+            rows = client.get("/taskmanagers").raise_for_status().json()["taskmanagers"]
+        except (httpx.HTTPError, ValueError, KeyError):
+            return None, set()
+    return overview, {row["id"] for row in rows}

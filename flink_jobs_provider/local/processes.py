@@ -1,0 +1,147 @@
+"""The processes of a cluster: started so that they outlive us, found again, ended.
+
+A process is known by its pid file *and* by the marks in its own command line, which name the
+cluster's directory and the role. A pid that the system has meanwhile given to another program has
+other marks, so nothing that is not ours is ever ended, whatever happened to clocks and pid files.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from flink_jobs_provider.local.errors import LocalClusterError
+from flink_jobs_provider.local.layout import Layout
+
+# The inner shell writes its own pid and then becomes the program, so there is no moment at which
+# the program runs and its pid is unknown. The outer one ends at once and leaves it to init.
+_DETACH = """\
+sh -c 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"' "$@" &
+"""
+_RESOURCE_ID = "taskmanager.resource-id="
+
+
+@dataclass(frozen=True)
+class ClusterProcess:
+    """One JobManager or TaskManager of the cluster in a directory."""
+
+    layout: Layout
+    role: str
+
+    @property
+    def marks(self) -> list[str]:
+        """Return the options that mark the process as this one; the JVM ignores them."""
+        return [f"-Dflink-jobs.directory={self.layout.root}", f"-Dflink-jobs.role={self.role}"]
+
+    @property
+    def log(self) -> Path:
+        """The file it logs to."""
+        return self.layout.logs / f"{self.role}.log"
+
+    @property
+    def output(self) -> Path:
+        """The file that holds what it prints."""
+        return self.layout.logs / f"{self.role}.out"
+
+    @property
+    def pid_file(self) -> Path:
+        """The file that holds its pid."""
+        return self.layout.pids / f"{self.role}.pid"
+
+    def find(self) -> psutil.Process | None:
+        """Return the living process, or None."""
+        try:
+            process = psutil.Process(int(self.pid_file.read_text(encoding="utf-8")))
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            command = process.cmdline()
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return None
+        return process if all(mark in command for mark in self.marks) else None
+
+    def resource_id(self) -> str | None:
+        """Return the id under which a living TaskManager is known to its JobManager."""
+        process = self.find()
+        if process is None:
+            return None
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            return None
+        found = (word for word in command if word.startswith(_RESOURCE_ID))
+        return next((word.removeprefix(_RESOURCE_ID) for word in found), None)
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start the program in a session of its own, its output going to `output`."""
+        self.pid_file.unlink(missing_ok=True)
+        with self.output.open("ab") as output:
+            subprocess.run(
+                ["sh", "-c", _DETACH, "sh", str(self.pid_file), *command],
+                env=dict(environment),
+                cwd=self.layout.root,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                check=True,
+            )
+        deadline = time.monotonic() + 10
+        while not self.pid_file.exists():
+            if time.monotonic() > deadline:
+                raise LocalClusterError(
+                    f"The {self.role} could not be started.",
+                    now="Its process never came to be.",
+                    advice="The last lines of its output are below.",
+                    details=self.last_lines(),
+                )
+            time.sleep(0.005)
+
+    def last_lines(self, count: int = 12) -> str:
+        """Return the end of its log, or of its output where it did not come to log."""
+        for file in (self.log, self.output):
+            if file.exists():
+                lines = file.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+                if lines:
+                    return "\n".join([f"{file}:", *lines[-count:]])
+        return ""
+
+
+def end(processes: Sequence[ClusterProcess], grace: float = 10.0) -> list[str]:
+    """End processes, politely for `grace` seconds, then by force; return the roles that ran."""
+    living = [process for process in processes if _signal(process, by_force=False)]
+    if not _all_gone(living, grace):
+        for process in living:
+            _signal(process, by_force=True)
+        _all_gone(living, grace)
+    for process in processes:
+        if process.find() is None:
+            process.pid_file.unlink(missing_ok=True)
+    return [process.role for process in living]
+
+
+def _signal(process: ClusterProcess, *, by_force: bool) -> bool:
+    found = process.find()
+    if found is None:
+        return False
+    with suppress(psutil.NoSuchProcess):
+        if by_force:
+            found.kill()
+        else:
+            found.terminate()
+    return True
+
+
+def _all_gone(processes: Sequence[ClusterProcess], timeout: float) -> bool:
+    """Wait for the ends; a zombie that nobody collects counts as ended."""
+    deadline = time.monotonic() + timeout
+    while any(process.find() is not None for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
