@@ -60,7 +60,12 @@ COUNTING = ExampleJar(
     (_NUMBERS, _COUNTING),
     "flinkjobs.counting.CountingJob",
 )
-JARS = (COUNTING,)
+TESTS = ExampleJar(
+    ROOT / "tests/jobs/test-jobs.jar",
+    (_NUMBERS, _COUNTING, ROOT / "tests/jobs/src"),
+    "flinkjobs.tests.CountingJobV2",
+)
+JARS = (COUNTING, TESTS)
 
 
 def read_manifest(jar: Path) -> dict[str, str]:

@@ -22,9 +22,6 @@ FLINK_2 = "2.3.0"
 FLINK_1 = "1.20.5"
 SLOTS = 24
 
-ROOT = Path(__file__).resolve().parent.parent
-COUNTING_JAR = ROOT / "examples/counting/counting-job.jar"
-
 _OWNER = "owner.pid"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.counting_output import assert_counts_continuous
-from tests.flink_cluster import COUNTING_JAR, FlinkCluster
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import COUNTING_JAR
 from tests.waiting import wait_until
 
 

@@ -7,14 +7,15 @@ import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
 
 /** Counts the numbers of each key, and emits every new count as a line. */
-final class CountPerKey extends KeyedProcessFunction<Long, Long, String> {
+public class CountPerKey extends KeyedProcessFunction<Long, Long, String> {
 
     private static final long serialVersionUID = 1L;
 
     private final String label;
     private transient ValueState<Long> count;
 
-    CountPerKey(String label) {
+    /** Adds {@code label} to every line, unless it is empty. */
+    public CountPerKey(String label) {
         this.label = label;
     }
 

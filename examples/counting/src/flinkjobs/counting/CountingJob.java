@@ -10,8 +10,11 @@ import org.apache.flink.connector.file.sink.FileSink;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.streaming.api.functions.sink.filesystem.bucketassigners.BasePathBucketAssigner;
 import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.OnCheckpointRollingPolicy;
+
+import java.util.List;
 
 /**
  * Counts how often each key was seen, and writes every count once.
@@ -23,28 +26,25 @@ import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.
  */
 public final class CountingJob {
 
+    /** The arguments it takes. */
+    public static final List<String> ARGUMENTS =
+            List.of("output", "keys", "rate", "checkpoint-interval", "label", "count-parallelism");
+
     private CountingJob() {}
 
     public static void main(String[] args) throws Exception {
-        build(args).execute("counting");
+        Arguments arguments = Arguments.of(args, ARGUMENTS);
+        declare(arguments, new CountPerKey(arguments.optional("label", "")), "count")
+                .execute("counting");
     }
 
-    /** Declares the job without running it, for the jobs that vary it. */
-    public static StreamExecutionEnvironment build(String[] args) {
-        Arguments arguments =
-                Arguments.of(
-                        args,
-                        "output",
-                        "keys",
-                        "rate",
-                        "checkpoint-interval",
-                        "label",
-                        "count-parallelism");
+    /** Declares the job without running it, with another way to count where one is given. */
+    public static StreamExecutionEnvironment declare(
+            Arguments arguments, KeyedProcessFunction<Long, Long, String> count, String countUid) {
         String output = arguments.required("output");
         long keys = arguments.number("keys", 8, 1);
         long rate = arguments.number("rate", 100, 1);
         long checkpointInterval = arguments.number("checkpoint-interval", 1000, 0);
-        String label = arguments.optional("label", "");
         int countParallelism = (int) arguments.number("count-parallelism", 0, 0);
 
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
@@ -61,8 +61,8 @@ public final class CountingJob {
                                 Types.LONG)
                         .uid("numbers")
                         .keyBy(number -> number % keys, Types.LONG)
-                        .process(new CountPerKey(label), Types.STRING)
-                        .uid("count")
+                        .process(count, Types.STRING)
+                        .uid(countUid)
                         .name("count");
         if (countParallelism > 0) {
             lines.setParallelism(countParallelism);

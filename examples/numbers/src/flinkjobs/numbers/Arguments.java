@@ -1,6 +1,7 @@
 package flinkjobs.numbers;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,15 +14,16 @@ public final class Arguments {
     private Arguments() {}
 
     /** Reads {@code args}, of which only {@code known} names (without the dashes) are accepted. */
-    public static Arguments of(String[] args, String... known) {
-        List<String> names = Arrays.asList(known);
+    public static Arguments of(String[] args, List<String> known, String... knownToo) {
+        List<String> names = new ArrayList<>(known);
+        Collections.addAll(names, knownToo);
         Arguments arguments = new Arguments();
         for (int i = 0; i < args.length; i += 2) {
             String name = args[i].startsWith("--") ? args[i].substring(2) : "";
             if (!names.contains(name)) {
                 throw new IllegalArgumentException(
                         "Unknown argument '" + args[i] + "'; this job takes --"
-                                + String.join(", --", known) + ", each followed by its value.");
+                                + String.join(", --", names) + ", each followed by its value.");
             }
             if (i + 1 == args.length) {
                 throw new IllegalArgumentException("Argument " + args[i] + " has no value.");
