@@ -60,12 +60,17 @@ COUNTING = ExampleJar(
     (_NUMBERS, _COUNTING),
     "flinkjobs.counting.CountingJob",
 )
+ALERTS = ExampleJar(
+    ROOT / "examples/alerts/sensor-alerts.jar",
+    (_NUMBERS, ROOT / "examples/alerts/src"),
+    "flinkjobs.alerts.SensorAlertsJob",
+)
 TESTS = ExampleJar(
     ROOT / "tests/jobs/test-jobs.jar",
     (_NUMBERS, _COUNTING, ROOT / "tests/jobs/src"),
     "flinkjobs.tests.CountingJobV2",
 )
-JARS = (COUNTING, TESTS)
+JARS = (COUNTING, ALERTS, TESTS)
 
 
 def read_manifest(jar: Path) -> dict[str, str]:
