@@ -1,0 +1,32 @@
+"""End children for good, and pass on the lines they print."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+LineHandler = Callable[[str], None]
+_GRACE_S = 5.0
+
+
+async def forward_lines(stream: asyncio.StreamReader, on_line: LineHandler) -> None:
+    """Pass on each line of a child's output until it ends, however long the line is."""
+    pending = b""
+    while chunk := await stream.read(65536):
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            on_line(line.decode(errors="replace").rstrip("\r"))
+    if pending:
+        on_line(pending.decode(errors="replace"))
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End a child that leads its own process group, and everything in that group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _GRACE_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

@@ -1,0 +1,204 @@
+"""The commands of the engine: up, preview, refresh, destroy and what goes with them."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from flink_jobs_provider.engine import locks
+from flink_jobs_provider.engine.display import Display, JsonRecorder
+from flink_jobs_provider.engine.errors import (
+    ChangesFoundError,
+    ConfirmationError,
+    OperationCancelled,
+    OperationFailed,
+    StackError,
+)
+from flink_jobs_provider.engine.events import Listener
+from flink_jobs_provider.engine.operations import Kind, Options, Outcome, carry_out
+from flink_jobs_provider.engine.redaction import Redactor
+from flink_jobs_provider.engine.stacks import OpenStack, Place, secret_texts
+
+_TICK_S = 0.25
+_TITLES = {
+    Kind.UPDATE: ("Previewing update", "Updating", "update"),
+    Kind.REFRESH: ("Previewing refresh", "Refreshing", "refresh"),
+    Kind.DESTROY: ("Previewing destroy", "Destroying", "destroy"),
+}
+
+
+def default_parallel() -> int:
+    """Give how many operations run at once unless told otherwise."""
+    return max(16, 4 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold what was asked for on the command line."""
+
+    directory: Path
+    stack: str | None = None
+    yes: bool = False
+    skip_preview: bool = False
+    refresh: bool = False
+    expect_no_changes: bool = False
+    parallel: int = 0
+    diff: bool = False
+    json: bool = False
+    interactive: bool = True
+    verbose: bool = False
+    environment: Mapping[str, str] | None = None
+
+    def place(self) -> Place:
+        """Find the project and its backend."""
+        environment = os.environ if self.environment is None else self.environment
+        return Place.find(self.directory, environment, interactive=self.asks)
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether there is somebody to ask."""
+        return self.interactive and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def stack_name(request: Request, place: Place) -> str:
+    """Find the stack that is meant: the one named, else the project's only one.
+
+    Raises StackError when that is not clear.
+    """
+    environment = place.environment
+    if name := request.stack or environment.get("PULUMI_STACK"):
+        return name
+    stacks = place.backend.stacks_of(place.project.name)
+    if len(stacks) == 1:
+        return stacks[0]
+    if not stacks:
+        raise StackError(
+            f"project {place.project.name!r} has no stack yet",
+            "Make one: flink-jobs stack init <name>",
+        )
+    raise StackError(
+        f"project {place.project.name!r} has several stacks: {', '.join(stacks)}",
+        "Name one with --stack.",
+    )
+
+
+def preview(request: Request, console: Console) -> None:
+    """Show what `up` would do.
+
+    Raises OperationFailed after failures, and ChangesFoundError for changes where none were
+    expected.
+    """
+    place = request.place()
+    stack = OpenStack.open(place, stack_name(request, place))
+    redactor = Redactor(secret_texts(stack))
+    options = _options(request, Kind.UPDATE, dry_run=True)
+    if request.json:
+        recorder = JsonRecorder(redactor)
+        outcome = asyncio.run(_watched(stack, options, recorder, lambda: None))
+        print(recorder.document(outcome))
+    else:
+        outcome = asyncio.run(_shown(stack, options, console, request, redactor))
+    _raise_for(outcome, Kind.UPDATE)
+    _refuse_changes(outcome, request)
+
+
+def change(request: Request, kind: Kind, console: Console) -> None:
+    """Preview, ask, and carry out an update, a refresh or a destroy.
+
+    Raises ConfirmationError unless it is confirmed, and otherwise as `preview` does.
+    """
+    if not (request.yes or request.asks):
+        raise ConfirmationError(
+            "nobody is there to confirm", "Pass --yes to go ahead without being asked."
+        )
+    place = request.place()
+    files = place.files(stack_name(request, place))
+    files.read_checkpoint()
+    with locks.held(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
+        stack = OpenStack.open(place, files.stack)
+        redactor = Redactor(secret_texts(stack))
+        with asyncio.Runner() as runner:
+            if not request.skip_preview or request.expect_no_changes:
+                options = _options(request, kind, dry_run=True)
+                outcome = runner.run(_shown(stack, options, console, request, redactor))
+                _raise_for(outcome, kind)
+                _refuse_changes(outcome, request)
+                console.print()
+            if not request.yes:
+                _confirm(kind, files.stack)
+            options = _options(request, kind, dry_run=False)
+            outcome = runner.run(_shown(stack, options, console, request, redactor))
+    _raise_for(outcome, kind)
+
+
+def cancel(request: Request, console: Console) -> None:
+    """Remove the locks of a stack."""
+    place = request.place()
+    files = place.files(stack_name(request, place))
+    found = locks.locks_in(files.locks)
+    for lock in found:
+        locks.remove(lock)
+        console.print(f"removed the lock of {lock}")
+    if not found:
+        console.print(f"stack {files.stack} is not locked")
+
+
+def _options(request: Request, kind: Kind, *, dry_run: bool) -> Options:
+    return Options(
+        kind=kind,
+        dry_run=dry_run,
+        refresh_first=request.refresh,
+        parallel=request.parallel or default_parallel(),
+    )
+
+
+async def _shown(
+    stack: OpenStack, options: Options, console: Console, request: Request, redactor: Redactor
+) -> Outcome:
+    display = Display(console, redactor, show_diffs=request.diff, verbose=request.verbose)
+    previewing, doing, _ = _TITLES[options.kind]
+    display.begin(f"{previewing if options.dry_run else doing} ({stack.files.stack})")
+    try:
+        outcome = await _watched(stack, options, display, display.tick)
+    finally:
+        display.end()
+    display.finish(outcome, dry_run=options.dry_run)
+    return outcome
+
+
+async def _watched(
+    stack: OpenStack, options: Options, listener: Listener, tick: Callable[[], None]
+) -> Outcome:
+    async def ticking() -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            tick()
+
+    ticker = asyncio.create_task(ticking())
+    try:
+        return await carry_out(stack, options, listener)
+    finally:
+        ticker.cancel()
+
+
+def _raise_for(outcome: Outcome, kind: Kind) -> None:
+    name = _TITLES[kind][2]
+    if outcome.cancelled:
+        raise OperationCancelled(f"{name} cancelled")
+    if outcome.failed:
+        raise OperationFailed(f"{name} failed")
+
+
+def _refuse_changes(outcome: Outcome, request: Request) -> None:
+    if request.expect_no_changes and outcome.changes:
+        raise ChangesFoundError("no changes were expected, but there are changes")
+
+
+def _confirm(kind: Kind, stack: str) -> None:
+    answer = input(f"Perform this {_TITLES[kind][2]} on stack {stack}? [y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise ConfirmationError("not confirmed; nothing was changed")

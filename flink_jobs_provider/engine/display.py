@@ -1,0 +1,242 @@
+"""Show a run: a line for each changed resource, then what was said, the outputs, the counts."""
+
+import json
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from flink_jobs_provider.engine import urns
+from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
+from flink_jobs_provider.engine.operations import Outcome
+from flink_jobs_provider.engine.redaction import Redactor
+from flink_jobs_provider.engine.steps import Op
+from flink_jobs_provider.engine.values import PropertyMap, masked
+
+_SYMBOLS = {
+    Op.CREATE: ("+", "green", "create"),
+    Op.UPDATE: ("~", "yellow", "update"),
+    Op.DELETE: ("-", "red", "delete"),
+    Op.REPLACE: ("+-", "magenta", "replace"),
+    Op.DELETE_REPLACED: ("--", "red", "delete replaced"),
+    Op.READ_DISCARD: ("<", "red", "forget"),
+    Op.REFRESH: ("~", "yellow", "drifted"),
+}
+_COUNTED = {
+    Op.CREATE: ("+", "to create", "created"),
+    Op.UPDATE: ("~", "to update", "updated"),
+    Op.REPLACE: ("+-", "to replace", "replaced"),
+    Op.DELETE: ("-", "to delete", "deleted"),
+    Op.SAME: ("", "unchanged", "unchanged"),
+}
+_SEVERITY_STYLES = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
+_SLOW_S = 2.0
+_REPEAT_S = 30.0
+
+
+class Display(Listener):
+    """Write a run to a console as it goes on."""
+
+    def __init__(
+        self, console: Console, redactor: Redactor, *, show_diffs: bool, verbose: bool
+    ) -> None:
+        self._console = console
+        self._redactor = redactor
+        self._show_diffs = show_diffs
+        self._verbose = verbose
+        self._diagnostics: dict[str, list[Diagnostic]] = {}
+        self._running: dict[Step, float] = {}
+        self._status: Status | None = None
+
+    def begin(self, title: str) -> None:
+        """Head a run."""
+        self._diagnostics.clear()
+        self._running.clear()
+        self._console.print(Text(f"{title}:", style="bold"))
+        if self._console.is_terminal:
+            self._status = self._console.status("")
+            self._status.start()
+
+    def end(self) -> None:
+        """Stop showing progress."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def step_started(self, step: Step) -> None:
+        """Remember what is in flight."""
+        if step.op is not Op.SAME:
+            self._running[step] = time.monotonic()
+
+    def step_ended(self, step: Step, *, failed: bool) -> None:
+        """Write a line for what changed, or failed to."""
+        for running in [each for each in self._running if each.urn == step.urn]:
+            took = time.monotonic() - self._running.pop(running)
+            break
+        else:
+            took = 0.0
+        if step.shown and (failed or step.is_change):
+            self._console.print(self._line(step, failed, took), soft_wrap=True)
+            if self._show_diffs and not failed:
+                self._write_diff(step)
+
+    def diagnostic(self, diagnostic: Diagnostic) -> None:
+        """Keep what was said for the end of the run."""
+        self._diagnostics.setdefault(diagnostic.urn, []).append(diagnostic)
+
+    def tick(self) -> None:
+        """Show what takes longer than two seconds; called several times a second."""
+        moment = time.monotonic()
+        slow = [
+            (step, moment - since)
+            for step, since in self._running.items()
+            if step.shown and moment - since > _SLOW_S
+        ]
+        if self._status is not None:
+            self._status.update(
+                ", ".join(f"{urns.name_of(step.urn)} {took:.0f}s" for step, took in slow)
+            )
+
+    def finish(self, outcome: Outcome, *, dry_run: bool) -> None:
+        """Write what was said, the outputs, the counts and the time."""
+        self.end()
+        self._write_diagnostics()
+        if outcome.outputs:
+            self.write_outputs(outcome.outputs)
+        self._console.print(Text("\nResources:", style="bold"))
+        for op, (symbol, planned, done) in _COUNTED.items():
+            if count := outcome.counts[op]:
+                self._console.print(f"  {symbol:>2} {count} {planned if dry_run else done}")
+        self._console.print(f"\nDuration: {outcome.seconds:.1f}s")
+
+    def write_outputs(self, outputs: PropertyMap) -> None:
+        """Write outputs, aligned."""
+        self._console.print(Text("\nOutputs:", style="bold"))
+        width = max(map(len, outputs), default=0)
+        for name, value in sorted(outputs.items()):
+            shown = json.dumps(masked(value), ensure_ascii=False)
+            self._print(f"  {name:<{width}}: {shown}")
+
+    def _line(self, step: Step, failed: bool, took: float) -> Text:
+        symbol, style, word = _SYMBOLS[step.op]
+        if step.op is Op.REFRESH and step.new is None:
+            symbol, style, word = "-", "red", "gone"
+        if failed:
+            style, word = "red", f"{word} failed"
+        state = step.new or step.old
+        hidden = {str(path[0]) for path in (state.hide_diffs if state else ()) if path}
+        notes = []
+        if step.op in (Op.UPDATE, Op.REPLACE, Op.REFRESH) and (shown := step.diff.shown(hidden)):
+            notes.append(f"[diff: {shown}]")
+        if took > _SLOW_S:
+            notes.append(f"{took:.1f}s")
+        type_ = urns.type_of(step.urn).removeprefix(f"{urns.DYNAMIC_PACKAGE}:dynamic/")
+        line = Text(f"  {symbol:>2} ", style=style)
+        line.append(f"{type_:<22} {urns.name_of(step.urn):<24} ", style="default")
+        line.append(f"{word:<15}", style=style)
+        line.append(" ".join(notes), style="dim")
+        line.rstrip()
+        return line
+
+    def _write_diff(self, step: Step) -> None:
+        old = step.old.inputs if step.old else {}
+        new = step.new.inputs if step.new else {}
+        for key in step.diff.keys:
+            if not key.startswith("__"):
+                self._print(f"       {key}: {_shown(old, key)} => {_shown(new, key)}")
+
+    def _write_diagnostics(self) -> None:
+        if not self._diagnostics:
+            return
+        self._console.print(Text("\nDiagnostics:", style="bold"))
+        for urn, diagnostics in self._diagnostics.items():
+            where = "stack"
+            if urn:
+                type_ = urns.type_of(urn).removeprefix(f"{urns.DYNAMIC_PACKAGE}:dynamic/")
+                where = f"{type_} {urns.name_of(urn)}"
+            self._console.print(Text(f"  {where}:"))
+            for diagnostic in diagnostics:
+                self._write_diagnostic(diagnostic)
+
+    def _write_diagnostic(self, diagnostic: Diagnostic) -> None:
+        prefix = "" if diagnostic.severity is Severity.INFO else f"{diagnostic.severity}: "
+        message = diagnostic.message
+        if self._verbose and diagnostic.details:
+            message = diagnostic.details
+        lines = f"{prefix}{message}".splitlines() or [""]
+        for line in lines:
+            self._print(f"    {line}", style=_SEVERITY_STYLES.get(diagnostic.severity, ""))
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(Text(self._redactor.redact(text), style=style), soft_wrap=True)
+
+
+def _shown(properties: PropertyMap, key: str) -> str:
+    if key not in properties:
+        return "(none)"
+    return json.dumps(masked(properties[key]), ensure_ascii=False)
+
+
+class JsonRecorder(Listener):
+    """Gather a preview for machines, in the shape of the CLI's `preview --json`."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._steps: list[dict[str, Any]] = []
+        self._diagnostics: list[dict[str, str]] = []
+
+    def step_ended(self, step: Step, *, failed: bool) -> None:  # noqa: ARG002 - a listener's
+        """Add a step."""
+        if step.op is Op.REFRESH and not step.is_change:
+            return
+        if not step.shown:
+            return
+        entry: dict[str, Any] = {"op": str(step.op), "urn": step.urn}
+        for name, state in (("oldState", step.old), ("newState", step.new)):
+            if state is not None:
+                entry[name] = {
+                    "urn": state.urn,
+                    "custom": state.custom,
+                    "id": state.id,
+                    "type": state.type,
+                    "inputs": masked(state.inputs),
+                    "outputs": masked(state.outputs),
+                    "parent": state.parent,
+                    "provider": state.provider,
+                }
+        if step.op is not Op.SAME:
+            entry["diffReasons"] = _visible(step.diff.keys)
+        if step.replaces:
+            entry["replaceReasons"] = list(step.replaces)
+        self._steps.append(entry)
+
+    def diagnostic(self, diagnostic: Diagnostic) -> None:
+        """Add what was said."""
+        entry = {
+            "message": self._redactor.redact(diagnostic.message),
+            "severity": str(diagnostic.severity),
+        }
+        if diagnostic.urn:
+            entry["urn"] = diagnostic.urn
+        self._diagnostics.append(entry)
+
+    def document(self, outcome: Outcome) -> str:
+        """Give the whole in JSON."""
+        return json.dumps(
+            {
+                "steps": self._steps,
+                "duration": int(outcome.seconds * 1e9),
+                "changeSummary": {str(op): count for op, count in outcome.counts.items()},
+                "diagnostics": self._diagnostics,
+                "outputs": masked(outcome.outputs or {}),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+def _visible(keys: Iterable[str]) -> list[str]:
+    return [key for key in keys if not key.startswith("__")]

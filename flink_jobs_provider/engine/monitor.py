@@ -1,0 +1,239 @@
+"""Serve the program: the SDK's resource monitor and engine protocols."""
+
+# ruff: noqa: ARG002, N802 - names and signatures are those of the protocols
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    resource_pb2,
+    resource_pb2_grpc,
+)
+
+from flink_jobs_provider.engine.backend import ORGANIZATION
+from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, UnsupportedError
+from flink_jobs_provider.engine.events import Severity
+from flink_jobs_provider.engine.goals import goal_of
+from flink_jobs_provider.engine.reading import Reading
+from flink_jobs_provider.engine.registration import Registration
+from flink_jobs_provider.engine.run import Run
+from flink_jobs_provider.engine.values import from_struct, to_struct
+from flink_jobs_provider.engine.wire import CHANNEL_OPTIONS
+
+T = TypeVar("T")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# What is announced decides what the SDK sends. Aliases come as URNs and outputs as plain values or
+# secrets; transforms and hooks are announced so that the refusal is ours, and says what to do.
+_FEATURES = {
+    "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
+    "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    "deletedWith": resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+    "replaceWith": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+    "transforms": resource_pb2.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
+    "invokeTransforms": resource_pb2.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
+    "parameterization": resource_pb2.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
+    "resourceHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+    "errorHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
+}
+_SEVERITIES = {
+    engine_pb2.DEBUG: Severity.DEBUG,
+    engine_pb2.INFO: Severity.INFO,
+    engine_pb2.WARNING: Severity.WARNING,
+    engine_pb2.ERROR: Severity.ERROR,
+}
+
+
+class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
+    """Take the program's requests."""
+
+    def __init__(
+        self, run: Run, registration: Registration, reading: Reading, *, root: str, parallel: int
+    ) -> None:
+        self._run = run
+        self._registration = registration
+        self._reading = reading
+        self._root = root
+        self._parallel = parallel
+
+    async def GetDeploymentInfo(
+        self, request: empty_pb2.Empty, context: Context
+    ) -> resource_pb2.DeploymentInfo:
+        """Tell what this engine is running and what it can do."""
+        return resource_pb2.DeploymentInfo(
+            project=self._run.stack.project,
+            stack=self._run.stack.name,
+            organization=ORGANIZATION,
+            dryRun=self._run.dry_run,
+            parallel=self._parallel,
+            supportedFeatures=_FEATURES.values(),
+        )
+
+    async def SupportsFeature(
+        self, request: resource_pb2.SupportsFeatureRequest, context: Context
+    ) -> resource_pb2.SupportsFeatureResponse:
+        """Tell SDKs before 3.272 what this engine can do."""
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
+
+    async def RegisterResource(
+        self, request: resource_pb2.RegisterResourceRequest, context: Context
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Bring a resource to what the program wants."""
+
+        async def work() -> resource_pb2.RegisterResourceResponse:
+            goal = goal_of(request, self._root)
+            state = await self._registration.register(goal)
+            return resource_pb2.RegisterResourceResponse(
+                urn=state.urn, id=state.id, object=to_struct(state.outputs)
+            )
+
+        return await self._answer(context, work())
+
+    async def RegisterResourceOutputs(
+        self, request: resource_pb2.RegisterResourceOutputsRequest, context: Context
+    ) -> empty_pb2.Empty:
+        """Take a component's outputs."""
+
+        async def work() -> empty_pb2.Empty:
+            self._registration.register_outputs(request.urn, from_struct(request.outputs))
+            return empty_pb2.Empty()
+
+        return await self._answer(context, work())
+
+    async def ReadResource(
+        self, request: resource_pb2.ReadResourceRequest, context: Context
+    ) -> resource_pb2.ReadResourceResponse:
+        """Read a resource that is not this stack's, or another stack's outputs."""
+
+        async def work() -> resource_pb2.ReadResourceResponse:
+            state = await self._reading.read(request, self._root)
+            return resource_pb2.ReadResourceResponse(
+                urn=state.urn, id=state.id, properties=to_struct(state.outputs)
+            )
+
+        return await self._answer(context, work())
+
+    async def SignalAndWaitForShutdown(
+        self, request: empty_pb2.Empty, context: Context
+    ) -> empty_pb2.Empty:
+        """Let the program end; nothing of it is needed for what is deleted after."""
+        return empty_pb2.Empty()
+
+    async def Invoke(self, request: resource_pb2.ResourceInvokeRequest, context: Context) -> Any:
+        """Refuse functions of providers."""
+        return await self._refuse(context, f"functions of providers, as {request.tok} is one")
+
+    async def Call(self, request: resource_pb2.ResourceCallRequest, context: Context) -> Any:
+        """Refuse methods of remote components."""
+        return await self._refuse(context, f"methods of resources, as {request.tok} is one")
+
+    async def RegisterPackage(
+        self, request: resource_pb2.RegisterPackageRequest, context: Context
+    ) -> Any:
+        """Refuse parameterized packages."""
+        return await self._refuse(context, f"packages other than Python's own ({request.name})")
+
+    async def RegisterStackTransform(self, request: object, context: Context) -> Any:
+        """Refuse transforms."""
+        return await self._refuse(context, "transforms (register_resource_transform)")
+
+    async def RegisterStackInvokeTransform(self, request: object, context: Context) -> Any:
+        """Refuse transforms of functions."""
+        return await self._refuse(context, "transforms (register_invoke_transform)")
+
+    async def RegisterResourceHook(
+        self, request: resource_pb2.RegisterResourceHookRequest, context: Context
+    ) -> Any:
+        """Refuse hooks."""
+        return await self._refuse(context, f"resource hooks ({request.name})")
+
+    async def RegisterErrorHook(
+        self, request: resource_pb2.RegisterErrorHookRequest, context: Context
+    ) -> Any:
+        """Refuse hooks on errors."""
+        return await self._refuse(context, f"error hooks ({request.name})")
+
+    async def _refuse(self, context: Context, what: str) -> Any:
+        async def work() -> Any:
+            raise UnsupportedError(what)
+
+        return await self._answer(context, work())
+
+    async def _answer(self, context: Context, work: Coroutine[Any, Any, T]) -> T:
+        """Answer with the outcome of work that goes on even if the program goes away.
+
+        After a failure the program is told what the CLI tells it: that the monitor has ended.
+        """
+        try:
+            return await asyncio.shield(self._run.begin(work))
+        except OperationCancelled:
+            pass
+        except EngineError as error:
+            self._run.fail("", error)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "the run is stopping")
+        raise AssertionError("`abort` does not return")
+
+
+class EngineServicer(engine_pb2_grpc.EngineServicer):
+    """Take what program and provider have to say."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._root_urn = ""
+
+    async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:
+        """Pass on a message; what is said because the run stops already is not news."""
+        severity = _SEVERITIES.get(request.severity, Severity.INFO)
+        if severity is Severity.ERROR:
+            if self._run.stopping.is_set():
+                return empty_pb2.Empty()
+            self._run.failed = True
+        if severity is not Severity.DEBUG:
+            self._run.tell(severity, request.message.rstrip("\n"), request.urn)
+        return empty_pb2.Empty()
+
+    async def GetRootResource(
+        self, request: engine_pb2.GetRootResourceRequest, context: Context
+    ) -> engine_pb2.GetRootResourceResponse:
+        """Tell the stack's own resource."""
+        return engine_pb2.GetRootResourceResponse(urn=self._root_urn)
+
+    async def SetRootResource(
+        self, request: engine_pb2.SetRootResourceRequest, context: Context
+    ) -> engine_pb2.SetRootResourceResponse:
+        """Take the stack's own resource."""
+        self._root_urn = request.urn
+        return engine_pb2.SetRootResourceResponse()
+
+    async def RequirePulumiVersion(
+        self, request: engine_pb2.RequirePulumiVersionRequest, context: Context
+    ) -> engine_pb2.RequirePulumiVersionResponse:
+        """Refuse to judge: this is no version of the CLI."""
+        error = UnsupportedError("require_pulumi_version")
+        self._run.fail("", error)
+        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        return engine_pb2.RequirePulumiVersionResponse()
+
+
+class MonitorServer:
+    """Serve on a free port of the loopback interface."""
+
+    def __init__(self) -> None:
+        self._server = grpc.aio.server(options=CHANNEL_OPTIONS)
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    async def start(self, monitor: MonitorServicer, engine: EngineServicer) -> None:
+        """Begin to serve."""
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, self._server)
+        engine_pb2_grpc.add_EngineServicer_to_server(engine, self._server)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Stop serving; requests still open are ended."""
+        await self._server.stop(None)

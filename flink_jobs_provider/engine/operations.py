@@ -1,0 +1,263 @@
+"""The runs on a stack: preview, update, refresh, destroy."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+from flink_jobs_provider.engine import urns
+from flink_jobs_provider.engine.backend import write_durably
+from flink_jobs_provider.engine.deletion import delete_what_is_left
+from flink_jobs_provider.engine.errors import EngineError, UnsupportedError
+from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
+from flink_jobs_provider.engine.execution import Execution
+from flink_jobs_provider.engine.monitor import EngineServicer, MonitorServer, MonitorServicer
+from flink_jobs_provider.engine.plugin import DynamicProvider
+from flink_jobs_provider.engine.program import Program
+from flink_jobs_provider.engine.reading import Reading
+from flink_jobs_provider.engine.refresh import refresh
+from flink_jobs_provider.engine.registration import Registration
+from flink_jobs_provider.engine.resource_state import ResourceState
+from flink_jobs_provider.engine.run import Run, StackIdentity
+from flink_jobs_provider.engine.stack_configuration import as_provider_inputs
+from flink_jobs_provider.engine.stacks import OpenStack
+from flink_jobs_provider.engine.state_keeper import StateKeeper
+from flink_jobs_provider.engine.steps import Op
+from flink_jobs_provider.engine.values import PropertyMap
+
+
+class Kind(Enum):
+    """Say what a run is for."""
+
+    UPDATE = "update"
+    REFRESH = "refresh"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say how a run goes."""
+
+    kind: Kind
+    dry_run: bool = False
+    refresh_first: bool = False
+    parallel: int = 16
+
+
+@dataclass
+class Outcome:
+    """Hold how a run went."""
+
+    counts: Counter[Op] = field(default_factory=Counter)
+    changes: int = 0
+    outputs: PropertyMap | None = None
+    old_outputs: PropertyMap = field(default_factory=dict)
+    failed: bool = False
+    cancelled: bool = False
+    seconds: float = 0.0
+    writes: int = 0
+
+
+class _Counting(Listener):
+    """Count steps on their way to whoever shows them."""
+
+    def __init__(self, shown: Listener, outcome: Outcome) -> None:
+        self._shown = shown
+        self._outcome = outcome
+
+    def step_started(self, step: Step) -> None:
+        self._shown.step_started(step)
+
+    def step_ended(self, step: Step, *, failed: bool) -> None:
+        if not failed:
+            if step.shown:
+                self._outcome.counts[step.op] += 1
+            self._outcome.changes += step.is_change
+        self._shown.step_ended(step, failed=failed)
+
+    def diagnostic(self, diagnostic: Diagnostic) -> None:
+        self._shown.diagnostic(diagnostic)
+
+
+async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> Outcome:
+    """Carry out one run; failures are told to the listener and marked in the outcome.
+
+    The stack's lock must be held, unless it is a dry run. Raises UnsupportedError, before
+    anything was done, when the state holds what only the CLI can handle.
+    """
+    _refuse_foreign_state(stack)
+    started = time.monotonic()
+    outcome = Outcome(old_outputs=stack.outputs())
+    server = MonitorServer()
+    run = _new_run(stack, options, _Counting(listener, outcome), server.address)
+    if not options.dry_run:
+        stack.files.keep_backup()
+    try:
+        with _interruptible(run):
+            _warn_of_pending_operations(run)
+            await _go(stack, options, run, server, outcome)
+            await run.settle()
+            if not (run.failed or run.cancelled):
+                run.keeper.forget_inherited_operations()
+            await run.keeper.saved()
+    except EngineError as error:
+        run.fail("", error)
+    finally:
+        await run.settle()
+        await run.close()
+        await server.stop()
+    outcome.failed, outcome.cancelled = run.failed, run.cancelled
+    outcome.seconds, outcome.writes = time.monotonic() - started, run.keeper.writes
+    return outcome
+
+
+async def _go(
+    stack: OpenStack, options: Options, run: Run, server: MonitorServer, outcome: Outcome
+) -> None:
+    if options.refresh_first or options.kind is Kind.REFRESH:
+        await refresh(run)
+    if options.kind is Kind.REFRESH or run.stopping.is_set():
+        return
+    execution = Execution(run)
+    registration = Registration(run, execution)
+    if options.kind is Kind.UPDATE:
+        await _run_program(stack, options, run, registration, server)
+    if not run.stopping.is_set():
+        await delete_what_is_left(run, execution)
+    outcome.outputs = registration.finish_stack_outputs()
+
+
+async def _run_program(
+    stack: OpenStack, options: Options, run: Run, registration: Registration, server: MonitorServer
+) -> None:
+    project = stack.place.project
+    reading = Reading(run, registration, stack.outputs_of_another)
+    monitor = MonitorServicer(
+        run, registration, reading, root=str(project.root), parallel=options.parallel
+    )
+    await server.start(monitor, EngineServicer(run))
+    program = await Program.start(
+        project,
+        stack.files.stack,
+        stack.configuration,
+        address=server.address,
+        parallel=options.parallel,
+        dry_run=options.dry_run,
+        on_line=lambda line: run.tell(Severity.INFO, line),
+    )
+    ended = asyncio.create_task(program.wait())
+    stopping = asyncio.create_task(run.stopping.wait())
+    try:
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            await run.settle()
+    finally:
+        stopping.cancel()
+        await program.stop()
+    code = await ended
+    await run.settle()
+    if code and not run.stopping.is_set():
+        if not run.failed:
+            run.tell(Severity.ERROR, f"the program ended with exit code {code}")
+        run.failed = True
+        run.stopping.set()
+
+
+def _new_run(stack: OpenStack, options: Options, listener: Listener, address: str) -> Run:
+    configuration = as_provider_inputs(stack.configuration)
+    keeper = StateKeeper(
+        stack.snapshot,
+        stack.checkpoint,
+        None if options.dry_run else lambda text: write_durably(stack.files.checkpoint, text),
+    )
+
+    async def start_provider() -> DynamicProvider:
+        return await DynamicProvider.start(
+            engine_address=address,
+            working_directory=stack.place.project.working_directory,
+            project=stack.place.project.name,
+            configuration=configuration,
+            on_line=lambda line: run.tell(Severity.INFO, line),
+        )
+
+    run = Run(
+        stack=StackIdentity(stack.files.project, stack.files.stack),
+        keeper=keeper,
+        start_provider=start_provider,
+        configuration=configuration,
+        listener=listener,
+        dry_run=options.dry_run,
+        parallel=options.parallel,
+    )
+    return run
+
+
+def _refuse_foreign_state(stack: OpenStack) -> None:
+    for state in stack.snapshot.resources:
+        what = _foreign(state)
+        if what:
+            raise UnsupportedError(f"{what}, which the stack's state holds ({state.urn})")
+
+
+def _foreign(state: ResourceState) -> str:
+    package = urns.package_of(state.type.removeprefix(urns.PROVIDER_TYPE_PREFIX))
+    if state.is_provider:
+        if urns.name_of(state.urn) != "default":
+            return "explicit provider instances"
+        if package not in (urns.DYNAMIC_PACKAGE, urns.BUILTIN_PACKAGE):
+            return f"resources of the package `{package}`"
+        return ""
+    if "viewOf" in state.other:
+        return "views"
+    if "resourceHooks" in state.other:
+        return "resource hooks"
+    if state.custom and state.type != urns.STACK_REFERENCE_TYPE:
+        if package != urns.DYNAMIC_PACKAGE:
+            return f"resources of the package `{package}`"
+        if urns.name_of(state.provider_urn or "::::") not in ("default", ""):
+            return "explicit provider instances"
+    return ""
+
+
+def _warn_of_pending_operations(run: Run) -> None:
+    for operation in run.keeper.inherited_operations:
+        run.tell(
+            Severity.WARNING,
+            f"an earlier run was interrupted while {operation.kind}"
+            f" {operation.resource.name!r}; how far it came is not known",
+            operation.resource.urn,
+        )
+
+
+@contextmanager
+def _interruptible(run: Run) -> Iterator[None]:
+    """Stop in good order at the first Ctrl-C, and at once at the second.
+
+    At the first no new step begins; those in flight end and are saved. At the second they are
+    left behind: the state has them as pending, since it was written before they began.
+    """
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        if run.cancelled:
+            run.tell(Severity.WARNING, "stopped at once; operations in flight are left pending")
+            os._exit(130)
+        run.cancel()
+        run.tell(
+            Severity.WARNING,
+            "interrupted: waiting for what is in flight (once more stops at once)",
+        )
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, interrupted)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,354 @@
+"""Bring each resource that the program registers to what the program wants of it.
+
+The provider is asked in the order of the real engine: check; diff, where there is an old state;
+check again with nothing carried over, where the resource is replaced; then the operation.
+"""
+
+import asyncio
+from typing import Any
+
+from flink_jobs_provider.engine import property_paths, urns
+from flink_jobs_provider.engine.dependencies import dependents_of
+from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
+from flink_jobs_provider.engine.events import Severity
+from flink_jobs_provider.engine.execution import Execution
+from flink_jobs_provider.engine.goals import Goal
+from flink_jobs_provider.engine.plugin import CheckFailure, DiffAnswer
+from flink_jobs_provider.engine.resource_state import ResourceState
+from flink_jobs_provider.engine.run import Run
+from flink_jobs_provider.engine.state_keeper import Record
+from flink_jobs_provider.engine.steps import (
+    Decision,
+    Op,
+    completed,
+    decide,
+    ignoring,
+    property_diff,
+    trigger_fires,
+)
+from flink_jobs_provider.engine.values import (
+    UNKNOWN,
+    PropertyMap,
+    contains_unknowns,
+    masked,
+    strictly_equal,
+)
+
+
+class Registration:
+    """Take registrations of one run."""
+
+    def __init__(self, run: Run, execution: Execution) -> None:
+        self._run = run
+        self._books = run.books
+        self._execution = execution
+        self._providers: dict[str, asyncio.Task[ResourceState]] = {}
+        self._base = run.keeper.remaining
+        self._olds = {record.state.urn: record for record in self._base if not record.state.delete}
+        self._stack_outputs: PropertyMap | None = None
+
+    async def register(self, goal: Goal) -> ResourceState:
+        """Bring one resource to its goal; give its state.
+
+        A failure is told and stops the run before it is raised here.
+        """
+        run = self._run
+        urn = urns.make(run.stack.name, run.stack.project, goal.parent, goal.type, goal.name)
+        run.refuse_when_stopping()
+        try:
+            return await self._register(urn, goal)
+        except OperationCancelled:
+            raise
+        except EngineError as error:
+            run.fail(urn, error)
+            raise OperationCancelled("the run is stopping") from error
+
+    def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
+        """Take a component's outputs; the stack's are kept until the end of the run.
+
+        Raises ResourceError for a resource that was not registered.
+        """
+        if urn == self._run.stack.root_urn:
+            self._stack_outputs = outputs
+            return
+        record = self._books.settled.get(urn)
+        if record is None:
+            raise ResourceError(f"outputs of a resource that was not registered: {urn}")
+        self._set_outputs(record, outputs)
+
+    def finish_stack_outputs(self) -> PropertyMap | None:
+        """Put the stack's outputs into the state; give them, if the program came that far.
+
+        After a failure those of before stay where there are no new ones.
+        """
+        record = self._books.settled.get(self._run.stack.root_urn)
+        if record is None or self._stack_outputs is None:
+            return None
+        outputs = self._stack_outputs
+        if self._run.failed or self._run.cancelled:
+            outputs = record.state.outputs | outputs
+        self._set_outputs(record, outputs)
+        return outputs
+
+    def _set_outputs(self, record: Record, outputs: PropertyMap) -> None:
+        if not strictly_equal(record.state.outputs, outputs):
+            self._run.keeper.change(record, record.state.with_(outputs=outputs))
+
+    async def default_provider(self, package: str) -> ResourceState:
+        """Give a package's default provider, registered at its first use."""
+        if package not in self._providers:
+            goal = Goal(
+                type=f"{urns.PROVIDER_TYPE_PREFIX}{package}",
+                name="default",
+                custom=True,
+                inputs=self._run.configuration if package == urns.DYNAMIC_PACKAGE else {},
+            )
+            self._providers[package] = self._run.begin(self.register(goal))
+        return await asyncio.shield(self._providers[package])
+
+    # -- one resource -------------------------------------------------------------------------
+
+    async def _register(self, urn: str, goal: Goal) -> ResourceState:
+        if goal.parent and goal.parent not in self._books.seen:
+            raise ResourceError(f"the parent of {goal.name!r} was not registered: {goal.parent}")
+        if urn in self._books.seen:
+            raise ResourceError(
+                f"two resources are named {goal.name!r} ({goal.type})",
+                "Names must be unique among the resources of one type and parent.",
+            )
+        self._books.seen.add(urn)
+        old, alias = self._find_old(urn, goal)
+        reference = ""
+        if goal.custom and not goal.type.startswith(urns.PROVIDER_TYPE_PREFIX):
+            provider = await self.default_provider(goal.package)
+            reference = f"{provider.urn}::{provider.id}"
+        new = _wanted(urn, goal, alias, reference)
+        if not goal.custom or new.is_provider:
+            return await self._settle_without_provider(new, goal, old)
+        return await self._settle(new, goal, old)
+
+    def _find_old(self, urn: str, goal: Goal) -> tuple[Record | None, str]:
+        books = self._books
+        if urn in books.alias_of:
+            raise ResourceError(f"{goal.name!r} is also an alias of {books.alias_of[urn]}")
+        if urn in self._olds:
+            return self._olds[urn], ""
+        for alias in goal.alias_urns:
+            if alias not in self._olds:
+                continue
+            taken_by = alias if alias in books.seen else books.alias_of.get(alias)
+            if taken_by:
+                raise ResourceError(f"the alias {alias} of {goal.name!r} is taken by {taken_by}")
+            books.alias_of[alias] = urn
+            return self._olds[alias], alias
+        return None, ""
+
+    async def _settle_without_provider(
+        self, new: ResourceState, goal: Goal, old: Record | None
+    ) -> ResourceState:
+        """Settle a component or a provider's own resource: nobody has to be asked."""
+        if old is None:
+            return await self._execution.create(new)
+        if old.state.custom != new.custom:
+            self._books.replaced.add(new.urn)
+            return await self._execution.replace(new, old, ("provider",))
+        inputs, _ = ignoring(goal.ignore_changes, old.state.inputs, new.inputs)
+        new = new.with_(inputs=inputs)
+        if diff := property_diff(old.state.inputs, new.inputs):
+            return await self._execution.update(new, old, diff)
+        return self._execution.keep(new, old)
+
+    async def _settle(self, new: ResourceState, goal: Goal, old: Record | None) -> ResourceState:
+        if old is None:
+            return await self._execution.create(await self._checked(new, {}, goal.inputs))
+        if old.state.urn in self._books.deleted:
+            return await self._create_again(new, goal, old)
+        before = old.state
+        if before.external:
+            self._books.replaced.add(new.urn)
+            new = await self._checked(new, {}, goal.inputs)
+            return await self._execution.replace(new, old, ())
+        inputs = self._with_ignored(new.urn, goal, before)
+        tainted = bool(before.other.get("taint"))
+        new = await self._checked(new, {} if tainted else before.inputs, inputs)
+        diff = property_diff(
+            before.inputs, ignoring(goal.ignore_changes, before.inputs, new.inputs)[0]
+        )
+        answer = completed(await self._diff(new, goal, before), diff, goal.replace_on_changes)
+        if before.urn in self._books.deleted:
+            # Meanwhile one that this one needs was replaced, and took it along.
+            return await self._create_again(new, goal, old)
+        decision = decide(before, goal, answer)
+        if decision is Decision.SAME:
+            return self._execution.keep(new, old)
+        if decision is Decision.UPDATE:
+            return await self._execution.update(new, old, diff, goal.ignore_changes)
+        self._refuse_if_protected(new, before)
+        self._books.replaced.add(new.urn)
+        if not tainted:
+            # What check filled in was carried over from the old one; the new one starts afresh.
+            new = await self._checked(new, {}, goal.inputs)
+        if decision is Decision.REPLACE_DELETE_FIRST:
+            await self._delete_first(old)
+        return await self._execution.replace(new, old, answer.replaces)
+
+    async def _create_again(self, new: ResourceState, goal: Goal, old: Record) -> ResourceState:
+        """Create a resource that was deleted because one that it needs was replaced."""
+        self._books.deleted.discard(old.state.urn)
+        self._books.replaced.add(new.urn)
+        new = await self._checked(new, {}, goal.inputs)
+        return await self._execution.replace(new, old, ())
+
+    def _with_ignored(self, urn: str, goal: Goal, before: ResourceState) -> PropertyMap:
+        inputs, impossible = ignoring(goal.ignore_changes, before.inputs, goal.inputs)
+        if impossible:
+            self._run.tell(
+                Severity.INFO,
+                "changes in added or removed elements cannot be ignored: " + ", ".join(impossible),
+                urn,
+            )
+        return inputs
+
+    async def _checked(
+        self, new: ResourceState, olds: PropertyMap, news: PropertyMap
+    ) -> ResourceState:
+        provider = await self._run.provider()
+        async with self._run.slots:
+            self._run.refuse_when_stopping()
+            inputs, failures = await provider.check(new.urn, olds, news)
+        if failures:
+            raise ResourceError("\n".join(_words(failure, inputs) for failure in failures))
+        return new.with_(inputs=inputs)
+
+    async def _diff(self, new: ResourceState, goal: Goal, old: ResourceState) -> DiffAnswer:
+        trigger = new.replacement_trigger
+        if not self._run.dry_run and contains_unknowns(trigger):
+            raise ResourceError(f"the replacement trigger of {new.name!r} is not known")
+        if trigger_fires(old.replacement_trigger, trigger):
+            return DiffAnswer(True, ("replacementTrigger",))
+        if old.other.get("taint"):
+            return DiffAnswer(True, ("id",))
+        if self._books.replaced.intersection(new.replace_with):
+            return DiffAnswer(True, ("replaceWith",))
+        if new.deleted_with in self._books.replaced:
+            return DiffAnswer(True, ("deletedWith",))
+        if not old.custom:
+            return DiffAnswer(True, ("provider",))
+        return await self._ask_diff(old, new.urn, new.inputs, goal.ignore_changes)
+
+    async def _ask_diff(
+        self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: tuple[str, ...]
+    ) -> DiffAnswer:
+        provider = await self._run.provider()
+        async with self._run.slots:
+            self._run.refuse_when_stopping()
+            return await provider.diff(
+                urn,
+                old.id,
+                old_inputs=old.inputs,
+                old_outputs=old.outputs,
+                new_inputs=inputs,
+                ignore_changes=ignored,
+            )
+
+    def _refuse_if_protected(self, new: ResourceState, old: ResourceState) -> None:
+        if not (new.protect and old.protect):
+            return
+        error = ResourceError(
+            f"{new.name!r} is protected and cannot be replaced",
+            "Take `protect` off it in the program first.",
+        )
+        if not self._run.dry_run:
+            raise error
+        # A preview goes on, so that what leads to it is seen.
+        self._run.failed = True
+        self._run.tell(Severity.ERROR, str(error), new.urn)
+
+    # -- replacements that delete first -------------------------------------------------------
+
+    async def _delete_first(self, old: Record) -> None:
+        """Delete a resource before its replacement, after what is replaced along with it."""
+        doomed = await self._replaced_along(old)
+        for record in doomed:
+            if record.state.protect and not record.state.delete:
+                raise ResourceError(
+                    f"{record.state.name!r} is protected, and would have to be replaced along with"
+                    f" {old.state.name!r}",
+                    "Take `protect` off it in the program first.",
+                )
+        going = [
+            record
+            for record in (*reversed(doomed), old)
+            if not record.state.pending_replacement and record.state.urn not in self._books.deleted
+        ]
+        self._books.deleted.update(record.state.urn for record in going)
+        for record in going:
+            await self._execution.delete(
+                record, Op.DELETE_REPLACED, pending_replacement=not record.state.delete
+            )
+
+    async def _replaced_along(self, root: Record) -> list[Record]:
+        """Find what a replacement of `root` replaces too, in order of dependency."""
+        replaced = {root.state.urn}
+        along = []
+        # What was settled already cannot need the new instance: it would have had to wait for it.
+        settled = self._books.settled.keys() | self._books.deleted
+        for record in dependents_of(root, self._base, settled):
+            if await self._is_replaced_along(record.state, replaced):
+                along.append(record)
+                replaced.add(record.state.urn)
+        for record in self._base:
+            state = record.state
+            bound = root.state.urn in state.replace_with or state.deleted_with == root.state.urn
+            if bound and not state.delete and record not in along and state.urn not in settled:
+                along.append(record)
+        return along
+
+    async def _is_replaced_along(self, state: ResourceState, replaced: set[str]) -> bool:
+        if not state.custom or state.external or state.is_provider:
+            return False
+        if state.deleted_with in replaced:
+            return True
+        dependencies = state.property_dependencies or {}
+        inputs = {
+            key: UNKNOWN if replaced.intersection(dependencies.get(key, ())) else value
+            for key, value in state.inputs.items()
+        }
+        if UNKNOWN not in inputs.values():
+            return False
+        answer = await self._ask_diff(state, state.urn, inputs, state.ignore_changes)
+        diff = property_diff(state.inputs, ignoring(state.ignore_changes, state.inputs, inputs)[0])
+        return bool(completed(answer, diff, state.replace_on_changes).replaces)
+
+
+def _wanted(urn: str, goal: Goal, alias: str, provider: str) -> ResourceState:
+    return ResourceState(
+        urn=urn,
+        type=goal.type,
+        custom=goal.custom,
+        inputs=goal.inputs,
+        parent=goal.parent,
+        provider=provider,
+        dependencies=goal.dependencies,
+        property_dependencies=goal.property_dependencies,
+        protect=goal.protect,
+        retain_on_delete=goal.retain_on_delete,
+        deleted_with=goal.deleted_with,
+        replace_with=goal.replace_with,
+        additional_secret_outputs=goal.additional_secret_outputs,
+        aliases=(alias,) if alias else (),
+        ignore_changes=goal.ignore_changes,
+        hide_diffs=tuple(property_paths.parse(path) for path in goal.hide_diffs),
+        replace_on_changes=goal.replace_on_changes,
+        replacement_trigger=goal.replacement_trigger,
+        source_position=goal.source_position,
+        stack_trace=goal.stack_trace,
+    )
+
+
+def _words(failure: CheckFailure, inputs: PropertyMap) -> str:
+    if not failure.property:
+        return failure.reason
+    value: Any = inputs.get(failure.property)
+    shown = f" value {masked(value)!r}" if failure.property in inputs else ""
+    return f"property {failure.property}{shown} has a problem: {failure.reason}"

@@ -1,0 +1,102 @@
+"""A resource as the checkpoint remembers it, and an operation that was begun on one."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from flink_jobs_provider.engine import urns
+from flink_jobs_provider.engine.values import PropertyMap, Value
+
+
+@dataclass(frozen=True, eq=False)
+class ResourceState:
+    """Hold all that the state keeps of one resource.
+
+    `delete` marks a replaced resource that still has to be deleted, `pending_replacement` one that
+    was deleted and still has to be created again. `other` keeps the fields of the checkpoint
+    that this engine does not use, so that they are not lost.
+    """
+
+    urn: str
+    type: str
+    custom: bool
+    id: str = ""
+    inputs: PropertyMap = field(default_factory=dict)
+    outputs: PropertyMap = field(default_factory=dict)
+    parent: str = ""
+    provider: str = ""
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: dict[str, tuple[str, ...]] | None = None
+    protect: bool = False
+    external: bool = False
+    delete: bool = False
+    pending_replacement: bool = False
+    retain_on_delete: bool = False
+    deleted_with: str = ""
+    replace_with: tuple[str, ...] = ()
+    additional_secret_outputs: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    ignore_changes: tuple[str, ...] = ()
+    hide_diffs: tuple[tuple[str | int, ...], ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    replacement_trigger: Value = None
+    init_errors: tuple[str, ...] = ()
+    created: str = ""
+    modified: str = ""
+    source_position: str = ""
+    stack_trace: tuple[str, ...] = ()
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name the resource as the program does."""
+        return urns.name_of(self.urn)
+
+    @property
+    def is_provider(self) -> bool:
+        """Tell whether this is a provider's own resource."""
+        return self.type.startswith(urns.PROVIDER_TYPE_PREFIX)
+
+    @property
+    def provider_urn(self) -> str:
+        """Name the provider's resource, without its id."""
+        return self.provider.rpartition("::")[0]
+
+    def with_(self, **changes: Any) -> "ResourceState":
+        """Give a copy with some fields changed."""
+        return replace(self, **changes)
+
+    def all_dependencies(self) -> set[str]:
+        """Name every resource that this one needs, its parent and provider aside."""
+        needed = {*self.dependencies, *self.replace_with}
+        for urns_of_property in (self.property_dependencies or {}).values():
+            needed.update(urns_of_property)
+        if self.deleted_with:
+            needed.add(self.deleted_with)
+        return needed
+
+
+class OperationKind(StrEnum):
+    """Say what was being done to a resource, in the checkpoint's words."""
+
+    CREATING = "creating"
+    UPDATING = "updating"
+    DELETING = "deleting"
+    READING = "reading"
+
+
+@dataclass(frozen=True)
+class PendingOperation:
+    """Hold an operation that was begun and whose end is not known."""
+
+    kind: OperationKind
+    resource: ResourceState
+
+
+@dataclass
+class Snapshot:
+    """Hold a stack's state: resources in order of dependency, and what was begun."""
+
+    resources: list[ResourceState] = field(default_factory=list)
+    pending_operations: list[PendingOperation] = field(default_factory=list)
+    other: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,188 @@
+"""Read and write Pulumi.<stack>.yaml: a stack's configuration values and its encryption salt."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flink_jobs_provider.engine.errors import ConfigurationError, UnsupportedError
+from flink_jobs_provider.engine.passphrase import Crypter
+from flink_jobs_provider.engine.values import PropertyMap, Secret
+
+
+@dataclass(frozen=True)
+class ConfigurationValue:
+    """Hold one value as the program gets it: text; JSON where it was an object or a list."""
+
+    text: str
+    secret: bool = False
+
+
+@dataclass
+class StackConfiguration:
+    """Hold the content of one Pulumi.<stack>.yaml, as it is written there."""
+
+    path: Path
+    content: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "StackConfiguration":
+        """Read the file; one that does not exist is empty.
+
+        Raises ConfigurationError for a file that is no configuration, and UnsupportedError for
+        one whose secrets are not under a passphrase.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except FileNotFoundError:
+            content = {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        if not isinstance(content, dict) or not isinstance(content.get("config") or {}, dict):
+            raise ConfigurationError(
+                f"{path} is not a stack configuration", "It should hold `config:` with a mapping."
+            )
+        provider = content.get("secretsprovider")
+        if provider not in (None, "", "passphrase"):
+            raise UnsupportedError(f"the secrets provider `{provider}` of {path}")
+        if content.get("environment"):
+            raise UnsupportedError(f"`environment` in {path}")
+        return cls(path, content)
+
+    @property
+    def encryption_salt(self) -> str | None:
+        """Name the salt of the stack's secrets, if the stack has one."""
+        return self.content.get("encryptionsalt")
+
+    @encryption_salt.setter
+    def encryption_salt(self, salt: str) -> None:
+        # First in the file, as the CLI writes it.
+        self.content = {"encryptionsalt": salt} | self.content
+
+    @property
+    def has_secrets(self) -> bool:
+        """Tell whether any value is encrypted."""
+        return any(_holds_secret(value) for value in (self.content.get("config") or {}).values())
+
+    def values(self, project: str, crypter: Crypter | None) -> dict[str, ConfigurationValue]:
+        """Give every value under its full name, secrets decrypted.
+
+        `crypter` may be None only where there are no secrets.
+        """
+        values = {}
+        for key, value in (self.content.get("config") or {}).items():
+            values[full_name(str(key), project)] = ConfigurationValue(
+                _as_text(_decrypted(value, crypter)), _holds_secret(value)
+            )
+        return values
+
+    def set(
+        self, key: str, text: str, *, path: bool, crypter: Crypter | None, project: str
+    ) -> None:
+        """Set one value; with a crypter it is stored encrypted.
+
+        With `path` the key is a path into an object, as in `config set --path`.
+        """
+        config = self.content.setdefault("config", {}) or {}
+        self.content["config"] = config
+        value: Any = {"secure": crypter.encrypt(text)} if crypter else text
+        if not path:
+            config[full_name(key, project)] = value
+            return
+        steps: list[str | int] = [
+            int(index) if index else name
+            for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", key)
+        ]
+        if not steps or not isinstance(steps[0], str):
+            raise ConfigurationError(f"not a configuration path: {key!r}")
+        steps[0] = full_name(steps[0], project)
+        _set_at(config, steps, value if crypter else yaml.safe_load(text))
+
+    def remove(self, key: str, project: str) -> None:
+        """Remove one value.
+
+        Raises ConfigurationError when there is no such value.
+        """
+        config = self.content.get("config") or {}
+        if config.pop(full_name(key, project), None) is None:
+            raise ConfigurationError(f"configuration key {key!r} is not set")
+
+    def write(self) -> None:
+        """Write the file, all of it or nothing."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=self.path.parent, prefix=f".{self.path.name}.", delete=False, encoding="utf-8"
+        ) as file:
+            yaml.safe_dump(self.content, file, sort_keys=False, allow_unicode=True)
+        os.chmod(file.name, self.path.stat().st_mode if self.path.exists() else 0o644)
+        os.replace(file.name, self.path)
+
+
+def full_name(key: str, project: str) -> str:
+    """Give a key its namespace: the project's, where it has none (`a:config:b` is `a:b`)."""
+    namespace, separator, name = key.partition(":")
+    if not separator:
+        return f"{project}:{key}"
+    return f"{namespace}:{name.removeprefix('config:')}"
+
+
+def as_provider_inputs(values: Mapping[str, ConfigurationValue]) -> PropertyMap:
+    """Give the configuration as the inputs of the dynamic provider's default instance."""
+    return {
+        name: Secret(value.text) if value.secret else value.text
+        for name, value in sorted(values.items())
+    }
+
+
+def _holds_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return _is_secure(value) or any(map(_holds_secret, value.values()))
+    return isinstance(value, list) and any(map(_holds_secret, value))
+
+
+def _is_secure(value: Mapping[object, object]) -> bool:
+    return set(value) == {"secure"} and isinstance(value["secure"], str)
+
+
+def _decrypted(value: Any, crypter: Crypter | None) -> Any:
+    if isinstance(value, dict):
+        if _is_secure(value):
+            assert crypter is not None, "secrets need a crypter"  # noqa: S101 - a caller's mistake
+            return crypter.decrypt(value["secure"])
+        return {str(key): _decrypted(item, crypter) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decrypted(item, crypter) for item in value]
+    return value
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return "" if value is None else json.dumps(value, default=str)
+
+
+def _set_at(container: Any, steps: list[str | int], value: Any) -> None:
+    step, rest = steps[0], steps[1:]
+    if isinstance(container, list):
+        if not isinstance(step, int) or step > len(container):
+            raise ConfigurationError(f"index {step} is not within the list or right behind it")
+        if step == len(container):
+            container.append(None)
+    elif not isinstance(container, dict):
+        raise ConfigurationError(f"{step!r} lies within a value that is neither object nor list")
+    if not rest:
+        container[step] = value
+        return
+    if isinstance(container, dict) and not isinstance(container.get(step), dict | list):
+        container[step] = [] if isinstance(rest[0], int) else {}
+    if isinstance(container, list) and not isinstance(container[int(step)], dict | list):
+        container[int(step)] = [] if isinstance(rest[0], int) else {}
+    _set_at(container[step], rest, value)

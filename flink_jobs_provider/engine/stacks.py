@@ -1,0 +1,165 @@
+"""Open a stack: its project, its configuration, its secrets and its state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flink_jobs_provider.engine.backend import FileBackend, StackFiles, backend_url, write_durably
+from flink_jobs_provider.engine.checkpoint import CheckpointFormat, deployment_of, salt_of
+from flink_jobs_provider.engine.errors import PassphraseError, StackError
+from flink_jobs_provider.engine.passphrase import Crypter, find_passphrase
+from flink_jobs_provider.engine.project import Project, find_project
+from flink_jobs_provider.engine.resource_state import Snapshot
+from flink_jobs_provider.engine.stack_configuration import (
+    ConfigurationValue,
+    StackConfiguration,
+)
+from flink_jobs_provider.engine.urns import STACK_TYPE
+from flink_jobs_provider.engine.values import PropertyMap, Secret, contains_secrets
+
+
+@dataclass(frozen=True)
+class Place:
+    """Name where a project's stacks are, and how the user is asked for what is missing."""
+
+    project: Project
+    backend: FileBackend
+    environment: Mapping[str, str]
+    interactive: bool = False
+
+    @classmethod
+    def find(
+        cls, directory: Path, environment: Mapping[str, str], *, interactive: bool = False
+    ) -> "Place":
+        """Find the project that a directory belongs to, and its backend."""
+        project = find_project(directory)
+        backend = FileBackend(backend_url(project, environment))
+        backend.check()
+        return cls(project, backend, environment, interactive)
+
+    def files(self, stack: str) -> StackFiles:
+        """Name the places of a stack's state."""
+        return self.backend.files_of(self.project.name, stack)
+
+    def configuration(self, stack: str) -> StackConfiguration:
+        """Read a stack's configuration file."""
+        files = self.files(stack)
+        return StackConfiguration.read(self.project.stack_configuration_file(files.stack))
+
+    def crypter(self, stack: str, salt: str) -> Crypter:
+        """Make the crypter of a stack, asking for the passphrase where that is possible."""
+        passphrase = find_passphrase(self.environment, interactive=self.interactive, stack=stack)
+        return Crypter(passphrase, salt)
+
+    def initialise(self, stack: str) -> Path:
+        """Make an empty stack with a salt for its secrets; give its configuration file.
+
+        Raises StackError when there is one already.
+        """
+        files = self.files(stack)
+        if files.exists():
+            raise StackError(f"stack {files.stack!r} exists already")
+        configuration = self.configuration(stack)
+        passphrase = find_passphrase(
+            self.environment, interactive=self.interactive, stack=files.stack
+        )
+        if salt := configuration.encryption_salt:
+            crypter = Crypter(passphrase, salt)
+        else:
+            crypter = Crypter.fresh(passphrase)
+            configuration.encryption_salt = crypter.encryption_salt
+            configuration.write()
+        self.backend.prepare()
+        text = CheckpointFormat(files.full_name, crypter).write([], [], {})
+        write_durably(files.checkpoint, text)
+        return configuration.path
+
+
+@dataclass(frozen=True)
+class OpenStack:
+    """Hold a stack with everything decrypted, as it was when it was opened."""
+
+    place: Place
+    files: StackFiles
+    configuration: dict[str, ConfigurationValue]
+    checkpoint: CheckpointFormat
+    snapshot: Snapshot
+
+    @classmethod
+    def open(cls, place: Place, stack: str) -> "OpenStack":
+        """Read a stack.
+
+        Raises StackError when there is none, PassphraseError without the right passphrase, and
+        CheckpointError when its state cannot be read.
+        """
+        files = place.files(stack)
+        text = files.read_checkpoint()
+        stack_configuration = place.configuration(stack)
+        salt = stack_configuration.encryption_salt
+        state_salt = salt_of(deployment_of(text, files.checkpoint))
+        if stack_configuration.has_secrets and salt is None:
+            raise PassphraseError(
+                f"{stack_configuration.path} has encrypted values but no `encryptionsalt`"
+            )
+        crypters = {each: place.crypter(files.stack, each) for each in {salt, state_salt} if each}
+        own = crypters.get(salt or state_salt or "")
+        reader = CheckpointFormat(
+            files.full_name,
+            crypters.get(state_salt or salt or ""),
+            keep_ciphertexts=state_salt in (None, salt or state_salt),
+        )
+        return cls(
+            place=place,
+            files=files,
+            configuration=stack_configuration.values(place.project.name, own),
+            checkpoint=CheckpointFormat(files.full_name, own),
+            snapshot=reader.read(text, files.checkpoint),
+        )
+
+    def outputs(self) -> PropertyMap:
+        """Give the stack's outputs as they were saved last."""
+        for state in self.snapshot.resources:
+            if state.type == STACK_TYPE and not state.delete:
+                return state.outputs
+        return {}
+
+    async def outputs_of_another(self, name: str) -> PropertyMap:
+        """Give another stack's outputs, by `stack` or `organization/project/stack`.
+
+        Raises PassphraseError when its secrets are under another passphrase.
+        """
+        project, _, stack = name.removeprefix("organization/").rpartition("/")
+        if not project:
+            project = self.place.project.name
+        files = self.place.backend.files_of(project, stack)
+        text = files.read_checkpoint()
+        salt = salt_of(deployment_of(text, files.checkpoint))
+        crypter = self.place.crypter(stack, salt) if salt else None
+        snapshot = CheckpointFormat(files.full_name, crypter, keep_ciphertexts=False).read(
+            text, files.checkpoint
+        )
+        for state in snapshot.resources:
+            if state.type == STACK_TYPE:
+                return state.outputs
+        return {}
+
+
+def secret_texts(stack: OpenStack) -> set[str]:
+    """Name every text that must not be shown: secret configuration and secret strings."""
+    texts = {value.text for value in stack.configuration.values() if value.secret}
+    for state in stack.snapshot.resources:
+        for properties in (state.inputs, state.outputs):
+            for key, value in properties.items():
+                if not key.startswith("__") and contains_secrets(value):
+                    texts.update(_strings_in_secrets(value))
+    return texts
+
+
+def _strings_in_secrets(value: object, *, within: bool = False) -> set[str]:
+    if isinstance(value, Secret):
+        return _strings_in_secrets(value.value, within=True)
+    if isinstance(value, dict):
+        return _strings_in_secrets(list(value.values()), within=within)
+    if isinstance(value, list):
+        return set().union(*(_strings_in_secrets(item, within=within) for item in value))
+    return {value} if within and isinstance(value, str) else set()

@@ -1,0 +1,179 @@
+"""Decide what is done to a resource. Pure: no provider is asked and nothing is changed here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from flink_jobs_provider.engine import property_paths
+from flink_jobs_provider.engine.goals import Goal
+from flink_jobs_provider.engine.plugin import DiffAnswer
+from flink_jobs_provider.engine.resource_state import ResourceState
+from flink_jobs_provider.engine.values import (
+    PropertyMap,
+    Value,
+    contains_unknowns,
+    equal,
+    strictly_equal,
+)
+
+
+class Op(StrEnum):
+    """Name a step as the CLI's `--json` does."""
+
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    CREATE_REPLACEMENT = "create-replacement"
+    DELETE_REPLACED = "delete-replaced"
+    READ = "read"
+    READ_DISCARD = "discard"
+    REFRESH = "refresh"
+    REMOVE_PENDING_REPLACE = "remove-pending-replace"
+
+
+class Decision(Enum):
+    """Say what becomes of a resource that is in the state already."""
+
+    SAME = "same"
+    UPDATE = "update"
+    REPLACE_CREATE_FIRST = "replace, the new one first"
+    REPLACE_DELETE_FIRST = "replace, the old one deleted first"
+
+
+@dataclass(frozen=True)
+class PropertyDiff:
+    """Hold the top-level properties that differ."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Name every property that differs."""
+        return tuple(sorted({*self.added, *self.removed, *self.changed}))
+
+    def inverted(self) -> "PropertyDiff":
+        """Look at the same difference from the other side."""
+        return PropertyDiff(self.removed, self.added, self.changed)
+
+    def shown(self, hidden: Iterable[str] = ()) -> str:
+        """Write it as `~parallelism,+args`, without what is internal or hidden."""
+        hidden = {*hidden}
+        signed = sorted(
+            [(key, "+") for key in self.added]
+            + [(key, "-") for key in self.removed]
+            + [(key, "~") for key in self.changed]
+        )
+        by_sign: dict[str, list[str]] = {}
+        for key, sign in signed:
+            if not key.startswith("__") and key not in hidden:
+                by_sign.setdefault(sign, []).append(key)
+        return ",".join(
+            f"{sign}{','.join(by_sign[sign])}" for sign in ("+", "-", "~") if sign in by_sign
+        )
+
+
+def property_diff(old: Mapping[str, Value], new: Mapping[str, Value]) -> PropertyDiff:
+    """Compare two sets of properties; an unknown differs from everything."""
+    return PropertyDiff(
+        added=tuple(sorted(key for key in new if key not in old)),
+        removed=tuple(sorted(key for key in old if key not in new)),
+        changed=tuple(
+            sorted(
+                key
+                for key in new
+                if key in old and (contains_unknowns(new[key]) or not equal(old[key], new[key]))
+            )
+        ),
+    )
+
+
+def ignoring(
+    paths: Iterable[str], old: PropertyMap, new: PropertyMap
+) -> tuple[PropertyMap, list[str]]:
+    """Give the new inputs with what `ignore_changes` names as it was.
+
+    Also names the paths for which that was impossible.
+    """
+    result: Value = new
+    impossible = []
+    for path in paths:
+        try:
+            steps = property_paths.parse(path)
+        except ValueError:
+            continue
+        if steps:
+            result, done = property_paths.reset(steps, old, result)
+            if not done:
+                impossible.append(path)
+    assert isinstance(result, dict)  # noqa: S101 - `reset` keeps the shape of the root
+    return result, impossible
+
+
+def completed(
+    answer: DiffAnswer, inputs: PropertyDiff, replace_on_changes: Iterable[str]
+) -> DiffAnswer:
+    """Fill in what a provider left open: whether anything changed, and what replaces.
+
+    `inputs` is how the inputs differ, those under `ignore_changes` aside.
+    """
+    if answer.changes is None:
+        answer = DiffAnswer(
+            bool(inputs), answer.replaces, inputs.keys, answer.delete_before_replace
+        )
+    if not answer.changes:
+        return answer
+    replaces = dict.fromkeys(answer.replaces)
+    for path in map(property_paths.parse, replace_on_changes):
+        for key in answer.diffs:
+            if property_paths.contains(path, property_paths.parse(key)):
+                replaces[key] = None
+    return DiffAnswer(True, tuple(replaces), answer.diffs, answer.delete_before_replace)
+
+
+def trigger_fires(old: Value, new: Value) -> bool:
+    """Tell whether a replacement trigger calls for a replacement."""
+    if contains_unknowns(old) or contains_unknowns(new):
+        return True
+    if old is None or new is None:
+        return False
+    return not equal(old, new)
+
+
+def decide(old: ResourceState, goal: Goal, answer: DiffAnswer) -> Decision:
+    """Decide what becomes of a resource, given its completed diff."""
+    if not answer.changes and not old.pending_replacement:
+        return Decision.UPDATE if old.init_errors else Decision.SAME
+    if not answer.replaces and not old.pending_replacement:
+        return Decision.UPDATE
+    first = answer.delete_before_replace
+    if goal.delete_before_replace is not None:
+        first = goal.delete_before_replace
+    return Decision.REPLACE_DELETE_FIRST if first else Decision.REPLACE_CREATE_FIRST
+
+
+def must_be_saved(old: ResourceState, new: ResourceState) -> bool:
+    """Tell whether an unchanged resource still differs in something the state should hold.
+
+    Where in the program it is declared is not worth a write of the state.
+    """
+    fields = (
+        *("urn", "type", "custom", "id", "provider", "parent", "protect", "retain_on_delete"),
+        *("deleted_with", "replace_with", "additional_secret_outputs", "ignore_changes"),
+        *("replace_on_changes", "external"),
+    )
+    if any(getattr(old, field) != getattr(new, field) for field in fields):
+        return True
+    if set(old.dependencies) != set(new.dependencies):
+        return True
+    return not (
+        strictly_equal(old.inputs, new.inputs)
+        and strictly_equal(old.outputs, new.outputs)
+        and equal(old.replacement_trigger, new.replacement_trigger)
+    )

@@ -1,0 +1,217 @@
+"""Property values as the engine holds them, and how they travel over gRPC.
+
+A value is plain JSON data plus two things JSON has not: a secret around a value, and the unknown
+of a preview. References to resources stay the marked objects that the SDK sends.
+"""
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, Union
+
+from google.protobuf import struct_pb2
+
+SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, not a secret
+RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
+ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17"
+ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7"
+UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SECRET_TEXT = "[secret]"  # noqa: S105 - what is shown in place of one
+
+
+class Unknown(enum.Enum):
+    """Stand for a value that only the update itself will tell."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Wrap a value that is shown to nobody and encrypted at rest.
+
+    `ciphertext` is how the checkpoint held it, kept so that an unchanged secret is not
+    encrypted anew at every write.
+    """
+
+    value: "Value"
+    ciphertext: str | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Secret({SECRET_TEXT})"
+
+
+Value: TypeAlias = Union[  # noqa: UP007 - a recursive alias needs the string form
+    bool, int, float, str, list["Value"], dict[str, "Value"], Secret, Unknown, None
+]
+PropertyMap: TypeAlias = dict[str, Value]
+
+
+def equal(left: Value, right: Value) -> bool:
+    """Compare as the real engine does: secrets by what they hold, `true` is not `1`."""
+    left, right = _bare(left), _bare(right)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[k], right[k]) for k in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    return left == right
+
+
+def strictly_equal(left: Value, right: Value) -> bool:
+    """Compare, and tell a secret from the same value in plain."""
+    if isinstance(left, Secret) != isinstance(right, Secret):
+        return False
+    left, right = _bare(left), _bare(right)
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(strictly_equal(left[k], right[k]) for k in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(strictly_equal, left, right))
+    return equal(left, right)
+
+
+def _bare(value: Value) -> Value:
+    while isinstance(value, Secret):
+        value = value.value
+    return value
+
+
+def walk(value: Value) -> Iterator[Value]:
+    """Yield the value and everything in it, through secrets too."""
+    yield value
+    if isinstance(value, Secret):
+        yield from walk(value.value)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from walk(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from walk(item)
+
+
+def contains_secrets(value: Value) -> bool:
+    """Tell whether a secret is the value or anywhere in it."""
+    return any(isinstance(item, Secret) for item in walk(value))
+
+
+def contains_unknowns(value: Value) -> bool:
+    """Tell whether the value or anything in it is unknown."""
+    return any(item is UNKNOWN for item in walk(value))
+
+
+def plain(value: Value) -> Value:
+    """Take every secret out of its wrapping."""
+    if isinstance(value, Secret):
+        return plain(value.value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def masked(value: Value) -> Any:
+    """Give plain data fit to be shown: no secrets, unknowns in words."""
+    if isinstance(value, Secret):
+        return SECRET_TEXT
+    if value is UNKNOWN:
+        return "[unknown]"
+    if isinstance(value, dict):
+        return {key: masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value
+
+
+def marked_like(outputs: PropertyMap, inputs: Mapping[str, Value]) -> PropertyMap:
+    """Mark outputs secret whose input of the same key is.
+
+    The dynamic provider sees and answers plain values; this is how the real engine keeps what is
+    secret secret across it.
+    """
+    marked = dict(outputs)
+    for key, given in inputs.items():
+        if key not in marked:
+            continue
+        answered = marked[key]
+        if isinstance(answered, dict) and isinstance(given, dict):
+            marked[key] = marked_like(answered, given)
+        elif not isinstance(answered, Secret) and contains_secrets(given):
+            marked[key] = Secret(answered)
+    return marked
+
+
+def normal_number(number: float) -> int | float:
+    """Give an integral number as an integer, as the CLI writes it."""
+    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+
+
+def from_struct(struct: struct_pb2.Struct) -> PropertyMap:
+    """Read properties off the wire."""
+    return {key: from_wire(value) for key, value in struct.fields.items()}
+
+
+def from_wire(value: struct_pb2.Value) -> Value:
+    """Read one value off the wire."""
+    kind = value.WhichOneof("kind")
+    if kind == "string_value":
+        text = value.string_value
+        return UNKNOWN if text == UNKNOWN_STRING else text
+    if kind == "number_value":
+        return normal_number(value.number_value)
+    if kind == "bool_value":
+        return value.bool_value
+    if kind == "list_value":
+        return [from_wire(item) for item in value.list_value.values]
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        if SIGNATURE_KEY in fields and fields[SIGNATURE_KEY].string_value == SECRET_SIGNATURE:
+            return Secret(from_wire(fields["value"]))
+        return from_struct(value.struct_value)
+    return None
+
+
+def to_struct(properties: Mapping[str, Value], *, to_provider: bool = False) -> struct_pb2.Struct:
+    """Put properties on the wire.
+
+    For the dynamic provider secrets are sent in plain and references as ids, since it takes
+    neither; the program gets them marked.
+    """
+    struct = struct_pb2.Struct()
+    for key, value in properties.items():
+        _fill(struct.fields[key], value, to_provider)
+    return struct
+
+
+def _fill(wire: struct_pb2.Value, value: Value, to_provider: bool) -> None:
+    if isinstance(value, Secret):
+        if to_provider:
+            _fill(wire, value.value, to_provider)
+        else:
+            fields = wire.struct_value.fields
+            fields[SIGNATURE_KEY].string_value = SECRET_SIGNATURE
+            _fill(fields["value"], value.value, to_provider)
+    elif value is None:
+        wire.null_value = struct_pb2.NULL_VALUE
+    elif isinstance(value, Unknown):
+        wire.string_value = UNKNOWN_STRING
+    elif isinstance(value, bool):
+        wire.bool_value = value
+    elif isinstance(value, int | float):
+        wire.number_value = value
+    elif isinstance(value, str):
+        wire.string_value = value
+    elif isinstance(value, list):
+        wire.list_value.SetInParent()
+        for item in value:
+            _fill(wire.list_value.values.add(), item, to_provider)
+    elif to_provider and value.get(SIGNATURE_KEY) == RESOURCE_SIGNATURE:
+        _fill(wire, value["id"] if "id" in value else value.get("urn"), to_provider)
+    else:
+        wire.struct_value.SetInParent()
+        for key, item in value.items():
+            _fill(wire.struct_value.fields[key], item, to_provider)
