@@ -1,1 +1,27 @@
-""""""
+"""Flink jobs as code: each Apache Flink job is a Pulumi resource.
+
+The names a Pulumi program uses are re-exported here; they are imported on first use, so that the
+core can be used without Pulumi.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.provider.resource import BasicAuth as BasicAuth
+    from flink_jobs_provider.provider.resource import FlinkJob as FlinkJob
+    from flink_jobs_provider.provider.resource import FlinkJobArgs as FlinkJobArgs
+    from flink_jobs_provider.provider.resource import FlinkSessionCluster as FlinkSessionCluster
+    from flink_jobs_provider.provider.resource import Timeouts as Timeouts
+    from flink_jobs_provider.provider.resource import Tls as Tls
+
+__all__ = ["BasicAuth", "FlinkJob", "FlinkJobArgs", "FlinkSessionCluster", "Timeouts", "Tls"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from flink_jobs_provider.provider import resource
+
+        return getattr(resource, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,6 @@
-""""""
+"""Jars: opened by URI, digested, cached."""
+
+from flink_jobs_provider.artifacts.jar import Jar, open_jar
+from flink_jobs_provider.artifacts.storage import FileMissing, StorageError, list_directory
+
+__all__ = ["FileMissing", "Jar", "StorageError", "list_directory", "open_jar"]

@@ -1,1 +1,1 @@
-""""""
+"""The systems that run jobs, behind one protocol."""

@@ -1,1 +1,1 @@
-""""""
+"""What a job is: spec, target, observation, savepoint, identity. No I/O."""

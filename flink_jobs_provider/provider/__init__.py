@@ -1,1 +1,1 @@
-""""""
+"""The Pulumi face: it translates, and decides nothing."""

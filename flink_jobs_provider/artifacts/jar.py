@@ -1,0 +1,170 @@
+"""A job's jar: opened wherever it lies, digested by content, kept in a cache by that digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsspec.core import split_protocol
+
+from flink_jobs_provider.artifacts.storage import StorageError, open_filesystem
+from flink_jobs_provider.model.errors import JarError
+
+_CHUNK = 1 << 20
+#: What an object store or web server says of a file that changes with its content.
+_FINGERPRINTS = ("ETag", "etag", "content_md5", "md5Hash", "generation", "VersionId")
+
+
+@dataclass(frozen=True)
+class Jar:
+    """A jar as a local file.
+
+    Attributes:
+        uri: Where it came from.
+        path: The local file: the original, or a copy in the cache.
+        digest: SHA-256 of its bytes, 64 hexadecimal digits.
+        main_class: The manifest's Main-Class; empty where there is none.
+
+    """
+
+    uri: str
+    path: Path
+    digest: str
+    main_class: str
+
+
+_known: dict[tuple[str, int, int, int], Jar] = {}
+_lock = threading.Lock()
+
+
+def open_jar(uri: str) -> Jar:
+    """Open a jar by path or URI. Blocks while a remote one is fetched.
+
+    A local file is digested once for each content (told by inode, size and time); a remote one is
+    fetched again unless its store says by an ETag or checksum that it is the same.
+
+    Raises:
+        JarError: It does not exist, cannot be read, or is not a jar.
+
+    """
+    protocol, _ = split_protocol(uri)
+    if protocol in (None, "file", "local"):
+        return _local(uri)
+    try:
+        return _remote(uri)
+    except StorageError as error:
+        raise JarError(f"cannot open {uri}: {error}") from None
+
+
+def _local(uri: str) -> Jar:
+    _, name = open_filesystem(uri)
+    path = Path(name)
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise JarError(
+            f"cannot open {uri}: {error.strerror or error}", remedy=f"Looked for {path}"
+        ) from None
+    if not path.is_file():
+        raise JarError(f"{uri} is not a file")
+    mark = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    with _lock:
+        if mark not in _known:
+            _known[mark] = _inspected(uri, path)
+        return _known[mark]
+
+
+def _inspected(uri: str, path: Path) -> Jar:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with zipfile.ZipFile(path) as archive:
+            main_class = _main_class(archive)
+    except zipfile.BadZipFile:
+        raise JarError(f"{uri} is not a jar (no zip archive)") from None
+    except OSError as error:
+        raise JarError(f"cannot read {uri}: {error.strerror or error}") from None
+    return Jar(uri, path, digest, main_class)
+
+
+def _main_class(archive: zipfile.ZipFile) -> str:
+    """Return the manifest's entry class: Flink looks for program-class before Main-Class."""
+    try:
+        manifest = archive.read("META-INF/MANIFEST.MF").decode("utf-8", "replace")
+    except KeyError:
+        return ""
+    joined = manifest.replace("\r\n", "\n").replace("\n ", "")
+    values = dict(line.split(":", 1) for line in joined.splitlines() if ":" in line)
+    return (values.get("program-class") or values.get("Main-Class") or "").strip()
+
+
+def _remote(uri: str) -> Jar:
+    filesystem, path = open_filesystem(uri)
+    try:
+        info = filesystem.info(path)
+    except FileNotFoundError:
+        raise JarError(f"{uri} does not exist") from None
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise JarError(f"cannot open {uri}: {' '.join(str(error).split())[:300]}") from None
+    marker = _marker(uri, info)
+    cached = _from_cache(uri, marker) if marker else None
+    return cached or _fetch(uri, filesystem, path, marker)
+
+
+def _marker(uri: str, info: dict[str, Any]) -> str:
+    marks = {name: str(info[name]) for name in _FINGERPRINTS if info.get(name)}
+    if not marks:
+        return ""
+    text = json.dumps([uri, info.get("size"), marks], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _from_cache(uri: str, marker: str) -> Jar | None:
+    note = _cache() / f"{marker}.uri"
+    try:
+        path = _cache() / f"{note.read_text().strip()}.jar"
+    except OSError:
+        return None
+    if not path.is_file():
+        return None
+    jar = _local(str(path))
+    # The cache may have been tampered with or cut short: its names are digests, so look.
+    return Jar(uri, path, jar.digest, jar.main_class) if path.stem == jar.digest else None
+
+
+def _fetch(uri: str, filesystem: Any, path: str, marker: str) -> Jar:
+    cache = _cache()
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, name = tempfile.mkstemp(dir=cache, suffix=".part")
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as copy, filesystem.open(path, "rb") as source:
+            while chunk := source.read(_CHUNK):
+                copy.write(chunk)
+        jar = _inspected(uri, partial)
+        kept = cache / f"{jar.digest}.jar"
+        partial.replace(kept)
+        if marker:
+            (cache / f"{marker}.uri").write_text(jar.digest)
+        return Jar(uri, kept, jar.digest, jar.main_class)
+    except JarError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise JarError(f"cannot fetch {uri}: {' '.join(str(error).split())[:300]}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _cache() -> Path:
+    base = os.environ.get("FLINK_JOBS_CACHE")
+    if base:
+        return Path(base) / "jars"
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "flink-jobs" / "jars"

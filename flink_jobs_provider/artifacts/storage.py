@@ -1,0 +1,99 @@
+"""Storage by URI, through fsspec: local files, http, and object stores by their extras."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+from fsspec.core import split_protocol
+
+#: Schemes that are another store's under a name of their own, and the extra each needs.
+_ALIASES = {"s3a": "s3", "s3n": "s3", "obs": "s3", "abfss": "abfs", "oss": "s3"}
+_EXTRAS = {"abfs": "abfs", "s3": "s3", "gs": "gcs", "gcs": "gcs", "obs": "obs"}
+
+
+class StorageError(Exception):
+    """A file or directory cannot be read; the text says why, in one line."""
+
+
+class FileMissing(StorageError):
+    """There is certainly nothing at that place."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file below a directory: its path with scheme, and its time in seconds since the epoch."""
+
+    path: str
+    modified: float
+
+
+def open_filesystem(uri: str) -> tuple[Any, str]:
+    """Return the fsspec filesystem of a URI, and the path within it.
+
+    An `obs://` URI is reached through the store's S3 interface; its address is taken from
+    OBS_ENDPOINT_URL.
+
+    Raises:
+        StorageError: The scheme is unknown, or its extra is not installed.
+
+    """
+    protocol, path = split_protocol(uri)
+    protocol = protocol or "file"
+    target, options = _ALIASES.get(protocol, protocol), {}
+    if protocol == "obs":
+        endpoint = os.environ.get("OBS_ENDPOINT_URL")
+        if not endpoint:
+            raise StorageError("set OBS_ENDPOINT_URL to the address of the object storage service")
+        options = {"endpoint_url": endpoint}
+    if target in ("http", "https"):
+        path = uri
+    if target == "file":
+        path = os.path.abspath(os.path.expanduser(path.removeprefix("//") if path else path))
+    try:
+        return fsspec.filesystem(target, **options), path
+    except ImportError:
+        extra = _EXTRAS.get(protocol) or _EXTRAS.get(target, protocol)
+        raise StorageError(
+            f'{protocol}:// needs a further package: pip install "flink-jobs-provider[{extra}]"'
+        ) from None
+    except ValueError:
+        raise StorageError(
+            f"{protocol}:// is no known scheme (known: file, http, https, abfs, s3, gs, obs)"
+        ) from None
+
+
+def list_directory(uri: str) -> list[Entry]:
+    """List the files below a directory, at any depth; empty where it does not exist.
+
+    Raises:
+        StorageError: It cannot be listed.
+
+    """
+    filesystem, path = open_filesystem(uri)
+    try:
+        found = filesystem.find(path, detail=True)
+    except FileNotFoundError:
+        return []
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise StorageError(_reason(error)) from None
+    return [
+        Entry(filesystem.unstrip_protocol(name), _modified(info)) for name, info in found.items()
+    ]
+
+
+def _modified(info: dict[str, Any]) -> float:
+    for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        value: Any = info.get(name)
+        if isinstance(value, int | float):
+            return float(value)
+        if value is not None and hasattr(value, "timestamp"):
+            return float(value.timestamp())
+    return 0.0
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:300]

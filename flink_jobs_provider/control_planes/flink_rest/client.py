@@ -1,0 +1,170 @@
+"""Requests to Flink's REST API, and what its answers mean."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
+from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
+
+#: Called before each request that changes something; raises where nothing more may be begun.
+Guard = Callable[[], None]
+
+
+class FlinkAnswer(Exception):
+    """An error answer of Flink itself.
+
+    Attributes:
+        status: HTTP status.
+        text: All it said, with stack traces.
+        cause: The last cause, one line.
+
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        self.text = text
+        self.cause = last_cause(text)
+        super().__init__(f"{status}: {self.cause}")
+
+
+class FlinkClient:
+    """One cluster's REST API.
+
+    Reads are tried again when the connection fails; what changes something is sent once, and it
+    is for the caller to know whether it may be sent again.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, guard: Guard) -> None:
+        self._http = http
+        self._guard = guard
+        self.requests = 0
+
+    @property
+    def url(self) -> str:
+        """The cluster's address."""
+        return str(self._http.base_url).rstrip("/")
+
+    async def get(self, path: str) -> Any:
+        """Read. A lost connection is tried twice more.
+
+        Raises:
+            FlinkAnswer: Flink answered with an error.
+            ClusterUnreachable: No answer of Flink's.
+            ClusterRefused: Something else answered, or did not let us in.
+
+        """
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(ClusterUnreachable),
+            stop=stop_after_attempt(3),
+            wait=wait_exponential_jitter(initial=0.2, max=2.0),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._send("GET", path)
+        raise AssertionError("unreachable")
+
+    async def change(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        files: Any = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Send a request that changes something, once.
+
+        Raises:
+            EngineGone: The run this belongs to has ended; nothing was sent.
+            FlinkAnswer: Flink answered with an error.
+            ClusterUnreachable: No answer: it may or may not have been carried out.
+            ClusterRefused: Something else answered, or did not let us in.
+
+        """
+        self._guard()
+        return await self._send(method, path, json=json, files=files, timeout=timeout)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        files: Any = None,
+        timeout: float | None = None,
+    ) -> Any:
+        self.requests += 1
+        extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        try:
+            response = await self._http.request(method, path, json=json, files=files, **extra)
+        except httpx.TimeoutException:
+            raise ClusterUnreachable(
+                f"{self.url} did not answer in time", remedy="Is the cluster up and reachable?"
+            ) from None
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+        return self._answer(response)
+
+    def _unreachable(self, error: httpx.TransportError) -> Exception:
+        if _is_tls(error):
+            return ClusterRefused(
+                f"no TLS connection to {self.url}: {error}",
+                remedy="Check target.tls, and whether the address should be http or https",
+            )
+        return ClusterUnreachable(
+            f"no connection to {self.url}: {str(error) or type(error).__name__}",
+            remedy="Is the cluster up, and the address right?",
+        )
+
+    def _answer(self, response: httpx.Response) -> Any:
+        status = response.status_code
+        if status in (401, 403, 407):
+            raise ClusterRefused(
+                f"{self.url} refused the credentials ({status})",
+                remedy="Check target.basic_auth, target.bearer_token or target.secret_headers",
+            )
+        if response.is_redirect:
+            raise ClusterRefused(
+                f"{self.url} redirects to {response.headers.get('location', 'elsewhere')}",
+                remedy="Set target.url to the address of the REST API itself",
+            )
+        try:
+            body = response.json()
+        except ValueError:
+            raise self._not_flink(status) from None
+        if response.is_success:
+            return body
+        errors = body.get("errors") if isinstance(body, dict) else None
+        if not isinstance(errors, list):
+            raise self._not_flink(status)
+        raise FlinkAnswer(status, "\n".join(str(error) for error in errors))
+
+    def _not_flink(self, status: int) -> Exception:
+        if status in (429, 502, 503, 504):
+            return ClusterUnreachable(
+                f"{self.url} answers {status}, and not as Flink does: something in between",
+                remedy="Try again when the cluster is back",
+            )
+        return ClusterRefused(
+            f"{self.url} answers {status}, and not as a Flink REST API does",
+            remedy="Check target.url: host, port, and the path a proxy may want",
+        )
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,94 @@
+"""The jars that submissions leave on a cluster: one for each version that may be needed again.
+
+A jar is uploaded under a name that says whose it is and what it holds, so that a repeated
+submission finds it, a rollback has it, and a deletion removes it:
+<job_name>-<18 digits of the job's identity>-<first 32 digits of the content's digest>.jar
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.protocol import Submission
+from flink_jobs_provider.model.errors import ActionFailed, JarError
+
+_IDENTITY = 18
+_DIGEST = 32
+
+
+@dataclass(frozen=True)
+class UploadedJar:
+    """A jar of ours on the cluster."""
+
+    id: str
+    prefix: str
+    digest: str
+
+
+class ClusterJars:
+    """Uploads, finds and removes the jars of our jobs."""
+
+    def __init__(self, client: FlinkClient) -> None:
+        self._client = client
+
+    async def list(self) -> list[UploadedJar]:
+        """Return the jars on the cluster that bear a name of ours."""
+        body = await self._client.get("jars")
+        return [jar for file in body["files"] if (jar := _parse(file["id"], file["name"]))]
+
+    async def find(self, identity: str, digest: str) -> str | None:
+        """Return the id of a job's jar of this content; none where it is not there."""
+        for jar in await self.list():
+            if jar.prefix == identity and jar.digest == digest[:_DIGEST]:
+                return jar.id
+        return None
+
+    async def ensure(self, submission: Submission, timeout: float) -> str:
+        """Return the id of the submission's jar, uploading it if it is not there.
+
+        Raises:
+            ActionFailed: The upload was refused, or the jar is only known by a digest and gone.
+
+        """
+        identity = submission.job_id[:_IDENTITY]
+        found = await self.find(identity, submission.jar_digest)
+        if found:
+            return found
+        if isinstance(submission.jar, str):
+            raise ActionFailed(
+                "the jar of the previous version is no longer on the cluster, nor in the cache"
+            )
+        name = f"{submission.job_name}-{identity}-{submission.jar.digest[:_DIGEST]}.jar"
+        return await self._upload(submission.jar, name, timeout)
+
+    async def _upload(self, jar: Jar, name: str, timeout: float) -> str:
+        try:
+            with jar.path.open("rb") as content:
+                files = {"jarfile": (name, content, "application/x-java-archive")}
+                body = await self._client.change(
+                    "POST", "jars/upload", files=files, timeout=timeout
+                )
+        except FlinkAnswer as answer:
+            raise ActionFailed(f"the jar could not be uploaded: {answer.cause}") from None
+        except OSError as error:
+            raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
+        return str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
+
+    async def remove(self, identity: str, keep: frozenset[str]) -> None:
+        """Remove a job's jars, but for those with the digests to keep."""
+        kept = {digest[:_DIGEST] for digest in keep}
+        for jar in await self.list():
+            if jar.prefix == identity and jar.digest not in kept:
+                try:
+                    await self._client.change("DELETE", f"jars/{jar.id}")
+                except FlinkAnswer:
+                    continue  # somebody else removed it: an unknown jar is 400 (measured)
+
+
+def _parse(jar_id: str, name: str) -> UploadedJar | None:
+    parts = name.removesuffix(".jar").rsplit("-", 2)
+    if len(parts) != 3 or len(parts[1]) != _IDENTITY or len(parts[2]) != _DIGEST:
+        return None
+    return UploadedJar(jar_id, parts[1], parts[2])

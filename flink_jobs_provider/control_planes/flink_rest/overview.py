@@ -1,0 +1,66 @@
+"""The one list call of a cluster, shared by all who ask at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+
+
+class SharedSnapshot:
+    """Fetches a snapshot for everybody who waits for one, and never two at once.
+
+    `GET /jobs/overview` is fresh to 0.03 s and holds the count of running tasks, while the detail
+    call is served from a cache of 3 s (measured on 1.20.5 and 2.3.0): so this is what is polled.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Any]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._flight: asyncio.Task[ClusterSnapshot] | None = None
+        self._snapshot: ClusterSnapshot | None = None
+        self._begun = float("-inf")
+
+    async def get(self, max_age: float = 0.0) -> ClusterSnapshot:
+        """Return a snapshot whose fetching began at most `max_age` seconds before this call."""
+        oldest = self._clock() - max_age
+        while self._snapshot is None or self._begun < oldest:
+            if self._flight is None:
+                self._flight = asyncio.create_task(self._refresh(self._clock()))
+            flight = self._flight
+            try:
+                await asyncio.shield(flight)
+            finally:
+                if flight.done() and self._flight is flight:
+                    self._flight = None
+        return self._snapshot
+
+    async def _refresh(self, begun: float) -> ClusterSnapshot:
+        snapshot = parse_overview(await self._fetch())
+        self._snapshot, self._begun = snapshot, begun
+        return snapshot
+
+
+def parse_overview(body: dict[str, Any]) -> ClusterSnapshot:
+    """Read the body of `GET /jobs/overview`."""
+    return ClusterSnapshot(tuple(_row(row) for row in body["jobs"]))
+
+
+def _row(row: dict[str, Any]) -> ObservedJob:
+    tasks = row.get("tasks", {})
+    return ObservedJob(
+        job_id=row["jid"],
+        name=row["name"],
+        state=row["state"],
+        started=row.get("start-time", 0),
+        ended=max(row.get("end-time", 0), 0),
+        tasks=tasks.get("total", 0),
+        running_tasks=tasks.get("running", 0),
+    )

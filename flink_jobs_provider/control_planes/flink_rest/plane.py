@@ -1,0 +1,287 @@
+"""The control plane of a Flink session cluster: the protocol's actions as REST calls."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from flink_jobs_provider.control_planes.flink_rest.bodies import (
+    parse_version,
+    plan_body,
+    run_body,
+)
+from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
+from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient, Guard
+from flink_jobs_provider.control_planes.flink_rest.jars import ClusterJars
+from flink_jobs_provider.control_planes.flink_rest.overview import SharedSnapshot
+from flink_jobs_provider.control_planes.flink_rest.savepoints import SavepointOperations
+from flink_jobs_provider.control_planes.flink_rest.statistics import parse_checkpoints
+from flink_jobs_provider.control_planes.protocol import (
+    PlannedGraph,
+    SavepointRequest,
+    Submission,
+)
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterUnreachable,
+    DeadlineExceeded,
+)
+from flink_jobs_provider.model.identity import JobKey, trigger_id
+from flink_jobs_provider.model.observation import (
+    CheckpointStatistics,
+    ClusterFacts,
+    ClusterSnapshot,
+)
+
+_NEVER = 2**62  # an interval beyond this is Flink's way to say: no periodic checkpoints
+_CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
+
+
+class FlinkRest:
+    """A Flink session cluster. Implements `control_planes.protocol.ControlPlane`."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        guard: Guard = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.client = FlinkClient(http, guard)
+        self._http = http
+        self._clock = clock
+        self._sleep = sleep
+        self._overview = SharedSnapshot(lambda: self._get("jobs/overview"), clock)
+        self._jars = ClusterJars(self.client)
+        self._savepoints = SavepointOperations(self.client, clock, sleep)
+        self._facts: asyncio.Task[ClusterFacts] | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _get(self, path: str) -> Any:
+        try:
+            return await self.client.get(path)
+        except FlinkAnswer as answer:
+            raise ActionFailed(f"{self.client.url}/{path} answered {answer}") from None
+
+    async def jobs(self, max_age: float = 0.0) -> ClusterSnapshot:
+        """Return all jobs, by one `GET /jobs/overview` for all who ask at once."""
+        await self.facts()
+        return await self._overview.get(max_age)
+
+    async def facts(self) -> ClusterFacts:
+        """Return version and directories, from `GET /config` and `GET /jobmanager/config`."""
+        if self._facts is None or (self._facts.done() and _failed(self._facts)):
+            self._facts = asyncio.create_task(self._ask_facts())
+        return await asyncio.shield(self._facts)
+
+    async def _ask_facts(self) -> ClusterFacts:
+        config = await self._get("config")
+        if not isinstance(config, dict) or "flink-version" not in config:
+            raise self.client._not_flink(200)
+        version = parse_version(str(config["flink-version"]))
+        try:
+            rows = await self.client.get("jobmanager/config")
+            options = {row["key"]: row["value"] for row in rows}
+        except (FlinkAnswer, TypeError, KeyError):
+            options = {}  # some proxies hide it: the directories must then be given
+        return ClusterFacts(
+            version=version,
+            savepoint_directory=options.get("execution.checkpointing.savepoint-dir")
+            or options.get("state.savepoints.dir", ""),
+            checkpoint_directory=options.get("execution.checkpointing.dir")
+            or options.get("state.checkpoints.dir", ""),
+            fixed_slots=options.get("execution.target", "") not in _CLUSTER_DECIDES
+            and "kubernetes.cluster-id" not in options
+            and "yarn.application.id" not in options,
+        )
+
+    async def free_slots(self) -> int:
+        """Return `slots-available` of `GET /overview`."""
+        return int((await self._get("overview"))["slots-available"])
+
+    async def plan(self, submission: Submission) -> PlannedGraph:
+        """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the old job's end.
+
+        Raises:
+            ActionFailed: The program has no such entry class, or its `main` throws.
+
+        """
+        jar = await self._jars.ensure(submission, 300.0)
+        try:
+            body = await self.client.change(
+                "POST", f"jars/{jar}/plan", json=plan_body(submission), timeout=300.0
+            )
+        except FlinkAnswer as answer:
+            raise ActionFailed(answer.cause) from None
+        nodes = (body.get("plan") or {}).get("nodes") or []
+        widest = max((int(node.get("parallelism") or 1) for node in nodes), default=1)
+        return PlannedGraph(widest)
+
+    async def submit(self, submission: Submission, timeout: float) -> None:
+        """Upload the jar if it is not there, and run it under the submission's jobId.
+
+        The id makes a repeat safe: a second job under it is refused, so after a lost answer the
+        request is sent again.
+
+        Raises:
+            ActionFailed: The program or the savepoint is at fault; the text is the last cause.
+            ClusterUnreachable: No answer came in time: whether the job was accepted is not known.
+
+        """
+        facts = await self.facts()
+        deadline = self._clock() + timeout
+        body = run_body(submission, facts.version)
+        while True:
+            jar = await self._jars.ensure(submission, timeout)
+            try:
+                answer = await self.client.change(
+                    "POST", f"jars/{jar}/run", json=body, timeout=timeout
+                )
+            except FlinkAnswer as refusal:
+                if _duplicate(refusal):
+                    return
+                if _no_such_jar(refusal) and self._clock() < deadline:
+                    continue
+                raise ActionFailed(refusal.cause) from None
+            except ClusterUnreachable:
+                if self._clock() >= deadline:
+                    raise
+                await self._sleep(1.0)
+                if submission.job_id in (await self.jobs()).by_id:
+                    return
+                continue
+            if answer.get("jobid") != submission.job_id:
+                raise ActionFailed(
+                    f"the cluster started job {answer.get('jobid')} instead of {submission.job_id}",
+                    remedy="Cancel it by hand: this cluster does not keep to chosen jobIds",
+                )
+            return
+
+    async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
+        """Take a savepoint, or find the one that this request took before."""
+        return await self._savepoints.take(request, timeout)
+
+    async def cancel(self, job_id: str) -> None:
+        """Send `PATCH /jobs/:id?mode=cancel`; a job that has ended, or is unknown, needs none."""
+        try:
+            await self.client.change("PATCH", f"jobs/{job_id}?mode=cancel")
+        except FlinkAnswer as answer:
+            if answer.status not in (404, 409):
+                raise ActionFailed(f"the cancel was refused: {answer.cause}") from None
+
+    async def checkpoint(self, job_id: str, timeout: float) -> bool:
+        """Trigger a checkpoint and wait for its end; False where the job has no periodic ones.
+
+        Raises:
+            ActionFailed: The checkpoint failed.
+            DeadlineExceeded: It has not ended yet.
+
+        """
+        config = await self._checkpointing(job_id)
+        if (
+            config is None
+            or int(config.get("interval") or 0) <= 0
+            or int(config["interval"]) >= _NEVER
+        ):
+            return False
+        deadline = self._clock() + timeout
+        trigger = trigger_id(job_id, "checkpoint", int(self._clock() * 1000))
+        body = {"checkpointType": "CONFIGURED", "triggerId": trigger}
+        try:
+            await self.client.change("POST", f"jobs/{job_id}/checkpoints", json=body)
+            while True:
+                result = await self.client.get(f"jobs/{job_id}/checkpoints/{trigger}")
+                if result["status"]["id"] == "COMPLETED":
+                    break
+                if self._clock() >= deadline:
+                    raise DeadlineExceeded("no checkpoint has completed yet")
+                await self._sleep(0.05)
+        except FlinkAnswer as answer:
+            raise ActionFailed(answer.cause) from None
+        cause = (result.get("operation") or {}).get("failure-cause")
+        if cause:
+            raise ActionFailed(last_cause(cause.get("stack-trace") or cause.get("class") or ""))
+        return True
+
+    async def retains_checkpoints(self, job_id: str) -> bool:
+        """Whether `GET /jobs/:id/checkpoints/config` says that checkpoints outlive a cancel."""
+        kept = ((await self._checkpointing(job_id)) or {}).get("externalization") or {}
+        return bool(kept.get("enabled")) and not kept.get("delete_on_cancellation")
+
+    async def _checkpointing(self, job_id: str) -> dict[str, Any] | None:
+        try:
+            config: dict[str, Any] = await self.client.get(f"jobs/{job_id}/checkpoints/config")
+        except FlinkAnswer as answer:
+            if answer.status == 404:
+                return None
+            raise ActionFailed(f"Flink answered {answer}") from None
+        return config
+
+    async def find_savepoint(self, request: SavepointRequest) -> str | None:
+        """Return the path of the savepoint that this request took in the last five minutes."""
+        return await self._savepoints.find(request)
+
+    async def forget_jars(self, key: JobKey, keep: frozenset[str]) -> None:
+        """Remove the jars that a job's submissions left, but for those with the digests to keep."""
+        await self._jars.remove(key.prefix, keep)
+
+    async def has_jar(self, job_id: str, digest: str) -> bool:
+        """Whether a jar of this content was left on the cluster for this job."""
+        return await self._jars.find(job_id[:18], digest) is not None
+
+    async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
+        """Read `GET /jobs/:id/checkpoints`; none where the job is unknown."""
+        try:
+            return parse_checkpoints(await self.client.get(f"jobs/{job_id}/checkpoints"))
+        except FlinkAnswer as answer:
+            if answer.status == 404:
+                return (
+                    CheckpointStatistics(enabled=False)
+                    if "not been enabled" in answer.text
+                    else None
+                )
+            raise ActionFailed(f"Flink answered {answer}") from None
+
+    async def parallelism(self, job_id: str) -> int | None:
+        """Read the widest vertex of `GET /jobs/:id`: code wins over what was asked for."""
+        try:
+            vertices = (await self.client.get(f"jobs/{job_id}"))["vertices"]
+        except FlinkAnswer:
+            return None
+        return max((int(vertex["parallelism"]) for vertex in vertices), default=None)
+
+    async def failure(self, job_id: str) -> str:
+        """Read the newest entry of `GET /jobs/:id/exceptions`, and return its last cause."""
+        try:
+            body = await self.client.get(f"jobs/{job_id}/exceptions?maxExceptions=1")
+        except FlinkAnswer:
+            return ""
+        entries = (body.get("exceptionHistory") or {}).get("entries") or []
+        text = entries[0].get("stacktrace") if entries else body.get("root-exception")
+        return last_cause(text) if text else ""
+
+    def dashboard(self, job_id: str) -> str:
+        """Return the job's page on Flink's dashboard."""
+        return f"{self.client.url}/#/job/running/{job_id}/overview"
+
+
+def _failed(task: asyncio.Task[ClusterFacts]) -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+def _duplicate(answer: FlinkAnswer) -> bool:
+    return any(
+        name in answer.text
+        for name in ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissionException")
+    )
+
+
+def _no_such_jar(answer: FlinkAnswer) -> bool:
+    return "does not exist" in answer.text and ".jar" in answer.text

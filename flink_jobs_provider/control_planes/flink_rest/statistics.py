@@ -1,0 +1,35 @@
+"""A job's checkpoint statistics: where its state is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flink_jobs_provider.model.observation import CheckpointStatistics
+
+
+def parse_checkpoints(body: dict[str, Any]) -> CheckpointStatistics:
+    """Read the body of `GET /jobs/:id/checkpoints`."""
+    latest = body.get("latest") or {}
+    savepoint = latest.get("savepoint") or {}
+    checkpoint = latest.get("completed") or {}
+    restored = latest.get("restored") or {}
+    if checkpoint.get("is_savepoint"):
+        checkpoint = {}
+    savepoint_time = int(savepoint.get("trigger_timestamp") or 0)
+    checkpoint_time = int(checkpoint.get("trigger_timestamp") or 0)
+    there = not checkpoint.get("discarded", True)
+    return CheckpointStatistics(
+        completed=int((body.get("counts") or {}).get("completed") or 0),
+        restored_from=_addressable(restored.get("external_path")),
+        savepoint=_addressable(savepoint.get("external_path")),
+        savepoint_time=savepoint_time,
+        stopped_with_savepoint=savepoint.get("checkpoint_type") == "SYNC_SAVEPOINT"
+        and savepoint_time >= checkpoint_time,
+        checkpoint=_addressable(checkpoint.get("external_path")) if there else "",
+        checkpoint_time=checkpoint_time if there else 0,
+    )
+
+
+def _addressable(path: object) -> str:
+    """Return a path that can be restored from; others Flink puts into angle brackets."""
+    return path if isinstance(path, str) and not path.startswith("<") else ""

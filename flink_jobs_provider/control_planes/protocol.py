@@ -1,0 +1,162 @@
+"""What every system that runs Flink jobs can do for us.
+
+Each action may be called again after a crash at any point with the same result: a submission is
+known by its jobId, a stop or savepoint by the trigger id derived from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.model.identity import JobKey
+from flink_jobs_provider.model.observation import (
+    CheckpointStatistics,
+    ClusterFacts,
+    ClusterSnapshot,
+)
+from flink_jobs_provider.model.savepoint import SavepointFormat
+
+
+@dataclass(frozen=True)
+class Submission:
+    """All that is needed to start one version of a job.
+
+    Attributes:
+        job_id: The jobId it will run under.
+        jar: Its jar, or the digest of one that an earlier submission left on the cluster.
+        restore_from: Savepoint or checkpoint to start from; none for a fresh start.
+
+    """
+
+    job_id: str
+    job_name: str
+    jar: Jar | str
+    entry_class: str | None
+    args: tuple[str, ...]
+    parallelism: int
+    flink_configuration: Mapping[str, str]
+    restore_from: str | None
+    allow_non_restored_state: bool
+
+    @property
+    def jar_digest(self) -> str:
+        """SHA-256 of the jar's bytes."""
+        return self.jar if isinstance(self.jar, str) else self.jar.digest
+
+
+class Purpose(StrEnum):
+    """What a savepoint operation is for; each has trigger ids of its own."""
+
+    STOP = "stop"
+    SAVEPOINT = "savepoint"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class SavepointRequest:
+    """A savepoint to take.
+
+    Attributes:
+        directory: Where it is written; the system adds a name of its own below it.
+        stops: Whether the job is stopped with it.
+        occasion: Tells one request from the next: the same again finds the same savepoint.
+
+    """
+
+    job_id: str
+    directory: str
+    purpose: Purpose
+    format: SavepointFormat
+    occasion: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether the job ends with this savepoint."""
+        return self.purpose is not Purpose.SAVEPOINT
+
+
+@dataclass(frozen=True)
+class PlannedGraph:
+    """What a program would run: found by running its `main` without submitting anything."""
+
+    parallelism: int
+
+
+class ControlPlane(Protocol):
+    """One cluster of one system.
+
+    All raise the errors of `model.errors`.
+    """
+
+    async def jobs(self, max_age: float = 0.0) -> ClusterSnapshot:
+        """Return all jobs by one list call, shared by all who ask at once.
+
+        Args:
+            max_age: Seconds by which an answer may be older than this call.
+
+        """
+        ...
+
+    async def facts(self) -> ClusterFacts:
+        """Return what the cluster says of itself; asked once."""
+        ...
+
+    async def free_slots(self) -> int:
+        """Return how many task slots are free."""
+        ...
+
+    async def plan(self, submission: Submission) -> PlannedGraph:
+        """Run the program's `main` as a submission would, and submit nothing."""
+        ...
+
+    async def submit(self, submission: Submission, timeout: float) -> None:
+        """Start a job. Returns when it is accepted, also when it was accepted before."""
+        ...
+
+    async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
+        """Take a savepoint, or find the one that this request took before; return its path."""
+        ...
+
+    async def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job; an ended one is left as it is."""
+        ...
+
+    async def checkpoint(self, job_id: str, timeout: float) -> bool:
+        """Have one checkpoint completed; False where the job keeps none."""
+        ...
+
+    async def find_savepoint(self, request: SavepointRequest) -> str | None:
+        """Return the path of the savepoint that this request took, if the cluster still knows."""
+        ...
+
+    async def forget_jars(self, key: JobKey, keep: frozenset[str]) -> None:
+        """Remove the jars that a job's submissions left, but for those with the digests to keep."""
+        ...
+
+    async def has_jar(self, job_id: str, digest: str) -> bool:
+        """Whether an earlier submission of this job left a jar of this content on the cluster."""
+        ...
+
+    async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
+        """Return a job's checkpoint statistics; none where the cluster no longer knows the job."""
+        ...
+
+    async def retains_checkpoints(self, job_id: str) -> bool:
+        """Whether a job's checkpoints outlive a cancel."""
+        ...
+
+    async def parallelism(self, job_id: str) -> int | None:
+        """Return the highest parallelism among a job's vertices; none where it is unknown."""
+        ...
+
+    async def failure(self, job_id: str) -> str:
+        """Return why a job failed, as its last cause; empty where nothing is known."""
+        ...
+
+    def dashboard(self, job_id: str) -> str:
+        """Return the address of a job's page for people."""
+        ...

@@ -1,0 +1,102 @@
+"""The errors of the whole project.
+
+    JobError
+     ├─ PermanentError          the same request will fail again
+     │   ├─ InvalidSpec         a property is wrong
+     │   ├─ JarError            the jar cannot be opened, or is no jar
+     │   ├─ ClusterRefused      credentials, TLS, or something that is not a Flink cluster
+     │   ├─ OwnedElsewhere      another stack's job runs under this name
+     │   ├─ StateUnavailable    going on would drop state
+     │   ├─ ActionFailed        Flink carried the action out and it failed
+     │   └─ EngineGone          the run this process belongs to has ended
+     └─ TemporaryError          worth another try as it stands
+         ├─ ClusterUnreachable  no answer, or an answer of a proxy in between
+         ├─ ActionInProgress    an earlier action on the job has not ended
+         └─ DeadlineExceeded    what was waited for has not happened yet
+
+Each says three things in one line: what happened, what state the job is in now, what to do.
+"""
+
+from __future__ import annotations
+
+
+class JobError(Exception):
+    """Say what happened, how the job is now, and what would help.
+
+    Args:
+        happened: One short sentence: what happened.
+        now: One short sentence: the state the job is in now; empty where nothing was touched.
+        remedy: One short sentence: what the user can do.
+
+    """
+
+    def __init__(self, happened: str, *, now: str = "", remedy: str = "") -> None:
+        self.happened = _sentence(happened)
+        self.now = _sentence(now)
+        self.remedy = _sentence(remedy)
+        super().__init__(" ".join(part for part in (self.happened, self.now, self.remedy) if part))
+
+
+class PermanentError(JobError):
+    """The same request would fail again."""
+
+
+class TemporaryError(JobError):
+    """The same request may succeed later."""
+
+
+class InvalidSpec(PermanentError):
+    """One or more properties of a job are wrong.
+
+    Args:
+        problems: One pair for each problem: the property's path, and what would be right.
+
+    """
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{path}: {reason}" for path, reason in problems))
+
+
+class JarError(PermanentError):
+    """The jar cannot be opened, or is not a jar."""
+
+
+class ClusterRefused(PermanentError):
+    """The cluster's address answers, but not as a Flink cluster that lets us in."""
+
+
+class OwnedElsewhere(PermanentError):
+    """A job of another stack runs under this name."""
+
+
+class StateUnavailable(PermanentError):
+    """No savepoint or checkpoint is known to carry the state over."""
+
+
+class ActionFailed(PermanentError):
+    """Flink carried the action out, and it failed."""
+
+
+class EngineGone(PermanentError):
+    """The Pulumi engine this process works for has ended: nothing more may be begun."""
+
+
+class ClusterUnreachable(TemporaryError):
+    """The cluster did not answer."""
+
+
+class ActionInProgress(TemporaryError):
+    """An earlier action on the same job has not ended yet."""
+
+
+class DeadlineExceeded(TemporaryError):
+    """What was waited for has not happened in the time allowed."""
+
+
+def _sentence(text: str) -> str:
+    """Fold white space and end with a full stop, so that a message stays one line."""
+    text = " ".join(text.split())
+    if text and text[-1] not in ".!?":
+        text += "."
+    return text

@@ -1,0 +1,86 @@
+"""What a Flink jobId says: whose job it is, which submission, and of which spec.
+
+Names and global job parameters do not identify a running Flink job, since programs overwrite
+both; the jobId does. It is chosen by the caller, shows in the one list call, and Flink refuses a
+second job under it (measured on Flink 1.17 to 2.3). Its 32 hexadecimal digits are, in order:
+
+    12  digest of the job's name
+     6  digest of its owner (organization/project/stack)
+     6  generation: counts the submissions of the job
+     8  digest of the spec that was submitted
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+
+_NAME, _OWNER, _GENERATION, _SPEC = 12, 6, 6, 8
+MAX_GENERATION = 16**_GENERATION - 1
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def digest(*parts: object) -> str:
+    """Return the SHA-256 of JSON-serialisable parts, as 64 hexadecimal digits."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class JobKey:
+    """A job's identity over all its submissions: its name and its owner."""
+
+    name: str
+    owner: str
+
+    @property
+    def name_digits(self) -> str:
+        """The digits that every job of this name shares, whoever owns it."""
+        return digest("name", self.name)[:_NAME]
+
+    @property
+    def prefix(self) -> str:
+        """The digits that all submissions of this job share."""
+        return self.name_digits + digest("owner", self.owner)[:_OWNER]
+
+    def job_id(self, generation: int, spec_digits: str) -> str:
+        """Return the jobId of one submission.
+
+        Raises:
+            ValueError: The generation is out of range.
+
+        """
+        if not 1 <= generation <= MAX_GENERATION:
+            raise ValueError(f"generation must be 1 to {MAX_GENERATION} (got {generation})")
+        return f"{self.prefix}{generation:0{_GENERATION}x}{spec_digits[:_SPEC]}"
+
+    def owns(self, job_id: str) -> bool:
+        """Whether a jobId is a submission of this job."""
+        return job_id.startswith(self.prefix)
+
+    def shares_name(self, job_id: str) -> bool:
+        """Whether a jobId is of a job with this name, whoever owns it."""
+        return job_id.startswith(self.name_digits)
+
+
+def generation_of(job_id: str) -> int:
+    """Return the generation in a jobId of ours; 0 where it is no jobId at all."""
+    if not _JOB_ID.fullmatch(job_id):
+        return 0
+    return int(job_id[_NAME + _OWNER : _NAME + _OWNER + _GENERATION], 16)
+
+
+def spec_digits_of(job_id: str) -> str:
+    """Return the digits of a jobId that stand for the submitted spec."""
+    return job_id[-_SPEC:]
+
+
+def trigger_id(job_id: str, purpose: str, attempt: int) -> str:
+    """Derive the trigger id of a savepoint or stop, so that a repeated request finds its own.
+
+    Flink keeps the result under a trigger id for five minutes and takes no second savepoint for
+    one that it knows (measured on Flink 1.17 to 2.3).
+    """
+    return digest("trigger", job_id, purpose, attempt)[:32]

@@ -1,0 +1,151 @@
+"""What a cluster says of its jobs: one list call, and the facts of the cluster itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.identity import JobKey, generation_of
+
+_ENDED = {"FINISHED", "CANCELED", "FAILED"}
+_RESTARTING = {"RESTARTING", "FAILING", "RECONCILING"}
+
+
+@dataclass(frozen=True)
+class ObservedJob:
+    """One row of the cluster's job list.
+
+    Attributes:
+        job_id: Flink's jobId, 32 hexadecimal digits.
+        name: The name that the program gave itself; says nothing about identity.
+        state: Flink's own word (JobStatus of Flink: CREATED, RUNNING, RESTARTING, …).
+        started: Milliseconds since the epoch.
+        tasks: How many tasks the job has.
+        running_tasks: How many of them run.
+
+    """
+
+    job_id: str
+    name: str
+    state: str
+    started: int = 0
+    ended: int = 0
+    tasks: int = 0
+    running_tasks: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether the job has not ended. A suspended job is left to its cluster, not ended."""
+        return self.state not in _ENDED
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all its tasks run: RUNNING alone does not mean that (measured)."""
+        return self.state == "RUNNING" and 0 < self.tasks == self.running_tasks
+
+    @property
+    def status(self) -> JobStatus:
+        """The status in the project's words."""
+        if self.state in _RESTARTING:
+            return JobStatus.RESTARTING
+        if self.state in _ENDED:
+            return JobStatus(self.state)
+        return JobStatus.RUNNING if self.state == "RUNNING" else JobStatus.STARTING
+
+    @property
+    def generation(self) -> int:
+        """The generation in the jobId, where the id is ours."""
+        return generation_of(self.job_id)
+
+    @property
+    def age_key(self) -> tuple[int, int, str]:
+        """Orders submissions of one job: the newest is the greatest, the same for every reader."""
+        return (self.generation, self.started, self.job_id)
+
+
+@dataclass(frozen=True)
+class ClusterSnapshot:
+    """All jobs of a cluster at one moment."""
+
+    jobs: tuple[ObservedJob, ...]
+    by_id: dict[str, ObservedJob] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_id", {job.job_id: job for job in self.jobs})
+
+    def of(self, key: JobKey, *others: JobKey, recorded: str | None = None) -> list[ObservedJob]:
+        """Return a job's submissions, newest first.
+
+        Args:
+            key: The job's identity.
+            others: Identities it had before (an owner that was renamed).
+            recorded: A jobId that the state names: it is ours whatever it is derived from.
+
+        """
+        ours = [
+            job
+            for job in self.jobs
+            if job.job_id == recorded or any(k.owns(job.job_id) for k in (key, *others))
+        ]
+        return sorted(ours, key=lambda job: job.age_key, reverse=True)
+
+    def strangers(self, key: JobKey, ours: Iterable[ObservedJob]) -> list[ObservedJob]:
+        """Return active jobs of this name that another stack owns."""
+        known = {job.job_id for job in ours}
+        return [
+            job
+            for job in self.jobs
+            if job.active and key.shares_name(job.job_id) and job.job_id not in known
+        ]
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """What a cluster says of itself.
+
+    Attributes:
+        version: Flink's version, such as (2, 3, 0).
+        savepoint_directory: The cluster's own; empty where none is configured.
+        checkpoint_directory: Where checkpoints of its jobs lie; empty where none is configured.
+        fixed_slots: Whether the number of slots is what there is; False where the cluster starts
+            TaskManagers on demand (Kubernetes, YARN).
+
+    """
+
+    version: tuple[int, ...]
+    savepoint_directory: str = ""
+    checkpoint_directory: str = ""
+    fixed_slots: bool = True
+
+    @property
+    def version_text(self) -> str:
+        """The version as Flink writes it."""
+        return ".".join(map(str, self.version))
+
+
+@dataclass(frozen=True)
+class CheckpointStatistics:
+    """What a job's checkpoint statistics say about its state.
+
+    Attributes:
+        enabled: Whether the job keeps such statistics at all (a batch job does not).
+        completed: How many checkpoints and savepoints were completed since it started.
+        restored_from: Path the job was started from; empty for a fresh start.
+        savepoint: Path of its latest completed savepoint; empty for none.
+        savepoint_time: When that was triggered, in milliseconds since the epoch.
+        stopped_with_savepoint: Whether that savepoint is the job's last word.
+        checkpoint: Path of its latest completed checkpoint that is still there; empty for none.
+        checkpoint_time: When that was triggered, in milliseconds since the epoch.
+        retained: Whether checkpoints outlive a cancel.
+
+    """
+
+    enabled: bool = True
+    completed: int = 0
+    restored_from: str = ""
+    savepoint: str = ""
+    savepoint_time: int = 0
+    stopped_with_savepoint: bool = False
+    checkpoint: str = ""
+    checkpoint_time: int = 0

@@ -1,0 +1,77 @@
+"""What is recorded of a job: the outputs of a `FlinkJob`, which the next run starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.spec import JobSpec
+
+
+class JobRecord(BaseModel):
+    """A job as it was last seen, and how it came to be so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spec: JobSpec
+    job_id: str | None = Field(None, description="Flink's jobId of the latest submission.")
+    status: JobStatus = Field(description="What the job does, as last seen.")
+    action: Action | None = Field(None, description="The last action that was carried out.")
+    action_result: ActionResult | None = Field(None, description="How that action ended.")
+    job_output: str = Field("", description="What the last action said; the reason, if it failed.")
+    last_savepoint: str | None = Field(None, description="Path of the newest savepoint.")
+    savepoints: list[Savepoint] = Field(
+        default_factory=list, description="Known savepoints, newest first: path, taken_at, reason."
+    )
+    generation: int = Field(0, description="How often the job was submitted.")
+    restored_from: str | None = Field(None, description="What the running version started from.")
+    running_parallelism: int | None = Field(
+        None, description="Highest parallelism among the running vertices; the program may set it."
+    )
+    flink_version: str | None = Field(None, description="Version of the cluster.")
+    dashboard_url: str | None = Field(None, description="The job's page on Flink's dashboard.")
+    other_version: bool = Field(
+        False, description="Whether a submission of another spec than the recorded one runs."
+    )
+    duplicates: list[str] = Field(
+        default_factory=list, description="jobIds of further submissions that run at once."
+    )
+
+    @classmethod
+    def output_names(cls) -> list[str]:
+        """Return the names of the outputs that are not inputs."""
+        return [name for name in cls.model_fields if name != "spec"]
+
+    def outputs(self) -> dict[str, Any]:
+        """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
+        return {
+            **self.spec.plain(),
+            **self.model_dump(mode="json", exclude={"spec"}),
+        }
+
+    @classmethod
+    def from_outputs(cls, outputs: dict[str, Any]) -> JobRecord:
+        """Read a record back from recorded outputs; properties nobody knows are left aside.
+
+        Raises:
+            pydantic.ValidationError: The outputs are not of a FlinkJob.
+
+        """
+        names = set(cls.output_names())
+        seen = {
+            name: value for name, value in outputs.items() if name in names and value is not None
+        }
+        spec = {
+            name: outputs[name] for name in JobSpec.model_fields if outputs.get(name) is not None
+        }
+        return cls.model_validate({"spec": spec, **seen})
+
+    def with_savepoint(self, savepoint: Savepoint) -> JobRecord:
+        """Return the record with a savepoint put first."""
+        others = [known for known in self.savepoints if known.path != savepoint.path]
+        return self.model_copy(
+            update={"savepoints": [savepoint, *others], "last_savepoint": savepoint.path}
+        )

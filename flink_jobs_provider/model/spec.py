@@ -1,0 +1,253 @@
+"""What a job should be: the inputs of a `FlinkJob`, and the entries of a job file."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from flink_jobs_provider.model.duration import Duration, seconds
+from flink_jobs_provider.model.identity import JobKey, digest
+from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
+from flink_jobs_provider.model.target import FlinkTarget
+
+MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
+
+#: Flink keys that say what an input of the job says already, and the input to use.
+_KEYS_WITH_AN_INPUT = {
+    "parallelism.default": "parallelism",
+    "execution.savepoint.path": "restore_from",
+    "execution.state-recovery.path": "restore_from",
+    "execution.savepoint.ignore-unclaimed-state": "allow_non_restored_state",
+    "execution.state-recovery.ignore-unclaimed-state": "allow_non_restored_state",
+    "execution.savepoint-restore-mode": "nothing: savepoints are never claimed",
+    "execution.state-recovery.claim-mode": "nothing: savepoints are never claimed",
+    # A per-job savepoint directory is not consulted (measured on Flink 1.17 to 2.3).
+    "state.savepoints.dir": "savepoint_directory",
+    "execution.checkpointing.savepoint-dir": "savepoint_directory",
+    "$internal.pipeline.job-id": "nothing: the jobId is the job's identity",
+}
+
+
+class DesiredState(StrEnum):
+    """Whether the job should run."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class UpgradeMode(StrEnum):
+    """What becomes of the state when a new version is started.
+
+    `savepoint`: stop with a savepoint and start from it. `last-state`: cancel, and start from the
+    latest retained checkpoint. `stateless`: every start is a fresh one and state is dropped.
+    """
+
+    SAVEPOINT = "savepoint"
+    LAST_STATE = "last-state"
+    STATELESS = "stateless"
+
+
+class OnDelete(StrEnum):
+    """What is done to a running job when its resource is deleted."""
+
+    CANCEL = "cancel"
+    SAVEPOINT = "savepoint"
+
+
+class Timeouts(BaseModel):
+    """How long each step may take, as durations ("90s", "10m")."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    submit: Duration = Field("5m", description="Uploading the jar and having Flink accept the job.")
+    running: Duration = Field("10m", description="From accepted to all tasks running.")
+    savepoint: Duration = Field("30m", description="Taking a savepoint, and stopping with one.")
+    cancel: Duration = Field("5m", description="From a cancel to the job's end.")
+
+
+def _job_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError(
+            "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with a "
+            f"letter or digit (got {value!r})"
+        )
+    return value
+
+
+def _split_args(value: object) -> object:
+    return value.split() if isinstance(value, str) else value
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"must be a whole number (got {value})")
+    return value
+
+
+def _scalar_text(value: object) -> object:
+    """Write a number or boolean of YAML as Flink's configuration does."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _configuration(value: dict[str, str]) -> dict[str, str]:
+    for key in value:
+        if instead := _KEYS_WITH_AN_INPUT.get(key):
+            raise ValueError(f"must not set {key}: use {instead}")
+    return value
+
+
+def _location(value: str) -> str:
+    if not value.strip() or value != value.strip():
+        raise ValueError(f"must be a path or URI without blanks around it (got {value!r})")
+    return value
+
+
+def _directory(value: str) -> str:
+    value = _location(value)
+    if not (value.startswith(("/", "file:/")) or "://" in value):
+        raise ValueError(
+            f"must be a URI or an absolute path, since the cluster resolves it (got {value!r})"
+        )
+    return value.rstrip("/") or "/"
+
+
+Location = Annotated[str, AfterValidator(_location)]
+Directory = Annotated[str, AfterValidator(_directory)]
+FlinkValue = Annotated[str, BeforeValidator(_scalar_text)]
+
+
+class JobSpec(BaseModel):
+    """A Flink job as it should be.
+
+    `jar_digest` (SHA-256 of the jar's bytes) is computed from `jar`, so that new content under an
+    old path is a change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: FlinkTarget = Field(description="The cluster the job runs on.")
+    job_name: Annotated[str, AfterValidator(_job_name)] = Field(
+        description="The job's identity on its cluster: lower-case letters, digits, dashes.",
+        examples=["orders"],
+    )
+    owner: str = Field(
+        min_length=1,
+        description="Who owns the job, as organization/project/stack. Give it in words to keep "
+        "owning the jobs of a stack that was renamed.",
+    )
+    jar: Location = Field(
+        description="Path or URI of the jar (file, http, https; abfs, s3, gs, obs with the extra "
+        "of that name). Compared by content.",
+        examples=["jobs/orders.jar", "https://host/orders.jar"],
+    )
+    jar_digest: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the jar's content (computed)."
+    )
+    entry_class: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Class with the `main` to run; the manifest's Main-Class if not given."
+    )
+    args: Annotated[list[str], BeforeValidator(_split_args)] = Field(
+        default_factory=list,
+        description="Arguments of `main`, kept exactly. A single string is split at blanks.",
+    )
+    parallelism: Annotated[int, BeforeValidator(_whole_number)] = Field(
+        2, ge=1, le=MAX_PARALLELISM, description="Default parallelism of the job."
+    )
+    flink_configuration: Annotated[dict[str, FlinkValue], AfterValidator(_configuration)] = Field(
+        default_factory=dict, description="Flink options passed with the submission."
+    )
+    savepoint_directory: Directory | None = Field(
+        None,
+        description="Where savepoints are written, in <job_name>/<jobId>/ below it; the cluster's "
+        "own savepoint directory if not given.",
+    )
+    desired_state: DesiredState = Field(
+        DesiredState.RUNNING, description="`stopped` stops the job with a savepoint."
+    )
+    upgrade_mode: UpgradeMode = Field(
+        UpgradeMode.SAVEPOINT,
+        description="What becomes of the state at a restart: `savepoint` carries it over, "
+        "`last-state` takes the latest retained checkpoint, `stateless` drops it.",
+    )
+    restore_from: Location | None = Field(
+        None, description="A savepoint to start from, when the job is new or when this changes."
+    )
+    allow_non_restored_state: bool = Field(
+        False, description="Let state of operators that the new version no longer has be dropped."
+    )
+    savepoint_format: SavepointFormat = Field(
+        SavepointFormat.CANONICAL, description="Format of the savepoints that are taken."
+    )
+    savepoint_trigger: str | None = Field(
+        None, description="Any text; a change of it takes a savepoint while the job goes on."
+    )
+    restart_trigger: str | None = Field(
+        None, description="Any text; a change of it restarts the job."
+    )
+    on_delete: OnDelete = Field(
+        OnDelete.CANCEL,
+        description="`savepoint` stops the job with a savepoint when the resource is deleted.",
+    )
+    timeouts: Timeouts = Field(default_factory=Timeouts, description="How long steps may take.")
+
+    @property
+    def key(self) -> JobKey:
+        """The job's identity over all its submissions."""
+        return JobKey(self.job_name, self.owner)
+
+    def digits(self, restore_from: str | None) -> str:
+        """Return the digest of what is submitted, for the jobId.
+
+        Args:
+            restore_from: The savepoint or checkpoint this submission starts from.
+
+        """
+        return digest(
+            "spec",
+            self.jar_digest,
+            self.entry_class,
+            list(self.args),
+            self.parallelism,
+            sorted(self.flink_configuration.items()),
+            self.restart_trigger or "",
+            canonical_path(restore_from or ""),
+        )
+
+    def timeout(self, step: str) -> float:
+        """Return the seconds allowed for a step of `Timeouts`."""
+        return seconds(getattr(self.timeouts, step))
+
+    def plain(self) -> dict[str, Any]:
+        """Return the spec as plain JSON types, without what is not set."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def job_file_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a job file: one job, by the names of `FlinkJob`'s inputs.
+
+    `target` and `owner` may be left to the program that reads the file.
+    """
+    schema = JobSpec.model_json_schema()
+    schema["title"] = "FlinkJob"
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    properties = schema["properties"]
+    del properties["jar_digest"]
+    args = properties["args"]
+    properties["args"] = {
+        "description": args["description"],
+        "default": [],
+        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+    }
+    properties["flink_configuration"]["additionalProperties"] = {
+        "type": ["string", "number", "boolean"]
+    }
+    properties["job_name"]["pattern"] = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+    schema["required"] = ["job_name", "jar"]
+    return schema

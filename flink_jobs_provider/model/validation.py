@@ -1,0 +1,95 @@
+"""Validating a job that is only partly known: every problem at once, each on its property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from flink_jobs_provider.model.spec import JobSpec
+
+_PLAIN = {
+    "missing": "is required",
+    "extra_forbidden": "is not a property of a Flink job",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list of texts",
+    "dict_type": "must be a map of texts",
+    "model_type": "must be an object",
+    "string_too_short": "must not be empty",
+}
+
+
+def problems_of(
+    inputs: dict[str, Any], is_unknown: Callable[[Any], bool] = lambda _value: False
+) -> list[tuple[str, str]]:
+    """Return what is wrong with a job's inputs: (property path, what would be right).
+
+    Args:
+        inputs: The inputs by name.
+        is_unknown: Tells values that are not known yet (previews); they pass.
+
+    """
+    known, unknown = _split(inputs, (), is_unknown)
+    try:
+        JobSpec.model_validate(known)
+    except ValidationError as error:
+        return [
+            (_path(detail["loc"]), _reason(detail))
+            for detail in error.errors(include_url=False)
+            if not any(detail["loc"][: len(path)] == path for path in unknown)
+        ]
+    return []
+
+
+def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:
+    """Whether a value, or anything in it, is not known yet."""
+    if isinstance(value, dict):
+        return any(contains_unknown(item, is_unknown) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(contains_unknown(item, is_unknown) for item in value)
+    return is_unknown(value)
+
+
+def _split(
+    value: Any, path: tuple[int | str, ...], is_unknown: Callable[[Any], bool]
+) -> tuple[Any, list[tuple[int | str, ...]]]:
+    """Take out what is unknown; return the rest, and the paths where it was."""
+    if isinstance(value, dict):
+        known, unknown = {}, []
+        for key, item in value.items():
+            if is_unknown(item):
+                unknown.append((*path, key))
+                continue
+            known[key], below = _split(item, (*path, key), is_unknown)
+            unknown += below
+        return known, unknown
+    if isinstance(value, list) and contains_unknown(value, is_unknown):
+        return ["unknown" if is_unknown(item) else item for item in value], []
+    return value, []
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        if part == "[key]":
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _reason(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if kind in _PLAIN:
+        got = "" if kind in ("missing", "extra_forbidden") else f" (got {detail['input']!r})"
+        return _PLAIN[kind] + got
+    message = detail["msg"].replace("Input should be", "must be").replace("String should", "must")
+    return f"{message} (got {detail['input']!r})"

@@ -1,0 +1,178 @@
+"""What will be done to a job, and why, in words a person reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.fields import Change, Cost, changes
+
+_UPGRADES = {
+    UpgradeMode.SAVEPOINT: Action.UPDATE,
+    UpgradeMode.LAST_STATE: Action.LAST_STATE_UPDATE,
+    UpgradeMode.STATELESS: Action.STATELESS_UPDATE,
+}
+_HOW = {
+    UpgradeMode.SAVEPOINT: "stop with savepoint and restart",
+    UpgradeMode.LAST_STATE: "cancel and restart from the latest retained checkpoint",
+    UpgradeMode.STATELESS: "cancel and start afresh",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One action on one job.
+
+    Attributes:
+        job_name: The job.
+        action: What will be done; none where only the record changes, or nothing does.
+        how: The action in words.
+        reasons: Why, the weightiest first.
+        changed: The inputs that differ.
+        replaces: The inputs whose change makes it another job.
+        discards_state: Whether state is dropped on purpose.
+        refusal: Why it will be refused; empty where it will not.
+
+    """
+
+    job_name: str
+    action: Action | None
+    how: str = ""
+    reasons: tuple[str, ...] = ()
+    changed: tuple[Change, ...] = ()
+    replaces: tuple[str, ...] = ()
+    discards_state: bool = False
+    refusal: str = field(default="", repr=False)
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do or to record."""
+        return self.action is not None or bool(self.changed)
+
+    def line(self) -> str:
+        """Return the plan in one line, as previews print it."""
+        action = self.action.value if self.action else "no action, recorded only"
+        state = ", STATE IS DISCARDED" if self.discards_state else ""
+        how = f", {self.how}" if self.how else ""
+        why = f": {', '.join(self.reasons)}" if self.reasons else ""
+        return f"{self.job_name}: {action}{how}{state}{why}"
+
+
+def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
+    """Decide what brings a job from what is recorded, or freshly read, to what is wanted."""
+    if recorded is None:
+        return _creation(wanted)
+    changed = tuple(changes(recorded.spec, wanted))
+    cost = max((change.cost for change in changed), default=Cost.RECORDED)
+    texts = tuple(change.text for change in changed)
+    if cost is Cost.REPLACE:
+        return _replacement(recorded, wanted, changed)
+    if wanted.desired_state is DesiredState.STOPPED:
+        return _towards_stopped(recorded, wanted, changed)
+    drift = _drift(recorded)
+    if not recorded.status.active:
+        return _start(recorded, wanted, changed, (*drift, *texts))
+    if cost is Cost.RESTART or recorded.other_version:
+        return _restart(recorded, wanted, changed, (*drift, *texts))
+    if recorded.duplicates:
+        how = "stop the older of the copies that run, with savepoint"
+        return Plan(wanted.job_name, Action.STOP, how, (*drift, *texts), changed)
+    if cost is Cost.SAVEPOINT:
+        how = "take a savepoint, the job goes on"
+        return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
+    return Plan(wanted.job_name, None, reasons=texts, changed=changed)
+
+
+def _creation(wanted: JobSpec) -> Plan:
+    if wanted.desired_state is DesiredState.STOPPED:
+        return Plan(wanted.job_name, None, reasons=("desired_state is stopped",))
+    start = f"start from {wanted.restore_from}" if wanted.restore_from else "first start, no state"
+    return Plan(wanted.job_name, Action.NEW, start)
+
+
+def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
+    """Plan another job in this one's place: its state is not carried over by itself."""
+    replaces = tuple(change.name for change in changed if change.cost is Cost.REPLACE)
+    reasons = tuple(change.text for change in changed)
+    dropped = wanted.restore_from is None and (
+        recorded.status is not JobStatus.STOPPED or recorded.last_savepoint is not None
+    )
+    refusal = ""
+    if dropped and wanted.upgrade_mode is not UpgradeMode.STATELESS:
+        at = (
+            f" (its last savepoint is {recorded.last_savepoint})" if recorded.last_savepoint else ""
+        )
+        refusal = (
+            f"{wanted.job_name}: a change of {' and '.join(replaces)} starts another job, without "
+            f"the state of this one{at}. The job is untouched. Set restore_from to a savepoint of "
+            'it, or upgrade_mode to "stateless" to drop its state.'
+        )
+    how = f"replace by a job that starts from {wanted.restore_from}"
+    if dropped:
+        how = "replace by a job that starts from nothing"
+    return Plan(wanted.job_name, Action.NEW, how, reasons, changed, replaces, dropped, refusal)
+
+
+def _towards_stopped(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
+    texts = tuple(change.text for change in changed)
+    if recorded.status.active:
+        return Plan(wanted.job_name, Action.STOP, "stop with savepoint", texts, changed)
+    return Plan(wanted.job_name, None, reasons=texts, changed=changed)
+
+
+def _restart(
+    recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...], reasons: tuple[str, ...]
+) -> Plan:
+    mode = wanted.upgrade_mode
+    stateless = mode is UpgradeMode.STATELESS
+    action, how = _UPGRADES[mode], _HOW[mode]
+    if newly_restores(recorded, wanted):
+        start = f"start from {wanted.restore_from}"
+        action = Action.STATELESS_UPDATE if stateless else Action.UPDATE
+        how = f"cancel and {start}" if stateless else f"stop with savepoint, and re{start} instead"
+    return Plan(wanted.job_name, action, how, reasons, changed, discards_state=stateless)
+
+
+def _start(
+    recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...], reasons: tuple[str, ...]
+) -> Plan:
+    existed = recorded.job_id is not None
+    if newly_restores(recorded, wanted):
+        action, how = Action.START, f"start from {wanted.restore_from}"
+    elif not existed:
+        action, how = Action.NEW, _creation(wanted).how
+    elif wanted.upgrade_mode is UpgradeMode.STATELESS:
+        return Plan(
+            wanted.job_name,
+            Action.STATELESS_UPDATE,
+            "start afresh",
+            reasons,
+            changed,
+            discards_state=True,
+        )
+    else:
+        where = recorded.last_savepoint or "its newest savepoint or checkpoint"
+        action, how = Action.START, f"start from {where}"
+    return Plan(wanted.job_name, action, how, reasons, changed)
+
+
+def newly_restores(recorded: JobRecord | None, wanted: JobSpec) -> bool:
+    """Whether a restore point is newly named, which wins over what the job itself has."""
+    if wanted.restore_from is None:
+        return False
+    return recorded is None or not same_path(recorded.spec.restore_from, wanted.restore_from)
+
+
+def _drift(recorded: JobRecord) -> tuple[str, ...]:
+    """Say how the cluster differs from what was recorded as wanted."""
+    reasons = []
+    if recorded.spec.desired_state is DesiredState.RUNNING and not recorded.status.active:
+        reasons.append(f"the job is {recorded.status} on its cluster")
+    if recorded.duplicates:
+        reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
+    if recorded.other_version and recorded.status.active:
+        reasons.append("another version than the recorded one runs")
+    return tuple(reasons)

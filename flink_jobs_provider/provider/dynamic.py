@@ -1,0 +1,230 @@
+"""The dynamic provider: Pulumi's calls, translated for the core.
+
+The dotted path of `FlinkJobProvider` is part of every user's state, since the class is pickled by
+reference: it never moves, and it holds no data.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown
+from pydantic import ValidationError
+
+from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.validation import contains_unknown, problems_of
+from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.provider import background_loop
+from flink_jobs_provider.provider.engine_liveness import EngineLiveness
+from flink_jobs_provider.provider.references import resolver
+from flink_jobs_provider.reconciling import Reconciler
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PROVIDER_KEY = "__provider"
+
+_clusters: Clusters | None = None
+_printed: set[str] = set()
+
+
+class FlinkJobError(Exception):
+    """What a user is shown; the engine prints the last line of the traceback, so one line."""
+
+    __module__ = "builtins"  # the engine prints "FlinkJobError: …", not a dotted path
+
+
+def _told_in_one_line(method: Callable[P, R]) -> Callable[P, R]:
+    """Raise every error as one line: what happened, what runs now, what to do."""
+
+    @wraps(method)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except JobError as error:
+            message = str(error)
+        except FlinkJobError:
+            raise
+        except Exception as error:
+            if os.environ.get("FLINK_JOBS_DEBUG"):
+                raise
+            message = (
+                f"an error in flink_jobs_provider itself: {type(error).__name__}: "
+                f"{' '.join(str(error).split())} Set FLINK_JOBS_DEBUG=1 for the traceback, and "
+                "please report it."
+            )
+        raise FlinkJobError(message) from None
+
+    return told
+
+
+class FlinkJobProvider(ResourceProvider):
+    """Creates, reads, updates and deletes Flink jobs."""
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Prepare the clusters' clients; credentials come from configuration and environment."""
+        global _clusters
+        _clusters = Clusters(resolver(req.config.get), EngineLiveness().check)
+
+    @_told_in_one_line
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Validate all inputs, fill in defaults, and add the digest of the jar's content."""
+        inputs = _without_provider(news)
+        problems = problems_of(inputs, _is_unknown)
+        digest = None
+        if not _is_unknown(inputs.get("jar")) and not any(p.startswith("jar") for p, _ in problems):
+            try:
+                jar = open_jar(str(inputs["jar"]))
+                digest = jar.digest
+                if not inputs.get("entry_class") and not jar.main_class:
+                    problems.append(
+                        ("entry_class", "is required: the jar's manifest names no Main-Class")
+                    )
+            except JarError as error:
+                problems.append(("jar", str(error)))
+        pinned = inputs.get("jar_digest")
+        if digest and pinned not in (None, digest, _olds.get("jar_digest")):
+            problems.append(("jar_digest", f"the jar's content is {digest} (got {pinned})"))
+        if problems:
+            return CheckResult(inputs, [CheckFailure(path, why) for path, why in problems])
+        if digest and pinned is None:
+            inputs["jar_digest"] = digest
+        if contains_unknown(inputs, _is_unknown):
+            return CheckResult(inputs, [])
+        spec = JobSpec.model_validate(inputs)
+        if not _without_provider(_olds):
+            _print(plan(None, spec).line())
+        return CheckResult(spec.plain(), [])
+
+    @_told_in_one_line
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Compare what is recorded with what is wanted, and print the plan in one line."""
+        recorded = _recorded(olds)
+        inputs = _without_provider(news)
+        if contains_unknown(inputs, _is_unknown):
+            unknown = [name for name, v in inputs.items() if contains_unknown(v, _is_unknown)]
+            _print(
+                f"{recorded.spec.job_name}: depends on values that are not known yet: "
+                f"{', '.join(sorted(unknown))}"
+            )
+            replaces: list[str] = [name for name in ("target", "job_name") if name in unknown]
+            return DiffResult(True, replaces, [], bool(replaces))
+        decided = plan(recorded, JobSpec.model_validate(inputs))
+        if decided.refusal:
+            raise FlinkJobError(decided.refusal)
+        if decided.needed:
+            _print(decided.line())
+        return DiffResult(decided.needed, list(decided.replaces), [], bool(decided.replaces))
+
+    @_told_in_one_line
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Carry out NEW. A job that an interrupted run has started is adopted."""
+        record = _bring_about(None, props)
+        return CreateResult(record.spec.job_name, record.outputs())
+
+    @_told_in_one_line
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Carry out UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
+        return UpdateResult(_bring_about(_recorded(olds), news).outputs())
+
+    @_told_in_one_line
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Return the job as its cluster shows it; only one that never existed is gone."""
+        known = "status" in props
+        recorded = _recorded(props if known else {**props, "status": JobStatus.LOST})
+        seen = background_loop.run(_look(recorded))
+        if not known and seen.job_id is None:
+            return ReadResult(None, {})
+        return ReadResult(id_, seen.outputs(), seen.spec.plain())
+
+    @_told_in_one_line
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Carry out CANCEL, or STOP with a savepoint if `on_delete` says so; and DELETE."""
+        recorded = _recorded(props)
+        savepoint = background_loop.run(_remove(recorded))
+        if savepoint:
+            _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
+
+
+def _bring_about(recorded: JobRecord | None, news: dict[str, Any]) -> JobRecord:
+    wanted = JobSpec.model_validate(_without_provider(news))
+    jar = open_jar(wanted.jar)
+    if wanted.jar_digest != jar.digest:
+        raise PermanentError(
+            f"{wanted.job_name}: the content of {wanted.jar} is not the one that was planned "
+            f"({(wanted.jar_digest or 'none')[:12]}… then, {jar.digest[:12]}… now)",
+            now="Nothing was changed",
+            remedy="Run again, when nothing writes to it",
+        )
+
+    async def work() -> JobRecord:
+        return await _reconciler(wanted).bring_about(recorded, wanted, jar)
+
+    return background_loop.run(work())
+
+
+async def _look(recorded: JobRecord) -> JobRecord:
+    return await _reconciler(recorded.spec).look(recorded)
+
+
+async def _remove(recorded: JobRecord) -> str | None:
+    return await _reconciler(recorded.spec).remove(recorded)
+
+
+def _reconciler(spec: JobSpec) -> Reconciler:
+    if _clusters is None:
+        raise FlinkJobError("the provider was used before it was configured")
+    return Reconciler(_clusters.of(spec.target), spec.target.loopback, _print_step)
+
+
+def _recorded(olds: dict[str, Any]) -> JobRecord:
+    try:
+        return JobRecord.from_outputs(_without_provider(olds))
+    except ValidationError as error:
+        name = olds.get("job_name", "a job")
+        fields = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
+        raise FlinkJobError(
+            f"{name}: its recorded state cannot be read ({', '.join(fields)}). Nothing was "
+            "changed. Is it of a newer version of flink_jobs_provider than this one?"
+        ) from None
+
+
+def _without_provider(props: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in props.items() if name != _PROVIDER_KEY and v is not None}
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, Unknown)
+
+
+def _print(line: str) -> None:
+    """Print a line once: a refresh and the step after it diff the same job twice."""
+    if line not in _printed:
+        _printed.add(line)
+        _print_step(line)
+
+
+def _print_step(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,84 @@
+"""What is checked before anything is changed: a version that cannot start must not stop another."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import join
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.restoring import StateFinder
+
+
+class Preflight:
+    """Checks that a version could start, as far as can be told without starting it."""
+
+    def __init__(self, plane: ControlPlane, states: StateFinder) -> None:
+        self._plane = plane
+        self._states = states
+
+    async def savepoint_directory(self, spec: JobSpec, job_id: str, now: str) -> str:
+        """Return where a submission's savepoints go: <directory>/<job_name>/<jobId>.
+
+        Raises:
+            PermanentError: Neither job nor cluster names a directory.
+
+        """
+        directory = spec.savepoint_directory
+        if not directory:
+            directory = (await self._plane.facts()).savepoint_directory
+        if not directory:
+            raise PermanentError(
+                f"{spec.job_name}: no savepoint can be taken, since neither the job nor the "
+                "cluster names a savepoint directory",
+                now=now,
+                remedy="Set savepoint_directory",
+            )
+        return join(directory, spec.job_name, job_id)
+
+    async def restore_point(self, spec: JobSpec, path: str, now: str) -> None:
+        """Check that a savepoint named by the user is there, where that can be seen from here.
+
+        Raises:
+            PermanentError: It is not there.
+
+        """
+        if not await self._states.exists(path):
+            raise PermanentError(
+                f"{spec.job_name}: restore_from: there is no savepoint at {path}",
+                now=now,
+                remedy="Name the directory that holds its _metadata file",
+            )
+
+    async def program(self, submission: Submission, replaced: ObservedJob | None, now: str) -> None:
+        """Check that the program builds its job graph, and that there are slots enough for it.
+
+        The program's `main` runs on the cluster, as it will when the job is submitted. A first
+        start is not planned unless slots are short: nothing is at risk then.
+
+        Raises:
+            PermanentError: It would not start; nothing was changed.
+
+        """
+        facts = await self._plane.facts()
+        free = await self._plane.free_slots() if facts.fixed_slots else submission.parallelism
+        if replaced is None and free >= submission.parallelism:
+            return
+        try:
+            needed = (await self._plane.plan(submission)).parallelism
+        except ActionFailed as error:
+            raise PermanentError(
+                f"{submission.job_name}: the new version cannot be started: {error.happened}",
+                now=now,
+                remedy="Mend the jar, entry_class or args, and run again",
+            ) from None
+        if not facts.fixed_slots or free >= needed:
+            return
+        used = await self._plane.parallelism(replaced.job_id) if replaced else 0
+        if free + (used or 0) < needed:
+            freed = f", and {used} more when the present version stops" if used else ""
+            raise PermanentError(
+                f"{submission.job_name}: {needed} task slots are needed, {free} are free{freed}",
+                now=now,
+                remedy="Lower parallelism, or add TaskManagers",
+            )

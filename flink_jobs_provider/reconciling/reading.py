@@ -1,0 +1,84 @@
+"""Reading a recorded job back from its cluster: what drifted, without touching anything."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.reconciling.observing import Observer
+from flink_jobs_provider.reconciling.records import keep
+from flink_jobs_provider.reconciling.restoring import StateFinder
+
+#: Reads of one refresh share a list that is at most this old, in seconds.
+SHARED_AGE = 15.0
+
+
+class Reader:
+    """Looks at recorded jobs; a whole refresh costs one list call for each cluster."""
+
+    def __init__(self, plane: ControlPlane, states: StateFinder, observer: Observer) -> None:
+        self._plane = plane
+        self._states = states
+        self._observer = observer
+
+    async def look(self, recorded: JobRecord) -> JobRecord:
+        """Return a record as the cluster shows it now.
+
+        "Never existed", "ended", "no longer known" and "cannot be reached" are told apart: the
+        last is an error, and a job that has vanished is LOST, not gone.
+        """
+        snapshot = await self._plane.jobs(max_age=SHARED_AGE)
+        ours = snapshot.of(recorded.spec.key, recorded=recorded.job_id)
+        active = [job for job in ours if job.active]
+        if active:
+            return await self._active(recorded, active)
+        quiet = recorded.model_copy(update={"duplicates": [], "other_version": False})
+        if recorded.status is JobStatus.STOPPED or recorded.job_id is None:
+            return quiet
+        ended = [job for job in ours if job.generation >= recorded.generation]
+        if ended:
+            return await self._ended(quiet, ended[0])
+        if not recorded.status.active:
+            return quiet  # it had ended before, and the cluster has forgotten it since
+        return quiet.model_copy(
+            update={
+                "status": JobStatus.LOST,
+                "job_output": f"The cluster no longer knows job {recorded.job_id}",
+                "running_parallelism": None,
+            }
+        )
+
+    async def _active(self, recorded: JobRecord, active: list[ObservedJob]) -> JobRecord:
+        newest = active[0]
+        update: dict[str, object] = {
+            "status": newest.status,
+            "duplicates": [job.job_id for job in active[1:]],
+        }
+        if newest.job_id != recorded.job_id:
+            same, restored_from = await self._observer.submitted_as(newest, recorded, recorded.spec)
+            update |= {
+                "job_id": newest.job_id,
+                "generation": newest.generation,
+                "restored_from": restored_from,
+                "other_version": not same,
+                "dashboard_url": self._plane.dashboard(newest.job_id),
+                "running_parallelism": await self._plane.parallelism(newest.job_id),
+            }
+        return recorded.model_copy(update=update)
+
+    async def _ended(self, recorded: JobRecord, job: ObservedJob) -> JobRecord:
+        update: dict[str, object] = {"status": job.status, "running_parallelism": None}
+        if job.state == "FAILED":
+            reason = await self._plane.failure(job.job_id)
+            update["job_output"] = reason or "The job failed"
+        if job.state == "FINISHED":
+            statistics = await self._plane.checkpoints(job.job_id)
+            if statistics and statistics.stopped_with_savepoint:
+                update["status"] = JobStatus.STOPPED
+                if statistics.savepoint not in {known.path for known in recorded.savepoints}:
+                    recorded = keep(
+                        recorded, statistics.savepoint, SavepointReason.FOUND, recorded.spec
+                    )
+        return recorded.model_copy(update=update)

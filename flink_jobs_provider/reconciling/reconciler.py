@@ -1,0 +1,325 @@
+"""Bringing one job to what is wanted: observe, decide, check, perform, wait, or roll back.
+
+Where it stands is read from the cluster each time, never remembered: a run that died anywhere is
+taken up by the next one. The newest active submission is the present version; if it is the wanted
+one, the work was done before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
+from flink_jobs_provider.reconciling.preflight import Preflight
+from flink_jobs_provider.reconciling.reading import Reader
+from flink_jobs_provider.reconciling.records import add_aside, done, keep
+from flink_jobs_provider.reconciling.removing import remove
+from flink_jobs_provider.reconciling.restoring import ON_DELETE, RestorePoint, StateFinder
+from flink_jobs_provider.reconciling.rolling import Launch, Roller
+from flink_jobs_provider.reconciling.starting import Started, Starter, submission
+from flink_jobs_provider.reconciling.stopping import Stopper
+from flink_jobs_provider.reconciling.waiting import Clock, Waiter
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What a job that does not run starts from."""
+
+    base: JobRecord | None
+    restore: str | None
+    action: Action
+
+
+class Reconciler:
+    """Carries out changes to the jobs of one cluster.
+
+    Args:
+        plane: The cluster.
+        local_paths: Whether the cluster's local paths are this machine's.
+        say: Told each step in a line, while it happens.
+        clock: Time and sleep.
+
+    """
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        local_paths: bool = False,
+        say: Callable[[str], None] = lambda _line: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._plane = plane
+        self._say = say
+        clock = clock or Clock()
+        waiter = Waiter(plane, clock)
+        self._observer = Observer(plane)
+        self._states = StateFinder(plane, clock, local_paths)
+        self._preflight = Preflight(plane, self._states)
+        self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
+        self._starter = Starter(plane, waiter, clock, say)
+        self._roller = Roller(plane, self._starter, say)
+        self._reader = Reader(plane, self._states, self._observer)
+
+    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
+        """Make a job as it is wanted, and return what is now so.
+
+        May be called again after a crash at any point, with the same or another spec.
+
+        Args:
+            recorded: What the state says; none where the job is to be created.
+            wanted: The job as it should be.
+            jar: Its jar, opened.
+
+        Raises:
+            JobError: What happened, what runs now, and what to do.
+
+        """
+        seen = await self._observer.observe(recorded, wanted)
+        if wanted.desired_state is DesiredState.STOPPED:
+            return await self._stopped(recorded, wanted, seen)
+        for older in seen.active[1:]:
+            recorded = await self._stop_duplicate(recorded, wanted, older)
+        if seen.active:
+            return await self._with_active(recorded, wanted, jar, seen, seen.active[0])
+        return await self._from_ended(recorded, wanted, jar, seen)
+
+    async def look(self, recorded: JobRecord) -> JobRecord:
+        """Return a record as the cluster shows it now; nothing is touched."""
+        return await self._reader.look(recorded)
+
+    async def remove(self, recorded: JobRecord) -> str | None:
+        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+        return await remove(self._plane, self._stopper, self._states, recorded)
+
+    # A version runs
+
+    async def _with_active(
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar,
+        seen: Seen,
+        current: ObservedJob,
+    ) -> JobRecord:
+        version = await self._observer.version(current, recorded, wanted)
+        if not version.wanted:
+            return await self._restart(recorded, wanted, jar, seen, current, version)
+        if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
+            return await self._adopt(recorded, wanted, current, version)
+        if wanted.savepoint_trigger not in (None, recorded.spec.savepoint_trigger):
+            return await self._savepoint(recorded, wanted, current)
+        return recorded.model_copy(
+            update={"spec": wanted, "status": current.status, "duplicates": []}
+        )
+
+    async def _adopt(
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        current: ObservedJob,
+        version: Version,
+    ) -> JobRecord:
+        """Take over the wanted version, which a run that died has started."""
+        self._say(f"{wanted.job_name}: version {current.generation} was started before, adopted")
+        origin = version.restored_from
+        try:
+            await self._starter.watch(wanted, current.job_id, origin)
+        except ActionFailed as error:
+            raise ActionFailed(
+                f"{wanted.job_name}: {error.happened}",
+                now=f"It is job {current.job_id}, which an earlier run started",
+                remedy="Mend the job, and run again",
+            ) from None
+        base = recorded
+        if base and origin and all(known.path != origin for known in base.savepoints):
+            base = keep(base, origin, SavepointReason.FOUND, wanted, taken_at="")
+        started = Started(current.job_id, current.generation, origin)
+        action = Action.UPDATE if recorded else Action.NEW
+        return await self._roller.record(base, wanted, started, action)
+
+    async def _savepoint(
+        self, recorded: JobRecord, wanted: JobSpec, current: ObservedJob
+    ) -> JobRecord:
+        path = await self._stopper.take(
+            wanted, current, Purpose.SAVEPOINT, occasion=wanted.savepoint_trigger or ""
+        )
+        record = keep(recorded, path, SavepointReason.SAVEPOINT, wanted)
+        output = f"Savepoint completed. Path: {path}"
+        return done(record, wanted, Action.SAVEPOINT, output).model_copy(
+            update={"status": JobStatus.RUNNING}
+        )
+
+    async def _restart(
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar,
+        seen: Seen,
+        current: ObservedJob,
+        version: Version,
+    ) -> JobRecord:
+        """UPDATE, LAST_STATE_UPDATE or STATELESS_UPDATE of a job that runs."""
+        unchanged = f"Job {current.job_id} goes on as it was"
+        generation = seen.next_generation(recorded)
+        named, mode = version.restores, wanted.upgrade_mode
+        if named:
+            await self._preflight.restore_point(wanted, named, unchanged)
+        with_savepoint = mode is UpgradeMode.SAVEPOINT or (
+            named is not None and mode is UpgradeMode.LAST_STATE
+        )
+        if with_savepoint:
+            await self._preflight.savepoint_directory(wanted, current.job_id, unchanged)
+        await self._preflight.program(
+            submission(wanted, jar, generation, named), current, unchanged
+        )
+        base = recorded
+        restore: str | None
+        back: str | None
+        if with_savepoint:
+            path = await self._stopper.take(wanted, current, Purpose.STOP)
+            base = keep(recorded, path, SavepointReason.UPDATE, wanted, current)
+            restore, back, action = named or path, path, Action.UPDATE
+        elif mode is UpgradeMode.LAST_STATE:
+            path = (await self._stopper.cancel_for_last_state(wanted, current)).path
+            restore, back, action = path, path, Action.LAST_STATE_UPDATE
+        else:
+            self._say(f"{wanted.job_name}: cancelling job {current.job_id}, its state is dropped")
+            await self._stopper.cancel(wanted, current)
+            restore, back, action = named, None, Action.STATELESS_UPDATE
+        return await self._roller.launch(
+            Launch(recorded, base, wanted, jar, generation, restore, back, action)
+        )
+
+    # No version runs
+
+    async def _from_ended(
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar, seen: Seen
+    ) -> JobRecord:
+        """Start a job that does not run: new, stopped, failed, cancelled, or lost."""
+        origin = await self._origin(recorded, wanted, seen)
+        generation = seen.next_generation(recorded)
+        now = "Nothing of it runs"
+        if origin.restore and same_path(origin.restore, wanted.restore_from):
+            await self._preflight.restore_point(wanted, origin.restore, now)
+        await self._preflight.program(
+            submission(wanted, jar, generation, origin.restore), None, now
+        )
+        back = None if origin.action is Action.STATELESS_UPDATE else origin.restore
+        return await self._roller.launch(
+            Launch(
+                recorded,
+                origin.base,
+                wanted,
+                jar,
+                generation,
+                origin.restore,
+                back,
+                origin.action,
+            )
+        )
+
+    async def _origin(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> _Origin:
+        """Decide what a job that does not run starts from.
+
+        Only one that never existed starts from nothing by itself.
+        """
+        existed = recorded is not None and recorded.job_id is not None
+        if newly_restores(recorded, wanted) and not await self._honoured(recorded, wanted, seen):
+            action = Action.START if existed else Action.NEW
+            return _Origin(recorded, wanted.restore_from, action)
+        if wanted.upgrade_mode is UpgradeMode.STATELESS:
+            return _Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
+        if recorded is None or recorded.job_id is None:
+            point = await self._left_by_earlier_run(seen)
+            if point is None:
+                return _Origin(recorded, wanted.restore_from, Action.NEW)
+            self._say(f"{wanted.job_name}: an earlier run left {point}, going on from it")
+            return _Origin(recorded, point.path, Action.START)
+        point = await self._states.newest(wanted, seen.ended, recorded)
+        if point is None:
+            raise _no_state(recorded, wanted, seen)
+        self._say(f"{wanted.job_name}: going on from {point}")
+        base = recorded
+        if point.what == "savepoint" and not same_path(point.path, recorded.last_savepoint):
+            base = keep(
+                recorded, point.path, SavepointReason.FOUND, wanted, taken_at=point.taken_at
+            )
+        return _Origin(base, point.path, Action.START)
+
+    async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
+        """Whether a run that died has started from the named savepoint, and got further since."""
+        newest = seen.ended[0] if seen.ended else None
+        if newest is None or (recorded and newest.job_id == recorded.job_id):
+            return False
+        statistics = await self._plane.checkpoints(newest.job_id)
+        if statistics is None or not same_path(statistics.restored_from, wanted.restore_from):
+            return False
+        return statistics.completed > 0 and newest.state != "CANCELED"
+
+    async def _left_by_earlier_run(self, seen: Seen) -> RestorePoint | None:
+        """Return the state of a job that no record names: a create died, or it was deleted.
+
+        A cancelled job was deleted, as was one whose savepoint lies in the place for that.
+        """
+        for job in seen.ended:
+            if job.state == "CANCELED":
+                return None
+            point = await self._states.of_ended(job)
+            if job.state == "FINISHED":
+                if point is None or point.what != "savepoint" or f"/{ON_DELETE}/" in point.path:
+                    return None
+                return point
+            if point:
+                return point
+        return None
+
+    # Stopping
+
+    async def _stopped(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> JobRecord:
+        """STOP: end the job with a savepoint, or record that it has ended."""
+        record = recorded or JobRecord(spec=wanted, status=JobStatus.STOPPED)
+        path = None
+        for job in reversed(seen.active):  # the newest last: its savepoint is the one to go on from
+            path = await self._stopper.take(wanted, job, Purpose.STOP)
+            base = recorded and record
+            record = keep(base, path, SavepointReason.STOP, wanted, job)
+        if not seen.active and seen.ended and recorded and recorded.status.active:
+            point = await self._states.of_ended(seen.ended[0])
+            if point and point.what == "savepoint":
+                path = point.path
+                record = keep(record, path, SavepointReason.STOP, wanted, seen.ended[0])
+        action = Action.STOP if path else record.action
+        output = f"Savepoint completed. Path: {path}" if path else record.job_output
+        return done(record, wanted, action, output).model_copy(
+            update={"status": JobStatus.STOPPED, "running_parallelism": None}
+        )
+
+    async def _stop_duplicate(
+        self, recorded: JobRecord | None, wanted: JobSpec, older: ObservedJob
+    ) -> JobRecord | None:
+        """End the older of two copies; with a savepoint, since nobody knows which state counts."""
+        self._say(f"{wanted.job_name}: two copies run; stopping the older one, {older.job_id}")
+        path = await self._stopper.take(wanted, older, Purpose.STOP)
+        return add_aside(recorded, path, SavepointReason.DUPLICATE) if recorded else None
+
+
+def _no_state(recorded: JobRecord, wanted: JobSpec, seen: Seen) -> StateUnavailable:
+    found = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
+    state = f"is {found.state}" if found else "is no longer known to its cluster (LOST)"
+    return StateUnavailable(
+        f"{wanted.job_name}: job {recorded.job_id} {state}, and no savepoint or retained "
+        "checkpoint of it is known",
+        now="Nothing was started, so that its state is not silently dropped",
+        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
+        'nothing, or desired_state to "stopped" to leave it so',
+    )

@@ -1,0 +1,75 @@
+"""What is written down of a job after an action."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, iso_time
+from flink_jobs_provider.model.spec import JobSpec
+
+#: Older ones are no longer listed in the record; their files are never touched.
+SAVEPOINTS_LISTED = 50
+
+
+def now_text() -> str:
+    """Return the present time as records write it."""
+    return iso_time(time.time() * 1000)
+
+
+def keep(
+    record: JobRecord | None,
+    path: str,
+    reason: SavepointReason,
+    wanted: JobSpec,
+    job: ObservedJob | None = None,
+    taken_at: str | None = None,
+) -> JobRecord:
+    """Put a savepoint first in a record, making the record where there is none yet."""
+    if record is None:
+        record = JobRecord(
+            spec=wanted,
+            status=job.status if job else JobStatus.RUNNING,
+            job_id=job.job_id if job else None,
+            generation=job.generation if job else 0,
+        )
+    when = now_text() if taken_at is None else taken_at
+    return record.with_savepoint(Savepoint(path=path, taken_at=when, reason=reason))
+
+
+def add_aside(record: JobRecord, path: str, reason: SavepointReason) -> JobRecord:
+    """List a savepoint that is not of the state that the job goes on with."""
+    others = [known for known in record.savepoints if known.path != path]
+    extra = Savepoint(path=path, taken_at=now_text(), reason=reason)
+    return record.model_copy(update={"savepoints": [extra, *others]})
+
+
+def comes_back_to(record: JobRecord, restored_from: str | None) -> str | None:
+    """Return the savepoint that a version just started would come back to.
+
+    A fresh start has none; a checkpoint belongs to Flink and may go, so the savepoint before it
+    stays the last one.
+    """
+    if restored_from is None:
+        return None
+    if re.search(r"/chk-\d+/?$", restored_from):
+        return record.last_savepoint
+    return restored_from
+
+
+def done(record: JobRecord, wanted: JobSpec, action: Action | None, output: str) -> JobRecord:
+    """Record an action that succeeded."""
+    return record.model_copy(
+        update={
+            "spec": wanted,
+            "action": action,
+            "action_result": ActionResult.SUCCESS if action else None,
+            "job_output": output,
+            "savepoints": record.savepoints[:SAVEPOINTS_LISTED],
+            "duplicates": [],
+            "other_version": False,
+        }
+    )

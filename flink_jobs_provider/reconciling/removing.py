@@ -1,0 +1,36 @@
+"""CANCEL and DELETE: ending a job for good."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import OnDelete
+from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.stopping import Stopper
+
+
+async def remove(
+    plane: ControlPlane, stopper: Stopper, states: StateFinder, recorded: JobRecord
+) -> str | None:
+    """End all submissions of a job, and remove their jars. May be called again.
+
+    Returns:
+        The path of the savepoint that was taken, where `on_delete` asks for one.
+
+    Raises:
+        JobError: It is not gone.
+
+    """
+    spec = recorded.spec
+    ours = (await plane.jobs()).of(spec.key, recorded=recorded.job_id)
+    path = None
+    for job in (job for job in ours if job.active):
+        if spec.on_delete is OnDelete.SAVEPOINT:
+            path = await stopper.take(spec, job, Purpose.DELETE)
+        else:
+            await stopper.cancel(spec, job)
+    if path is None and spec.on_delete is OnDelete.SAVEPOINT and ours:
+        point = await states.of_ended(ours[0])
+        path = point.path if point else None
+    await plane.forget_jars(spec.key, frozenset())
+    return path

@@ -1,0 +1,188 @@
+"""Finding a job's newest state: what to start it from when it does not run.
+
+Asked in this order: what Flink still knows under the trigger id of the stop (five minutes), the
+ended job's checkpoint statistics (an hour), the savepoint and checkpoint directories, the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flink_jobs_provider.artifacts import StorageError, list_directory
+from flink_jobs_provider.artifacts.storage import Entry
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
+from flink_jobs_provider.model.identity import generation_of
+from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, iso_time, join
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.waiting import Clock
+
+#: Savepoints that a deletion asked for lie here, so that they are not taken for an update's.
+ON_DELETE = "on-delete"
+#: Checkpoint statistics are cached for 3 s (rest.cache.checkpoint-statistics.timeout).
+_STATISTICS_CACHE = 3.2
+
+
+@dataclass(frozen=True)
+class RestorePoint:
+    """A place to start from, and how it is called in messages."""
+
+    path: str
+    what: str
+    taken_at: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.path}" + (f" of {self.taken_at}" if self.taken_at else "")
+
+
+class StateFinder:
+    """Finds the newest state of a job that does not run."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        clock: Clock,
+        local_paths: bool,
+        listing: Callable[[str], list[Entry]] = list_directory,
+    ) -> None:
+        self._plane = plane
+        self._clock = clock
+        self._local_paths = local_paths
+        self._listing = listing
+
+    async def newest(
+        self, spec: JobSpec, ended: Sequence[ObservedJob], recorded: JobRecord | None
+    ) -> RestorePoint | None:
+        """Return the newest state of the job, from its ended submissions, newest first.
+
+        None means that no state is known, which is no leave to start from nothing: it is for the
+        caller to know whether there ever was any.
+        """
+        for job in ended:
+            found = await self.of_ended(job)
+            if found:
+                return found
+            if recorded and job.job_id == recorded.job_id and not recorded.last_savepoint:
+                break  # what lies further back was dropped on purpose
+        return await self._stored(spec, recorded)
+
+    async def of_ended(self, job: ObservedJob) -> RestorePoint | None:
+        """Return the state that an ended job left: its stop's savepoint, or its newest of any."""
+        if job.state == "FINISHED":
+            for purpose in (Purpose.STOP, Purpose.DELETE):
+                request = SavepointRequest(job.job_id, "", purpose, SavepointFormat.CANONICAL)
+                path = await self._plane.find_savepoint(request)
+                if path:
+                    return RestorePoint(path, "savepoint", iso_time(job.ended))
+        statistics = await self._settled(job)
+        if statistics is None:
+            return None
+        points = [
+            (statistics.savepoint_time, statistics.savepoint, "savepoint"),
+            (statistics.checkpoint_time, statistics.checkpoint, "checkpoint"),
+        ]
+        for time, path, what in sorted(points, reverse=True):
+            if path and await self._there(path):
+                return RestorePoint(path, what, iso_time(time))
+        if statistics.restored_from and statistics.completed == 0:
+            return RestorePoint(statistics.restored_from, "savepoint")
+        return None
+
+    async def _settled(self, job: ObservedJob) -> CheckpointStatistics | None:
+        """Read the statistics; once more after their cache has passed if a stop is not in them."""
+        statistics = await self._plane.checkpoints(job.job_id)
+        if statistics is None or not statistics.enabled:
+            return statistics
+        if job.state == "FINISHED" and not statistics.stopped_with_savepoint:
+            await self._clock.sleep(_STATISTICS_CACHE)
+            statistics = await self._plane.checkpoints(job.job_id)
+        return statistics
+
+    async def _there(self, path: str) -> bool:
+        """Whether something lies there; True where that cannot be seen from here."""
+        if not self._readable(path):
+            return True
+        try:
+            return bool(await asyncio.to_thread(self._listing, path))
+        except StorageError:
+            return True
+
+    async def exists(self, path: str) -> bool:
+        """Whether state lies there; True where that cannot be seen from here."""
+        return await self._there(path)
+
+    async def _stored(self, spec: JobSpec, recorded: JobRecord | None) -> RestorePoint | None:
+        """Return the newest of what is recorded and what lies in the directories."""
+        if recorded is None:
+            return None
+        points = [
+            (
+                _seconds(savepoint.taken_at),
+                RestorePoint(savepoint.path, "savepoint", savepoint.taken_at),
+            )
+            for savepoint in recorded.savepoints
+            if savepoint.path == recorded.last_savepoint
+        ]
+        if recorded.last_savepoint and not points:
+            points = [(0.0, RestorePoint(recorded.last_savepoint, "savepoint"))]
+        points += await self._listed(spec, recorded)
+        return max(points, key=lambda point: point[0])[1] if points else None
+
+    async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+        facts = await self._plane.facts()
+        directory = spec.savepoint_directory or facts.savepoint_directory
+        found = []
+        if directory:
+            below = join(directory, spec.job_name)
+            for entry in await self._metadata(below):
+                job_id = _job_in(entry.path, canonical_path(below))
+                if job_id and self._counts(job_id, recorded) and f"/{ON_DELETE}/" not in entry.path:
+                    found.append(_point(entry, "savepoint"))
+        if facts.checkpoint_directory and recorded.job_id:
+            below = join(facts.checkpoint_directory, recorded.job_id)
+            found += [
+                _point(entry, "checkpoint")
+                for entry in await self._metadata(below)
+                if re.search(r"/chk-\d+/_metadata$", entry.path)
+            ]
+        return found
+
+    @staticmethod
+    def _counts(job_id: str, recorded: JobRecord) -> bool:
+        """Whether a submission's savepoints are of the state that is to be carried on."""
+        if not recorded.spec.key.owns(job_id):
+            return False
+        return generation_of(job_id) >= recorded.generation or recorded.last_savepoint is not None
+
+    async def _metadata(self, directory: str) -> list[Entry]:
+        if not self._readable(directory):
+            return []
+        try:
+            entries = await asyncio.to_thread(self._listing, directory)
+        except StorageError:
+            return []
+        return [entry for entry in entries if entry.path.endswith("/_metadata")]
+
+    def _readable(self, path: str) -> bool:
+        """Whether a path means the same here as on the cluster."""
+        return self._local_paths or not path.startswith(("/", "file:"))
+
+
+def _job_in(path: str, below: str) -> str | None:
+    rest = canonical_path(path.removesuffix("/_metadata")).removeprefix(below).lstrip("/")
+    match = re.match(r"([0-9a-f]{32})/", rest + "/")
+    return match.group(1) if match else None
+
+
+def _point(entry: Entry, what: str) -> tuple[float, RestorePoint]:
+    path = entry.path.removesuffix("/_metadata")
+    return entry.modified, RestorePoint(path, what, iso_time(entry.modified * 1000))
+
+
+def _seconds(taken_at: str) -> float:
+    return datetime.fromisoformat(taken_at).timestamp() if taken_at else 0.0

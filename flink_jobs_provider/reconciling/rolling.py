@@ -1,0 +1,149 @@
+"""Starting a version, and going back to the previous one when it does not come up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, JobError, TemporaryError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.reconciling.observing import former_keys
+from flink_jobs_provider.reconciling.records import comes_back_to, done
+from flink_jobs_provider.reconciling.starting import DidNotStart, Started, Starter
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A version to start, and what to do if it does not come up.
+
+    Attributes:
+        recorded: What the state says, whose spec is the previous version.
+        base: The same with what the action added so far (savepoints).
+        wanted: The version to start.
+        jar: Its jar.
+        generation: Its generation.
+        restore: What it starts from; none for a fresh start.
+        back: What the previous version starts from, if it must.
+        action: What this is called in the record.
+
+    """
+
+    recorded: JobRecord | None
+    base: JobRecord | None
+    wanted: JobSpec
+    jar: Jar
+    generation: int
+    restore: str | None
+    back: str | None
+    action: Action
+
+    @property
+    def previous(self) -> JobSpec | None:
+        """The version to go back to; none where there is none, or it is the same."""
+        record = self.recorded
+        if record is None or record.job_id is None or record.spec.jar_digest is None:
+            return None
+        if record.spec.desired_state is not DesiredState.RUNNING:
+            return None
+        return None if record.spec.digits(None) == self.wanted.digits(None) else record.spec
+
+
+class Roller:
+    """Starts versions so that one that fails leaves the previous one running."""
+
+    def __init__(self, plane: ControlPlane, starter: Starter, say: Callable[[str], None]) -> None:
+        self._plane = plane
+        self._starter = starter
+        self._say = say
+
+    async def launch(self, launch: Launch) -> JobRecord:
+        """Start a version; if it does not come up, the previous one from the same state.
+
+        Raises:
+            ActionFailed: It did not come up; the error says what runs now.
+            TemporaryError: The cluster stopped answering; the error says where the state is.
+
+        """
+        wanted = launch.wanted
+        try:
+            started = await self._starter.start(
+                wanted, launch.jar, launch.generation, launch.restore
+            )
+        except DidNotStart as failure:
+            raise await self._go_back(launch, str(failure)) from None
+        except TemporaryError as error:
+            if error.now:
+                raise
+            raise type(error)(
+                f"{wanted.job_name}: {error.happened}",
+                now=f"The state is safe in {launch.back}" if launch.back else "",
+                remedy=error.remedy or "Run again to go on",
+            ) from None
+        record = await self.record(launch.base, wanted, started, launch.action)
+        await self.forget_jars(launch.recorded, wanted, frozenset({launch.jar.digest}))
+        return record
+
+    async def _go_back(self, launch: Launch, failure: str) -> JobError:
+        """Run the previous version again, and return the error that reports both."""
+        what = f"{launch.wanted.job_name}: version {launch.generation} did not start: {failure}"
+        safe = f"its state is safe in {launch.back}" if launch.back else "it has no state yet"
+        previous = launch.previous
+        if previous is None or previous.jar_digest is None:
+            await self.forget_jars(launch.recorded, launch.wanted, frozenset())
+            return ActionFailed(
+                what, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
+            )
+        self._say(f"{what}; going back to the previous version")
+        same_jar = launch.jar.digest == previous.jar_digest
+        jar = launch.jar if same_jar else previous.jar_digest
+        try:
+            started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)
+        except (DidNotStart, JobError) as second:
+            reason = second.happened if isinstance(second, JobError) else f"{second}."
+            return ActionFailed(
+                what,
+                now=f"The previous version did not start again either: {reason} Nothing of it "
+                f"is known to run; {safe}",
+                remedy="Mend it, and run again: it starts from there",
+            )
+        await self.forget_jars(launch.recorded, launch.wanted, frozenset({previous.jar_digest}))
+        return ActionFailed(
+            what,
+            now=f"The previous version runs again as job {started.job_id}, "
+            + (f"from {launch.back}" if launch.back else "without state"),
+            remedy="Mend the new version, and run again",
+        )
+
+    async def record(
+        self, base: JobRecord | None, wanted: JobSpec, started: Started, action: Action
+    ) -> JobRecord:
+        """Return what is recorded of a version that is up."""
+        record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
+        origin = started.restored_from
+        output = f"Job started from {origin}" if origin else "Job started without state"
+        return done(record, wanted, action, output).model_copy(
+            update={
+                "job_id": started.job_id,
+                "status": JobStatus.RUNNING,
+                "last_savepoint": comes_back_to(record, origin),
+                "generation": started.generation,
+                "restored_from": origin,
+                "running_parallelism": await self._plane.parallelism(started.job_id),
+                "flink_version": (await self._plane.facts()).version_text,
+                "dashboard_url": self._plane.dashboard(started.job_id),
+            }
+        )
+
+    async def forget_jars(
+        self, recorded: JobRecord | None, wanted: JobSpec, keep: frozenset[str]
+    ) -> None:
+        """Remove jars that nothing needs; one that stays by accident is removed the next time."""
+        for key in {wanted.key, *former_keys(recorded)}:
+            try:
+                await self._plane.forget_jars(key, keep)
+            except (ActionFailed, TemporaryError) as error:
+                self._say(f"{wanted.job_name}: old jars could not be removed: {error}")

@@ -1,0 +1,153 @@
+"""Starting one version of a job, and seeing that it is really up with the state it should have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    DeadlineExceeded,
+    PermanentError,
+)
+from flink_jobs_provider.model.observation import ClusterSnapshot
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.waiting import Clock, Waiter
+
+
+@dataclass(frozen=True)
+class Started:
+    """A version that is up."""
+
+    job_id: str
+    generation: int
+    restored_from: str | None
+
+
+class DidNotStart(Exception):
+    """A version that did not come up, and no longer runs; the text is the reason."""
+
+
+class Starter:
+    """Submits a version and waits until all its tasks run and one checkpoint has completed."""
+
+    def __init__(
+        self, plane: ControlPlane, waiter: Waiter, clock: Clock, say: Callable[[str], None]
+    ) -> None:
+        self._plane = plane
+        self._waiter = waiter
+        self._clock = clock
+        self._say = say
+
+    async def start(
+        self, spec: JobSpec, jar: Jar | str, generation: int, restore_from: str | None
+    ) -> Started:
+        """Start a version; one that does not come up is cancelled.
+
+        Raises:
+            DidNotStart: It does not run, for a reason that would come again.
+            TemporaryError: The cluster stopped answering: what runs is not known.
+
+        """
+        request = submission(spec, jar, generation, restore_from)
+        origin = f"from {restore_from}" if restore_from else "without state"
+        self._say(f"{spec.job_name}: starting version {generation} {origin}")
+        try:
+            await self._plane.submit(request, spec.timeout("submit"))
+            return await self.watch(spec, request.job_id, restore_from)
+        except ActionFailed as error:
+            await self._end(request.job_id, spec)
+            raise DidNotStart(error.happened) from None
+
+    async def watch(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
+        """Wait until a submitted version is up.
+
+        Raises:
+            ActionFailed: It failed, did not come up in time, or came up without its state.
+            DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
+            PermanentError: A newer submission of the same job runs as well.
+
+        """
+        deadline = self._clock.now() + spec.timeout("running")
+        try:
+            snapshot = await self._waiter.until_running(job_id, spec.timeout("running"))
+        except DeadlineExceeded as error:
+            raise ActionFailed(f"it did not come up: {error.happened}") from None
+        await self._check_state(job_id, restore_from)
+        await self._checkpoint(spec, job_id, deadline)
+        await self._alone(spec, job_id, snapshot)
+        return Started(job_id, snapshot.by_id[job_id].generation, restore_from)
+
+    async def _check_state(self, job_id: str, restore_from: str | None) -> None:
+        """See that Flink restored what it was told to: a state that is not there must not pass."""
+        if not restore_from:
+            return
+        statistics = await self._plane.checkpoints(job_id)
+        if statistics is None or not statistics.enabled or not statistics.restored_from:
+            return
+        if not same_path(statistics.restored_from, restore_from):
+            raise ActionFailed(
+                f"it was to start from {restore_from}, and started from {statistics.restored_from}"
+            )
+
+    async def _checkpoint(self, spec: JobSpec, job_id: str, deadline: float) -> None:
+        """Have one checkpoint completed; a failed one is tried again while the job stays up."""
+        while True:
+            left = deadline - self._clock.now()
+            try:
+                await self._plane.checkpoint(job_id, max(left, 1.0))
+                return
+            except ActionFailed as error:
+                reason = error.happened
+                await self._waiter.until_running(job_id, max(left, 1.0))
+            except DeadlineExceeded as error:
+                reason = error.happened
+            if self._clock.now() >= deadline:
+                raise DeadlineExceeded(
+                    f"{spec.job_name}: it runs, but has completed no checkpoint: {reason}",
+                    now=f"Job {job_id} was left running",
+                    remedy="Look at its checkpoints, and run again to look once more",
+                )
+            await self._clock.sleep(0.5)
+
+    async def _alone(self, spec: JobSpec, job_id: str, snapshot: ClusterSnapshot) -> None:
+        """End older submissions that run at once; give way to a newer one."""
+        ours = snapshot.by_id[job_id]
+        for other in snapshot.of(spec.key):
+            if not other.active or other.job_id == job_id:
+                continue
+            if other.generation > ours.generation:
+                await self._end(job_id, spec)
+                raise PermanentError(
+                    f"{spec.job_name}: another run started version {other.generation} meanwhile",
+                    now=f"Job {other.job_id} runs, and the one of this run was cancelled",
+                    remedy="See that only one run works on this stack, and run again",
+                )
+            self._say(f"{spec.job_name}: cancelling {other.job_id}, an older copy that still runs")
+            await self._end(other.job_id, spec)
+
+    async def _end(self, job_id: str, spec: JobSpec) -> None:
+        job = (await self._plane.jobs()).by_id.get(job_id)
+        if job and job.active:
+            await self._plane.cancel(job_id)
+            await self._waiter.until_ended(job_id, spec.timeout("cancel"))
+
+
+def submission(
+    spec: JobSpec, jar: Jar | str, generation: int, restore_from: str | None
+) -> Submission:
+    """Return all that is needed to start a version of a job."""
+    return Submission(
+        job_id=spec.key.job_id(generation, spec.digits(restore_from)),
+        job_name=spec.job_name,
+        jar=jar,
+        entry_class=spec.entry_class,
+        args=tuple(spec.args),
+        parallelism=spec.parallelism,
+        flink_configuration=spec.flink_configuration,
+        restore_from=restore_from,
+        allow_non_restored_state=spec.allow_non_restored_state,
+    )

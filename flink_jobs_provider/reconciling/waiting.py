@@ -1,0 +1,102 @@
+"""Waiting until a job is really so: what to look at, and what it must look like.
+
+A job has come up when all its tasks run: RUNNING alone is said before any task does. It has
+failed to come up when it ended, when the cluster no longer lists it, or when it was restarted
+`_RESTARTS` times without coming up: with checkpointing, Flink 2 restarts for ever by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as the waiters see it; tests bring their own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Waiter:
+    """Polls the cluster's job list until a job is as it should be."""
+
+    def __init__(self, plane: ControlPlane, clock: Clock) -> None:
+        self._plane = plane
+        self._clock = clock
+
+    async def until_running(self, job_id: str, timeout: float) -> ClusterSnapshot:
+        """Wait until all tasks run; return the list in which they do.
+
+        Raises:
+            ActionFailed: The job will not come up; the text is the reason that Flink gives.
+            DeadlineExceeded: It has not come up yet; the text says how far it is.
+
+        """
+        deadline, pause = self._clock.now() + timeout, _FIRST_PAUSE
+        restarts, was_restarting = 0, False
+        while True:
+            snapshot = await self._look(deadline)
+            job = snapshot.by_id.get(job_id)
+            if job is None:
+                raise ActionFailed(f"job {job_id} was accepted, and the cluster no longer lists it")
+            if job.healthy:
+                return snapshot
+            restarting = job.status is JobStatus.RESTARTING
+            restarts += restarting and not was_restarting
+            was_restarting = restarting
+            if not job.active or restarts >= _RESTARTS:
+                raise ActionFailed(await self._reason(job))
+            if self._clock.now() >= deadline:
+                raise DeadlineExceeded(
+                    f"after {timeout:.0f} s the job is {job.state}, with {job.running_tasks} of "
+                    f"{job.tasks} tasks running{await self._because(job)}"
+                )
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE)
+
+    async def until_ended(self, job_id: str, timeout: float) -> ObservedJob | None:
+        """Wait until a job has ended; return its row, none where it is no longer listed.
+
+        Raises:
+            DeadlineExceeded: It has not ended yet.
+
+        """
+        deadline, pause = self._clock.now() + timeout, _FIRST_PAUSE
+        while True:
+            job = (await self._look(deadline)).by_id.get(job_id)
+            if job is None or not job.active:
+                return job
+            if self._clock.now() >= deadline:
+                raise DeadlineExceeded(f"after {timeout:.0f} s job {job_id} is still {job.state}")
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE)
+
+    async def _look(self, deadline: float) -> ClusterSnapshot:
+        """Read the list; a cluster that does not answer for a moment is waited for."""
+        while True:
+            try:
+                return await self._plane.jobs()
+            except ClusterUnreachable:
+                if self._clock.now() >= deadline:
+                    raise
+                await self._clock.sleep(_LONGEST_PAUSE)
+
+    async def _reason(self, job: ObservedJob) -> str:
+        cause = await self._plane.failure(job.job_id)
+        return f"the job is {job.state}" + (f": {cause}" if cause else "")
+
+    async def _because(self, job: ObservedJob) -> str:
+        cause = await self._plane.failure(job.job_id)
+        return f" ({cause})" if cause else ""
