@@ -22,8 +22,6 @@ FLINK_2 = "2.3.0"
 FLINK_1 = "1.20.5"
 SLOTS = 24
 
-_OWNER = "owner.pid"
-
 
 class FlinkCluster:
     """A running cluster in a directory of its own."""
@@ -47,8 +45,8 @@ class FlinkCluster:
             task_managers=task_managers,
             configuration=dict(configuration or {}),
         )
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        _owner_file(directory).write_text(str(os.getpid()), encoding="utf-8")
         self.url = _url(self._cluster.up(self._request).status)
         self.rest = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
@@ -191,8 +189,12 @@ def end_orphans() -> None:
 
 
 def _abandoned(directory: Path) -> bool:
-    owner = directory / _OWNER
+    owner = _owner_file(directory)
     return owner.exists() and not psutil.pid_exists(int(owner.read_text(encoding="utf-8")))
+
+
+def _owner_file(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.owner")
 
 
 def _url(status: ClusterStatus) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flink_jobs_provider.local import (
@@ -43,15 +45,15 @@ _DEFAULT_DIRECTORY = Path(".flink")
 def up(
     directory: DirectoryOption = _DEFAULT_DIRECTORY,
     version: Annotated[
-        str | None, typer.Option(help=f"Flink version.  [default: {DEFAULT_FLINK_VERSION}]")
+        str | None, typer.Option(help="Flink version.", show_default=DEFAULT_FLINK_VERSION)
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Port of the REST API; 0 takes any free one.  [default: 8081]"),
+        typer.Option(help="Port of the REST API; 0 takes any free one.", show_default="8081"),
     ] = None,
-    slots: Annotated[int | None, typer.Option(help="Task slots in all.  [default: 8]")] = None,
+    slots: Annotated[int | None, typer.Option(help="Task slots in all.", show_default="8")] = None,
     task_managers: Annotated[
-        int | None, typer.Option(help="Number of TaskManagers.  [default: 1]")
+        int | None, typer.Option(help="Number of TaskManagers.", show_default="1")
     ] = None,
     config: Annotated[
         list[str] | None,
@@ -72,9 +74,9 @@ def up(
     if as_json:
         print(status.model_dump_json(indent=2))
         return
+    facts = f"{_count(status.slots or 0, 'slot')}, {status.free_slots} free, {status.java}"
     _out.print(
-        f"Flink {status.flink_version} {outcome} at [bold]{status.url}[/bold]"
-        f"  {status.slots} slots, {status.free_slots} free, {status.java}"
+        f"Flink {status.flink_version} {outcome} at [bold]{status.url}[/bold]  {escape(facts)}"
     )
 
 
@@ -88,13 +90,16 @@ def down(
     """Stop the cluster and the jobs on it; savepoints and logs are kept."""
     with _messages(), _progress() as report:
         cluster = LocalCluster(directory, report)
-        jobs = cluster.status().running_jobs or 0
-        report("Stopping Flink")
+        before = cluster.status()
+        if before.state in ("running", "incomplete"):
+            report("Stopping Flink")
         ended = cluster.down(purge=purge)
     said = f"Stopped {', '.join(ended)}" if ended else "Nothing was running"
-    if jobs:
-        said += f", and {jobs} running {'job' if jobs == 1 else 'jobs'} with it"
-    _out.print(f"{said}; its data {'is removed' if purge else 'is kept'} ({directory}).")
+    if before.running_jobs:
+        said += f", and with it {_count(before.running_jobs, 'running job')}"
+    if before.state != "absent":
+        said += f"; the data in {directory} {'is removed' if purge else 'is kept'}"
+    _out.print(f"{said}.", markup=False)
 
 
 @app.command()
@@ -115,12 +120,20 @@ def status(
 
 def _print_status(shown: ClusterStatus) -> None:
     if shown.state == "absent":
-        _out.print(f"There is no cluster in {shown.directory}; `flink-jobs local up` makes one.")
+        _out.print(
+            f"There is no cluster in {shown.directory}; `flink-jobs local up` makes one.",
+            markup=False,
+        )
         return
-    facts = [f"Flink {shown.flink_version}", _coloured(shown.state), shown.url, shown.java]
+    facts = [
+        f"Flink {shown.flink_version}",
+        _coloured(shown.state),
+        shown.url,
+        escape(shown.java or ""),
+    ]
     if shown.slots is not None:
         facts += [f"{shown.free_slots} of {shown.slots} slots free"]
-        facts += [f"{shown.running_jobs} jobs running"]
+        facts += [f"{_count(shown.running_jobs or 0, 'job')} running"]
     _out.print("  ".join(fact for fact in facts if fact))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("process", "pid", "state"):
@@ -133,6 +146,10 @@ def _print_status(shown: ClusterStatus) -> None:
     _out.print(table)
     if shown.state == "incomplete":
         _out.print("`flink-jobs local up` starts what is missing.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _coloured(state: str) -> str:
@@ -159,7 +176,7 @@ def _messages() -> Iterator[None]:
     try:
         yield
     except LocalClusterError as error:
-        _err.print(f"[red]{error.what}[/red]", markup=True)
+        _err.print(error.what, style="red", markup=False)
         _err.print(f"{error.now} {error.advice}", markup=False)
         if error.details:
             _err.print(error.details, style="dim", markup=False)
@@ -175,14 +192,7 @@ def _progress() -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield lambda step: _err.print(f"{step} …", markup=False)
         return
-    with _err.status("") as spinner:
-        yield lambda step: spinner.update(step)
-
-
-def main() -> None:
-    """Run this command on its own."""
-    app(prog_name="flink-jobs local")
-
-
-if __name__ == "__main__":
-    main()
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=_err, transient=True) as progress:
+        task = progress.add_task("Looking")
+        yield lambda step: progress.update(task, description=step)

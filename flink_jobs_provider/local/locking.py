@@ -27,14 +27,25 @@ def exclusive(lock_file: Path, waiting_for: str, report: Report = silent) -> Ite
         )
     import fcntl
 
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
+    while True:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report(f"Waiting for {waiting_for}")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report(f"Waiting for {waiting_for}")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not _is_still(lock_file, descriptor):
+                continue  # Its holder removed the file: what we hold locks nothing any more.
+            yield
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still(lock_file: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(lock_file.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

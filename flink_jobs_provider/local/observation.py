@@ -1,10 +1,15 @@
-"""What a cluster looks like from outside: its processes, and what its REST API says."""
+"""What a cluster looks like from outside: its processes, and what its REST API says.
+
+The standard library's client is used: these are two plain requests on the loopback interface,
+which no proxy or certificate setting of the environment may touch.
+"""
 
 from __future__ import annotations
 
+import json
+from http.client import HTTPConnection, HTTPException
 from typing import Any, Literal
 
-import httpx
 from pydantic import BaseModel, ConfigDict
 
 from flink_jobs_provider.local.layout import Layout
@@ -46,7 +51,7 @@ def observe(layout: Layout, settings: Settings | None) -> ClusterStatus:
     """Look at the cluster in a directory; never raises for what it finds there."""
     if settings is None:
         return ClusterStatus(state="absent", directory=str(layout.root))
-    overview, registered = _ask(settings.url)
+    overview, registered = _ask(settings.port)
     processes = []
     for role in settings.roles:
         process = ClusterProcess(layout, role)
@@ -84,13 +89,20 @@ def _state(processes: list[ProcessStatus], slots: int | None, settings: Settings
     return "stopped"
 
 
-def _ask(url: str) -> tuple[dict[str, Any] | None, set[str]]:
-    """Return the overview, and the ids of the registered TaskManagers."""
-    # A proxy of the environment has no business with the loopback interface.
-    with httpx.Client(base_url=url, timeout=5, trust_env=False) as client:
-        try:
-            overview = client.get("/overview").raise_for_status().json()
-            rows = client.get("/taskmanagers").raise_for_status().json()["taskmanagers"]
-        except (httpx.HTTPError, ValueError, KeyError):
-            return None, set()
-    return overview, {row["id"] for row in rows}
+def _ask(port: int) -> tuple[dict[str, Any] | None, set[str]]:
+    """Return the overview, and the ids of the registered TaskManagers; None if nobody answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        overview = _get(connection, "/overview")
+        rows = _get(connection, "/taskmanagers")["taskmanagers"]
+        return overview, {row["id"] for row in rows}
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return None, set()
+    finally:
+        connection.close()
+
+
+def _get(connection: HTTPConnection, path: str) -> dict[str, Any]:
+    connection.request("GET", path)
+    answer: dict[str, Any] = json.load(connection.getresponse())
+    return answer

@@ -104,7 +104,7 @@ def _fetch(*, name: str, requirement: str, proof: str, title: str, report: Repor
 
 
 def _install(requirement: str, target: Path, title: str) -> None:
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
+    command = [_uv_program(), "pip", "install", "--quiet", "--no-deps"]
     command += ["--python", sys.executable, "--target", str(target), requirement]
     done = subprocess.run(
         command, env=_environment(), capture_output=True, text=True, errors="replace", check=False
@@ -113,15 +113,29 @@ def _install(requirement: str, target: Path, title: str) -> None:
         raise _explain(requirement, title, done.stderr)
 
 
+def _uv_program() -> str:
+    try:
+        return uv.find_uv_bin()
+    except FileNotFoundError as error:
+        found = shutil.which("uv")
+        if found:
+            return found
+        raise LocalClusterError(
+            "The program `uv`, which fetches Flink and Java, is missing.",
+            now="Nothing was started.",
+            advice="Install it into this Python environment: `pip install uv`.",
+        ) from error
+
+
 def _environment() -> dict[str, str]:
     """Give uv the index that the user has set for pip, where none is set for uv."""
     environment = dict(os.environ)
     for pip_name, uv_names in _PIP_SETTINGS.items():
         value = os.environ.get(pip_name)
         if value and not any(name in os.environ for name in uv_names):
-            environment[uv_names[0]] = value
-    # A project that this is run in must not decide where a cached package is installed.
-    environment.pop("VIRTUAL_ENV", None)
+            # pip separates several find-links by spaces, uv by commas; the others are alike.
+            several = uv_names[0] == "UV_FIND_LINKS"
+            environment[uv_names[0]] = ",".join(value.split()) if several else value
     return environment
 
 

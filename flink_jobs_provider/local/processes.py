@@ -7,6 +7,7 @@ other marks, so nothing that is not ours is ever ended, whatever happened to clo
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from flink_jobs_provider.local.layout import Layout
 _DETACH = """\
 sh -c 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"' "$@" &
 """
+_FRAME = re.compile(r"\s*(at \S+\(|\.\.\. \d+ more|$)")
 _RESOURCE_ID = "taskmanager.resource-id="
 
 
@@ -57,11 +59,14 @@ class ClusterProcess:
     def find(self) -> psutil.Process | None:
         """Return the living process, or None."""
         try:
-            process = psutil.Process(int(self.pid_file.read_text(encoding="utf-8")))
+            pid = _pid_in(self.pid_file)
+            if pid is None:
+                return None
+            process = psutil.Process(pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 return None
             command = process.cmdline()
-        except (FileNotFoundError, ValueError, psutil.Error):
+        except psutil.Error:
             return None
         return process if all(mark in command for mark in self.marks) else None
 
@@ -78,7 +83,13 @@ class ClusterProcess:
         return next((word.removeprefix(_RESOURCE_ID) for word in found), None)
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start the program in a session of its own, its output going to `output`."""
+        """Start the program in a session of its own, its output going to `output`.
+
+        What the one before it wrote is kept beside it, ending in `.old`.
+        """
+        for file in (self.log, self.output):
+            if file.exists():
+                file.replace(file.with_name(f"{file.name}.old"))
         self.pid_file.unlink(missing_ok=True)
         with self.output.open("ab") as output:
             subprocess.run(
@@ -102,14 +113,46 @@ class ClusterProcess:
                 )
             time.sleep(0.005)
 
-    def last_lines(self, count: int = 12) -> str:
-        """Return the end of its log, or of its output where it did not come to log."""
-        for file in (self.log, self.output):
-            if file.exists():
-                lines = file.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
-                if lines:
-                    return "\n".join([f"{file}:", *lines[-count:]])
+    def last_lines(self, count: int = 8) -> str:
+        """Return the end of its log or of its output, whichever it wrote to last.
+
+        Of stack traces only the causes are shown, and of other lines only those that matter, where
+        there are any.
+        """
+        written = [file for file in (self.log, self.output) if file.exists()]
+        for file in sorted(written, key=lambda file: file.stat().st_mtime, reverse=True):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            lines = [line for line in text.splitlines() if not _FRAME.match(line)]
+            lines = [line for line in lines if " INFO " not in line] or lines
+            if lines:
+                return "\n".join([f"{file}:", *lines[-count:]])
         return ""
+
+
+def processes_in(layout: Layout) -> list[ClusterProcess]:
+    """List the processes that a cluster's directory has pid files of, running or not."""
+    return [ClusterProcess(layout, file.stem) for file in sorted(layout.pids.glob("*.pid"))]
+
+
+def end_strays(layout: Layout) -> list[str]:
+    """End processes whose pid files are gone, as when the directory was removed under a cluster.
+
+    By force, for there is nothing left that they could save. Returns what was ended, in words.
+    """
+    mark = f"-Dflink-jobs.directory={layout.root}"
+    known = {
+        process.pid
+        for process in (ours.find() for ours in processes_in(layout))
+        if process is not None
+    }
+    ended = []
+    for process in psutil.process_iter(["cmdline"]):
+        if mark in (process.info["cmdline"] or []) and process.pid not in known:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+                ended.append(process)
+    psutil.wait_procs(ended, timeout=10)
+    return [f"a stray process ({process.pid})" for process in ended]
 
 
 def end(processes: Sequence[ClusterProcess], grace: float = 10.0) -> list[str]:
@@ -123,6 +166,13 @@ def end(processes: Sequence[ClusterProcess], grace: float = 10.0) -> list[str]:
         if process.find() is None:
             process.pid_file.unlink(missing_ok=True)
     return [process.role for process in living]
+
+
+def _pid_in(file: Path) -> int | None:
+    try:
+        return int(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _signal(process: ClusterProcess, *, by_force: bool) -> bool:
