@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flink_jobs_provider.cli import local, schema, stack
+from flink_jobs_provider.cli import jobs, local, schema, stack
 
 app = typer.Typer(
     help="Apache Flink jobs as code.",
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 stack.register(app)
 app.add_typer(local.app, name="local")
+app.add_typer(jobs.app, name="jobs")
 app.command("schema")(schema.schema)
 
 

@@ -26,6 +26,8 @@ from flink_jobs_provider.reconciling.waiting import Clock
 ON_DELETE = "on-delete"
 #: Checkpoint statistics are cached for 3 s (rest.cache.checkpoint-statistics.timeout).
 _STATISTICS_CACHE = 3.2
+#: An end this long ago is not hidden by that cache, even with the clocks a little apart.
+_RECENTLY_ENDED = 10.0
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,12 @@ class StateFinder:
         return None
 
     async def _settled(self, job: ObservedJob) -> CheckpointStatistics | None:
-        """Read the statistics; once more after their cache has passed if a stop is not in them."""
+        """Read the statistics; once more after their cache has passed, if it may be older."""
         statistics = await self._plane.checkpoints(job.job_id)
         if statistics is None or not statistics.enabled:
             return statistics
-        if job.state == "FINISHED" and not statistics.stopped_with_savepoint:
+        recent = abs(self._clock.wall() - job.ended / 1000) < _RECENTLY_ENDED
+        if recent and not statistics.stopped_with_savepoint:
             await self._clock.sleep(_STATISTICS_CACHE)
             statistics = await self._plane.checkpoints(job.job_id)
         return statistics
@@ -151,6 +154,11 @@ class StateFinder:
                 if re.search(r"/chk-\d+/_metadata$", entry.path)
             ]
         return found
+
+    async def savepoints_below(self, directory: str) -> list[RestorePoint]:
+        """Return the savepoints below a directory, newest first; none where it is not readable."""
+        found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
+        return [point for _, point in sorted(found, key=lambda point: -point[0])]
 
     @staticmethod
     def _counts(job_id: str, recorded: JobRecord) -> bool:

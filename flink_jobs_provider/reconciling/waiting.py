@@ -23,10 +23,18 @@ _RESTARTS = 3
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as the waiters see it; tests bring their own."""
+    """Time as the waiters see it; tests bring their own.
+
+    Attributes:
+        now: Seconds that only ever grow.
+        wall: Seconds since the epoch.
+        sleep: Waits that many seconds.
+
+    """
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    wall: Callable[[], float] = time.time
 
 
 class Waiter:

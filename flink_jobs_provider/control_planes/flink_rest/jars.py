@@ -23,6 +23,7 @@ class UploadedJar:
     """A jar of ours on the cluster."""
 
     id: str
+    job_name: str
     prefix: str
     digest: str
 
@@ -91,4 +92,4 @@ def _parse(jar_id: str, name: str) -> UploadedJar | None:
     parts = name.removesuffix(".jar").rsplit("-", 2)
     if len(parts) != 3 or len(parts[1]) != _IDENTITY or len(parts[2]) != _DIGEST:
         return None
-    return UploadedJar(jar_id, parts[1], parts[2])
+    return UploadedJar(jar_id, parts[0], parts[1], parts[2])

@@ -232,6 +232,13 @@ class FlinkRest:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
         await self._jars.remove(key.prefix, keep)
 
+    async def job_names(self) -> dict[str, str]:
+        """Return the names of our jobs by the first 18 digits of their jobIds.
+
+        They are read off the jars that each leaves on the cluster.
+        """
+        return {jar.prefix: jar.job_name for jar in await self._jars.list()}
+
     async def has_jar(self, job_id: str, digest: str) -> bool:
         """Whether a jar of this content was left on the cluster for this job."""
         return await self._jars.find(job_id[:18], digest) is not None
