@@ -6,7 +6,7 @@ VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help env lock check test bench up preview drift down
+.PHONY: help env lock cluster stack up preview drift down check test bench
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -30,8 +30,42 @@ lock: | $(UV) ## Resolve the versions anew into requirements.lock
 	@$(UV) pip compile --quiet pyproject.toml --universal --generate-hashes --all-extras --group dev \
 	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 
-check: env ## Lint, format check, types, layer contracts
+STACK ?= dev
+CLUSTER_URL ?= http://127.0.0.1:8081
+export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
+# The passphrase of the example stack, which holds no secret. Yours belongs into your environment.
+export PULUMI_CONFIG_PASSPHRASE ?= local-development
+export PULUMI_SKIP_UPDATE_CHECK ?= true
+
+cluster: env
+	@flink-jobs local up
+
+stack: env
+	@mkdir -p $(patsubst file://%,%,$(PULUMI_BACKEND_URL))
+	@flink-jobs stack ls 2>/dev/null | grep -qw '$(STACK)' || flink-jobs stack init $(STACK)
+
+up: cluster stack ## Start Flink, deploy the example stack, show what runs
+	@flink-jobs up --stack $(STACK) --yes
+	@flink-jobs jobs list --url $(CLUSTER_URL)
+
+preview: cluster stack ## Show what `make up` would change, and why
+	@flink-jobs preview --stack $(STACK)
+
+drift: env ## Compare program and cluster; fails when they differ
+	@flink-jobs preview --stack $(STACK) --refresh --expect-no-changes
+
+down: env ## Delete the jobs, and stop Flink; savepoints are kept
+	@flink-jobs destroy --stack $(STACK) --yes
+	@flink-jobs local down
+
+check: env ## Lint, format, types, layer contracts
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@lint-imports
+	@lint-imports --no-cache
+
+test: check ## All tests, on real Flink clusters that they start themselves
+	@pytest
+
+bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md
+	@python -m tests.bench

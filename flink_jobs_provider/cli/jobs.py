@@ -80,7 +80,7 @@ def list_jobs(
         _out.print("No jobs." if everything else "No active jobs.")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("job", "status", "parallelism", "generation", "job id"):
+    for heading in ("job", "status", "parallelism", "generation"):
         right = heading in ("parallelism", "generation")
         table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     for row in rows:
@@ -89,12 +89,12 @@ def list_jobs(
             _coloured(row.status),
             _text(row.parallelism),
             _text(row.generation),
-            row.job_id,
         )
     _out.print(table)
     _out.print()
     for row in rows:
         _out.print(f"{row.job_name or row.name}", style="bold")
+        _out.print(f"  job id          {row.job_id}", markup=False)
         _out.print(f"  last savepoint  {row.last_savepoint or '-'}", markup=False)
         _out.print(f"  dashboard       {row.dashboard_url}", markup=False)
 
