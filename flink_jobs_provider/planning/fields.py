@@ -76,10 +76,10 @@ FIELDS: dict[str, _Field] = {
     ),
     "job_name": _Field(Cost.REPLACE, _arrow),
     "owner": _Field(Cost.RECORDED, _arrow),
+    "parallelism": _Field(Cost.RESTART, _arrow),
     "jar_digest": _Field(Cost.RESTART, _jar),
     "entry_class": _Field(Cost.RESTART, _arrow),
     "args": _Field(Cost.RESTART, _changed),
-    "parallelism": _Field(Cost.RESTART, _arrow),
     "flink_configuration": _Field(Cost.RESTART, _configuration),
     "restart_trigger": _Field(Cost.RESTART, _changed, lambda old, new: new is None or old == new),
     "restore_from": _Field(

@@ -141,7 +141,8 @@ def _start(
 ) -> Plan:
     existed = recorded.job_id is not None
     if newly_restores(recorded, wanted):
-        action, how = Action.START, f"start from {wanted.restore_from}"
+        action = Action.START if existed else Action.NEW
+        how = f"start from {wanted.restore_from}"
     elif not existed:
         action, how = Action.NEW, _creation(wanted).how
     elif wanted.upgrade_mode is UpgradeMode.STATELESS:

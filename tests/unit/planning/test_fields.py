@@ -1,0 +1,151 @@
+"""The table of fields: what a change of each input costs, and how it is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.fields import FIELDS, Change, Cost, changes
+from tests.unit.model.made_up_jobs import DIGEST_2, URL, spec
+
+#: For each input: its old value (None: not given), its new one, the cost, and the words.
+CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
+    (
+        "target",
+        {"url": "http://a:1"},
+        {"url": "http://b:1"},
+        Cost.REPLACE,
+        "cluster http://a:1 → http://b:1",
+    ),
+    ("job_name", "orders", "bills", Cost.REPLACE, "job_name orders → bills"),
+    ("owner", "o/p/dev", "o/p/prod", Cost.RECORDED, "owner o/p/dev → o/p/prod"),
+    ("jar_digest", None, DIGEST_2, Cost.RESTART, "jar content changed"),
+    ("entry_class", None, "a.Main", Cost.RESTART, "entry_class none → a.Main"),
+    ("args", None, ["secret"], Cost.RESTART, "args changed"),
+    ("parallelism", 2, 4, Cost.RESTART, "parallelism 2 → 4"),
+    (
+        "flink_configuration",
+        {"kept": "1", "gone": "1", "other": "secret"},
+        {"kept": "1", "new": "1", "other": "hidden"},
+        Cost.RESTART,
+        "flink_configuration changed: gone, new, other",
+    ),
+    ("restart_trigger", "1", "2", Cost.RESTART, "restart_trigger changed"),
+    ("restore_from", None, "/s/1", Cost.RESTART, "restore_from /s/1"),
+    ("desired_state", "running", "stopped", Cost.RUN_STATE, "desired_state running → stopped"),
+    ("savepoint_trigger", None, "1", Cost.SAVEPOINT, "savepoint_trigger changed"),
+    ("savepoint_directory", None, "/s", Cost.RECORDED, "savepoint_directory none → /s"),
+    ("upgrade_mode", "savepoint", "stateless", Cost.RECORDED, "upgrade_mode savepoint → stateless"),
+    (
+        "allow_non_restored_state",
+        False,
+        True,
+        Cost.RECORDED,
+        "allow_non_restored_state False → True",
+    ),
+    (
+        "savepoint_format",
+        "canonical",
+        "native",
+        Cost.RECORDED,
+        "savepoint_format canonical → native",
+    ),
+    ("on_delete", "cancel", "savepoint", Cost.RECORDED, "on_delete cancel → savepoint"),
+    ("timeouts", None, {"submit": "1m"}, Cost.RECORDED, "timeouts changed"),
+]
+
+
+def _pair(name: str, old: Any, new: Any) -> tuple[JobSpec, JobSpec]:
+    return spec(**({} if old is None else {name: old})), spec(
+        **({} if new is None else {name: new})
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "cost", "words"), CHANGES, ids=[row[0] for row in CHANGES]
+)
+def test_cost_and_words(name: str, old: Any, new: Any, cost: Cost, words: str) -> None:
+    assert changes(*_pair(name, old, new)) == [Change(name, cost, words)]
+
+
+def test_every_input_is_in_the_table() -> None:
+    """Shows that no input can be added whose change would go unseen."""
+    assert set(FIELDS) == set(JobSpec.model_fields) - {"jar"}
+    assert {row[0] for row in CHANGES} == set(FIELDS)
+
+
+def test_nothing_changed_is_no_change() -> None:
+    assert changes(spec(), spec()) == []
+
+
+@pytest.mark.parametrize("name", ["savepoint_trigger", "restart_trigger", "restore_from"])
+def test_what_is_taken_away_asks_for_nothing(name: str) -> None:
+    """Shows that a removed trigger or restore point is recorded, and touches no job."""
+    (change,) = changes(*_pair(name, "/s/1", None))
+    assert (change.name, change.cost) == (name, Cost.RECORDED)
+
+
+def test_two_spellings_of_one_savepoint_are_no_restart() -> None:
+    (change,) = changes(spec(restore_from="/s/1"), spec(restore_from="file:///s/1/_metadata"))
+    assert change.cost is Cost.RECORDED
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"url": "HTTP://FLINK:8081/"},
+        {"url": URL, "bearer_token": "env:TOKEN"},
+        {"url": URL, "headers": {"X-Team": "shop"}},
+        {"url": "https://flink:8081"},
+    ],
+)
+def test_another_way_to_the_same_cluster_is_no_replacement(target: dict[str, Any]) -> None:
+    """Shows that new credentials, headers or TLS for the same address are only recorded."""
+    (change,) = changes(spec(), spec(target=target))
+    assert change.cost is Cost.RECORDED
+
+
+@pytest.mark.parametrize("url", ["http://flink:8082", "http://other:8081", f"{URL}/one"])
+def test_another_address_is_another_cluster(url: str) -> None:
+    (change,) = changes(spec(), spec(target={"url": url}))
+    assert change.cost is Cost.REPLACE
+
+
+def test_a_jar_that_moved_is_the_same_jar() -> None:
+    (change,) = changes(spec(), spec(jar="s3://jars/orders.jar"))
+    assert change == Change("jar", Cost.RECORDED, "jar moved, same content: s3://jars/orders.jar")
+
+
+def test_a_jar_that_moved_with_other_content_is_said_once() -> None:
+    assert [c.text for c in changes(spec(), spec(jar="b.jar", jar_digest=DIGEST_2))] == [
+        "jar content changed"
+    ]
+
+
+def test_the_costliest_change_comes_first() -> None:
+    found = changes(
+        spec(),
+        spec(on_delete="savepoint", savepoint_trigger="1", parallelism=4, job_name="bills"),
+    )
+    assert [change.cost for change in found] == [
+        Cost.REPLACE,
+        Cost.RESTART,
+        Cost.SAVEPOINT,
+        Cost.RECORDED,
+    ]
+
+
+def test_values_that_may_be_secret_are_not_printed() -> None:
+    """Shows that neither arguments nor configuration values get into a line."""
+    old = spec(args=["--password", "hunter1"], flink_configuration={"s3.secret-key": "hunter2"})
+    new = spec(args=["--password", "hunter3"], flink_configuration={"s3.secret-key": "hunter4"})
+    assert "hunter" not in str(changes(old, new))
+
+
+def test_long_values_are_cut_in_the_middle() -> None:
+    (change,) = changes(spec(), spec(restore_from="/savepoints/" + "x" * 200 + "/savepoint-end"))
+    assert len(change.text) < 80
+    assert change.text.startswith("restore_from /savepoints/")
+    assert change.text.endswith("/savepoint-end")
