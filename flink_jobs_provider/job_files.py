@@ -25,7 +25,6 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
 
     Raises:
         InvalidSpec: One or more files are wrong: file, path in it, and what would be right.
-
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -51,7 +50,6 @@ def read_job_file(path: str | Path) -> dict[str, Any]:
 
     Raises:
         InvalidSpec: It is wrong; every problem at once.
-
     """
     path = Path(path)
     try:

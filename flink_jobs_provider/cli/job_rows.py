@@ -22,7 +22,6 @@ class JobRow:
         job_name: The name that its owner gave it; none for a job that is not ours.
         name: The name that the program gave itself.
         generation: Its submission's number; none for a job that is not ours.
-
     """
 
     job_name: str | None
@@ -73,7 +72,6 @@ async def choose(plane: FlinkRest, wanted: str) -> tuple[ObservedJob, str]:
 
     Raises:
         PermanentError: None fits, or more than one does.
-
     """
     snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
     digits = JobKey(wanted, "").name_digits

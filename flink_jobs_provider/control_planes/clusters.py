@@ -16,7 +16,6 @@ class Clusters:
     Args:
         resolve: Resolves references to secrets.
         guard: Called before each request that changes something.
-
     """
 
     def __init__(self, resolve: Resolve, guard: Guard = lambda: None) -> None:
@@ -29,7 +28,6 @@ class Clusters:
 
         Raises:
             ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
-
         """
         key = target.model_dump_json()
         if key not in self._open:

@@ -29,7 +29,6 @@ class Submission:
         job_id: The jobId it will run under.
         jar: Its jar, or the digest of one that an earlier submission left on the cluster.
         restore_from: Savepoint or checkpoint to start from; none for a fresh start.
-
     """
 
     job_id: str
@@ -64,7 +63,6 @@ class SavepointRequest:
         directory: Where it is written; the system adds a name of its own below it.
         stops: Whether the job is stopped with it.
         occasion: Tells one request from the next: the same again finds the same savepoint.
-
     """
 
     job_id: str
@@ -97,7 +95,6 @@ class ControlPlane(Protocol):
 
         Args:
             max_age: Seconds by which an answer may be older than this call.
-
         """
         ...
 

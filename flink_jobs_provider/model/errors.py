@@ -27,7 +27,6 @@ class JobError(Exception):
         happened: One short sentence: what happened.
         now: One short sentence: the state the job is in now; empty where nothing was touched.
         remedy: One short sentence: what the user can do.
-
     """
 
     def __init__(self, happened: str, *, now: str = "", remedy: str = "") -> None:
@@ -50,7 +49,6 @@ class InvalidSpec(PermanentError):
 
     Args:
         problems: One pair for each problem: the property's path, and what would be right.
-
     """
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:

@@ -50,7 +50,6 @@ class JobKey:
 
         Raises:
             ValueError: The generation is out of range.
-
         """
         if not 1 <= generation <= MAX_GENERATION:
             raise ValueError(f"generation must be 1 to {MAX_GENERATION} (got {generation})")

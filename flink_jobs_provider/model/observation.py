@@ -23,7 +23,7 @@ class ObservedJob:
         started: Milliseconds since the epoch.
         tasks: How many tasks the job has.
         running_tasks: How many of them run.
-
+        finished_tasks: How many came to their own end, as those of a bounded source do.
     """
 
     job_id: str
@@ -33,6 +33,7 @@ class ObservedJob:
     ended: int = 0
     tasks: int = 0
     running_tasks: int = 0
+    finished_tasks: int = 0
 
     @property
     def active(self) -> bool:
@@ -41,8 +42,11 @@ class ObservedJob:
 
     @property
     def healthy(self) -> bool:
-        """Whether all its tasks run: RUNNING alone does not mean that (measured)."""
-        return self.state == "RUNNING" and 0 < self.tasks == self.running_tasks
+        """Whether all its tasks run or are done: RUNNING alone does not mean that (measured)."""
+        if self.state == "FINISHED":
+            return True
+        up = self.running_tasks + self.finished_tasks
+        return self.state == "RUNNING" and 0 < self.tasks == up
 
     @property
     def status(self) -> JobStatus:
@@ -81,7 +85,6 @@ class ClusterSnapshot:
             key: The job's identity.
             others: Identities it had before (an owner that was renamed).
             recorded: A jobId that the state names: it is ours whatever it is derived from.
-
         """
         ours = [
             job
@@ -108,9 +111,8 @@ class ClusterFacts:
         version: Flink's version, such as (2, 3, 0).
         savepoint_directory: The cluster's own; empty where none is configured.
         checkpoint_directory: Where checkpoints of its jobs lie; empty where none is configured.
-        fixed_slots: Whether the number of slots is what there is; False where the cluster starts
-            TaskManagers on demand (Kubernetes, YARN).
-
+        fixed_slots: Whether a job needs as many slots as are there now; False where the cluster
+            starts TaskManagers on demand (Kubernetes, YARN), or its scheduler makes do with fewer.
     """
 
     version: tuple[int, ...]
@@ -138,7 +140,6 @@ class CheckpointStatistics:
         checkpoint: Path of its latest completed checkpoint that is still there; empty for none.
         checkpoint_time: When that was triggered, in milliseconds since the epoch.
         retained: Whether checkpoints outlive a cancel.
-
     """
 
     enabled: bool = True

@@ -58,7 +58,6 @@ class JobRecord(BaseModel):
 
         Raises:
             pydantic.ValidationError: The outputs are not of a FlinkJob.
-
         """
         names = set(cls.output_names())
         seen = {

@@ -207,7 +207,6 @@ class JobSpec(BaseModel):
 
         Args:
             restore_from: The savepoint or checkpoint this submission starts from.
-
         """
         return digest(
             "spec",

@@ -29,7 +29,6 @@ class Change:
         name: The input's name.
         cost: What the change costs.
         text: The change in words, such as "parallelism 2 → 4".
-
     """
 
     name: str

@@ -35,7 +35,6 @@ class Plan:
         replaces: The inputs whose change makes it another job.
         discards_state: Whether state is dropped on purpose.
         refusal: Why it will be refused; empty where it will not.
-
     """
 
     job_name: str

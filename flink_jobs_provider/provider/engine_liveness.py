@@ -28,7 +28,6 @@ class EngineLiveness:
 
         Raises:
             EngineGone: It has ended.
-
         """
         if os.getppid() != self._parent or not self._answers():
             raise EngineGone(

@@ -12,7 +12,6 @@ def resolver(configuration: Callable[[str], Any]) -> Callable[[str], str]:
 
     Args:
         configuration: Looks up a key of the stack's configuration; none where it is not set.
-
     """
 
     def resolve(reference: str) -> str:

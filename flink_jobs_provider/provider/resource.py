@@ -35,7 +35,6 @@ class BasicAuth(_InputObject):
     Args:
         username: User name.
         password: Reference to the password: `env:NAME` or `config:KEY`.
-
     """
 
     def __init__(self, username: Input[str], password: Input[str]) -> None:
@@ -51,7 +50,6 @@ class Tls(_InputObject):
         certificate_file: PEM file with a client certificate, for mutual TLS.
         key_file: PEM file with its key.
         key_password: Reference to the key's password: `env:NAME` or `config:KEY`.
-
     """
 
     def __init__(
@@ -77,7 +75,6 @@ class FlinkSessionCluster(_InputObject):
         headers: Further headers, sent with each request.
         secret_headers: Further headers, each value a reference.
         tls: TLS options; https alone uses the system's trust.
-
     """
 
     def __init__(
@@ -107,7 +104,6 @@ class Timeouts(_InputObject):
         running: From accepted to all tasks running (10m).
         savepoint: Taking a savepoint, and stopping with one (30m).
         cancel: From a cancel to the job's end (5m).
-
     """
 
     def __init__(
@@ -207,7 +203,6 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
 
         Raises:
             TypeError: A `FlinkJobArgs` and keywords are given, or a keyword is unknown.
-
         """
         if not isinstance(args, FlinkJobArgs):
             args = FlinkJobArgs(args=args, **inputs)

@@ -45,7 +45,6 @@ class Version:
         wanted: Whether it is the one that is wanted.
         restored_from: What it started from; none where that is unknown, or nothing.
         restores: The savepoint that is newly named to start from, and not yet honoured.
-
     """
 
     wanted: bool
@@ -64,7 +63,6 @@ class Observer:
 
         Raises:
             OwnedElsewhere: A job of this name runs for another owner.
-
         """
         snapshot = await self._plane.jobs()
         recorded_id = recorded.job_id if recorded else None

@@ -22,7 +22,6 @@ class Preflight:
 
         Raises:
             PermanentError: Neither job nor cluster names a directory.
-
         """
         directory = spec.savepoint_directory
         if not directory:
@@ -41,7 +40,6 @@ class Preflight:
 
         Raises:
             PermanentError: It is not there.
-
         """
         if not await self._states.exists(path):
             raise PermanentError(
@@ -58,7 +56,6 @@ class Preflight:
 
         Raises:
             PermanentError: It would not start; nothing was changed.
-
         """
         facts = await self._plane.facts()
         free = await self._plane.free_slots() if facts.fixed_slots else submission.parallelism

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
@@ -48,7 +48,6 @@ class Reconciler:
         local_paths: Whether the cluster's local paths are this machine's.
         say: Told each step in a line, while it happens.
         clock: Time and sleep.
-
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Reconciler:
 
         Raises:
             JobError: What happened, what runs now, and what to do.
-
         """
         seen = await self._observer.observe(recorded, wanted)
         if wanted.desired_state is DesiredState.STOPPED:
@@ -179,9 +177,7 @@ class Reconciler:
         )
         if with_savepoint:
             await self._preflight.savepoint_directory(wanted, current.job_id, unchanged)
-        await self._preflight.program(
-            submission(wanted, jar, generation, named), current, unchanged
-        )
+        await self._check_program(recorded, wanted, jar, generation, named, current, unchanged)
         base = recorded
         restore: str | None
         back: str | None
@@ -200,6 +196,26 @@ class Reconciler:
             Launch(recorded, base, wanted, jar, generation, restore, back, action)
         )
 
+    async def _check_program(
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar,
+        generation: int,
+        restore: str | None,
+        replaced: ObservedJob | None,
+        now: str,
+    ) -> None:
+        """Check that a version could start; one that could not leaves no jar behind."""
+        try:
+            request = submission(wanted, jar, generation, restore)
+            await self._preflight.program(request, replaced, now)
+        except PermanentError:
+            kept = recorded.spec.jar_digest if recorded else None
+            keep_jars = frozenset({kept}) if kept else frozenset()
+            await self._roller.forget_jars(recorded, wanted, keep_jars)
+            raise
+
     # No version runs
 
     async def _from_ended(
@@ -211,9 +227,7 @@ class Reconciler:
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, origin.restore, now)
-        await self._preflight.program(
-            submission(wanted, jar, generation, origin.restore), None, now
-        )
+        await self._check_program(recorded, wanted, jar, generation, origin.restore, None, now)
         back = None if origin.action is Action.STATELESS_UPDATE else origin.restore
         return await self._roller.launch(
             Launch(

@@ -19,7 +19,6 @@ async def remove(
 
     Raises:
         JobError: It is not gone.
-
     """
     spec = recorded.spec
     ours = (await plane.jobs()).of(spec.key, recorded=recorded.job_id)

@@ -29,7 +29,6 @@ class Launch:
         restore: What it starts from; none for a fresh start.
         back: What the previous version starts from, if it must.
         action: What this is called in the record.
-
     """
 
     recorded: JobRecord | None
@@ -66,7 +65,6 @@ class Roller:
         Raises:
             ActionFailed: It did not come up; the error says what runs now.
             TemporaryError: The cluster stopped answering; the error says where the state is.
-
         """
         wanted = launch.wanted
         try:
@@ -128,7 +126,7 @@ class Roller:
         return done(record, wanted, action, output).model_copy(
             update={
                 "job_id": started.job_id,
-                "status": JobStatus.RUNNING,
+                "status": started.status,
                 "last_savepoint": comes_back_to(record, origin),
                 "generation": started.generation,
                 "restored_from": origin,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
+from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
@@ -25,6 +26,7 @@ class Started:
     job_id: str
     generation: int
     restored_from: str | None
+    status: JobStatus = JobStatus.RUNNING
 
 
 class DidNotStart(Exception):
@@ -50,7 +52,6 @@ class Starter:
         Raises:
             DidNotStart: It does not run, for a reason that would come again.
             TemporaryError: The cluster stopped answering: what runs is not known.
-
         """
         request = submission(spec, jar, generation, restore_from)
         origin = f"from {restore_from}" if restore_from else "without state"
@@ -69,17 +70,19 @@ class Starter:
             ActionFailed: It failed, did not come up in time, or came up without its state.
             DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
             PermanentError: A newer submission of the same job runs as well.
-
         """
         deadline = self._clock.now() + spec.timeout("running")
         try:
             snapshot = await self._waiter.until_running(job_id, spec.timeout("running"))
         except DeadlineExceeded as error:
             raise ActionFailed(f"it did not come up: {error.happened}") from None
+        job = snapshot.by_id[job_id]
+        if not job.active:
+            return Started(job_id, job.generation, restore_from, job.status)
         await self._check_state(job_id, restore_from)
         await self._checkpoint(spec, job_id, deadline)
         await self._alone(spec, job_id, snapshot)
-        return Started(job_id, snapshot.by_id[job_id].generation, restore_from)
+        return Started(job_id, job.generation, restore_from)
 
     async def _check_state(self, job_id: str, restore_from: str | None) -> None:
         """See that Flink restored what it was told to: a state that is not there must not pass."""

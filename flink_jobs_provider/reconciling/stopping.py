@@ -44,7 +44,6 @@ class Stopper:
 
         Raises:
             StateUnavailable: Its checkpoints end with it; it goes on.
-
         """
         statistics = await self._plane.checkpoints(current.job_id)
         if not await self._plane.retains_checkpoints(current.job_id) or not (

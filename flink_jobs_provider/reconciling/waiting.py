@@ -1,8 +1,9 @@
 """Waiting until a job is really so: what to look at, and what it must look like.
 
-A job has come up when all its tasks run: RUNNING alone is said before any task does. It has
-failed to come up when it ended, when the cluster no longer lists it, or when it was restarted
-`_RESTARTS` times without coming up: with checkpointing, Flink 2 restarts for ever by default.
+A job has come up when all its tasks run: RUNNING alone is said before any task does. One that
+finished by itself did come up. It has failed to when it ended otherwise, when the cluster no
+longer lists it, or when it was restarted `_RESTARTS` times without coming up: with checkpointing,
+Flink 2 restarts for ever by default.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ class Clock:
         now: Seconds that only ever grow.
         wall: Seconds since the epoch.
         sleep: Waits that many seconds.
-
     """
 
     now: Callable[[], float] = time.monotonic
@@ -50,7 +50,6 @@ class Waiter:
         Raises:
             ActionFailed: The job will not come up; the text is the reason that Flink gives.
             DeadlineExceeded: It has not come up yet; the text says how far it is.
-
         """
         deadline, pause = self._clock.now() + timeout, _FIRST_PAUSE
         restarts, was_restarting = 0, False
@@ -79,7 +78,6 @@ class Waiter:
 
         Raises:
             DeadlineExceeded: It has not ended yet.
-
         """
         deadline, pause = self._clock.now() + timeout, _FIRST_PAUSE
         while True:

@@ -29,7 +29,6 @@ def open_client(
 
     Raises:
         ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
-
     """
     headers = dict(target.headers)
     auth: httpx.Auth | None = None

@@ -16,7 +16,6 @@ def parse_version(text: str) -> tuple[int, ...]:
 
     Raises:
         ClusterRefused: It is no version, or one that is too old.
-
     """
     numbers = text.split("-", 1)[0].split(".")
     if not all(number.isdigit() for number in numbers) or len(numbers) < 2:

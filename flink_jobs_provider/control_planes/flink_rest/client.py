@@ -28,7 +28,6 @@ class FlinkAnswer(Exception):
         status: HTTP status.
         text: All it said, with stack traces.
         cause: The last cause, one line.
-
     """
 
     def __init__(self, status: int, text: str) -> None:
@@ -62,7 +61,6 @@ class FlinkClient:
             FlinkAnswer: Flink answered with an error.
             ClusterUnreachable: No answer of Flink's.
             ClusterRefused: Something else answered, or did not let us in.
-
         """
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(ClusterUnreachable),
@@ -90,7 +88,6 @@ class FlinkClient:
             FlinkAnswer: Flink answered with an error.
             ClusterUnreachable: No answer: it may or may not have been carried out.
             ClusterRefused: Something else answered, or did not let us in.
-
         """
         self._guard()
         return await self._send(method, path, json=json, files=files, timeout=timeout)

@@ -51,7 +51,6 @@ class ClusterJars:
 
         Raises:
             ActionFailed: The upload was refused, or the jar is only known by a digest and gone.
-
         """
         identity = submission.job_id[:_IDENTITY]
         found = await self.find(identity, submission.jar_digest)

@@ -63,4 +63,5 @@ def _row(row: dict[str, Any]) -> ObservedJob:
         ended=max(row.get("end-time", 0), 0),
         tasks=tasks.get("total", 0),
         running_tasks=tasks.get("running", 0),
+        finished_tasks=tasks.get("finished", 0),
     )

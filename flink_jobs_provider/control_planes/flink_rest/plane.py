@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -97,9 +98,7 @@ class FlinkRest:
             or options.get("state.savepoints.dir", ""),
             checkpoint_directory=options.get("execution.checkpointing.dir")
             or options.get("state.checkpoints.dir", ""),
-            fixed_slots=options.get("execution.target", "") not in _CLUSTER_DECIDES
-            and "kubernetes.cluster-id" not in options
-            and "yarn.application.id" not in options,
+            fixed_slots=_fixed_slots(options),
         )
 
     async def free_slots(self) -> int:
@@ -111,7 +110,6 @@ class FlinkRest:
 
         Raises:
             ActionFailed: The program has no such entry class, or its `main` throws.
-
         """
         jar = await self._jars.ensure(submission, 300.0)
         try:
@@ -133,7 +131,6 @@ class FlinkRest:
         Raises:
             ActionFailed: The program or the savepoint is at fault; the text is the last cause.
             ClusterUnreachable: No answer came in time: whether the job was accepted is not known.
-
         """
         facts = await self.facts()
         deadline = self._clock() + timeout
@@ -154,8 +151,9 @@ class FlinkRest:
                 if self._clock() >= deadline:
                     raise
                 await self._sleep(1.0)
-                if submission.job_id in (await self.jobs()).by_id:
-                    return
+                with contextlib.suppress(ClusterUnreachable):
+                    if submission.job_id in (await self.jobs()).by_id:
+                        return
                 continue
             if answer.get("jobid") != submission.job_id:
                 raise ActionFailed(
@@ -182,7 +180,6 @@ class FlinkRest:
         Raises:
             ActionFailed: The checkpoint failed.
             DeadlineExceeded: It has not ended yet.
-
         """
         config = await self._checkpointing(job_id)
         if (
@@ -277,6 +274,16 @@ class FlinkRest:
     def dashboard(self, job_id: str) -> str:
         """Return the job's page on Flink's dashboard."""
         return f"{self.client.url}/#/job/running/{job_id}/overview"
+
+
+def _fixed_slots(options: dict[str, str]) -> bool:
+    return (
+        options.get("execution.target", "") not in _CLUSTER_DECIDES
+        and options.get("jobmanager.scheduler", "").lower() != "adaptive"
+        and options.get("scheduler-mode", "").lower() != "reactive"
+        and "kubernetes.cluster-id" not in options
+        and "yarn.application.id" not in options
+    )
 
 
 def _failed(task: asyncio.Task[ClusterFacts]) -> bool:

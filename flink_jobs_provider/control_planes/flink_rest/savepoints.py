@@ -56,7 +56,6 @@ class SavepointOperations:
             ActionFailed: Flink could not take it; the text is the last cause.
             DeadlineExceeded: It is still being taken.
             TemporaryError: The cluster forgot the operation, or stopped answering.
-
         """
         deadline = self._clock() + timeout
         operation = await self._resume(request)
