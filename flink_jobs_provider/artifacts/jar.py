@@ -31,7 +31,6 @@ class Jar:
         path: The local file: the original, or a copy in the cache.
         digest: SHA-256 of its bytes, 64 hexadecimal digits.
         main_class: The manifest's Main-Class; empty where there is none.
-
     """
 
     uri: str
@@ -52,7 +51,6 @@ def open_jar(uri: str) -> Jar:
 
     Raises:
         JarError: It does not exist, cannot be read, or is not a jar.
-
     """
     protocol, _ = split_protocol(uri)
     if protocol in (None, "file", "local"):
@@ -109,7 +107,12 @@ def _remote(uri: str) -> Jar:
     filesystem, path = open_filesystem(uri)
     try:
         info = filesystem.info(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        # fsspec's http says so too of a server that cannot be reached, or that refuses.
+        cause = error.__cause__
+        missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
+        if cause and not missing:
+            raise JarError(f"cannot open {uri}: {' '.join(str(cause).split())[:300]}") from None
         raise JarError(f"{uri} does not exist") from None
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise JarError(f"cannot open {uri}: {' '.join(str(error).split())[:300]}") from None

@@ -38,7 +38,6 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
 
     Raises:
         StorageError: The scheme is unknown, or its extra is not installed.
-
     """
     protocol, path = split_protocol(uri)
     protocol = protocol or "file"
@@ -53,7 +52,7 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
     if target == "file":
         path = os.path.abspath(os.path.expanduser(path.removeprefix("//") if path else path))
     try:
-        return fsspec.filesystem(target, **options), path
+        filesystem = fsspec.get_filesystem_class(target)
     except ImportError:
         extra = _EXTRAS.get(protocol) or _EXTRAS.get(target, protocol)
         raise StorageError(
@@ -63,6 +62,10 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
         raise StorageError(
             f"{protocol}:// is no known scheme (known: file, http, https, abfs, s3, gs, obs)"
         ) from None
+    try:
+        return filesystem(**options), path
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise StorageError(f"{protocol}:// cannot be reached: {_reason(error)}") from None
 
 
 def list_directory(uri: str) -> list[Entry]:
@@ -70,7 +73,6 @@ def list_directory(uri: str) -> list[Entry]:
 
     Raises:
         StorageError: It cannot be listed.
-
     """
     filesystem, path = open_filesystem(uri)
     try:

@@ -16,7 +16,6 @@ def seconds(duration: str) -> float:
 
     Raises:
         ValueError: The text is no duration, or is zero.
-
     """
     total = 0
     if re.fullmatch(_PATTERN, duration):
@@ -41,7 +40,8 @@ def _text(value: object) -> object:
 
 Duration = Annotated[
     str,
-    Field(pattern=_PATTERN, examples=["90s", "10m", "1h30m"]),
+    # The pattern is for the schema alone: as a constraint it would be what the user is shown.
+    Field(json_schema_extra={"pattern": _PATTERN}, examples=["90s", "10m", "1h30m"]),
     AfterValidator(_validated),
     BeforeValidator(_text),
 ]

@@ -31,10 +31,10 @@ def _url(value: str) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError(f"must be a URL such as http://host:8081 ({error})") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError(f"must be a URL such as http://host:8081 (got {value!r})")
     if parts.username or parts.password:
         raise ValueError("must not carry credentials: use basic_auth or bearer_token")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError(f"must be a URL such as http://host:8081 (got {value!r})")
     if parts.query or parts.fragment:
         raise ValueError("must end with the path: no query, no fragment")
     return value.rstrip("/")

@@ -24,6 +24,17 @@ _PLAIN = {
     "model_type": "must be an object",
     "string_too_short": "must not be empty",
 }
+_SAYS_ALL = {"missing", "extra_forbidden", "string_too_short"}
+_MAY_BE_SECRET = {"target", "args", "flink_configuration"}
+_KINDS = {
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "text",
+    list: "list",
+    dict: "map",
+    type(None): "null",
+}
 
 
 def problems_of(
@@ -34,7 +45,6 @@ def problems_of(
     Args:
         inputs: The inputs by name.
         is_unknown: Tells values that are not known yet (previews); they pass.
-
     """
     known, unknown = _split(inputs, (), is_unknown)
     try:
@@ -89,7 +99,14 @@ def _reason(detail: ErrorDetails) -> str:
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     if kind in _PLAIN:
-        got = "" if kind in ("missing", "extra_forbidden") else f" (got {detail['input']!r})"
-        return _PLAIN[kind] + got
+        return _PLAIN[kind] + ("" if kind in _SAYS_ALL else _got(detail))
     message = detail["msg"].replace("Input should be", "must be").replace("String should", "must")
     return f"{message} (got {detail['input']!r})"
+
+
+def _got(detail: ErrorDetails) -> str:
+    """Show the wrong value, but for those that may be secret: only what kind of value it is."""
+    value = detail["input"]
+    if detail["loc"][0] in _MAY_BE_SECRET:
+        return f" (got a {_KINDS.get(type(value), 'value')} instead)"
+    return f" (got {value!r})"
