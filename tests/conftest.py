@@ -1,4 +1,7 @@
-"""The real Flink clusters that tests run on, started when the first test asks for one."""
+"""The real Flink clusters and the engines that tests run on.
+
+A cluster is started when the first test asks for it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
+from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +70,34 @@ def start_flink(tmp_path: Path) -> Iterator[Callable[..., FlinkCluster]]:
 def private_flink(start_flink: Callable[..., FlinkCluster]) -> FlinkCluster:
     """Give a Flink 2.3 of its own to a test that damages it."""
     return start_flink()
+
+
+@pytest.fixture(params=["embedded", pytest.param("pulumi", marks=pytest.mark.pulumi_cli)])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name each engine in turn; the Pulumi CLI must be on the PATH for its own."""
+    name: str = request.param
+    if name == "pulumi" and not PULUMI_CLI:
+        pytest.skip(NO_PULUMI_CLI)
+    return name
+
+
+@pytest.fixture(scope="session")
+def pulumi_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a Python environment that the Pulumi CLI takes."""
+    return make_cli_python(tmp_path_factory.mktemp("pulumi-python"))
+
+
+@pytest.fixture
+def make_stack(
+    tmp_path: Path, engine: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., StackProject]]:
+    """Give a maker of projects by cluster URL: (cluster_url, stack="dev"), for each engine."""
+    with ExitStack() as closing_all:
+
+        def make(cluster_url: str, stack: str = "dev") -> StackProject:
+            python = request.getfixturevalue("pulumi_python") if engine == "pulumi" else None
+            root = tmp_path / f"project-{stack}"
+            project = StackProject(root, engine, cluster_url, python, stack=stack)
+            return closing_all.enter_context(closing(project))
+
+        yield make
