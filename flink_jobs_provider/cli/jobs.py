@@ -9,23 +9,20 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
-import yaml
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.cli.cluster_session import fail, with_cluster
 from flink_jobs_provider.cli.job_rows import choose, job_rows
-from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
 from flink_jobs_provider.job_files import read_job_file
-from flink_jobs_provider.model.errors import InvalidSpec, JobError, PermanentError
+from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
 from flink_jobs_provider.model.savepoint import SavepointFormat, join
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
@@ -33,8 +30,6 @@ from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
-
-T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8081"
 
@@ -72,7 +67,7 @@ def list_jobs(
     as_json: JsonOption = False,
 ) -> None:
     """List the jobs that are active."""
-    rows = _run(url, target_file, lambda plane, _: job_rows(plane, everything))
+    rows = with_cluster(url, target_file, lambda plane, _: job_rows(plane, everything))
     if as_json:
         print(json.dumps([row.plain() for row in rows], indent=2))
         return
@@ -121,7 +116,7 @@ def describe(
             "last_failure": await plane.failure(found.job_id) or None,
         }
 
-    facts = _run(url, target_file, work)
+    facts = with_cluster(url, target_file, work)
     if as_json:
         print(json.dumps(facts, indent=2))
         return
@@ -138,7 +133,7 @@ def savepoint(
     target_file: TargetOption = None,
 ) -> None:
     """Take a savepoint; the job goes on. Prints its path."""
-    print(_run(url, target_file, lambda plane, _: _take(plane, job, directory, stop=False)))
+    print(with_cluster(url, target_file, lambda plane, _: _take(plane, job, directory, stop=False)))
 
 
 @app.command()
@@ -149,7 +144,7 @@ def stop(
     target_file: TargetOption = None,
 ) -> None:
     """Stop a job with a savepoint. Prints its path."""
-    print(_run(url, target_file, lambda plane, _: _take(plane, job, directory, stop=True)))
+    print(with_cluster(url, target_file, lambda plane, _: _take(plane, job, directory, stop=True)))
 
 
 @app.command()
@@ -168,7 +163,7 @@ def savepoints(
         found = await states.savepoints_below(join(base, job))
         return [{"taken_at": point.taken_at, "path": point.path} for point in found]
 
-    rows = _run(url, target_file, work)
+    rows = with_cluster(url, target_file, work)
     if as_json:
         print(json.dumps(rows, indent=2))
     elif not rows:
@@ -191,10 +186,10 @@ def cancel(
         found, name = await choose(plane, job)
         return found.job_id, name
 
-    job_id, name = _run(url, target_file, find)
+    job_id, name = with_cluster(url, target_file, find)
     if not yes:
         if not sys.stdin.isatty():
-            _fail("cancelling drops state: say --yes")
+            fail("cancelling drops state: say --yes")
         typer.confirm(f"Cancel {name} ({job_id}), without a savepoint?", abort=True)
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> str:
@@ -202,7 +197,7 @@ def cancel(
         ended = await Waiter(plane, Clock()).until_ended(job_id, 300.0)
         return ended.state if ended else "gone"
 
-    _out.print(f"{name} is {_run(url, target_file, work)}.", markup=False)
+    _out.print(f"{name} is {with_cluster(url, target_file, work)}.", markup=False)
 
 
 @app.command()
@@ -235,7 +230,7 @@ def start(
         record = await reconciler.bring_about(None, spec, jar)
         return f"{spec.job_name} is {record.status} as job {record.job_id}."
 
-    _out.print(_run(url, target_file, work), markup=False)
+    _out.print(with_cluster(url, target_file, work), markup=False)
 
 
 async def _take(plane: FlinkRest, job: str, directory: str | None, stop: bool) -> str:
@@ -262,61 +257,6 @@ async def _directory(plane: FlinkRest, given: str | None) -> str:
             "the cluster has no savepoint directory of its own", remedy="Give --directory"
         )
     return directory
-
-
-def _run(
-    url: str,
-    target_file: Path | None,
-    work: Callable[[FlinkRest, FlinkTarget], Awaitable[T]],
-) -> T:
-    """Open the cluster, do the work, and turn errors into a line and exit code 1."""
-
-    async def session() -> T:
-        target = _target(url, target_file)
-        clusters = Clusters(_environment)
-        try:
-            return await work(clusters.of(target), target)
-        finally:
-            await clusters.close()
-
-    coroutine: Coroutine[Any, Any, T] = session()
-    try:
-        return asyncio.run(coroutine)
-    except JobError as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        _fail("interrupted; what was asked for goes on, on the cluster", code=130)
-
-
-def _environment(reference: str) -> str:
-    kind, _, name = reference.partition(":")
-    value = os.environ.get(name) if kind == "env" else None
-    if not value:
-        raise KeyError(name)
-    return value
-
-
-def _target(url: str, file: Path | None) -> FlinkTarget:
-    given: Any = {"url": url}
-    if file is not None:
-        try:
-            given = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise PermanentError(f"{file} cannot be read: {error}") from None
-    try:
-        return FlinkTarget.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise PermanentError(
-            f"the target is wrong: {where}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
-
-
-def _fail(message: str, code: int = 1) -> NoReturn:
-    _err.print("[red]error:[/red] ", end="")
-    _err.print(message, markup=False)
-    raise typer.Exit(code)
 
 
 def _text(value: object) -> str:
