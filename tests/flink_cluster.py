@@ -88,7 +88,7 @@ class FlinkCluster:
         end([ClusterProcess(self.layout, "jobmanager")])
 
     def restart_job_manager(self) -> None:
-        """Restart the JobManager at the same address: its jobs and their history are gone."""
+        """Restart the cluster at the same address: its jobs and their history are gone."""
         self.stop_job_manager()
         self.start_missing()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -52,7 +53,8 @@ class LocalCluster:
 
     def status(self) -> ClusterStatus:
         """Look at the cluster, changing nothing."""
-        return observe(self.layout, Settings.load(self.layout.settings))
+        with self._disk_errors():
+            return observe(self.layout, Settings.load(self.layout.settings))
 
     def up(self, request: Request | None = None, timeout: float = 120) -> Up:
         """Start what of the cluster does not run, and wait until all its slots are there.
@@ -62,7 +64,8 @@ class LocalCluster:
         """
         request = request or Request()
         request.refuse_nonsense()
-        self.layout.refuse_foreign()
+        with self._disk_errors():
+            self.layout.refuse_foreign()
         with self._alone():
             recorded = Settings.load(self.layout.settings)
             before = observe(self.layout, recorded)
@@ -125,7 +128,13 @@ class LocalCluster:
         raise AssertionError("the last attempt returns or raises")
 
     def _mend(self, settings: Settings, timeout: float) -> ClusterStatus:
-        """Start what is missing of a cluster that partly runs, and leave the rest alone."""
+        """Start what is missing of a cluster that partly runs, and leave the rest alone.
+
+        Without a JobManager there is no rest: what the task managers ran is lost with it, and they
+        would take up to a minute to notice the new one (heartbeat.timeout; measured: 50 s).
+        """
+        if ClusterProcess(self.layout, "jobmanager").find() is None:
+            end(processes_in(self.layout))
         java = find_java(settings.flink, self._report)
         flink_home = fetch_flink(settings.version, self._report)
         try:
@@ -172,5 +181,21 @@ class LocalCluster:
                 advice="Run `down` first to change it, or choose another --directory.",
             )
 
-    def _alone(self) -> AbstractContextManager[None]:
-        return exclusive(self.layout.lock, "another command on this cluster", self._report)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (
+            self._disk_errors(),
+            exclusive(self.layout.lock, "another command on this cluster", self._report),
+        ):
+            yield
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LocalClusterError(
+                f"{error.filename or self.layout.root}: {error.strerror}.",
+                now="The cluster's directory could not be used.",
+                advice="Make it readable and writable, or choose another with --directory.",
+            ) from error

@@ -58,14 +58,12 @@ class ClusterProcess:
 
     def find(self) -> psutil.Process | None:
         """Return the living process, or None."""
+        pid = _pid_in(self.pid_file)
+        if pid is None:
+            return None
         try:
-            pid = _pid_in(self.pid_file)
-            if pid is None:
-                return None
             process = psutil.Process(pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None
-            command = process.cmdline()
+            command = _command_line(process)
         except psutil.Error:
             return None
         return process if all(mark in command for mark in self.marks) else None
@@ -76,7 +74,7 @@ class ClusterProcess:
         if process is None:
             return None
         try:
-            command = process.cmdline()
+            command = _command_line(process)
         except psutil.Error:
             return None
         found = (word for word in command if word.startswith(_RESOURCE_ID))
@@ -166,6 +164,22 @@ def end(processes: Sequence[ClusterProcess], grace: float = 10.0) -> list[str]:
         if process.find() is None:
             process.pid_file.unlink(missing_ok=True)
     return [process.role for process in living]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    """Return a process's command line; a zombie has none.
+
+    While a process becomes another program (exec) its command line reads as empty for a moment, so
+    an empty one is not believed at once.
+    """
+    for _ in range(50):
+        if process.status() == psutil.STATUS_ZOMBIE:
+            break
+        command = process.cmdline()
+        if command:
+            return command
+        time.sleep(0.01)
+    return []
 
 
 def _pid_in(file: Path) -> int | None:

@@ -96,7 +96,7 @@ class Settings(BaseModel):
         """Return the recorded settings, or None where there are none."""
         try:
             return cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValidationError as error:
             raise LocalClusterError(
