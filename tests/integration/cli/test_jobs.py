@@ -1,0 +1,93 @@
+"""`flink-jobs jobs` on a real cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from flink_jobs_provider.cli.app import app
+from tests.counting_output import assert_counts_continuous
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import COUNTING_JAR
+from tests.waiting import wait_until
+
+
+def jobs(cluster: FlinkCluster, *words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, ["jobs", *words], env={"FLINK_JOBS_URL": cluster.url})
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Path:
+    path = tmp_path / "counting.yaml"
+    args = ["--output", str(tmp_path / "out"), "--rate", "200", "--checkpoint-interval", "200"]
+    path.write_text(
+        yaml.safe_dump(
+            {"job_name": "counts", "jar": str(COUNTING_JAR), "args": args, "parallelism": 1}
+        )
+    )
+    return path
+
+
+def test_a_job_from_start_to_cancel(flink: FlinkCluster, job_file: Path, tmp_path: Path) -> None:
+    """Start, list, describe, savepoint, stop, start again from its savepoint, cancel."""
+    assert "counts is RUNNING" in jobs(flink, "start", str(job_file)).output
+    row = json.loads(jobs(flink, "list", "--json").stdout)[0]
+    assert (row["job_name"], row["status"], row["parallelism"]) == ("counts", "RUNNING", 1)
+    assert row["generation"] == 1
+    assert "counts" in jobs(flink, "list").output
+
+    first = jobs(flink, "savepoint", "counts").stdout.strip()
+    assert Path(first.removeprefix("file:")).joinpath("_metadata").is_file()
+    assert f"/counts/{row['job_id']}/" in first
+
+    stopped = jobs(flink, "stop", row["job_id"][:10]).stdout.strip()
+    assert stopped != first
+    assert flink.jobs()[row["job_id"]]["state"] == "FINISHED"
+    assert jobs(flink, "list").output.strip() == "No active jobs."
+
+    listed = json.loads(jobs(flink, "savepoints", "counts", "--json").stdout)
+    assert [Path(point["path"]).name for point in listed] == [
+        Path(stopped).name,
+        Path(first).name,
+    ]
+
+    again = jobs(flink, "start", str(job_file)).output
+    assert stopped in again
+    seen = json.loads(jobs(flink, "describe", "counts", "--json").stdout)
+    assert seen["restored_from"] == stopped
+    assert seen["generation"] == 2
+
+    before = assert_counts_continuous(tmp_path / "out").total
+    wait_until(
+        lambda: assert_counts_continuous(tmp_path / "out").total > before, 30, "further counts"
+    )
+    assert "say --yes" in jobs(flink, "cancel", "counts", code=1).stderr
+    assert "is CANCELED" in jobs(flink, "cancel", "counts", "--yes").output
+    assert_counts_continuous(tmp_path / "out")
+
+
+def test_a_job_that_is_not_ours_is_shown_as_such(flink_2: FlinkCluster, tmp_path: Path) -> None:
+    """A job somebody else submitted is listed by its program's name, and marked."""
+    job_id = flink_2.run(COUNTING_JAR, ["--output", str(tmp_path / "out")])
+    flink_2.await_tasks_running(job_id)
+    assert "(not ours)" in jobs(flink_2, "list").output
+    row = json.loads(jobs(flink_2, "list", "--json").stdout)[0]
+    assert row["job_name"] is None
+    assert row["generation"] is None
+
+
+def test_unknown_job_and_wrong_file_are_told(flink_2: FlinkCluster, tmp_path: Path) -> None:
+    """What is not there, or wrong, is named in a line; nothing is started."""
+    before = set(flink_2.jobs())
+    assert "one job must fit" in jobs(flink_2, "stop", "nope", code=1).stderr
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("job_name: counts\njar: nowhere.jar\nparallelism: 0\n")
+    said = jobs(flink_2, "start", str(wrong), code=1).stderr
+    assert "parallelism" in said
+    assert set(flink_2.jobs()) == before

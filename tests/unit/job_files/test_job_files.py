@@ -1,0 +1,102 @@
+"""Job files: what is accepted, and what is said of what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
+
+from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.cli.app import app
+from flink_jobs_provider.job_files import read_job_file, read_job_files
+from flink_jobs_provider.model.errors import InvalidSpec
+from flink_jobs_provider.model.validation import problems_of
+
+ROOT = Path(__file__).parents[3]
+
+
+def write(directory: Path, name: str, text: str) -> Path:
+    path = directory / name
+    path.write_text(text)
+    return path
+
+
+def test_jar_is_meant_from_the_files_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative jar is found from the file, and written relative to where the program runs."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "program").mkdir()
+    path = write(tmp_path / "jobs", "a.yaml", "job_name: orders\njar: ../jars/orders.jar\n")
+    monkeypatch.chdir(tmp_path / "program")
+    assert read_job_file(path)["jar"] == os.path.join("..", "jars", "orders.jar")
+
+
+def test_uri_and_absolute_jars_are_left_alone(tmp_path: Path) -> None:
+    """Only a relative path is moved."""
+    for jar in ("https://host/a.jar", "/opt/a.jar"):
+        path = write(tmp_path, "a.yaml", f"job_name: orders\njar: {jar}\n")
+        assert read_job_file(path)["jar"] == jar
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("job_name: orders\n", "'jar' is a required property"),
+        ("job_name: Orders\njar: a.jar\n", "job_name: 'Orders' must match ^[a-z0-9]"),
+        ("job_name: a\njar: a.jar\nparalelism: 2\n", "'paralelism' was unexpected); known are"),
+        ("job_name: a\njar: a.jar\nparallelism: none\n", "parallelism: 'none' is not of type"),
+        ("job_name: a\njar: a.jar\nargs: [1]\n", "args"),
+        ("job_name: a\njar: a.jar\ntimeouts: {running: fast}\n", "timeouts.running: 'fast'"),
+        ("- job_name: a\n", "is not of type 'object'"),
+        ("job_name: [\n", "is not YAML"),
+    ],
+)
+def test_problems_name_file_path_and_what_would_be_right(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """Each problem says in which file and at which path it is."""
+    path = write(tmp_path, "a.yaml", text)
+    with pytest.raises(InvalidSpec) as caught:
+        read_job_file(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:
+    """One report names every wrong file, and two files with one job_name."""
+    write(tmp_path, "a.yaml", "job_name: orders\njar: a.jar\n")
+    write(tmp_path, "b.yml", "job_name: orders\njar: a.jar\n")
+    write(tmp_path, "c.yaml", "jar: 3\n")
+    with pytest.raises(InvalidSpec) as caught:
+        read_job_files(tmp_path)
+    assert "orders is another file's already" in str(caught.value)
+    assert "c.yaml" in str(caught.value)
+
+
+def test_missing_directory_is_named(tmp_path: Path) -> None:
+    """A stack without its directory is told so, not given an empty stack that deletes its jobs."""
+    with pytest.raises(InvalidSpec, match="is not a directory"):
+        read_job_files(tmp_path / "none")
+
+
+def test_example_jobs_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example stack's job files are valid inputs, and their jars are there."""
+    monkeypatch.chdir(ROOT / "stacks")
+    jobs = read_job_files("dev")
+    assert set(jobs) == {"counting", "sensor-alerts"}
+    for job in jobs.values():
+        assert problems_of({"target": {"url": "http://h:1"}, "owner": "o/p/s", **job}) == []
+        assert open_jar(job["jar"]).main_class
+
+
+def test_schema_command_prints_a_valid_schema() -> None:
+    """`flink-jobs schema` prints a JSON Schema that is one, and that takes a small job."""
+    printed = CliRunner().invoke(app, ["schema"])
+    schema = json.loads(printed.stdout)
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate({"job_name": "a", "jar": "a.jar", "args": "x y"})
