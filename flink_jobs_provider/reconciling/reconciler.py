@@ -8,36 +8,26 @@ one, the work was done before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
+from flink_jobs_provider.reconciling.origins import Origins
 from flink_jobs_provider.reconciling.preflight import Preflight
 from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
 from flink_jobs_provider.reconciling.removing import remove
-from flink_jobs_provider.reconciling.restoring import ON_DELETE, RestorePoint, StateFinder
+from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
 from flink_jobs_provider.reconciling.starting import Started, Starter, submission
 from flink_jobs_provider.reconciling.stopping import Stopper
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """What a job that does not run starts from."""
-
-    base: JobRecord | None
-    restore: str | None
-    action: Action
 
 
 class Reconciler:
@@ -64,6 +54,7 @@ class Reconciler:
         self._observer = Observer(plane)
         self._states = StateFinder(plane, clock, local_paths)
         self._preflight = Preflight(plane, self._states)
+        self._origins = Origins(plane, self._states, say)
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
         self._roller = Roller(plane, self._starter, say)
@@ -181,7 +172,10 @@ class Reconciler:
         base = recorded
         restore: str | None
         back: str | None
-        if with_savepoint:
+        never_ran = recorded is None or recorded.job_id is None
+        if with_savepoint and never_ran and await self._stopper.cancel_stillborn(wanted, current):
+            restore, back, action = named, None, Action.NEW
+        elif with_savepoint:
             path = await self._stopper.take(wanted, current, Purpose.STOP)
             base = keep(recorded, path, SavepointReason.UPDATE, wanted, current)
             restore, back, action = named or path, path, Action.UPDATE
@@ -222,7 +216,7 @@ class Reconciler:
         self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar, seen: Seen
     ) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost."""
-        origin = await self._origin(recorded, wanted, seen)
+        origin = await self._origins.of(recorded, wanted, seen)
         generation = seen.next_generation(recorded)
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):
@@ -241,61 +235,6 @@ class Reconciler:
                 origin.action,
             )
         )
-
-    async def _origin(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> _Origin:
-        """Decide what a job that does not run starts from.
-
-        Only one that never existed starts from nothing by itself.
-        """
-        existed = recorded is not None and recorded.job_id is not None
-        if newly_restores(recorded, wanted) and not await self._honoured(recorded, wanted, seen):
-            action = Action.START if existed else Action.NEW
-            return _Origin(recorded, wanted.restore_from, action)
-        if wanted.upgrade_mode is UpgradeMode.STATELESS:
-            return _Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
-        if recorded is None or recorded.job_id is None:
-            point = await self._left_by_earlier_run(seen)
-            if point is None:
-                return _Origin(recorded, wanted.restore_from, Action.NEW)
-            self._say(f"{wanted.job_name}: an earlier run left {point}, going on from it")
-            return _Origin(recorded, point.path, Action.START)
-        point = await self._states.newest(wanted, seen.ended, recorded)
-        if point is None:
-            raise _no_state(recorded, wanted, seen)
-        self._say(f"{wanted.job_name}: going on from {point}")
-        base = recorded
-        if point.what == "savepoint" and not same_path(point.path, recorded.last_savepoint):
-            base = keep(
-                recorded, point.path, SavepointReason.FOUND, wanted, taken_at=point.taken_at
-            )
-        return _Origin(base, point.path, Action.START)
-
-    async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
-        """Whether a run that died has started from the named savepoint, and got further since."""
-        newest = seen.ended[0] if seen.ended else None
-        if newest is None or (recorded and newest.job_id == recorded.job_id):
-            return False
-        statistics = await self._plane.checkpoints(newest.job_id)
-        if statistics is None or not same_path(statistics.restored_from, wanted.restore_from):
-            return False
-        return statistics.completed > 0 and newest.state != "CANCELED"
-
-    async def _left_by_earlier_run(self, seen: Seen) -> RestorePoint | None:
-        """Return the state of a job that no record names: a create died, or it was deleted.
-
-        A cancelled job was deleted, as was one whose savepoint lies in the place for that.
-        """
-        for job in seen.ended:
-            if job.state == "CANCELED":
-                return None
-            point = await self._states.of_ended(job)
-            if job.state == "FINISHED":
-                if point is None or point.what != "savepoint" or f"/{ON_DELETE}/" in point.path:
-                    return None
-                return point
-            if point:
-                return point
-        return None
 
     # Stopping
 
@@ -325,15 +264,3 @@ class Reconciler:
         self._say(f"{wanted.job_name}: two copies run; stopping the older one, {older.job_id}")
         path = await self._stopper.take(wanted, older, Purpose.STOP)
         return add_aside(recorded, path, SavepointReason.DUPLICATE) if recorded else None
-
-
-def _no_state(recorded: JobRecord, wanted: JobSpec, seen: Seen) -> StateUnavailable:
-    found = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
-    state = f"is {found.state}" if found else "is no longer known to its cluster (LOST)"
-    return StateUnavailable(
-        f"{wanted.job_name}: job {recorded.job_id} {state}, and no savepoint or retained "
-        "checkpoint of it is known",
-        now="Nothing was started, so that its state is not silently dropped",
-        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
-        'nothing, or desired_state to "stopped" to leave it so',
-    )

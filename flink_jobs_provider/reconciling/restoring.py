@@ -95,6 +95,22 @@ class StateFinder:
             return RestorePoint(statistics.restored_from, "savepoint")
         return None
 
+    async def restarts_from(self, job: ObservedJob, retained: bool) -> str | None:
+        """Return what the tasks of an active job would restart from, if that outlives a cancel.
+
+        That is its latest checkpoint, where checkpoints are retained; or what it started from, as
+        long as none has completed since.
+        """
+        statistics = await self._plane.checkpoints(job.job_id)
+        if statistics and not statistics.checkpoint:
+            await self._clock.sleep(_STATISTICS_CACHE)
+            statistics = await self._plane.checkpoints(job.job_id)
+        if statistics is None:
+            return None
+        if statistics.completed:
+            return (retained and statistics.checkpoint) or None
+        return statistics.restored_from or None
+
     async def _settled(self, job: ObservedJob) -> CheckpointStatistics | None:
         """Read the statistics; once more after their cache has passed, if it may be older."""
         statistics = await self._plane.checkpoints(job.job_id)

@@ -45,10 +45,11 @@ class Stopper:
         Raises:
             StateUnavailable: Its checkpoints end with it; it goes on.
         """
-        statistics = await self._plane.checkpoints(current.job_id)
-        if not await self._plane.retains_checkpoints(current.job_id) or not (
-            statistics and statistics.checkpoint
-        ):
+        retained = await self._plane.retains_checkpoints(current.job_id)
+        origin = None
+        if retained or not current.healthy:
+            origin = await self._states.restarts_from(current, retained)
+        if origin is None:
             raise StateUnavailable(
                 f"{wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that is "
                 "retained when the job is cancelled",
@@ -57,12 +58,10 @@ class Stopper:
                 "RETAIN_ON_CANCELLATION in flink_configuration with an UPDATE first, or use "
                 'upgrade_mode "savepoint"',
             )
-        self._say(
-            f"{wanted.job_name}: cancelling job {current.job_id}, to go on from its checkpoint"
-        )
+        self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
         ended = await self.cancel(wanted, current)
         point = await self._states.of_ended(ended) if ended else None
-        return point or RestorePoint(statistics.checkpoint, "checkpoint")
+        return point or RestorePoint(origin, "checkpoint")
 
     async def cancel(self, wanted: JobSpec, job: ObservedJob) -> ObservedJob | None:
         """Cancel a job and wait for its end; return its last row, none where it is not listed."""
@@ -83,7 +82,10 @@ class Stopper:
         purpose: Purpose,
         occasion: str = "",
     ) -> str:
-        """Take a savepoint of a running job; on failure say how the job is now."""
+        """Take a savepoint of a running job; on failure say how the job is now.
+
+        A stop of a job that never got going returns what it started from: that is its state.
+        """
         now = f"Job {job.job_id} goes on as it was"
         directory = await self._preflight.savepoint_directory(wanted, job.job_id, now)
         if purpose is Purpose.DELETE:
@@ -91,7 +93,20 @@ class Stopper:
         request = SavepointRequest(
             job.job_id, directory, purpose, wanted.savepoint_format, occasion
         )
-        await self._until_healthy(wanted, job)
+        try:
+            await self._until_healthy(wanted, job)
+        except StateUnavailable:
+            origin = None
+            if purpose is Purpose.STOP:
+                origin = await self._states.restarts_from(job, retained=False)
+            if origin is None:
+                raise
+            self._say(
+                f"{wanted.job_name}: cancelling job {job.job_id}, which has completed no "
+                f"checkpoint since it was started from {origin}"
+            )
+            await self.cancel(wanted, job)
+            return origin
         self._say(
             f"{wanted.job_name}: "
             + ("stopping with a savepoint" if request.stops else "taking a savepoint")
@@ -104,6 +119,20 @@ class Stopper:
             await self._waiter.until_ended(job.job_id, wanted.timeout("cancel"))
         return path
 
+    async def cancel_stillborn(self, wanted: JobSpec, job: ObservedJob) -> bool:
+        """Cancel a job that began from nothing and never got going; whether it was one."""
+        if job.healthy:
+            return False
+        try:
+            await self._until_healthy(wanted, job)
+        except StateUnavailable:
+            statistics = await self._plane.checkpoints(job.job_id)
+            if statistics and not statistics.completed and not statistics.restored_from:
+                self._say(f"{wanted.job_name}: cancelling job {job.job_id}, which never came up")
+                await self.cancel(wanted, job)
+                return True
+        return False
+
     async def _until_healthy(self, wanted: JobSpec, job: ObservedJob) -> None:
         """Wait a while for a job whose tasks do not all run: no savepoint of it can be taken."""
         if job.healthy:
@@ -111,9 +140,19 @@ class Stopper:
         try:
             await self._waiter.until_running(job.job_id, _UNHEALTHY_GRACE)
         except (ActionFailed, DeadlineExceeded) as error:
-            raise StateUnavailable(
+            happened = (
                 f"{wanted.job_name}: no savepoint can be taken while its tasks do not all run: "
-                f"{error.happened}",
+                f"{error.happened}"
+            )
+            seen = (await self._plane.jobs()).by_id.get(job.job_id)
+            if seen is None or not seen.active:
+                raise StateUnavailable(
+                    happened,
+                    now=f"Job {job.job_id} has ended, and nothing else was started",
+                    remedy="Run again: it is started from its newest savepoint or checkpoint",
+                ) from None
+            raise StateUnavailable(
+                happened,
                 now=f"Job {job.job_id} was left as it is",
                 remedy='Use upgrade_mode "last-state" to go on from its latest retained '
                 'checkpoint, or "stateless" to drop its state',

@@ -1,0 +1,110 @@
+"""What a job that does not run starts from: new, stopped, failed, cancelled, or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.errors import StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.observing import Seen
+from flink_jobs_provider.reconciling.records import keep
+from flink_jobs_provider.reconciling.restoring import ON_DELETE, RestorePoint, StateFinder
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a start begins.
+
+    Attributes:
+        base: The record, with what was found on the way.
+        restore: The savepoint or checkpoint to start from; none for a fresh start.
+        action: What the start is called.
+    """
+
+    base: JobRecord | None
+    restore: str | None
+    action: Action
+
+
+class Origins:
+    """Decides what a job that does not run starts from."""
+
+    def __init__(
+        self, plane: ControlPlane, states: StateFinder, say: Callable[[str], None]
+    ) -> None:
+        self._plane = plane
+        self._states = states
+        self._say = say
+
+    async def of(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> Origin:
+        """Decide what a job that does not run starts from.
+
+        Only one that never existed starts from nothing by itself.
+        """
+        existed = recorded is not None and recorded.job_id is not None
+        if newly_restores(recorded, wanted) and not await self._honoured(recorded, wanted, seen):
+            action = Action.START if existed else Action.NEW
+            return Origin(recorded, wanted.restore_from, action)
+        if wanted.upgrade_mode is UpgradeMode.STATELESS:
+            return Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
+        if recorded is None or recorded.job_id is None:
+            point = await self._left_by_earlier_run(seen)
+            if point is None:
+                return Origin(recorded, wanted.restore_from, Action.NEW)
+            self._say(f"{wanted.job_name}: an earlier run left {point}, going on from it")
+            return Origin(recorded, point.path, Action.START)
+        point = await self._states.newest(wanted, seen.ended, recorded)
+        if point is None:
+            raise _no_state(recorded, wanted, seen)
+        self._say(f"{wanted.job_name}: going on from {point}")
+        base = recorded
+        if point.what == "savepoint" and not same_path(point.path, recorded.last_savepoint):
+            base = keep(
+                recorded, point.path, SavepointReason.FOUND, wanted, taken_at=point.taken_at
+            )
+        return Origin(base, point.path, Action.START)
+
+    async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
+        """Whether a run that died has started from the named savepoint, and got further since."""
+        newest = seen.ended[0] if seen.ended else None
+        if newest is None or (recorded and newest.job_id == recorded.job_id):
+            return False
+        statistics = await self._plane.checkpoints(newest.job_id)
+        if statistics is None or not same_path(statistics.restored_from, wanted.restore_from):
+            return False
+        return statistics.completed > 0 and newest.state != "CANCELED"
+
+    async def _left_by_earlier_run(self, seen: Seen) -> RestorePoint | None:
+        """Return the state of a job that no record names: a create died, or it was deleted.
+
+        A cancelled job was deleted, as was one whose savepoint lies in the place for that.
+        """
+        for job in seen.ended:
+            if job.state == "CANCELED":
+                return None
+            point = await self._states.of_ended(job)
+            if job.state == "FINISHED":
+                if point is None or point.what != "savepoint" or f"/{ON_DELETE}/" in point.path:
+                    return None
+                return point
+            if point:
+                return point
+        return None
+
+
+def _no_state(recorded: JobRecord, wanted: JobSpec, seen: Seen) -> StateUnavailable:
+    found = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
+    state = f"is {found.state}" if found else "is no longer known to its cluster (LOST)"
+    return StateUnavailable(
+        f"{wanted.job_name}: job {recorded.job_id} {state}, and no savepoint or retained "
+        "checkpoint of it is known",
+        now="Nothing was started, so that its state is not silently dropped",
+        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
+        'nothing, or desired_state to "stopped" to leave it so',
+    )
