@@ -1,0 +1,109 @@
+"""A job of the fake Flink: what its program does, and how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
+
+ENDED = ("FINISHED", "CANCELED", "FAILED")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an entry class does when it is run.
+
+    Attributes:
+        plan_error: Its `main` throws this, seen when it is planned and when it is run.
+        submit_error: Flink refuses the submission with this; a plan does not show it.
+        state_error: It does not fit the state it is given: a FAILED job remains under its id.
+        task_error: Its tasks fail with this, and there is no restart strategy.
+        restarts: Its tasks fail for ever, and are restarted for ever.
+        comes_up: Whether its tasks ever run.
+        stop_fault: "goes on" or "takes the job down": what a failing stop does to it.
+        parallelism: What it sets itself, whatever was asked for.
+        checkpoints: Whether it has periodic checkpoints.
+        checkpoint_faults: How many checkpoints fail before one completes.
+
+    """
+
+    plan_error: str = ""
+    submit_error: str = ""
+    state_error: str = ""
+    task_error: str = ""
+    restarts: bool = False
+    comes_up: bool = True
+    stop_fault: str = ""
+    parallelism: int | None = None
+    checkpoints: bool = True
+    checkpoint_faults: int = 0
+
+
+@dataclass
+class FakeJob:
+    """One submission. Its state is one number, the progress, which grows while it runs."""
+
+    job_id: str
+    program: Program
+    parallelism: int
+    retains: bool
+    submitted: float
+    restored_from: str = ""
+    base: int = 0
+    state: str = "CREATED"
+    running_tasks: int = 0
+    up_at: float | None = None
+    ended: float = 0.0
+    progress_at_end: int = 0
+    failure: str = ""
+    completed: int = 0
+    savepoint: str = ""
+    savepoint_time: float = 0.0
+    stopped_with_savepoint: bool = False
+    checkpoint: str = ""
+    checkpoint_time: float = 0.0
+    checkpoint_faults_left: int = 0
+    cached: tuple[float, CheckpointStatistics] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not ended."""
+        return self.state not in ENDED
+
+    def progress(self, now: float) -> int:
+        """Return how far it has come: one for each tenth of a second that it ran."""
+        if not self.active:
+            return self.progress_at_end
+        return self.base + (0 if self.up_at is None else 1 + int((now - self.up_at) * 10))
+
+    def end(self, state: str, now: float, failure: str = "") -> None:
+        """End it."""
+        self.progress_at_end = self.progress(now)
+        self.state, self.ended, self.running_tasks = state, now, 0
+        self.failure = failure or self.failure
+        if not (self.retains and state in ("CANCELED", "FAILED")):
+            self.checkpoint = ""
+
+    def row(self) -> ObservedJob:
+        """Return its row of the overview."""
+        return ObservedJob(
+            job_id=self.job_id,
+            name="whatever main says",
+            state=self.state,
+            started=int(self.submitted * 1000),
+            ended=int(self.ended * 1000),
+            tasks=self.parallelism,
+            running_tasks=self.running_tasks,
+        )
+
+    def statistics(self) -> CheckpointStatistics:
+        """Return its checkpoint statistics as they are now."""
+        return CheckpointStatistics(
+            completed=self.completed,
+            restored_from=self.restored_from,
+            savepoint=self.savepoint,
+            savepoint_time=int(self.savepoint_time * 1000),
+            stopped_with_savepoint=self.stopped_with_savepoint,
+            checkpoint=self.checkpoint,
+            checkpoint_time=int(self.checkpoint_time * 1000) if self.checkpoint else 0,
+        )

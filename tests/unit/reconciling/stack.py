@@ -1,0 +1,87 @@
+"""A stack with one job: what an engine does with the core, without an engine.
+
+As an engine would, it plans first, changes nothing when nothing is needed, and keeps what is
+recorded only when an operation has returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from pathlib import Path
+from typing import Any
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.reconciling import Reconciler
+from tests.unit.model.made_up_jobs import spec
+from tests.unit.reconciling.fake_clock import FakeClock
+from tests.unit.reconciling.fake_flink import FakeFlink
+
+#: One event loop for all tests, which makes thousands of short runs cheap.
+_LOOP = asyncio.Runner()
+atexit.register(_LOOP.close)
+
+
+class Stack:
+    """One job on a fake Flink.
+
+    Attributes:
+        flink: The cluster.
+        record: What the state says; none before the job was created.
+        said: The lines told while it happened.
+
+    """
+
+    def __init__(self, readable: bool = True, slots: int = 24) -> None:
+        self.time = FakeClock()
+        self.flink = FakeFlink(self.time, readable, slots)
+        self.record: JobRecord | None = None
+        self.said: list[str] = []
+
+    @property
+    def recorded(self) -> JobRecord:
+        """What the state says of the job, which was created."""
+        assert self.record is not None
+        return self.record
+
+    def plan(self, wanted: JobSpec) -> Plan:
+        """Preview."""
+        return plan(self.record, wanted)
+
+    def up(self, wanted: JobSpec | None = None, **changes: Any) -> JobRecord:
+        """Plan, and carry it out if anything is needed; the record is kept when it succeeded."""
+        wanted = wanted or spec(**changes)
+        decided = self.plan(wanted)
+        if decided.refusal:
+            raise PermanentError(decided.refusal)
+        if decided.needed:
+            self.record = _LOOP.run(
+                self._reconciler().bring_about(self.record, wanted, jar(wanted))
+            )
+        return self.recorded
+
+    def refresh(self) -> JobRecord:
+        """Read the job back."""
+        self.record = _LOOP.run(self._reconciler().look(self.recorded))
+        return self.record
+
+    def destroy(self) -> str | None:
+        """End the job for good."""
+        savepoint = _LOOP.run(self._reconciler().remove(self.recorded))
+        self.record = None
+        return savepoint
+
+    def _reconciler(self) -> Reconciler:
+        plane: ControlPlane = self.flink
+        return Reconciler(plane, say=self.said.append, clock=self.time.clock())
+
+
+def jar(wanted: JobSpec) -> Jar:
+    """Return the opened jar of a spec."""
+    assert wanted.jar_digest is not None
+    return Jar(wanted.jar, Path(wanted.jar), wanted.jar_digest, "")
