@@ -81,38 +81,36 @@ def let_pass(_exchange: Exchange, _moment: Moment) -> Verdict:
     return Verdict.PASS
 
 
-def at_change(
-    number: int, moment: Moment, then: Callable[[], None], verdict: Verdict | Answer = Verdict.DROP
-) -> Rule:
-    """Return a rule that strikes once, at a request that changes something: the n-th from 1."""
-    struck = threading.Event()
-
-    def rule(exchange: Exchange, now: Moment) -> Verdict | Answer:
-        if exchange.number != number or now is not moment or struck.is_set():
-            return Verdict.PASS
-        struck.set()
-        then()
-        return verdict
-
-    return rule
-
-
 def at_request(
     pattern: str,
     moment: Moment,
     then: Callable[[], None] = lambda: None,
     verdict: Verdict | Answer = Verdict.DROP,
+    *,
+    once_seen: str = "",
     times: int = 1,
 ) -> Rule:
-    """Return a rule that strikes at the first requests whose "METHOD path" matches a pattern."""
+    """Return a rule that strikes at the first requests whose "METHOD path" matches a pattern.
+
+    Args:
+        pattern: A regular expression, matched from the beginning.
+        moment: When it strikes.
+        then: What it does.
+        verdict: What the client gets.
+        once_seen: It strikes only after a request that matches this one.
+        times: How often it strikes.
+
+    """
     lock = threading.Lock()
-    left = times
+    left, armed = times, not once_seen
 
     def rule(exchange: Exchange, now: Moment) -> Verdict | Answer:
-        nonlocal left
+        nonlocal left, armed
+        request = f"{exchange.method} {exchange.path}"
         with lock:
-            hit = now is moment and re.search(pattern, f"{exchange.method} {exchange.path}")
-            if not hit or left == 0:
+            hit = armed and left > 0 and now is moment and re.match(pattern, request)
+            armed = armed or bool(re.match(once_seen, request))
+            if not hit:
                 return Verdict.PASS
             left -= 1
         then()

@@ -1,0 +1,1 @@
+"""Runs that die in the middle, and clusters that do not answer."""
