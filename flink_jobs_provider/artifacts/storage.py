@@ -40,7 +40,8 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
         StorageError: The scheme is unknown, or its extra is not installed.
     """
     protocol, path = split_protocol(uri)
-    protocol = protocol or "file"
+    if protocol is None:
+        protocol, path = "file", path.removeprefix("file:")  # file:/a, as Flink writes it
     target, options = _ALIASES.get(protocol, protocol), {}
     if protocol == "obs":
         endpoint = os.environ.get("OBS_ENDPOINT_URL")

@@ -202,7 +202,8 @@ class FlinkRest:
                 await self._sleep(0.05)
         except FlinkAnswer as answer:
             raise ActionFailed(answer.cause) from None
-        cause = (result.get("operation") or {}).get("failure-cause")
+        # Not "failure-cause", as of savepoints (CheckpointInfo; measured on 1.20 and 2.3).
+        cause = (result.get("operation") or {}).get("failureCause")
         if cause:
             raise ActionFailed(last_cause(cause.get("stack-trace") or cause.get("class") or ""))
         return True
