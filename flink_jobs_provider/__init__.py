@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.provider.resource import BasicAuth as BasicAuth
+    from flink_jobs_provider.provider.inputs import BasicAuth as BasicAuth
+    from flink_jobs_provider.provider.inputs import FlinkJobArgs as FlinkJobArgs
+    from flink_jobs_provider.provider.inputs import FlinkSessionCluster as FlinkSessionCluster
+    from flink_jobs_provider.provider.inputs import Timeouts as Timeouts
+    from flink_jobs_provider.provider.inputs import Tls as Tls
     from flink_jobs_provider.provider.resource import FlinkJob as FlinkJob
-    from flink_jobs_provider.provider.resource import FlinkJobArgs as FlinkJobArgs
-    from flink_jobs_provider.provider.resource import FlinkSessionCluster as FlinkSessionCluster
-    from flink_jobs_provider.provider.resource import Timeouts as Timeouts
-    from flink_jobs_provider.provider.resource import Tls as Tls
 
 __all__ = ["BasicAuth", "FlinkJob", "FlinkJobArgs", "FlinkSessionCluster", "Timeouts", "Tls"]
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from flink_jobs_provider.provider import resource
+        from flink_jobs_provider.provider import inputs, resource
 
-        return getattr(resource, name)
+        return getattr(resource if name == "FlinkJob" else inputs, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,163 @@
+"""The inputs of a `FlinkJob` as a Pulumi program gives them: typed, each an `Input`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
+
+from pulumi import Input, Output
+
+
+class _InputObject:
+    """Named inputs of one object; those that are not given are left out."""
+
+    def props(self) -> dict[str, Any]:
+        """Return the inputs by name, nested ones as plain maps."""
+        return {name: _plain(value) for name, value in vars(self).items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _InputObject):
+        return value.props()
+    if isinstance(value, Output):
+        return value.apply(_plain)
+    return value
+
+
+class BasicAuth(_InputObject):
+    """HTTP basic authentication.
+
+    Args:
+        username: User name.
+        password: Reference to the password: `env:NAME` or `config:KEY`.
+    """
+
+    def __init__(self, username: Input[str], password: Input[str]) -> None:
+        self.username = username
+        self.password = password
+
+
+class Tls(_InputObject):
+    """How a cluster's certificate is checked, and which one is shown to it.
+
+    Args:
+        ca_file: PEM file with the certificates to trust, instead of the system's.
+        certificate_file: PEM file with a client certificate, for mutual TLS.
+        key_file: PEM file with its key.
+        key_password: Reference to the key's password: `env:NAME` or `config:KEY`.
+    """
+
+    def __init__(
+        self,
+        ca_file: Input[str] | None = None,
+        certificate_file: Input[str] | None = None,
+        key_file: Input[str] | None = None,
+        key_password: Input[str] | None = None,
+    ) -> None:
+        self.ca_file = ca_file
+        self.certificate_file = certificate_file
+        self.key_file = key_file
+        self.key_password = key_password
+
+
+class FlinkSessionCluster(_InputObject):
+    """A Flink session cluster as a target.
+
+    Args:
+        url: Address of its REST API, with any path that a proxy wants.
+        basic_auth: User name, and password by reference.
+        bearer_token: Reference to a bearer token: `env:NAME` or `config:KEY`.
+        headers: Further headers, sent with each request.
+        secret_headers: Further headers, each value a reference.
+        tls: TLS options; https alone uses the system's trust.
+    """
+
+    def __init__(
+        self,
+        url: Input[str],
+        *,
+        basic_auth: BasicAuth | Input[Mapping[str, Input[str]]] | None = None,
+        bearer_token: Input[str] | None = None,
+        headers: Input[Mapping[str, Input[str]]] | None = None,
+        secret_headers: Input[Mapping[str, Input[str]]] | None = None,
+        tls: Tls | Input[Mapping[str, Input[str]]] | None = None,
+    ) -> None:
+        self.kind = "flink"
+        self.url = url
+        self.basic_auth = basic_auth
+        self.bearer_token = bearer_token
+        self.headers = headers
+        self.secret_headers = secret_headers
+        self.tls = tls
+
+
+class Timeouts(_InputObject):
+    """How long each step may take, as durations ("90s", "10m", "1h30m").
+
+    Args:
+        submit: Uploading the jar and having Flink accept the job (5m).
+        running: From accepted to all tasks running (10m).
+        savepoint: Taking a savepoint, and stopping with one (30m).
+        cancel: From a cancel to the job's end (5m).
+    """
+
+    def __init__(
+        self,
+        submit: Input[str] | None = None,
+        running: Input[str] | None = None,
+        savepoint: Input[str] | None = None,
+        cancel: Input[str] | None = None,
+    ) -> None:
+        self.submit = submit
+        self.running = running
+        self.savepoint = savepoint
+        self.cancel = cancel
+
+
+class JobInputs(TypedDict, total=False):
+    """The inputs of a job but its arguments; docs/resource-reference.md says what each means."""
+
+    target: FlinkSessionCluster | Input[Mapping[str, Any]]
+    job_name: Input[str]
+    jar: Input[str]
+    entry_class: Input[str] | None
+    parallelism: Input[int] | None
+    flink_configuration: Input[Mapping[str, Input[str]]] | None
+    savepoint_directory: Input[str] | None
+    desired_state: Input[str] | None
+    upgrade_mode: Input[str] | None
+    restore_from: Input[str] | None
+    allow_non_restored_state: Input[bool] | None
+    savepoint_format: Input[str] | None
+    savepoint_trigger: Input[str] | None
+    restart_trigger: Input[str] | None
+    on_delete: Input[str] | None
+    timeouts: Timeouts | Input[Mapping[str, Input[str]]] | None
+    owner: Input[str] | None
+
+
+#: The arguments of the job's `main`: a list, or one text that is split at blanks.
+JobArguments = Input[Sequence[Input[str]]] | Input[str]
+
+_NAMES = frozenset(JobInputs.__annotations__)
+
+
+class FlinkJobArgs(_InputObject):
+    """The inputs of a `FlinkJob`, as one object.
+
+    Args:
+        args: The arguments of the job's `main`.
+        inputs: The other inputs, by name.
+
+    Raises:
+        TypeError: A name is no input of a Flink job.
+    """
+
+    def __init__(self, *, args: JobArguments | None = None, **inputs: Unpack[JobInputs]) -> None:
+        unknown = sorted(set(inputs) - _NAMES)
+        if unknown:
+            known = ", ".join(sorted({*_NAMES, "args"}))
+            raise TypeError(f"a Flink job has no input {', '.join(unknown)}; it has {known}")
+        self.args = args
+        for name, value in inputs.items():
+            setattr(self, name, value)
