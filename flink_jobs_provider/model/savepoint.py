@@ -63,6 +63,11 @@ def same_path(one: str | None, other: str | None) -> bool:
     return canonical_path(one or "") == canonical_path(other or "")
 
 
+def is_checkpoint(path: str) -> bool:
+    """Whether a path is that of a checkpoint, by Flink's way to name them: `chk-<number>`."""
+    return re.search(r"/chk-\d+$", canonical_path(path)) is not None
+
+
 def join(directory: str, *names: str) -> str:
     """Return a directory below another, whatever scheme it has."""
     return "/".join((directory.rstrip("/"), *names))

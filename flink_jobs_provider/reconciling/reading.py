@@ -6,7 +6,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.reconciling.observing import Observer
 from flink_jobs_provider.reconciling.records import keep
 from flink_jobs_provider.reconciling.restoring import StateFinder
@@ -66,6 +66,12 @@ class Reader:
                 "dashboard_url": self._plane.dashboard(newest.job_id),
                 "running_parallelism": await self._plane.parallelism(newest.job_id),
             }
+            if restored_from and restored_from in {known.path for known in recorded.savepoints}:
+                update["last_savepoint"] = restored_from
+            elif restored_from and not is_checkpoint(restored_from):
+                recorded = keep(
+                    recorded, restored_from, SavepointReason.FOUND, recorded.spec, taken_at=""
+                )
         return recorded.model_copy(update=update)
 
     async def _ended(self, recorded: JobRecord, job: ObservedJob) -> JobRecord:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, iso_time
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, is_checkpoint, iso_time
 from flink_jobs_provider.model.spec import JobSpec
 
 #: Older ones are no longer listed in the record; their files are never touched.
@@ -55,7 +54,7 @@ def comes_back_to(record: JobRecord, restored_from: str | None) -> str | None:
     """
     if restored_from is None:
         return None
-    if re.search(r"/chk-\d+/?$", restored_from):
+    if is_checkpoint(restored_from):
         return record.last_savepoint
     return restored_from
 

@@ -15,10 +15,17 @@ from datetime import datetime
 from flink_jobs_provider.artifacts import StorageError, list_directory
 from flink_jobs_provider.artifacts.storage import Entry
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
+from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, iso_time, join
+from flink_jobs_provider.model.savepoint import (
+    SavepointFormat,
+    canonical_path,
+    is_checkpoint,
+    iso_time,
+    join,
+)
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.waiting import Clock
 
@@ -66,11 +73,11 @@ class StateFinder:
         caller to know whether there ever was any.
         """
         for job in ended:
+            if recorded and job.generation < recorded.generation:
+                break  # what lies further back was left behind on purpose, or is in the record
             found = await self.of_ended(job)
             if found:
                 return found
-            if recorded and job.job_id == recorded.job_id and not recorded.last_savepoint:
-                break  # what lies further back was dropped on purpose
         return await self._stored(spec, recorded)
 
     async def of_ended(self, job: ObservedJob) -> RestorePoint | None:
@@ -139,18 +146,30 @@ class StateFinder:
         """Return the newest of what is recorded and what lies in the directories."""
         if recorded is None:
             return None
-        points = [
-            (
-                _seconds(savepoint.taken_at),
-                RestorePoint(savepoint.path, "savepoint", savepoint.taken_at),
-            )
-            for savepoint in recorded.savepoints
-            if savepoint.path == recorded.last_savepoint
-        ]
-        if recorded.last_savepoint and not points:
-            points = [(0.0, RestorePoint(recorded.last_savepoint, "savepoint"))]
+        points = await self._recorded(recorded)
         points += await self._listed(spec, recorded)
         return max(points, key=lambda point: point[0])[1] if points else None
+
+    async def _recorded(self, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+        """Return the newest state that the record names: its last savepoint, or its origin.
+
+        What a version started from is newer than a savepoint taken before: an update of
+        `last-state` records no savepoint.
+        """
+        last, origin = recorded.last_savepoint, recorded.restored_from
+        times = {savepoint.path: savepoint.taken_at for savepoint in recorded.savepoints}
+        of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in (
+            last or ""
+        )
+        if origin and not (last and of_this_version) and await self._there(origin):
+            what = "checkpoint" if is_checkpoint(origin) else "savepoint"
+            when = times.get(origin) or times.get(last or "", "")
+            return [(_seconds(when), RestorePoint(origin, what, times.get(origin, "")))]
+        if last is None:
+            return []
+        return [
+            (_seconds(times.get(last, "")), RestorePoint(last, "savepoint", times.get(last, "")))
+        ]
 
     async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
         facts = await self._plane.facts()
@@ -179,9 +198,7 @@ class StateFinder:
     @staticmethod
     def _counts(job_id: str, recorded: JobRecord) -> bool:
         """Whether a submission's savepoints are of the state that is to be carried on."""
-        if not recorded.spec.key.owns(job_id):
-            return False
-        return generation_of(job_id) >= recorded.generation or recorded.last_savepoint is not None
+        return recorded.spec.key.owns(job_id) and generation_of(job_id) >= recorded.generation
 
     async def _metadata(self, directory: str) -> list[Entry]:
         if not self._readable(directory):

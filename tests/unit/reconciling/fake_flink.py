@@ -56,6 +56,7 @@ class FakeFlink:
     Attributes:
         steps: The names of all steps so far; a process can be killed at each.
         kill_at: The number of the step at which to raise `Killed`.
+        kill_before: The name of the step at which to raise it.
         programs: What an entry class does; one that is not named here behaves well.
         savepoint_fault: "goes on", "takes the job down" or "hangs": what every savepoint does.
         unreachable: How many of the next calls get no answer.
@@ -81,6 +82,7 @@ class FakeFlink:
         self.loses: set[str] = set()
         self.steps: list[str] = []
         self.kill_at: int | None = None
+        self.kill_before = ""
         self.on_step: Callable[[str], None] = lambda _step: None
         self._operations: dict[tuple[str, str, str], _Operation] = {}
 
@@ -227,6 +229,12 @@ class FakeFlink:
         self.jobs_by_id.clear()
         self._operations.clear()
 
+    def remove(self, path: str) -> None:
+        """Remove a savepoint or checkpoint from its storage."""
+        del self.progress_in[path]
+        if self._readable:
+            fsspec.filesystem("memory").rm(path.split("//", 1)[1], recursive=True)
+
     def submit_by_hand(self, submission: Submission) -> FakeJob:
         """Start a job as somebody else would."""
         return self._accept(submission, self._program(submission))
@@ -256,7 +264,7 @@ class FakeFlink:
     def _step(self, name: str) -> None:
         self.pass_time(0.01)
         self.on_step(name)
-        if self.kill_at == len(self.steps):
+        if self.kill_at == len(self.steps) or name == self.kill_before:
             raise Killed(name)
         self.steps.append(name)
         if self.unreachable > 0:
@@ -361,6 +369,4 @@ class FakeFlink:
         below = f"{self.cluster.checkpoint_directory}/{job.job_id}/"
         for path in [path for path in self.progress_in if path.startswith(below)]:
             if path != job.checkpoint:
-                del self.progress_in[path]
-                if self._readable:
-                    fsspec.filesystem("memory").rm(path.split("//", 1)[1], recursive=True)
+                self.remove(path)

@@ -1,0 +1,208 @@
+"""Which state a job that vanished comes back from, where several savepoints are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from flink_jobs_provider.control_planes.protocol import Submission
+from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from tests.unit.reconciling.fake_flink import Killed
+from tests.unit.reconciling.fake_job import FakeJob, Program
+from tests.unit.reconciling.stack import Stack
+from tests.unit.reconciling.test_matrix import running, version
+
+#: A job without periodic checkpoints, so that only savepoints are there to come back from.
+NO_CHECKPOINTS = Program(checkpoints=False)
+
+
+def second_copy(stack: Stack, restore_from: str | None) -> FakeJob:
+    """Start the recorded version once more by hand, under the next generation's jobId."""
+    wanted = stack.recorded.spec
+    generation = stack.recorded.generation + 1
+    return stack.flink.submit_by_hand(
+        Submission(
+            job_id=wanted.key.job_id(generation, wanted.digits(restore_from)),
+            job_name=wanted.job_name,
+            jar=str(wanted.jar_digest),
+            entry_class=wanted.entry_class,
+            args=(),
+            parallelism=wanted.parallelism,
+            flink_configuration={},
+            restore_from=restore_from,
+            allow_non_restored_state=False,
+        )
+    )
+
+
+def lost(stack: Stack) -> None:
+    """Restart the JobManager, and read back that the job is lost."""
+    stack.flink.restart_job_manager()
+    assert stack.refresh().status == "LOST"
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_lost_job_comes_back_from_the_savepoint_that_was_recorded(readable: bool) -> None:
+    stack = running("savepoint", NO_CHECKPOINTS, readable)
+    wanted = version("Old", "savepoint", savepoint_trigger="1")
+    saved = stack.up(wanted).last_savepoint
+    stack.flink.pass_time(60)
+    lost(stack)
+    record = stack.up(wanted)
+    assert record.restored_from == saved
+    assert record.last_savepoint == saved
+
+
+def test_a_savepoint_that_was_never_recorded_is_found_in_its_directory() -> None:
+    """Shows a run that died after the stop, whose cluster then lost its history."""
+    stack = running("savepoint", NO_CHECKPOINTS)
+    stack.flink.kill_before = "stop done"
+    with pytest.raises(Killed):
+        stack.up(version("New", "savepoint"))
+    stack.flink.kill_before = ""
+    lost(stack)
+    (saved,) = stack.flink.progress_in
+    stack.up(version("New", "savepoint"))
+    assert stack.flink.the_job().restored_from == saved
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_the_savepoint_of_an_older_copy_is_not_gone_back_to(readable: bool) -> None:
+    """Shows two copies, of which the older was stopped: its savepoint is kept, and not used."""
+    stack = running("savepoint", NO_CHECKPOINTS, readable)
+    saved = stack.up(version("Old", "savepoint", savepoint_trigger="1")).last_savepoint
+    copy = second_copy(stack, saved)
+    stack.flink.pass_time(60)
+    assert len(stack.refresh().duplicates) == 1
+    record = stack.up(version("Old", "savepoint", savepoint_trigger="1"))
+    assert stack.flink.the_job() is copy
+    assert record.savepoints[0].reason == "DUPLICATE"
+    assert record.last_savepoint == saved
+    lost(stack)
+    stack.up(version("Old", "savepoint", savepoint_trigger="1"))
+    assert stack.flink.the_job().restored_from == saved
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_job_restored_from_an_older_savepoint_does_not_come_back_from_a_newer(
+    readable: bool,
+) -> None:
+    """Shows that what the user went back behind, by restore_from, stays behind."""
+    stack = running("savepoint", NO_CHECKPOINTS, readable)
+    stack.flink.progress_in["/backup/savepoint-1"] = 7
+    wanted = version("Old", "savepoint", restore_from="/backup/savepoint-1")
+    record = stack.up(wanted)
+    assert record.last_savepoint == "/backup/savepoint-1"
+    assert record.savepoints[0].reason == "UPDATE"
+    stack.flink.pass_time(60)
+    lost(stack)
+    stack.up(wanted)
+    assert stack.flink.the_job().base == 7
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_job_that_was_rolled_back_and_lost_has_its_state(readable: bool) -> None:
+    """Shows the savepoint of a failed update, which a refresh alone has brought to the record."""
+    stack = running("savepoint", NO_CHECKPOINTS, readable)
+    stack.flink.programs["New"] = Program(task_error="no")
+    with pytest.raises(ActionFailed, match="The previous version runs again"):
+        stack.up(version("New", "savepoint"))
+    seen = stack.refresh()
+    assert seen.restored_from == seen.last_savepoint == stack.flink.the_job().restored_from
+    lost(stack)
+    stack.up(version("Old", "savepoint"))
+    assert stack.flink.the_job().restored_from == seen.last_savepoint
+
+
+def test_a_job_restored_from_an_older_savepoint_and_cancelled_does_not_come_back_from_a_newer() -> (
+    None
+):
+    """Shows the same where the cluster still lists the version that was gone back behind."""
+    stack = running("savepoint")
+    stack.flink.progress_in["/backup/savepoint-1"] = 7
+    wanted = version("Old", "savepoint", restore_from="/backup/savepoint-1")
+    stack.up(wanted)
+    stack.flink.pass_time(60)
+    job = stack.flink.the_job()
+    job.retains = False
+    stack.flink.end(job, "CANCELED")
+    stack.refresh()
+    stack.up(wanted)
+    assert stack.flink.the_job().base == 7
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_lost_job_comes_back_from_the_checkpoint_it_began_with(readable: bool) -> None:
+    """Shows that an older savepoint does not win over the checkpoint of a last-state update."""
+    stack = running("last-state", readable=readable)
+    stack.up(version("Old", "last-state", savepoint_trigger="1"))
+    stack.flink.pass_time(600)
+    stack.flink.programs["New"] = NO_CHECKPOINTS
+    record = stack.up(version("New", "last-state", savepoint_trigger="1"))
+    assert "/chk-" in str(record.restored_from)
+    lost(stack)
+    stack.up(version("New", "last-state", savepoint_trigger="1"))
+    assert stack.flink.the_job().restored_from == record.restored_from
+
+
+def test_a_checkpoint_that_is_gone_gives_way_to_the_last_savepoint() -> None:
+    stack = running("last-state")
+    saved = stack.up(version("Old", "last-state", savepoint_trigger="1")).last_savepoint
+    stack.flink.pass_time(600)
+    stack.flink.programs["New"] = NO_CHECKPOINTS
+    record = stack.up(version("New", "last-state", savepoint_trigger="1"))
+    stack.flink.remove(str(record.restored_from))
+    lost(stack)
+    stack.up(version("New", "last-state", savepoint_trigger="1"))
+    assert stack.flink.the_job().restored_from == saved
+
+
+def test_a_stateless_update_leaves_nothing_to_come_back_to() -> None:
+    """Shows that state which was dropped on purpose is not picked up again."""
+    stack = running("savepoint", NO_CHECKPOINTS)
+    stack.up(version("Old", "savepoint", savepoint_trigger="1"))
+    stack.flink.programs["New"] = NO_CHECKPOINTS
+    stack.up(version("New", "stateless", savepoint_trigger="1"))
+    lost(stack)
+    with pytest.raises(StateUnavailable, match=r"\(LOST\)"):
+        stack.up(version("New", "savepoint", savepoint_trigger="1"))
+
+
+def test_a_restore_point_that_is_not_there_is_told_before_anything_stops() -> None:
+    stack = running("savepoint")
+    old = stack.flink.the_job()
+    missing = f"{stack.flink.cluster.savepoint_directory}/nothing"
+    with pytest.raises(Exception, match="restore_from: there is no savepoint at") as caught:
+        stack.up(version("Old", "savepoint", restore_from=missing))
+    assert stack.flink.the_job() is old
+    assert "_metadata" in str(caught.value)
+
+
+def test_no_savepoint_directory_anywhere_is_told_before_anything_stops() -> None:
+    stack = running("savepoint")
+    old = stack.flink.the_job()
+    object.__setattr__(stack.flink.cluster, "savepoint_directory", "")
+    with pytest.raises(Exception, match="Set savepoint_directory"):
+        stack.up(version("New", "savepoint"))
+    assert stack.flink.the_job() is old
+
+
+def test_a_create_that_died_after_its_savepoint_goes_on_from_it() -> None:
+    """Shows a job that no record names, stopped by an update of a run whose state was lost."""
+    stack = running("savepoint")
+    stack.up(version("Old", "savepoint", desired_state="stopped"))
+    kept = max(stack.flink.progress_in.values())
+    stack.record = None
+    stack.up(version("Old", "savepoint"))
+    assert stack.flink.the_job().base == kept
+
+
+def test_what_is_recorded_wins_over_what_is_derived() -> None:
+    """Shows that a job whose owner was renamed is still ours by its recorded jobId."""
+    stack = running("savepoint")
+    old = stack.flink.the_job()
+    renamed = version("Old", "savepoint", owner="organization/shop/renamed")
+    assert stack.up(renamed).job_id == old.job_id
+    stack.flink.pass_time(60)
+    stack.up(renamed.model_copy(update={"entry_class": "New"}))
+    assert stack.flink.the_job().base == old.progress_at_end
+    assert stack.recorded.job_id == stack.flink.the_job().job_id
