@@ -1,7 +1,8 @@
 """A Pulumi project whose stack declares Flink jobs, run through an engine as a user would.
 
 The jobs are data (`jobs.json` beside the program), so that a test edits them between two runs. An
-input `{"secret": value}` becomes a Pulumi secret.
+input `{"secret": value}` becomes a Pulumi secret, `{"config": key}` a secret of the stack's
+configuration.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def read(value):
     if isinstance(value, dict):
         if set(value) == {"secret"}:
             return pulumi.Output.secret(value["secret"])
+        if set(value) == {"config"}:
+            return pulumi.Config().require_secret(value["config"])
         return {name: read(each) for name, each in value.items()}
     return [read(each) for each in value] if isinstance(value, list) else value
 
@@ -74,6 +77,11 @@ class Finished:
     def lines(self) -> list[str]:
         """All that it wrote, line by line, blanks around each removed."""
         return [line.strip() for line in self.text.splitlines()]
+
+    def assert_says(self, *texts: str) -> None:
+        """Assert that each text is part of what it wrote; else show all that it wrote."""
+        missing = [text for text in texts if text not in self.text]
+        assert not missing, f"it does not say {missing}\n{self.text}"
 
 
 class StackProject:
@@ -214,6 +222,10 @@ class StackProject:
             "COLUMNS": "200",
             **self.environment,
         }
+
+    def set_secret(self, key: str, value: str) -> Finished:
+        """Set a secret in the stack's configuration."""
+        return self.run("config", "set", "--secret", key, value)
 
     # The state
 

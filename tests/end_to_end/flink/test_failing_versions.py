@@ -1,0 +1,98 @@
+"""A new version that does not start: the old one runs (again) with its state, nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.flink.counting_stack import COUNTING_CLASS, CountingStack
+from tests.flink_cluster import SLOTS
+from tests.job_jars import entry_class
+
+
+@pytest.fixture
+def orders(stack: CountingStack) -> CountingStack:
+    """Give a stack with a job `orders` that has counted a while, and one beside it."""
+    stack.declare("orders")
+    stack.declare("beside")
+    stack.project.up()
+    stack.await_progress("orders", "beside")
+    return stack
+
+
+def test_what_cannot_start_does_not_stop_the_old_version(orders: CountingStack) -> None:
+    """A bad entry class, a `main` that throws, too few slots: refused, the job never interrupted.
+
+    The next `up` with a good version is one UPDATE.
+    """
+    running, beside = orders.job_id("orders"), orders.job_id("beside")
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({"entry_class": "flinkjobs.NoSuchJob"}, "flinkjobs.NoSuchJob"),
+        ({"entry_class": entry_class("ThrowingMain")}, "main threw on purpose"),
+        ({"parallelism": SLOTS + 6}, f"{SLOTS + 6} task slots are needed"),
+    ]
+    for inputs, reason in bad:
+        orders.change("orders", **{"entry_class": COUNTING_CLASS, "parallelism": 1, **inputs})
+        failed = orders.project.failing_up()
+        failed.assert_says(reason)
+        failed.assert_says(f"Job {running} goes on as it was.")
+        assert "Traceback" not in failed.text
+        assert orders.submissions("orders") == {running: "RUNNING"}
+        assert orders.job_id("orders") == running
+    orders.await_progress("orders")
+
+    orders.change("orders", entry_class=entry_class("CountingJobV2"), parallelism=2)
+    orders.project.up()
+    orders.assert_updated("orders", running)
+    assert orders.active("beside") == [beside]
+    assert orders.stop_and_count("orders")["orders"].labels["v2"] > 0
+
+
+def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: CountingStack) -> None:
+    """State without a place, state of another type, failing tasks: the old version runs again.
+
+    It starts from the savepoint that was just taken; the error names both versions, and that
+    savepoint. A good version afterwards goes on with the same state.
+    """
+    beside = orders.job_id("beside")
+    bad = [
+        (entry_class("MissingOperator"), (), "allowNonRestoredState"),
+        (entry_class("IncompatibleState"), (), "must not be incompatible"),
+        (entry_class("FailingTask"), ("--fail-after-millis", "0"), "the task failed on purpose"),
+    ]
+    for entry, args, reason in bad:
+        [before] = orders.active("orders")
+        orders.change("orders", "--label", reason[:4], *args, entry_class=entry)
+        failed = orders.project.failing_up()
+        [again] = orders.active("orders")
+        failed.assert_says(reason)
+        failed.assert_says("did not start")
+        savepoint = orders.restored_from(again)
+        assert savepoint is not None
+        assert f"/orders/{before}/" in savepoint
+        failed.assert_says(f"The previous version runs again as job {again}, from {savepoint}.")
+        assert orders.submissions("orders")[before] == "FINISHED"
+        orders.await_progress("orders")
+
+    drift = orders.project.drift()
+    drift.assert_says("orders: UPDATE")
+    [before] = orders.active("orders")
+    orders.change("orders", "--label", "good", entry_class=entry_class("CountingJobV2"))
+    orders.project.up()
+    orders.assert_updated("orders", before)
+    assert orders.active("beside") == [beside]
+    assert orders.stop_and_count("orders")["orders"].labels["v2-good"] > 0
+
+
+def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack) -> None:
+    """A create that fails leaves no job and no jar; a good version then starts from nothing."""
+    stack.declare("orders", entry="ThrowingMain")
+    failed = stack.project.failing_up()
+    failed.assert_says("main threw on purpose")
+    failed.assert_says("Nothing of it runs")
+    assert stack.submissions("orders") == {}
+    assert stack.cluster.get("/jars")["files"] == []
+    stack.change("orders", entry_class=COUNTING_CLASS)
+    stack.project.up()
+    stack.assert_runs("orders", restored_from=None)
