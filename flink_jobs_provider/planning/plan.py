@@ -170,7 +170,9 @@ def _drift(recorded: JobRecord) -> tuple[str, ...]:
     """Say how the cluster differs from what was recorded as wanted."""
     reasons = []
     if recorded.spec.desired_state is DesiredState.RUNNING and not recorded.status.active:
-        reasons.append(f"the job is {recorded.status} on its cluster")
+        failed = recorded.status is JobStatus.FAILED and recorded.job_output
+        cause = f" ({recorded.job_output.rstrip('.')})" if failed else ""
+        reasons.append(f"the job is {recorded.status} on its cluster{cause}")
     if recorded.duplicates:
         reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
     if recorded.other_version and recorded.status.active:
