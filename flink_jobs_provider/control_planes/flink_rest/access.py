@@ -68,16 +68,22 @@ def _trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext | bool:
         return True
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ClusterRefused(f"target.tls.ca_file {tls.ca_file} cannot be used: {error}") from None
+    except OSError as error:
+        raise _unusable(f"target.tls.ca_file {tls.ca_file}", error) from None
     if tls.certificate_file:
         password = None
         if tls.key_password:
             password = _secret(resolve, tls.key_password, "target.tls.key_password")
         try:
             context.load_cert_chain(tls.certificate_file, tls.key_file, password)
-        except (OSError, ssl.SSLError) as error:
-            raise ClusterRefused(
-                f"target.tls.certificate_file {tls.certificate_file} cannot be used: {error}"
-            ) from None
+        except OSError as error:
+            what = f"target.tls.certificate_file {tls.certificate_file}"
+            raise _unusable(what, error) from None
     return context
+
+
+def _unusable(what: str, error: OSError) -> ClusterRefused:
+    return ClusterRefused(
+        f"{what} cannot be used: {error.strerror or error}",
+        remedy="It must be a PEM file that this machine can read",
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.protocol import Submission
-from flink_jobs_provider.model.errors import ActionFailed, JarError
+from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, JarError
 
 _IDENTITY = 18
 _DIGEST = 32
@@ -35,8 +35,21 @@ class ClusterJars:
         self._client = client
 
     async def list(self) -> list[UploadedJar]:
-        """Return the jars on the cluster that bear a name of ours."""
-        body = await self._client.get("jars")
+        """Return the jars on the cluster that bear a name of ours.
+
+        Raises:
+            ClusterRefused: The cluster takes no jars.
+
+        """
+        try:
+            body = await self._client.get("jars")
+        except FlinkAnswer as answer:
+            if answer.status != 404:
+                raise ActionFailed(f"the jars could not be listed: {answer.cause}") from None
+            raise ClusterRefused(
+                f"the cluster at {self._client.url} takes no jars",
+                remedy="Set web.submit.enable to true in its configuration",
+            ) from None
         return [jar for file in body["files"] if (jar := _parse(file["id"], file["name"]))]
 
     async def find(self, identity: str, digest: str) -> str | None:
