@@ -366,7 +366,7 @@ def _pulumi(
 
 def _exit_with(arguments: list[str], directory: Path) -> None:
     """Run the Pulumi CLI and end as it ends."""
-    process = subprocess.Popen(["pulumi", *arguments, "--cwd", str(directory)])
+    process = subprocess.Popen(["pulumi", "--cwd", str(directory), *arguments])
     while True:
         try:
             raise typer.Exit(process.wait())
@@ -402,9 +402,3 @@ def _errors() -> Iterator[None]:
         if error.hint:
             console.print(error.hint, markup=False, soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    _app = typer.Typer(pretty_exceptions_enable=False)
-    register(_app)
-    _app()

@@ -46,7 +46,6 @@ _LISTS = (
     ("dependencies", "dependencies"),
     ("replaceWith", "replace_with"),
     ("additionalSecretOutputs", "additional_secret_outputs"),
-    ("aliases", "aliases"),
     ("ignoreChanges", "ignore_changes"),
     ("replaceOnChanges", "replace_on_changes"),
     ("initErrors", "init_errors"),
@@ -92,7 +91,6 @@ class CheckpointFormat:
                 pending_operations=[
                     PendingOperation(OperationKind(data["type"]), self._resource(data["resource"]))
                     for data in deployment.get("pending_operations") or []
-                    if data["type"] in OperationKind
                 ],
                 other={"metadata": deployment.get("metadata") or {}},
             )
@@ -253,6 +251,9 @@ def _refuse_what_is_unknown(deployment: dict[str, Any]) -> None:
     for name in ("snippets", "extensions"):
         if deployment.get(name):
             raise UnsupportedError(f"state with `{name}`")
+    for operation in deployment.get("pending_operations") or []:
+        if operation.get("type") == "importing":
+            raise UnsupportedError("a pending import")
 
 
 def _marked(value: Value) -> Any:

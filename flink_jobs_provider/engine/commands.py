@@ -102,7 +102,7 @@ def preview(request: Request, console: Console) -> None:
         print(recorder.document(outcome))
     else:
         outcome = asyncio.run(_shown(stack, options, console, request, redactor))
-    _raise_for(outcome, Kind.UPDATE)
+    _raise_for(outcome, "preview")
     _refuse_changes(outcome, request)
 
 
@@ -125,14 +125,14 @@ def change(request: Request, kind: Kind, console: Console) -> None:
             if not request.skip_preview or request.expect_no_changes:
                 options = _options(request, kind, dry_run=True)
                 outcome = runner.run(_shown(stack, options, console, request, redactor))
-                _raise_for(outcome, kind)
+                _raise_for(outcome, "preview")
                 _refuse_changes(outcome, request)
                 console.print()
             if not request.yes:
                 _confirm(kind, files.stack)
             options = _options(request, kind, dry_run=False)
             outcome = runner.run(_shown(stack, options, console, request, redactor))
-    _raise_for(outcome, kind)
+    _raise_for(outcome, _TITLES[kind][2])
 
 
 def cancel(request: Request, console: Console) -> None:
@@ -185,8 +185,7 @@ async def _watched(
         ticker.cancel()
 
 
-def _raise_for(outcome: Outcome, kind: Kind) -> None:
-    name = _TITLES[kind][2]
+def _raise_for(outcome: Outcome, name: str) -> None:
     if outcome.cancelled:
         raise OperationCancelled(f"{name} cancelled")
     if outcome.failed:

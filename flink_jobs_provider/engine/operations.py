@@ -136,6 +136,9 @@ async def _run_program(
     stack: OpenStack, options: Options, run: Run, registration: Registration, server: MonitorServer
 ) -> None:
     project = stack.place.project
+    if any(state.provider_urn and not state.external for state in stack.snapshot.resources):
+        # It will be needed, and takes as long to start as the program.
+        run.begin(run.provider())
     reading = Reading(run, registration, stack.outputs_of_another)
     monitor = MonitorServicer(
         run, registration, reading, root=str(project.root), parallel=options.parallel

@@ -117,22 +117,22 @@ class Registration:
                 "Names must be unique among the resources of one type and parent.",
             )
         self._books.seen.add(urn)
-        old, alias = self._find_old(urn, goal)
+        old = self._find_old(urn, goal)
         reference = ""
         if goal.custom and not goal.type.startswith(urns.PROVIDER_TYPE_PREFIX):
             provider = await self.default_provider(goal.package)
             reference = f"{provider.urn}::{provider.id}"
-        new = _wanted(urn, goal, alias, reference)
+        new = _wanted(urn, goal, reference)
         if not goal.custom or new.is_provider:
             return await self._settle_without_provider(new, goal, old)
         return await self._settle(new, goal, old)
 
-    def _find_old(self, urn: str, goal: Goal) -> tuple[Record | None, str]:
+    def _find_old(self, urn: str, goal: Goal) -> Record | None:
         books = self._books
         if urn in books.alias_of:
             raise ResourceError(f"{goal.name!r} is also an alias of {books.alias_of[urn]}")
         if urn in self._olds:
-            return self._olds[urn], ""
+            return self._olds[urn]
         for alias in goal.alias_urns:
             if alias not in self._olds:
                 continue
@@ -140,8 +140,8 @@ class Registration:
             if taken_by:
                 raise ResourceError(f"the alias {alias} of {goal.name!r} is taken by {taken_by}")
             books.alias_of[alias] = urn
-            return self._olds[alias], alias
-        return None, ""
+            return self._olds[alias]
+        return None
 
     async def _settle_without_provider(
         self, new: ResourceState, goal: Goal, old: Record | None
@@ -321,7 +321,7 @@ class Registration:
         return bool(completed(answer, diff, state.replace_on_changes).replaces)
 
 
-def _wanted(urn: str, goal: Goal, alias: str, provider: str) -> ResourceState:
+def _wanted(urn: str, goal: Goal, provider: str) -> ResourceState:
     return ResourceState(
         urn=urn,
         type=goal.type,
@@ -336,7 +336,6 @@ def _wanted(urn: str, goal: Goal, alias: str, provider: str) -> ResourceState:
         deleted_with=goal.deleted_with,
         replace_with=goal.replace_with,
         additional_secret_outputs=goal.additional_secret_outputs,
-        aliases=(alias,) if alias else (),
         ignore_changes=goal.ignore_changes,
         hide_diffs=tuple(property_paths.parse(path) for path in goal.hide_diffs),
         replace_on_changes=goal.replace_on_changes,

@@ -35,7 +35,6 @@ class ResourceState:
     deleted_with: str = ""
     replace_with: tuple[str, ...] = ()
     additional_secret_outputs: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
     ignore_changes: tuple[str, ...] = ()
     hide_diffs: tuple[tuple[str | int, ...], ...] = ()
     replace_on_changes: tuple[str, ...] = ()
@@ -65,6 +64,29 @@ class ResourceState:
     def with_(self, **changes: Any) -> "ResourceState":
         """Give a copy with some fields changed."""
         return replace(self, **changes)
+
+    def with_renamed(self, old: str, new: str) -> "ResourceState":
+        """Give the state with references to `old` made to `new`; itself where there are none."""
+
+        def renamed(urns_: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(new if urn == old else urn for urn in urns_)
+
+        if old not in self.all_dependencies() | {self.parent, self.provider_urn}:
+            return self
+        dependencies = self.property_dependencies
+        return self.with_(
+            parent=new if self.parent == old else self.parent,
+            provider=(
+                f"{new}::{self.provider.rpartition('::')[2]}"
+                if self.provider_urn == old
+                else self.provider
+            ),
+            deleted_with=new if self.deleted_with == old else self.deleted_with,
+            dependencies=renamed(self.dependencies),
+            replace_with=renamed(self.replace_with),
+            property_dependencies=dependencies
+            and {key: renamed(urns_) for key, urns_ in dependencies.items()},
+        )
 
     def all_dependencies(self) -> set[str]:
         """Name every resource that this one needs, its parent and provider aside."""

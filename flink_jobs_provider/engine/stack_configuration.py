@@ -102,7 +102,7 @@ class StackConfiguration:
         if not steps or not isinstance(steps[0], str):
             raise ConfigurationError(f"not a configuration path: {key!r}")
         steps[0] = full_name(steps[0], project)
-        _set_at(config, steps, value if crypter else yaml.safe_load(text))
+        _set_at(config, steps, value if crypter else _typed(text))
 
     def remove(self, key: str, project: str) -> None:
         """Remove one value.
@@ -169,6 +169,13 @@ def _as_text(value: Any) -> str:
     return "" if value is None else json.dumps(value, default=str)
 
 
+def _typed(text: str) -> bool | int | str:
+    """Read a value within an object as the CLI does: flags and whole numbers, else text."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if re.fullmatch(r"-?(0|[1-9]\d*)", text) else text
+
+
 def _set_at(container: Any, steps: list[str | int], value: Any) -> None:
     step, rest = steps[0], steps[1:]
     if isinstance(container, list):
@@ -181,8 +188,7 @@ def _set_at(container: Any, steps: list[str | int], value: Any) -> None:
     if not rest:
         container[step] = value
         return
-    if isinstance(container, dict) and not isinstance(container.get(step), dict | list):
-        container[step] = [] if isinstance(rest[0], int) else {}
-    if isinstance(container, list) and not isinstance(container[int(step)], dict | list):
-        container[int(step)] = [] if isinstance(rest[0], int) else {}
-    _set_at(container[step], rest, value)
+    within = container.get(step) if isinstance(container, dict) else container[int(step)]
+    if within is None:
+        within = container[step] = [] if isinstance(rest[0], int) else {}
+    _set_at(within, rest, value)

@@ -120,17 +120,23 @@ class StateKeeper:
 
     def register(self, state: ResourceState, old: Record | None = None) -> Record:
         """Add a resource that is done, in the place of its old state."""
-        record = Record(state)
-        if old is not None:
-            self._discard(old)
-        self._registered[record] = None
+        record = self.register_unchanged(state, old)
+        # What an earlier run left pending of this resource is settled herewith.
+        self._inherited_operations = [
+            operation
+            for operation in self._inherited_operations
+            if operation.resource.urn != state.urn
+        ]
         self.touch()
         return record
 
-    def register_unchanged(self, state: ResourceState, old: Record) -> Record:
+    def register_unchanged(self, state: ResourceState, old: Record | None) -> Record:
         """Add a resource whose state on disk is as good as the new one."""
         record = Record(state)
-        self._discard(old)
+        if old is not None:
+            self._discard(old)
+            if old.state.urn != state.urn:
+                self._rename(old.state.urn, state.urn)
         self._registered[record] = None
         return record
 
@@ -152,6 +158,12 @@ class StateKeeper:
     def _discard(self, record: Record) -> None:
         self._remaining.pop(record, None)
         self._registered.pop(record, None)
+
+    def _rename(self, old: str, new: str) -> None:
+        """Let references to a resource follow it to the name that an alias gave it."""
+        for record in self.records:
+            if (state := record.state.with_renamed(old, new)) is not record.state:
+                self.change(record, state)
 
     def touch(self) -> None:
         """Note that there is something to save."""

@@ -1,0 +1,118 @@
+"""Property values: comparing, marking, and the way over the wire."""
+
+import pytest
+from google.protobuf import struct_pb2
+
+from flink_jobs_provider.engine.values import (
+    RESOURCE_SIGNATURE,
+    SIGNATURE_KEY,
+    UNKNOWN,
+    UNKNOWN_STRING,
+    PropertyMap,
+    Secret,
+    Value,
+    contains_secrets,
+    contains_unknowns,
+    equal,
+    from_struct,
+    marked_like,
+    masked,
+    plain,
+    strictly_equal,
+    to_struct,
+)
+
+EVERYTHING: PropertyMap = {
+    "text": "ü",
+    "empty": "",
+    "number": 1.5,
+    "whole": 3,
+    "large": 123456789012345,
+    "yes": True,
+    "none": None,
+    "list": [1, "x", None, [], {}],
+    "map": {"deep": {"secret": Secret({"in": [Secret("twice")]})}},
+    "unknown": UNKNOWN,
+}
+
+
+def test_what_goes_over_the_wire_comes_back() -> None:
+    """Every kind of value survives, secrets and unknowns too."""
+    back = from_struct(to_struct(EVERYTHING))
+    assert back == EVERYTHING
+    assert strictly_equal(back, EVERYTHING)
+
+
+def test_whole_numbers_come_back_as_integers() -> None:
+    """The wire knows floats alone; the state writes 3, not 3.0."""
+    struct = struct_pb2.Struct()
+    struct.update({"whole": 3.0, "half": 0.5, "huge": 1e22})
+    found = from_struct(struct)
+    assert (type(found["whole"]), found["whole"]) == (int, 3)
+    assert found["half"] == 0.5
+    assert isinstance(found["huge"], float)
+
+
+def test_a_provider_gets_plain_values_and_ids() -> None:
+    """The dynamic provider takes neither secrets nor references."""
+    reference: Value = {SIGNATURE_KEY: RESOURCE_SIGNATURE, "urn": "urn:a", "id": "id-a"}
+    component: Value = {SIGNATURE_KEY: RESOURCE_SIGNATURE, "urn": "urn:g"}
+    sent = to_struct(
+        {"s": Secret({"k": Secret(1)}), "a": reference, "g": component, "u": UNKNOWN},
+        to_provider=True,
+    )
+    assert from_struct(sent) == {"s": {"k": 1}, "a": "id-a", "g": "urn:g", "u": UNKNOWN}
+    assert sent.fields["u"].string_value == UNKNOWN_STRING
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        (1, True, False),
+        (0, False, False),
+        (3, 3.0, True),
+        (Secret("x"), "x", True),
+        ({"a": [Secret(1)]}, {"a": [1]}, True),
+        ({"a": None}, {}, False),
+        ([1, 2], [2, 1], False),
+        (None, "", False),
+    ],
+)
+def test_equal(left: Value, right: Value, same: bool) -> None:
+    """Secrets count by what they hold, and a truth value is no number."""
+    assert equal(left, right) is same
+    assert equal(right, left) is same
+
+
+def test_strictly_equal_tells_secret_from_plain() -> None:
+    """What the state must be written for: the same value, now secret."""
+    assert not strictly_equal({"a": [Secret(1)]}, {"a": [1]})
+    assert strictly_equal({"a": [Secret(1)]}, {"a": [Secret(1)]})
+
+
+def test_outputs_are_marked_like_inputs() -> None:
+    """An output under a secret input's key is secret; within objects key by key."""
+    outputs = marked_like(
+        {"token": "t", "map": {"a": 1, "b": 2}, "list": [1], "other": 1},
+        {"token": Secret("t"), "map": {"a": Secret(1), "b": 2}, "list": [Secret(1)], "gone": 1},
+    )
+    assert outputs == {
+        "token": Secret("t"),
+        "map": {"a": Secret(1), "b": 2},
+        "list": Secret([1]),
+        "other": 1,
+    }
+
+
+def test_plain_and_masked() -> None:
+    """Plain takes every secret out; masked hides it, and says unknown in words."""
+    value: Value = {"a": Secret([Secret("x")]), "b": UNKNOWN}
+    assert plain(value) == {"a": ["x"], "b": UNKNOWN}
+    assert masked(value) == {"a": "[secret]", "b": "[unknown]"}
+    assert contains_secrets(value)
+    assert contains_unknowns(Secret([UNKNOWN]))
+
+
+def test_a_secret_does_not_show_in_its_representation() -> None:
+    """Neither the value nor the ciphertext turn up in a traceback or a log."""
+    assert repr(Secret("hunter2", "v1:abc")) == "Secret([secret])"
