@@ -6,6 +6,7 @@ The calls are made without the project's own client on purpose: they are what it
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ SLOTS = 24
 
 
 class FlinkCluster:
-    """A running cluster in a directory of its own."""
+    """A running cluster, in a directory of its own below the one given."""
 
     def __init__(
         self,
@@ -36,18 +37,21 @@ class FlinkCluster:
         configuration: Mapping[str, str] | None = None,
     ) -> None:
         self.version = version
-        self.directory = directory
-        self._cluster = LocalCluster(directory)
-        self._request = Request(
+        # Named after the test run, so that another one can tell when this one is no more.
+        self.directory = directory / f"flink-of-{os.getpid()}"
+        self._cluster = LocalCluster(self.directory)
+        request = Request(
             version=version,
             port=0,
             slots=slots,
             task_managers=task_managers,
             configuration=dict(configuration or {}),
         )
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        _owner_file(directory).write_text(str(os.getpid()), encoding="utf-8")
-        self.url = _url(self._cluster.up(self._request).status)
+        try:
+            self.url = _url(self._cluster.up(request).status)
+        except BaseException:
+            self._cluster.down()
+            raise
         self.rest = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     @property
@@ -189,12 +193,8 @@ def end_orphans() -> None:
 
 
 def _abandoned(directory: Path) -> bool:
-    owner = _owner_file(directory)
-    return owner.exists() and not psutil.pid_exists(int(owner.read_text(encoding="utf-8")))
-
-
-def _owner_file(directory: Path) -> Path:
-    return directory.with_name(f"{directory.name}.owner")
+    match = re.fullmatch(r"flink-of-(\d+)", directory.name)
+    return match is not None and not psutil.pid_exists(int(match[1]))
 
 
 def _url(status: ClusterStatus) -> str:

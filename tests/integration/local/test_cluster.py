@@ -144,7 +144,7 @@ def test_down_keeps_the_data_and_up_starts_as_before(tmp_path: Path) -> None:
         assert cluster.down() == ["jobmanager", "taskmanager-1"]
         assert cluster.status().state == "stopped"
         assert cluster.down() == []
-        second = cluster.up(timeout=60)
+        second = cluster.up()
         assert second.outcome == "started"
         assert (second.status.url, second.status.flink_version, second.status.slots) == (
             first.url,
