@@ -81,7 +81,7 @@ class LocalCluster:
 
         Savepoints, checkpoints, logs and uploaded jars stay otherwise.
         """
-        if not self.layout.lock.exists():
+        if not self.layout.is_known:
             return end_strays(self.layout)
         with self._alone():
             ended = end(processes_in(self.layout)) + end_strays(self.layout)

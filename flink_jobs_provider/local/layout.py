@@ -22,7 +22,7 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever starts or stops it; a directory that has it is a cluster's."""
+        """Held by whoever starts or stops it."""
         return self.root / ".flink-jobs.lock"
 
     @property
@@ -60,9 +60,14 @@ class Layout:
         """Temporary files of the processes, emptied at each start."""
         return self.root / "tmp"
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the directory is, or was, a cluster's."""
+        return self.lock.exists() or self.settings.exists()
+
     def refuse_foreign(self) -> None:
         """Raise if the directory holds something that no cluster put there."""
-        if self.root.is_dir() and any(self.root.iterdir()) and not self.lock.exists():
+        if self.root.is_dir() and any(self.root.iterdir()) and not self.is_known:
             raise LocalClusterError(
                 f"{self.root} is not empty, and no cluster's directory.",
                 now="Nothing was started, and nothing in it was touched.",

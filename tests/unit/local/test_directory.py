@@ -20,6 +20,9 @@ def test_new_empty_and_own_directories_are_taken(tmp_path: Path) -> None:
     layout.lock.touch()
     layout.create()
     layout.refuse_foreign()
+    layout.lock.unlink()
+    layout.settings.touch()
+    layout.refuse_foreign()
 
 
 def test_a_directory_with_other_things_is_refused(tmp_path: Path) -> None:
