@@ -10,6 +10,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
+    ClusterUnreachable,
     DeadlineExceeded,
     PermanentError,
 )
@@ -106,7 +107,7 @@ class Starter:
             except ActionFailed as error:
                 reason = error.happened
                 await self._waiter.until_running(job_id, max(left, 1.0))
-            except DeadlineExceeded as error:
+            except (DeadlineExceeded, ClusterUnreachable) as error:
                 reason = error.happened
             if self._clock.now() >= deadline:
                 raise DeadlineExceeded(

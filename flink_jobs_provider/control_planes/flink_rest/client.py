@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ from tenacity import (
 
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
+
+_TRIES = 3
 
 #: Called before each request that changes something; raises where nothing more may be begun.
 Guard = Callable[[], None]
@@ -40,13 +43,19 @@ class FlinkAnswer(Exception):
 class FlinkClient:
     """One cluster's REST API.
 
-    Reads are tried again when the connection fails; what changes something is sent once, and it
-    is for the caller to know whether it may be sent again.
+    Reads are tried again when the connection fails; what changes something is sent once, unless
+    the caller says that a second time does no harm.
     """
 
-    def __init__(self, http: httpx.AsyncClient, guard: Guard) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        guard: Guard,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._http = http
         self._guard = guard
+        self._sleep = sleep
         self.requests = 0
 
     @property
@@ -62,12 +71,7 @@ class FlinkClient:
             ClusterUnreachable: No answer of Flink's.
             ClusterRefused: Something else answered, or did not let us in.
         """
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(ClusterUnreachable),
-            stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(multiplier=0.2, max=2.0),
-            reraise=True,
-        ):
+        async for attempt in self._tries(_TRIES):
             with attempt:
                 return await self._send("GET", path)
         raise AssertionError("unreachable")
@@ -80,8 +84,17 @@ class FlinkClient:
         json: Any = None,
         files: Any = None,
         timeout: float | None = None,
+        repeatable: bool = False,
     ) -> Any:
-        """Send a request that changes something, once.
+        """Send a request that changes something, once; when its answer is lost, nobody knows.
+
+        Args:
+            method: HTTP method.
+            path: Below the cluster's address.
+            json: The body.
+            files: The body, in parts.
+            timeout: Seconds for each try; the client's own if not given.
+            repeatable: A second one does no harm: it is tried again as a read is.
 
         Raises:
             EngineGone: The run this belongs to has ended; nothing was sent.
@@ -89,8 +102,20 @@ class FlinkClient:
             ClusterUnreachable: No answer: it may or may not have been carried out.
             ClusterRefused: Something else answered, or did not let us in.
         """
-        self._guard()
-        return await self._send(method, path, json=json, files=files, timeout=timeout)
+        async for attempt in self._tries(_TRIES if repeatable else 1):
+            with attempt:
+                self._guard()
+                return await self._send(method, path, json=json, files=files, timeout=timeout)
+        raise AssertionError("unreachable")
+
+    def _tries(self, times: int) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception_type(ClusterUnreachable),
+            stop=stop_after_attempt(times),
+            wait=wait_exponential_jitter(multiplier=0.2, max=2.0),
+            reraise=True,
+            sleep=self._sleep,
+        )
 
     async def _send(
         self,

@@ -81,7 +81,7 @@ class ClusterJars:
             with jar.path.open("rb") as content:
                 files = {"jarfile": (name, content, "application/x-java-archive")}
                 body = await self._client.change(
-                    "POST", "jars/upload", files=files, timeout=timeout
+                    "POST", "jars/upload", files=files, timeout=timeout, repeatable=True
                 )
         except FlinkAnswer as answer:
             raise ActionFailed(f"the jar could not be uploaded: {answer.cause}") from None
@@ -95,7 +95,7 @@ class ClusterJars:
         for jar in await self.list():
             if jar.prefix == identity and jar.digest not in kept:
                 try:
-                    await self._client.change("DELETE", f"jars/{jar.id}")
+                    await self._client.change("DELETE", f"jars/{jar.id}", repeatable=True)
                 except FlinkAnswer:
                     continue  # somebody else removed it: an unknown jar is 400 (measured)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -52,7 +53,7 @@ class FlinkRest:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.client = FlinkClient(http, guard)
+        self.client = FlinkClient(http, guard, sleep)
         self._http = http
         self._clock = clock
         self._sleep = sleep
@@ -114,7 +115,11 @@ class FlinkRest:
         jar = await self._jars.ensure(submission, 300.0)
         try:
             body = await self.client.change(
-                "POST", f"jars/{jar}/plan", json=plan_body(submission), timeout=300.0
+                "POST",
+                f"jars/{jar}/plan",
+                json=plan_body(submission),
+                timeout=300.0,
+                repeatable=True,
             )
         except FlinkAnswer as answer:
             raise ActionFailed(answer.cause) from None
@@ -169,7 +174,7 @@ class FlinkRest:
     async def cancel(self, job_id: str) -> None:
         """Send `PATCH /jobs/:id?mode=cancel`; a job that has ended, or is unknown, needs none."""
         try:
-            await self.client.change("PATCH", f"jobs/{job_id}?mode=cancel")
+            await self.client.change("PATCH", f"jobs/{job_id}?mode=cancel", repeatable=True)
         except FlinkAnswer as answer:
             if answer.status not in (404, 409):
                 raise ActionFailed(f"the cancel was refused: {answer.cause}") from None
@@ -192,7 +197,9 @@ class FlinkRest:
         trigger = trigger_id(job_id, "checkpoint", int(self._clock() * 1000))
         body = {"checkpointType": "CONFIGURED", "triggerId": trigger}
         try:
-            await self.client.change("POST", f"jobs/{job_id}/checkpoints", json=body)
+            await self.client.change(
+                "POST", f"jobs/{job_id}/checkpoints", json=body, repeatable=True
+            )
             while True:
                 result = await self.client.get(f"jobs/{job_id}/checkpoints/{trigger}")
                 if result["status"]["id"] == "COMPLETED":
@@ -299,4 +306,4 @@ def _duplicate(answer: FlinkAnswer) -> bool:
 
 
 def _no_such_jar(answer: FlinkAnswer) -> bool:
-    return "does not exist" in answer.text and ".jar" in answer.text
+    return re.search(r"Jar file [^\n]*\.jar does not exist", answer.text) is not None

@@ -23,6 +23,8 @@ from flink_jobs_provider.model.identity import trigger_id
 #: How many attempts are looked up at once when an earlier run's operation is searched.
 _WINDOW = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+#: For how many seconds a cluster may be out of reach before waiting for a savepoint is given up.
+_LONGEST_ABSENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -102,17 +104,21 @@ class SavepointOperations:
         """Send the request; the same trigger id again starts nothing new, so it may be repeated."""
         path, body = savepoint_body(request, trigger)
         try:
-            try:
-                await self._client.change("POST", path, json=body)
-            except ClusterUnreachable:
-                await self._client.change("POST", path, json=body)
+            await self._client.change("POST", path, json=body, repeatable=True)
         except FlinkAnswer as answer:
             raise ActionFailed(f"the savepoint was refused: {answer.cause}") from None
 
     async def _wait(self, request: SavepointRequest, operation: Operation, deadline: float) -> str:
-        pause = _FIRST_PAUSE
+        pause, answered = _FIRST_PAUSE, self._clock()
         while not operation.path:
-            operation = await self._look(request.job_id, operation.trigger)
+            try:
+                operation = await self._look(request.job_id, operation.trigger)
+            except ClusterUnreachable:
+                if self._clock() >= min(deadline, answered + _LONGEST_ABSENCE):
+                    raise
+                await self._sleep(_LONGEST_PAUSE)
+                continue
+            answered = self._clock()
             if operation.failure:
                 raise ActionFailed(operation.failure)
             if not operation.known:
