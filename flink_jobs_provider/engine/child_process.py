@@ -27,6 +27,11 @@ async def end(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _GRACE_S)
+    kill(process)
+    await process.wait()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a child that leads its own process group, and everything in that group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()

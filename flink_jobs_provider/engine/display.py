@@ -32,6 +32,13 @@ _COUNTED = {
     Op.DELETE: ("-", "to delete", "deleted"),
     Op.SAME: ("", "unchanged", "unchanged"),
 }
+_DOING = {
+    Op.CREATE: "creating",
+    Op.UPDATE: "updating",
+    Op.REPLACE: "creating the new",
+    Op.DELETE: "deleting",
+    Op.DELETE_REPLACED: "deleting the old",
+}
 _SEVERITY_STYLES = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
 _SLOW_S = 2.0
 _REPEAT_S = 30.0
@@ -49,6 +56,7 @@ class Display(Listener):
         self._verbose = verbose
         self._diagnostics: dict[str, list[Diagnostic]] = {}
         self._running: dict[Step, float] = {}
+        self._next_report: dict[Step, float] = {}
         self._status: Status | None = None
 
     def begin(self, title: str) -> None:
@@ -83,22 +91,36 @@ class Display(Listener):
             if self._show_diffs and not failed:
                 self._write_diff(step)
 
+    def notice(self, text: str) -> None:
+        """Write it at once."""
+        self._print(text, style="yellow")
+
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         """Keep what was said for the end of the run."""
         self._diagnostics.setdefault(diagnostic.urn, []).append(diagnostic)
 
     def tick(self) -> None:
-        """Show what takes longer than two seconds; called several times a second."""
+        """Show what takes longer than two seconds; called several times a second.
+
+        On a terminal in a line that moves, else in a line for each, repeated now and then.
+        """
         moment = time.monotonic()
-        slow = [
-            (step, moment - since)
+        slow = {
+            step: moment - since
             for step, since in self._running.items()
             if step.shown and moment - since > _SLOW_S
-        ]
+        }
+        texts = {
+            step: f"{_DOING.get(step.op, 'looking at')} {urns.name_of(step.urn)} ({took:.0f}s)"
+            for step, took in slow.items()
+        }
         if self._status is not None:
-            self._status.update(
-                ", ".join(f"{urns.name_of(step.urn)} {took:.0f}s" for step, took in slow)
-            )
+            self._status.update(", ".join(texts.values()))
+            return
+        for step, text in texts.items():
+            if moment >= self._next_report.get(step, 0.0):
+                self._next_report[step] = moment + _REPEAT_S
+                self._print(f"     {text}", style="dim")
 
     def finish(self, outcome: Outcome, *, dry_run: bool) -> None:
         """Write what was said, the outputs, the counts and the time."""

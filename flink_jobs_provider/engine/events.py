@@ -60,5 +60,8 @@ class Listener:
     def step_ended(self, step: Step, *, failed: bool) -> None:
         """Hear that a step has ended."""
 
+    def notice(self, text: str) -> None:
+        """Hear something that the user should see at once."""
+
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         """Hear what was said."""

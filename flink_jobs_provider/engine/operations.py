@@ -1,7 +1,6 @@
 """The runs on a stack: preview, update, refresh, destroy."""
 
 import asyncio
-import os
 import signal
 import time
 from collections import Counter
@@ -79,6 +78,9 @@ class _Counting(Listener):
                 self._outcome.counts[step.op] += 1
             self._outcome.changes += step.is_change
         self._shown.step_ended(step, failed=failed)
+
+    def notice(self, text: str) -> None:
+        self._shown.notice(text)
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         self._shown.diagnostic(diagnostic)
@@ -241,20 +243,18 @@ def _warn_of_pending_operations(run: Run) -> None:
 def _interruptible(run: Run) -> Iterator[None]:
     """Stop in good order at the first Ctrl-C, and at once at the second.
 
-    At the first no new step begins; those in flight end and are saved. At the second they are
-    left behind: the state has them as pending, since it was written before they began.
+    At the first no new step begins; those in flight end and are saved. At the second the provider
+    is killed: the state has what was in flight as pending, since before it began.
     """
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
         if run.cancelled:
-            run.tell(Severity.WARNING, "stopped at once; operations in flight are left pending")
-            os._exit(130)
+            run.listener.notice("stopping at once: what is in flight is left pending")
+            run.abandon()
+            return
         run.cancel()
-        run.tell(
-            Severity.WARNING,
-            "interrupted: waiting for what is in flight (once more stops at once)",
-        )
+        run.listener.notice("interrupted: waiting for what is in flight (again: stop at once)")
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:

@@ -18,7 +18,7 @@ import grpc.aio
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines
+from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines, kill
 from flink_jobs_provider.engine.errors import ProviderError, ProviderGoneError
 from flink_jobs_provider.engine.values import (
     PropertyMap,
@@ -137,6 +137,10 @@ class DynamicProvider:
             ),
         )
         return provider
+
+    def kill(self) -> None:
+        """End the process at once, whatever is in flight."""
+        kill(self._process)
 
     async def close(self) -> None:
         """End the process; nothing may be in flight any more."""

@@ -108,6 +108,12 @@ class Run:
         self.cancelled = True
         self.stopping.set()
 
+    def abandon(self) -> None:
+        """Kill the provider: what is in flight ends at once, and stays pending in the state."""
+        self.cancel()
+        if self._provider is not None and self._provider.done() and not self._provider.exception():
+            self._provider.result().kill()
+
     def refuse_when_stopping(self) -> None:
         """Raise OperationCancelled when no new step may begin."""
         if self.stopping.is_set():
