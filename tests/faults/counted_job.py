@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -101,7 +102,7 @@ class CountedJob:
             who: Who is killed.
 
         """
-        killed: list[int] = []
+        killed = threading.Event()
 
         def kill() -> None:
             engine = self.project.engine_process(command)
@@ -114,7 +115,7 @@ class CountedJob:
             else:
                 for provider in providers:
                     end_at_once(provider)
-            killed.append(engine)
+            killed.set()
 
         self.settled = False
         verdict = Verdict.PASS if who is Victims.ENGINE else Verdict.DROP
@@ -124,7 +125,10 @@ class CountedJob:
             command.wait(_COMMAND_TIMEOUT_S)
         finally:
             written = _written(command)
-        assert killed, f"the run was to be killed, and ended with {command.returncode}\n{written}"
+        # The engine may be seen to have ended before its provider has.
+        if not killed.wait(10):
+            code = command.returncode
+            raise AssertionError(f"the run was to be killed, and ended with {code}\n{written}")
         if self.project.engine == "pulumi":
             self.project.cancel()
         return written
