@@ -1,0 +1,230 @@
+"""Submitting: accepted once, whatever becomes of the answer; refusals in one line."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterUnreachable,
+    EngineGone,
+    JarError,
+)
+from tests.contract.flink_rest.scripted import (
+    IDENTITY,
+    JOB_ID,
+    VERSIONS,
+    ScriptedFlink,
+    jar_file,
+    ok,
+    recorded,
+    submission,
+)
+
+RUN = "POST jars/uuid_orders.jar/run"
+PLAN = "POST jars/uuid_orders.jar/plan"
+LOST = httpx.ReadTimeout("no answer")
+
+
+def submit(flink: ScriptedFlink, timeout: float = 60) -> None:
+    asyncio.run(flink.plane().submit(submission(), timeout))
+
+
+def listed() -> httpx.Response:
+    row = {"jid": JOB_ID, "name": "x", "state": "RUNNING", "tasks": {"total": 1, "running": 1}}
+    return ok(jobs=[row])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_accepted(version: str) -> None:
+    flink = ScriptedFlink(version)
+    flink.answer(RUN, recorded("accepted", version))
+    submit(flink)
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", ["duplicate-running", "duplicate-ended"])
+def test_a_duplicate_was_accepted_before(version: str, case: str) -> None:
+    flink = ScriptedFlink(version)
+    flink.answer(RUN, recorded(case, version))
+    submit(flink)
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize("lost", [LOST, httpx.ReadError("reset"), httpx.Response(502)])
+def test_a_lost_answer_whose_job_is_listed_is_not_sent_again(
+    lost: httpx.Response | Exception,
+) -> None:
+    flink = ScriptedFlink()
+    flink.answer(RUN, lost)
+    flink.answer("GET jobs/overview", listed())
+    submit(flink)
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize("again", ["accepted", "duplicate-running"])
+def test_a_lost_answer_whose_job_is_not_listed_is_sent_again(again: str) -> None:
+    """Shows that the jobId makes the repeat safe: accepted now, or refused as a duplicate."""
+    flink = ScriptedFlink()
+    flink.answer(RUN, LOST, recorded(again))
+    submit(flink)
+    assert flink.changes() == [RUN, RUN]
+
+
+def test_a_cluster_that_stays_away_is_given_up_at_the_deadline() -> None:
+    flink = ScriptedFlink()
+    flink.answer(RUN, LOST)
+    with pytest.raises(ClusterUnreachable):
+        submit(flink, timeout=5)
+    assert flink.clock.time == pytest.approx(1005, abs=2)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("case", "cause"),
+    [
+        (
+            "bad-entry-class",
+            "ClassNotFoundException: no.such.Main",
+        ),
+        ("main-throws", "IllegalStateException: main threw on purpose"),
+        ("savepoint-missing", "FileNotFoundException: Cannot find checkpoint or savepoint"),
+    ],
+)
+def test_refusals_are_told_by_their_last_cause(version: str, case: str, cause: str) -> None:
+    flink = ScriptedFlink(version)
+    flink.answer(RUN, recorded(case, version))
+    with pytest.raises(ActionFailed) as caught:
+        submit(flink)
+    assert caught.value.happened.startswith(cause)
+    assert "\n" not in str(caught.value)
+    assert "\tat " not in str(caught.value)
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_jar_that_was_removed_meanwhile_is_uploaded_again(tmp_path: Path, version: str) -> None:
+    flink = ScriptedFlink(version)
+    flink.answer("GET jars", ok(files=[]))
+    flink.answer("POST jars/upload", ok(filename="/tmp/up/one_orders.jar", status="success"))
+    flink.answer(
+        "POST jars/one_orders.jar/run",
+        recorded("unknown-jar", version),
+        recorded("accepted", version),
+    )
+    asyncio.run(flink.plane().submit(submission(jar=jar_file(tmp_path)), 60))
+    uploads = [sent for sent in flink.sent if sent.path == "jars/upload"]
+    assert len(uploads) == 2
+    assert f'filename="orders-{IDENTITY}-{"2" * 32}.jar"'.encode() in uploads[0].body
+    assert b"content of the jar" in uploads[1].body
+
+
+def test_a_file_that_main_does_not_find_is_no_lost_upload() -> None:
+    """Shows that a program's own words about a jar do not start endless repeats."""
+    flink = ScriptedFlink()
+    text = "Caused by: java.io.FileNotFoundException: lib/rules.jar does not exist"
+    flink.answer(RUN, httpx.Response(400, json={"errors": [text]}))
+    with pytest.raises(ActionFailed, match=r"lib/rules\.jar does not exist"):
+        submit(flink)
+    assert flink.changes() == [RUN]
+
+
+def test_a_jar_that_is_there_is_not_uploaded_again(tmp_path: Path) -> None:
+    flink = ScriptedFlink()
+    flink.answer(RUN, ok(jobid=JOB_ID))
+    asyncio.run(flink.plane().submit(submission(jar=jar_file(tmp_path, "1" * 64)), 60))
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "orders.jar",
+        f"orders-{'f' * 18}-{'1' * 32}.jar",
+        f"orders-{IDENTITY}-{'3' * 32}.jar",
+        f"orders-{IDENTITY}-{'1' * 31}.jar",
+    ],
+)
+def test_other_jars_are_not_taken_for_ours(name: str) -> None:
+    flink = ScriptedFlink()
+    flink.answer("GET jars", ok(files=[{"id": "x", "name": name}]))
+    with pytest.raises(ActionFailed, match="no longer on the cluster"):
+        submit(flink)
+    assert flink.changes() == []
+
+
+def test_a_jar_that_is_gone_here_is_told(tmp_path: Path) -> None:
+    flink = ScriptedFlink()
+    jar = jar_file(tmp_path)
+    jar.path.unlink()
+    with pytest.raises(JarError, match=r"cannot read orders\.jar"):
+        asyncio.run(flink.plane().submit(submission(jar=jar), 60))
+
+
+def test_a_cluster_that_chooses_jobids_itself_is_found_out() -> None:
+    flink = ScriptedFlink()
+    flink.answer(RUN, ok(jobid="f" * 32))
+    with pytest.raises(ActionFailed, match="instead of"):
+        submit(flink)
+
+
+def test_nothing_is_begun_once_the_engine_has_gone() -> None:
+    """Shows that the guard stands before every change, and before no reading."""
+
+    def gone() -> None:
+        raise EngineGone("gone")
+
+    flink = ScriptedFlink()
+    plane = flink.plane(gone)
+
+    async def work() -> None:
+        await plane.jobs()
+        for change in (
+            plane.submit(submission(), 60),
+            plane.plan(submission()),
+            plane.cancel(JOB_ID),
+        ):
+            with pytest.raises(EngineGone):
+                await change
+
+    asyncio.run(work())
+    assert flink.changes() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_plan_finds_the_widest_vertex(version: str) -> None:
+    flink = ScriptedFlink(version)
+    answer = recorded("plan", version)
+    widest = max(node["parallelism"] for node in answer.json()["plan"]["nodes"])
+    flink.answer(PLAN, answer)
+    assert asyncio.run(flink.plane().plan(submission())).parallelism == widest
+
+
+@pytest.mark.parametrize("case", ["bad-entry-class", "main-throws"])
+def test_plan_tells_why_a_program_cannot_start(case: str) -> None:
+    flink = ScriptedFlink()
+    flink.answer(PLAN, recorded(case))
+    with pytest.raises(ActionFailed):
+        asyncio.run(flink.plane().plan(submission()))
+
+
+def test_jars_of_others_are_left_when_ours_are_removed() -> None:
+    flink = ScriptedFlink()
+    key = submission()  # any identity: the jars carry the digits
+    ours, kept = f"a-{IDENTITY}-{'1' * 32}.jar", f"a-{IDENTITY}-{'2' * 32}.jar"
+    files = [
+        {"id": "1", "name": ours},
+        {"id": "2", "name": kept},
+        {"id": "3", "name": f"a-{'f' * 18}-{'1' * 32}.jar"},
+        {"id": "4", "name": "mine.jar"},
+    ]
+    flink.answer("GET jars", ok(files=files))
+    flink.answer("DELETE jars/1", recorded("delete-unknown-jar"))
+    plane = flink.plane()
+    asyncio.run(plane._jars.remove(key.job_id[:18], frozenset({"2" * 64})))
+    assert flink.changes() == ["DELETE jars/1"]
