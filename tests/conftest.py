@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
+
+_stack_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -91,10 +94,15 @@ def pulumi_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_stack(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., StackProject]]:
-    """Give a maker of projects by cluster URL: (cluster_url, stack="dev"), for each engine."""
+    """Give a maker of projects by cluster URL: (cluster_url, stack=…), for each engine.
+
+    Each has a stack of another name, unless that is given: a cluster remembers the ended jobs of
+    the tests before, and they must be another owner's.
+    """
     with ExitStack() as closing_all:
 
-        def make(cluster_url: str, stack: str = "dev") -> StackProject:
+        def make(cluster_url: str, stack: str = "") -> StackProject:
+            stack = stack or f"dev-{next(_stack_numbers)}"
             python = request.getfixturevalue("pulumi_python") if engine == "pulumi" else None
             root = tmp_path / f"project-{stack}"
             project = StackProject(root, engine, cluster_url, python, stack=stack)

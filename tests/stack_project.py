@@ -85,7 +85,7 @@ class Finished:
 
 
 class StackProject:
-    """A project with a stack `dev` in a directory of its own.
+    """A project with one stack, in a directory of its own.
 
     Args:
         root: An empty directory.
@@ -125,6 +125,11 @@ class StackProject:
             encoding="utf-8",
         )
         Place.find(root, self._whole_environment()).initialise(stack)
+
+    @property
+    def owner(self) -> str:
+        """The owner that the jobs of this stack have by default."""
+        return f"organization/shop/{self.stack}"
 
     # The jobs
 

@@ -20,6 +20,8 @@ from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _RESTARTS = 3
+#: Exceptions are read from a copy of the job that is at most this old (web.refresh-interval, 3 s).
+_CACHED = 3.5
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,12 @@ class Waiter:
                 await self._clock.sleep(_LONGEST_PAUSE)
 
     async def _reason(self, job: ObservedJob) -> str:
+        """Say why a job failed; Flink may show it as it was up to `_CACHED` seconds ago."""
+        deadline = self._clock.now() + (_CACHED if job.state == "FAILED" else 0.0)
         cause = await self._plane.failure(job.job_id)
+        while not cause and self._clock.now() < deadline:
+            await self._clock.sleep(_LONGEST_PAUSE)
+            cause = await self._plane.failure(job.job_id)
         return f"the job is {job.state}" + (f": {cause}" if cause else "")
 
     async def _because(self, job: ObservedJob) -> str:

@@ -79,9 +79,9 @@ class CountingStack:
 
     def submissions(self, name: str) -> dict[str, str]:
         """Return Flink's state of each submission of a job by job id, oldest first."""
-        key = JobKey(self.project.jobs[name]["job_name"], "any")
+        key = JobKey(self.project.jobs[name]["job_name"], self.project.owner)
         rows = self.cluster.jobs()
-        ours = sorted((job_id for job_id in rows if key.shares_name(job_id)), key=generation_of)
+        ours = sorted((job_id for job_id in rows if key.owns(job_id)), key=generation_of)
         return {job_id: rows[job_id]["state"] for job_id in ours}
 
     def active(self, name: str) -> list[str]:
@@ -149,7 +149,7 @@ def savepoint_paths(recorded: dict[str, Any], reason: str) -> list[str]:
     return [each["path"] for each in recorded["savepoints"] if each["reason"] == reason]
 
 
-def digits_of_other_spec(job_id: str) -> str:
+def of_other_spec(job_id: str) -> str:
     """Return the next generation's job id, for a spec that nobody declared."""
     return re.sub(r".{8}$", "0badc0de", _with_generation(job_id, generation_of(job_id) + 1))
 
