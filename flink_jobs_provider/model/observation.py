@@ -84,14 +84,20 @@ class ClusterSnapshot:
         Args:
             key: The job's identity.
             others: Identities it had before (an owner that was renamed).
-            recorded: A jobId that the state names: it is ours whatever it is derived from.
+            recorded: A jobId that the state names: it is ours whatever it is derived from, and
+                of its generation it is the one that counts. Another can have come late: a
+                request of a killed run that was still on its way.
         """
         ours = [
             job
             for job in self.jobs
             if job.job_id == recorded or any(k.owns(job.job_id) for k in (key, *others))
         ]
-        return sorted(ours, key=lambda job: job.age_key, reverse=True)
+        return sorted(
+            ours,
+            key=lambda job: (job.generation, job.job_id == recorded, job.age_key),
+            reverse=True,
+        )
 
     def strangers(self, key: JobKey, ours: Iterable[ObservedJob]) -> list[ObservedJob]:
         """Return active jobs of this name that another stack owns."""

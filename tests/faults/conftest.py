@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.fault_proxy import FaultProxy
 from tests.faults.counted_job import CountedJob
 from tests.flink_cluster import FlinkCluster
-from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
+from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject
 
 MakeJob = Callable[..., CountedJob]
 
@@ -24,34 +22,19 @@ def proxy(flink_2_session: FlinkCluster) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def engine_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Give a function that gives an environment for the programs of an engine."""
-    made: list[Path] = []
-
-    def python(engine: str) -> Path:
-        if engine == "embedded":
-            return Path(sys.prefix)
-        if not PULUMI_CLI:
-            pytest.skip(NO_PULUMI_CLI)
-        if not made:
-            made.append(make_cli_python(tmp_path_factory.mktemp("cli-python")))
-        return made[0]
-
-    return python
-
-
-@pytest.fixture(scope="module")
 def make_job(
     flink_2_session: FlinkCluster,
     proxy: FaultProxy,
-    engine_python: Callable[[str], Path],
+    request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeJob]:
     """Give a function that makes a job in a stack of its own, nothing of it running: (engine)."""
     made: list[CountedJob] = []
 
     def make(engine: str = "embedded") -> CountedJob:
-        python = engine_python(engine)
+        if engine == "pulumi" and not PULUMI_CLI:
+            pytest.skip(NO_PULUMI_CLI)
+        python = request.getfixturevalue("pulumi_python") if engine == "pulumi" else None
         for job in made:
             job.close()
         flink_2_session.clear()

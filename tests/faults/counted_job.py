@@ -65,17 +65,20 @@ class CountedJob:
 
     # Versions
 
-    def next_version(self, *, fresh_output: bool = False, **inputs: Any) -> None:
+    def next_version(
+        self, *, fresh_output: bool = False, same_jar: bool = False, **inputs: Any
+    ) -> None:
         """Declare another version; with `fresh_output` one that counts from the beginning."""
         self._latest += 1
         if fresh_output or self._latest == 1:
             self._output = self.directory / f"output-{self._latest}"
-        self.declare(self._latest, **inputs)
+        self.declare(self._latest, same_jar=same_jar, **inputs)
 
-    def declare(self, version: int, **inputs: Any) -> None:
+    def declare(self, version: int, *, same_jar: bool = False, **inputs: Any) -> None:
         """Declare a version, by its number: other bytes in the same jar, and another label."""
         self.version = version
-        copy_with_other_bytes(COUNTING_JAR, Path(self.inputs["jar"]), f"version {version}")
+        if not same_jar:
+            copy_with_other_bytes(COUNTING_JAR, Path(self.inputs["jar"]), f"version {version}")
         words = {
             "--output": str(self._output),
             "--label": self.label,

@@ -82,7 +82,7 @@ def test_a_submission_that_arrives_late(running_job: CountedJob, then: Next) -> 
     The same version is refused by its jobId. Another one runs until it is looked for, and then
     gives way.
     """
-    running_job.next_version()
+    running_job.next_version(same_jar=True)  # a late request finds its jar
     arrive, arrived = threading.Event(), threading.Event()
 
     def strike(then: Callable[[], None], **_how: object) -> Rule:
@@ -101,7 +101,7 @@ def test_a_submission_that_arrives_late(running_job: CountedJob, then: Next) -> 
 
     running_job.interrupted(UP, strike, Victims.ENGINE_AND_PROVIDER)
     if then is Next.ANOTHER:
-        running_job.next_version()
+        running_job.next_version(same_jar=True)
     running_job.recover()
     running_job.assert_runs()
     job_id = running_job.outputs()["job_id"]

@@ -1,0 +1,178 @@
+"""What a user sees of wrong input: one report, in few lines, and a cluster that was left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.counting_output import assert_counts_continuous
+from tests.fault_proxy import Answer, Exchange, FaultProxy, Moment, Verdict
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import COUNTING_JAR
+from tests.stack_project import Finished, StackProject
+from tests.waiting import wait_until
+
+_numbers = count()
+
+
+@pytest.fixture
+def proxy(flink_2: FlinkCluster) -> Iterator[FaultProxy]:
+    """Put a proxy before a Flink 2.3."""
+    with FaultProxy(flink_2.url) as running:
+        yield running
+
+
+@pytest.fixture
+def project(make_stack: Callable[..., StackProject], proxy: FaultProxy) -> StackProject:
+    """Give a stack on each engine."""
+    return make_stack(proxy.url)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, proxy: FaultProxy) -> Iterator[StackProject]:
+    """Give a stack on the embedded engine alone."""
+    stack = f"bad-input-{next(_numbers)}"  # not one whose jobs the cluster remembers
+    project = StackProject(tmp_path / "project", "embedded", proxy.url, stack=stack)
+    yield project
+    project.close()
+
+
+def _job(tmp_path: Path, **replaced: Any) -> dict[str, Any]:
+    args = ["--output", str(tmp_path / "output"), "--checkpoint-interval", "200"]
+    return {"jar": str(COUNTING_JAR), "args": args, "parallelism": 1, **replaced}
+
+
+def _complaint(finished: Finished, about: str) -> str:
+    """Return the line that names something; there must be no more than the one and no traceback."""
+    assert "Traceback" not in finished.text, finished.text
+    assert 'File "' not in finished.text, finished.text
+    lines = {line for line in finished.lines if about in line}
+    assert len(lines) == 1, finished.text
+    return lines.pop()
+
+
+def test_all_that_is_wrong_is_in_one_report(project: StackProject, proxy: FaultProxy) -> None:
+    """Two wrong jobs, several properties each: all are named in one preview, and in one `up`."""
+    project.declare("orders", jar="/nowhere/orders.jar", parallelism=0, upgrade_mode="statless")
+    project.declare("returns", jar=str(COUNTING_JAR), timeouts={"submit": "soon"})
+    for finished in (project.preview(code=None), project.failing_up()):
+        assert finished.code != 0
+        for named in ("parallelism", "upgrade_mode", "timeouts.submit", "/nowhere/orders.jar"):
+            assert any(named in line for line in finished.lines), f"{named}\n{finished.text}"
+        assert "Traceback" not in finished.text
+    assert proxy.exchanges == []
+
+
+def test_a_cluster_that_is_down(tmp_path: Path, embedded: StackProject) -> None:
+    """`up` says which address does not answer, and what to look at."""
+    embedded.cluster_url = "http://127.0.0.1:9"
+    embedded.declare("orders", **_job(tmp_path))
+    line = _complaint(embedded.failing_up(), "no connection to")
+    assert "http://127.0.0.1:9" in line
+    assert "Is the cluster up, and the address right?" in line
+    assert embedded.resources() == {}
+
+
+def test_an_address_that_is_not_flinks(
+    tmp_path: Path, embedded: StackProject, proxy: FaultProxy
+) -> None:
+    """A server that answers with pages is no cluster."""
+    proxy.begin(lambda _exchange, _moment: Answer(200))
+    embedded.declare("orders", **_job(tmp_path))
+    line = _complaint(embedded.failing_up(), "not as a Flink REST API does")
+    assert proxy.url in line
+    assert "Check target.url" in line
+    assert proxy.changes == []
+
+
+@pytest.mark.parametrize("mode", ["create", "update"])
+def test_no_savepoint_directory_anywhere(
+    tmp_path: Path, embedded: StackProject, proxy: FaultProxy, mode: str
+) -> None:
+    """Without a place for savepoints a job starts; a change of it is refused, and it goes on."""
+
+    def no_directories(exchange: Exchange, now: Moment) -> Verdict | Answer:
+        if now is Moment.BEFORE and exchange.path == "/jobmanager/config":
+            return Answer(200, b"[]", "application/json")
+        return Verdict.PASS
+
+    proxy.begin(no_directories)
+    embedded.declare("orders", **_job(tmp_path))
+    embedded.up()
+    if mode == "create":
+        assert embedded.outputs("orders")["status"] == "RUNNING"
+        return
+    proxy.begin(no_directories)
+    embedded.jobs["orders"]["args"] += ["--label", "v2"]
+    line = _complaint(embedded.failing_up(), "savepoint directory")
+    assert "orders: no savepoint can be taken" in line
+    assert "goes on as it was" in line
+    assert "Set savepoint_directory" in line
+    assert proxy.changes == []
+
+
+@pytest.mark.parametrize(
+    ("directory", "cause"),
+    [
+        ("hdfz://host/savepoints", "UnsupportedFileSystemSchemeException"),
+        ("file:/proc/savepoints", "orders: the stop with savepoint failed"),
+    ],
+    ids=["unknown_scheme", "not_writable"],
+)
+def test_a_savepoint_directory_that_cannot_be_used(
+    tmp_path: Path,
+    embedded: StackProject,
+    flink_2: FlinkCluster,
+    directory: str,
+    cause: str,
+) -> None:
+    """Only Flink can tell, when the savepoint is taken: the job goes on, and nothing is lost."""
+    embedded.declare("orders", **_job(tmp_path))
+    embedded.up()
+    job_id = embedded.outputs("orders")["job_id"]
+    embedded.jobs["orders"] |= {"savepoint_directory": directory, "parallelism": 2}
+    line = _complaint(embedded.failing_up(), "the stop with savepoint failed")
+    assert cause in line
+    assert f"Job {job_id} is RUNNING; no other version was started." in line
+    flink_2.await_tasks_running(job_id)
+    before = assert_counts_continuous(tmp_path / "output").total
+    wait_until(
+        lambda: assert_counts_continuous(tmp_path / "output").total > before, 30, "it goes on"
+    )
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["create", "update"])
+def test_a_savepoint_that_does_not_exist(
+    tmp_path: Path, embedded: StackProject, proxy: FaultProxy, flink_2: FlinkCluster, running: bool
+) -> None:
+    """A restore point that is not there is refused before anything is changed."""
+    embedded.declare("orders", **_job(tmp_path))
+    if running:
+        embedded.up()
+    before = flink_2.jobs().keys()
+    proxy.begin()
+    embedded.jobs["orders"]["restore_from"] = f"{tmp_path}/savepoint-1"
+    line = _complaint(embedded.failing_up(), "restore_from: there is no savepoint at")
+    assert f"{tmp_path}/savepoint-1" in line
+    assert "Name the directory that holds its _metadata file" in line
+    assert flink_2.jobs().keys() == before
+    assert proxy.changes == []
+
+
+def test_a_savepoint_of_an_unknown_scheme(
+    tmp_path: Path, embedded: StackProject, flink_2: FlinkCluster
+) -> None:
+    """Where only Flink can tell, its words are in the error, and the job runs on or again."""
+    embedded.declare("orders", **_job(tmp_path))
+    embedded.up()
+    embedded.jobs["orders"]["restore_from"] = "hdfz://host/savepoint-1"
+    finished = embedded.failing_up()
+    line = _complaint(finished, "hdfz")
+    assert "orders" in line
+    (active,) = (id_ for id_, row in flink_2.jobs().items() if row["state"] == "RUNNING")
+    assert active in line
+    assert_counts_continuous(tmp_path / "output")

@@ -1,0 +1,80 @@
+"""Clusters that end in the middle of an update, and stops that outlast the run that began them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fault_proxy import FaultProxy, Moment, at_request
+from tests.faults.counted_job import CountedJob, Victims
+from tests.faults.points import RUN, STOP
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import TEST_JOBS_JAR, entry_class
+from tests.stack_project import StackProject
+
+UP = ("up", "--yes", "--skip-preview")
+
+
+@pytest.fixture
+def private_job(private_flink: FlinkCluster, tmp_path: Path) -> Iterator[CountedJob]:
+    """Give a job that runs on a cluster which may be ended."""
+    with FaultProxy(private_flink.url) as proxy:
+        project = StackProject(tmp_path / "project", "embedded", proxy.url)
+        job = CountedJob(project, proxy, private_flink, tmp_path / "files")
+        job.next_version(timeouts={"submit": "2s"})
+        project.up()
+        job.assert_runs()
+        yield job
+        job.close()
+
+
+def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> None:
+    """The error names the savepoint; when the cluster is back, its history gone, `up` uses it."""
+    cluster = private_job.cluster
+    private_job.next_version()
+    private_job.proxy.begin(at_request(RUN.pattern, Moment.BEFORE, then=cluster.stop_job_manager))
+    failed = private_job.project.failing_up()
+    (savepoint,) = cluster.savepoints.glob("counted/*/*/_metadata")
+    assert f"The state is safe in file:{savepoint.parent}." in failed.text
+    assert "no connection to" in failed.text
+    assert "Traceback" not in failed.text
+
+    again = private_job.project.failing_up()
+    assert "counted" in again.text
+    assert "Is the cluster up, and the address right?" in again.text
+
+    cluster.start_missing()
+    assert private_job.active() == []
+    private_job.recover()
+    counts = private_job.assert_runs()
+    assert counts.labels["v1"] > 0
+    assert private_job.outputs()["restored_from"] == f"file:{savepoint.parent}"
+
+
+@pytest.fixture
+def slow_job(make_job: Callable[..., CountedJob]) -> CountedJob:
+    """Give a job that runs, and takes seconds for a snapshot."""
+    job = make_job()
+    job.next_version()
+    job.inputs.update(jar=str(TEST_JOBS_JAR), entry_class=entry_class("SlowSnapshot"))
+    job.inputs["args"] += ["--snapshot-millis", "4000", "--checkpoint-interval", "60000"]
+    job.project.up()
+    job.proxy.begin()
+    return job
+
+
+def test_a_stop_that_is_still_going_on(slow_job: CountedJob) -> None:
+    """The stop of the killed run is waited for; no second one is begun, and nothing runs twice."""
+    before = set(slow_job.cluster.jobs())
+    slow_job.inputs["parallelism"] = 2
+    slow_job.interrupted(UP, STOP.strike, Victims.ENGINE_AND_PROVIDER)
+    (old,) = slow_job.active()
+    assert list(slow_job.cluster.savepoints.glob(f"counted/{old}/*/_metadata")) == []
+    slow_job.recover()
+    assert len(set(slow_job.cluster.jobs()) - before) == 1
+    (savepoint,) = slow_job.cluster.savepoints.glob(f"counted/{old}/*/_metadata")
+    outputs = slow_job.outputs()
+    assert outputs["restored_from"] == f"file:{savepoint.parent}"
+    assert slow_job.active() == [outputs["job_id"]]
