@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from flink_jobs_provider.engine import commands, configuring
+from flink_jobs_provider.engine import configuring
 from flink_jobs_provider.engine.errors import EngineError, StackError
-from flink_jobs_provider.engine.operations import Kind
+from flink_jobs_provider.engine.request import Request
 
 
 class Engine(StrEnum):
@@ -96,7 +97,7 @@ def up(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Bring the jobs to what the program says."""
-    request = commands.Request(
+    request = Request(
         cwd,
         stack,
         yes,
@@ -108,7 +109,7 @@ def up(
         interactive=not non_interactive,
         verbose=verbose,
     )
-    _change("up", Kind.UPDATE, request, engine, target)
+    _change("up", request, engine, target)
 
 
 def preview(
@@ -125,7 +126,7 @@ def preview(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Show what `up` would do, and why."""
-    request = commands.Request(
+    request = Request(
         cwd,
         stack,
         False,
@@ -142,7 +143,7 @@ def preview(
         if _chosen(engine, quiet=json) is Engine.PULUMI:
             _pulumi("preview", request, target, yes=False)
         _refuse_targets(target)
-        commands.preview(request, _console())
+        _commands().preview(request, _console())
 
 
 def refresh(
@@ -159,7 +160,7 @@ def refresh(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Take over into the state what is really there."""
-    request = commands.Request(
+    request = Request(
         cwd,
         stack,
         yes,
@@ -171,7 +172,7 @@ def refresh(
         interactive=not non_interactive,
         verbose=verbose,
     )
-    _change("refresh", Kind.REFRESH, request, engine, target)
+    _change("refresh", request, engine, target)
 
 
 def destroy(
@@ -188,7 +189,7 @@ def destroy(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Delete everything the stack holds."""
-    request = commands.Request(
+    request = Request(
         cwd,
         stack,
         yes,
@@ -200,7 +201,7 @@ def destroy(
         interactive=not non_interactive,
         verbose=verbose,
     )
-    _change("destroy", Kind.DESTROY, request, engine, target)
+    _change("destroy", request, engine, target)
 
 
 def cancel(
@@ -210,10 +211,10 @@ def cancel(
 ) -> None:
     """Remove the lock that a run left behind."""
     with _errors():
-        request = commands.Request(cwd, stack)
+        request = Request(cwd, stack)
         if _chosen(engine) is Engine.PULUMI:
             _exit_with(["cancel", "--yes", *([stack] if stack else [])], cwd)
-        commands.cancel(request, _console())
+        _commands().cancel(request, _console())
 
 
 def outputs(
@@ -228,7 +229,7 @@ def outputs(
         if _chosen(engine, quiet=True) is Engine.PULUMI:
             flags = [*(["--json"] if json else []), *(["--show-secrets"] if show_secrets else [])]
             _exit_with(["stack", "output", *_stack_flag(stack), *flags], cwd)
-        request = commands.Request(cwd, stack)
+        request = Request(cwd, stack)
         configuring.show_outputs(request, _console(), json_=json, show_secrets=show_secrets)
 
 
@@ -241,7 +242,7 @@ def stack_init(
     with _errors():
         if _chosen(engine) is Engine.PULUMI:
             _exit_with(["stack", "init", name, "--no-select"], cwd)
-        configuring.initialise(commands.Request(cwd), name, _console())
+        configuring.initialise(Request(cwd), name, _console())
 
 
 def stack_list(cwd: DirectoryOption = Path(), engine: EngineOption = Engine.AUTO) -> None:
@@ -249,7 +250,7 @@ def stack_list(cwd: DirectoryOption = Path(), engine: EngineOption = Engine.AUTO
     with _errors():
         if _chosen(engine, quiet=True) is Engine.PULUMI:
             _exit_with(["stack", "ls"], cwd)
-        configuring.list_stacks(commands.Request(cwd), _console())
+        configuring.list_stacks(Request(cwd), _console())
 
 
 def config_set(
@@ -270,7 +271,7 @@ def config_set(
             values = [] if value is None else ["--", value]
             _exit_with(["config", "set", *_stack_flag(stack), *flags, key, *values], cwd)
         text = sys.stdin.read().rstrip("\n") if value is None else value
-        configuring.set_value(commands.Request(cwd, stack), key, text, secret=secret, path=path)
+        configuring.set_value(Request(cwd, stack), key, text, secret=secret, path=path)
 
 
 def config_get(
@@ -283,7 +284,7 @@ def config_get(
     with _errors():
         if _chosen(engine, quiet=True) is Engine.PULUMI:
             _exit_with(["config", "get", *_stack_flag(stack), key], cwd)
-        print(configuring.value(commands.Request(cwd, stack), key))
+        print(configuring.value(Request(cwd, stack), key))
 
 
 def config_remove(
@@ -296,7 +297,7 @@ def config_remove(
     with _errors():
         if _chosen(engine, quiet=True) is Engine.PULUMI:
             _exit_with(["config", "rm", *_stack_flag(stack), key], cwd)
-        configuring.remove_value(commands.Request(cwd, stack), key)
+        configuring.remove_value(Request(cwd, stack), key)
 
 
 def config_list(
@@ -310,13 +311,12 @@ def config_list(
         if _chosen(engine, quiet=True) is Engine.PULUMI:
             flags = ["--show-secrets"] if show_secrets else []
             _exit_with(["config", *_stack_flag(stack), *flags], cwd)
-        configuring.list_values(commands.Request(cwd, stack), _console(), show_secrets=show_secrets)
+        configuring.list_values(Request(cwd, stack), _console(), show_secrets=show_secrets)
 
 
 def _change(
     command: str,
-    kind: Kind,
-    request: commands.Request,
+    request: Request,
     engine: Engine,
     target: list[str] | None,
 ) -> None:
@@ -324,7 +324,20 @@ def _change(
         if _chosen(engine) is Engine.PULUMI:
             _pulumi(command, request, target, yes=request.yes)
         _refuse_targets(target)
-        commands.change(request, kind, _console())
+        commands = _commands()
+        kinds = {
+            "up": commands.Kind.UPDATE,
+            "refresh": commands.Kind.REFRESH,
+            "destroy": commands.Kind.DESTROY,
+        }
+        commands.change(request, kinds[command], _console())
+
+
+def _commands() -> ModuleType:
+    """Load the engine itself, with Pulumi's SDK: the other commands should not wait for it."""
+    from flink_jobs_provider.engine import commands
+
+    return commands
 
 
 def _chosen(engine: Engine, *, quiet: bool = False) -> Engine:
@@ -343,9 +356,7 @@ def _chosen(engine: Engine, *, quiet: bool = False) -> Engine:
     return engine
 
 
-def _pulumi(
-    command: str, request: commands.Request, target: list[str] | None, *, yes: bool
-) -> None:
+def _pulumi(command: str, request: Request, target: list[str] | None, *, yes: bool) -> None:
     arguments = [command, *_stack_flag(request.stack)]
     flags = {
         "--yes": yes,

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from flink_jobs_provider.engine.commands import Request, stack_name
 from flink_jobs_provider.engine.errors import ConfigurationError, PassphraseError
 from flink_jobs_provider.engine.passphrase import Crypter, find_passphrase
+from flink_jobs_provider.engine.request import Request, stack_name
 from flink_jobs_provider.engine.stack_configuration import (
     ConfigurationValue,
     StackConfiguration,

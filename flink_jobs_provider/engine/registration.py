@@ -133,15 +133,38 @@ class Registration:
             raise ResourceError(f"{goal.name!r} is also an alias of {books.alias_of[urn]}")
         if urn in self._olds:
             return self._olds[urn]
-        for alias in goal.alias_urns:
+        for alias in (*goal.alias_urns, *self._inherited_aliases(goal)):
             if alias not in self._olds:
                 continue
             taken_by = alias if alias in books.seen else books.alias_of.get(alias)
             if taken_by:
                 raise ResourceError(f"the alias {alias} of {goal.name!r} is taken by {taken_by}")
             books.alias_of[alias] = urn
+            books.alias_used[urn] = alias
             return self._olds[alias]
         return None
+
+    def _inherited_aliases(self, goal: Goal) -> list[str]:
+        """Give the names that a resource had while its parent had the name of its alias.
+
+        A child named after its parent is taken to have been named after it then as well.
+        """
+        old_parent = self._books.alias_used.get(goal.parent)
+        if old_parent is None:
+            return []
+        new_name, old_name = urns.name_of(goal.parent), urns.name_of(old_parent)
+        wanted = [(goal.type, goal.name)]
+        wanted += [(urns.type_of(alias), urns.name_of(alias)) for alias in goal.alias_urns]
+        return [
+            urns.make(
+                self._run.stack.name,
+                self._run.stack.project,
+                old_parent,
+                type_,
+                old_name + name.removeprefix(new_name) if name.startswith(new_name) else name,
+            )
+            for type_, name in wanted
+        ]
 
     async def _settle_without_provider(
         self, new: ResourceState, goal: Goal, old: Record | None

@@ -41,7 +41,8 @@ class Books:
     """Hold which resources the run has come to, and how.
 
     `settled` are done with, `replaced` get a new instance, `deleted` are deleted or about to be:
-    because they left the program, or together with one they need.
+    because they left the program, or together with one they need. `alias_of` leads from old names
+    to new ones, `alias_used` back.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -49,6 +50,7 @@ class Books:
     replaced: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     alias_of: dict[str, str] = field(default_factory=dict)
+    alias_used: dict[str, str] = field(default_factory=dict)
 
 
 class Run:
