@@ -98,8 +98,9 @@ class StateFinder:
         for time, path, what in sorted(points, reverse=True):
             if path and await self._there(path):
                 return RestorePoint(path, what, iso_time(time))
-        if statistics.restored_from and statistics.completed == 0:
-            return RestorePoint(statistics.restored_from, "savepoint")
+        origin = statistics.restored_from
+        if origin and statistics.completed == 0 and await self._there(origin):
+            return RestorePoint(origin, "checkpoint" if is_checkpoint(origin) else "savepoint")
         return None
 
     async def restarts_from(self, job: ObservedJob, retained: bool) -> str | None:
@@ -116,7 +117,10 @@ class StateFinder:
             return None
         if statistics.completed:
             return (retained and statistics.checkpoint) or None
-        return statistics.restored_from or None
+        # After a failover of the JobManager it counts from zero, and started from a checkpoint of
+        # its own, which a cancel deletes unless checkpoints are retained.
+        own = f"/{job.job_id}/" in statistics.restored_from
+        return None if own and not retained else statistics.restored_from or None
 
     async def _settled(self, job: ObservedJob) -> CheckpointStatistics | None:
         """Read the statistics; once more after their cache has passed, if it may be older."""

@@ -170,6 +170,11 @@ class FlinkClient:
         errors = body.get("errors") if isinstance(body, dict) else None
         if not isinstance(errors, list):
             raise self._not_flink(status)
+        if status == 503:  # Flink itself says so while it elects a leader
+            raise ClusterUnreachable(
+                f"{self.url} is not ready: {last_cause(str(errors[-1]) if errors else '')}",
+                remedy="Try again when the cluster has a leader",
+            )
         raise FlinkAnswer(status, "\n".join(str(error) for error in errors))
 
     def _not_flink(self, status: int) -> Exception:
