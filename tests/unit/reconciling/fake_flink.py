@@ -62,6 +62,8 @@ class FakeFlink:
         unreachable: How many of the next calls get no answer.
         loses: Names of steps after which the answer is lost, each once.
         progress_in: The progress that each savepoint and checkpoint holds.
+        saved: The progress in the newest savepoint of the newest version.
+        starts: Each accepted submission, and what was saved before it.
 
     """
 
@@ -75,8 +77,10 @@ class FakeFlink:
         self.jobs_by_id: dict[str, FakeJob] = {}
         self.jars: set[tuple[str, str]] = set()
         self.submissions: list[Submission] = []
+        self.starts: list[tuple[Submission, int]] = []
         self.programs: dict[str, Program] = {}
         self.progress_in: dict[str, int] = {}
+        self.saved = 0
         self.savepoint_fault = ""
         self.unreachable = 0
         self.loses: set[str] = set()
@@ -285,6 +289,7 @@ class FakeFlink:
 
     def _accept(self, submission: Submission, program: Program) -> FakeJob:
         self.submissions.append(submission)
+        self.starts.append((submission, self.saved))
         job = FakeJob(
             submission.job_id,
             program,
@@ -355,6 +360,9 @@ class FakeFlink:
             job.stopped_with_savepoint = request.stops
             job.completed += 1
             self._write(operation.path, job)
+            newest = max(self.active(), key=lambda other: other.row().age_key)
+            if job is newest:
+                self.saved = max(self.saved, self.progress_in[operation.path])
             if request.stops:
                 job.end("FINISHED", now)
                 self._discard(job)

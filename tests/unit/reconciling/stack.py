@@ -59,7 +59,7 @@ class Stack:
         decided = self.plan(wanted)
         if decided.refusal:
             raise PermanentError(decided.refusal)
-        if decided.needed:
+        if decided.needed or self.record is None:
             self.record = _LOOP.run(
                 self._reconciler().bring_about(self.record, wanted, jar(wanted))
             )
