@@ -1,0 +1,283 @@
+"""Write docs/resource-reference.md from the model: `python docs/build_reference.py [--check]`.
+
+Names, types, defaults and meanings come from the pydantic models, what a change costs from the
+table of fields. Only what those do not hold is written here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
+from flink_jobs_provider.model.spec import JobSpec, Timeouts
+from flink_jobs_provider.model.target import BasicAuth, FlinkTarget, Tls
+from flink_jobs_provider.planning.fields import FIELDS, Cost
+
+PAGE = Path(__file__).with_name("resource-reference.md")
+
+_COSTS = {
+    Cost.RECORDED: "nothing",
+    Cost.SAVEPOINT: "savepoint",
+    Cost.RUN_STATE: "stop or start",
+    Cost.RESTART: "restart",
+    Cost.REPLACE: "replace",
+}
+#: What the table of fields decides by comparing values, in words.
+_REMARKS = {
+    "target": "replace, if host, port or path change; else nothing",
+    "restart_trigger": "restart; nothing when it is removed",
+    "restore_from": "restart from it; nothing when it is removed",
+    "savepoint_trigger": "savepoint; nothing when it is removed",
+    "jar": "restart, if its content changes; else nothing",
+}
+#: The tables of objects, under the names that a program uses.
+_OBJECTS: dict[str, tuple[type[BaseModel], str]] = {
+    "FlinkSessionCluster": (
+        FlinkTarget,
+        "The `target`. A path in `url` is kept, for a cluster behind a proxy.",
+    ),
+    "BasicAuth": (BasicAuth, "`basic_auth` of a target."),
+    "Tls": (
+        Tls,
+        "`tls` of a target. Files are PEM files on the machine that runs Pulumi.",
+    ),
+    "Timeouts": (Timeouts, 'Durations carry their unit: `"90s"`, `"10m"`, `"1h30m"`.'),
+}
+_UNDESCRIBED = {
+    "username": "User name.",
+    "password": "Password, by reference.",
+    "kind": "Kind of target; `FlinkSessionCluster` sets it.",
+    "path": "Where it lies, as Flink names it.",
+    "taken_at": "When it was taken: UTC, ISO 8601; empty where that is not known.",
+    "reason": "Why it was taken.",
+}
+_WORDS: dict[type[StrEnum], dict[str, str]] = {
+    JobStatus: {
+        "STARTING": "accepted, and its tasks do not run yet",
+        "RUNNING": "runs",
+        "RESTARTING": "Flink restarts it after a failure",
+        "STOPPED": "ended with a savepoint, as was asked",
+        "FINISHED": "came to its own end",
+        "CANCELED": "was cancelled by somebody else",
+        "FAILED": "failed, and Flink has given it up",
+        "LOST": "was recorded as active, and its cluster no longer knows it",
+    },
+    Action: {
+        "NEW": "first start",
+        "START": "start of a job that does not run, with its state",
+        "STOP": "stop with savepoint",
+        "UPDATE": "stop with savepoint, start the new version from it",
+        "STATELESS_UPDATE": "a fresh start, state dropped on purpose",
+        "LAST_STATE_UPDATE": "cancel, start from the latest retained checkpoint",
+        "SAVEPOINT": "savepoint, the job goes on",
+        "LIST_SAVEPOINT": "never recorded",
+        "CANCEL": "never recorded: the resource is gone then",
+        "DELETE": "never recorded: the resource is gone then",
+    },
+    ActionResult: {
+        "IN_PROGRESS": "never recorded by a session cluster",
+        "SUCCESS": "done, and seen to be so",
+        "FAILED": "never recorded by a session cluster: a failed run leaves the record as it was",
+    },
+    SavepointReason: {
+        "STOP": "`desired_state` became stopped",
+        "UPDATE": "a new version was to be started",
+        "SAVEPOINT": "`savepoint_trigger` changed",
+        "DELETE": "`on_delete` asked for it; printed, since the resource is gone then",
+        "DUPLICATE": "of the older one of two copies that ran",
+        "FOUND": "taken by an interrupted run or by somebody else, and found",
+    },
+}
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [_HEAD, _inputs(), _objects(), _outputs(), _words(), _TAIL]
+    return "\n".join(part.strip() + "\n" for part in parts)
+
+
+def _inputs() -> str:
+    schema = JobSpec.model_json_schema()
+    rows = []
+    for name, field in JobSpec.model_fields.items():
+        if name == "jar_digest":
+            continue  # computed: an output for people
+        cost = _REMARKS.get(name) or _COSTS[FIELDS[name].cost]
+        kind = _type(schema["properties"][name], schema)
+        if name == "args":
+            kind += ", or text"
+        default = _default(name, field)
+        rows.append([f"`{name}`", kind, default, _meaning(name, field.description), cost])
+    return _table(["input", "type", "default", "meaning", "a change costs"], rows)
+
+
+def _objects() -> str:
+    return "## Objects\n\n" + "\n\n".join(
+        f"### {name}\n\n{text}\n\n{_fields(model)}" for name, (model, text) in _OBJECTS.items()
+    )
+
+
+def _fields(model: type[BaseModel]) -> str:
+    schema = model.model_json_schema()
+    rows = [
+        [
+            f"`{name}`",
+            _type(schema["properties"][name], schema),
+            _default(name, field),
+            _meaning(name, field.description),
+        ]
+        for name, field in model.model_fields.items()
+    ]
+    return _table(["property", "type", "default", "meaning"], rows)
+
+
+def _outputs() -> str:
+    schema = JobRecord.model_json_schema()
+    digest = JobSpec.model_fields["jar_digest"].description
+    rows = [
+        [
+            f"`{name}`",
+            _type(schema["properties"][name], schema),
+            _meaning(name, JobRecord.model_fields[name].description),
+        ]
+        for name in JobRecord.output_names()
+    ]
+    rows.append(["`jar_digest`", "text", _meaning("jar_digest", digest)])
+    return f"""## Outputs
+
+Every input is an output too, under its own name. Beyond that:
+
+{_table(["output", "type", "meaning"], rows)}
+
+### A savepoint in `savepoints`
+
+{_fields(Savepoint)}
+"""
+
+
+def _words() -> str:
+    headings = {
+        JobStatus: "Values of `status`",
+        Action: "Values of `action`",
+        ActionResult: "Values of `action_result`",
+        SavepointReason: "Values of a savepoint's `reason`",
+    }
+    sections = []
+    for enum, heading in headings.items():
+        rows = [[f"`{word}`", _WORDS[enum][word]] for word in enum]
+        sections.append(f"### {heading}\n\n{_table(['word', 'meaning'], rows)}")
+    return "\n\n".join(sections)
+
+
+def _meaning(name: str, description: str | None) -> str:
+    return " ".join((description or _UNDESCRIBED[name]).split())
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "owner":
+        return "the stack: organization/project/stack"
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, Timeouts):
+        return "see [Timeouts](#timeouts)"
+    if value is None:
+        return "none"
+    return f"`{json.dumps(value).strip(chr(34))}`" if value not in ("", [], {}) else "empty"
+
+
+def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
+    """Name a JSON Schema's type for people."""
+    if "$ref" in schema:
+        return _named(schema["$ref"].rsplit("/", 1)[-1], root)
+    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
+    if options:
+        return " or ".join(_type(option, root) for option in options)
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    kind = schema.get("type", "object")
+    if kind == "array":
+        return f"list of {_type(schema['items'], root)}"
+    if kind == "object":
+        return "map of text"
+    return {"integer": "whole number", "boolean": "true or false", "string": "text"}[kind]
+
+
+def _named(name: str, root: dict[str, Any]) -> str:
+    choices = root["$defs"][name].get("enum")
+    if choices and len(choices) <= 3:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    if choices:
+        return "text"
+    called = {model.__name__: word for word, (model, _) in _OBJECTS.items()}
+    word = called.get(name)
+    return f"[{word}](#{word.lower()})" if word else "object"
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )
+
+
+_HEAD = """
+# Resource reference
+
+<!-- Written by docs/build_reference.py from the model; change that, not this page. -->
+
+`FlinkJob(name, …)` takes the inputs below as keywords, or one `FlinkJobArgs` with the same names.
+A [job file](job-files.md) has the same names, too. Wrong inputs are all reported at once, each on
+its property, before anything is changed.
+
+What a change costs:
+
+- **nothing**: it is recorded, and holds from the next action on;
+- **savepoint**: a savepoint is taken, and the job goes on;
+- **stop or start**: the job is stopped with a savepoint, or started from it;
+- **restart**: the job is stopped and its new version started, as `upgrade_mode` says; see
+  [upgrades and state](upgrades-and-state.md);
+- **replace**: it is another job. This is refused, unless `restore_from` says where the new one
+  starts, or `upgrade_mode` is `stateless`.
+
+## Inputs
+"""
+
+_TAIL = """
+## Notes
+
+- **References.** A secret of a target is never written down: it is `env:NAME`, an environment
+  variable of the machine that runs Pulumi, or `config:KEY`, a key of the stack's configuration
+  (`project:key`, or `key` alone for one of the project's own). See [security](security.md).
+- **`jar_digest`** is computed at each preview, so new bytes under an old path are a change.
+- **`flink_configuration`.** Options that an input stands for are refused by name, such as
+  `parallelism.default`. Numbers and booleans are written as Flink writes them.
+- **`savepoints`** lists the newest 50. No file is ever removed.
+- **`last_savepoint`** is the savepoint that the present version would come back to. It is empty
+  after a fresh start.
+"""
+
+
+def main() -> int:
+    """Write the page, or with --check only tell whether it is up to date."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        sys.stderr.write(f"{PAGE.name} is out of date: run python docs/build_reference.py\n")
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Links lead somewhere, and what stands on a page as code is right."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from flink_jobs_provider.model.spec import job_file_schema
+from tests.unit.docs.pages import PAGES, PIPELINES, Block, blocks, name_of
+
+_GENERATED = {"benchmarks.md", "resource-reference.md"}
+_WRITTEN_BY_HAND = [page for page in [*PAGES, *PIPELINES] if page.name not in _GENERATED]
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, made as code hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Shows that no link within the project is broken, its anchor included."""
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), f"{name_of(page)}: {link}"
+        if anchor:
+            assert anchor in _anchors(target), f"{name_of(page)}: {link}"
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: name_of(block.page))
+def test_python_compiles(block: Block) -> None:
+    """Shows that Python on a page is Python."""
+    compile(block.text, name_of(block.page), "exec")
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: name_of(block.page))
+def test_yaml_is_right(block: Block) -> None:
+    """Shows that YAML on a page is YAML, and that a job file on it is a right one."""
+    content = yaml.safe_load(block.text)
+    if isinstance(content, dict) and "job_name" in content:
+        Draft202012Validator(job_file_schema()).validate(content)
+
+
+@pytest.mark.parametrize("page", PIPELINES, ids=name_of)
+def test_pipelines_are_yaml(page: Path) -> None:
+    """Shows that the ready pipeline files can be read."""
+    assert yaml.safe_load(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", _WRITTEN_BY_HAND, ids=name_of)
+def test_lines_are_short(page: Path) -> None:
+    """Shows that prose is wrapped at 100; tables, links and printed output may be longer."""
+    fenced = False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        fenced ^= line.startswith("```")
+        if not fenced and not line.startswith(("|", "#")) and "](" not in line:
+            assert len(line) <= 100, f"{name_of(page)}: {line}"
