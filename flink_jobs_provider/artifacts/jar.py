@@ -93,14 +93,18 @@ def _inspected(uri: str, path: Path) -> Jar:
 
 
 def _main_class(archive: zipfile.ZipFile) -> str:
-    """Return the manifest's entry class: Flink looks for program-class before Main-Class."""
+    """Return the manifest's entry class: Flink looks for program-class before Main-Class.
+
+    Only the section before the first empty line is the jar's own; names have no case.
+    """
     try:
         manifest = archive.read("META-INF/MANIFEST.MF").decode("utf-8", "replace")
     except KeyError:
         return ""
-    joined = manifest.replace("\r\n", "\n").replace("\n ", "")
-    values = dict(line.split(":", 1) for line in joined.splitlines() if ":" in line)
-    return (values.get("program-class") or values.get("Main-Class") or "").strip()
+    lines = manifest.replace("\r\n", "\n").replace("\n ", "").split("\n\n", 1)[0].splitlines()
+    pairs = (line.split(":", 1) for line in lines if ":" in line)
+    values = {name.strip().lower(): value.strip() for name, value in pairs}
+    return values.get("program-class") or values.get("main-class") or ""
 
 
 def _remote(uri: str) -> Jar:

@@ -72,6 +72,8 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
 def list_directory(uri: str) -> list[Entry]:
     """List the files below a directory, at any depth; empty where it does not exist.
 
+    Their paths begin as the directory is spelt: a cluster that reads s3a:// may know no s3://.
+
     Raises:
         StorageError: It cannot be listed.
     """
@@ -82,8 +84,15 @@ def list_directory(uri: str) -> list[Entry]:
         return []
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise StorageError(_reason(error)) from None
+    base = str(filesystem._strip_protocol(path)).rstrip("/")
     return [
-        Entry(filesystem.unstrip_protocol(name), _modified(info)) for name, info in found.items()
+        Entry(
+            uri.rstrip("/") + name.removeprefix(base)
+            if name.startswith(f"{base}/")
+            else filesystem.unstrip_protocol(name),
+            _modified(info),
+        )
+        for name, info in found.items()
     ]
 
 
