@@ -42,13 +42,14 @@ class Launch:
 
     @property
     def previous(self) -> JobSpec | None:
-        """The version to go back to; none where there is none, or it is the same."""
+        """The version to go back to; none where there is none, or that start would be the same."""
         record = self.recorded
         if record is None or record.job_id is None or record.spec.jar_digest is None:
             return None
         if record.spec.desired_state is not DesiredState.RUNNING:
             return None
-        return None if record.spec.digits(None) == self.wanted.digits(None) else record.spec
+        same = record.spec.digits(self.back) == self.wanted.digits(self.restore)
+        return None if same else record.spec
 
 
 class Roller:
