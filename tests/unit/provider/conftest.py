@@ -1,0 +1,58 @@
+"""A provider whose cluster is the Flink in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from tests.job_jars import COUNTING_JAR
+from tests.unit.model.made_up_jobs import OWNER, URL
+from tests.unit.reconciling.fake_clock import FakeClock
+from tests.unit.reconciling.fake_flink import FakeFlink
+
+
+@pytest.fixture
+def flink(monkeypatch: pytest.MonkeyPatch) -> FakeFlink:
+    """Put a Flink in memory in the place of all clusters."""
+    found = FakeFlink(FakeClock())
+
+    class Single:
+        """Gives this one for every target."""
+
+        def of(self, _target: object) -> FakeFlink:
+            """Return it."""
+            return found
+
+    monkeypatch.setattr(dynamic, "_clusters", cast(Clusters, Single()))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def forget_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print every line again: a process prints each once."""
+    monkeypatch.setattr(dynamic, "_printed", set())
+
+
+@pytest.fixture
+def provider() -> FlinkJobProvider:
+    """Give a provider as the engine unpickles it."""
+    return FlinkJobProvider()
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Any]:
+    """Give the least inputs of a job, as they reach the provider."""
+    jar = tmp_path / "orders.jar"
+    jar.write_bytes(COUNTING_JAR.read_bytes())
+    return {
+        "__provider": "gASV",
+        "target": {"kind": "flink", "url": URL},
+        "job_name": "orders",
+        "owner": OWNER,
+        "jar": str(jar),
+    }

@@ -1,0 +1,103 @@
+"""`FlinkJob` in a program, on Pulumi's mocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.sync_await import _sync_await
+
+from flink_jobs_provider import BasicAuth, FlinkJob, FlinkJobArgs, FlinkSessionCluster, Timeouts
+from tests.unit.model.made_up_jobs import URL
+
+
+class _Engine(Mocks):
+    """Answers every registration with outputs as the provider would."""
+
+    def __init__(self) -> None:
+        self.registered: list[MockResourceArgs] = []
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Return some outputs."""
+        self.registered.append(args)
+        known = {name: value for name, value in args.inputs.items() if value is not None}
+        return "orders", {"status": "RUNNING", "generation": 1, **known}
+
+    def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """Answer no calls."""
+        raise NotImplementedError(args.token)
+
+
+@pytest.fixture
+def engine() -> Iterator[_Engine]:
+    found = _Engine()
+    set_mocks(found, project="shop", stack="dev", preview=False)
+    yield found
+    set_mocks(_Engine())
+
+
+def value(output: pulumi.Output[Any]) -> Any:
+    """Return what an output resolves to."""
+    return _sync_await(output.future())
+
+
+def test_outputs_resolve(engine: _Engine) -> None:
+    target = FlinkSessionCluster(URL, basic_auth=BasicAuth("me", "env:PASSWORD"))
+    job = FlinkJob("orders", target=target, job_name="orders", jar="orders.jar", parallelism=4)
+    assert value(job.status) == "RUNNING"
+    assert value(job.generation) == 1
+    assert value(job.job_name) == "orders"
+    assert value(job.last_savepoint) is None
+    (registered,) = engine.registered
+    assert registered.typ == "pulumi-python:dynamic/flink_jobs:FlinkJob"
+    assert registered.inputs["target"] == {
+        "kind": "flink",
+        "url": URL,
+        "basic_auth": {"username": "me", "password": "env:PASSWORD"},
+    }
+    assert registered.inputs["parallelism"] == 4
+    assert registered.inputs["owner"].endswith("/shop/dev")
+
+
+def test_an_object_and_keywords_come_to_the_same(engine: _Engine) -> None:
+    target = FlinkSessionCluster(URL)
+    options: dict[str, Any] = {
+        "target": target,
+        "job_name": "orders",
+        "jar": "orders.jar",
+        "timeouts": Timeouts(running="20m"),
+        "owner": "me/shop/old",
+    }
+    one = FlinkJob("one", FlinkJobArgs(**options, args=["--a"]))
+    two = FlinkJob("two", ["--a"], **options)
+    for job in (one, two):
+        value(job.status)
+    first, second = (registered.inputs for registered in engine.registered)
+    assert first == second
+    assert first["timeouts"] == {"running": "20m"}
+    assert first["owner"] == "me/shop/old"
+    assert first["args"] == ["--a"]
+
+
+def test_inputs_may_be_outputs_of_others(engine: _Engine) -> None:
+    url = pulumi.Output.from_input(URL)
+    job = FlinkJob(
+        "orders",
+        target=pulumi.Output.from_input({"kind": "flink", "url": url}),
+        job_name="orders",
+        jar="orders.jar",
+    )
+    value(job.status)
+    assert engine.registered[0].inputs["target"]["url"] == URL
+
+
+def test_both_at_once_or_a_name_that_is_no_input(engine: _Engine) -> None:
+    with pytest.raises(TypeError, match="not both"):
+        FlinkJob("orders", FlinkJobArgs(job_name="orders"), jar="orders.jar")
+    wrong: dict[str, Any] = {"paralelism": 3}
+    with pytest.raises(TypeError, match="paralelism"):
+        FlinkJob("orders", **wrong)
+    assert engine.registered == []
