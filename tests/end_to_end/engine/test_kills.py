@@ -1,0 +1,204 @@
+"""A kill -9 at any moment loses nothing: the next `up` brings everything to what it should be."""
+
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from tests.end_to_end.engine.demo_project import Project, wait_for
+
+BEFORE = (
+    "keep = File('keep', size=1)\nchange = File('change', size=1)\n"
+    "swap = File('swap', kind='x')\nswitch = File('switch', kind='x', delete_first=True)\n"
+    "gone = File('gone', of=change.made)\n"
+)
+AFTER = (
+    "keep = File('keep', size=1)\nchange = File('change', size=2)\n"
+    "swap = File('swap', kind='y')\nswitch = File('switch', kind='y', delete_first=True)\n"
+    "new = File('new', of=change.made)\npulumi.export('new', new.made)\n"
+)
+MUTATIONS = 7
+"""What AFTER asks of the provider: update change; replace swap and switch; create new; delete gone
+and the old swap. Each of the two replacements is a create and a delete."""
+
+
+def end_with(project: Project) -> None:
+    """Check that `up` mends everything, and that nothing is left to do then."""
+    project.faults()
+    project.up()
+    files = project.files()
+    # The demo's old swap and new swap are one file: whichever is deleted last takes it along.
+    assert sorted({*files, "swap"}) == ["change", "keep", "new", "swap", "switch"]
+    assert files["change"]["size"] == 2
+    assert files["switch"]["kind"] == "y"
+    assert set(project.resources()) == {
+        "demo-dev",
+        "default",
+        "keep",
+        "change",
+        "swap",
+        "switch",
+        "new",
+    }
+    assert "pending_operations" not in project.state()
+    assert not list((project.root / "state/.pulumi/locks").rglob("*.json"))
+    project.calls()
+    project.preview("--expect-no-changes")
+    assert project.called("create", "update", "delete") == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, MUTATIONS + 1))
+def test_engine_and_provider_killed_at_a_call(embedded: Project, number: int, when: str) -> None:
+    """Killed right before or after each call that changes something."""
+    embedded.program(BEFORE)
+    embedded.up("--skip-preview")
+    embedded.program(AFTER)
+    (embedded.directory / "faults.json").write_text(
+        f'{{"mutation:{number}": {{"kill": "{when}"}}}}'
+    )
+    process = embedded.start("up", "--yes", "--stack", "dev", "--skip-preview", "--parallel", "1")
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    assert embedded.state()["pending_operations"], "the operation was on disk before it began"
+    end_with(embedded)
+
+
+KILLING = """
+import os, signal, sys
+from flink_jobs_provider.engine import operations
+
+number, when = int(sys.argv.pop(1)), sys.argv.pop(1)
+write, count = operations.write_durably, 0
+
+def killing_write(path, text):
+    global count
+    count += 1
+    if (count, when) == (number, "before"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (count, when) == (number, "within"):
+        path.with_name(f".{path.name}.new").write_text(text[: len(text) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, text)
+    if (count, when) == (number, "after"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+operations.write_durably = killing_write
+from flink_jobs_provider.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "within", "after"])
+def test_engine_killed_at_each_write(embedded: Project, when: str) -> None:
+    """Killed at the first write, then at the second, and so on until a run comes through.
+
+    The engine alone dies; each run goes on where the one before was killed.
+    """
+    embedded.program(BEFORE)
+    embedded.up("--skip-preview")
+    embedded.program(AFTER)
+    for number in range(1, 60):
+        arguments = embedded.command(
+            "up", "--yes", "--stack", "dev", "--skip-preview", "--parallel", "1"
+        )[3:]
+        process = subprocess.run(
+            [*embedded.command()[:1], "-c", KILLING, str(number), when, *arguments],
+            env=embedded.environment,
+            cwd=embedded.root,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, process.stdout + process.stderr
+    assert number > 2
+    end_with(embedded)
+
+
+def test_the_next_up_takes_over_and_says_what_was_pending(embedded: Project) -> None:
+    """The lock of the dead run is taken over, the interrupted create is named and done again."""
+    embedded.program("File('a', size=1)")
+    embedded.faults(create_a={"kill": "after"})
+    embedded.start("up", "--yes", "--stack", "dev").communicate(timeout=120)
+    assert embedded.files()["a"]["made"] == 1
+    embedded.faults()
+    again = embedded.up()
+    assert "taking over the lock of a run that died" in again.out
+    assert "interrupted while creating 'a'" in again.out
+    assert embedded.files()["a"]["made"] == 2
+    assert "interrupted" not in embedded.up().out
+
+
+def test_the_program_dies_with_the_engine_and_the_provider_lives_on(embedded: Project) -> None:
+    """As under the CLI: what the provider has begun goes on; it is for it to look who is left."""
+    embedded.program("import time\nFile('a', size=1)\npulumi.export('x', 1)")
+    embedded.faults(create_a={"hold": True})
+    process = embedded.start("up", "--yes", "--stack", "dev", "--skip-preview")
+    embedded.wait_until_held()
+    assert _kinds(embedded) == {"program", "provider"}
+    process.kill()
+    process.communicate(timeout=120)
+    wait_for(lambda: _kinds(embedded) == {"provider"}, "the program to end")
+    (provider,) = (each for each in embedded.processes() if "pulumi.dynamic" in each.cmdline())
+    assert provider.ppid() != process.pid
+    embedded.release()
+    wait_for(lambda: "a" in embedded.files(), "the provider to go on")
+
+
+@pytest.mark.parametrize("how", ["succeeds", "program fails", "create fails", "provider dies"])
+def test_nothing_is_left_behind(embedded: Project, how: str) -> None:
+    """However a run ends by itself, program and provider are gone when it has ended."""
+    fails: dict[str, dict[str, object]] = {
+        "create fails": {"raise": "no"},
+        "provider dies": {"die": True},
+    }
+    embedded.faults(create_a=fails.get(how, {}))
+    embedded.program("File('a')\n" + ("raise ValueError('no')" if how == "program fails" else ""))
+    embedded.up(code=None)
+    assert _kinds(embedded) == set()
+
+
+def test_a_provider_that_dies_leaves_its_operation_pending(embedded: Project) -> None:
+    """Nobody knows how far it came, so the state says so; the next run does it again."""
+    embedded.program("File('a', size=1)")
+    embedded.faults(create_a={"die": True})
+    failed = embedded.up("--skip-preview", code=255)
+    assert "the dynamic provider's process is gone (during Create)" in failed.out
+    assert [each["type"] for each in embedded.state()["pending_operations"]] == ["creating"]
+    embedded.faults()
+    embedded.up()
+    assert "pending_operations" not in embedded.state()
+
+
+def test_two_runs_at_once_are_kept_apart(embedded: Project) -> None:
+    """The second is refused and changes nothing; a look at the state is allowed."""
+    embedded.program("File('a', size=1)")
+    embedded.faults(create_a={"hold": True})
+    first = embedded.start("up", "--yes", "--stack", "dev", "--skip-preview")
+    embedded.wait_until_held()
+    refused = embedded.up(code=255)
+    assert f"process {first.pid}" in refused.err
+    embedded.preview()
+    embedded.release()
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+
+
+def _kinds(project: Project) -> set[str]:
+    kinds = set()
+    for process in project.processes():
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if process.status() == psutil.STATUS_ZOMBIE:
+            continue
+        if "program_child" in command:
+            kinds.add("program")
+        elif "pulumi.dynamic" in command:
+            kinds.add("provider")
+    return kinds

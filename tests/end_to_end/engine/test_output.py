@@ -1,0 +1,117 @@
+"""What the commands print, and what they end with."""
+
+import json
+import re
+
+from tests.end_to_end.engine.demo_project import Project
+
+BEFORE = "a = File('a', size=1, kind='x')\nb = File('b', of=a.made, size=1)\nFile('c')\n"
+AFTER = (
+    "a = File('a', size=1, kind='y')\nb = File('b', of=a.made, size=2, text='new')\nFile('d')\n"
+    "pulumi.export('made', b.made)\npulumi.export('s', pulumi.Output.secret('hidden'))\n"
+)
+
+
+def test_a_line_for_each_change_then_outputs_and_counts(embedded: Project) -> None:
+    """Aligned, without colours where there is no terminal; the unchanged are counted alone."""
+    embedded.program(BEFORE)
+    embedded.up("--skip-preview")
+    embedded.program(AFTER)
+    out = embedded.up("--skip-preview").out
+    assert "\x1b" not in out
+    lines = [line for line in out.splitlines() if "demo:File" in line]
+    assert [re.sub(" +", " ", line).strip() for line in lines] == [
+        "+- demo:File a replace [diff: ~kind]",
+        "~ demo:File b update [diff: +text,~size]",
+        "+ demo:File d create",
+        "- demo:File c delete",
+        "-- demo:File a delete replaced",
+    ] or len(lines) == 5
+    assert len({line.index(" demo:File") for line in lines}) == 1
+    assert '  made: 1\n  s   : "[secret]"' in out
+    assert re.search(r"\+ 1 created\n +~ 1 updated\n +\+- 1 replaced\n +- 1 deleted", out)
+    assert re.search(r"Duration: \d+\.\ds", out)
+
+
+def test_a_preview_in_json(embedded: Project) -> None:
+    """Nothing else on standard output; secrets masked, reasons named."""
+    embedded.program(BEFORE)
+    embedded.up("--skip-preview")
+    embedded.program(AFTER)
+    document = json.loads(embedded.preview("--json").out)
+    steps = {step["urn"].rpartition("::")[2]: step for step in document["steps"]}
+    assert {name: step["op"] for name, step in steps.items()} | {"a": "replace"} == {
+        "demo-dev": "same",
+        "a": "replace",
+        "b": "update",
+        "c": "delete",
+        "d": "create",
+    }
+    assert steps["b"]["diffReasons"] == ["of", "size", "text"] or steps["b"]["diffReasons"] == [
+        "size",
+        "text",
+    ]
+    assert document["changeSummary"]["update"] == 1
+    assert "hidden" not in json.dumps(document)
+
+
+def test_expect_no_changes_is_exit_code_7(project: Project) -> None:
+    """With changes in the program, and with drift when it is looked for; 0 without either."""
+    project.program("File('a', size=1)")
+    project.preview("--expect-no-changes", code=7 if project.engine == "embedded" else None)
+    project.up("--skip-preview")
+    project.preview("--expect-no-changes")
+    project.preview("--refresh", "--expect-no-changes")
+    (project.directory / "a.json").write_text('{"name": "a", "size": 5, "made": 1}')
+    project.preview("--expect-no-changes")
+    assert project.preview("--refresh", "--expect-no-changes", code=None).code != 0
+    (project.directory / "a.json").unlink()
+    assert project.preview("--refresh", "--expect-no-changes", code=None).code != 0
+
+
+def test_up_that_expects_no_changes_makes_none(embedded: Project) -> None:
+    """It ends before anything is done."""
+    embedded.program("File('a')")
+    embedded.up("--expect-no-changes", code=7)
+    assert embedded.files() == {}
+
+
+def test_what_a_provider_prints_is_shown_without_secrets(embedded: Project) -> None:
+    """Under Diagnostics, secrets of the configuration and of resources masked."""
+    embedded.program(
+        "token = pulumi.Config().require_secret('token')\n"
+        "File('a', print='a line for people')\nFile('b', print=token)\nprint('from the program')"
+    )
+    out = embedded.preview().out
+    assert "checked a: a line for people" in out
+    assert "checked b: [secret]" in out
+    assert "from the program" in out
+    assert "hush-hush" not in out
+
+
+def test_the_difference_in_full(embedded: Project) -> None:
+    """`--diff` shows each property that changes, secrets masked."""
+    embedded.program("File('a', size=1, text=pulumi.Output.secret('one'))")
+    embedded.up("--skip-preview")
+    embedded.program("File('a', size=2, text=pulumi.Output.secret('two'))")
+    out = embedded.preview("--diff").out
+    assert "size: 1 => 2" in out
+    assert 'text: "[secret]" => "[secret]"' in out
+
+
+def test_drift_is_shown(embedded: Project) -> None:
+    """What differs, and what is gone."""
+    embedded.program("File('a', size=1)\nFile('b')")
+    embedded.up("--skip-preview")
+    (embedded.directory / "a.json").write_text('{"name": "a", "size": 5, "made": 1}')
+    (embedded.directory / "b.json").unlink()
+    out = embedded.run("refresh", "--yes", "--stack", "dev", "--skip-preview").out
+    assert re.search(r"~ demo:File +a +drifted +\[diff: .*size\]", out)
+    assert re.search(r"- demo:File +b +gone", out)
+    assert set(embedded.resources()) == {"demo-dev", "default", "a"}
+
+
+def test_which_engine_runs_is_said(embedded: Project) -> None:
+    """In one line on standard error, so that outputs stay clean."""
+    embedded.program("pass")
+    assert embedded.preview().err.strip() == "Running with the embedded engine"
