@@ -50,9 +50,8 @@ def test_a_preview_says_what_will_be_done_and_why(stack: CountingStack) -> None:
 
     stack.change("orders", "--label", "two", parallelism=2, jar=str(COUNTING_JAR))
     update = stack.project.preview()
-    [line] = [line for line in update.lines if line.startswith("orders: ")]
-    how, _, why = line.partition(": UPDATE, stop with savepoint and restart: ")
-    assert how == "orders"
+    how = "orders: UPDATE, stop with savepoint and restart: "
+    [why] = [line.removeprefix(how) for line in update.lines if line.startswith(how)]
     assert set(why.split(", ")) == {"jar content changed", "args changed", "parallelism 1 → 2"}
 
     stack.change("orders", upgrade_mode="stateless")
