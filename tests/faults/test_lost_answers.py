@@ -10,7 +10,7 @@ import pytest
 
 from tests.fault_proxy import Answer, Exchange, Moment, Rule, Verdict, at_request
 from tests.faults.counted_job import CountedJob, Victims
-from tests.faults.points import CANCEL, CHECKPOINT, PLAN, RUN, STOP, UPLOAD, Next, Point
+from tests.faults.points import CANCEL, CHECKPOINT, FORGET, PLAN, RUN, STOP, UPLOAD, Next, Point
 
 pytestmark = pytest.mark.parametrize("engine", ["embedded"])
 
@@ -29,16 +29,27 @@ def test_a_submission_whose_answer_is_lost(running_job: CountedJob, lost: Verdic
     running_job.assert_runs()
 
 
-@pytest.mark.parametrize("point", [UPLOAD, PLAN, STOP, CHECKPOINT], ids=lambda point: point.name)
-def test_another_request_of_an_update_whose_answer_is_lost(
-    running_job: CountedJob, point: Point
-) -> None:
+def _lost_once(points: list[Point]) -> Rule:
+    """Lose the first answer to each of the requests."""
+    rules = [at_request(point.pattern, Moment.AFTER) for point in points]
+
+    def rule(exchange: Exchange, now: Moment) -> Verdict | Answer:
+        verdicts = [each(exchange, now) for each in rules]
+        return Verdict.DROP if Verdict.DROP in verdicts else Verdict.PASS
+
+    return rule
+
+
+def test_every_other_answer_of_an_update_is_lost(running_job: CountedJob) -> None:
     """What may be sent again is; the update succeeds, with one savepoint."""
+    points = [UPLOAD, PLAN, STOP, CHECKPOINT, FORGET]
     running_job.next_version()
     before = running_job.outputs()["savepoints"]
-    running_job.proxy.begin(at_request(point.pattern, Moment.AFTER))
+    running_job.proxy.begin(_lost_once(points))
     running_job.project.up()
     running_job.assert_runs()
+    sent = running_job.proxy.changes
+    assert all(len([x for x in sent if point.matches(x)]) > 1 for point in points)
     assert len(running_job.outputs()["savepoints"]) == len(before) + 1
 
 
@@ -51,28 +62,30 @@ def test_a_cancel_whose_answer_is_lost(running_job: CountedJob) -> None:
     running_job.assert_runs()
 
 
-def _unavailable(once_seen: Point, seconds: float) -> Rule:
-    """Answer as the proxy of a restarting gateway does, for a while after a request."""
-    began: list[float] = []
+def _away(points: list[Point], seconds: float) -> Rule:
+    """Answer as the proxy of a restarting gateway does, for a while after each of the requests."""
+    until = 0.0
+    awaited = list(points)
 
     def rule(exchange: Exchange, now: Moment) -> Verdict | Answer:
-        if now is Moment.BEFORE and began and time.monotonic() < began[0] + seconds:
+        nonlocal until
+        if now is Moment.BEFORE and time.monotonic() < until:
             return Answer(503)
-        if now is Moment.AFTER and once_seen.matches(exchange) and not began:
-            began.append(time.monotonic())
+        if now is Moment.AFTER and awaited and awaited[0].matches(exchange):
+            awaited.pop(0)
+            until = time.monotonic() + seconds
         return Verdict.PASS
 
     return rule
 
 
-@pytest.mark.parametrize("point", [STOP, RUN, CHECKPOINT], ids=lambda point: point.name)
-def test_a_gateway_that_is_away_for_seconds(running_job: CountedJob, point: Point) -> None:
-    """Waiting goes on when the cluster can be reached again."""
+def test_a_gateway_that_is_away_for_seconds(running_job: CountedJob) -> None:
+    """Waiting for a stop, a start and a checkpoint goes on when the cluster is back."""
     running_job.next_version()
-    running_job.proxy.begin(_unavailable(point, 4.0))
+    running_job.proxy.begin(_away([STOP, RUN, CHECKPOINT], 3.5))
     running_job.project.up()
     running_job.assert_runs()
-    assert [x.status for x in running_job.proxy.exchanges].count(None) > 0
+    assert [x.status for x in running_job.proxy.exchanges].count(None) >= 3
 
 
 @pytest.mark.parametrize("then", [Next.SAME, Next.ANOTHER], ids=lambda then: then.value)
