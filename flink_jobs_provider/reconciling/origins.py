@@ -83,11 +83,14 @@ class Origins:
     async def _left_by_earlier_run(self, seen: Seen) -> RestorePoint | None:
         """Return the state of a job that no record names: a create died, or it was deleted.
 
-        A cancelled job was deleted, as was one whose savepoint lies in the place for that.
+        A cancelled job was deleted, as was one whose savepoint lies in the place for that; but a
+        version that never completed a checkpoint may be one that did not come up, which its own
+        run cancelled: what it started from is not lost.
         """
         for job in seen.ended:
             if job.state == "CANCELED":
-                return None
+                origin = await self._states.restarts_from(job, retained=False)
+                return RestorePoint(origin, "savepoint") if origin else None
             point = await self._states.of_ended(job)
             if job.state == "FINISHED":
                 if point is None or point.what != "savepoint" or f"/{ON_DELETE}/" in point.path:

@@ -322,7 +322,7 @@ class FakeFlink:
         elif job.program.restarts:
             job.state = "RESTARTING" if int(age) % 2 else "RUNNING"
             job.failure = "RuntimeException: this task always fails"
-        elif job.program.comes_up and job.state in ("CREATED", "RESTARTING"):
+        elif job.program.comes_up and not job.running_tasks:
             job.state, job.running_tasks = "RUNNING", job.parallelism
             job.up_at = self._time.now() if job.up_at is None else job.up_at
         elif job.state == "CREATED":

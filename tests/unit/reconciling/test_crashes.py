@@ -224,3 +224,19 @@ def test_create_of_a_version_that_does_not_come_up(pause: float, failure: str) -
         wanted = version("New", "savepoint")
         stack.up(wanted)
         is_up(stack, wanted)
+
+
+@pytest.mark.parametrize("failure", BAD)
+def test_state_of_a_create_that_died_survives_a_bad_version(failure: str) -> None:
+    """Shows a job that no record names yet, updated to a version that does not come up.
+
+    There is no previous version to go back to, but its state is there, and is gone on from.
+    """
+    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 5)
+    stack.flink.pass_time(600)
+    stack.flink.programs["New"] = BAD[failure]
+    with pytest.raises(ActionFailed, match="its state is safe in"):
+        stack.up(version("New", "savepoint", timeouts={"running": "2s"}))
+    assert stack.flink.active() == []
+    stack.up(version("Other", "savepoint"))
+    assert end_state(stack) == stack.flink.saved > 0
