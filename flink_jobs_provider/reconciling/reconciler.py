@@ -105,6 +105,8 @@ class Reconciler:
             return await self._restart(recorded, wanted, jar, seen, current, version)
         if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
             return await self._adopt(recorded, wanted, current, version)
+        if recorded.spec.desired_state is DesiredState.STOPPED:  # a START that died, read back
+            return await self._adopt(recorded, wanted, current, version)
         if wanted.savepoint_trigger not in (None, recorded.spec.savepoint_trigger):
             return await self._savepoint(recorded, wanted, current)
         return recorded.model_copy(
@@ -134,6 +136,8 @@ class Reconciler:
             base = keep(base, origin, SavepointReason.FOUND, wanted, taken_at="")
         started = Started(current.job_id, current.generation, origin)
         action = Action.UPDATE if recorded else Action.NEW
+        if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
+            action = Action.START
         return await self._roller.record(base, wanted, started, action)
 
     async def _savepoint(

@@ -240,3 +240,19 @@ def test_state_of_a_create_that_died_survives_a_bad_version(failure: str) -> Non
     assert stack.flink.active() == []
     stack.up(version("Other", "savepoint"))
     assert end_state(stack) == stack.flink.saved > 0
+
+
+def test_a_start_that_died_and_was_read_back_is_waited_for() -> None:
+    """Shows that a refresh between does not make an accepted start a done one."""
+
+    def begin() -> Stack:
+        stack = running("savepoint")
+        stack.up(version("Old", "savepoint", desired_state="stopped"))
+        return stack
+
+    wanted = version("Old", "savepoint")
+    for stack in each_step(begin, lambda s: s.up(wanted), 0):
+        stack.refresh()
+        record = stack.up(wanted)
+        is_up(stack, wanted)
+        assert record.action == "START"
