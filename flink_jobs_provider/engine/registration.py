@@ -5,34 +5,27 @@ check again with nothing carried over, where the resource is replaced; then the 
 """
 
 import asyncio
-from typing import Any
 
 from flink_jobs_provider.engine import property_paths, urns
-from flink_jobs_provider.engine.dependencies import dependents_of
+from flink_jobs_provider.engine.early_deletion import EarlyDeletion
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
 from flink_jobs_provider.engine.events import Severity
 from flink_jobs_provider.engine.execution import Execution
 from flink_jobs_provider.engine.goals import Goal
-from flink_jobs_provider.engine.plugin import CheckFailure, DiffAnswer
+from flink_jobs_provider.engine.plugin import DiffAnswer
+from flink_jobs_provider.engine.questions import Questions
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.run import Run
 from flink_jobs_provider.engine.state_keeper import Record
 from flink_jobs_provider.engine.steps import (
     Decision,
-    Op,
     completed,
     decide,
     ignoring,
     property_diff,
     trigger_fires,
 )
-from flink_jobs_provider.engine.values import (
-    UNKNOWN,
-    PropertyMap,
-    contains_unknowns,
-    masked,
-    strictly_equal,
-)
+from flink_jobs_provider.engine.values import PropertyMap, contains_unknowns, strictly_equal
 
 
 class Registration:
@@ -43,8 +36,10 @@ class Registration:
         self._books = run.books
         self._execution = execution
         self._providers: dict[str, asyncio.Task[ResourceState]] = {}
-        self._base = run.keeper.remaining
-        self._olds = {record.state.urn: record for record in self._base if not record.state.delete}
+        base = run.keeper.remaining
+        self._olds = {record.state.urn: record for record in base if not record.state.delete}
+        self._questions = Questions(run)
+        self._early_deletion = EarlyDeletion(run, execution, self._questions, base)
         self._stack_outputs: PropertyMap | None = None
 
     async def register(self, goal: Goal) -> ResourceState:
@@ -183,17 +178,17 @@ class Registration:
 
     async def _settle(self, new: ResourceState, goal: Goal, old: Record | None) -> ResourceState:
         if old is None:
-            return await self._execution.create(await self._checked(new, {}, goal.inputs))
+            return await self._execution.create(await self._questions.check(new, {}, goal.inputs))
         if old.state.urn in self._books.deleted:
             return await self._create_again(new, goal, old)
         before = old.state
         if before.external:
             self._books.replaced.add(new.urn)
-            new = await self._checked(new, {}, goal.inputs)
+            new = await self._questions.check(new, {}, goal.inputs)
             return await self._execution.replace(new, old, ())
         inputs = self._with_ignored(new.urn, goal, before)
         tainted = bool(before.other.get("taint"))
-        new = await self._checked(new, {} if tainted else before.inputs, inputs)
+        new = await self._questions.check(new, {} if tainted else before.inputs, inputs)
         diff = property_diff(
             before.inputs, ignoring(goal.ignore_changes, before.inputs, new.inputs)[0]
         )
@@ -201,6 +196,7 @@ class Registration:
         if before.urn in self._books.deleted:
             # Meanwhile one that this one needs was replaced, and took it along.
             return await self._create_again(new, goal, old)
+        self._books.decided.add(before.urn)
         decision = decide(before, goal, answer)
         if decision is Decision.SAME:
             return self._execution.keep(new, old)
@@ -210,16 +206,17 @@ class Registration:
         self._books.replaced.add(new.urn)
         if not tainted:
             # What check filled in was carried over from the old one; the new one starts afresh.
-            new = await self._checked(new, {}, goal.inputs)
+            new = await self._questions.check(new, {}, goal.inputs)
         if decision is Decision.REPLACE_DELETE_FIRST:
-            await self._delete_first(old)
+            await self._early_deletion.delete(old)
         return await self._execution.replace(new, old, answer.replaces)
 
     async def _create_again(self, new: ResourceState, goal: Goal, old: Record) -> ResourceState:
         """Create a resource that was deleted because one that it needs was replaced."""
         self._books.deleted.discard(old.state.urn)
+        self._books.decided.add(old.state.urn)
         self._books.replaced.add(new.urn)
-        new = await self._checked(new, {}, goal.inputs)
+        new = await self._questions.check(new, {}, goal.inputs)
         return await self._execution.replace(new, old, ())
 
     def _with_ignored(self, urn: str, goal: Goal, before: ResourceState) -> PropertyMap:
@@ -231,17 +228,6 @@ class Registration:
                 urn,
             )
         return inputs
-
-    async def _checked(
-        self, new: ResourceState, olds: PropertyMap, news: PropertyMap
-    ) -> ResourceState:
-        provider = await self._run.provider()
-        async with self._run.slots:
-            self._run.refuse_when_stopping()
-            inputs, failures = await provider.check(new.urn, olds, news)
-        if failures:
-            raise ResourceError("\n".join(_words(failure, inputs) for failure in failures))
-        return new.with_(inputs=inputs)
 
     async def _diff(self, new: ResourceState, goal: Goal, old: ResourceState) -> DiffAnswer:
         trigger = new.replacement_trigger
@@ -257,22 +243,7 @@ class Registration:
             return DiffAnswer(True, ("deletedWith",))
         if not old.custom:
             return DiffAnswer(True, ("provider",))
-        return await self._ask_diff(old, new.urn, new.inputs, goal.ignore_changes)
-
-    async def _ask_diff(
-        self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: tuple[str, ...]
-    ) -> DiffAnswer:
-        provider = await self._run.provider()
-        async with self._run.slots:
-            self._run.refuse_when_stopping()
-            return await provider.diff(
-                urn,
-                old.id,
-                old_inputs=old.inputs,
-                old_outputs=old.outputs,
-                new_inputs=inputs,
-                ignore_changes=ignored,
-            )
+        return await self._questions.diff(old, new.urn, new.inputs, goal.ignore_changes)
 
     def _refuse_if_protected(self, new: ResourceState, old: ResourceState) -> None:
         if not (new.protect and old.protect):
@@ -286,62 +257,6 @@ class Registration:
         # A preview goes on, so that what leads to it is seen.
         self._run.failed = True
         self._run.tell(Severity.ERROR, str(error), new.urn)
-
-    # -- replacements that delete first -------------------------------------------------------
-
-    async def _delete_first(self, old: Record) -> None:
-        """Delete a resource before its replacement, after what is replaced along with it."""
-        doomed = await self._replaced_along(old)
-        for record in doomed:
-            if record.state.protect and not record.state.delete:
-                raise ResourceError(
-                    f"{record.state.name!r} is protected, and would have to be replaced along with"
-                    f" {old.state.name!r}",
-                    "Take `protect` off it in the program first.",
-                )
-        going = [
-            record
-            for record in (*reversed(doomed), old)
-            if not record.state.pending_replacement and record.state.urn not in self._books.deleted
-        ]
-        self._books.deleted.update(record.state.urn for record in going)
-        for record in going:
-            await self._execution.delete(
-                record, Op.DELETE_REPLACED, pending_replacement=not record.state.delete
-            )
-
-    async def _replaced_along(self, root: Record) -> list[Record]:
-        """Find what a replacement of `root` replaces too, in order of dependency."""
-        replaced = {root.state.urn}
-        along = []
-        # What was settled already cannot need the new instance: it would have had to wait for it.
-        settled = self._books.settled.keys() | self._books.deleted
-        for record in dependents_of(root, self._base, settled):
-            if await self._is_replaced_along(record.state, replaced):
-                along.append(record)
-                replaced.add(record.state.urn)
-        for record in self._base:
-            state = record.state
-            bound = root.state.urn in state.replace_with or state.deleted_with == root.state.urn
-            if bound and not state.delete and record not in along and state.urn not in settled:
-                along.append(record)
-        return along
-
-    async def _is_replaced_along(self, state: ResourceState, replaced: set[str]) -> bool:
-        if not state.custom or state.external or state.is_provider:
-            return False
-        if state.deleted_with in replaced:
-            return True
-        dependencies = state.property_dependencies or {}
-        inputs = {
-            key: UNKNOWN if replaced.intersection(dependencies.get(key, ())) else value
-            for key, value in state.inputs.items()
-        }
-        if UNKNOWN not in inputs.values():
-            return False
-        answer = await self._ask_diff(state, state.urn, inputs, state.ignore_changes)
-        diff = property_diff(state.inputs, ignoring(state.ignore_changes, state.inputs, inputs)[0])
-        return bool(completed(answer, diff, state.replace_on_changes).replaces)
 
 
 def _wanted(urn: str, goal: Goal, provider: str) -> ResourceState:
@@ -366,11 +281,3 @@ def _wanted(urn: str, goal: Goal, provider: str) -> ResourceState:
         source_position=goal.source_position,
         stack_trace=goal.stack_trace,
     )
-
-
-def _words(failure: CheckFailure, inputs: PropertyMap) -> str:
-    if not failure.property:
-        return failure.reason
-    value: Any = inputs.get(failure.property)
-    shown = f" value {masked(value)!r}" if failure.property in inputs else ""
-    return f"property {failure.property}{shown} has a problem: {failure.reason}"

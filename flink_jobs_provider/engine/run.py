@@ -40,12 +40,14 @@ class StackIdentity:
 class Books:
     """Hold which resources the run has come to, and how.
 
-    `settled` are done with, `replaced` get a new instance, `deleted` are deleted or about to be:
-    because they left the program, or together with one they need. `alias_of` leads from old names
-    to new ones, `alias_used` back.
+    Of the `decided` it is clear what becomes of them; the `settled` are done with; the `replaced`
+    get a new instance; the `deleted` are deleted or about to be, because they left the program or
+    together with one that they need. `alias_of` leads from old names to new ones, `alias_used`
+    back.
     """
 
     seen: set[str] = field(default_factory=set)
+    decided: set[str] = field(default_factory=set)
     settled: dict[str, Record] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
