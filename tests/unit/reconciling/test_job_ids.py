@@ -1,0 +1,25 @@
+"""Which jobId a job gets that existed before."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.reconciling.test_matrix import running, version
+
+
+@pytest.mark.parametrize("left", ["savepoint", "checkpoint"])
+def test_a_forgotten_job_does_not_get_its_jobid_again(left: str) -> None:
+    """What lies in its directories tells which generations there were, when the cluster forgot."""
+    stack = running("savepoint")
+    first = stack.recorded
+    flink = stack.flink
+    if left == "savepoint":
+        stack.up(version("Old", "savepoint", savepoint_trigger="1"))
+    else:
+        flink.leave(f"{flink.checkpoint_directory}/{first.job_id}/chk-1/_metadata")
+    stack.destroy()
+    flink.restart_job_manager()
+    again = stack.up(version("Old", "savepoint"))
+    assert again.generation == first.generation + 1
+    assert again.job_id != first.job_id
+    assert again.restored_from is None
