@@ -24,7 +24,7 @@ def private_job(private_flink: FlinkCluster, tmp_path: Path) -> Iterator[Counted
     with FaultProxy(private_flink.url) as proxy:
         project = StackProject(tmp_path / "project", "embedded", proxy.url)
         job = CountedJob(project, proxy, private_flink, tmp_path / "files")
-        job.next_version(timeouts={"submit": "2s"})
+        job.next_version()
         project.up()
         job.assert_runs()
         yield job
@@ -34,7 +34,7 @@ def private_job(private_flink: FlinkCluster, tmp_path: Path) -> Iterator[Counted
 def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> None:
     """The error names the savepoint; when the cluster is back, its history gone, `up` uses it."""
     cluster = private_job.cluster
-    private_job.next_version()
+    private_job.next_version(timeouts={"submit": "5s"})
     private_job.proxy.begin(at_request(RUN.pattern, Moment.BEFORE, then=cluster.stop_job_manager))
     failed = private_job.project.failing_up()
     (savepoint,) = cluster.savepoints.glob("counted/*/*/_metadata")
