@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.model.savepoint import same_path
 from tests.end_to_end.flink.counting_stack import COUNTING_CLASS, CountingStack
 from tests.flink_cluster import SLOTS
 from tests.job_jars import entry_class
@@ -53,9 +54,11 @@ def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: Coun
     """State without a place, state of another type, failing tasks: the old version runs again.
 
     It starts from the savepoint that was just taken; the error names both versions, and that
-    savepoint. A good version afterwards goes on with the same state.
+    savepoint. Declared again, the old version is known for what it is and not restarted; a good
+    version afterwards goes on with the same state.
     """
     beside = orders.job_id("beside")
+    savepoint = None
     bad = [
         (entry_class("MissingOperator"), (), "allowNonRestoredState"),
         (entry_class("IncompatibleState"), (), "must not be incompatible"),
@@ -75,9 +78,12 @@ def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: Coun
         assert orders.submissions("orders")[before] == "FINISHED"
         orders.await_progress("orders")
 
-    drift = orders.project.drift()
-    drift.assert_says("orders: UPDATE")
+    orders.project.drift().assert_says("orders: UPDATE")
     [before] = orders.active("orders")
+    orders.change("orders", entry_class=COUNTING_CLASS, args=orders.args("orders"))
+    orders.project.up("--refresh")
+    assert orders.assert_runs("orders", restored_from=savepoint) == before, "it is the old version"
+    assert same_path(orders.recorded("orders")["last_savepoint"], savepoint)
     orders.change("orders", "--label", "good", entry_class=entry_class("CountingJobV2"))
     orders.project.up()
     orders.assert_updated("orders", before)
