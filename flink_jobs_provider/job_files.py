@@ -21,7 +21,7 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
     """Read all job files (*.yaml, *.yml) of a directory.
 
     Returns:
-        The inputs of each job, by its job_name, in the order of the files' names.
+        The inputs of each job, by the name of its file without the ending, in their order.
 
     Raises:
         InvalidSpec: One or more files are wrong: file, path in it, and what would be right.
@@ -30,6 +30,7 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
     if not directory.is_dir():
         raise InvalidSpec([(str(directory), "is not a directory")])
     jobs: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
     problems: list[tuple[str, str]] = []
     for path in sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")]):
         try:
@@ -37,9 +38,10 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
         except InvalidSpec as error:
             problems += error.problems
             continue
-        if job["job_name"] in jobs:
+        if job["job_name"] in names:
             problems.append((f"{path}: job_name", f"{job['job_name']} is another file's already"))
-        jobs[job["job_name"]] = job
+        names.add(job["job_name"])
+        jobs[path.stem] = job
     if problems:
         raise InvalidSpec(problems)
     return jobs

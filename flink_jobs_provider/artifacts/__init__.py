@@ -1,6 +1,11 @@
 """Jars: opened by URI, digested, cached."""
 
 from flink_jobs_provider.artifacts.jar import Jar, open_jar
-from flink_jobs_provider.artifacts.storage import FileMissing, StorageError, list_directory
+from flink_jobs_provider.artifacts.storage import (
+    FileMissing,
+    StorageError,
+    list_directory,
+    list_names,
+)
 
-__all__ = ["FileMissing", "Jar", "StorageError", "list_directory", "open_jar"]
+__all__ = ["FileMissing", "Jar", "StorageError", "list_directory", "list_names", "open_jar"]

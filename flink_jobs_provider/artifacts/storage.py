@@ -96,6 +96,22 @@ def list_directory(uri: str) -> list[Entry]:
     ]
 
 
+def list_names(uri: str) -> list[str]:
+    """List the names in a directory, not what lies below them; empty where it does not exist.
+
+    Raises:
+        StorageError: It cannot be listed.
+    """
+    filesystem, path = open_filesystem(uri)
+    try:
+        found = filesystem.ls(path, detail=False)
+    except FileNotFoundError:
+        return []
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise StorageError(_reason(error)) from None
+    return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in found]
+
+
 def _modified(info: dict[str, Any]) -> float:
     for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
         value: Any = info.get(name)

@@ -10,6 +10,7 @@ from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import is_checkpoint
 
 _PREFIX = 18
 
@@ -52,6 +53,7 @@ async def _row(plane: FlinkRest, job: ObservedJob, names: dict[str, str]) -> Job
         plane.parallelism(job.job_id), plane.checkpoints(job.job_id)
     )
     savepoint = (statistics.savepoint or statistics.restored_from) if statistics else ""
+    savepoint = "" if is_checkpoint(savepoint) else savepoint
     return JobRow(
         job_name=name,
         name=job.name,

@@ -101,7 +101,7 @@ def _reason(detail: ErrorDetails) -> str:
     if kind in _PLAIN:
         return _PLAIN[kind] + ("" if kind in _SAYS_ALL else _got(detail))
     message = detail["msg"].replace("Input should be", "must be").replace("String should", "must")
-    return f"{message} (got {detail['input']!r})"
+    return message + _got(detail)
 
 
 def _got(detail: ErrorDetails) -> str:
@@ -109,4 +109,6 @@ def _got(detail: ErrorDetails) -> str:
     value = detail["input"]
     if detail["loc"][0] in _MAY_BE_SECRET:
         return f" (got a {_KINDS.get(type(value), 'value')} instead)"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # Pulumi sends every number as a float
     return f" (got {value!r})"

@@ -222,6 +222,8 @@ class Reconciler:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost."""
         origin = await self._origins.of(recorded, wanted, seen)
         generation = seen.next_generation(recorded)
+        if generation == 1:
+            generation += await self._states.last_generation(wanted)
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, origin.restore, now)

@@ -7,12 +7,13 @@ ended job's checkpoint statistics (an hour), the savepoint and checkpoint direct
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flink_jobs_provider.artifacts import StorageError, list_directory
+from flink_jobs_provider.artifacts import StorageError, list_directory, list_names
 from flink_jobs_provider.artifacts.storage import Entry
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
 from flink_jobs_provider.model.action import JobStatus
@@ -58,11 +59,13 @@ class StateFinder:
         clock: Clock,
         local_paths: bool,
         listing: Callable[[str], list[Entry]] = list_directory,
+        names: Callable[[str], list[str]] = list_names,
     ) -> None:
         self._plane = plane
         self._clock = clock
         self._local_paths = local_paths
         self._listing = listing
+        self._names = names
 
     async def newest(
         self, spec: JobSpec, ended: Sequence[ObservedJob], recorded: JobRecord | None
@@ -193,6 +196,22 @@ class StateFinder:
                 if re.search(r"/chk-\d+/_metadata$", entry.path)
             ]
         return found
+
+    async def last_generation(self, spec: JobSpec) -> int:
+        """Return the newest generation that left savepoints or checkpoints; 0 where none did.
+
+        A cluster forgets an ended job after an hour. Under its jobId a new one would write into
+        the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
+        """
+        facts = await self._plane.facts()
+        savepoints = spec.savepoint_directory or facts.savepoint_directory
+        places = [join(savepoints, spec.job_name)] if savepoints else []
+        places += [facts.checkpoint_directory] if facts.checkpoint_directory else []
+        names: list[str] = []
+        for place in filter(self._readable, places):
+            with contextlib.suppress(StorageError):
+                names += await asyncio.to_thread(self._names, place)
+        return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
 
     async def savepoints_below(self, directory: str) -> list[RestorePoint]:
         """Return the savepoints below a directory, newest first; none where it is not readable."""

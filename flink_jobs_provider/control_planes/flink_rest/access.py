@@ -63,9 +63,9 @@ def _secret(resolve: Resolve, reference: str, path: str) -> str:
         ) from None
 
 
-def _trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext | bool:
+def _trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
     if tls is None:
-        return True
+        return ssl.create_default_context()
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:

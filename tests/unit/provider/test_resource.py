@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,10 +34,15 @@ class _Engine(Mocks):
 
 @pytest.fixture
 def engine() -> Iterator[_Engine]:
+    # The SDK asks for the thread's loop, which an `asyncio.run` of another test leaves unset.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     found = _Engine()
     set_mocks(found, project="shop", stack="dev", preview=False)
     yield found
     set_mocks(_Engine())
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def value(output: pulumi.Output[Any]) -> Any:

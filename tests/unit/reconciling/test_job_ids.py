@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fsspec
 import pytest
 
 from tests.unit.reconciling.test_matrix import running, version
@@ -16,7 +17,9 @@ def test_a_forgotten_job_does_not_get_its_jobid_again(left: str) -> None:
     if left == "savepoint":
         stack.up(version("Old", "savepoint", savepoint_trigger="1"))
     else:
-        flink.leave(f"{flink.checkpoint_directory}/{first.job_id}/chk-1/_metadata")
+        below = flink.cluster.checkpoint_directory.split("//", 1)[1]
+        path = f"{below}/{first.job_id}/chk-1/_metadata"
+        fsspec.filesystem("memory").pipe_file(path, b"")
     stack.destroy()
     flink.restart_job_manager()
     again = stack.up(version("Old", "savepoint"))
