@@ -55,7 +55,6 @@ class Outcome:
     counts: Counter[Op] = field(default_factory=Counter)
     changes: int = 0
     outputs: PropertyMap | None = None
-    old_outputs: PropertyMap = field(default_factory=dict)
     failed: bool = False
     cancelled: bool = False
     seconds: float = 0.0
@@ -94,7 +93,7 @@ async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> O
     """
     _refuse_foreign_state(stack)
     started = time.monotonic()
-    outcome = Outcome(old_outputs=stack.outputs())
+    outcome = Outcome()
     server = MonitorServer()
     run = _new_run(stack, options, _Counting(listener, outcome), server.address)
     if not options.dry_run:

@@ -5,7 +5,7 @@ nothing else changes it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -167,12 +167,3 @@ class Run:
                 if kind is not None:
                     await self.keeper.saved()
                 self.listener.step_ended(step, failed=failed)
-
-
-async def gathered(work: list[Awaitable[T]]) -> list[T]:
-    """Wait for all, and raise what went wrong only when all have ended."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]

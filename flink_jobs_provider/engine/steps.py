@@ -58,10 +58,6 @@ class PropertyDiff:
         """Name every property that differs."""
         return tuple(sorted({*self.added, *self.removed, *self.changed}))
 
-    def inverted(self) -> "PropertyDiff":
-        """Look at the same difference from the other side."""
-        return PropertyDiff(self.removed, self.added, self.changed)
-
     def shown(self, hidden: Iterable[str] = ()) -> str:
         """Write it as `~parallelism,+args`, without what is internal or hidden."""
         hidden = {*hidden}
