@@ -75,12 +75,19 @@ def private_flink(start_flink: Callable[..., FlinkCluster]) -> FlinkCluster:
     return start_flink()
 
 
-@pytest.fixture(params=["embedded", pytest.param("pulumi", marks=pytest.mark.pulumi_cli)])
+_ENGINES = [
+    "embedded",
+    pytest.param(
+        "pulumi",
+        marks=[pytest.mark.pulumi_cli, pytest.mark.skipif(not PULUMI_CLI, reason=NO_PULUMI_CLI)],
+    ),
+]
+
+
+@pytest.fixture(params=_ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """Name each engine in turn; the Pulumi CLI must be on the PATH for its own."""
     name: str = request.param
-    if name == "pulumi" and not PULUMI_CLI:
-        pytest.skip(NO_PULUMI_CLI)
     return name
 
 
