@@ -75,7 +75,7 @@ def test_all_that_is_wrong_is_in_one_report(project: StackProject, proxy: FaultP
 
 
 def test_two_wrong_jobs_are_in_one_report(embedded: StackProject, proxy: FaultProxy) -> None:
-    """Each job's problems are named; the Pulumi CLI ends the program at the first, this does not."""
+    """Each job's problems are named (the Pulumi CLI ends the program at the first)."""
     embedded.declare("orders", **_WRONG)
     embedded.declare("returns", jar=str(COUNTING_JAR), on_delete="drop")
     finished = embedded.preview(code=None)
