@@ -1,0 +1,165 @@
+"""What befalls jobs out of band: the drift gate finds it and says why, and `up` mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.counting_output import assert_counts_continuous
+from tests.end_to_end.flink.conftest import StackOn
+from tests.end_to_end.flink.counting_stack import (
+    COUNTING_CLASS,
+    RETAINED,
+    CountingStack,
+    next_generation,
+    of_other_spec,
+    savepoint_paths,
+)
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import TEST_JOBS_JAR, entry_class
+from tests.waiting import wait_until
+
+
+def run_by_hand(stack: CountingStack, name: str, job_id: str, output: Path) -> None:
+    """Run a job's own jar once more, as a second run of the stack would under this job id."""
+    jars = stack.cluster.get("/jars")["files"]
+    [jar] = [jar["id"] for jar in jars if jar["name"].startswith(f"{name}-")]
+    answer = stack.cluster.submit(
+        jar, stack.args(name, "--output", str(output)), entryClass=COUNTING_CLASS, jobId=job_id
+    )
+    assert answer.is_success, answer.text
+    stack.cluster.await_tasks_running(job_id)
+
+
+def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None:
+    """Cancelled, failed, a second copy of the same and of another version; a quiet job goes on."""
+    failing = ("--fail-after-millis", "3000")
+    stack.declare("cancelled", flink_configuration=RETAINED)
+    stack.declare("failing", *failing, entry="FailingTask", flink_configuration=RETAINED)
+    stack.declare("twice")
+    stack.declare("strange")
+    stack.declare("quiet")
+    stack.project.up()
+    first = {name: stack.job_id(name) for name in stack.project.jobs}
+    stack.await_progress("cancelled", "twice", "strange", "quiet")
+
+    stack.cluster.rest.patch(f"/jobs/{first['cancelled']}", params={"mode": "cancel"})
+    second, other = next_generation(first["twice"]), of_other_spec(first["strange"])
+    run_by_hand(stack, "twice", second, tmp_path / "by-hand/twice")
+    run_by_hand(stack, "strange", other, tmp_path / "by-hand/strange")
+    stack.cluster.await_state(first["cancelled"], "CANCELED")
+    stack.cluster.await_state(first["failing"], "FAILED")
+
+    drift = stack.project.drift()
+    drift.assert_says(
+        "cancelled: START, start from its newest savepoint or checkpoint: "
+        "the job is CANCELED on its cluster",
+        "failing: START, start from its newest savepoint or checkpoint: "
+        "the job is FAILED on its cluster",
+        "the task failed on purpose",
+        "twice: STOP, stop the older of the copies that run, with savepoint: 2 copies run at once",
+        "strange: UPDATE, stop with savepoint and restart: 2 copies run at once, "
+        "another version than the recorded one runs",
+    )
+    assert not [line for line in drift.lines if line.startswith("quiet: ")]
+    assert stack.active("strange") == [first["strange"], other], "a preview touches nothing"
+
+    stack.change("failing", "--fail-after-millis", "3600000")
+    stack.project.up("--refresh")
+    for name in ("cancelled", "failing"):
+        checkpoint = stack.recorded(name)["restored_from"]
+        assert f"/{first[name]}/chk-" in checkpoint
+        stack.assert_runs(name, restored_from=checkpoint)
+        assert stack.recorded(name)["action"] == "START"
+    stack.await_progress("cancelled", "failing")
+
+    assert stack.assert_runs("twice", restored_from=None) == second
+    [older] = savepoint_paths(stack.recorded("twice"), "DUPLICATE")
+    assert f"/twice/{first['twice']}/" in older
+
+    savepoint = stack.recorded("strange")["last_savepoint"]
+    assert f"/strange/{other}/" in savepoint
+    stack.assert_runs("strange", restored_from=savepoint)
+    assert first["strange"] in savepoint_paths(stack.recorded("strange"), "DUPLICATE")[0]
+
+    assert stack.active("quiet") == [first["quiet"]]
+    stack.project.preview("--refresh", "--expect-no-changes")
+
+
+def test_a_finished_job_is_drift_and_is_not_run_again_from_nothing(
+    stack: CountingStack, tmp_path: Path
+) -> None:
+    """A job that came to its own end: `up` refuses to begin it anew, unless that is said."""
+    stack.project.declare(
+        "batch",
+        jar=str(TEST_JOBS_JAR),
+        entry_class=entry_class("BatchJob"),
+        parallelism=1,
+        args=["--output", str(tmp_path / "batch"), "--numbers", "40", "--millis", "100"],
+    )
+    stack.project.up()
+    job_id = stack.job_id("batch")
+    stack.cluster.await_state(job_id, "FINISHED")
+    stack.project.drift().assert_says("the job is FINISHED on its cluster")
+    refused = stack.project.up("--refresh", code=None)
+    assert refused.code != 0
+    refused.assert_says(
+        f"batch: job {job_id} is FINISHED, and no savepoint or retained checkpoint",
+        'desired_state to "stopped" to leave it so',
+    )
+    assert stack.submissions("batch") == {job_id: "FINISHED"}
+
+    stack.change("batch", desired_state="stopped")
+    stack.project.up()
+    stack.project.preview("--refresh", "--expect-no-changes")
+    assert stack.submissions("batch") == {job_id: "FINISHED"}
+
+
+def test_a_cluster_restarted_without_its_jobs(
+    stack_on: StackOn, start_flink: Callable[..., FlinkCluster]
+) -> None:
+    """Its jobs are LOST, not gone: each comes back from its newest state, or `up` says how.
+
+    One from the retained checkpoint in the cluster's directory; one from its recorded savepoint,
+    since a cluster that is shut down removes what is not retained (measured on Flink 2.3); one
+    that has no state only when it is said that it may start afresh.
+    """
+    cluster = start_flink()
+    stack = stack_on(cluster)
+    stack.declare("orders", flink_configuration=RETAINED)
+    stack.declare("saved", savepoint_trigger="one")
+    stack.declare("blank", entry="NoCheckpointing")
+    stack.project.up()
+    stack.change("saved", savepoint_trigger="two")
+    stack.project.up()
+    first = {name: stack.job_id(name) for name in stack.project.jobs}
+    savepoint = stack.recorded("saved")["last_savepoint"]
+    stack.await_progress("orders")
+
+    cluster.restart_job_manager()
+    wait_until(lambda: cluster.get("/overview")["slots-available"] >= 3, 60, "slots are back")
+    assert cluster.jobs() == {}
+    drift = stack.project.drift()
+    for name in stack.project.jobs:
+        drift.assert_says(f"{name}: START, start from ")
+    drift.assert_says("the job is LOST on its cluster")
+
+    refused = stack.project.up("--refresh", code=None)
+    assert refused.code != 0
+    refused.assert_says(
+        f"blank: job {first['blank']} is no longer known to its cluster (LOST), and no savepoint "
+        "or retained checkpoint of it is known",
+        'upgrade_mode to "stateless"',
+    )
+    assert stack.submissions("blank") == {}
+
+    stack.change("blank", upgrade_mode="stateless")
+    stack.project.up("--refresh")
+    checkpoint = stack.recorded("orders")["restored_from"]
+    assert f"/{first['orders']}/chk-" in checkpoint
+    stack.assert_runs("orders", restored_from=checkpoint)
+    stack.assert_runs("saved", restored_from=savepoint)
+    stack.assert_runs("blank", restored_from=None)
+    stack.await_progress("orders")
+    assert_counts_continuous(stack.output("orders"))
+    stack.project.preview("--refresh", "--expect-no-changes")
