@@ -24,4 +24,4 @@ class FakeClock:
 
     def clock(self) -> Clock:
         """Return it as the reconciler takes it."""
-        return Clock(self.now, self.sleep)
+        return Clock(self.now, self.sleep, wall=self.now)

@@ -206,3 +206,18 @@ def test_what_is_recorded_wins_over_what_is_derived() -> None:
     stack.up(renamed.model_copy(update={"entry_class": "New"}))
     assert stack.flink.the_job().base == old.progress_at_end
     assert stack.recorded.job_id == stack.flink.the_job().job_id
+
+
+def test_statistics_from_their_cache_do_not_hide_a_savepoint() -> None:
+    """Shows a job that is cancelled within the three seconds for which Flink caches statistics."""
+    stack = running("savepoint")
+    job = stack.flink.the_job()
+    stack.flink.pass_time(60)
+    stack.flink.remove(job.checkpoint)
+    job.checkpoint, job.completed, job.restored_from = "", 0, "/s/0"
+    stack.flink.progress_in["/s/0"] = 1
+    job.cached = (stack.time.now(), job.statistics())
+    saved = stack.up(version("Old", "savepoint", savepoint_trigger="1")).last_savepoint
+    stack.flink.end(job, "CANCELED")
+    stack.up(version("Old", "savepoint", savepoint_trigger="2"))
+    assert stack.flink.the_job().restored_from == saved
