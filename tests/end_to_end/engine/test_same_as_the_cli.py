@@ -201,8 +201,8 @@ SCENARIOS = {
         ),
     ],
     "a failing create": [
-        Stage("File('a', size=-1)\nFile('b')", fails=True),
-        Stage("File('a', size=1)\nFile('b')"),
+        Stage("a = File('a', size=-1)\nFile('b', of=a.made)", fails=True),
+        Stage("a = File('a', size=1)\nFile('b', of=a.made)"),
     ],
     "a program that fails": [
         Stage("a = File('a', size=1)\npulumi.export('x', 1)\n"),
