@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,9 +33,13 @@ class _Engine(Mocks):
         raise NotImplementedError(args.token)
 
 
+_LOOP = asyncio.Runner()
+atexit.register(_LOOP.close)
+
+
 @pytest.fixture
 def engine() -> Iterator[_Engine]:
-    # The SDK asks for the thread's loop, which an `asyncio.run` of another test leaves unset.
+    """Give an engine, and the event loop that Pulumi would else make and leave open."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     found = _Engine()
