@@ -21,7 +21,7 @@ $(CURDIR)/.uv/bin/uv:
 $(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
 	@echo "Making the Python environment in .venv"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@$(UV) lock --quiet
 	@touch $@

@@ -76,11 +76,11 @@ def show_outputs(request: Request, console: Console, *, json_: bool, show_secret
     show: Callable[[Value], Any] = plain if show_secrets else masked
     outputs = {name: show(item) for name, item in sorted(stack.outputs().items())}
     if json_:
-        print(json.dumps(outputs, indent=2, ensure_ascii=False))
+        print(json.dumps(outputs, indent=2, ensure_ascii=False, sort_keys=True))
         return
     width = max(map(len, outputs), default=0)
     for name, item in outputs.items():
-        text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+        text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, sort_keys=True)
         console.print(f"{name:<{width}}  {text}", markup=False, soft_wrap=True)
 
 

@@ -139,7 +139,7 @@ class Display(Listener):
         self._console.print(Text("\nOutputs:", style="bold"))
         width = max(map(len, outputs), default=0)
         for name, value in sorted(outputs.items()):
-            shown = json.dumps(masked(value), ensure_ascii=False)
+            shown = json.dumps(masked(value), ensure_ascii=False, sort_keys=True)
             self._print(f"  {name:<{width}}: {shown}")
 
     def _line(self, step: Step, failed: bool, took: float) -> Text:
