@@ -71,6 +71,11 @@ def generation_of(job_id: str) -> int:
     return int(job_id[_NAME + _OWNER : _NAME + _OWNER + _GENERATION], 16)
 
 
+def name_digits_of(job_id: str) -> str:
+    """Return the digits of a jobId that stand for the job's name."""
+    return job_id[:_NAME]
+
+
 def spec_digits_of(job_id: str) -> str:
     """Return the digits of a jobId that stand for the submitted spec."""
     return job_id[-_SPEC:]

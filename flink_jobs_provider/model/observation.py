@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.identity import JobKey, generation_of
+from flink_jobs_provider.model.identity import JobKey, generation_of, name_digits_of
 
 _ENDED = {"FINISHED", "CANCELED", "FAILED"}
 _RESTARTING = {"RESTARTING", "FAILING", "RECONCILING"}
@@ -74,9 +74,15 @@ class ClusterSnapshot:
 
     jobs: tuple[ObservedJob, ...]
     by_id: dict[str, ObservedJob] = field(init=False, repr=False, compare=False)
+    # Every job of a refresh looks for its own: without this each would go through all.
+    _by_name: dict[str, list[ObservedJob]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {job.job_id: job for job in self.jobs})
+        by_name: dict[str, list[ObservedJob]] = {}
+        for job in self.jobs:
+            by_name.setdefault(name_digits_of(job.job_id), []).append(job)
+        object.__setattr__(self, "_by_name", by_name)
 
     def of(self, key: JobKey, *others: JobKey, recorded: str | None = None) -> list[ObservedJob]:
         """Return a job's submissions, newest first.
@@ -88,13 +94,16 @@ class ClusterSnapshot:
                 of its generation it is the one that counts. Another can have come late: a
                 request of a killed run that was still on its way.
         """
-        ours = [
-            job
-            for job in self.jobs
-            if job.job_id == recorded or any(k.owns(job.job_id) for k in (key, *others))
-        ]
+        ours = {
+            job.job_id: job
+            for one in (key, *others)
+            for job in self._by_name.get(one.name_digits, ())
+            if one.owns(job.job_id)
+        }
+        if recorded in self.by_id:
+            ours[recorded] = self.by_id[recorded]
         return sorted(
-            ours,
+            ours.values(),
             key=lambda job: (job.generation, job.job_id == recorded, job.age_key),
             reverse=True,
         )
@@ -104,8 +113,8 @@ class ClusterSnapshot:
         known = {job.job_id for job in ours}
         return [
             job
-            for job in self.jobs
-            if job.active and key.shares_name(job.job_id) and job.job_id not in known
+            for job in self._by_name.get(key.name_digits, ())
+            if job.active and job.job_id not in known
         ]
 
 
