@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pulumi
@@ -39,15 +40,24 @@ atexit.register(_LOOP.close)
 
 @pytest.fixture
 def engine() -> Iterator[_Engine]:
-    """Give an engine, and the event loop that Pulumi would else make and leave open."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    """Give an engine.
+
+    Pulumi's mocks make an event loop in every thread that has none, and leave it open; so both
+    threads that they run in have one that is closed here.
+    """
+    main, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+    asyncio.set_event_loop(main)
+    main.set_default_executor(
+        ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(other,))
+    )
     found = _Engine()
     set_mocks(found, project="shop", stack="dev", preview=False)
     yield found
     set_mocks(_Engine())
+    main.run_until_complete(main.shutdown_default_executor())
     asyncio.set_event_loop(None)
-    loop.close()
+    main.close()
+    other.close()
 
 
 def value(output: pulumi.Output[Any]) -> Any:

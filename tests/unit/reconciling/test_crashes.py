@@ -256,3 +256,23 @@ def test_a_start_that_died_and_was_read_back_is_waited_for() -> None:
         record = stack.up(wanted)
         is_up(stack, wanted)
         assert record.action == "START"
+
+
+@pytest.mark.parametrize("failure", ["restarts for ever", "never comes up"])
+def test_state_of_a_create_that_died_survives_two_deaths(failure: str) -> None:
+    """Shows the same where the run with the bad version was killed, too, while waiting for it."""
+    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 5)
+    stack.flink.pass_time(600)
+    stack.flink.programs["New"] = BAD[failure]
+
+    def die_waiting(_step: str) -> None:
+        if len(stack.flink.submissions) == 2:
+            stack.flink.kill_before = "jobs"
+
+    stack.flink.on_step = die_waiting
+    with pytest.raises(Killed):
+        stack.up(version("New", "savepoint"))
+    stack.flink.on_step, stack.flink.kill_before = lambda _step: None, ""
+    assert stack.flink.the_job().restored_from
+    stack.up(version("Other", "savepoint"))
+    assert end_state(stack) == stack.flink.saved > 0
