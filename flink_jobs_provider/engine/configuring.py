@@ -80,7 +80,9 @@ def show_outputs(request: Request, console: Console, *, json_: bool, show_secret
         return
     width = max(map(len, outputs), default=0)
     for name, item in outputs.items():
-        text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, sort_keys=True)
+        text = (
+            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, sort_keys=True)
+        )
         console.print(f"{name:<{width}}  {text}", markup=False, soft_wrap=True)
 
 
