@@ -5,6 +5,8 @@ UV ?= $(shell command -v uv || echo $(CURDIR)/.uv/bin/uv)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 export PATH := $(BIN):$(PATH)
+# Where a company's own certificates are needed, the system has them.
+export UV_SYSTEM_CERTS ?= true
 
 .PHONY: help env lock cluster stack up preview drift down check test bench
 

@@ -128,8 +128,8 @@ def _uv_program() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Give uv the index that the user has set for pip, where none is set for uv."""
-    environment = dict(os.environ)
+    """Give uv the index that the user has set for pip, and the system's certificates."""
+    environment = {"UV_SYSTEM_CERTS": "true", **os.environ}
     for pip_name, uv_names in _PIP_SETTINGS.items():
         value = os.environ.get(pip_name)
         if value and not any(name in os.environ for name in uv_names):
