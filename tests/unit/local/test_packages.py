@@ -158,6 +158,14 @@ def test_settings_for_pip_hold_for_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "UV_DEFAULT_INDEX" not in packages._environment()
 
 
+def test_the_systems_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv brings certificates of its own; behind a company's proxy only the system's will do."""
+    monkeypatch.delenv("UV_SYSTEM_CERTS", raising=False)
+    assert packages._environment()["UV_SYSTEM_CERTS"] == "true"
+    monkeypatch.setenv("UV_SYSTEM_CERTS", "false")
+    assert packages._environment()["UV_SYSTEM_CERTS"] == "false"
+
+
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The variable comes first, then the platform's place."""
     assert cache_directory() == tmp_path / "cache"
