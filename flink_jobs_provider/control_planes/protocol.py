@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.observation import (
     CheckpointStatistics,
     ClusterFacts,
@@ -130,12 +129,13 @@ class ControlPlane(Protocol):
         """Return the path of the savepoint that this request took, if the cluster still knows."""
         ...
 
-    async def forget_jars(self, key: JobKey, keep: frozenset[str]) -> None:
-        """Remove the jars that a job's submissions left, but for those with the digests to keep."""
-        ...
+    async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
+        """Remove the jars that a job's submissions left, but for those with the digests to keep.
 
-    async def has_jar(self, job_id: str, digest: str) -> bool:
-        """Whether an earlier submission of this job left a jar of this content on the cluster."""
+        Args:
+            identity: The first digits of the jobIds, which all submissions of a job share.
+            keep: Digests of the jars that are needed.
+        """
         ...
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:

@@ -64,6 +64,11 @@ class JobKey:
         return job_id.startswith(self.name_digits)
 
 
+def identity_of(job_id: str) -> str:
+    """Return the digits that all submissions of a jobId's job share."""
+    return job_id[: _NAME + _OWNER]
+
+
 def generation_of(job_id: str) -> int:
     """Return the generation in a jobId of ours; 0 where it is no jobId at all."""
     if not _JOB_ID.fullmatch(job_id):

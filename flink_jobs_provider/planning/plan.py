@@ -93,10 +93,13 @@ def _creation(wanted: JobSpec) -> Plan:
 
 
 def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
-    """Plan another job in this one's place: its state is not carried over by itself."""
+    """Plan another job in this one's place: its state is not carried over by itself.
+
+    A restore point that was named before is not the state of now, so it is no leave either.
+    """
     replaces = tuple(change.name for change in changed if change.cost is Cost.REPLACE)
     reasons = tuple(change.text for change in changed)
-    dropped = wanted.restore_from is None and (
+    dropped = not newly_restores(recorded, wanted) and (
         recorded.status is not JobStatus.STOPPED or recorded.last_savepoint is not None
     )
     refusal = ""
@@ -109,9 +112,7 @@ def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ..
             f"the state of this one{at}. The job is untouched. Set restore_from to a savepoint of "
             'it, or upgrade_mode to "stateless" to drop its state.'
         )
-    how = f"replace by a job that starts from {wanted.restore_from}"
-    if dropped:
-        how = "replace by a job that starts from nothing"
+    how = f"replace by a job that starts from {wanted.restore_from or 'nothing'}"
     return Plan(wanted.job_name, Action.NEW, how, reasons, changed, replaces, dropped, refusal)
 
 

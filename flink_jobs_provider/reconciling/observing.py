@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import OwnedElsewhere
-from flink_jobs_provider.model.identity import JobKey, spec_digits_of
+from flink_jobs_provider.model.identity import JobKey, identity_of, spec_digits_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
@@ -109,6 +109,17 @@ class Observer:
         statistics = await self._plane.checkpoints(job.job_id)
         restored = statistics.restored_from if statistics else ""
         return bool(restored) and spec.digits(restored).startswith(digits), restored or None
+
+
+def identities(recorded: JobRecord | None, wanted: JobSpec) -> set[str]:
+    """Return what jobIds of a job begin with: of now, of before, and of the one that is recorded.
+
+    They differ when the owner was renamed.
+    """
+    found = {key.prefix for key in (wanted.key, *former_keys(recorded))}
+    if recorded and recorded.job_id:
+        found.add(identity_of(recorded.job_id))
+    return found
 
 
 def former_keys(recorded: JobRecord | None) -> tuple[JobKey, ...]:

@@ -209,9 +209,9 @@ class Reconciler:
             request = submission(wanted, jar, generation, restore)
             await self._preflight.program(request, replaced, now)
         except PermanentError:
-            kept = recorded.spec.jar_digest if recorded else None
-            keep_jars = frozenset({kept}) if kept else frozenset()
-            await self._roller.forget_jars(recorded, wanted, keep_jars)
+            running = recorded.job_id if recorded else None
+            digest = recorded.spec.jar_digest if recorded else None
+            await self._roller.forget_jars(recorded, wanted, running, digest)
             raise
 
     # No version runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import OnDelete
+from flink_jobs_provider.reconciling.observing import identities
 from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.stopping import Stopper
 
@@ -31,5 +32,6 @@ async def remove(
     if path is None and spec.on_delete is OnDelete.SAVEPOINT and ours:
         point = await states.of_ended(ours[0])
         path = point.path if point else None
-    await plane.forget_jars(spec.key, frozenset())
+    for identity in identities(recorded, spec):
+        await plane.forget_jars(identity, frozenset())
     return path

@@ -9,9 +9,10 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, TemporaryError
+from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
-from flink_jobs_provider.reconciling.observing import former_keys
+from flink_jobs_provider.reconciling.observing import identities
 from flink_jobs_provider.reconciling.records import comes_back_to, done
 from flink_jobs_provider.reconciling.starting import DidNotStart, Started, Starter
 
@@ -83,7 +84,7 @@ class Roller:
                 remedy=error.remedy or "Run again to go on",
             ) from None
         record = await self.record(launch.base, wanted, started, launch.action)
-        await self.forget_jars(launch.recorded, wanted, frozenset({launch.jar.digest}))
+        await self.forget_jars(launch.recorded, wanted, started.job_id, launch.jar.digest)
         return record
 
     async def _go_back(self, launch: Launch, failure: str) -> JobError:
@@ -92,7 +93,7 @@ class Roller:
         safe = f"its state is safe in {launch.back}" if launch.back else "it has no state yet"
         previous = launch.previous
         if previous is None or previous.jar_digest is None:
-            await self.forget_jars(launch.recorded, launch.wanted, frozenset())
+            await self.forget_jars(launch.recorded, launch.wanted)
             return ActionFailed(
                 what, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
             )
@@ -109,7 +110,7 @@ class Roller:
                 f"is known to run; {safe}",
                 remedy="Mend it, and run again: it starts from there",
             )
-        await self.forget_jars(launch.recorded, launch.wanted, frozenset({previous.jar_digest}))
+        await self.forget_jars(launch.recorded, launch.wanted, started.job_id, previous.jar_digest)
         return ActionFailed(
             what,
             now=f"The previous version runs again as job {started.job_id}, "
@@ -138,11 +139,25 @@ class Roller:
         )
 
     async def forget_jars(
-        self, recorded: JobRecord | None, wanted: JobSpec, keep: frozenset[str]
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        running: str | None = None,
+        digest: str | None = None,
     ) -> None:
-        """Remove jars that nothing needs; one that stays by accident is removed the next time."""
-        for key in {wanted.key, *former_keys(recorded)}:
+        """Remove jars that nothing needs; one that stays by accident is removed the next time.
+
+        Args:
+            recorded: What the state says.
+            wanted: The job as it should be.
+            running: The jobId of the version whose jar is kept; none where none is.
+            digest: The digest of that jar.
+        """
+        for identity in identities(recorded, wanted):
+            kept = running is not None and identity_of(running) == identity
             try:
-                await self._plane.forget_jars(key, keep)
+                await self._plane.forget_jars(
+                    identity, frozenset({digest}) if kept and digest else frozenset()
+                )
             except (ActionFailed, TemporaryError) as error:
                 self._say(f"{wanted.job_name}: old jars could not be removed: {error}")

@@ -13,6 +13,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, JarError
+from flink_jobs_provider.model.identity import identity_of
 
 _IDENTITY = 18
 _DIGEST = 32
@@ -52,7 +53,7 @@ class ClusterJars:
             ) from None
         return [jar for file in body["files"] if (jar := _parse(file["id"], file["name"]))]
 
-    async def find(self, identity: str, digest: str) -> str | None:
+    async def _find(self, identity: str, digest: str) -> str | None:
         """Return the id of a job's jar of this content; none where it is not there."""
         for jar in await self.list():
             if jar.prefix == identity and jar.digest == digest[:_DIGEST]:
@@ -65,8 +66,8 @@ class ClusterJars:
         Raises:
             ActionFailed: The upload was refused, or the jar is only known by a digest and gone.
         """
-        identity = submission.job_id[:_IDENTITY]
-        found = await self.find(identity, submission.jar_digest)
+        identity = identity_of(submission.job_id)
+        found = await self._find(identity, submission.jar_digest)
         if found:
             return found
         if isinstance(submission.jar, str):

@@ -32,7 +32,7 @@ from flink_jobs_provider.model.errors import (
     ClusterUnreachable,
     DeadlineExceeded,
 )
-from flink_jobs_provider.model.identity import JobKey, trigger_id
+from flink_jobs_provider.model.identity import trigger_id
 from flink_jobs_provider.model.observation import (
     CheckpointStatistics,
     ClusterFacts,
@@ -233,9 +233,9 @@ class FlinkRest:
         """Return the path of the savepoint that this request took in the last five minutes."""
         return await self._savepoints.find(request)
 
-    async def forget_jars(self, key: JobKey, keep: frozenset[str]) -> None:
+    async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
-        await self._jars.remove(key.prefix, keep)
+        await self._jars.remove(identity, keep)
 
     async def job_names(self) -> dict[str, str]:
         """Return the names of our jobs by the first 18 digits of their jobIds.
@@ -243,10 +243,6 @@ class FlinkRest:
         They are read off the jars that each leaves on the cluster.
         """
         return {jar.prefix: jar.job_name for jar in await self._jars.list()}
-
-    async def has_jar(self, job_id: str, digest: str) -> bool:
-        """Whether a jar of this content was left on the cluster for this job."""
-        return await self._jars.find(job_id[:18], digest) is not None
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
         """Read `GET /jobs/:id/checkpoints`; none where the job is unknown."""

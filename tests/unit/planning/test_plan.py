@@ -197,6 +197,17 @@ def test_replacement_with_a_restore_point(mode: str) -> None:
     assert decided.refusal == ""
 
 
+def test_replacement_with_a_restore_point_of_before() -> None:
+    """Shows that a savepoint named long ago is no leave to go back to it."""
+    old = {"upgrade_mode": "savepoint", "restore_from": "/s/2"}
+    decided = plan(record_with_savepoint(spec(**old)), spec(target=OTHER_PLACE, **old))
+    assert "starts another job, without the state of this one" in decided.refusal
+    stateless = spec(target=OTHER_PLACE, **{**old, "upgrade_mode": "stateless"})
+    decided = plan(record_with_savepoint(spec(**old)), stateless)
+    assert decided.refusal == ""
+    assert f"{NEW_RESTORED}, STATE IS DISCARDED" in decided.line()
+
+
 def test_replacement_of_a_job_that_never_had_state() -> None:
     """Shows that a stopped job without a savepoint may move: it holds nothing to lose."""
     recorded = record(spec(desired_state="stopped"), status=JobStatus.STOPPED, job_id=None)

@@ -20,7 +20,6 @@ from flink_jobs_provider.control_planes.protocol import (
     Submission,
 )
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
-from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.observation import (
     CheckpointStatistics,
     ClusterFacts,
@@ -173,14 +172,11 @@ class FakeFlink:
         operation = self._operations.get(key)
         return operation.path or None if operation else None
 
-    async def forget_jars(self, key: JobKey, keep: frozenset[str]) -> None:
+    async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         self._step("forget jars")
         kept = {digest[:32] for digest in keep}
-        self.jars = {jar for jar in self.jars if jar[0] != key.prefix or jar[1] in kept}
+        self.jars = {jar for jar in self.jars if jar[0] != identity or jar[1] in kept}
         self._step("jars forgotten")
-
-    async def has_jar(self, job_id: str, digest: str) -> bool:
-        return (job_id[:18], digest[:32]) in self.jars
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
         self._step("statistics")

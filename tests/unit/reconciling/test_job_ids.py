@@ -26,3 +26,15 @@ def test_a_forgotten_job_does_not_get_its_jobid_again(left: str) -> None:
     assert again.generation == first.generation + 1
     assert again.job_id != first.job_id
     assert again.restored_from is None
+
+
+def test_a_renamed_owner_leaves_no_jar_behind() -> None:
+    """The jobId of the running version begins as its former owner's; so does its jar's name."""
+    stack = running("savepoint")
+    stack.up(version("Old", "savepoint", owner="org/shop/renamed"))
+    assert stack.recorded.spec.owner == "org/shop/renamed"
+    assert len(stack.flink.jars) == 1
+    stack.up(version("New", "savepoint", owner="org/shop/renamed"))
+    assert [identity for identity, _ in stack.flink.jars] == [stack.recorded.spec.key.prefix]
+    stack.destroy()
+    assert not stack.flink.jars
