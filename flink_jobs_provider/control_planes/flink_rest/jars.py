@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink_rest.shared_call import SharedCall
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, JarError
 from flink_jobs_provider.model.identity import identity_of
@@ -34,14 +35,19 @@ class ClusterJars:
 
     def __init__(self, client: FlinkClient) -> None:
         self._client = client
+        # Flink opens every jar for a list, so with many jobs it is the dearest call of all.
+        self._listing = SharedCall(self._list)
 
-    async def list(self) -> list[UploadedJar]:
+    async def list(self) -> tuple[UploadedJar, ...]:
         """Return the jars on the cluster that bear a name of ours.
 
         Raises:
             ClusterRefused: The cluster takes no jars.
 
         """
+        return await self._listing.get()
+
+    async def _list(self) -> tuple[UploadedJar, ...]:
         try:
             body = await self._client.get("jars")
         except FlinkAnswer as answer:
@@ -51,7 +57,8 @@ class ClusterJars:
                 f"the cluster at {self._client.url} takes no jars",
                 remedy="Set web.submit.enable to true in its configuration",
             ) from None
-        return [jar for file in body["files"] if (jar := _parse(file["id"], file["name"]))]
+        found = (_parse(file["id"], file["name"]) for file in body["files"])
+        return tuple(jar for jar in found if jar)
 
     async def _find(self, identity: str, digest: str) -> str | None:
         """Return the id of a job's jar of this content; none where it is not there."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from flink_jobs_provider.control_planes.flink_rest.shared_call import SharedCall
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 
 
-class SharedSnapshot:
+class SharedSnapshot(SharedCall[ClusterSnapshot]):
     """Fetches a snapshot for everybody who waits for one, and never two at once.
 
     `GET /jobs/overview` is fresh to 0.03 s and holds the count of running tasks, while the detail
@@ -22,30 +22,10 @@ class SharedSnapshot:
         fetch: Callable[[], Awaitable[Any]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._flight: asyncio.Task[ClusterSnapshot] | None = None
-        self._snapshot: ClusterSnapshot | None = None
-        self._begun = float("-inf")
+        async def snapshot() -> ClusterSnapshot:
+            return parse_overview(await fetch())
 
-    async def get(self, max_age: float = 0.0) -> ClusterSnapshot:
-        """Return a snapshot whose fetching began at most `max_age` seconds before this call."""
-        oldest = self._clock() - max_age
-        while self._snapshot is None or self._begun < oldest:
-            if self._flight is None:
-                self._flight = asyncio.create_task(self._refresh(self._clock()))
-            flight = self._flight
-            try:
-                await asyncio.shield(flight)
-            finally:
-                if flight.done() and self._flight is flight:
-                    self._flight = None
-        return self._snapshot
-
-    async def _refresh(self, begun: float) -> ClusterSnapshot:
-        snapshot = parse_overview(await self._fetch())
-        self._snapshot, self._begun = snapshot, begun
-        return snapshot
+        super().__init__(snapshot, clock)
 
 
 def parse_overview(body: dict[str, Any]) -> ClusterSnapshot:
