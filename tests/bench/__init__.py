@@ -1,0 +1,1 @@
+"""Measurements: ratios against a baseline that is measured in the same run."""

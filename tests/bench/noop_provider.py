@@ -1,0 +1,88 @@
+"""The least that a dynamic provider can do with what a `FlinkJob` holds.
+
+Each call answers at once with properties of the same names and sizes as those of a real job, so
+that the SDK and the engine carry exactly as much; nothing is validated, compared or looked up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi import ResourceOptions
+from pulumi.dynamic import (
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+)
+
+#: What `check` of the real one adds to the inputs that the jobs of this benchmark have.
+FILLED_IN: dict[str, Any] = {
+    "jar_digest": "0" * 64,
+    "flink_configuration": {},
+    "desired_state": "running",
+    "upgrade_mode": "savepoint",
+    "allow_non_restored_state": False,
+    "savepoint_format": "canonical",
+    "on_delete": "cancel",
+    "timeouts": {"submit": "5m", "running": "10m", "savepoint": "30m", "cancel": "5m"},
+}
+TARGET_FILLED_IN: dict[str, Any] = {"headers": {}, "secret_headers": {}}
+
+#: What `create` of the real one adds to the inputs.
+OUTPUTS: dict[str, Any] = {
+    "job_id": "0" * 32,
+    "status": "RUNNING",
+    "action": "NEW",
+    "action_result": "SUCCESS",
+    "job_output": "Job started without state",
+    "last_savepoint": None,
+    "savepoints": [],
+    "generation": 1,
+    "restored_from": None,
+    "running_parallelism": 1,
+    "flink_version": "2.3.0",
+    "dashboard_url": "http://127.0.0.1:99999/#/job/running/" + "0" * 32 + "/overview",
+    "other_version": False,
+    "duplicates": [],
+}
+
+
+class NoopProvider(ResourceProvider):
+    """Says yes to everything."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Return what it got, filled up."""
+        inputs = {name: value for name, value in news.items() if value is not None}
+        target = {**inputs["target"], **TARGET_FILLED_IN}
+        return CheckResult({**FILLED_IN, **inputs, "target": target}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Say that nothing changed."""
+        return DiffResult(False, [], [], False)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Return what it got, and as much as a real job's outputs."""
+        return CreateResult(props["job_name"], {**props, **OUTPUTS})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Return what it got."""
+        return ReadResult(id_, props, {k: v for k, v in props.items() if k not in OUTPUTS})
+
+
+class NoopJob(Resource, module="flink_jobs", name="NoopJob"):
+    """A resource of the no-op provider, declared as a `FlinkJob` is."""
+
+    def __init__(
+        self, resource_name: str, opts: ResourceOptions | None = None, **inputs: Any
+    ) -> None:
+        super().__init__(
+            NoopProvider(),
+            resource_name,
+            {**dict.fromkeys(OUTPUTS), "jar_digest": None, **inputs},
+            opts,
+        )

@@ -1,0 +1,83 @@
+"""Stacks to measure with: as many jobs as wanted, real ones or those of the no-op provider."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.job_jars import COUNTING_JAR, ROOT
+from tests.stack_project import StackProject
+
+#: 1,000 jobs on a slow machine take their time.
+LONGEST_S = 3000.0
+
+_PROGRAM = """\
+import json
+import pathlib
+
+{imports}
+
+for name, inputs in json.loads(pathlib.Path("jobs.json").read_text()).items():
+    {resource}(name, **inputs)
+"""
+REAL = _PROGRAM.format(imports="from flink_jobs_provider import FlinkJob", resource="FlinkJob")
+NOOP = _PROGRAM.format(imports="from tests.bench.noop_provider import NoopJob", resource="NoopJob")
+
+
+class BenchStack(StackProject):
+    """A project whose program declares its jobs and exports nothing.
+
+    Args:
+        root: An empty directory.
+        program: `REAL` or `NOOP`.
+        cluster_url: Where the jobs run.
+        stack: Name of the stack.
+    """
+
+    def __init__(self, root: Path, program: str, cluster_url: str, *, stack: str) -> None:
+        super().__init__(root, "embedded", cluster_url, stack=stack)
+        (root / "program/__main__.py").write_text(program, encoding="utf-8")
+        self.environment["PYTHONPATH"] = str(ROOT)
+
+    def declare_counting_jobs(self, number: int, **inputs: Any) -> None:
+        """Declare as many counting jobs, which do as little as they can."""
+        for index in range(number):
+            name = f"{self.stack}-{index:04}"
+            output = str(self.root / "counts" / name)
+            args = ["--output", output, "--rate", "1", "--checkpoint-interval", "0"]
+            self.declare(
+                name,
+                owner=self.owner,
+                jar=str(COUNTING_JAR),
+                args=args,
+                parallelism=1,
+                **inputs,
+            )
+
+    def seconds(self, *words: str) -> float:
+        """Run a command that must succeed; return how long it took."""
+        began = time.monotonic()
+        process = self.start(*words)
+        try:
+            out, err = process.communicate(timeout=LONGEST_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        taken = time.monotonic() - began
+        if process.returncode != 0:
+            raise RuntimeError(f"{' '.join(words)}: {process.returncode}\n{(out + err)[-4000:]}")
+        return taken
+
+    def recorded(self) -> Mapping[str, dict[str, Any]]:
+        """Return the resources in the state by name, whatever their type."""
+        latest = json.loads(self.checkpoint.read_text(encoding="utf-8"))["checkpoint"]["latest"]
+        return {
+            resource["urn"].rpartition("::")[2]: resource
+            for resource in latest["resources"]
+            if resource["type"].startswith("pulumi-python:dynamic/flink_jobs:")
+        }

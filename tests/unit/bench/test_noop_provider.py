@@ -1,0 +1,30 @@
+"""The baseline of the benchmarks holds what a real job holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from tests.bench.noop_provider import OUTPUTS, NoopProvider
+from tests.job_jars import COUNTING_JAR
+
+INPUTS: dict[str, Any] = {
+    "__provider": "gASV",
+    "target": {"kind": "flink", "url": "http://127.0.0.1:8081"},
+    "job_name": "orders",
+    "owner": "organization/bench/dev",
+    "jar": str(COUNTING_JAR),
+    "args": ["--output", "/tmp/counts"],
+    "parallelism": 1,
+}
+
+
+def test_as_many_properties_as_a_real_job() -> None:
+    """Shows that a new input or output of a job must be added to the baseline as well."""
+    real = FlinkJobProvider().check({}, dict(INPUTS)).inputs
+    noop = NoopProvider().check({}, dict(INPUTS)).inputs
+    assert noop.keys() - {"__provider"} == real.keys()
+    assert noop["target"].keys() == real["target"].keys()
+    assert noop["timeouts"] == real["timeouts"]
+    assert OUTPUTS.keys() == set(JobRecord.output_names())
