@@ -159,7 +159,7 @@ def test_settings_for_pip_hold_for_uv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_systems_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """uv brings certificates of its own; behind a company's proxy only the system's will do."""
+    """Behind a company's proxy the certificates that uv brings are not enough."""
     monkeypatch.delenv("UV_SYSTEM_CERTS", raising=False)
     assert packages._environment()["UV_SYSTEM_CERTS"] == "true"
     monkeypatch.setenv("UV_SYSTEM_CERTS", "false")
