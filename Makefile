@@ -67,7 +67,7 @@ check: env ## Lint, format, types, layer contracts
 	@lint-imports --no-cache
 
 test: check ## All tests, on real Flink clusters that they start themselves
-	@pytest
+	@pytest --numprocesses 2 --dist loadfile
 
 bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md
 	@python -m tests.bench
