@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +79,7 @@ def list_directory(uri: str) -> list[Entry]:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
-    try:
-        found = filesystem.find(path, detail=True)
-    except FileNotFoundError:
-        return []
-    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(_reason(error)) from None
+    found = _listed(lambda: filesystem.find(path, detail=True), {})
     base = str(filesystem._strip_protocol(path)).rstrip("/")
     return [
         Entry(
@@ -103,13 +99,18 @@ def list_names(uri: str) -> list[str]:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
+    found = _listed(lambda: filesystem.ls(path, detail=False), [])
+    return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in found]
+
+
+def _listed(call: Callable[[], Any], nothing: Any) -> Any:
+    """Return what a store lists; nothing where the directory does not exist."""
     try:
-        found = filesystem.ls(path, detail=False)
+        return call()
     except FileNotFoundError:
-        return []
+        return nothing
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise StorageError(_reason(error)) from None
-    return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in found]
 
 
 def _modified(info: dict[str, Any]) -> float:
