@@ -7,6 +7,9 @@ submission finds it, a rollback has it, and a deletion removes it:
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Jar
@@ -18,6 +21,9 @@ from flink_jobs_provider.model.identity import identity_of
 
 _IDENTITY = 18
 _DIGEST = 32
+#: Seconds for which a list is trusted. A jar that another process removed meanwhile shows when it
+#: is run, before anything started; one that it uploaded is uploaded twice.
+_TRUSTED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,12 @@ class UploadedJar:
 class ClusterJars:
     """Uploads, finds and removes the jars of our jobs."""
 
-    def __init__(self, client: FlinkClient) -> None:
+    def __init__(self, client: FlinkClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         # Flink opens every jar for a list, so with many jobs it is the dearest call of all.
-        self._listing = SharedCall(self._list)
+        self._listing = SharedCall(self._list, clock)
+        self._uploaded: dict[str, UploadedJar] = {}
+        self._gone: set[str] = set()
 
     async def list(self) -> tuple[UploadedJar, ...]:
         """Return the jars on the cluster that bear a name of ours.
@@ -60,31 +68,42 @@ class ClusterJars:
         found = (_parse(file["id"], file["name"]) for file in body["files"])
         return tuple(jar for jar in found if jar)
 
-    async def _find(self, identity: str, digest: str) -> str | None:
-        """Return the id of a job's jar of this content; none where it is not there."""
-        for jar in await self.list():
-            if jar.prefix == identity and jar.digest == digest[:_DIGEST]:
-                return jar.id
-        return None
+    async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
+        """Return a job's jars: those of a list, and what this process did since."""
+        listed = {jar.id: jar for jar in await self._listing.get(max_age)}
+        there = {**listed, **self._uploaded}
+        return tuple(
+            jar for jar in there.values() if jar.prefix == identity and jar.id not in self._gone
+        )
 
     async def ensure(self, submission: Submission, timeout: float) -> str:
         """Return the id of the submission's jar, uploading it if it is not there.
+
+        Another process may have removed it since: then tell `lose`, and ask again.
 
         Raises:
             ActionFailed: The upload was refused, or the jar is only known by a digest and gone.
         """
         identity = identity_of(submission.job_id)
-        found = await self._find(identity, submission.jar_digest)
-        if found:
-            return found
+        digest = submission.jar_digest[:_DIGEST]
+        for max_age in (_TRUSTED_S, 0.0) if isinstance(submission.jar, str) else (_TRUSTED_S,):
+            for jar in await self._of(identity, max_age):
+                if jar.digest == digest:
+                    return jar.id
         if isinstance(submission.jar, str):
             raise ActionFailed(
                 "the jar of the previous version is no longer on the cluster, nor in the cache"
             )
-        name = f"{submission.job_name}-{identity}-{submission.jar.digest[:_DIGEST]}.jar"
-        return await self._upload(submission.jar, name, timeout)
+        return await self._upload(submission.jar, submission.job_name, identity, timeout)
 
-    async def _upload(self, jar: Jar, name: str, timeout: float) -> str:
+    def lose(self, jar_id: str) -> None:
+        """Note that a jar is not on the cluster any more, whatever a list said."""
+        self._gone.add(jar_id)
+        self._uploaded.pop(jar_id, None)
+
+    async def _upload(self, jar: Jar, job_name: str, identity: str, timeout: float) -> str:
+        digest = jar.digest[:_DIGEST]
+        name = f"{job_name}-{identity}-{digest}.jar"
         try:
             with jar.path.open("rb") as content:
                 files = {"jarfile": (name, content, "application/x-java-archive")}
@@ -95,17 +114,20 @@ class ClusterJars:
             raise ActionFailed(f"the jar could not be uploaded: {answer.cause}") from None
         except OSError as error:
             raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
-        return str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
+        jar_id = str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
+        self._gone.discard(jar_id)
+        self._uploaded[jar_id] = UploadedJar(jar_id, job_name, identity, digest)
+        return jar_id
 
     async def remove(self, identity: str, keep: frozenset[str]) -> None:
         """Remove a job's jars, but for those with the digests to keep."""
         kept = {digest[:_DIGEST] for digest in keep}
-        for jar in await self.list():
-            if jar.prefix == identity and jar.digest not in kept:
-                try:
+        for jar in await self._of(identity):
+            if jar.digest not in kept:
+                # Somebody else may have removed it: an unknown jar is 400 (measured).
+                with contextlib.suppress(FlinkAnswer):
                     await self._client.change("DELETE", f"jars/{jar.id}", repeatable=True)
-                except FlinkAnswer:
-                    continue  # somebody else removed it: an unknown jar is 400 (measured)
+                self.lose(jar.id)
 
 
 def _parse(jar_id: str, name: str) -> UploadedJar | None:

@@ -40,6 +40,7 @@ from flink_jobs_provider.model.observation import (
 )
 
 _NEVER = 2**62  # an interval beyond this is Flink's way to say: no periodic checkpoints
+_PLAN_S = 300.0
 _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
 
 
@@ -58,7 +59,7 @@ class FlinkRest:
         self._clock = clock
         self._sleep = sleep
         self._overview = SharedSnapshot(lambda: self._get("jobs/overview"), clock)
-        self._jars = ClusterJars(self.client)
+        self._jars = ClusterJars(self.client, clock)
         self._savepoints = SavepointOperations(self.client, clock, sleep)
         self._facts: asyncio.Task[ClusterFacts] | None = None
 
@@ -112,17 +113,23 @@ class FlinkRest:
         Raises:
             ActionFailed: The program has no such entry class, or its `main` throws.
         """
-        jar = await self._jars.ensure(submission, 300.0)
-        try:
-            body = await self.client.change(
-                "POST",
-                f"jars/{jar}/plan",
-                json=plan_body(submission),
-                timeout=300.0,
-                repeatable=True,
-            )
-        except FlinkAnswer as answer:
-            raise ActionFailed(answer.cause) from None
+        deadline = self._clock() + _PLAN_S
+        while True:
+            jar = await self._jars.ensure(submission, _PLAN_S)
+            try:
+                body = await self.client.change(
+                    "POST",
+                    f"jars/{jar}/plan",
+                    json=plan_body(submission),
+                    timeout=_PLAN_S,
+                    repeatable=True,
+                )
+                break
+            except FlinkAnswer as refusal:
+                if _no_such_jar(refusal) and self._clock() < deadline:
+                    self._jars.lose(jar)
+                    continue
+                raise ActionFailed(refusal.cause) from None
         nodes = (body.get("plan") or {}).get("nodes") or []
         widest = max((int(node.get("parallelism") or 1) for node in nodes), default=1)
         return PlannedGraph(widest)
@@ -150,6 +157,7 @@ class FlinkRest:
                 if _duplicate(refusal):
                     return
                 if _no_such_jar(refusal) and self._clock() < deadline:
+                    self._jars.lose(jar)
                     continue
                 raise ActionFailed(refusal.cause) from None
             except ClusterUnreachable:

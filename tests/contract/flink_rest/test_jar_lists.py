@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
-from tests.contract.flink_rest.scripted import IDENTITY, ScriptedFlink, ok
+import httpx
+import pytest
+
+from tests.contract.flink_rest.scripted import (
+    IDENTITY,
+    VERSIONS,
+    ScriptedFlink,
+    jar_file,
+    ok,
+    recorded,
+    submission,
+)
 
 NAMES = {IDENTITY: "orders"}
 
@@ -32,3 +44,85 @@ def test_nobody_gets_a_list_from_before_the_call() -> None:
         assert await plane.job_names() == {}
 
     asyncio.run(work())
+
+
+def listing(*names: str) -> httpx.Response:
+    """Answer a list of jars by these names, with the ids 0.jar, 1.jar, and so on."""
+    return ok(files=[{"id": f"{number}.jar", "name": name} for number, name in enumerate(names)])
+
+
+def test_submissions_ask_for_the_list_once(tmp_path: Path) -> None:
+    """Shows that a thousand creations do not make Flink open a thousand jars a thousand times."""
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing())
+    flink.answer("POST jars/upload", ok(filename="/up/one.jar", status="success"))
+    flink.answer("POST jars/one.jar/run", recorded("accepted"))
+    flink.answer("POST jars/one.jar/plan", ok(plan={"nodes": []}))
+    plane = flink.plane()
+    jar = jar_file(tmp_path)
+
+    async def work() -> None:
+        for _ in range(5):
+            await plane.plan(submission(jar=jar))
+            await plane.submit(submission(jar=jar), 60)
+
+    asyncio.run(work())
+    assert flink.count("GET jars") == 1
+    assert flink.count("POST jars/upload") == 1
+
+
+def test_a_list_is_not_trusted_for_longer_than_a_minute() -> None:
+    flink = ScriptedFlink()
+    flink.answer("POST jars/uuid_orders.jar/run", recorded("accepted"))
+    plane = flink.plane()
+
+    async def work() -> None:
+        await plane.submit(submission(), 60)
+        await flink.clock.sleep(61)
+        await plane.submit(submission(), 60)
+
+    asyncio.run(work())
+    assert flink.count("GET jars") == 2
+
+
+def test_a_list_that_misses_the_former_jar_is_asked_for_again() -> None:
+    """Shows that a rollback does not fail because another process uploaded the former version."""
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing(), listing(f"orders-{IDENTITY}-{'1' * 32}.jar"))
+    flink.answer("POST jars/0.jar/run", recorded("accepted"))
+    asyncio.run(flink.plane().submit(submission(), 60))
+    assert flink.changes() == ["POST jars/0.jar/run"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_jar_that_is_gone_at_the_plan_is_uploaded_again(tmp_path: Path, version: str) -> None:
+    flink = ScriptedFlink(version)
+    flink.answer("GET jars", listing(f"orders-{IDENTITY}-{'2' * 32}.jar"))
+    flink.answer("POST jars/0.jar/plan", recorded("unknown-jar", version))
+    flink.answer("POST jars/upload", ok(filename="/up/one.jar", status="success"))
+    flink.answer("POST jars/one.jar/plan", ok(plan={"nodes": [{"parallelism": 3}]}))
+    planned = asyncio.run(flink.plane().plan(submission(jar=jar_file(tmp_path))))
+    assert planned.parallelism == 3
+    assert flink.changes() == [
+        "POST jars/0.jar/plan",
+        "POST jars/upload",
+        "POST jars/one.jar/plan",
+    ]
+
+
+def test_a_jar_uploaded_since_the_list_is_removed_with_the_others(tmp_path: Path) -> None:
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing(f"orders-{IDENTITY}-{'3' * 32}.jar"))
+    flink.answer("POST jars/upload", ok(filename="/up/one.jar", status="success"))
+    flink.answer("POST jars/one.jar/run", recorded("accepted"))
+    for jar_id in ("0.jar", "one.jar"):
+        flink.answer(f"DELETE jars/{jar_id}", ok())
+    plane = flink.plane()
+
+    async def work() -> None:
+        await plane.submit(submission(jar=jar_file(tmp_path)), 60)
+        await plane.forget_jars(IDENTITY, frozenset())
+        await plane.forget_jars(IDENTITY, frozenset())
+
+    asyncio.run(work())
+    assert flink.changes()[2:] == ["DELETE jars/0.jar", "DELETE jars/one.jar"]
