@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[T]):
+    value: T
+    number: int
+    begun: float
 
 
 class SharedCall(Generic[T]):
@@ -20,25 +28,29 @@ class SharedCall(Generic[T]):
     ) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._flight: asyncio.Task[T] | None = None
-        self._answers: list[T] = []
-        self._begun = float("-inf")
+        self._flight: asyncio.Task[None] | None = None
+        self._latest: _Answer[T] | None = None
+        self._begun = 0
 
     async def get(self, max_age: float = 0.0) -> T:
         """Return an answer whose fetching began at most `max_age` seconds before this call."""
-        oldest = self._clock() - max_age
-        while not self._answers or self._begun < oldest:
+        # Counted, not timed: a coarse clock could take what began just before for what began after.
+        begun_before = self._begun
+        oldest = self._clock() - max_age if max_age > 0 else float("inf")
+        while self._latest is None or (
+            self._latest.number <= begun_before and self._latest.begun < oldest
+        ):
             if self._flight is None:
-                self._flight = asyncio.create_task(self._refresh(self._clock()))
+                self._flight = asyncio.create_task(self._refresh())
             flight = self._flight
             try:
                 await asyncio.shield(flight)
             finally:
                 if flight.done() and self._flight is flight:
                     self._flight = None
-        return self._answers[0]
+        return self._latest.value
 
-    async def _refresh(self, begun: float) -> T:
-        answer = await self._fetch()
-        self._answers, self._begun = [answer], begun
-        return answer
+    async def _refresh(self) -> None:
+        self._begun += 1  # here, not where the task is made: until now all may share it
+        number, begun = self._begun, self._clock()
+        self._latest = _Answer(await self._fetch(), number, begun)
