@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsspec.core import split_protocol
-
-from flink_jobs_provider.artifacts.storage import StorageError, open_filesystem
+from flink_jobs_provider.artifacts.storage import StorageError, local_path, open_filesystem
 from flink_jobs_provider.model.errors import JarError
 
 _CHUNK = 1 << 20
@@ -52,18 +50,15 @@ def open_jar(uri: str) -> Jar:
     Raises:
         JarError: It does not exist, cannot be read, or is not a jar.
     """
-    protocol, _ = split_protocol(uri)
-    if protocol in (None, "file", "local"):
-        return _local(uri)
+    if path := local_path(uri):
+        return _local(uri, path)
     try:
         return _remote(uri)
     except StorageError as error:
         raise JarError(f"cannot open {uri}: {error}") from None
 
 
-def _local(uri: str) -> Jar:
-    _, name = open_filesystem(uri)
-    path = Path(name)
+def _local(uri: str, path: Path) -> Jar:
     try:
         stat = path.stat()
     except OSError as error:
@@ -141,7 +136,7 @@ def _from_cache(uri: str, marker: str) -> Jar | None:
         return None
     if not path.is_file():
         return None
-    jar = _local(str(path))
+    jar = _local(str(path), path)
     # The cache may have been tampered with or cut short: its names are digests, so look.
     return Jar(uri, path, jar.digest, jar.main_class) if path.stem == jar.digest else None
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-import fsspec
-from fsspec.core import split_protocol
 
 #: Schemes that are another store's under a name of their own, and the extra each needs.
 _ALIASES = {"s3a": "s3", "s3n": "s3", "obs": "s3", "abfss": "abfs", "oss": "s3"}
@@ -31,6 +29,15 @@ class Entry:
     modified: float
 
 
+def local_path(uri: str) -> Path | None:
+    """Return the absolute path of a local file's path or URI; none where it lies elsewhere."""
+    scheme, separator, rest = uri.partition("://")
+    if separator and scheme not in ("file", "local"):
+        return None
+    path = rest if separator else uri.removeprefix("file:")  # file:/a, as Flink writes it
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
 def open_filesystem(uri: str) -> tuple[Any, str]:
     """Return the fsspec filesystem of a URI, and the path within it.
 
@@ -40,9 +47,10 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
     Raises:
         StorageError: The scheme is unknown, or its extra is not installed.
     """
-    protocol, path = split_protocol(uri)
-    if protocol is None:
-        protocol, path = "file", path.removeprefix("file:")  # file:/a, as Flink writes it
+    import fsspec  # not before it is needed: a preview of local jars starts the faster
+
+    local = local_path(uri)
+    protocol, _, path = ("file", "", str(local)) if local else uri.partition("://")
     target, options = _ALIASES.get(protocol, protocol), {}
     if protocol == "obs":
         endpoint = os.environ.get("OBS_ENDPOINT_URL")
@@ -51,8 +59,6 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
         options = {"endpoint_url": endpoint}
     if target in ("http", "https"):
         path = uri
-    if target == "file":
-        path = os.path.abspath(os.path.expanduser(path.removeprefix("//") if path else path))
     try:
         filesystem = fsspec.get_filesystem_class(target)
     except ImportError:

@@ -1,13 +1,18 @@
-"""The clusters in use: one control plane for each, shared by all its jobs."""
+"""The clusters in use: one control plane for each, shared by all its jobs.
+
+What a system's control plane needs (an HTTP client first of all) is imported when the first of its
+clusters is opened: a preview, which asks no cluster, starts without it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-from flink_jobs_provider.control_planes.flink_rest.access import Resolve, open_client
-from flink_jobs_provider.control_planes.flink_rest.client import Guard
+from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.target import FlinkTarget
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 
 
 class Clusters:
@@ -31,6 +36,9 @@ class Clusters:
         """
         key = target.model_dump_json()
         if key not in self._open:
+            from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+            from flink_jobs_provider.control_planes.flink_rest.access import open_client
+
             client = open_client(target, self._resolve)
             self._open[key] = FlinkRest(client, self._guard)
         return self._open[key]
@@ -40,7 +48,3 @@ class Clusters:
         for plane in self._open.values():
             await plane.close()
         self._open.clear()
-
-
-#: What tests and faces may put in the place of `Clusters.of`.
-OpenPlane = Callable[[FlinkTarget], FlinkRest]

@@ -6,7 +6,7 @@ known by its jobId, a stop or savepoint by the trigger id derived from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,6 +18,11 @@ from flink_jobs_provider.model.observation import (
     ClusterSnapshot,
 )
 from flink_jobs_provider.model.savepoint import SavepointFormat
+
+#: Resolves a reference, `env:NAME` or `config:KEY`, to the secret; KeyError where it leads nowhere.
+Resolve = Callable[[str], str]
+#: Called before each request that changes something; raises where none may be sent any more.
+Guard = Callable[[], None]
 
 
 @dataclass(frozen=True)

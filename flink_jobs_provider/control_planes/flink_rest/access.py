@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 
 import httpx
 
+from flink_jobs_provider.control_planes.protocol import Resolve
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.target import FlinkTarget, Tls
-
-#: Turns a reference (env:NAME, config:KEY) into the secret; raises KeyError where there is none.
-Resolve = Callable[[str], str]
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16)

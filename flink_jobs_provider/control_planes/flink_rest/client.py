@@ -16,12 +16,10 @@ from tenacity import (
 )
 
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
+from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
 _TRIES = 3
-
-#: Called before each request that changes something; raises where nothing more may be begun.
-Guard = Callable[[], None]
 
 
 class FlinkAnswer(Exception):

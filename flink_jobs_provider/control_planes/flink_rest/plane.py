@@ -17,12 +17,13 @@ from flink_jobs_provider.control_planes.flink_rest.bodies import (
     run_body,
 )
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
-from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient, Guard
+from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.flink_rest.jars import ClusterJars
 from flink_jobs_provider.control_planes.flink_rest.overview import SharedSnapshot
 from flink_jobs_provider.control_planes.flink_rest.savepoints import SavepointOperations
 from flink_jobs_provider.control_planes.flink_rest.statistics import parse_checkpoints
 from flink_jobs_provider.control_planes.protocol import (
+    Guard,
     PlannedGraph,
     SavepointRequest,
     Submission,
