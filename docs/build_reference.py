@@ -78,6 +78,7 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
         "UPDATE": "stop with savepoint, start the new version from it",
         "STATELESS_UPDATE": "a fresh start, state dropped on purpose",
         "LAST_STATE_UPDATE": "cancel, start from the latest retained checkpoint",
+        "RE_LAUNCH": "never recorded by a session cluster: a gateway's start of a failed job",
         "SAVEPOINT": "savepoint, the job goes on",
         "LIST_SAVEPOINT": "never recorded",
         "CANCEL": "never recorded: the resource is gone then",

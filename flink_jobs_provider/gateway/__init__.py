@@ -1,0 +1,1 @@
+"""The gateway: a job service in front of any Flink session cluster."""
