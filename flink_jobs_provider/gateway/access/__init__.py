@@ -1,0 +1,1 @@
+"""Who may call the gateway, how often, and what is kept of it."""

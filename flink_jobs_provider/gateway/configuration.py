@@ -1,0 +1,305 @@
+"""The gateway's configuration: one YAML file, checked as a whole before anything starts.
+
+Relative paths in it are meant from the file's own directory; a relative SQLite file from
+`data_directory`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from flink_jobs_provider.gateway.access.settings import Access
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.principal import EVERY_CLUSTER
+from flink_jobs_provider.gateway.settings import (
+    DIRECTORY,
+    EnvironmentReference,
+    FilePath,
+    HttpUrl,
+    Settings,
+    environment,
+    from_file,
+    is_loopback,
+)
+from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
+from flink_jobs_provider.model.duration import Duration
+from flink_jobs_provider.model.spec import Directory
+from flink_jobs_provider.model.target import FlinkTarget
+
+_CLUSTER_ID = re.compile(
+    r"/subscriptions/[^/\s?#%]+/resourcegroups/[^/\s?#%]+/providers/microsoft\.hdinsight"
+    r"/clusterpools/[^/\s?#%]+/clusters/[^/\s?#%]+",
+    re.IGNORECASE,
+)
+_CLUSTER_EXAMPLE = (
+    "/subscriptions/<subscription>/resourceGroups/<group>/providers/Microsoft.HDInsight"
+    "/clusterpools/<pool>/clusters/<cluster>"
+)
+
+
+class InvalidConfiguration(Exception):
+    """The configuration file is wrong.
+
+    Args:
+        path: The file.
+        problems: One pair for each problem: the property's path (empty for the whole file), and
+            what would be right.
+    """
+
+    def __init__(self, path: Path, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        lines = [f"{where} {what}" for where, what in problems if where]
+        whole = [what for where, what in problems if not where] or ["is wrong:"]
+        super().__init__("\n  ".join([f"{path} {whole[0]}", *lines]))
+
+
+def _cluster_id(value: str) -> str:
+    if not _CLUSTER_ID.fullmatch(value):
+        raise ValueError(f"must be an id such as {_CLUSTER_EXAMPLE} (got {value!r})")
+    return value
+
+
+class TlsFiles(Settings):
+    """The gateway's own certificate: PEM files."""
+
+    certificate_file: FilePath = Field(description="Certificate, with those between it and a root.")
+    key_file: FilePath = Field(description="Key of the certificate.")
+    key_password: EnvironmentReference | None = Field(None, description="Password of the key.")
+
+
+class Listen(Settings):
+    """Where the gateway listens."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address or name to listen on.")
+    port: int = Field(8090, ge=0, le=65535, description="Port; 0 takes any free one.")
+    tls: TlsFiles | None = Field(None, description="Certificate; without it HTTP is plain.")
+    plain_text: bool = Field(
+        False,
+        description="Listen beyond the loopback interface without TLS: only where a proxy that "
+        "ends TLS stands before the gateway, since bearer tokens are readable on the way.",
+    )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return is_loopback(self.host)
+
+    @model_validator(mode="after")
+    def _no_tokens_in_the_open(self) -> Self:
+        if not (self.loopback or self.tls or self.plain_text):
+            raise ValueError(
+                f"must have tls to listen on {self.host}: tokens would be readable on the way. "
+                "Where a proxy before the gateway ends TLS, say plain_text: true"
+            )
+        return self
+
+
+class ClusterConfiguration(Settings):
+    """A Flink session cluster that the gateway serves."""
+
+    id: Annotated[str, AfterValidator(_cluster_id)] = Field(
+        description="Its resource id, as the callers' URLs have it. Case does not count.",
+        examples=[_CLUSTER_EXAMPLE],
+    )
+    flink: FlinkTarget = Field(description="How its REST API is reached. Secrets are env:NAME.")
+    savepoint_directory: Directory | None = Field(
+        None, description="Where savepoints go of jobs that name no directory; else Flink's own."
+    )
+    mounts: dict[str, str] = Field(
+        default_factory=dict,
+        description="Storage by the prefix that stands for it in jobJarDirectory. What lies below "
+        "no prefix is refused.",
+        examples=[{"abfs://container@account": "file:///srv/jobs"}],
+    )
+    relaunch_lost: bool = Field(
+        True,
+        description="Start again, from its newest state, a job that the cluster lost: one that "
+        "came back without its jobs.",
+    )
+
+    @property
+    def key(self) -> str:
+        """What the cluster is known by everywhere in the gateway."""
+        return self.id.lower()
+
+    @field_validator("mounts")
+    @classmethod
+    def _mountable(cls, value: dict[str, str]) -> dict[str, str]:
+        Mounts(value)
+        return value
+
+    @field_validator("flink")
+    @classmethod
+    def _reachable_from_here(cls, value: FlinkTarget, info: ValidationInfo) -> FlinkTarget:
+        references = [value.bearer_token, *value.secret_headers.values()]
+        references += [value.basic_auth.password] if value.basic_auth else []
+        references += [value.tls.key_password] if value.tls else []
+        if any(reference and not reference.startswith("env:") for reference in references):
+            raise ValueError("must refer to secrets as env:NAME: a gateway has no stack")
+        if value.tls is None:
+            return value
+        names = ("ca_file", "certificate_file", "key_file")
+        given = {name: path for name in names if (path := getattr(value.tls, name))}
+        paths = {name: from_file(path, info) for name, path in given.items()}
+        return value.model_copy(update={"tls": value.tls.model_copy(update=paths)})
+
+
+class Limits(Settings):
+    """What one caller, and all together, may ask for."""
+
+    body_bytes: int = Field(65536, ge=1024, description="Largest request body.")
+    requests_per_second: float = Field(50, gt=0, description="Of one caller, over time.")
+    burst: int = Field(100, ge=1, description="Of one caller, at once.")
+    concurrent_actions: int = Field(32, ge=1, description="Actions in progress, of all callers.")
+
+
+class Retention(Settings):
+    """How long records are kept. Savepoint files are never removed."""
+
+    actions: Duration = Field("90d", description="Of ended actions.")
+    savepoints: Duration = Field("365d", description="Of savepoints' records.")
+
+
+class Log(Settings):
+    """What is written about the gateway's work. It never holds a token, args or a Flink option."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="From here on.")
+    format: Literal["json", "console"] = Field(
+        "json", description="JSON, a line for each event; or text for people."
+    )
+    audit_file: FilePath | None = Field(
+        None, description="Where the audit log is appended; else with the rest, on standard output."
+    )
+
+
+class GatewayConfiguration(Settings):
+    """A gateway: what it serves, to whom, and within which limits."""
+
+    listen: Listen = Field(default_factory=Listen, description="Where it listens.")
+    public_url: HttpUrl | None = Field(
+        None,
+        description="What callers reach it by, for the addresses in its answers; else the Host of "
+        "their request.",
+    )
+    database: str = Field(
+        "sqlite:///gateway.db",
+        min_length=1,
+        description="SQLAlchemy URL of the records, or env:NAME of a variable that holds it.",
+        examples=["env:GATEWAY_DATABASE", "postgresql+psycopg://gateway@db/gateway"],
+    )
+    data_directory: FilePath = Field(
+        default=".",
+        validate_default=True,
+        description="Where jars of actions in progress are kept. It is made where it is missing.",
+    )
+    clusters: list[ClusterConfiguration] = Field(min_length=1, description="What it serves.")
+    access: Access = Field(description="Who may call.")
+    limits: Limits = Field(default_factory=Limits, description="How much.")
+    retention: Retention = Field(default_factory=Retention, description="How long records stay.")
+    action_timeout: Duration = Field(
+        "30m", description="How long an action is tried again while a cluster cannot be reached."
+    )
+    stop_timeout: Duration = Field(
+        "60s", description="How long a stop waits for actions; the next start takes up the rest."
+    )
+    log: Log = Field(default_factory=Log, description="What it writes about its work.")
+
+    @field_validator("clusters")
+    @classmethod
+    def _each_once(cls, clusters: list[ClusterConfiguration]) -> list[ClusterConfiguration]:
+        seen = set()
+        for cluster in clusters:
+            if cluster.key in seen:
+                raise ValueError(f"must not hold a cluster twice ({cluster.id})")
+            seen.add(cluster.key)
+        return clusters
+
+    @model_validator(mode="after")
+    def _grants_are_of_clusters(self) -> Self:
+        known = {EVERY_CLUSTER, *(cluster.key for cluster in self.clusters)}
+        for issuer in self.access.issuers:
+            for value, grants in issuer.grants.items():
+                if unknown := sorted(set(grants) - known):
+                    raise ValueError(
+                        f"must grant roles on the clusters it names, or on *: {unknown[0]!r}, "
+                        f"granted by {issuer.issuer} for {value}, is none of them"
+                    )
+        return self
+
+    def database_url(self) -> str:
+        """Return the SQLAlchemy URL of the records, secrets and all.
+
+        Raises:
+            KeyError: `database` refers to an environment variable that is not set; its name.
+        """
+        url = environment(self.database) if self.database.startswith("env:") else self.database
+        for start in ("sqlite:///", "sqlite+pysqlite:///"):
+            path = url.removeprefix(start)
+            if path not in (url, "", ":memory:") and not path.startswith(("/", "file:")):
+                return start + os.path.join(self.data_directory, path)
+        return url
+
+
+def read_configuration(path: str | Path) -> GatewayConfiguration:
+    """Read a configuration file.
+
+    Raises:
+        InvalidConfiguration: It is wrong: every problem at once, each on its property's path.
+    """
+    path = Path(path)
+    try:
+        content = read_yaml(path)
+    except UnreadableFile as error:
+        text = str(error).removeprefix(f"{path} ")
+        raise InvalidConfiguration(path, [("", text)]) from None
+    if not isinstance(content, dict):
+        raise InvalidConfiguration(path, [("", "must be a map: clusters, access, …")])
+    context = {DIRECTORY: str(path.parent)}
+    try:
+        return GatewayConfiguration.model_validate(content, context=context)
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors(include_url=False)]
+        raise InvalidConfiguration(path, problems) from None
+
+
+def configuration_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the configuration file."""
+    schema = GatewayConfiguration.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+_PLAIN = {
+    "missing": "is required",
+    "extra_forbidden": "is not a property that is known here",
+    "model_type": "must be a map",
+    "dict_type": "must be a map",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+
+
+def _problem(detail: ErrorDetails) -> tuple[str, str]:
+    """Return the path and what would be right; never the value, which may hold a secret."""
+    path = ""
+    for part in detail["loc"]:
+        if part != "[key]":
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    kind, message = detail["type"], detail["msg"]
+    if kind == "value_error":
+        return path, message.removeprefix("Value error, ")
+    return path, _PLAIN.get(kind) or message.replace("Input should", "must")

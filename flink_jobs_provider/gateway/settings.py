@@ -1,0 +1,81 @@
+"""The kinds of values that the gateway's settings are made of."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+#: Key of the validation context: the directory that relative paths are meant from.
+DIRECTORY = "directory"
+
+
+class Settings(BaseModel):
+    """A part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def from_file(value: str, info: ValidationInfo) -> str:
+    """Make a path absolute, from the directory of the configuration file."""
+    if not value:
+        raise ValueError("must be a path")
+    base = (info.context or {}).get(DIRECTORY, ".")
+    return os.path.abspath(os.path.join(base, os.path.expanduser(value)))
+
+
+FilePath = Annotated[str, AfterValidator(from_file)]
+
+
+def _environment_reference(value: str) -> str:
+    kind, _, name = value.partition(":")
+    if kind != "env" or not name:
+        raise ValueError("must be a reference to an environment variable, env:NAME")
+    return value
+
+
+EnvironmentReference = Annotated[
+    str, AfterValidator(_environment_reference), Field(examples=["env:GATEWAY_KEY_PASSWORD"])
+]
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"must be a URL such as https://gateway.example.com ({error})") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("must be a URL such as https://gateway.example.com")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("must end with the path, and carry no credentials")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is reached by this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def environment(reference: str) -> str:
+    """Return the secret that `env:NAME` refers to.
+
+    Raises:
+        KeyError: There is no such variable, or it is empty; its name.
+    """
+    kind, _, name = reference.partition(":")
+    value = os.environ.get(name) if kind == "env" else None
+    if not value:
+        raise KeyError(name)
+    return value
