@@ -1,0 +1,150 @@
+"""The gateway's web application: the API, and what machines that watch it ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from flink_jobs_provider.gateway.arm import ArmFace
+from flink_jobs_provider.gateway.arm.middleware import (
+    Answering,
+    Audit,
+    Authenticated,
+    Authenticator,
+    RateLimit,
+    RequestMetrics,
+)
+from flink_jobs_provider.gateway.arm.requests import caller, query
+from flink_jobs_provider.gateway.arm.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.arm.versions import NEWEST, api_version
+from flink_jobs_provider.gateway.configuration import ClusterConfiguration, Limits
+from flink_jobs_provider.gateway.openapi import openapi_document
+from flink_jobs_provider.gateway.principal import Role
+from flink_jobs_provider.gateway.service import JobService, Refusal
+
+_log = structlog.get_logger("gateway.app")
+
+HEALTH, READY = "/healthz", "/readyz"
+
+
+class Metrics(RequestMetrics, Protocol):
+    """What Prometheus is told."""
+
+    def render(self) -> tuple[bytes, str]:
+        """Return it, and its content type."""
+
+
+def make_app(
+    service: JobService,
+    clusters: Sequence[ClusterConfiguration],
+    authenticator: Authenticator,
+    rate_limit: RateLimit,
+    audit: Audit,
+    metrics: Metrics,
+    limits: Limits,
+    public_url: str | None,
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
+    """Make the application.
+
+    Args:
+        service: What carries the actions out.
+        clusters: The clusters that are served.
+        authenticator: Tells who calls.
+        rate_limit: Counts each caller's requests.
+        audit: Where it is written down who did what.
+        metrics: Where requests are counted.
+        limits: The largest body; the other limits are kept by those who are given here.
+        public_url: What addresses in answers begin with; else the request's own Host.
+        lifespan: What begins and ends with the application.
+    """
+    face = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
+    watched = _Watched(service, clusters, authenticator, metrics)
+    app = Starlette(
+        routes=[*watched.routes(), *face.routes()],
+        middleware=[
+            Middleware(Answering, metrics, audit),
+            Middleware(Authenticated, authenticator, rate_limit, (HEALTH, READY)),
+        ],
+        # Left to the outermost middleware, which answers what all of them refuse.
+        exception_handlers={HTTPException: _raise},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Watched:
+    """What is asked about the gateway itself."""
+
+    def __init__(
+        self,
+        service: JobService,
+        clusters: Sequence[ClusterConfiguration],
+        authenticator: Authenticator,
+        metrics: Metrics,
+    ) -> None:
+        self._service = service
+        self._keys = [cluster.key for cluster in clusters]
+        self._authenticator = authenticator
+        self._metrics = metrics
+
+    def routes(self) -> list[Route]:
+        return [
+            AnyCaseRoute(HEALTH, self._health, ["GET"]),
+            AnyCaseRoute(READY, self._ready, ["GET"]),
+            AnyCaseRoute("/metrics", self._prometheus, ["GET"]),
+            AnyCaseRoute("/openapi.json", self._openapi, ["GET"]),
+        ]
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def _ready(self, request: Request) -> Response:
+        try:
+            problems = await self._service.ready()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway is not ready
+            _log.error("it cannot be told whether the gateway is ready", exc_info=error)
+            problems = ["It cannot be told: the gateway's log says why."]
+        if not problems:
+            return JSONResponse({"status": "ready"})
+        answer: dict[str, object] = {"status": "not ready"}
+        if await self._may_know_why(request):
+            answer["problems"] = problems
+        return JSONResponse(answer, 503)
+
+    async def _may_know_why(self, request: Request) -> bool:
+        """Whether the caller shows a token: reasons name databases and clusters."""
+        authorization = request.headers.get("authorization")
+        if not authorization:
+            return False
+        try:
+            await self._authenticator.authenticate(authorization)
+        except Refusal:
+            return False
+        return True
+
+    async def _prometheus(self, request: Request) -> Response:
+        principal = caller(request)
+        if not all(principal.may(Role.READ, key) for key in self._keys):
+            message = f"The client '{principal.name}' does not have the role 'read' everywhere."
+            raise Refusal(403, "AuthorizationFailed", message)
+        content, content_type = self._metrics.render()
+        return Response(content, headers={"Content-Type": content_type})
+
+    async def _openapi(self, request: Request) -> Response:
+        given = query(request).get("api-version")
+        return JSONResponse(openapi_document(api_version(given) if given else NEWEST))
+
+
+async def _raise(_: Request, error: Exception) -> Response:
+    raise error

@@ -1,0 +1,203 @@
+"""What is done with every request: its ids, who sent it, and an answer whatever happens."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flink_jobs_provider.gateway.arm.errors import refused
+from flink_jobs_provider.gateway.principal import Principal
+from flink_jobs_provider.gateway.service import Refusal
+
+_log = structlog.get_logger("gateway.request")
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+#: In place of a route, for a path that is none.
+NO_ROUTE = "none"
+
+
+class Authenticator(Protocol):
+    """Tells who calls."""
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """Return the caller, or raise a Refusal."""
+
+
+class RateLimit(Protocol):
+    """Counts each caller's requests."""
+
+    def take(self, name: str) -> None:
+        """Count one, or raise a Refusal."""
+
+
+class Audit(Protocol):
+    """Keeps who did what."""
+
+    def write(
+        self,
+        *,
+        who: str | None,
+        what: str,
+        cluster: str | None,
+        job: str | None,
+        action_id: str | None,
+        result: str,
+        status: int | None,
+    ) -> None:
+        """Write an entry."""
+
+
+class RequestMetrics(Protocol):
+    """Counts what was answered."""
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one."""
+
+
+class Answering:
+    """Gives each request its ids, and an error envelope to each that no route answers.
+
+    The outermost: what goes wrong below it is answered here, and a fault of the gateway's own is
+    logged here.
+
+    Args:
+        app: What answers.
+        metrics: Where each request is counted.
+        audit: Where each request is written down whose caller may not make it.
+        clock: Seconds, from any beginning.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: RequestMetrics,
+        audit: Audit,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._audit = audit
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = self._clock()
+        request_id = str(uuid.uuid4())
+        ids = _ids(Headers(scope=scope), request_id)
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(ids)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, sending)
+            except Exception as error:  # noqa: BLE001 - the last place where it can be answered
+                response = self._answer(error, scope)
+                if status == 0:
+                    await response(scope, receive, sending)
+        route = scope.get("route_path", NO_ROUTE)
+        self._metrics.request(scope["method"], route, status, self._clock() - began)
+
+    def _answer(self, error: Exception, scope: Scope) -> Response:
+        refusal, headers = _refusal(error, scope)
+        if refusal.status in (401, 403) and not scope.get("audited"):
+            principal = scope.get("principal")
+            self._audit.write(
+                who=principal.name if principal else None,
+                what=f"{scope['method'][:16]} {scope.get('route_path', NO_ROUTE)}",
+                cluster=scope.get("cluster_key"),
+                job=None,
+                action_id=None,
+                result=refusal.code,
+                status=refusal.status,
+            )
+        return refused(refusal, headers)
+
+
+class Authenticated:
+    """Lets nobody by who has not shown who they are, or who calls too often.
+
+    Args:
+        app: What answers.
+        authenticator: Tells who calls.
+        rate_limit: Counts each caller's requests.
+        open_paths: What anybody may ask for.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        rate_limit: RateLimit,
+        open_paths: Collection[str],
+    ) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._rate_limit = rate_limit
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, if its caller may call."""
+        if scope["type"] == "http" and scope["path"] not in self._open_paths:
+            authorization = Headers(scope=scope).get("authorization")
+            scope["principal"] = await self._authenticator.authenticate(authorization)
+            self._rate_limit.take(scope["principal"].name)
+        await self._app(scope, receive, send)
+
+
+def _ids(headers: Headers, request_id: str) -> dict[str, str]:
+    """Return the headers by which client and log speak of the same request."""
+    given = headers.get("x-ms-correlation-request-id", "")
+    ids = {
+        "x-ms-request-id": request_id,
+        "x-ms-correlation-request-id": given if _ID.fullmatch(given) else request_id,
+    }
+    client_id = headers.get("x-ms-client-request-id", "")
+    wanted = headers.get("x-ms-return-client-request-id", "").lower() == "true"
+    if wanted and _ID.fullmatch(client_id):
+        ids["x-ms-client-request-id"] = client_id
+    return ids | {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+
+
+def _refusal(error: Exception, scope: Scope) -> tuple[Refusal, dict[str, str]]:
+    if isinstance(error, Refusal):
+        return error, {}
+    if isinstance(error, HTTPException):
+        return _of_the_router(error, scope), dict(error.headers or {})
+    if isinstance(error, ClientDisconnect):
+        return Refusal(400, "ClientClosedRequest", "The request did not arrive whole."), {}
+    _log.error("a request failed by a fault of the gateway", exc_info=error)
+    message = (
+        "The gateway failed, by a fault of its own. Whether the request had an effect is not "
+        "known: look at the list of jobs before sending it again. Its log says more under the "
+        "x-ms-request-id of this answer."
+    )
+    return Refusal(500, "InternalServerError", message), {}
+
+
+def _of_the_router(error: HTTPException, scope: Scope) -> Refusal:
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{scope['method'][:16]} is not possible here: {allowed} is."
+        return Refusal(405, "MethodNotAllowed", message)
+    if error.status_code == 404:
+        return Refusal(404, "NotFound", "There is nothing under this path.")
+    return Refusal(error.status_code, "BadRequest", "The request cannot be understood.")
