@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
@@ -72,8 +72,8 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     path = [str(part) for part in error.absolute_path]
     where = ".".join(path) or "body"
     rule, value = str(error.validator), error.instance
-    wanted: Any = error.validator_value
-    schema: Any = error.schema
+    wanted = cast(Any, error.validator_value)
+    schema = cast(Any, error.schema)
     if rule == "required":
         # The validator yields an error for each name, and tells which in its message alone.
         for name in (name for name in wanted if name not in value):
