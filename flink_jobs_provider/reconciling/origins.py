@@ -54,7 +54,7 @@ class Origins:
         if wanted.upgrade_mode is UpgradeMode.STATELESS:
             return Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
         if recorded is None or recorded.job_id is None:
-            point = await self._left_by_earlier_run(seen)
+            point = await self._left_by_earlier_run(seen, recorded.generation if recorded else 0)
             if point is None:
                 return Origin(recorded, wanted.restore_from, Action.NEW)
             self._say(f"{wanted.job_name}: an earlier run left {point}, going on from it")
@@ -80,14 +80,18 @@ class Origins:
             return False
         return statistics.completed > 0 and newest.state != "CANCELED"
 
-    async def _left_by_earlier_run(self, seen: Seen) -> RestorePoint | None:
+    async def _left_by_earlier_run(self, seen: Seen, after: int) -> RestorePoint | None:
         """Return the state of a job that no record names: a create died, or it was deleted.
+
+        Generations up to `after` were of other jobs of this name, which are done with.
 
         A cancelled job was deleted, as was one whose savepoint lies in the place for that; but a
         version that never completed a checkpoint may be one that did not come up, which its own
         run cancelled: what it started from is not lost.
         """
         for job in seen.ended:
+            if job.generation <= after:
+                return None
             if job.state == "CANCELED":
                 origin = await self._states.restarts_from(job, retained=False)
                 return RestorePoint(origin, "savepoint") if origin else None

@@ -15,15 +15,15 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.savepoint import SavepointReason, join, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
 from flink_jobs_provider.reconciling.origins import Origins
 from flink_jobs_provider.reconciling.preflight import Preflight
 from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
-from flink_jobs_provider.reconciling.removing import remove
-from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.removing import cancel, remove
+from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
 from flink_jobs_provider.reconciling.starting import Started, Starter, submission
 from flink_jobs_provider.reconciling.stopping import Stopper
@@ -60,15 +60,19 @@ class Reconciler:
         self._roller = Roller(plane, self._starter, say)
         self._reader = Reader(plane, self._states, self._observer)
 
-    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
+    async def bring_about(
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
+    ) -> JobRecord:
         """Make a job as it is wanted, and return what is now so.
 
         May be called again after a crash at any point, with the same or another spec.
 
         Args:
-            recorded: What the state says; none where the job is to be created.
+            recorded: What the state says; none where the job is to be created. One that names no
+                job, but a generation, is of a job to be created whose name had others before:
+                what they left is not gone on from.
             wanted: The job as it should be.
-            jar: Its jar, opened.
+            jar: Its jar, opened; or the digest of one that is on the cluster already.
 
         Raises:
             JobError: What happened, what runs now, and what to do.
@@ -86,6 +90,20 @@ class Reconciler:
         """Return a record as the cluster shows it now; nothing is touched."""
         return await self._reader.look(recorded)
 
+    async def cancel(self, recorded: JobRecord) -> bool:
+        """End a job without a savepoint; whether any of it ran. Its jars stay."""
+        return await cancel(self._plane, self._stopper, recorded)
+
+    async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
+        """Return the savepoints in a job's savepoint directory, newest first.
+
+        None where it cannot be read from here.
+        """
+        directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
+        if not directory:
+            return []
+        return await self._states.savepoints_below(join(directory, spec.job_name))
+
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
         return await remove(self._plane, self._stopper, self._states, recorded)
@@ -96,7 +114,7 @@ class Reconciler:
         self,
         recorded: JobRecord | None,
         wanted: JobSpec,
-        jar: Jar,
+        jar: Jar | str,
         seen: Seen,
         current: ObservedJob,
     ) -> JobRecord:
@@ -156,7 +174,7 @@ class Reconciler:
         self,
         recorded: JobRecord | None,
         wanted: JobSpec,
-        jar: Jar,
+        jar: Jar | str,
         seen: Seen,
         current: ObservedJob,
         version: Version,
@@ -198,7 +216,7 @@ class Reconciler:
         self,
         recorded: JobRecord | None,
         wanted: JobSpec,
-        jar: Jar,
+        jar: Jar | str,
         generation: int,
         restore: str | None,
         replaced: ObservedJob | None,
@@ -217,7 +235,7 @@ class Reconciler:
     # No version runs
 
     async def _from_ended(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar, seen: Seen
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, seen: Seen
     ) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost."""
         origin = await self._origins.of(recorded, wanted, seen)

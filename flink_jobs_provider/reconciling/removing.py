@@ -10,6 +10,20 @@ from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.stopping import Stopper
 
 
+async def cancel(plane: ControlPlane, stopper: Stopper, recorded: JobRecord) -> bool:
+    """End all submissions of a job without a savepoint. May be called again.
+
+    Returns:
+        Whether any of them had not ended.
+    """
+    spec = recorded.spec
+    ours = (await plane.jobs()).of(spec.key, recorded=recorded.job_id)
+    active = [job for job in ours if job.active]
+    for job in active:
+        await stopper.cancel(spec, job)
+    return bool(active)
+
+
 async def remove(
     plane: ControlPlane, stopper: Stopper, states: StateFinder, recorded: JobRecord
 ) -> str | None:

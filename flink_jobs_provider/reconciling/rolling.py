@@ -25,7 +25,7 @@ class Launch:
         recorded: What the state says, whose spec is the previous version.
         base: The same with what the action added so far (savepoints).
         wanted: The version to start.
-        jar: Its jar.
+        jar: Its jar, or the digest of one that is on the cluster already.
         generation: Its generation.
         restore: What it starts from; none for a fresh start.
         back: What the previous version starts from, if it must.
@@ -35,11 +35,16 @@ class Launch:
     recorded: JobRecord | None
     base: JobRecord | None
     wanted: JobSpec
-    jar: Jar
+    jar: Jar | str
     generation: int
     restore: str | None
     back: str | None
     action: Action
+
+    @property
+    def jar_digest(self) -> str:
+        """SHA-256 of the jar's bytes."""
+        return self.jar if isinstance(self.jar, str) else self.jar.digest
 
     @property
     def previous(self) -> JobSpec | None:
@@ -84,7 +89,7 @@ class Roller:
                 remedy=error.remedy or "Run again to go on",
             ) from None
         record = await self.record(launch.base, wanted, started, launch.action)
-        await self.forget_jars(launch.recorded, wanted, started.job_id, launch.jar.digest)
+        await self.forget_jars(launch.recorded, wanted, started.job_id, launch.jar_digest)
         return record
 
     async def _go_back(self, launch: Launch, failure: str) -> JobError:
@@ -98,7 +103,7 @@ class Roller:
                 what, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
             )
         self._say(f"{what}; going back to the previous version")
-        same_jar = launch.jar.digest == previous.jar_digest
+        same_jar = launch.jar_digest == previous.jar_digest
         jar = launch.jar if same_jar else previous.jar_digest
         try:
             started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)

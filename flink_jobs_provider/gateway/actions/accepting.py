@@ -1,0 +1,240 @@
+"""Accepting an action: everything that can be refused is refused here, and then it is on record."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.gateway.actions.deciding import (
+    LAUNCH_FAILED,
+    NOT_YET,
+    STARTS,
+    TAKES_NEW_BYTES,
+    check,
+    in_progress,
+    wanted_spec,
+)
+from flink_jobs_provider.gateway.actions.documents import (
+    read_spec,
+    stored_record,
+    stored_spec,
+)
+from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
+from flink_jobs_provider.gateway.actions.pace import Pace
+from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.records import JobState, NewAction, Store, StoredAction, StoredJob
+from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
+from flink_jobs_provider.gateway.service import ActionRequest, Refusal
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: How often a row may change under our hands before the caller is told to come again.
+_TRIES = 10
+
+
+class Accepting:
+    """Decides on requests, and puts what is accepted on record.
+
+    Args:
+        gateway: The name under which this gateway claims actions.
+        store: The records.
+        jars: The jars that are kept.
+        threads: For calls of the records.
+        storage_threads: For opening jars.
+        pace: How often and how long.
+        timeout: For how many seconds an action is tried again.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        store: Store,
+        jars: KeptJars,
+        threads: Threads,
+        storage_threads: Threads,
+        pace: Pace,
+        timeout: float,
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._jars = jars
+        self._threads = threads
+        self._storage_threads = storage_threads
+        self._pace = pace
+        self._timeout = timeout
+
+    async def accept(self, request: ActionRequest, cluster: ClusterConfiguration) -> StoredAction:
+        """Put an action on record, claimed by this gateway.
+
+        Raises:
+            Refusal: It is not accepted; nothing was changed.
+        """
+        opened: Jar | None = None
+        for _ in range(_TRIES):
+            job = await self.ask(self._store.live_job, cluster.key, request.job_name)
+            if job is not None and job.last.finished_at is None:
+                raise in_progress(request, job.last)
+            check(request, job.status if job else None, job.run_id if job else None)
+            present = _present(job, cluster, request)
+            if opened is None:
+                opened = await self._jar(request, present)
+            action_id = str(uuid.uuid4())
+            wanted = _wanted(request, action_id, job, present, opened)
+            try:
+                return await self._record(request, action_id, job, wanted, cluster)
+            except Busy as busy:
+                raise in_progress(request, busy.first) from None
+            except Changed:
+                continue
+        raise Refusal(
+            409,
+            "Conflict",
+            f"Job {request.job_name} changes at this moment; nothing was begun. Ask again.",
+        )
+
+    async def ask(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the records; a database that does not answer is told as a refusal."""
+        try:
+            return await self._threads.call(function, *args, **kwargs)
+        except SQLAlchemyError as error:
+            if isinstance(error, DBAPIError) and not _unreachable(error):
+                raise
+            raise Refusal(
+                503,
+                "RecordsUnavailable",
+                "The gateway's database does not answer. Look at the list of jobs when it does: "
+                "it says whether the action was accepted.",
+            ) from None
+
+    async def _jar(self, request: ActionRequest, present: dict[str, Any]) -> Jar | None:
+        """Open the jar that an action starts; none where it starts none, or the one it has."""
+        uri = request.changes.get("jar") or present.get("jar")
+        if request.action not in STARTS or not isinstance(uri, str):
+            return None
+        digest = present.get("jar_digest")
+        same_bytes = request.action not in TAKES_NEW_BYTES and "jar" not in request.changes
+        if same_bytes and digest and await self._storage_threads.call(self._jars.get, digest):
+            return None
+        try:
+            async with asyncio.timeout(self._pace.open_jar):
+                jar = await self._storage_threads.call(self._jars.open, uri)
+        except (JarError, TimeoutError) as error:
+            if same_bytes:
+                return None  # the cluster may have it
+            reason = str(error) or f"{uri} was not read within {self._pace.open_jar:.0f} s."
+            raise Refusal(400, "InvalidParameter", reason, target="jar") from None
+        return None if same_bytes and jar.digest != digest else jar
+
+    async def _record(
+        self,
+        request: ActionRequest,
+        action_id: str,
+        job: StoredJob | None,
+        wanted: JobSpec | None,
+        cluster: ClusterConfiguration,
+    ) -> StoredAction:
+        new_job = request.action is Action.NEW
+        before = {} if job is None or new_job else dict(job.as_given)
+        as_given = {**before, **request.as_given}
+        starts = wanted is not None and request.action in STARTS
+        action = NewAction(
+            id=action_id,
+            action=request.action,
+            caller=request.caller,
+            wanted=stored_spec(wanted) if wanted else None,
+            jar_digest=wanted.jar_digest if wanted and starts else None,
+            as_given=as_given,
+            timeout=self._timeout,
+        )
+        lease = self._pace.lease
+        if not new_job and job is not None:
+            return await self.ask(
+                self._store.accept,
+                job.number,
+                job.revision,
+                action,
+                gateway=self._gateway,
+                lease=lease,
+            )
+        assert wanted is not None  # noqa: S101 - every NEW wants something
+        record = JobRecord(spec=wanted, status=JobStatus.STARTING)
+        return await self.ask(
+            self._store.accept_new,
+            cluster.key,
+            request.job_name,
+            _new_run_id(),
+            wanted.key.prefix,
+            JobState(stored_record(record), NOT_YET, as_given),
+            action,
+            replaces=(job.number, job.revision) if job else None,
+            gateway=self._gateway,
+            lease=lease,
+        )
+
+
+def _present(
+    job: StoredJob | None, cluster: ClusterConfiguration, request: ActionRequest
+) -> dict[str, Any]:
+    """Return the inputs that a job has before the request's own are laid over them."""
+    if job is not None and request.action is not Action.NEW:
+        return read_spec(job.record["spec"], cluster.flink).plain()
+    present: dict[str, Any] = {
+        "target": cluster.flink,
+        "job_name": request.job_name,
+        "owner": cluster.key,
+    }
+    if cluster.savepoint_directory:
+        present["savepoint_directory"] = cluster.savepoint_directory
+    return present
+
+
+def _wanted(
+    request: ActionRequest,
+    action_id: str,
+    job: StoredJob | None,
+    present: dict[str, Any],
+    jar: Jar | None,
+) -> JobSpec | None:
+    """Return what the action should bring about; none where it brings nothing about."""
+    if request.action in (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT):
+        return None
+    wanted = wanted_spec(
+        request,
+        action_id,
+        present,
+        jar.digest if jar else None,
+        launch_failed=job is not None and job.status == LAUNCH_FAILED,
+    )
+    if jar and not wanted.entry_class and not jar.main_class:
+        raise Refusal(
+            400,
+            "InvalidParameter",
+            "entry_class is required: the jar's manifest names no Main-Class.",
+            target="entry_class",
+        )
+    return wanted
+
+
+def _new_run_id() -> str:
+    """Return an id such as the service gives: `job-xxx-xxxx-xxxx-xxxxxxxxxxxx`."""
+    digits = secrets.token_hex(12)
+    return f"job-{digits[:3]}-{digits[3:7]}-{digits[7:11]}-{digits[11:23]}"
+
+
+def _unreachable(error: DBAPIError) -> bool:
+    return error.connection_invalidated or type(error).__name__ in (
+        "OperationalError",
+        "InterfaceError",
+    )

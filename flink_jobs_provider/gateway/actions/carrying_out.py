@@ -1,0 +1,232 @@
+"""Carrying one action out: each may be begun again after a crash at any point."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED
+from flink_jobs_provider.gateway.actions.documents import read_record, read_spec, stored_record
+from flink_jobs_provider.gateway.actions.listing import listed, merged
+from flink_jobs_provider.gateway.records import JobState, StoredAction, StoredJob
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import (
+    JobError,
+    PermanentError,
+    StateUnavailable,
+    TemporaryError,
+)
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.reconciling import Reconciler
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an action ended, and how its job is now.
+
+    Attributes:
+        state: What is written down of the job; none to leave that as it is.
+        deleted: Whether the job is no more.
+    """
+
+    result: ActionResult
+    output: str
+    state: JobState | None = None
+    deleted: bool = False
+
+
+class Carrier:
+    """Carries out one action on one job.
+
+    Args:
+        plane: The job's cluster.
+        reconciler: Brings jobs of that cluster about.
+        target: How the cluster is reached.
+        job: The job's row, as it was when the action was accepted.
+        action: The action.
+        jar: The jar to start, by digest where it is on the cluster alone; none where none is.
+        known: The savepoints on record.
+    """
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        reconciler: Reconciler,
+        target: FlinkTarget,
+        job: StoredJob,
+        action: StoredAction,
+        jar: Jar | str | None,
+        known: list[Savepoint],
+    ) -> None:
+        self._plane = plane
+        self._reconciler = reconciler
+        self._job = job
+        self._action = action
+        self._jar = jar
+        self._known = known
+        self._recorded = read_record(job.record, target)
+        self._wanted = read_spec(action.wanted, target) if action.wanted else None
+
+    async def carry_out(self) -> Outcome:
+        """Carry the action out.
+
+        Raises:
+            JobError: It failed, or could not be carried out for now.
+        """
+        ways: dict[Action, Callable[[], Awaitable[Outcome]]] = {
+            Action.STOP: self._stop,
+            Action.SAVEPOINT: self._take_savepoint,
+            Action.LIST_SAVEPOINT: self._list_savepoints,
+            Action.CANCEL: self._cancel,
+            Action.DELETE: self._delete,
+        }
+        return await ways.get(self._action.row.action, self._bring_about)()
+
+    async def failed(self, error: str) -> Outcome:
+        """Return how a failed action ended: the row is to say what runs now."""
+        try:
+            state = await self._state_after_failure()
+        except JobError:  # it cannot be seen now: the next look at the cluster shows it
+            state = None
+            if self._recorded.job_id is None:
+                state = JobState(self._job.record, LAUNCH_FAILED)
+        return Outcome(ActionResult.FAILED, error, state)
+
+    # The actions
+
+    async def _bring_about(self) -> Outcome:
+        """Carry out what starts a version, and what only changes one that is there."""
+        assert self._wanted is not None  # noqa: S101 - so it was decided
+        record = await self._reconciler.bring_about(
+            self._base(), self._wanted, self._jar or self._wanted.jar_digest or ""
+        )
+        return self._succeeded(record)
+
+    async def _stop(self) -> Outcome:
+        seen = await self._seen()
+        if not seen.status.active and seen.status is not JobStatus.STOPPED:
+            raise PermanentError(
+                f"{self._job.job_name}: it had ended before it could be stopped: it is "
+                f"{seen.status}",
+                now="No savepoint was taken",
+                remedy="RE_LAUNCH starts it from its newest state",
+            )
+        return await self._bring_about()
+
+    async def _take_savepoint(self) -> Outcome:
+        seen = await self._seen()
+        if not seen.status.active:
+            raise PermanentError(
+                f"{self._job.job_name}: no savepoint can be taken: it is {seen.status}",
+                now="Nothing was changed",
+                remedy="LIST_SAVEPOINT lists those that are there",
+            )
+        if seen.other_version:
+            raise PermanentError(
+                f"{self._job.job_name}: another version than the one on record runs, as job "
+                f"{seen.job_id}",
+                now="It was not touched",
+                remedy="UPDATE brings it to what is wanted",
+            )
+        return await self._bring_about()
+
+    async def _list_savepoints(self) -> Outcome:
+        note = ""
+        found = []
+        try:
+            found = await self._reconciler.savepoints(self._recorded.spec)
+        except TemporaryError as error:
+            note = f"Those on record; the savepoint directory was not looked at: {error}"
+        savepoints = merged(self._known, found)
+        record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
+        state = JobState(stored_record(record), self._job.status)
+        return Outcome(ActionResult.SUCCESS, listed(savepoints, note), state)
+
+    async def _cancel(self) -> Outcome:
+        await self._reconciler.cancel(self._recorded)
+        record, status = self._recorded, self._job.status
+        if record.job_id is not None:
+            seen = await self._seen()
+            ended_here = record.status.active and seen.status is JobStatus.CANCELED
+            if ended_here or record.status is JobStatus.LOST or seen.status.active:
+                # One that is lost is not to be started again by itself any more.
+                record = seen.model_copy(update={"status": JobStatus.CANCELED})
+            elif record.status.active:
+                record = seen
+            status = record.status.value
+        ran = self._recorded.status.active and status == JobStatus.CANCELED
+        output = "Job canceled" if ran else f"Nothing was left to cancel: the job is {status}"
+        return Outcome(ActionResult.SUCCESS, output, JobState(stored_record(record), status))
+
+    async def _delete(self) -> Outcome:
+        seen = await self._seen()
+        if seen.status.active and seen.job_id is not None:
+            raise PermanentError(
+                f"{self._job.job_name}: it runs, as job {seen.job_id}",
+                now="It goes on, and was not deleted",
+                remedy="STOP it with a savepoint, or CANCEL it, and DELETE it then",
+            )
+        spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
+        await self._reconciler.remove(seen.model_copy(update={"spec": spec}))
+        return Outcome(ActionResult.SUCCESS, "Job deleted", deleted=True)
+
+    # What is recorded
+
+    def _base(self) -> JobRecord | None:
+        """Return what the reconciler begins from; a job that never ran is one to be created."""
+        if self._recorded.job_id is not None:
+            return self._recorded
+        if self._recorded.generation == 0:
+            return None
+        spec = self._recorded.spec.model_copy(update={"restore_from": None})
+        return self._recorded.model_copy(update={"spec": spec})
+
+    async def _seen(self) -> JobRecord:
+        """Return the job as it is at this moment."""
+        await self._plane.jobs()
+        return await self._reconciler.look(self._recorded)
+
+    def _succeeded(self, record: JobRecord) -> Outcome:
+        record = record.model_copy(update={"spec": _without_mode(record.spec)})
+        state = JobState(stored_record(record), record.status.value, self._action.as_given)
+        return Outcome(ActionResult.SUCCESS, record.job_output, state)
+
+    async def _state_after_failure(self) -> JobState | None:
+        """Return what runs now, whichever version that is."""
+        snapshot = await self._plane.jobs()
+        seen = await self._reconciler.look(self._recorded)
+        as_given = None
+        if self._wanted is not None and seen.status.active and seen.other_version:
+            # The new version runs after all: it is up, and has not done all that was waited for.
+            other = self._recorded.model_copy(update={"spec": _without_mode(self._wanted)})
+            now = await self._reconciler.look(other)
+            if not now.other_version:
+                seen, as_given = now, self._action.as_given
+        if seen.job_id is None:
+            ours = snapshot.of(self._recorded.spec.key)
+            generation = max([self._recorded.generation, *(job.generation for job in ours)])
+            record = self._recorded.model_copy(update={"generation": generation})
+            return JobState(stored_record(record), LAUNCH_FAILED)
+        if not self._recorded.status.active and not seen.status.active and self._recorded.job_id:
+            return None  # what it was before, it still is: STOPPED, LOST, FAILED …
+        return JobState(stored_record(seen), seen.status.value, as_given)
+
+
+def explained(error: JobError) -> str:
+    """Return an error as the action's output, with the actions that would help."""
+    if isinstance(error, StateUnavailable):
+        words = (error.happened, error.now, "RE_LAUNCH or UPDATE with a savepoint starts it from")
+        return " ".join(word for word in words if word) + (
+            " there; STATELESS_UPDATE starts it from nothing."
+        )
+    return str(error)
+
+
+def _without_mode(spec: JobSpec) -> JobSpec:
+    """Return a spec without what was meant for one action alone."""
+    return spec.model_copy(update={"upgrade_mode": UpgradeMode.SAVEPOINT, "restore_from": None})

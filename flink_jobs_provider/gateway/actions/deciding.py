@@ -1,0 +1,187 @@
+"""What is decided when an action is asked for: whether it may be, and what it should bring about.
+
+Pure: it sees the request and the job's row, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, Refusal
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.model.validation import problems_of
+
+LAUNCH_FAILED = "JOB_LAUNCH_FAILED"
+#: The status of a job whose NEW has not come as far as to have one.
+NOT_YET = ""
+
+_ACTIVE = frozenset({"STARTING", "RUNNING", "RESTARTING"})
+_BROKEN = frozenset({"FAILED", "LOST", "CANCELED", LAUNCH_FAILED})
+_ENDED = _BROKEN | {"STOPPED", "FINISHED"}
+
+#: In which statuses an action may be asked for. NEW needs a name that is free.
+ALLOWED: Mapping[Action, frozenset[str]] = {
+    Action.NEW: frozenset({LAUNCH_FAILED}),
+    Action.START: frozenset({"STOPPED"}),
+    Action.STOP: _ACTIVE,
+    Action.UPDATE: _ACTIVE,
+    Action.LAST_STATE_UPDATE: _ACTIVE,
+    Action.STATELESS_UPDATE: _ACTIVE | _ENDED,
+    Action.RE_LAUNCH: _BROKEN,
+    Action.SAVEPOINT: _ACTIVE,
+    Action.LIST_SAVEPOINT: _ACTIVE | _ENDED,
+    Action.CANCEL: _ACTIVE | _ENDED,
+    Action.DELETE: _ENDED,
+}
+
+#: What can be done instead, by the status that the job has.
+_INSTEAD: Mapping[str, str] = {
+    "STOPPED": "START starts it from its last savepoint, DELETE removes it",
+    "FINISHED": "It came to its own end: STATELESS_UPDATE runs it anew, DELETE removes it",
+    "FAILED": "RE_LAUNCH starts it from its newest state, DELETE removes it",
+    "LOST": "RE_LAUNCH starts it from its newest state, DELETE removes it",
+    "CANCELED": "RE_LAUNCH starts it from its newest state, DELETE removes it",
+    LAUNCH_FAILED: "RE_LAUNCH or NEW starts it, DELETE removes it",
+}
+_WHILE_IT_RUNS: Mapping[Action, str] = {
+    Action.START: "UPDATE restarts it, STOP stops it",
+    Action.RE_LAUNCH: "UPDATE restarts it, STOP stops it",
+    Action.DELETE: "STOP it with a savepoint, or CANCEL it, and DELETE it then",
+}
+
+#: The actions that start a version, and so take inputs.
+STARTS = frozenset(
+    {
+        Action.NEW,
+        Action.START,
+        Action.UPDATE,
+        Action.STATELESS_UPDATE,
+        Action.LAST_STATE_UPDATE,
+        Action.RE_LAUNCH,
+    }
+)
+#: Those of them that take the jar's present content, also where they name no jar.
+TAKES_NEW_BYTES = frozenset(
+    {Action.NEW, Action.UPDATE, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE}
+)
+
+_UPGRADES: Mapping[Action, UpgradeMode] = {
+    Action.STATELESS_UPDATE: UpgradeMode.STATELESS,
+    Action.LAST_STATE_UPDATE: UpgradeMode.LAST_STATE,
+}
+
+
+def check(request: ActionRequest, status: str | None, run_id: str | None) -> None:
+    """Check that an action may be asked for.
+
+    Args:
+        request: What is asked for.
+        status: The job's status; none where there is no live job of that name.
+        run_id: The run on record.
+
+    Raises:
+        Refusal: It may not.
+    """
+    action, name = request.action, request.job_name
+    _check_inputs(request)
+    if status is None:
+        if action is Action.NEW:
+            return
+        raise Refusal(404, "JobNotFound", f"There is no job {name} on this cluster.")
+    if action is Action.NEW and status != LAUNCH_FAILED:
+        raise Refusal(
+            409,
+            "JobAlreadyExists",
+            f"A job {name} exists already ({status or 'being launched'}). Its name is free again "
+            "after DELETE; UPDATE changes it.",
+        )
+    if request.run_id and request.run_id != run_id and action is not Action.NEW:
+        raise Refusal(
+            404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
+        )
+    if status not in ALLOWED[action]:
+        instead = _INSTEAD.get(status) or _WHILE_IT_RUNS.get(action, "Wait until it is launched")
+        raise Refusal(
+            409,
+            "JobStatusConflict",
+            f"{action} is not possible while job {name} is {status or 'being launched'}. "
+            f"{instead}.",
+        )
+
+
+def _check_inputs(request: ActionRequest) -> None:
+    action, changes = request.action, request.changes
+    if changes and action not in STARTS:
+        name = min(changes)
+        raise Refusal(
+            400,
+            "InvalidParameter",
+            f"{action} takes no {' or '.join(sorted(changes))}.",
+            target=name,
+        )
+    if action is Action.STATELESS_UPDATE and changes.get("restore_from"):
+        raise Refusal(
+            400,
+            "InvalidParameter",
+            "STATELESS_UPDATE starts from nothing: leave the savepoint out, or use UPDATE.",
+            target="restore_from",
+        )
+
+
+def wanted_spec(
+    request: ActionRequest,
+    action_id: str,
+    present: Mapping[str, Any],
+    jar_digest: str | None,
+    launch_failed: bool = False,
+) -> JobSpec:
+    """Return the job as an action should make it.
+
+    Args:
+        request: What is asked for.
+        action_id: Marks the version, so that the same inputs again are another one.
+        present: The inputs of the job as it is, by name; for NEW those that every job has.
+        jar_digest: The digest of the jar that was opened for it; none leaves it as it is.
+        launch_failed: Whether the job never ran: what it was to start from still holds.
+
+    Raises:
+        Refusal: An input is wrong; all that are wrong are named.
+    """
+    action = request.action
+    inputs = {**present, "upgrade_mode": _UPGRADES.get(action, UpgradeMode.SAVEPOINT).value}
+    if not (launch_failed and action is Action.RE_LAUNCH):
+        inputs.pop("restore_from", None)
+    inputs |= {name: value for name, value in request.changes.items() if value is not None}
+    if jar_digest is not None:
+        inputs["jar_digest"] = jar_digest
+    if action in STARTS:
+        inputs["desired_state"] = DesiredState.RUNNING.value
+    if action in STARTS - {Action.NEW, Action.START}:
+        inputs["restart_trigger"] = action_id
+    if action is Action.STOP:
+        inputs["desired_state"] = DesiredState.STOPPED.value
+    if action is Action.SAVEPOINT:
+        inputs["savepoint_trigger"] = action_id
+    problems = problems_of(inputs)
+    if problems:
+        raise Refusal(
+            400,
+            "InvalidParameter",
+            " ".join(f"{path} {reason}." for path, reason in problems),
+            target=problems[0][0],
+        )
+    return JobSpec.model_validate(inputs)
+
+
+def in_progress(request: ActionRequest, first: ActionRow) -> Refusal:
+    """Return the refusal of an action while another is in progress."""
+    since = first.accepted_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    waits = f" ({first.output.rstrip('.')})" if first.output else ""
+    return Refusal(
+        409,
+        "ActionInProgress",
+        f"{first.action} of job {request.job_name} is in progress since {since}, as operation "
+        f"{first.id}{waits}. {request.action} was not begun: ask again when that has ended.",
+    )

@@ -1,0 +1,313 @@
+"""The jobs of all clusters of a gateway: what its faces call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flink_jobs_provider.gateway.actions.accepting import Accepting
+from flink_jobs_provider.gateway.actions.bugs import where
+from flink_jobs_provider.gateway.actions.documents import read_record
+from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
+from flink_jobs_provider.gateway.actions.lease import Lease
+from flink_jobs_provider.gateway.actions.observing import Observer, keep_looking
+from flink_jobs_provider.gateway.actions.pace import Pace
+from flink_jobs_provider.gateway.actions.relaunching import Relauncher
+from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.actions.working import Planes, Workers
+from flink_jobs_provider.gateway.configuration import ClusterConfiguration, GatewayConfiguration
+from flink_jobs_provider.gateway.records import Store, StoredJob
+from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, JobRow, Refusal
+from flink_jobs_provider.model.duration import seconds
+from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.reconciling.waiting import Clock
+
+_log = logging.getLogger(__name__)
+
+#: So many times the actions that are carried out at once may wait; then no more are accepted.
+_QUEUE = 10
+_ABANDONED = (
+    "The cluster is no longer in the gateway's configuration, so the action could not be carried "
+    "out. What runs there now is not known."
+)
+
+
+class Jobs:
+    """Implements `gateway.service.JobService`.
+
+    Args:
+        configuration: What the gateway serves.
+        store: The records; whoever opened them closes them, after `stop`.
+        clusters: Opens clusters. `guard` of this package must be its guard.
+        pace: How often and how long.
+        clock: Time as the reconcilers see it.
+    """
+
+    def __init__(
+        self,
+        configuration: GatewayConfiguration,
+        store: Store,
+        clusters: Planes,
+        *,
+        pace: Pace | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._configuration = configuration
+        self._store = store
+        self._pace = pace = pace or Pace()
+        self._clusters = {cluster.key: cluster for cluster in configuration.clusters}
+        self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._threads = Threads(8, "records")
+        self._storage_threads = Threads(4, "storage")
+        self._jars = KeptJars(Path(configuration.data_directory))
+        clock = clock or Clock()
+        limit = configuration.limits.concurrent_actions
+        self._limit = limit * _QUEUE
+        self._workers = Workers(
+            self._gateway,
+            store,
+            clusters,
+            {key: cluster.flink for key, cluster in self._clusters.items()},
+            self._jars,
+            self._threads,
+            self._storage_threads,
+            pace,
+            clock,
+            limit,
+        )
+        self._accepting = Accepting(
+            self._gateway,
+            store,
+            self._jars,
+            self._threads,
+            self._storage_threads,
+            pace,
+            seconds(configuration.action_timeout),
+        )
+        self._observers = {
+            key: Observer(key, cluster.flink, store, clusters, self._threads, pace, clock)
+            for key, cluster in self._clusters.items()
+        }
+        self._beat: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
+        self._open = False
+
+    # The process's life
+
+    async def start(self) -> None:
+        """Bring the records up to date, take up what was left, and begin to observe.
+
+        Raises:
+            DatabaseUnusable: The records are of a later version.
+        """
+        await self._threads.call(self._store.migrate)
+        if not self._store.shared:
+            # The file is ours alone, so whoever had claimed an action is no more.
+            await self._threads.call(self._store.release_all)
+        await self._take_up()
+        self._open = True
+        self._beat = self._loop(self._keep_claims(), "claims")
+        self._loops = [
+            self._loop(keep_looking(observer, self._pace.observe, self._after(key)), f"look {key}")
+            for key, observer in self._observers.items()
+        ]
+        self._loops.append(self._loop(self._keep_clear(), "retention"))
+
+    async def stop(self, timeout: float) -> None:
+        """Accept nothing more, wait for what is in progress, and hand over the rest."""
+        self._open = False
+        await _cancel(self._loops)
+        await self._workers.wait(timeout)
+        await self._workers.drop()
+        await _cancel([self._beat] if self._beat else [])
+        try:
+            left = await self._threads.call(self._store.release, self._gateway)
+            if left:
+                _log.info("%d actions are left to whoever takes them up", left)
+        except SQLAlchemyError as error:
+            _log.warning("actions could not be handed over: %s", type(error).__name__)
+        self._threads.close()
+        self._storage_threads.close()
+
+    def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
+        """Call a function with each action that ends here."""
+        self._workers.on_finished(listener)
+
+    @property
+    def in_progress(self) -> int:
+        """How many actions this gateway has in hand."""
+        return self._workers.in_hand
+
+    def reachable(self) -> dict[str, bool]:
+        """Return, by key, whether each cluster answered when it was last looked at."""
+        return {
+            key: observer.answered
+            for key, observer in self._observers.items()
+            if observer.answered is not None
+        }
+
+    async def look(self, cluster: str) -> None:
+        """Look at a cluster now, and write down what has changed there.
+
+        Raises:
+            JobError: It does not answer.
+        """
+        await self._observers[cluster].look()
+
+    # JobService
+
+    async def submit(self, request: ActionRequest) -> ActionRow:
+        """Record an action and begin it; return as soon as it is on record."""
+        if not self._open:
+            raise Refusal(503, "ServiceUnavailable", "The gateway is starting or stopping.")
+        cluster = self._cluster(request.cluster)
+        if self._workers.in_hand >= self._limit:
+            raise Refusal(
+                429,
+                "TooManyActions",
+                f"{self._workers.in_hand} actions are in progress, and no more are accepted before "
+                "some have ended.",
+                retry_after=5,
+            )
+        await self._observers[cluster.key].fresh()
+        lease = Lease(self._pace.lease)
+        action = await self._accepting.accept(request, cluster)
+        self._workers.take(action, lease)
+        return action.row
+
+    async def jobs(
+        self,
+        cluster: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        job_name: str | None = None,
+        jar_name: str | None = None,
+    ) -> Sequence[JobRow]:
+        """Return a page of a cluster's jobs in the order of their numbers."""
+        configured = self._cluster(cluster)
+        await self._observers[configured.key].fresh()
+        found = await self._accepting.ask(
+            self._store.jobs,
+            cluster,
+            after=after,
+            limit=limit,
+            job_name=job_name,
+            jar_name=jar_name,
+        )
+        return [_job_row(job, configured) for job in found]
+
+    async def job(self, cluster: str, number: int) -> JobRow | None:
+        """Return the job of that number; none where there is none on that cluster."""
+        configured = self._cluster(cluster)
+        await self._observers[configured.key].fresh()
+        found = await self._accepting.ask(self._store.job, cluster, number)
+        return _job_row(found, configured) if found else None
+
+    async def operation(self, action_id: str) -> ActionRow | None:
+        """Return an accepted action; none where there is none, or it was cleared away."""
+        return await self._accepting.ask(self._store.action, action_id)
+
+    async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
+        """Return the savepoints on record of a job, newest first."""
+        self._cluster(cluster)
+        if await self._accepting.ask(self._store.job, cluster, number) is None:
+            return []
+        return await self._accepting.ask(self._store.savepoints, number)
+
+    async def ready(self) -> list[str]:
+        """Return what keeps the gateway from working; a cluster out of reach does not."""
+        problems = [] if self._open else ["The gateway is starting or stopping."]
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                await self._threads.call(self._store.answers)
+        except (SQLAlchemyError, TimeoutError, RuntimeError):
+            problems.append("The database does not answer.")
+        return problems
+
+    # What goes on by itself
+
+    def _cluster(self, key: str) -> ClusterConfiguration:
+        if key not in self._clusters:
+            raise Refusal(404, "ClusterNotFound", f"There is no cluster {key} here.")
+        return self._clusters[key]
+
+    def _after(self, key: str) -> Callable[[], Awaitable[None]]:
+        relauncher = Relauncher(key, self._store, self._threads, self._pace, self.submit)
+
+        async def nothing() -> None:
+            return
+
+        return relauncher.after_a_look if self._clusters[key].relaunch_lost else nothing
+
+    async def _keep_claims(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.renew)
+            try:
+                await self._workers.renew()
+                await self._take_up()
+            except SQLAlchemyError as error:
+                _log.warning("the records do not answer: %s", type(error).__name__)
+
+    async def _take_up(self) -> None:
+        """Take up actions that nobody carries out any more."""
+        lease = self._pace.lease
+        begun = Lease(lease)
+        clusters = list(self._clusters)
+        room = self._limit - self._workers.in_hand
+        left = await self._threads.call(self._store.claim, self._gateway, lease, clusters, room)
+        for action in left:
+            _log.info("operation %s, %s, is taken up", action.row.id, action.row.action)
+            self._workers.take(action, begun.again())
+        for row in await self._threads.call(self._store.abandon, clusters, _ABANDONED):
+            self._workers.tell(row)
+
+    async def _keep_clear(self) -> None:
+        kept = self._configuration.retention
+        while True:
+            try:
+                await self._threads.call(
+                    self._store.sweep, seconds(kept.actions), seconds(kept.savepoints)
+                )
+                needed = await self._threads.call(self._store.jars_needed)
+                await self._storage_threads.call(self._jars.sweep, needed)
+            except SQLAlchemyError as error:
+                _log.warning("old records are not cleared away: %s", type(error).__name__)
+            await asyncio.sleep(self._pace.sweep)
+
+    def _loop(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_say_why)
+        return task
+
+
+def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
+    return JobRow(
+        number=job.number,
+        cluster=job.cluster,
+        job_name=job.job_name,
+        run_id=job.run_id,
+        record=read_record(job.record, cluster.flink),
+        status=job.status,
+        as_given=job.as_given,
+        last=job.last,
+    )
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("%s ended: %s", task.get_name(), where(error))
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

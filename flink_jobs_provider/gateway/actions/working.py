@@ -1,0 +1,263 @@
+"""The actions that this gateway carries out: each claimed, tried until it ends, ended once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.actions.bugs import where
+from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome, explained
+from flink_jobs_provider.gateway.actions.deciding import STARTS
+from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
+from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
+from flink_jobs_provider.gateway.actions.pace import Pace
+from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.records import Store, StoredAction, StoredJob
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.reconciling.waiting import Clock
+
+_log = logging.getLogger(__name__)
+R = TypeVar("R")
+
+
+class Planes(Protocol):
+    """What opens clusters; `control_planes.clusters.Clusters` is one."""
+
+    def of(self, target: FlinkTarget) -> ControlPlane:
+        """Return the control plane of a target."""
+        ...
+
+
+class Workers:
+    """Carries out actions, so many at once; the others wait their turn.
+
+    Args:
+        gateway: The name under which this gateway claims actions.
+        store: The records.
+        planes: Opens clusters.
+        targets: The configured clusters, by key.
+        jars: The jars that are kept.
+        threads: For calls of the records.
+        storage_threads: For opening jars.
+        pace: How often and how long.
+        clock: Time as the reconcilers see it.
+        at_once: How many are carried out at once.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        store: Store,
+        planes: Planes,
+        targets: Mapping[str, FlinkTarget],
+        jars: KeptJars,
+        threads: Threads,
+        storage_threads: Threads,
+        pace: Pace,
+        clock: Clock,
+        at_once: int,
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._planes = planes
+        self._targets = targets
+        self._jars = jars
+        self._threads = threads
+        self._storage_threads = storage_threads
+        self._pace = pace
+        self._clock = clock
+        self._slots = asyncio.Semaphore(at_once)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leases: dict[str, Lease] = {}
+        self._listeners: list[Callable[[ActionRow], None]] = []
+
+    @property
+    def in_hand(self) -> int:
+        """How many actions are carried out here, or wait to be."""
+        return len(self._tasks)
+
+    def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
+        """Call a function with each action that ends here."""
+        self._listeners.append(listener)
+
+    def take(self, action: StoredAction, lease: Lease) -> None:
+        """Begin an action that this gateway has claimed."""
+        if action.row.id in self._tasks:
+            lease.lose()
+            return
+        self._leases[action.row.id] = lease
+        task = asyncio.create_task(self._work(action, lease), name=f"action {action.row.id}")
+        self._tasks[action.row.id] = task
+        task.add_done_callback(lambda done: self._done(action.row.id, done))
+
+    async def renew(self) -> None:
+        """Renew all claims; one that could not be in time is given up for good."""
+        mine = {id_: lease for id_, lease in self._leases.items() if lease.held}
+        if not mine:
+            return
+        asked_at = time.monotonic()
+        kept = await self._threads.call(
+            self._store.renew, self._gateway, self._pace.lease, list(mine)
+        )
+        for id_, lease in mine.items():
+            if id_ in kept:
+                lease.renewed(asked_at)
+            else:
+                lease.lose()
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until all actions have ended, or so many seconds."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=timeout)
+
+    async def drop(self) -> None:
+        """Break all actions off where they are; whoever takes one up goes on from there."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # One action
+
+    def _done(self, action_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(action_id, None)
+        self._leases.pop(action_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("operation %s broke off: %s", action_id, where(error))
+
+    async def _work(self, action: StoredAction, lease: Lease) -> None:
+        current_lease.set(lease)
+        deadline = self._clock.now() + action.seconds_left
+        pause = self._pace.first_retry
+        async with self._slots:
+            job = await self._insist(
+                partial(self._store.begin, action.row.id, self._gateway), lease
+            )
+        if job is None:
+            return
+        while True:
+            async with self._slots:
+                outcome, waits_for = await self._try(action, job, deadline)
+            if not lease.held:
+                _log.warning("operation %s is no longer ours to carry out", action.row.id)
+                return
+            if outcome is not None:
+                break
+            await self._insist(
+                partial(self._store.say, action.row.id, self._gateway, waits_for), lease
+            )
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, self._pace.longest_retry)
+        await self._end(action, outcome, lease)
+
+    async def _try(
+        self, action: StoredAction, job: StoredJob, deadline: float
+    ) -> tuple[Outcome | None, str]:
+        """Try once; return how it ended, or what it waits for."""
+        carrier: Carrier | None = None
+        try:
+            carrier = await self._carrier(action, job)
+            return await carrier.carry_out(), ""
+        except TemporaryError as error:
+            left = deadline - self._clock.now()
+            if left > 0:
+                until = datetime.now(UTC) + timedelta(seconds=left)
+                return None, f"{explained(error)} Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."
+            message = explained(error)
+        except JobError as error:
+            message = explained(error)
+        except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
+            _log.error("operation %s met an error: %s", action.row.id, where(error))
+            message = (
+                f"An error in the gateway itself: {type(error).__name__}. Its log says more, under "
+                f"operation {action.row.id}."
+            )
+        if carrier is None:
+            return Outcome(ActionResult.FAILED, message), ""
+        try:
+            return await carrier.failed(message), ""
+        except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
+            _log.error("operation %s: what runs cannot be seen: %s", action.row.id, where(error))
+            return Outcome(ActionResult.FAILED, message), ""
+
+    async def _carrier(self, action: StoredAction, job: StoredJob) -> Carrier:
+        target = self._targets[job.cluster]
+        plane = self._planes.of(target)
+
+        def say(line: str) -> None:
+            _log.info("operation %s: %s", action.row.id, line)
+
+        known = await self._threads.call(self._store.savepoints, job.number)
+        return Carrier(
+            plane,
+            Reconciler(plane, target.loopback, say, self._clock),
+            target,
+            job,
+            action,
+            await self._jar(action),
+            known,
+        )
+
+    async def _jar(self, action: StoredAction) -> Jar | str | None:
+        """Return the very bytes that the action began with, wherever they still are."""
+        digest = action.jar_digest
+        if digest is None or action.wanted is None or action.row.action not in STARTS:
+            return digest
+        kept = await self._storage_threads.call(self._jars.get, digest)
+        if kept is not None:
+            return kept
+        try:
+            jar = await self._storage_threads.call(self._jars.open, action.wanted["jar"])
+        except JarError:
+            return digest
+        return jar if jar.digest == digest else digest
+
+    async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:
+        row = await self._insist(
+            partial(
+                self._store.finish,
+                action,
+                self._gateway,
+                outcome.result,
+                outcome.output,
+                outcome.state,
+                deleted=outcome.deleted,
+            ),
+            lease,
+        )
+        if row is not None:
+            self.tell(row)
+
+    def tell(self, row: ActionRow) -> None:
+        """Tell the listeners of an action that has ended."""
+        for listener in self._listeners:
+            try:
+                listener(row)
+            except Exception as error:  # noqa: BLE001 - others are to hear of it all the same
+                _log.error("a listener failed on operation %s: %s", row.id, where(error))
+
+    async def _insist(self, call: Callable[[], R | None], lease: Lease) -> R | None:
+        """Write to the records, however long they cannot be reached, while the action is ours."""
+        pause = 0.1
+        while True:
+            try:
+                return await self._threads.call(call)
+            except SQLAlchemyError as error:
+                _log.warning("the records cannot be written: %s", type(error).__name__)
+                if not lease.held:
+                    return None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)

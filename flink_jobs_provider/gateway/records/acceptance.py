@@ -1,0 +1,177 @@
+"""Accepting actions: one at a time for each job, and one live job for each name.
+
+Each method locks the job's row before anything else, so that no two wait for each other. The
+indexes of the tables hold the same rules, whatever a gateway does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flink_jobs_provider.gateway.records.database import Database
+from flink_jobs_provider.gateway.records.reads import action_row, stored_action
+from flink_jobs_provider.gateway.records.rows import JobState, NewAction, StoredAction
+from flink_jobs_provider.gateway.records.schema import ActionEntry, JobEntry, database_now
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.model.action import ActionResult
+
+
+class Busy(Exception):
+    """Another action on the job has not ended.
+
+    Attributes:
+        first: That action.
+    """
+
+    def __init__(self, first: ActionRow) -> None:
+        self.first = first
+        super().__init__(f"{first.action} {first.id} is in progress")
+
+
+class Changed(Exception):
+    """The row is no longer as it was when it was decided on: decide again."""
+
+
+class Acceptance:
+    """Puts actions on record, each claimed by the gateway that accepted it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def accept_new(
+        self,
+        cluster: str,
+        job_name: str,
+        run_id: str,
+        identity: str,
+        state: JobState,
+        action: NewAction,
+        *,
+        replaces: tuple[int, int] | None,
+        gateway: str,
+        lease: float,
+    ) -> StoredAction:
+        """Accept the first action of a new job.
+
+        Args:
+            cluster: Key of the cluster.
+            job_name: Its name there.
+            run_id: What tells it from others of the name.
+            identity: What its jobIds begin with.
+            state: What its row says. Its generation is set to that of the last job of the name.
+            action: The action.
+            replaces: Number and revision of the row that gives way to it, if there is one.
+            gateway: Who carries it out.
+            lease: For how many seconds nobody else may.
+
+        Raises:
+            Changed: A job of that name is there meanwhile, or the one that gives way has changed.
+            Busy: An action is in progress on the one that gives way.
+        """
+        try:
+            with self._database.writing() as session:
+                now: float = session.execute(select(database_now())).scalar_one()
+                if replaces:
+                    _locked(session, *replaces)
+                    session.execute(
+                        update(JobEntry)
+                        .where(JobEntry.number == replaces[0])
+                        .values(deleted_at=now, revision=JobEntry.revision + 1)
+                    )
+                record = {**state.record, "generation": _last(session, cluster, job_name)}
+                number = session.execute(
+                    insert(JobEntry)
+                    .values(
+                        **JobState(record, state.status, state.as_given).columns,
+                        cluster=cluster,
+                        job_name=job_name,
+                        run_id=run_id,
+                        identity=identity,
+                        revision=1,
+                        last_action=action.id,
+                        created_at=now,
+                    )
+                    .returning(JobEntry.number)
+                ).scalar_one()
+                return _insert(session, number, action, now, gateway, lease)
+        except IntegrityError:
+            raise Changed from None
+
+    def accept(
+        self, number: int, revision: int, action: NewAction, *, gateway: str, lease: float
+    ) -> StoredAction:
+        """Accept an action on a job that is on record.
+
+        Raises:
+            Changed: The row is no longer of that revision.
+            Busy: An action is in progress.
+        """
+        try:
+            with self._database.writing() as session:
+                _locked(session, number, revision)
+                now: float = session.execute(select(database_now())).scalar_one()
+                session.execute(
+                    update(JobEntry)
+                    .where(JobEntry.number == number)
+                    .values(last_action=action.id, revision=JobEntry.revision + 1)
+                )
+                return _insert(session, number, action, now, gateway, lease)
+        except IntegrityError:
+            raise Changed from None
+
+
+def _locked(session: Session, number: int, revision: int) -> None:
+    """Lock a live job's row, and see that it is as it was and that nothing is in progress."""
+    job = session.execute(
+        select(JobEntry)
+        .where(JobEntry.number == number, JobEntry.deleted_at.is_(None))
+        .with_for_update()
+    ).scalar_one_or_none()
+    if job is None:
+        raise Changed
+    first = session.execute(
+        select(ActionEntry).where(
+            ActionEntry.job_number == number, ActionEntry.finished_at.is_(None)
+        )
+    ).scalar_one_or_none()
+    if first is not None:
+        raise Busy(action_row(first, job))
+    if job.revision != revision:
+        raise Changed
+
+
+def _last(session: Session, cluster: str, job_name: str) -> int:
+    """Return the last generation of former jobs of a name."""
+    query = select(func.max(JobEntry.generation)).where(
+        JobEntry.cluster == cluster,
+        JobEntry.job_name == job_name,
+        JobEntry.deleted_at.is_not(None),
+    )
+    return session.execute(query).scalar_one() or 0
+
+
+def _insert(
+    session: Session, number: int, action: NewAction, now: float, gateway: str, lease: float
+) -> StoredAction:
+    values: dict[str, Any] = {
+        "id": action.id,
+        "job_number": number,
+        "action": action.action.value,
+        "caller": action.caller,
+        "result": ActionResult.IN_PROGRESS.value,
+        "output": "",
+        "wanted": action.wanted,
+        "jar_digest": action.jar_digest,
+        "as_given": dict(action.as_given),
+        "accepted_at": now,
+        "deadline": now + action.timeout,
+        "claimed_by": gateway,
+        "claimed_until": now + lease,
+    }
+    entry = session.execute(insert(ActionEntry).values(values).returning(ActionEntry)).scalar_one()
+    job = session.get_one(JobEntry, number)
+    return stored_action(entry, job, now)

@@ -1,0 +1,250 @@
+"""Who carries an action out: one gateway at a time, for as long as it renews its claim.
+
+Times are the database's, so that the gateways' own clocks need not agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from flink_jobs_provider.gateway.records.database import Database
+from flink_jobs_provider.gateway.records.reads import action_row, one_job, stored_action
+from flink_jobs_provider.gateway.records.rows import JobState, StoredAction, StoredJob
+from flink_jobs_provider.gateway.records.schema import (
+    ActionEntry,
+    JobEntry,
+    SavepointEntry,
+    database_now,
+)
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.model.action import ActionResult
+
+
+class Leases:
+    """Claims, renews, hands over and ends actions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, action_id: str, gateway: str) -> StoredJob | None:
+        """Note that an action begins; return its job, or none where it is no longer ours."""
+        with self._database.writing() as session:
+            job_number = session.execute(
+                update(ActionEntry)
+                .where(ActionEntry.id == action_id, *_held(gateway))
+                .values(began_at=func.coalesce(ActionEntry.began_at, database_now()))
+                .returning(ActionEntry.job_number)
+            ).scalar_one_or_none()
+            if job_number is None:
+                return None
+            return one_job(
+                session,
+                select(JobEntry, ActionEntry)
+                .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
+                .where(JobEntry.number == job_number),
+            )
+
+    def say(self, action_id: str, gateway: str, output: str) -> None:
+        """Note what an action waits for."""
+        with self._database.writing() as session:
+            session.execute(
+                update(ActionEntry)
+                .where(ActionEntry.id == action_id, *_held(gateway))
+                .values(output=output)
+            )
+
+    def finish(
+        self,
+        action: StoredAction,
+        gateway: str,
+        result: ActionResult,
+        output: str,
+        state: JobState | None,
+        *,
+        deleted: bool = False,
+    ) -> ActionRow | None:
+        """End an action, and write down how its job is now, both or neither.
+
+        Returns:
+            The action as it ended; none where another gateway has taken it over meanwhile.
+        """
+        with self._database.writing() as session:
+            # The job first, as everybody does: an action's row is never locked without it.
+            job = session.execute(
+                select(JobEntry).where(JobEntry.number == action.job_number).with_for_update()
+            ).scalar_one()
+            now: float = session.execute(select(database_now())).scalar_one()
+            entry = session.execute(
+                update(ActionEntry)
+                .where(ActionEntry.id == action.row.id, *_held(gateway))
+                .values(
+                    result=result.value,
+                    output=output,
+                    finished_at=now,
+                    claimed_by=None,
+                    claimed_until=None,
+                )
+                .returning(ActionEntry)
+                .execution_options(populate_existing=True)
+            ).scalar_one_or_none()
+            if entry is None:
+                return None
+            if state is not None:
+                _write(session, job.number, state, now)
+            if deleted:
+                session.execute(
+                    update(JobEntry)
+                    .where(JobEntry.number == job.number)
+                    .values(deleted_at=now, revision=JobEntry.revision + 1)
+                )
+            return action_row(entry, job)
+
+    def observe(self, number: int, revision: int, state: JobState) -> bool:
+        """Write down how a job was seen; whether it was, no action having come between."""
+        with self._database.writing() as session:
+            job = session.execute(
+                select(JobEntry)
+                .where(
+                    JobEntry.number == number,
+                    JobEntry.revision == revision,
+                    JobEntry.deleted_at.is_(None),
+                )
+                .with_for_update()
+            ).scalar_one_or_none()
+            busy = select(ActionEntry.number).where(
+                ActionEntry.job_number == number, ActionEntry.finished_at.is_(None)
+            )
+            if job is None or session.execute(busy).first() is not None:
+                return False
+            now: float = session.execute(select(database_now())).scalar_one()
+            _write(session, number, state, now)
+            return True
+
+    def renew(self, gateway: str, lease: float, actions: Sequence[str]) -> set[str]:
+        """Renew a gateway's claims on some actions; return the ids of those still its own."""
+        with self._database.writing() as session:
+            query = (
+                update(ActionEntry)
+                .where(ActionEntry.id.in_(actions), *_held(gateway))
+                .values(claimed_until=database_now() + lease)
+                .returning(ActionEntry.id)
+            )
+            return set(session.execute(query).scalars())
+
+    def claim(
+        self, gateway: str, lease: float, clusters: Sequence[str], limit: int
+    ) -> list[StoredAction]:
+        """Claim actions that nobody carries out any more, the oldest first."""
+        if limit <= 0:
+            return []
+        left = (
+            select(ActionEntry.number)
+            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
+            .where(*_left(), JobEntry.cluster.in_(clusters))
+            .order_by(ActionEntry.number)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=ActionEntry)
+        )
+        with self._database.writing() as session:
+            numbers = list(session.scalars(left))
+            if not numbers:
+                return []
+            session.execute(
+                update(ActionEntry)
+                .where(ActionEntry.number.in_(numbers))
+                .values(claimed_by=gateway, claimed_until=database_now() + lease)
+            )
+            now: float = session.execute(select(database_now())).scalar_one()
+            query = (
+                select(ActionEntry, JobEntry)
+                .join(JobEntry, JobEntry.number == ActionEntry.job_number)
+                .where(ActionEntry.number.in_(numbers))
+                .order_by(ActionEntry.number)
+            )
+            return [stored_action(entry, job, now) for entry, job in session.execute(query)]
+
+    def release(self, gateway: str) -> int:
+        """Hand over all actions of a gateway to whoever comes first; return how many."""
+        return self._release(ActionEntry.claimed_by == gateway)
+
+    def release_all(self) -> int:
+        """Hand over the actions of every gateway: the caller knows that none of them lives."""
+        return self._release(ActionEntry.claimed_by.is_not(None))
+
+    def _release(self, whose: ColumnElement[bool]) -> int:
+        with self._database.writing() as session:
+            query = (
+                update(ActionEntry)
+                .where(whose, ActionEntry.finished_at.is_(None))
+                .values(claimed_by=None, claimed_until=None)
+                .returning(ActionEntry.id)
+            )
+            return len(session.execute(query).all())
+
+    def abandon(self, clusters: Sequence[str], output: str) -> list[ActionRow]:
+        """End, as failed, actions past their deadline on clusters that nobody serves any more.
+
+        Args:
+            clusters: Keys of the clusters that are served.
+            output: What the actions say.
+        """
+        query = (
+            select(ActionEntry, JobEntry)
+            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
+            .where(
+                *_left(), ActionEntry.deadline < database_now(), JobEntry.cluster.not_in(clusters)
+            )
+            .with_for_update(skip_locked=True, of=ActionEntry)
+        )
+        with self._database.writing() as session:
+            found = []
+            for entry, job in session.execute(query).all():
+                entry.result, entry.output = ActionResult.FAILED.value, output
+                entry.finished_at = session.execute(select(database_now())).scalar_one()
+                found.append(action_row(entry, job))
+            return found
+
+
+def _held(gateway: str) -> tuple[ColumnElement[bool], ...]:
+    return (ActionEntry.claimed_by == gateway, ActionEntry.finished_at.is_(None))
+
+
+def _left() -> tuple[ColumnElement[bool], ...]:
+    return (
+        ActionEntry.finished_at.is_(None),
+        or_(ActionEntry.claimed_until.is_(None), ActionEntry.claimed_until < database_now()),
+    )
+
+
+def _write(session: Session, number: int, state: JobState, now: float) -> None:
+    """Write a job's row, and the savepoints that its record names for the first time."""
+    session.execute(
+        update(JobEntry)
+        .where(JobEntry.number == number)
+        .values(**state.columns, revision=JobEntry.revision + 1)
+    )
+    listed = state.record.get("savepoints", [])
+    known = set(
+        session.scalars(
+            select(SavepointEntry.path).where(
+                SavepointEntry.job_number == number,
+                SavepointEntry.path.in_([savepoint["path"] for savepoint in listed]),
+            )
+        )
+    )
+    fresh = [
+        {
+            "job_number": number,
+            "path": savepoint["path"],
+            "taken_at": savepoint["taken_at"],
+            "reason": savepoint["reason"],
+            "recorded_at": now,
+        }
+        for savepoint in reversed(listed)  # the newest last: it gets the highest number
+        if savepoint["path"] not in known
+    ]
+    if fresh:
+        session.execute(insert(SavepointEntry), fresh)

@@ -1,0 +1,190 @@
+"""Reading the records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from flink_jobs_provider.gateway.records.database import Database
+from flink_jobs_provider.gateway.records.rows import StoredAction, StoredJob, moment
+from flink_jobs_provider.gateway.records.schema import (
+    ActionEntry,
+    JobEntry,
+    SavepointEntry,
+    database_now,
+)
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
+
+ACTIVE = ("STARTING", "RUNNING", "RESTARTING")
+
+
+class Reads:
+    """What can be asked of the records; each method is one short transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def answers(self) -> None:
+        """Ask the database for anything; it raises when it cannot be reached."""
+        with self._database.reading() as session:
+            session.execute(select(database_now()))
+
+    def live_job(self, cluster: str, job_name: str) -> StoredJob | None:
+        """Return the job of a name that was not deleted."""
+        with self._database.reading() as session:
+            return one_job(session, live(cluster).where(JobEntry.job_name == job_name))
+
+    def job(self, cluster: str, number: int) -> StoredJob | None:
+        """Return the job of a number that was not deleted."""
+        with self._database.reading() as session:
+            return one_job(session, live(cluster).where(JobEntry.number == number))
+
+    def jobs(
+        self,
+        cluster: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        job_name: str | None = None,
+        jar_name: str | None = None,
+    ) -> list[StoredJob]:
+        """Return a page of a cluster's jobs in the order of their numbers."""
+        query = live(cluster).where(JobEntry.number > after)
+        if job_name is not None:
+            query = query.where(JobEntry.job_name == job_name)
+        if jar_name is not None:
+            query = query.where(JobEntry.jar_name == jar_name)
+        with self._database.reading() as session:
+            return all_jobs(session, query.order_by(JobEntry.number).limit(limit))
+
+    def jobs_with_status(self, cluster: str, statuses: Sequence[str]) -> list[StoredJob]:
+        """Return the jobs of a cluster that were last seen so."""
+        with self._database.reading() as session:
+            return all_jobs(session, live(cluster).where(JobEntry.status.in_(statuses)))
+
+    def jobs_with_identity(self, cluster: str, identities: Sequence[str]) -> list[StoredJob]:
+        """Return the jobs whose submissions' jobIds begin with one of those digits."""
+        with self._database.reading() as session:
+            return all_jobs(session, live(cluster).where(JobEntry.identity.in_(identities)))
+
+    def action(self, action_id: str) -> ActionRow | None:
+        """Return an action; none where there is none, or it was cleared away."""
+        query = (
+            select(ActionEntry, JobEntry)
+            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
+            .where(ActionEntry.id == action_id)
+        )
+        with self._database.reading() as session:
+            found = session.execute(query).one_or_none()
+            return None if found is None else action_row(found[0], found[1])
+
+    def actions_of(self, job_number: int, limit: int = 100) -> list[ActionRow]:
+        """Return a job's actions, newest first."""
+        query = (
+            select(ActionEntry, JobEntry)
+            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
+            .where(ActionEntry.job_number == job_number)
+            .order_by(ActionEntry.number.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [action_row(entry, job) for entry, job in session.execute(query)]
+
+    def in_progress(self) -> int:
+        """Return how many actions of all gateways have not ended."""
+        query = select(func.count()).where(ActionEntry.finished_at.is_(None))
+        with self._database.reading() as session:
+            return int(session.execute(query).scalar_one())
+
+    def savepoints(self, job_number: int) -> list[Savepoint]:
+        """Return the savepoints of a job, newest first."""
+        query = (
+            select(SavepointEntry)
+            .where(SavepointEntry.job_number == job_number)
+            .order_by(SavepointEntry.number.desc())
+        )
+        with self._database.reading() as session:
+            found = [
+                Savepoint(path=row.path, taken_at=row.taken_at, reason=SavepointReason(row.reason))
+                for row in session.scalars(query)
+            ]
+        return sorted(found, key=lambda savepoint: savepoint.taken_at, reverse=True)
+
+    def jars_needed(self) -> set[str]:
+        """Return the digests of the jars that live jobs run, or actions in progress start."""
+        jobs = select(JobEntry.jar_digest).where(JobEntry.deleted_at.is_(None)).distinct()
+        actions = select(ActionEntry.jar_digest).where(ActionEntry.finished_at.is_(None))
+        with self._database.reading() as session:
+            found = {*session.scalars(jobs), *session.scalars(actions)}
+        return {digest for digest in found if digest}
+
+
+def live(cluster: str) -> Select[JobEntry, ActionEntry]:
+    """Select the jobs of a cluster that were not deleted, each with its last action."""
+    return (
+        select(JobEntry, ActionEntry)
+        .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
+        .where(JobEntry.cluster == cluster, JobEntry.deleted_at.is_(None))
+    )
+
+
+def one_job(session: Session, query: Select[JobEntry, ActionEntry]) -> StoredJob | None:
+    """Return the one job that a query finds, if it finds one."""
+    found = session.execute(query).one_or_none()
+    return None if found is None else stored_job(found[0], found[1])
+
+
+def all_jobs(session: Session, query: Select[JobEntry, ActionEntry]) -> list[StoredJob]:
+    """Return the jobs that a query finds."""
+    return [stored_job(job, last) for job, last in session.execute(query)]
+
+
+def stored_job(job: JobEntry, last: ActionEntry) -> StoredJob:
+    """Return a job's row as a plain value."""
+    return StoredJob(
+        number=job.number,
+        cluster=job.cluster,
+        job_name=job.job_name,
+        run_id=job.run_id,
+        identity=job.identity,
+        job_id=job.job_id,
+        generation=job.generation,
+        status=job.status,
+        record=job.record,
+        as_given=job.as_given,
+        revision=job.revision,
+        last=action_row(last, job),
+    )
+
+
+def stored_action(action: ActionEntry, job: JobEntry, now: float) -> StoredAction:
+    """Return an action's row as a plain value."""
+    return StoredAction(
+        row=action_row(action, job),
+        job_number=job.number,
+        wanted=action.wanted,
+        jar_digest=action.jar_digest,
+        as_given=action.as_given,
+        seconds_left=action.deadline - now,
+    )
+
+
+def action_row(action: ActionEntry, job: JobEntry) -> ActionRow:
+    """Return an action as the service shows it."""
+    return ActionRow(
+        id=action.id,
+        cluster=job.cluster,
+        job_name=job.job_name,
+        run_id=job.run_id,
+        action=Action(action.action),
+        result=ActionResult(action.result),
+        output=action.output,
+        caller=action.caller,
+        accepted_at=moment(action.accepted_at),
+        began_at=None if action.began_at is None else moment(action.began_at),
+        finished_at=None if action.finished_at is None else moment(action.finished_at),
+    )

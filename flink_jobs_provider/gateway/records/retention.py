@@ -1,0 +1,89 @@
+"""Clearing away what is older than the configuration keeps. No savepoint file is ever touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, exists, func, select
+
+from flink_jobs_provider.gateway.records.database import Database
+from flink_jobs_provider.gateway.records.schema import (
+    ActionEntry,
+    JobEntry,
+    SavepointEntry,
+    database_now,
+)
+
+#: Rows for each transaction, so that nobody waits long for it.
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many rows were cleared away."""
+
+    actions: int
+    savepoints: int
+    jobs: int
+
+
+class Retention:
+    """Clears away old records; what a live job needs stays."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sweep(self, actions: float, savepoints: float) -> Swept:
+        """Clear away what is older than so many seconds.
+
+        The last action of a live job stays, and its newest savepoint. A deleted job goes when its
+        last action has gone.
+        """
+        return Swept(self._actions(actions), self._savepoints(savepoints), self._jobs(actions))
+
+    def _actions(self, age: float) -> int:
+        last = exists().where(JobEntry.last_action == ActionEntry.id, JobEntry.deleted_at.is_(None))
+        old = select(ActionEntry.number).where(
+            ActionEntry.finished_at < database_now() - age, ~last
+        )
+        gone = 0
+        while True:
+            with self._database.writing() as session:
+                numbers = list(session.scalars(old.limit(_BATCH)))
+                session.execute(delete(ActionEntry).where(ActionEntry.number.in_(numbers)))
+            gone += len(numbers)
+            if len(numbers) < _BATCH:
+                return gone
+
+    def _savepoints(self, age: float) -> int:
+        newest = (
+            select(func.max(SavepointEntry.number))
+            .join(JobEntry, JobEntry.number == SavepointEntry.job_number)
+            .where(JobEntry.deleted_at.is_(None))
+            .group_by(SavepointEntry.job_number)
+        )
+        old = select(SavepointEntry.number).where(
+            SavepointEntry.recorded_at < database_now() - age, SavepointEntry.number.not_in(newest)
+        )
+        gone = 0
+        while True:
+            with self._database.writing() as session:
+                numbers = list(session.scalars(old.limit(_BATCH)))
+                session.execute(delete(SavepointEntry).where(SavepointEntry.number.in_(numbers)))
+            gone += len(numbers)
+            if len(numbers) < _BATCH:
+                return gone
+
+    def _jobs(self, age: float) -> int:
+        has_actions = exists().where(ActionEntry.job_number == JobEntry.number)
+        old = select(JobEntry.number).where(
+            JobEntry.deleted_at < database_now() - age, ~has_actions
+        )
+        gone = 0
+        while True:
+            with self._database.writing() as session:
+                numbers = list(session.scalars(old.limit(_BATCH)))
+                session.execute(delete(JobEntry).where(JobEntry.number.in_(numbers)))
+            gone += len(numbers)
+            if len(numbers) < _BATCH:
+                return gone

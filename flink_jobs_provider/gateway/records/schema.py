@@ -1,0 +1,198 @@
+"""The tables. A change of them needs a migration in `migrations/versions`.
+
+Times are seconds since the epoch by the database's clock, which all gateways share.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+#: SQLite counts by itself only what it calls INTEGER.
+Number = BigInteger().with_variant(Integer, "sqlite")
+Document = JSON().with_variant(JSONB, "postgresql")
+
+
+class Base(DeclarativeBase):
+    """All tables of the gateway."""
+
+
+class JobEntry(Base):
+    """A job, live or deleted.
+
+    Attributes:
+        identity: The first digits of its jobIds, which all its submissions share.
+        status: What is shown; beyond the record's own words "" and JOB_LAUNCH_FAILED.
+        record: The job as last seen, without its target and credentials.
+        revision: Counts the changes of the row, so that a stale one is told from a present one.
+        last_action: The id of the last action.
+    """
+
+    __tablename__ = "jobs"
+
+    number: Mapped[int] = mapped_column(Number, Identity(), primary_key=True)
+    cluster: Mapped[str] = mapped_column(Text)
+    job_name: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str] = mapped_column(Text, unique=True)
+    identity: Mapped[str] = mapped_column(Text)
+    job_id: Mapped[str | None] = mapped_column(Text)
+    generation: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(Text)
+    jar_name: Mapped[str] = mapped_column(Text)
+    jar_digest: Mapped[str] = mapped_column(Text)
+    record: Mapped[dict[str, Any]] = mapped_column(Document)
+    as_given: Mapped[dict[str, Any]] = mapped_column(Document)
+    revision: Mapped[int] = mapped_column(Integer)
+    last_action: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Double)
+    deleted_at: Mapped[float | None] = mapped_column(Double)
+
+    __table_args__ = (
+        Index(
+            "one_live_job_of_a_name",
+            "cluster",
+            "job_name",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "live_jobs_of_a_cluster",
+            "cluster",
+            "number",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "live_jobs_of_a_jar",
+            "cluster",
+            "jar_name",
+            "number",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "live_jobs_by_status",
+            "cluster",
+            "status",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "live_jobs_by_identity",
+            "identity",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "deleted_jobs",
+            "deleted_at",
+            sqlite_where=text("deleted_at IS NOT NULL"),
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+        Index("jobs_of_a_name", "cluster", "job_name"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class ActionEntry(Base):
+    """An action that was accepted.
+
+    Attributes:
+        wanted: The job as the action should make it, without its target; none where it makes none.
+        as_given: What the face shows once it has succeeded.
+        deadline: Until when it is tried again.
+        claimed_by: The gateway that carries it out.
+        claimed_until: Until when nobody else may; renewed while the work goes on.
+    """
+
+    __tablename__ = "actions"
+
+    number: Mapped[int] = mapped_column(Number, Identity(), primary_key=True)
+    id: Mapped[str] = mapped_column(Text, unique=True)
+    job_number: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
+    action: Mapped[str] = mapped_column(Text)
+    caller: Mapped[str] = mapped_column(Text)
+    result: Mapped[str] = mapped_column(Text)
+    output: Mapped[str] = mapped_column(Text)
+    wanted: Mapped[dict[str, Any] | None] = mapped_column(Document)
+    jar_digest: Mapped[str | None] = mapped_column(Text)
+    as_given: Mapped[dict[str, Any]] = mapped_column(Document)
+    accepted_at: Mapped[float] = mapped_column(Double)
+    began_at: Mapped[float | None] = mapped_column(Double)
+    finished_at: Mapped[float | None] = mapped_column(Double)
+    deadline: Mapped[float] = mapped_column(Double)
+    claimed_by: Mapped[str | None] = mapped_column(Text)
+    claimed_until: Mapped[float | None] = mapped_column(Double)
+
+    __table_args__ = (
+        Index(
+            "one_action_in_progress",
+            "job_number",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index(
+            "actions_in_progress",
+            "number",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index("actions_of_a_job", "job_number", "number"),
+        Index("finished_actions", "finished_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class SavepointEntry(Base):
+    """A savepoint that a job is known to have had. Its files are never touched."""
+
+    __tablename__ = "savepoints"
+
+    number: Mapped[int] = mapped_column(Number, Identity(), primary_key=True)
+    job_number: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
+    path: Mapped[str] = mapped_column(Text)
+    taken_at: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    recorded_at: Mapped[float] = mapped_column(Double)
+
+    __table_args__ = (
+        UniqueConstraint("job_number", "path", name="each_savepoint_once"),
+        Index("savepoints_by_age", "recorded_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class database_now(FunctionElement[float]):  # noqa: N801 - it is written as a function of SQL
+    """The present time by the database's clock, also within a long transaction."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(_element: database_now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(_element: database_now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
