@@ -71,7 +71,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     """Say what an error of the schema means; one error may mean several properties."""
     path = [str(part) for part in error.absolute_path]
     where = ".".join(path) or "body"
-    rule, value = str(error.validator), error.instance
+    rule, value = str(error.validator), cast(Any, error.instance)
     wanted = cast(Any, error.validator_value)
     schema = cast(Any, error.schema)
     if rule == "required":
