@@ -1,0 +1,61 @@
+"""A line in the log for each request: method, path, status, seconds. Never its query or headers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = structlog.get_logger("gateway.request")
+#: Asked every few seconds by machines; of interest only when something looks for a fault.
+_PROBES = ("/healthz", "/readyz", "/metrics")
+_REQUEST_ID = b"x-ms-request-id"
+
+
+class RequestLog:
+    """Logs the requests of an application (ASGI middleware, the outermost).
+
+    Args:
+        app: The application.
+        clock: Seconds, from any beginning.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and log it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        structlog.contextvars.clear_contextvars()
+        began = self._clock()
+        answer: dict[str, object] = {}
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer["status"] = message["status"]
+                headers = {key.lower(): value for key, value in message.get("headers", ())}
+                if request_id := headers.get(_REQUEST_ID):
+                    answer["request_id"] = request_id.decode("latin-1")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            write = _log.debug if scope["path"] in _PROBES else _log.info
+            client = scope.get("client")
+            write(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                client=client[0] if client else None,
+                seconds=round(self._clock() - began, 4),
+                **answer,
+            )

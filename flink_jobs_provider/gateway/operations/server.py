@@ -1,0 +1,118 @@
+"""The HTTP server: a socket that is opened before anything else starts, and a stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+#: Answers on their way when a stop begins have this long.
+_ANSWERS_S = 10
+_KEEP_ALIVE_S = 30
+#: Connections with a request at once; what comes beyond is answered 503.
+_CONCURRENCY = 1000
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text says why."""
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that holds an address; nobody can connect before the server begins.
+
+    Raises:
+        CannotListen: The port is taken, or the address is none of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        opened = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}: {error.strerror or error}") from None
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+    except OSError as error:
+        opened.close()
+        reason = error.strerror or str(error)
+        raise CannotListen(
+            f"cannot listen on {host}, port {port}: {reason}. Set listen.host and listen.port to "
+            "an address of this machine that nothing else listens on"
+        ) from None
+    return opened
+
+
+class StopSignals:
+    """SIGTERM and SIGINT: the first asks for a stop in order, the second for one at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.insisted = asyncio.Event()
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catch them for the duration of the block."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for number in signals:
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """Do as for a signal."""
+        (self.insisted if self.asked.is_set() else self.asked).set()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the gateway, which has more to stop than the server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_http(
+    app: ASGIApp, opened: socket.socket, tls: ssl.SSLContext | None, stop: StopSignals
+) -> None:
+    """Answer requests until a stop is asked for; return when the last answer is sent."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        interface="asgi3",
+        limit_concurrency=_CONCURRENCY,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_ANSWERS_S,
+    )
+    config.load()
+    config.ssl = tls
+    server = _Server(config)
+
+    async def watch() -> None:
+        await stop.asked.wait()
+        server.should_exit = True
+        await stop.insisted.wait()
+        server.force_exit = True
+
+    watching = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[opened])
+    finally:
+        watching.cancel()

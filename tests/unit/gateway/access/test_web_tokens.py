@@ -1,0 +1,215 @@
+"""JSON Web Tokens: which are accepted, and as whom."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import time
+from hashlib import sha256
+from typing import Any
+
+import anyio
+import httpx
+import jwt
+import pytest
+
+from flink_jobs_provider.gateway.access.authenticator import Authenticator
+from flink_jobs_provider.gateway.access.settings import Access
+from flink_jobs_provider.gateway.principal import Principal, Role
+from flink_jobs_provider.gateway.service import Refusal
+from tests.unit.gateway.access.signing import (
+    AUDIENCE,
+    claims,
+    ec_key,
+    jwk,
+    public_pem,
+    rsa_key,
+    signed,
+)
+
+ISSUER = "https://issuer.test/v2.0"
+CLUSTER = "/subscriptions/s/clusters/one"
+KEY_SET = {"keys": [jwk(rsa_key("one"), kid="one"), jwk(ec_key("one"), kid="curve")]}
+
+
+def answer(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json=KEY_SET)
+
+
+def authenticate(authorization: str | None, **settings: Any) -> Principal:
+    issuer = {
+        "issuer": ISSUER,
+        "audience": [AUDIENCE, "https://management.azure.com/"],
+        "jwks_url": "https://issuer.test/keys",
+        "grants": {
+            "Jobs.Operate": {"*": "operate"},
+            "Jobs.Read": {CLUSTER.upper(): "read"},
+            "Jobs.Both": {CLUSTER: "operate", "*": "read"},
+        },
+        **settings,
+    }
+    access = Access.model_validate({"issuers": [issuer]})
+
+    async def ask() -> Principal:
+        authenticator = Authenticator(access, httpx.MockTransport(answer))
+        try:
+            return await authenticator.authenticate(authorization)
+        finally:
+            await authenticator.close()
+
+    return anyio.run(ask)
+
+
+def refusal(token: str, **settings: Any) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        authenticate(f"Bearer {token}", **settings)
+    assert token not in caught.value.message
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(ISSUER),
+        signed(ISSUER, ec_key("one"), "ES256", "curve"),
+        signed(ISSUER, aud=["other", AUDIENCE]),
+        signed(ISSUER, aud="https://management.azure.com/"),
+        signed(ISSUER, exp=int(time.time()) - 30),
+        signed(ISSUER, nbf=int(time.time()) + 30),
+        signed(ISSUER, nbf=None, iat=None),
+    ],
+    ids=["rs256", "es256", "one-audience", "other-audience", "leeway", "leeway-nbf", "no-nbf"],
+)
+def test_a_right_token_is_its_subjects(token: str) -> None:
+    assert authenticate(f"Bearer {token}") == Principal(
+        f"pipeline of {ISSUER}", {"*": Role.OPERATE}
+    )
+    assert authenticate(f"bearer  {token} ").may(Role.OPERATE, CLUSTER)
+
+
+def _unsigned(header: dict[str, Any], payload: dict[str, Any], signature: bytes = b"") -> str:
+    parts = [json.dumps(header).encode(), json.dumps(payload).encode(), signature]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+def _signed_with_the_public_key() -> str:
+    """Return a token whose HMAC key is the issuer's public key, which everybody has."""
+    head = _unsigned({"alg": "HS256", "kid": "one", "typ": "JWT"}, claims(ISSUER)).rpartition(".")
+    mac = hmac.new(public_pem(rsa_key("one")), head[0].encode(), sha256).digest()
+    return f"{head[0]}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def _changed(token: str) -> str:
+    """Return a token whose claims were changed after it was signed."""
+    head, _, signature = token.split(".")
+    body = json.dumps(claims(ISSUER, sub="root")).encode()
+    return f"{head}.{base64.urlsafe_b64encode(body).rstrip(b'=').decode()}.{signature}"
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (signed(ISSUER, rsa_key("forger")), "its signature is wrong"),
+        (_changed(signed(ISSUER)), "its signature is wrong"),
+        (signed(ISSUER, ec_key("forger"), "ES256", "curve"), "its signature is wrong"),
+        (_unsigned({"alg": "none"}, claims(ISSUER)), "its algorithm is none of RS256, ES256"),
+        (_unsigned({"alg": "None", "kid": "one"}, claims(ISSUER)), "its algorithm is none of"),
+        (_signed_with_the_public_key(), "its algorithm is none of"),
+        (signed(ISSUER, algorithm="RS512"), "its algorithm is none of"),
+        (signed(ISSUER, algorithm="PS256"), "its algorithm is none of"),
+        (signed(ISSUER, kid="curve"), "a key that its issuer does not have"),
+        (signed(ISSUER, kid="unknown"), "a key that its issuer does not have"),
+        (signed(ISSUER, kid=None), "a key that its issuer does not have"),
+        (signed(ISSUER, aud="api://other"), "issued for another audience"),
+        (signed(ISSUER, aud=None), "it has no claim aud"),
+        (signed(ISSUER, exp=None), "it has no claim exp"),
+        (signed(ISSUER, nbf=int(time.time()) + 120), "not valid yet"),
+        (signed("https://issuer.test"), "its issuer is none of those"),
+        (signed("https://issuer.test/v2.0/"), "its issuer is none of those"),
+        (signed(ISSUER, iss=None), "its issuer is none of those"),
+        (signed(ISSUER, sub=None), "names nobody: its claim sub"),
+        (signed(ISSUER, sub=""), "names nobody: its claim sub"),
+        (signed(ISSUER, sub="x" * 300), "names nobody: its claim sub"),
+        (signed(ISSUER, headers={"crit": ["exp"]}), "no JSON Web Token"),
+        ("a.b.c", "it is no JSON Web Token"),
+        ("opaque", "it is no JSON Web Token"),
+        ("..", "it is no JSON Web Token"),
+        (_unsigned({"alg": "RS256", "kid": ["one"]}, claims(ISSUER)), "not accepted"),
+        (_unsigned({"alg": ["RS256"], "kid": "one"}, claims(ISSUER)), "not accepted"),
+    ],
+)
+def test_a_wrong_token_is_refused(token: str, said: str) -> None:
+    refused = refusal(token)
+    assert (refused.status, refused.code) == (401, "InvalidAuthenticationToken")
+    assert said in refused.message
+
+
+def test_an_expired_token_is_told_as_such() -> None:
+    refused = refusal(signed(ISSUER, exp=int(time.time()) - 120))
+    assert (refused.status, refused.code) == (401, "ExpiredAuthenticationToken")
+
+
+def test_keys_in_a_token_are_not_believed() -> None:
+    """Shows that a token cannot bring, or point to, the key that it is checked with."""
+    forger = rsa_key("forger")
+    headers = {"jwk": jwk(forger), "jku": "https://evil.test/keys", "x5u": "https://evil.test/x"}
+    assert "its signature is wrong" in refusal(signed(ISSUER, forger, headers=headers)).message
+
+
+@pytest.mark.parametrize(
+    ("given", "roles"),
+    [
+        ({"roles": ["Jobs.Read"]}, {CLUSTER: Role.READ}),
+        ({"roles": None, "scp": "openid Jobs.Read"}, {CLUSTER: Role.READ}),
+        ({"roles": ["Jobs.Read"], "scp": "Jobs.Operate"}, {CLUSTER: Role.READ, "*": Role.OPERATE}),
+        ({"roles": ["Jobs.Both", "Jobs.Read"]}, {CLUSTER: Role.OPERATE, "*": Role.READ}),
+        ({"roles": ["Jobs.Read", "Jobs.Both"]}, {CLUSTER: Role.OPERATE, "*": Role.READ}),
+        ({"roles": ["unknown"]}, {}),
+        ({"roles": None}, {}),
+        ({"roles": {"Jobs.Operate": True}}, {}),
+        ({"roles": [["Jobs.Operate"], 3]}, {}),
+        ({"roles": None, "groups": ["Jobs.Operate"]}, {}),
+    ],
+)
+def test_roles_come_from_the_claims_that_are_configured(
+    given: dict[str, Any], roles: dict[str, Role]
+) -> None:
+    assert authenticate(f"Bearer {signed(ISSUER, **given)}").roles == roles
+
+
+def test_another_claim_may_name_roles_and_callers() -> None:
+    """Shows what it takes to accept tokens without roles, such as those for Azure itself."""
+    token = signed(ISSUER, roles=None, oid="1111-2222", appid="app")
+    grants = {"1111-2222": {CLUSTER: "operate"}}
+    principal = authenticate(f"Bearer {token}", claims=["oid"], name_claim="appid", grants=grants)
+    assert principal == Principal(f"app of {ISSUER}", {CLUSTER: Role.OPERATE})
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer ", "Basic abc", signed(ISSUER), "Bearer " + "x" * 20000],
+)
+def test_no_bearer_token_is_told_with_what_is_wanted(authorization: str | None) -> None:
+    with pytest.raises(Refusal) as caught:
+        authenticate(authorization)
+    assert (caught.value.status, caught.value.code) == (401, "AuthenticationFailed")
+    assert "Bearer <token>" in caught.value.message
+
+
+def test_a_token_that_cannot_be_checked_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "answer", lambda _request: httpx.Response(500))
+    refused = refusal(signed(ISSUER))
+    assert (refused.status, refused.code) == (503, "AuthenticationUnavailable")
+    assert refused.retry_after
+    assert "issuer.test" not in refused.message
+
+
+def test_tokens_of_a_file_are_not_taken_for_web_tokens() -> None:
+    assert "has no tokens file" in refusal("fjg_" + "x" * 43).message
+
+
+def test_the_library_that_checks_is_told_which_algorithm() -> None:
+    """Shows that PyJWT refuses a key of another kind, which the code above relies on."""
+    with pytest.raises(jwt.PyJWTError):
+        jwt.decode(signed(ISSUER), ec_key("one").public_key(), algorithms=["ES256"])
