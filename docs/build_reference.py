@@ -19,7 +19,13 @@ from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
-from flink_jobs_provider.model.target import BasicAuth, FlinkTarget, Tls
+from flink_jobs_provider.model.target import (
+    AzureCredential,
+    BasicAuth,
+    FlinkTarget,
+    HDInsightTarget,
+    Tls,
+)
 from flink_jobs_provider.planning.fields import FIELDS, Cost
 
 PAGE = Path(__file__).with_name("resource-reference.md")
@@ -33,7 +39,7 @@ _COSTS = {
 }
 #: What the table of fields decides by comparing values, in words.
 _REMARKS = {
-    "target": "replace, if host, port or path change; else nothing",
+    "target": "replace, if host, port or path change, or the Azure resource; else nothing",
     "restart_trigger": "restart; nothing when it is removed",
     "restore_from": "restart from it; nothing when it is removed",
     "savepoint_trigger": "savepoint; nothing when it is removed",
@@ -45,6 +51,11 @@ _OBJECTS: dict[str, tuple[type[BaseModel], str]] = {
         FlinkTarget,
         "The `target`. A path in `url` is kept, for a cluster behind a proxy.",
     ),
+    "HDInsightCluster": (
+        HDInsightTarget,
+        "The `target`, for HDInsight on AKS or a gateway; see [its guide](hdinsight.md).",
+    ),
+    "AzureCredential": (AzureCredential, "`credential` of an `HDInsightCluster`."),
     "BasicAuth": (BasicAuth, "`basic_auth` of a target."),
     "Tls": (
         Tls,
@@ -55,7 +66,7 @@ _OBJECTS: dict[str, tuple[type[BaseModel], str]] = {
 _UNDESCRIBED = {
     "username": "User name.",
     "password": "Password, by reference.",
-    "kind": "Kind of target; `FlinkSessionCluster` sets it.",
+    "kind": "Kind of target; `FlinkSessionCluster` and `HDInsightCluster` set it.",
     "path": "Where it lies, as Flink names it.",
     "taken_at": "When it was taken: UTC, ISO 8601; empty where that is not known.",
     "reason": "Why it was taken.",
@@ -200,11 +211,14 @@ def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
     """Name a JSON Schema's type for people."""
     if "$ref" in schema:
         return _named(schema["$ref"].rsplit("/", 1)[-1], root)
-    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
+    choices = schema.get("anyOf") or schema.get("oneOf") or []
+    options = [option for option in choices if option.get("type") != "null"]
     if options:
         return " or ".join(_type(option, root) for option in options)
     if "const" in schema:
         return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema["enum"])
     kind = schema.get("type", "object")
     if kind == "array":
         return f"list of {_type(schema['items'], root)}"

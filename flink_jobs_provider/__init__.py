@@ -9,14 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flink_jobs_provider.provider.inputs import AzureCredential as AzureCredential
     from flink_jobs_provider.provider.inputs import BasicAuth as BasicAuth
     from flink_jobs_provider.provider.inputs import FlinkJobArgs as FlinkJobArgs
     from flink_jobs_provider.provider.inputs import FlinkSessionCluster as FlinkSessionCluster
+    from flink_jobs_provider.provider.inputs import HDInsightCluster as HDInsightCluster
     from flink_jobs_provider.provider.inputs import Timeouts as Timeouts
     from flink_jobs_provider.provider.inputs import Tls as Tls
     from flink_jobs_provider.provider.resource import FlinkJob as FlinkJob
 
-__all__ = ["BasicAuth", "FlinkJob", "FlinkJobArgs", "FlinkSessionCluster", "Timeouts", "Tls"]
+__all__ = [
+    "AzureCredential",
+    "BasicAuth",
+    "FlinkJob",
+    "FlinkJobArgs",
+    "FlinkSessionCluster",
+    "HDInsightCluster",
+    "Timeouts",
+    "Tls",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -70,10 +70,18 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
         raise StorageError(
             f"{protocol}:// is no known scheme (known: file, http, https, abfs, s3, gs, obs)"
         ) from None
+    if target == "abfs" and (account := _account_of(uri)):
+        options["account_name"] = account
     try:
         return filesystem(**options), path
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise StorageError(f"{protocol}:// cannot be reached: {_reason(error)}") from None
+
+
+def _account_of(uri: str) -> str:
+    """Return the storage account of abfs://container@account…/path; empty where it names none."""
+    authority = uri.partition("://")[2].partition("/")[0]
+    return authority.partition("@")[2].partition(".")[0]
 
 
 def list_directory(uri: str) -> list[Entry]:

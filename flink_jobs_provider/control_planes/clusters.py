@@ -6,13 +6,14 @@ clusters is opened: a preview, which asks no cluster, starts without it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
-from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
 
 if TYPE_CHECKING:
     from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 
 
 class Clusters:
@@ -26,25 +27,47 @@ class Clusters:
     def __init__(self, resolve: Resolve, guard: Guard = lambda: None) -> None:
         self._resolve = resolve
         self._guard = guard
-        self._open: dict[str, FlinkRest] = {}
+        self._flink: dict[str, FlinkRest] = {}
+        self._hdinsight: dict[str, HDInsightPlane] = {}
 
-    def of(self, target: FlinkTarget) -> FlinkRest:
+    @overload
+    def of(self, target: FlinkTarget) -> FlinkRest: ...
+
+    @overload
+    def of(self, target: HDInsightTarget) -> HDInsightPlane: ...
+
+    def of(self, target: FlinkTarget | HDInsightTarget) -> FlinkRest | HDInsightPlane:
         """Return the control plane of a target. Call it in the event loop that will use it.
 
         Raises:
             ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
         """
+        if isinstance(target, HDInsightTarget):
+            return self._of_hdinsight(target)
         key = target.model_dump_json()
-        if key not in self._open:
+        if key not in self._flink:
             from flink_jobs_provider.control_planes.flink_rest import FlinkRest
             from flink_jobs_provider.control_planes.flink_rest.access import open_client
 
             client = open_client(target, self._resolve)
-            self._open[key] = FlinkRest(client, self._guard)
-        return self._open[key]
+            self._flink[key] = FlinkRest(client, self._guard)
+        return self._flink[key]
+
+    def _of_hdinsight(self, target: HDInsightTarget) -> HDInsightPlane:
+        key = target.model_dump_json()
+        if key not in self._hdinsight:
+            from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+            from flink_jobs_provider.control_planes.hdinsight.access import open_client
+
+            client = open_client(target, self._resolve)
+            self._hdinsight[key] = HDInsightPlane(target, client, self._guard)
+        return self._hdinsight[key]
 
     async def close(self) -> None:
         """Close all connections."""
-        for plane in self._open.values():
-            await plane.close()
-        self._open.clear()
+        for flink in self._flink.values():
+            await flink.close()
+        for hdinsight in self._hdinsight.values():
+            await hdinsight.close()
+        self._flink.clear()
+        self._hdinsight.clear()

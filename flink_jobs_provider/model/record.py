@@ -18,6 +18,9 @@ class JobRecord(BaseModel):
 
     spec: JobSpec
     job_id: str | None = Field(None, description="Flink's jobId of the latest submission.")
+    run_id: str | None = Field(
+        None, description="The job service's own id of the job; none on a Flink session cluster."
+    )
     status: JobStatus = Field(description="What the job does, as last seen.")
     action: Action | None = Field(None, description="The last action that was carried out.")
     action_result: ActionResult | None = Field(None, description="How that action ended.")
@@ -47,10 +50,10 @@ class JobRecord(BaseModel):
 
     def outputs(self) -> dict[str, Any]:
         """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
-        return {
-            **self.spec.plain(),
-            **self.model_dump(mode="json", exclude={"spec"}),
-        }
+        seen = self.model_dump(mode="json", exclude={"spec"})
+        if self.run_id is None:
+            del seen["run_id"]  # states of session clusters were written without it
+        return {**self.spec.plain(), **seen}
 
     @classmethod
     def from_outputs(cls, outputs: dict[str, Any]) -> JobRecord:

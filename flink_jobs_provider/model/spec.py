@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from flink_jobs_provider.model.duration import Duration, seconds
 from flink_jobs_provider.model.identity import JobKey, digest
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
-from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.model.target import Target
 
 MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
 
@@ -132,7 +132,7 @@ class JobSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target: FlinkTarget = Field(description="The cluster the job runs on.")
+    target: Target = Field(description="The cluster the job runs on.")
     job_name: Annotated[str, AfterValidator(_job_name)] = Field(
         description="The job's identity on its cluster: lower-case letters, digits, dashes.",
         examples=["orders"],

@@ -1,4 +1,4 @@
-"""Where a job runs: a Flink session cluster and how it is reached.
+"""Where a job runs: a Flink session cluster, or one of HDInsight on AKS; and how it is reached.
 
 Credentials are never part of a target: each is a reference, `env:NAME` for an environment variable
 or `config:KEY` for a key of the Pulumi stack's configuration (`pulumi config set --secret KEY`).
@@ -10,7 +10,16 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 
 
 def _reference(value: str) -> str:
@@ -100,11 +109,177 @@ class FlinkTarget(BaseModel):
     @property
     def place(self) -> str:
         """What tells one cluster from another: its address, without how it is reached."""
-        parts = urlsplit(self.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return f"{(parts.hostname or '').lower()}:{port}{parts.path}"
+        return _host_and_path(self.url)
+
+    @property
+    def address(self) -> str:
+        """The cluster, as people are told of it."""
+        return self.url
 
     @property
     def loopback(self) -> bool:
         """Whether the cluster runs on this machine, so that its local paths are ours."""
-        return urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
+        return _is_this_machine(self.url)
+
+
+#: The address of Azure Resource Manager, and what its tokens are asked for.
+AZURE = "https://management.azure.com"
+AZURE_SCOPE = f"{AZURE}/.default"
+
+#: The properties of a credential that each kind must have, and those it may have beside `scope`.
+_CREDENTIALS: dict[str, tuple[set[str], set[str]]] = {
+    "default": (set(), set()),
+    "service-principal": ({"tenant_id", "client_id", "client_secret"}, set()),
+    "workload-identity": (set(), {"tenant_id", "client_id"}),
+    "managed-identity": (set(), {"client_id"}),
+    "cli": (set(), {"tenant_id"}),
+}
+
+
+class AzureCredential(BaseModel):
+    """How a token of Entra ID is had, through azure-identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal[
+        "default", "service-principal", "workload-identity", "managed-identity", "cli"
+    ] = Field(
+        description="`default` (whatever this machine has, in azure-identity's order), "
+        "`service-principal`, `workload-identity`, `managed-identity`, or `cli` (`az login`)."
+    )
+    tenant_id: str | None = Field(
+        None, validate_default=True, description="Tenant (service-principal; may be given others)."
+    )
+    client_id: str | None = Field(
+        None, validate_default=True, description="Client (service-principal; may be given others)."
+    )
+    client_secret: Reference | None = Field(
+        None, validate_default=True, description="Secret of a service-principal, by reference."
+    )
+    scope: str = Field(
+        AZURE_SCOPE, min_length=1, description="What the token is for; a gateway may want another."
+    )
+
+    @field_validator("tenant_id", "client_id", "client_secret")
+    @classmethod
+    def _fits_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
+        kind = info.data.get("kind")
+        if kind is None or info.field_name is None:
+            return value  # the kind itself is wrong, or not known yet
+        needed, allowed = _CREDENTIALS[kind]
+        if not value and info.field_name in needed:
+            raise ValueError(f"is required for kind {kind}")
+        if value is not None and info.field_name not in needed | allowed:
+            raise ValueError(f"must not be given for kind {kind}")
+        return value
+
+
+def _segment(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._()-]{1,128}", value) or not value.strip("."):
+        raise ValueError("must be the name alone, as it stands in the cluster's resource id")
+    return value
+
+
+Segment = Annotated[str, AfterValidator(_segment)]
+
+
+def _upload_directory(value: str) -> str:
+    scheme, separator, path = value.strip().partition("://")
+    if not separator or not path.strip("/") or scheme in ("http", "https"):
+        raise ValueError(
+            "must be a URI of a directory that this machine writes and the cluster reads, such as "
+            f"abfs://container@account.dfs.core.windows.net/jars (got {value!r})"
+        )
+    return value.strip().rstrip("/")
+
+
+class HDInsightTarget(BaseModel):
+    """A Flink cluster of HDInsight on AKS, by its Azure resource; or a gateway that serves its API.
+
+    The job service keeps jobs by name; what a job cannot have there is refused by `check`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["hdinsight"]
+    subscription: Segment = Field(description="Subscription id.")
+    resource_group: Segment = Field(description="Resource group.")
+    cluster_pool: Segment = Field(description="Cluster pool.")
+    cluster: Segment = Field(description="Cluster.")
+    api_version: Literal["2023-06-01-preview", "2023-11-01-preview", "2024-05-01-preview"] = Field(
+        "2024-05-01-preview", description="Version of the API."
+    )
+    endpoint: Annotated[str, AfterValidator(_url)] = Field(
+        AZURE,
+        description="Address of Azure Resource Manager, or of a gateway.",
+        examples=["https://gateway:8090"],
+    )
+    token: Reference | None = Field(None, description="Bearer token, by reference.")
+    credential: AzureCredential | None = Field(
+        None, description="Azure credential; `default`, where no `token` is given either."
+    )
+    jar_upload_directory: Annotated[str, AfterValidator(_upload_directory)] | None = Field(
+        None,
+        description="URI of the directory that local jars are uploaded to; the cluster, or the "
+        "gateway by its mounts, must know it by the same URI.",
+        examples=["abfs://jobs@account.dfs.core.windows.net/jars"],
+    )
+    tls: Tls | None = Field(None, description="TLS options; https alone uses the system's trust.")
+
+    @field_validator("credential")
+    @classmethod
+    def _one_of_both(
+        cls, value: AzureCredential | None, info: ValidationInfo
+    ) -> AzureCredential | None:
+        if value is not None and info.data.get("token"):
+            raise ValueError("must not be given beside token")
+        return value
+
+    @property
+    def path(self) -> str:
+        """The cluster's resource id, which is its path below the endpoint."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.HDInsight/clusterpools/{self.cluster_pool}"
+            f"/clusters/{self.cluster}"
+        )
+
+    @property
+    def place(self) -> str:
+        """What tells one cluster from another: host and resource id, which has no case."""
+        return _host_and_path(self.endpoint) + self.path.lower()
+
+    @property
+    def address(self) -> str:
+        """The cluster, as people are told of it."""
+        return f"{self.cluster_pool}/{self.cluster} at {self.endpoint}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether a gateway on this machine serves the API, so that its local paths are ours."""
+        return _is_this_machine(self.endpoint)
+
+
+def _host_and_path(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{(parts.hostname or '').lower()}:{port}{parts.path}"
+
+
+def _is_this_machine(url: str) -> bool:
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _kind(value: object) -> str | None:
+    """Tell which kind of target is meant: a Flink session cluster, where it is not said."""
+    if isinstance(value, dict):
+        kind = value.get("kind")
+        return "flink" if kind is None else str(kind)
+    return getattr(value, "kind", "flink")
+
+
+#: Any kind of target, told apart by `kind`.
+Target = Annotated[
+    Annotated[FlinkTarget, Tag("flink")] | Annotated[HDInsightTarget, Tag("hdinsight")],
+    Discriminator(_kind),
+]

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from flink_jobs_provider.model.hdinsight_limits import limits_of
 from flink_jobs_provider.model.spec import JobSpec
 
 _PLAIN = {
@@ -47,15 +48,20 @@ def problems_of(
         is_unknown: Tells values that are not known yet (previews); they pass.
     """
     known, unknown = _split(inputs, (), is_unknown)
+    if ("target", "kind") in unknown:
+        unknown.append(("target",))  # what it must have depends on what it is
+    problems = []
     try:
         JobSpec.model_validate(known)
     except ValidationError as error:
-        return [
-            (_path(detail["loc"]), _reason(detail))
+        problems = [
+            (_path(location), _reason(detail))
             for detail in error.errors(include_url=False)
-            if not any(detail["loc"][: len(path)] == path for path in unknown)
+            if (location := _location(detail))
+            and not any(location[: len(path)] == path for path in unknown)
         ]
-    return []
+    named = {path for path, _ in problems}
+    return problems + [limit for limit in limits_of(known, set(unknown)) if limit[0] not in named]
 
 
 def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:
@@ -85,6 +91,14 @@ def _split(
     return value, []
 
 
+def _location(detail: ErrorDetails) -> tuple[int | str, ...]:
+    """Return the path of a problem as the inputs have it: pydantic puts the target's kind in."""
+    target, *rest = detail["loc"] or ("",)
+    if target != "target":
+        return detail["loc"]
+    return (target, "kind") if detail["type"] == "union_tag_invalid" else (target, *rest[1:])
+
+
 def _path(location: tuple[int | str, ...]) -> str:
     text = ""
     for part in location:
@@ -98,6 +112,9 @@ def _reason(detail: ErrorDetails) -> str:
     kind = detail["type"]
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")
+    if kind == "union_tag_invalid":
+        context = detail["ctx"]
+        return f"must be {context['expected_tags'].replace(', ', ' or ')} (got {context['tag']!r})"
     if kind in _PLAIN:
         return _PLAIN[kind] + ("" if kind in _SAYS_ALL else _got(detail))
     message = detail["msg"].replace("Input should be", "must be").replace("String should", "must")

@@ -70,7 +70,7 @@ def _short(value: Any) -> str:
 FIELDS: dict[str, _Field] = {
     "target": _Field(
         Cost.REPLACE,
-        lambda _n, old, new: f"cluster {old.url} → {new.url}",
+        lambda _n, old, new: f"cluster {old.address} → {new.address}",
         lambda old, new: old.place == new.place,
     ),
     "job_name": _Field(Cost.REPLACE, _arrow),

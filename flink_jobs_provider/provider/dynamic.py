@@ -31,12 +31,14 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.reconciling.by_action import ActionReconciler
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,10 +194,13 @@ async def _remove(recorded: JobRecord) -> str | None:
     return await _reconciler(recorded.spec).remove(recorded)
 
 
-def _reconciler(spec: JobSpec) -> Reconciler:
+def _reconciler(spec: JobSpec) -> Reconciler | ActionReconciler:
     if _clusters is None:
         raise FlinkJobError("the provider was used before it was configured")
-    return Reconciler(_clusters.of(spec.target), spec.target.loopback, _print_step)
+    target = spec.target
+    if isinstance(target, HDInsightTarget):
+        return ActionReconciler(_clusters.of(target), _print_step)
+    return Reconciler(_clusters.of(target), target.loopback, _print_step)
 
 
 def _recorded(olds: dict[str, Any]) -> JobRecord:

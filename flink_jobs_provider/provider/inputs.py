@@ -91,6 +91,76 @@ class FlinkSessionCluster(_InputObject):
         self.tls = tls
 
 
+class AzureCredential(_InputObject):
+    """How a token of Entra ID is had, through azure-identity (extra `azure`).
+
+    Args:
+        kind: `default`, `service-principal`, `workload-identity`, `managed-identity` or `cli`.
+        tenant_id: Tenant; a service principal needs it.
+        client_id: Client; a service principal needs it.
+        client_secret: Reference to a service principal's secret: `env:NAME` or `config:KEY`.
+        scope: What the token is for; Azure Resource Manager if not given.
+    """
+
+    def __init__(
+        self,
+        kind: Input[str],
+        *,
+        tenant_id: Input[str] | None = None,
+        client_id: Input[str] | None = None,
+        client_secret: Input[str] | None = None,
+        scope: Input[str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.tenant_id = tenant_id
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.scope = scope
+
+
+class HDInsightCluster(_InputObject):
+    """A Flink cluster of HDInsight on AKS as a target, or a gateway that serves its API.
+
+    Args:
+        subscription: Subscription id.
+        resource_group: Resource group.
+        cluster_pool: Cluster pool.
+        cluster: Cluster.
+        api_version: Version of the API; 2024-05-01-preview if not given.
+        endpoint: Address of a gateway; Azure Resource Manager if not given.
+        token: Reference to a bearer token: `env:NAME` or `config:KEY`.
+        credential: Azure credential, instead of a token.
+        jar_upload_directory: URI of the directory that local jars are uploaded to.
+        tls: TLS options; https alone uses the system's trust.
+    """
+
+    def __init__(
+        self,
+        subscription: Input[str],
+        resource_group: Input[str],
+        cluster_pool: Input[str],
+        cluster: Input[str],
+        *,
+        api_version: Input[str] | None = None,
+        endpoint: Input[str] | None = None,
+        token: Input[str] | None = None,
+        credential: AzureCredential | Input[Mapping[str, Input[str]]] | None = None,
+        jar_upload_directory: Input[str] | None = None,
+        tls: Tls | Input[Mapping[str, Input[str]]] | None = None,
+    ) -> None:
+        self.kind = "hdinsight"
+        self.subscription = subscription
+        self.resource_group = resource_group
+        self.cluster_pool = cluster_pool
+        self.cluster = cluster
+        self.api_version = api_version
+        self.endpoint = endpoint
+        self.token = token
+        self.credential = credential
+        self.jar_upload_directory = jar_upload_directory
+        self.tls = tls
+
+
 class Timeouts(_InputObject):
     """How long each step may take, as durations ("90s", "10m", "1h30m").
 
@@ -117,7 +187,7 @@ class Timeouts(_InputObject):
 class JobInputs(TypedDict, total=False):
     """The inputs of a job but its arguments; docs/resource-reference.md says what each means."""
 
-    target: FlinkSessionCluster | Input[Mapping[str, Any]]
+    target: FlinkSessionCluster | HDInsightCluster | Input[Mapping[str, Any]]
     job_name: Input[str]
     jar: Input[str]
     entry_class: Input[str] | None

@@ -24,6 +24,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     job_name: Output[str]
     jar_digest: Output[str]
     job_id: Output[str | None]
+    run_id: Output[str | None]
     status: Output[str]
     action: Output[str | None]
     action_result: Output[str | None]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink_rest.shared_call import SharedCall
 from flink_jobs_provider.control_planes.protocol import Submission
+from flink_jobs_provider.control_planes.shared_call import SharedCall
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, JarError
 from flink_jobs_provider.model.identity import identity_of
 

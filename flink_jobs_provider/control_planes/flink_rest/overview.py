@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from flink_jobs_provider.control_planes.flink_rest.shared_call import SharedCall
+from flink_jobs_provider.control_planes.shared_call import SharedCall
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 
 

@@ -22,10 +22,12 @@ PICKLED = (
 
 def test_exported_names() -> None:
     assert flink_jobs_provider.__all__ == [
+        "AzureCredential",
         "BasicAuth",
         "FlinkJob",
         "FlinkJobArgs",
         "FlinkSessionCluster",
+        "HDInsightCluster",
         "Timeouts",
         "Tls",
     ]

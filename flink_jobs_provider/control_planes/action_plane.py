@@ -1,0 +1,194 @@
+"""What a system does for us that takes whole actions, and keeps its jobs by name.
+
+Such a system has no jobId of our choosing, so nothing it is asked for may be asked for twice
+blindly: each order is sent once, and what became of it is read from the job's own row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
+from flink_jobs_provider.model.spec import JobSpec
+
+
+@dataclass(frozen=True)
+class Version:
+    """What is run: as it was asked for, or as the system shows it.
+
+    Attributes:
+        jar: Where its jar lies; none where that is not shown. So for the other attributes.
+        mark: What the provider wrote beside it: for whom, and which spec; empty for none.
+    """
+
+    jar: str | None = None
+    entry_class: str | None = None
+    args: tuple[str, ...] | None = None
+    parallelism: int | None = None
+    configuration: Mapping[str, str] | None = None
+    savepoint_directory: str | None = None
+    mark: str = ""
+
+    def differences(self, shown: Version) -> list[str]:
+        """Return in what the shown version is another than this one, as inputs are called.
+
+        Only what was asked for is compared, and only with what is shown: systems fill in defaults
+        of their own, and leave things out.
+        """
+        found = [
+            name
+            for name in ("jar", "entry_class", "args", "parallelism")
+            if None not in (mine := getattr(self, name), theirs := getattr(shown, name))
+            and mine != theirs
+        ]
+        if shown.configuration is not None and self.configuration is not None:
+            found += [
+                f"flink_configuration.{key}"
+                for key, value in sorted(self.configuration.items())
+                if shown.configuration.get(key) != value
+            ]
+        return found
+
+
+@dataclass(frozen=True)
+class ActionJob:
+    """A job as the system lists it.
+
+    Attributes:
+        run_id: The system's own id of the job.
+        job_id: Flink's id of what was started last; none before that.
+        status: What it does; none for a word nobody knows, or none at all.
+        status_word: The word itself.
+        launch_failed: Whether the word says that it was never started.
+        stop_failed: Whether the word says that a stop has failed.
+        action: The last action; none for a word nobody knows, or none at all.
+        result: How that action goes; likewise.
+        output: What it said.
+        last_savepoint: Path of its last savepoint; empty for none.
+        restored_from: The savepoint that was asked for last; empty for none.
+        version: What it runs.
+    """
+
+    run_id: str
+    job_name: str
+    job_id: str | None = None
+    status: JobStatus | None = None
+    status_word: str = ""
+    launch_failed: bool = False
+    stop_failed: bool = False
+    action: Action | None = None
+    result: ActionResult | None = None
+    output: str = ""
+    last_savepoint: str = ""
+    restored_from: str = ""
+    version: Version = field(default_factory=Version)
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether an action on it has not ended."""
+        return self.result is ActionResult.IN_PROGRESS
+
+    @property
+    def active(self) -> bool:
+        """Whether it is known to run."""
+        return self.status is not None and self.status.active
+
+    @property
+    def never_came_up(self) -> bool:
+        """Whether its first start came to nothing, so that it never had a state of its own."""
+        failed = self.launch_failed or self.result is ActionResult.FAILED
+        ended = not self.in_progress and not self.active
+        return self.action is Action.NEW and failed and ended and not self.last_savepoint
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        status = self.status_word or "without a status"
+        return f"{self.run_id} ({status}" + (f", job {self.job_id})" if self.job_id else ")")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One action that is asked for.
+
+    Attributes:
+        run_id: The job that is meant; empty for a new one.
+        version: All that it is to run from now on; none where the action carries nothing.
+        restore_from: The savepoint to start from; none where the system is to take its last.
+    """
+
+    action: Action
+    job_name: str
+    run_id: str = ""
+    version: Version | None = None
+    restore_from: str | None = None
+
+    def bare(self) -> Order:
+        """Return the same action without a version."""
+        return replace(self, version=None)
+
+
+class Unanswered(ClusterUnreachable):
+    """An order was sent, and nobody knows whether it arrived: look before it is sent again."""
+
+
+class Busy(ClusterUnreachable):
+    """An order was certainly not taken, for now.
+
+    Attributes:
+        seconds: When to ask again; none where that was not said.
+    """
+
+    def __init__(self, happened: str, seconds: float | None = None) -> None:
+        super().__init__(happened, remedy="Run again later")
+        self.seconds = seconds
+
+
+class OrderRefused(PermanentError):
+    """An order was certainly not taken, and would not be another time."""
+
+
+class ActionPlane(Protocol):
+    """One cluster of a system that takes whole actions. All raise the errors of `model.errors`."""
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """The actions it knows."""
+        ...
+
+    async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
+        """Return all jobs, by one list call for all who ask at once.
+
+        Args:
+            max_age: Seconds by which an answer may be older than this call.
+        """
+        ...
+
+    async def version(self, spec: JobSpec, jar: Jar, mark: str) -> Version:
+        """Return what is asked for by a spec, with its jar where the cluster reads it.
+
+        Raises:
+            PermanentError: The jar cannot be brought there.
+        """
+        ...
+
+    async def perform(self, order: Order, timeout: float) -> None:
+        """Send an order, once, and return when the system says that it has dealt with it.
+
+        That it has done so is no success: the job's row says that.
+
+        Raises:
+            Unanswered: Nobody knows whether it arrived.
+            Busy: It was not taken, for now.
+            ActionInProgress: Another action is in progress; it was not taken.
+            OrderRefused: It was not taken.
+            ActionFailed: It was taken, and the system says that it failed.
+        """
+        ...
+
+    async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
+        """Remove the jars that were brought there for a job, but for those with these digests."""
+        ...

@@ -1,0 +1,193 @@
+"""Requests to Azure Resource Manager: reads are repeated, orders are sent once."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
+from flink_jobs_provider.control_planes.hdinsight.answers import (
+    error_in,
+    json_of,
+    plain,
+    retry_after,
+)
+from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.model.errors import (
+    ActionInProgress,
+    ClusterRefused,
+    ClusterUnreachable,
+    JobError,
+)
+
+_TRIES = 4
+_LONGEST_WAIT = 30.0
+#: Errors after which nobody knows whether an order was taken.
+_AMBIGUOUS = (408, 500, 502, 503, 504)
+
+
+class ArmClient:
+    """One cluster's API.
+
+    Args:
+        http: Its client; the base address is the endpoint.
+        api_version: Sent with every request.
+        guard: Called before each order.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        api_version: str,
+        guard: Guard,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._version = api_version
+        self._guard = guard
+        self._sleep = sleep
+
+    @property
+    def endpoint(self) -> str:
+        """The address, for messages."""
+        return str(self._http.base_url).rstrip("/")
+
+    async def read(self, address: str) -> httpx.Response:
+        """Read; what passes by itself is tried again, when the service says so or a little later.
+
+        Args:
+            address: A path below the endpoint, or an address that the service gave.
+
+        Raises:
+            ClusterUnreachable: No answer, or none of its own.
+            ClusterRefused: It did not let us in, or there is nothing there.
+        """
+        for attempt in range(1, _TRIES + 1):
+            try:
+                response = await self._send("GET", address)
+            except (httpx.TimeoutException, httpx.TransportError) as error:
+                failure, pause = self._unreachable(error), None
+            else:
+                if response.is_success:
+                    return response
+                if response.status_code != 429 and response.status_code < 500:
+                    raise self._refusal(response)
+                failure, pause = self._not_ready(response), retry_after(response)
+            if attempt == _TRIES or isinstance(failure, ClusterRefused):
+                raise failure
+            await self._sleep(min(pause or 0.2 * 2**attempt, _LONGEST_WAIT))
+        raise AssertionError("unreachable")
+
+    async def order(self, path: str, body: Any) -> httpx.Response:
+        """Send what changes something, once.
+
+        Raises:
+            EngineGone: The run this belongs to has ended; nothing was sent.
+            Unanswered: Nobody knows whether it was taken.
+            Busy: It was not taken, for now.
+            ActionInProgress: It was not taken, since another action is in progress.
+            OrderRefused: It was not taken.
+            ClusterRefused: It did not let us in.
+        """
+        self._guard()
+        try:
+            response = await self._send("POST", path, body)
+        except (httpx.TimeoutException, httpx.TransportError) as error:
+            failure = self._unreachable(error)
+            if isinstance(failure, ClusterRefused) or isinstance(error, httpx.ConnectError):
+                raise failure from None  # no connection: nothing was sent
+            raise Unanswered(failure.happened) from None
+        status = response.status_code
+        if response.is_success:
+            return response
+        code, message = error_in(json_of(response))
+        said = f"{status} {message or code}".strip()
+        if status in _AMBIGUOUS:
+            raise Unanswered(f"{self.endpoint} answered {said}")
+        if status == 429:
+            raise Busy(f"{self.endpoint} takes no more now: {said}", retry_after(response))
+        if status == 409 and code != "JobAlreadyExists" and "InProgress" in code:
+            raise ActionInProgress(message or code)
+        if status in (400, 404, 409, 412, 413, 415, 422):
+            raise OrderRefused(f"{self.endpoint} answered {said}")
+        raise self._refusal(response)
+
+    async def _send(self, method: str, address: str, body: Any = None) -> httpx.Response:
+        return await self._http.request(method, self._own(address), json=body)
+
+    def _own(self, address: str) -> httpx.URL:
+        """Return an address at the endpoint: the token goes nowhere else.
+
+        A gateway behind a proxy may give addresses with a host that is not the one we know.
+        """
+        base = self._http.base_url
+        try:
+            given = base.join(address)
+        except httpx.InvalidURL:
+            raise ClusterRefused(f"{self.endpoint} gives an address that is none") from None
+        if given.host != base.host and not (
+            given.scheme == "https" and given.host.endswith(f".{base.host}")
+        ):
+            given = given.copy_with(scheme=base.scheme, host=base.host, port=base.port)
+        if given.host == base.host:
+            given = given.copy_with(scheme=base.scheme, port=base.port)
+        if "api-version" not in given.params:
+            given = given.copy_merge_params({"api-version": self._version})
+        return given
+
+    def _unreachable(self, error: Exception) -> JobError:
+        if isinstance(error, httpx.TimeoutException):
+            return ClusterUnreachable(
+                f"{self.endpoint} did not answer in time", remedy="Is it up and reachable?"
+            )
+        if _is_tls(error):
+            return ClusterRefused(
+                f"no TLS connection to {self.endpoint}: {error}",
+                remedy="Check target.tls, and whether target.endpoint should be http or https",
+            )
+        return ClusterUnreachable(
+            f"no connection to {self.endpoint}: {plain(str(error)) or type(error).__name__}",
+            remedy="Is it up, and target.endpoint right?",
+        )
+
+    def _not_ready(self, response: httpx.Response) -> JobError:
+        code, message = error_in(json_of(response))
+        said = f"{response.status_code} {message or code}".strip()
+        return ClusterUnreachable(
+            f"{self.endpoint} answered {said}", remedy="Try again when the service is back"
+        )
+
+    def _refusal(self, response: httpx.Response) -> ClusterRefused:
+        """Say what an answer means that will not be another the next time."""
+        status = response.status_code
+        code, message = error_in(json_of(response))
+        said = message or code
+        if status in (401, 403):
+            return ClusterRefused(
+                f"{self.endpoint} refused the credentials ({status})"
+                + (f": {said}" if said else ""),
+                remedy="Check target.token or target.credential, and its role on the cluster",
+            )
+        if not said:
+            return ClusterRefused(
+                f"{self.endpoint} answers {status}, and not as Azure Resource Manager does",
+                remedy="Check target.endpoint",
+            )
+        return ClusterRefused(
+            f"{self.endpoint} answered {status} {said}",
+            remedy="Check subscription, resource_group, cluster_pool, cluster and api_version of "
+            "target",
+        )
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

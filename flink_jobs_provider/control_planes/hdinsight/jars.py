@@ -1,0 +1,77 @@
+"""Where a job's jar lies: in the cluster's storage already, or uploaded to it first.
+
+An uploaded jar is named by job, owner and content, so that a version's jar is never written over:
+the former version's stays for a rollback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from flink_jobs_provider.artifacts import Jar, StorageError, list_names
+from flink_jobs_provider.artifacts.uploading import remove_file, upload
+from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.hdinsight_limits import is_local
+from flink_jobs_provider.model.identity import digest
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import HDInsightTarget
+
+_DIGITS = 32
+
+
+class UploadedJars:
+    """The jars of the jobs of one target."""
+
+    def __init__(self, target: HDInsightTarget) -> None:
+        self._target = target
+
+    async def place(self, spec: JobSpec, jar: Jar) -> str:
+        """Return the URI under which the cluster finds a jar; upload it if it must be.
+
+        Raises:
+            JarError: It cannot be uploaded.
+        """
+        if not is_local(spec.jar):
+            return spec.jar
+        directory = self._target.jar_upload_directory
+        if directory is None:
+            raise JarError(
+                f"{spec.job_name}: the cluster cannot read {spec.jar}",
+                remedy="Set target.jar_upload_directory, or let jar be a URI of its storage",
+            )
+        uri = f"{directory}/{self._prefix(spec)}{jar.digest[:_DIGITS]}.jar"
+        try:
+            await asyncio.to_thread(upload, jar.path, uri)
+        except StorageError as error:
+            raise JarError(
+                f"{spec.job_name}: {spec.jar} cannot be uploaded to {directory}: {error}",
+                now="Nothing was changed",
+                remedy="Check target.jar_upload_directory, and that this machine may write there",
+            ) from None
+        return uri
+
+    async def forget(self, spec: JobSpec, keep: frozenset[str]) -> None:
+        """Remove the jars that were uploaded for a job, but for those with the digests to keep.
+
+        Raises:
+            JarError: One of them cannot be removed.
+        """
+        directory = self._target.jar_upload_directory
+        if directory is None:
+            return
+        kept = {digits[:_DIGITS] for digits in keep}
+        pattern = re.compile(re.escape(self._prefix(spec)) + rf"([0-9a-f]{{{_DIGITS}}})\.jar")
+        try:
+            for name in await asyncio.to_thread(list_names, directory):
+                match = pattern.fullmatch(name)
+                if match and match.group(1) not in kept:
+                    await asyncio.to_thread(remove_file, f"{directory}/{name}")
+        except StorageError as error:
+            raise JarError(
+                f"{spec.job_name}: old jars in {directory} could not be removed: {error}"
+            ) from None
+
+    def _prefix(self, spec: JobSpec) -> str:
+        """Begin the names of a job's jars: no other job's begin so, nor another stack's."""
+        return f"{spec.job_name}-{digest('jar', self._target.place, spec.owner)[:8]}-"

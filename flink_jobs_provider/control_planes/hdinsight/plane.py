@@ -1,0 +1,111 @@
+"""HDInsight on AKS as a system that takes whole actions: `runJob`, and the list of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.action_plane import ActionJob, Order, Version
+from flink_jobs_provider.control_planes.hdinsight.answers import json_of
+from flink_jobs_provider.control_planes.hdinsight.bodies import body_of
+from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
+from flink_jobs_provider.control_planes.hdinsight.jars import UploadedJars
+from flink_jobs_provider.control_planes.hdinsight.operations import Operations
+from flink_jobs_provider.control_planes.hdinsight.rows import job_of
+from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.shared_call import SharedCall
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import HDInsightTarget
+
+_OLDEST = "2023-06-01-preview"
+_SINCE_NOVEMBER = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
+_MOST_PAGES = 1000
+
+
+class HDInsightPlane:
+    """One cluster of HDInsight on AKS, or one that a gateway serves as such.
+
+    Args:
+        target: The cluster.
+        http: A client of its API.
+        guard: Called before each order.
+        clock: Seconds that only ever grow.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        target: HDInsightTarget,
+        http: httpx.AsyncClient,
+        guard: Guard = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._has_run_ids = target.api_version != _OLDEST
+        self._path = urlsplit(target.endpoint).path.rstrip("/") + target.path
+        self._client = ArmClient(http, target.api_version, guard, sleep)
+        self._operations = Operations(self._client, clock, sleep)
+        self._jars = UploadedJars(target)
+        self._list = SharedCall(self._fetch, clock)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """The actions of this version of the API."""
+        return frozenset(set(Action) - (set() if self._has_run_ids else _SINCE_NOVEMBER))
+
+    async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
+        """Return all jobs, by one `GET …/jobs` for all who ask at once."""
+        return await self._list.get(max_age)
+
+    async def version(self, spec: JobSpec, jar: Jar, mark: str) -> Version:
+        """Return what is asked for by a spec; its jar is uploaded if it must be."""
+        return Version(
+            jar=await self._jars.place(spec, jar),
+            entry_class=spec.entry_class or jar.main_class or None,
+            args=tuple(spec.args),
+            parallelism=spec.parallelism,
+            configuration=dict(spec.flink_configuration),
+            savepoint_directory=spec.savepoint_directory,
+            mark=mark,
+        )
+
+    async def perform(self, order: Order, timeout: float) -> None:
+        """Send `runJob` once, and follow its operation to the end."""
+        body = body_of(order, self._has_run_ids)
+        reply = await self._client.order(f"{self._path}/runJob", body)
+        await self._operations.follow(reply, timeout)
+
+    async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
+        """Remove the jars that were uploaded for a job, but for those with these digests."""
+        await self._jars.forget(spec, keep)
+
+    async def _fetch(self) -> Sequence[ActionJob]:
+        found: list[ActionJob] = []
+        address: str | None = f"{self._path}/jobs"
+        asked: set[str] = set()
+        while address:
+            if address in asked or len(asked) > _MOST_PAGES:
+                raise ClusterRefused(f"{self._client.endpoint} lists jobs without an end")
+            asked.add(address)
+            body: Any = json_of(await self._client.read(address))
+            if not isinstance(body, dict) or not isinstance(body.get("value"), list):
+                raise ClusterRefused(
+                    f"{self._client.endpoint} answers, and not with a list of jobs",
+                    remedy="Check target.endpoint",
+                )
+            found += filter(None, map(job_of, body["value"]))
+            address = body.get("nextLink") or None
+        return tuple(found)

@@ -1,0 +1,91 @@
+"""The list of jobs, read leniently: every property but the name may be missing on the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flink_jobs_provider.control_planes.action_plane import ActionJob, Version
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.hdinsight_limits import (
+    PARALLELISM_KEY,
+    SAVEPOINT_DIRECTORY_KEY,
+    SPEC_KEY,
+)
+
+#: Words for a status beside those of `JobStatus`, as far as they were seen or are Flink's own.
+_STATUSES = {
+    "CANCELLED": JobStatus.CANCELED,
+    "CREATED": JobStatus.STARTING,
+    "INITIALIZING": JobStatus.STARTING,
+    "FAILING": JobStatus.RESTARTING,
+    "RECONCILING": JobStatus.RESTARTING,
+    "JOB_LAUNCH_FAILED": JobStatus.FAILED,
+    # The stop failed, not the job; "STOP-FAILED" in the examples of the API.
+    "STOP_FAILED": JobStatus.RUNNING,
+}
+
+
+def job_of(row: Any) -> ActionJob | None:
+    """Read one row; none where it is not that of a Flink job."""
+    properties = row.get("properties") if isinstance(row, dict) else None
+    if not isinstance(properties, dict) or not properties.get("jobName"):
+        return None
+    last_segment = str(row.get("id") or "").rstrip("/").rpartition("/")[2]
+    name = str(properties["jobName"])
+    word = _text(properties, "status")
+    status_word = word.upper().replace("-", "_").replace(" ", "_")
+    action = _text(properties, "action").upper()
+    result = _text(properties, "actionResult").upper()
+    output = _text(properties, "jobOutput")
+    return ActionJob(
+        run_id=_text(properties, "runId") or last_segment or name,
+        job_name=name,
+        job_id=_text(properties, "jobId") or None,
+        status=_STATUSES.get(status_word)
+        or (JobStatus(status_word) if status_word in JobStatus.__members__ else None),
+        status_word=word,
+        launch_failed=status_word == "JOB_LAUNCH_FAILED",
+        stop_failed=status_word == "STOP_FAILED",
+        action=Action(action) if action in Action.__members__ else None,
+        result=ActionResult(result) if result in ActionResult.__members__ else None,
+        output=output,
+        last_savepoint=_text(properties, "lastSavePoint") or _path_in(output, action),
+        restored_from=_text(properties, "savePointName"),
+        version=_version(properties),
+    )
+
+
+def _version(properties: dict[str, Any]) -> Version:
+    directory, name = _text(properties, "jobJarDirectory"), _text(properties, "jarName")
+    given = properties.get("flinkConfiguration")
+    configuration = None
+    if isinstance(given, dict):
+        configuration = {str(key): str(value) for key, value in given.items() if value is not None}
+    options = dict(configuration or {})
+    mark = options.pop(SPEC_KEY, "")
+    savepoints = options.pop(SAVEPOINT_DIRECTORY_KEY, "")
+    parallelism = options.pop(PARALLELISM_KEY, "").strip()
+    args = properties.get("args")
+    return Version(
+        jar=f"{directory.rstrip('/')}/{name}" if directory and name else None,
+        entry_class=_text(properties, "entryClass") or None,
+        args=tuple(args.split()) if isinstance(args, str) else None,
+        parallelism=int(parallelism) if parallelism.isdigit() else None,
+        configuration=None if configuration is None else options,
+        savepoint_directory=savepoints or None,
+        mark=mark,
+    )
+
+
+def _path_in(output: str, action: str) -> str:
+    """Return the path of a savepoint in what an action said, where only that tells it."""
+    if action not in (Action.STOP, Action.SAVEPOINT, Action.UPDATE):
+        return ""
+    match = re.search(r"\bPath:\s*(\S*savepoint\S*)", output)
+    return match.group(1) if match else ""
+
+
+def _text(properties: dict[str, Any], name: str) -> str:
+    value = properties.get(name)
+    return "" if value is None else str(value).strip()

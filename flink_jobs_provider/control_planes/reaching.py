@@ -1,0 +1,62 @@
+"""Reaching any system: secrets by reference, and whose certificates are trusted."""
+
+from __future__ import annotations
+
+import ssl
+
+from flink_jobs_provider.control_planes.protocol import Resolve
+from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.target import Tls
+
+
+def secret(resolve: Resolve, reference: str, path: str) -> str:
+    """Return the secret that a property refers to.
+
+    Args:
+        resolve: Resolves references.
+        reference: `env:NAME` or `config:KEY`.
+        path: The property, for the message.
+
+    Raises:
+        ClusterRefused: It leads nowhere.
+    """
+    try:
+        return resolve(reference)
+    except KeyError:
+        kind, _, name = reference.partition(":")
+        where = "environment variable" if kind == "env" else "key of the stack's configuration"
+        raise ClusterRefused(
+            f"{path} refers to {reference}, and there is no such {where}",
+            remedy=f"Set {name}",
+        ) from None
+
+
+def trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
+    """Return whose certificates are trusted, and which one is shown.
+
+    Raises:
+        ClusterRefused: A file cannot be used, or a reference leads nowhere.
+    """
+    if tls is None:
+        return ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except OSError as error:
+        raise _unusable(f"target.tls.ca_file {tls.ca_file}", error) from None
+    if tls.certificate_file:
+        password = None
+        if tls.key_password:
+            password = secret(resolve, tls.key_password, "target.tls.key_password")
+        try:
+            context.load_cert_chain(tls.certificate_file, tls.key_file, password)
+        except OSError as error:
+            what = f"target.tls.certificate_file {tls.certificate_file}"
+            raise _unusable(what, error) from None
+    return context
+
+
+def _unusable(what: str, error: OSError) -> ClusterRefused:
+    return ClusterRefused(
+        f"{what} cannot be used: {error.strerror or error}",
+        remedy="It must be a PEM file that this machine can read",
+    )

@@ -1,0 +1,284 @@
+"""One change of a job, turn by turn: look, decide, order, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.action_plane import (
+    ActionJob,
+    ActionPlane,
+    Order,
+    OrderRefused,
+    Version,
+)
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ActionInProgress,
+    PermanentError,
+    StateUnavailable,
+)
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.by_action.deciding import (
+    Step,
+    Verdict,
+    decide,
+    is_recorded,
+    judge,
+    kept,
+    renewal,
+)
+from flink_jobs_provider.reconciling.by_action.finding import own_row, refuse_stranger, stranger
+from flink_jobs_provider.reconciling.by_action.going_back import go_back
+from flink_jobs_provider.reconciling.by_action.marks import mark_of
+from flink_jobs_provider.reconciling.by_action.ordering import Orders, Outcome
+from flink_jobs_provider.reconciling.by_action.recording import (
+    blank,
+    ended,
+    started,
+    stopped,
+    with_row,
+    with_savepoint_of,
+)
+from flink_jobs_provider.reconciling.records import done
+
+_OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
+
+
+class Change:
+    """One call of `bring_about`."""
+
+    def __init__(
+        self,
+        plane: ActionPlane,
+        orders: Orders,
+        say: Callable[[str], None],
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar,
+    ) -> None:
+        self._plane = plane
+        self._orders = orders
+        self._say = say
+        self._recorded = recorded
+        self._wanted = wanted
+        self._jar = jar
+        self._base = recorded  # with what was found and done on the way
+        self._asked: Version | None = None
+        self._started = False
+
+    async def turn(self) -> JobRecord | None:
+        """Look, and do what is next; return the record when nothing is left to do."""
+        rows = await self._plane.jobs()
+        row = await self._own(rows)
+        if row is not None and (row.in_progress or (row.status is None and not row.never_came_up)):
+            await self._orders.until_idle(row, self._wanted)
+            return None
+        if row is not None and self._base is not None:
+            self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND, self._wanted)
+        verdict = Verdict(False, None)
+        if self._wanted.desired_state is DesiredState.RUNNING:
+            verdict = judge(row, self._base, self._wanted, await self._version())
+        step = decide(row, self._base, self._wanted, verdict, self._plane.actions)
+        if step and step.action is Action.DELETE and row and not row.never_came_up:
+            self._check_durable(row, verdict)
+        if step is None and row is not None and self._asks_for_savepoint():
+            step = Step(Action.SAVEPOINT)
+        if step is None:
+            return self._settled(row)
+        try:
+            return await self._perform(step, verdict, rows, row)
+        except ActionInProgress:
+            if row is None:
+                raise
+            return None  # somebody was faster: wait for it, and judge anew
+
+    async def _own(self, rows: Sequence[ActionJob]) -> ActionJob | None:
+        """Return the job's row; or one that is just what is wanted, and that nobody has marked."""
+        row = own_row(rows, self._base, self._wanted)
+        other = stranger(rows, row, self._wanted)
+        if other is None:
+            return row
+        if other.version.mark or self._wanted.desired_state is DesiredState.STOPPED:
+            raise refuse_stranger(other, self._wanted)
+        if other.version.jar is None or kept(await self._version(), other.version, None):
+            raise refuse_stranger(other, self._wanted)
+        return other
+
+    async def _version(self) -> Version:
+        if self._asked is None:
+            self._asked = await self._plane.version(self._wanted, self._jar, "")
+        return self._asked
+
+    def _check_durable(self, row: ActionJob, verdict: Verdict) -> None:
+        """Raise where a row that is to be deleted is all that knows the job's state."""
+        if verdict.named is None and self._drops_state():
+            return
+        renewal(row, self._recorded, self._wanted, verdict)
+
+    def _drops_state(self) -> bool:
+        return self._wanted.upgrade_mode == "stateless"
+
+    def _asks_for_savepoint(self) -> bool:
+        if self._recorded is None or self._started:
+            return False
+        if self._wanted.desired_state is DesiredState.STOPPED:
+            return False
+        trigger = self._wanted.savepoint_trigger
+        return trigger not in (None, self._recorded.spec.savepoint_trigger)
+
+    # Nothing is left to do
+
+    def _settled(self, row: ActionJob | None) -> JobRecord:
+        if row is None or self._wanted.desired_state is DesiredState.STOPPED:
+            return ended(self._base, self._wanted, row)
+        base = self._base
+        if base and self._started:
+            return with_row(base, row)
+        recorded = self._recorded
+        if base is None or recorded is None or not is_recorded(row, recorded):
+            return self._adopted(row)
+        ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
+        if ran and recorded.job_id == row.job_id:
+            return with_row(base, row).model_copy(update={"spec": self._wanted})
+        return self._adopted(row)
+
+    def _adopted(self, row: ActionJob) -> JobRecord:
+        """Take over the wanted version, which a run that died has started."""
+        self._say(f"{self._wanted.job_name}: it was started before, adopted")
+        action = row.action
+        if action not in (Action.NEW, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE):
+            action = Action.UPDATE if self._recorded else Action.NEW
+            if self._recorded and self._recorded.spec.desired_state is DesiredState.STOPPED:
+                action = Action.START
+        origin: str | None = None
+        if newly_restores(self._recorded, self._wanted):
+            origin = self._wanted.restore_from
+        elif action in _OWN_STATE or (action is Action.NEW and self._recorded):
+            known = self._base.last_savepoint if self._base else None
+            origin = row.last_savepoint or known
+        return started(self._base, self._wanted, row, action, origin)
+
+    # Something is to be done
+
+    async def _perform(
+        self, step: Step, verdict: Verdict, rows: Sequence[ActionJob], row: ActionJob | None
+    ) -> JobRecord | None:
+        order = await self._order(step, verdict, row)
+        try:
+            outcome = await self._orders.carry_out(order, rows, self._wanted)
+        except OrderRefused as refusal:
+            instead = self._instead(step, verdict, row)
+            if instead is None or row is None:
+                raise self._refused(order, row, refusal) from None
+            return await self._perform(instead, verdict, rows, row)
+        if outcome is None:
+            return None
+        if outcome.failure:
+            if step.action is Action.START and not order.version and not verdict.wanted:
+                return None  # the former version does not come up; the wanted one may
+            raise await self._failed(order, row, outcome)
+        if outcome.row is None or step.action is Action.DELETE:
+            return None
+        return self._recorded_of(step, verdict, order, row, outcome.row)
+
+    async def _order(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Order:
+        version = None
+        if step.carries:
+            mark = mark_of(self._wanted, verdict.named)
+            version = replace(await self._version(), mark=str(mark))
+        run_id = row.run_id if row else ""
+        return Order(step.action, self._wanted.job_name, run_id, version, step.restore_from)
+
+    def _instead(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Step | None:
+        """Return another way to start a changed version, where START does not take it along.
+
+        That is to delete the row and start anew from the savepoint; or, where only the row knows
+        that, to start the former version, which is updated then.
+        """
+        if step.action is not Action.START or not step.carries or row is None:
+            return None
+        try:
+            return renewal(row, self._recorded, self._wanted, verdict)
+        except StateUnavailable:
+            return replace(step, carries=False)
+
+    def _recorded_of(
+        self,
+        step: Step,
+        verdict: Verdict,
+        order: Order,
+        before: ActionJob | None,
+        row: ActionJob,
+    ) -> JobRecord | None:
+        """Record what was done; return the record where that was all."""
+        wanted = self._wanted
+        base = self._base or blank(wanted, row)
+        if step.action is Action.STOP:
+            return stopped(base, wanted, row)
+        if step.action is Action.SAVEPOINT:
+            base = with_savepoint_of(base, row, SavepointReason.SAVEPOINT, wanted)
+            output = row.output or f"Savepoint completed. Path: {row.last_savepoint}"
+            return with_row(done(base, wanted, Action.SAVEPOINT, output), row)
+        if order.version is None and not verdict.wanted:
+            self._base = with_row(base, row)
+            return None  # the former version runs: judged anew, it is updated
+        if order.version is not None:
+            self._verify(step.action, order.version, row)
+        origin = step.origin
+        if step.action is Action.UPDATE:
+            base = with_savepoint_of(base, row, SavepointReason.UPDATE, wanted)
+            took = row.last_savepoint and (
+                before is None or row.last_savepoint != before.last_savepoint
+            )
+            origin = origin or (row.last_savepoint if took else None) or base.last_savepoint
+        self._base = started(base, wanted, row, step.called or step.action, origin)
+        self._started = True
+        return self._base
+
+    def _verify(self, action: Action, asked: Version, row: ActionJob) -> None:
+        """Raise where the system says that it succeeded, and has kept what was there before."""
+        differences = kept(asked, row.version, self._recorded)
+        if differences:
+            raise ActionFailed(
+                f"{self._wanted.job_name}: {action} is said to have succeeded, and the job "
+                f"service has not taken over {', '.join(differences)}",
+                now=f"Job {row.job_id} is {row.status_word}, with the former values",
+                remedy="Undo the change of these inputs; or stop the job with desired_state, "
+                "destroy it, and create it anew with restore_from",
+            )
+
+    def _refused(
+        self, order: Order, row: ActionJob | None, refusal: OrderRefused
+    ) -> PermanentError:
+        now = f"The job is {row.status_word or 'as it was'}, as before" if row else "Nothing runs"
+        return ActionFailed(
+            f"{self._wanted.job_name}: {order.action} was refused: {refusal.happened}",
+            now=now,
+            remedy="Mend what it names, and run again",
+        )
+
+    async def _failed(
+        self, order: Order, before: ActionJob | None, outcome: Outcome
+    ) -> ActionFailed:
+        """Say how an action failed and what runs now; go back to the former version, if need be."""
+        happened = f"{self._wanted.job_name}: {order.action} failed: {outcome.failure}"
+        row = outcome.row
+        if row is None:
+            return ActionFailed(happened, now="The job service no longer lists the job")
+        if row.active:
+            now = f"Job {row.job_id} is {row.status_word}"
+            return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
+        went_back = await go_back(self._orders, self._plane, self._wanted, order, before, row)
+        if went_back:
+            return ActionFailed(happened, now=went_back, remedy="Mend it, and run again")
+        state = row.last_savepoint or order.restore_from
+        safe = f"its state is safe in {state}" if state else "no savepoint of it is known"
+        return ActionFailed(
+            happened, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
+        )

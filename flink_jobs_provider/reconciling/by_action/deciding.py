@@ -1,0 +1,231 @@
+"""Deciding the next action on a job: from its row, what is recorded, and what is wanted. No I/O.
+
+Nothing starts without state unless the spec says so in words, or there never was any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from flink_jobs_provider.control_planes.action_plane import ActionJob, Version
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.fields import Cost, changes
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
+
+_UPDATES = {
+    UpgradeMode.SAVEPOINT: Action.UPDATE,
+    UpgradeMode.LAST_STATE: Action.LAST_STATE_UPDATE,
+    UpgradeMode.STATELESS: Action.STATELESS_UPDATE,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next action.
+
+    Attributes:
+        action: What is asked of the system.
+        carries: Whether it carries the whole version.
+        restore_from: The savepoint it names; none where it names none.
+        origin: What the job starts from by it, as far as that is known before.
+        called: What it is called in the record.
+    """
+
+    action: Action
+    carries: bool = False
+    restore_from: str | None = None
+    origin: str | None = None
+    called: Action | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a row is, measured by what is wanted.
+
+    Attributes:
+        wanted: Whether it is the version that is wanted.
+        named: The savepoint that is newly named to start from, and not yet honoured.
+    """
+
+    wanted: bool
+    named: str | None
+
+
+def judge(
+    row: ActionJob | None, recorded: JobRecord | None, wanted: JobSpec, asked: Version
+) -> Verdict:
+    """Tell whether a row is the wanted version: by its mark, or else by record and properties."""
+    named = wanted.restore_from if newly_restores(recorded, wanted) else None
+    if row is None:
+        return Verdict(False, named)
+    mark, right = read_mark(row.version.mark), mark_of(wanted, named)
+    if named and (
+        mark.restore == right.restore if mark.key else same_path(row.restored_from, named)
+    ):
+        named = None  # an earlier run honoured it already
+    if mark.key:
+        same = mark.spec == right.spec
+    else:
+        same = not is_recorded(row, recorded) or recorded is None or not _restarts(recorded, wanted)
+    if row.action in _UPDATES.values() and row.result is ActionResult.FAILED:
+        same = False  # what is shown may be what was asked for, and not what runs
+    return Verdict(same and not kept(asked, row.version, recorded), named)
+
+
+def is_recorded(row: ActionJob, recorded: JobRecord | None) -> bool:
+    """Whether a row is the one that the record names."""
+    if recorded is None:
+        return False
+    if recorded.run_id:
+        return row.run_id == recorded.run_id
+    return recorded.job_id is not None and row.job_id == recorded.job_id
+
+
+def kept(asked: Version, shown: Version, recorded: JobRecord | None) -> list[str]:
+    """Return what the system has otherwise than it was asked for, as inputs are called.
+
+    An option that was taken away is among them, if it is still there.
+    """
+    found = asked.differences(shown)
+    former = recorded.spec.flink_configuration if recorded else {}
+    configuration = asked.configuration or {}
+    found += [
+        f"flink_configuration.{key}"
+        for key, value in sorted((shown.configuration or {}).items())
+        if key not in configuration and former.get(key) == value
+    ]
+    return found
+
+
+def decide(
+    row: ActionJob | None,
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    verdict: Verdict,
+    actions: Collection[Action],
+) -> Step | None:
+    """Return the next action; none where the job is as it should be.
+
+    Args:
+        row: The job's own row, on which no action is in progress, and whose status is known.
+        recorded: What the state says.
+        wanted: The job as it should be.
+        verdict: What the row is, measured by that.
+        actions: What the system can do.
+
+    Raises:
+        StateUnavailable: Going on would drop state.
+    """
+    if wanted.desired_state is DesiredState.STOPPED:
+        return Step(Action.STOP) if row and row.active else None
+    if row is None:
+        return _new(recorded, wanted, verdict)
+    if row.active:
+        return _update(wanted, verdict)
+    if row.never_came_up:
+        _new(recorded, wanted, verdict)  # refuses now what it would refuse when the row is gone
+        return Step(Action.DELETE)
+    return _start(row, recorded, wanted, verdict, actions)
+
+
+def _update(wanted: JobSpec, verdict: Verdict) -> Step | None:
+    if verdict.named:
+        return Step(Action.UPDATE, True, verdict.named, verdict.named, Action.UPDATE)
+    if verdict.wanted:
+        return None
+    action = _UPDATES[wanted.upgrade_mode]
+    return Step(action, True, called=action)
+
+
+def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
+    """NEW: a job that never was, or whose row has gone (LOST)."""
+    if recorded is None or recorded.job_id is None:
+        origin = wanted.restore_from
+        return Step(Action.NEW, True, origin, origin, Action.NEW)
+    if verdict.named:
+        return Step(Action.NEW, True, verdict.named, verdict.named, Action.START)
+    if wanted.upgrade_mode is UpgradeMode.STATELESS:
+        return Step(Action.NEW, True, called=Action.STATELESS_UPDATE)
+    origin = recorded.last_savepoint or recorded.restored_from
+    if origin is None:
+        raise _no_state(recorded, wanted, "is no longer listed (LOST)")
+    return Step(Action.NEW, True, origin, origin, Action.START)
+
+
+def _start(
+    row: ActionJob,
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    verdict: Verdict,
+    actions: Collection[Action],
+) -> Step:
+    """START or RE_LAUNCH of a job that does not run; or DELETE, where only NEW can start it."""
+    if wanted.upgrade_mode is UpgradeMode.STATELESS and not verdict.named:
+        return Step(Action.DELETE)
+    origin = verdict.named or newest_savepoint(row, recorded)
+    if origin is None:
+        raise _no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
+    carries = not verdict.wanted
+    if row.status is JobStatus.STOPPED:
+        last = same_path(origin, row.last_savepoint)
+        return Step(Action.START, carries, None if last else origin, origin, Action.START)
+    if row.status is not JobStatus.FINISHED and Action.RE_LAUNCH in actions:
+        return Step(Action.RE_LAUNCH, carries, origin, origin, Action.RE_LAUNCH)
+    return renewal(row, recorded, wanted, verdict)
+
+
+def renewal(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
+    """Delete a row, for NEW to start the job: only where its state is known without the row.
+
+    Raises:
+        StateUnavailable: It is not.
+    """
+    origin = verdict.named or newest_savepoint(row, recorded)
+    durable = verdict.named or (recorded and recorded.last_savepoint)
+    if not origin or not same_path(origin, durable or None):
+        raise StateUnavailable(
+            f"{wanted.job_name}: the job is {row.status_word}, and can be started anew from "
+            f"{origin or 'nothing'} alone, which is not recorded yet",
+            now="Nothing was changed",
+            remedy="Run a refresh, which records it, and then run again",
+        )
+    return Step(Action.DELETE)
+
+
+def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:
+    """Return the savepoint of the state that a job had last.
+
+    The row's own counts where the record does not know it yet. One that is recorded may be of a
+    state that was left behind since: then the record says which one counts.
+    """
+    if recorded is None or not is_recorded(row, recorded):
+        return row.last_savepoint or row.restored_from or None
+    known = {savepoint.path for savepoint in recorded.savepoints}
+    if row.last_savepoint and row.last_savepoint not in known:
+        return row.last_savepoint
+    return recorded.last_savepoint or recorded.restored_from
+
+
+def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
+    if recorded.other_version:
+        return True
+    costs = {
+        change.cost for change in changes(recorded.spec, wanted) if change.name != "restore_from"
+    }
+    return Cost.RESTART in costs
+
+
+def _no_state(recorded: JobRecord | None, wanted: JobSpec, state: str) -> StateUnavailable:
+    job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
+    return StateUnavailable(
+        f"{wanted.job_name}: {job} {state}, and no savepoint of it is known",
+        now="Nothing was started, so that its state is not silently dropped",
+        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
+        'nothing, or desired_state to "stopped" to leave it so',
+    )

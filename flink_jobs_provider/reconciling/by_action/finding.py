@@ -1,0 +1,69 @@
+"""Finding a job's own row: names may repeat, and the system keeps no owner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.model.errors import OwnedElsewhere, PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_action.marks import read_mark
+
+
+def own_row(
+    rows: Sequence[ActionJob], recorded: JobRecord | None, wanted: JobSpec
+) -> ActionJob | None:
+    """Return the row of a job: the recorded one, or one that bears its mark.
+
+    Raises:
+        PermanentError: Several rows have its name, and nothing tells which one is meant.
+    """
+    named = [row for row in rows if row.job_name == wanted.job_name]
+    for found in (_recorded(named, recorded), _marked(named, recorded, wanted)):
+        if len(found) == 1:
+            return found[0]
+    if len(named) > 1:
+        raise PermanentError(
+            f"{wanted.job_name}: {len(named)} jobs have this name, and none of them alone is known "
+            f"to be the one that is meant: {'; '.join(map(str, named))}",
+            now="None of them was touched",
+            remedy="Delete those that are not needed, so that one is left",
+        )
+    return None
+
+
+def stranger(rows: Sequence[ActionJob], own: ActionJob | None, wanted: JobSpec) -> ActionJob | None:
+    """Return the row that has a job's name without being known as its own; none where none has."""
+    return next((row for row in rows if own is None and row.job_name == wanted.job_name), None)
+
+
+def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
+    """Say that the name is taken."""
+    whose = (
+        f"for another owner than {wanted.owner}"
+        if row.version.mark
+        else "and was not started by this stack, or has been changed since"
+    )
+    return OwnedElsewhere(
+        f"{wanted.job_name}: a job of this name is there already, {whose}: {row}",
+        now="It was not touched",
+        remedy="Choose another job_name; or stop that job, delete it, and set restore_from to its "
+        "savepoint"
+        + (f" ({row.last_savepoint})" if row.last_savepoint else "")
+        + "; or set owner, if the stack was renamed",
+    )
+
+
+def _recorded(named: list[ActionJob], recorded: JobRecord | None) -> list[ActionJob]:
+    if recorded is None:
+        return []
+    by_run = [row for row in named if recorded.run_id and row.run_id == recorded.run_id]
+    # One version of the API calls a run by the job's name, so two rows may have one run id.
+    by_job = [row for row in by_run or named if recorded.job_id and row.job_id == recorded.job_id]
+    return by_job if len(by_job) == 1 else by_run
+
+
+def _marked(named: list[ActionJob], recorded: JobRecord | None, wanted: JobSpec) -> list[ActionJob]:
+    keys = [wanted.key, *([recorded.spec.key] if recorded else [])]
+    return [row for row in named if read_mark(row.version.mark).is_of(*keys)]

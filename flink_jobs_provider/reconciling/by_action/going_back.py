@@ -1,0 +1,57 @@
+"""Going back to the former version, where an update failed and the system left nothing running."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.action_plane import (
+    ActionJob,
+    ActionPlane,
+    Order,
+    Version,
+)
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_action.ordering import Orders
+
+
+async def go_back(
+    orders: Orders,
+    plane: ActionPlane,
+    wanted: JobSpec,
+    failed: Order,
+    before: ActionJob | None,
+    row: ActionJob,
+) -> str:
+    """Start the former version from the savepoint that the failed update took.
+
+    Returns:
+        What runs now, in a sentence; empty where there is nothing to go back to.
+    """
+    taken = row.last_savepoint
+    if before is None or not before.active or failed.action is not Action.UPDATE:
+        return ""
+    if not taken or taken == before.last_savepoint or not _complete(before.version):
+        return ""
+    action = Action.START if row.status is JobStatus.STOPPED else Action.RE_LAUNCH
+    if action not in plane.actions:
+        return ""
+    order = Order(action, wanted.job_name, row.run_id, before.version, taken)
+    try:
+        outcome = await orders.carry_out(order, await plane.jobs(), wanted)
+    except JobError as error:
+        return _neither(error.happened, taken)
+    if outcome is None or outcome.row is None or outcome.failure:
+        return _neither(outcome.failure if outcome else "no order is taken now", taken)
+    return f"The former version runs again as job {outcome.row.job_id}, from {taken}"
+
+
+def _neither(why: str, taken: str) -> str:
+    return (
+        f"The former version did not start again either: {why.rstrip('.')}. Nothing of it is "
+        f"known to run; its state is safe in {taken}"
+    )
+
+
+def _complete(version: Version) -> bool:
+    """Whether all that a version is made of is shown."""
+    return None not in (version.jar, version.entry_class, version.parallelism)

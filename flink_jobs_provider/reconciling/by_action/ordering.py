@@ -1,0 +1,109 @@
+"""Carrying out one order: sent once, waited for until the job's own row shows how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flink_jobs_provider.control_planes.action_plane import (
+    ActionJob,
+    ActionPlane,
+    Busy,
+    Order,
+    Unanswered,
+)
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_action.waiting import (
+    ActionWaiter,
+    described,
+    succeeded,
+)
+from flink_jobs_provider.reconciling.waiting import Clock
+
+#: The steps of `Timeouts` that each action takes.
+_STEPS: dict[Action, tuple[str, ...]] = {
+    Action.NEW: ("submit", "running"),
+    Action.START: ("submit", "running"),
+    Action.RE_LAUNCH: ("submit", "running"),
+    Action.UPDATE: ("savepoint", "cancel", "submit", "running"),
+    Action.LAST_STATE_UPDATE: ("cancel", "submit", "running"),
+    Action.STATELESS_UPDATE: ("cancel", "submit", "running"),
+    Action.STOP: ("savepoint", "cancel"),
+    Action.SAVEPOINT: ("savepoint",),
+    Action.LIST_SAVEPOINT: ("submit",),
+    Action.CANCEL: ("cancel",),
+    Action.DELETE: ("cancel",),
+}
+#: How long a system that takes no orders for now is left alone, where it does not say.
+_BUSY = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an order ended.
+
+    Attributes:
+        row: The job afterwards; none where it is no longer listed.
+        failure: Why it failed; empty where it did not.
+    """
+
+    row: ActionJob | None
+    failure: str = ""
+
+
+class Orders:
+    """Sends orders, and waits for their ends."""
+
+    def __init__(self, plane: ActionPlane, clock: Clock, say: Callable[[str], None]) -> None:
+        self._plane = plane
+        self._clock = clock
+        self._say = say
+        self._waiter = ActionWaiter(plane, clock)
+
+    async def until_idle(self, row: ActionJob, spec: JobSpec) -> None:
+        """Wait for an action that somebody began, or for a status that is known."""
+        action = row.action or Action.NEW
+        if row.in_progress:
+            self._say(f"{spec.job_name}: waiting for {action}, which is in progress on it")
+        await self._waiter.until_idle(row, allowed(action, spec))
+
+    async def carry_out(
+        self, order: Order, before: Sequence[ActionJob], spec: JobSpec
+    ) -> Outcome | None:
+        """Send an order and wait for its end; none where it was not taken for now, so look again.
+
+        Raises:
+            ActionInProgress: Another action began meanwhile.
+            OrderRefused: It was not taken.
+            Unanswered: Nobody knows whether it was.
+            DeadlineExceeded: It has not ended in time.
+        """
+        origin = f" from {order.restore_from}" if order.restore_from else ""
+        self._say(f"{order.job_name}: {order.action}{origin}")
+        timeout, arrived, failure = allowed(order.action, spec), True, ""
+        began = self._clock.now()
+        try:
+            await self._plane.perform(order, timeout)
+        except Unanswered:
+            arrived = False
+        except Busy as busy:
+            if busy.seconds is not None and busy.seconds > timeout:
+                raise
+            await self._clock.sleep(_BUSY if busy.seconds is None else busy.seconds)
+            return None
+        except ActionFailed as error:
+            failure = error.happened
+        left = max(1.0, timeout - (self._clock.now() - began))
+        row = await self._waiter.until_done(order, before, left, arrived)
+        if row is not None and not succeeded(order, row):
+            failure = failure or row.output or described(row)
+        elif row is not None or order.action is Action.DELETE:
+            failure = ""  # the row counts
+        return Outcome(row, failure)
+
+
+def allowed(action: Action, spec: JobSpec) -> float:
+    """Return the seconds that an action may take."""
+    return sum(spec.timeout(step) for step in _STEPS[action])

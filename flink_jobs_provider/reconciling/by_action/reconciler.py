@@ -1,0 +1,102 @@
+"""Bringing one job to what is wanted on a system that takes whole actions.
+
+Where it stands is read from the system each time: the job's row is found, an action in progress
+on it is waited for, the next action is decided, ordered once, and waited for until the row shows
+that it was ours and how it ended. Then all is judged anew, until nothing is left to do. So a run
+that died anywhere is taken up by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.action_plane import ActionJob, ActionPlane, Version
+from flink_jobs_provider.model.errors import JarError, PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_action.changing import Change
+from flink_jobs_provider.reconciling.by_action.deciding import kept
+from flink_jobs_provider.reconciling.by_action.finding import own_row
+from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.by_action.ordering import Orders
+from flink_jobs_provider.reconciling.by_action.recording import seen
+from flink_jobs_provider.reconciling.by_action.removing import remove
+from flink_jobs_provider.reconciling.waiting import Clock
+
+#: Reads of one refresh share a list that is at most this old, in seconds.
+_SHARED_AGE = 15.0
+#: The most turns of a change: an action in progress, DELETE, NEW, UPDATE, and some not taken.
+_MOST_TURNS = 10
+
+
+class ActionReconciler:
+    """Carries out changes to the jobs of one cluster.
+
+    Args:
+        plane: The cluster.
+        say: Told each step in a line, while it happens.
+        clock: Time and sleep.
+    """
+
+    def __init__(
+        self,
+        plane: ActionPlane,
+        say: Callable[[str], None] = lambda _line: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._plane = plane
+        self._say = say
+        self._orders = Orders(plane, clock or Clock(), say)
+
+    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
+        """Make a job as it is wanted, and return what is now so.
+
+        May be called again after a crash at any point, with the same or another spec.
+
+        Raises:
+            JobError: What happened, what runs now, and what to do.
+        """
+        change = Change(self._plane, self._orders, self._say, recorded, wanted, jar)
+        for _ in range(_MOST_TURNS):
+            record = await change.turn()
+            if record is not None:
+                await self._forget_jars(recorded, wanted)
+                return record
+        raise PermanentError(
+            f"{wanted.job_name}: it is still not as it should be after all that was tried",
+            now="The last action has ended, and nothing more was begun",
+            remedy="Is somebody else changing it? Run again to go on",
+        )
+
+    async def look(self, recorded: JobRecord) -> JobRecord:
+        """Return a record as the cluster shows it now; nothing is touched."""
+        rows = await self._plane.jobs(max_age=_SHARED_AGE)
+        row = own_row(rows, recorded, recorded.spec)
+        return seen(recorded, row, row is not None and _is_other(row, recorded.spec))
+
+    async def remove(self, recorded: JobRecord) -> str | None:
+        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+        return await remove(self._plane, self._orders, recorded)
+
+    async def _forget_jars(self, recorded: JobRecord | None, wanted: JobSpec) -> None:
+        """Remove jars that no version needs: neither this one nor the one before it."""
+        digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
+        try:
+            await self._plane.forget_jars(wanted, frozenset(filter(None, digests)))
+        except JarError as error:
+            self._say(str(error))
+
+
+def _is_other(row: ActionJob, spec: JobSpec) -> bool:
+    """Whether a row is of another version than a spec, by its mark and what it shows."""
+    mark = read_mark(row.version.mark)
+    if mark.key and mark.spec != mark_of(spec).spec:
+        return True
+    asked = Version(
+        entry_class=spec.entry_class,
+        args=tuple(spec.args),
+        parallelism=spec.parallelism,
+        configuration=spec.flink_configuration,
+    )
+    return bool(kept(asked, row.version, None))

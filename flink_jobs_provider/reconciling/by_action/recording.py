@@ -1,0 +1,116 @@
+"""What is written down of a job that a system keeps by name."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_action.deciding import is_recorded
+from flink_jobs_provider.reconciling.records import add_aside, comes_back_to, done, keep
+
+_REASONS = {
+    Action.STOP: SavepointReason.STOP,
+    Action.UPDATE: SavepointReason.UPDATE,
+    Action.SAVEPOINT: SavepointReason.SAVEPOINT,
+}
+
+
+def with_row(record: JobRecord, row: ActionJob) -> JobRecord:
+    """Put into a record which job it is: its ids, and what it does."""
+    again = record.job_id != row.job_id and row.job_id is not None
+    return record.model_copy(
+        update={
+            "run_id": row.run_id,
+            "job_id": row.job_id or record.job_id,
+            "status": row.status or record.status,
+            "generation": record.generation + again,
+        }
+    )
+
+
+def with_savepoint_of(
+    record: JobRecord, row: ActionJob, reason: SavepointReason, wanted: JobSpec
+) -> JobRecord:
+    """Put a row's last savepoint first, if the record does not know it yet."""
+    path = row.last_savepoint
+    if not path or path in {known.path for known in record.savepoints}:
+        return record
+    taken_at = "" if reason is SavepointReason.FOUND else None
+    if is_checkpoint(path):
+        return add_aside(record, path, reason)
+    return keep(record, path, reason, wanted, taken_at=taken_at)
+
+
+def blank(wanted: JobSpec, row: ActionJob) -> JobRecord:
+    """Return the record of a job that no run has recorded yet."""
+    return with_row(JobRecord(spec=wanted, status=JobStatus.RUNNING), row)
+
+
+def stopped(base: JobRecord, wanted: JobSpec, row: ActionJob) -> JobRecord:
+    """Return what is recorded of a job that was stopped with a savepoint."""
+    record = with_savepoint_of(base, row, SavepointReason.STOP, wanted)
+    output = row.output or f"Savepoint completed. Path: {row.last_savepoint}"
+    return with_row(done(record, wanted, Action.STOP, output), row).model_copy(
+        update={"status": JobStatus.STOPPED}
+    )
+
+
+def started(
+    base: JobRecord | None,
+    wanted: JobSpec,
+    row: ActionJob,
+    action: Action,
+    origin: str | None,
+) -> JobRecord:
+    """Return what is recorded of a version that is up.
+
+    Args:
+        base: The record, with the savepoints that were found or taken on the way.
+        wanted: The version.
+        row: The job.
+        action: What it was started by.
+        origin: What it started from; none for nothing, or where only the system knows.
+    """
+    record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
+    from_own = action is Action.LAST_STATE_UPDATE  # a checkpoint, which the system does not name
+    last = record.last_savepoint if from_own else comes_back_to(record, origin)
+    output = row.output or (f"Job started from {origin}" if origin else "Job started")
+    return with_row(done(record, wanted, action, output), row).model_copy(
+        update={"last_savepoint": last, "restored_from": origin}
+    )
+
+
+def ended(base: JobRecord | None, wanted: JobSpec, row: ActionJob | None) -> JobRecord:
+    """Return what is recorded of a job that is to be stopped, and does not run."""
+    record = base or JobRecord(spec=wanted, status=JobStatus.STOPPED)
+    if row is not None:
+        record = with_row(record, row)
+    return record.model_copy(update={"spec": wanted, "status": JobStatus.STOPPED})
+
+
+def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> JobRecord:
+    """Return a record as the system shows the job now."""
+    quiet = recorded.model_copy(update={"duplicates": [], "other_version": False})
+    if row is None:
+        if recorded.job_id is None or not recorded.status.active:
+            return quiet
+        return quiet.model_copy(
+            update={
+                "status": JobStatus.LOST,
+                "job_output": f"The job service no longer lists {recorded.spec.job_name}",
+            }
+        )
+    record = with_savepoint_of(quiet, row, SavepointReason.FOUND, recorded.spec)
+    record = with_row(record, row)
+    active = row.active
+    stopped = recorded.status is JobStatus.STOPPED and not active
+    update: dict[str, object] = {"other_version": other_version and active}
+    if stopped:
+        update["status"] = JobStatus.STOPPED  # as it was recorded: it ended with its savepoint
+    elif row.status is JobStatus.FAILED or row.stop_failed or row.status is None:
+        update["job_output"] = row.output or f"The job service says {row.status_word or 'nothing'}"
+    if not is_recorded(row, recorded) and row.restored_from:
+        update["restored_from"] = row.restored_from
+    return record.model_copy(update=update)

@@ -1,0 +1,55 @@
+"""CANCEL (or STOP with a savepoint) and DELETE: ending a job for good."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.action_plane import ActionPlane, Order
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import OnDelete
+from flink_jobs_provider.reconciling.by_action.finding import own_row
+from flink_jobs_provider.reconciling.by_action.ordering import Orders
+
+#: Waiting for what is in progress, STOP or CANCEL, DELETE, each perhaps not taken at once.
+_MOST_TURNS = 8
+
+
+async def remove(plane: ActionPlane, orders: Orders, recorded: JobRecord) -> str | None:
+    """End a job, and delete its row and its jars. May be called again.
+
+    Returns:
+        The path of the savepoint that was taken, where `on_delete` asks for one.
+
+    Raises:
+        JobError: It is not gone.
+    """
+    spec = recorded.spec
+    with_savepoint = spec.on_delete is OnDelete.SAVEPOINT
+    path = None
+    for _ in range(_MOST_TURNS):
+        rows = await plane.jobs()
+        row = own_row(rows, recorded, spec)
+        if row is None:
+            await plane.forget_jars(spec, frozenset())
+            return path
+        if row.in_progress or (row.status is None and not row.never_came_up):
+            await orders.until_idle(row, spec)
+            continue
+        if row.status is JobStatus.STOPPED and with_savepoint:
+            path = row.last_savepoint or path
+        action = Action.DELETE
+        if row.active:
+            action = Action.STOP if with_savepoint else Action.CANCEL
+        order = Order(action, spec.job_name, row.run_id)
+        outcome = await orders.carry_out(order, rows, spec)
+        if outcome and outcome.failure:
+            status = (outcome.row and outcome.row.status_word) or "no longer listed"
+            raise ActionFailed(
+                f"{spec.job_name}: {action} failed: {outcome.failure}",
+                now=f"The job is {status}; it was not deleted",
+                remedy="Mend what failed, and run again",
+            )
+    raise PermanentError(
+        f"{spec.job_name}: it comes back each time it is deleted, or takes no orders",
+        remedy="Is somebody else changing it? Run again to go on",
+    )
