@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flink_jobs_provider.cli import jobs, local, schema, stack
+from flink_jobs_provider.cli import gateway, jobs, local, schema, stack
 
 app = typer.Typer(
     help="Apache Flink jobs as code.",
@@ -15,6 +15,7 @@ app = typer.Typer(
 stack.register(app)
 app.add_typer(local.app, name="local")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(gateway.app, name="gateway")
 app.command("schema")(schema.schema)
 
 

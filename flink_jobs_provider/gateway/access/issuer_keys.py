@@ -190,4 +190,7 @@ def _usable(key_set: dict[str, Any]) -> dict[str | None, list[jwt.PyJWK]]:
 
 
 def _trust(ca_file: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # which names no file
+        raise OSError(error.errno, error.strerror or str(error), ca_file) from None

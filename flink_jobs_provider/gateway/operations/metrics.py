@@ -27,6 +27,7 @@ class Metrics:
     """Counts what the gateway does, in a registry of its own."""
 
     def __init__(self) -> None:
+        self._before_render: list[Callable[[], None]] = []
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Info("flink_jobs_gateway", "The gateway.", registry=registry).info(
@@ -90,17 +91,20 @@ class Metrics:
             seconds = (row.finished_at - row.accepted_at).total_seconds()
             self._action_seconds.labels(row.action.value, row.result.value).observe(max(0, seconds))
 
-    def in_progress(self, number: int | Callable[[], float]) -> None:
-        """Say how many actions are in progress, or by which call that is found out."""
-        if callable(number):
-            self._in_progress.set_function(number)
-        else:
-            self._in_progress.set(number)
+    def in_progress(self, number: int) -> None:
+        """Say how many actions are in progress."""
+        self._in_progress.set(number)
 
     def cluster_reachable(self, cluster: str, reachable: bool) -> None:
         """Say whether a cluster, by its key, answers."""
         self._reachable.labels(cluster).set(1 if reachable else 0)
 
+    def before_render(self, look: Callable[[], None]) -> None:
+        """Have a function called each time before it is all returned: to say how things are now."""
+        self._before_render.append(look)
+
     def render(self) -> tuple[bytes, str]:
         """Return all of it as Prometheus reads it, and the content type."""
+        for look in self._before_render:
+            look()
         return generate_latest(self._registry), CONTENT_TYPE_LATEST

@@ -70,7 +70,7 @@ def test_gauges_say_how_it_is_now() -> None:
     metrics.cluster_reachable("c", reachable=True)
     assert samples(metrics)["flink_jobs_gateway_actions_in_progress",] == 3
     assert samples(metrics)["flink_jobs_gateway_cluster_reachable", "c"] == 1
-    metrics.in_progress(lambda: 5)
+    metrics.before_render(lambda: metrics.in_progress(5))
     metrics.cluster_reachable("c", reachable=False)
     assert samples(metrics)["flink_jobs_gateway_actions_in_progress",] == 5
     assert samples(metrics)["flink_jobs_gateway_cluster_reachable", "c"] == 0

@@ -1,0 +1,221 @@
+"""`flink-jobs gateway`: a job service in front of Flink clusters, and who may use it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from flink_jobs_provider.cli.cluster_session import fail
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.gateway.configuration import ClusterConfiguration, GatewayConfiguration
+
+app = typer.Typer(
+    help="A job service in front of Flink clusters: HDInsight on AKS's job API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+token_app = typer.Typer(help="Who may call.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(token_app, name="token")
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+#: Of the packages of the extra `gateway`, those that nothing else brings along.
+_PACKAGES = (
+    "alembic",
+    "jwt",
+    "prometheus_client",
+    "sqlalchemy",
+    "starlette",
+    "structlog",
+    "uvicorn",
+)
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="FLINK_JOBS_GATEWAY_CONFIG", help="The gateway's file."),
+]
+_DEFAULT_CONFIG = Path("gateway.yaml")
+
+
+@app.callback()
+def _installed() -> None:
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        fail('a gateway needs further packages: pip install "flink-jobs-provider[gateway]"')
+
+
+@app.command()
+def serve(config: ConfigOption = _DEFAULT_CONFIG) -> None:
+    """Serve until SIGTERM or Ctrl-C; what is in progress then is finished or handed over."""
+    configuration = _read(config)
+    from flink_jobs_provider.gateway.serve import CannotServe
+    from flink_jobs_provider.gateway.serve import serve as run
+
+    try:
+        run(configuration)
+    except CannotServe as error:
+        fail(str(error))
+
+
+@app.command("check-config")
+def check_config(config: ConfigOption = _DEFAULT_CONFIG) -> None:
+    """Check the configuration and the files that it names, without starting anything."""
+    configuration = _read(config)
+    from flink_jobs_provider.gateway.serve import CannotServe, check
+
+    try:
+        check(configuration)
+    except CannotServe as error:
+        fail(str(error))
+    listen = configuration.listen
+    scheme = "https" if listen.tls else "http"
+    count = len(configuration.clusters)
+    clusters = "1 cluster" if count == 1 else f"{count} clusters"
+    _out.print(
+        f"{config} is right: {clusters} at {scheme}://{listen.host}:{listen.port}.", markup=False
+    )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file."""
+    from flink_jobs_provider.gateway.configuration import configuration_schema
+
+    typer.echo(json.dumps(configuration_schema(), indent=2))
+
+
+@token_app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who it is for; the audit log names them so.")],
+    role: Annotated[str, typer.Option(help="read or operate.")],
+    cluster: Annotated[
+        list[str],
+        typer.Option(help="Id or name of a cluster, or all of them: '*'; repeatable."),
+    ],
+    expires: Annotated[
+        str | None, typer.Option(help='After what time, such as "90d"; else never.')
+    ] = None,
+    config: ConfigOption = _DEFAULT_CONFIG,
+) -> None:
+    """Make a token and print it: this once, since only its hash is kept."""
+    configuration = _read(config)
+    from flink_jobs_provider.gateway.access.token_edits import create_token
+    from flink_jobs_provider.gateway.access.tokens import TokensFileError
+    from flink_jobs_provider.gateway.principal import Role
+    from flink_jobs_provider.model.duration import seconds
+
+    if role not in list(Role):
+        fail(f"--role must be read or operate (got {role!r})")
+    try:
+        lifetime = seconds(expires) if expires is not None else None
+    except ValueError as error:
+        fail(f"--expires {error}")
+    roles = {_cluster(configuration, wanted): Role(role) for wanted in cluster}
+    try:
+        token = create_token(_tokens_file(configuration), name, roles, lifetime)
+    except TokensFileError as error:
+        fail(str(error))
+    _err.print(f"Token {name} may {role}. It is shown this once:", markup=False)
+    print(token)
+
+
+@token_app.command("list")
+def list_tokens(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the tokens: names, roles and times."""
+    configuration = _read(config)
+    from flink_jobs_provider.gateway.access.tokens import TokensFileError, read_tokens
+
+    try:
+        tokens = read_tokens(_tokens_file(configuration)).tokens
+    except TokensFileError as error:
+        fail(str(error))
+    if as_json:
+        plain = [token.model_dump(mode="json", exclude={"hash"}) for token in tokens]
+        print(json.dumps(plain, indent=2))
+        return
+    if not tokens:
+        _out.print("No tokens.")
+        return
+    now = datetime.now(UTC)
+    rows = [("name", "created", "expires", "roles")]
+    for token in tokens:
+        expires = _minute(token.expires) if token.expires else "never"
+        rows.append(
+            (
+                token.name,
+                _minute(token.created) if token.created else "-",
+                f"{expires} (expired)" if token.expired(now) else expires,
+                ", ".join(f"{role} on {_short(key)}" for key, role in token.roles.items()),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        style = "dim" if number == 0 else None
+        _out.print("  ".join(cells).rstrip(), style=style, markup=False)
+
+
+@token_app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="The token's name.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+) -> None:
+    """Take a token back; a running gateway refuses it from now on."""
+    configuration = _read(config)
+    from flink_jobs_provider.gateway.access.token_edits import revoke_token
+    from flink_jobs_provider.gateway.access.tokens import TokensFileError
+
+    try:
+        revoke_token(_tokens_file(configuration), name)
+    except TokensFileError as error:
+        fail(str(error))
+    _out.print(f"Token {name} is revoked.", markup=False)
+
+
+def _read(path: Path) -> GatewayConfiguration:
+    from flink_jobs_provider.gateway.configuration import InvalidConfiguration, read_configuration
+
+    try:
+        return read_configuration(path)
+    except InvalidConfiguration as error:
+        fail(str(error))
+
+
+def _tokens_file(configuration: GatewayConfiguration) -> Path:
+    if configuration.access.tokens_file is None:
+        fail("the configuration names no access.tokens_file")
+    return Path(configuration.access.tokens_file)
+
+
+def _cluster(configuration: GatewayConfiguration, wanted: str) -> str:
+    """Return the id of the cluster that is meant, by its id or by its name, or `*`."""
+    if wanted == "*":
+        return wanted
+    fits = [one.id for one in configuration.clusters if wanted.lower() in (one.key, _name(one))]
+    if len(fits) != 1:
+        known = ", ".join(one.id for one in configuration.clusters)
+        fail(f"--cluster must be one of the configuration's, or '*' (got {wanted!r}): {known}")
+    return fits[0]
+
+
+def _name(cluster: ClusterConfiguration) -> str:
+    return _short(cluster.key)
+
+
+def _short(key: str) -> str:
+    return key.rsplit("/", 1)[-1]
+
+
+def _minute(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,210 @@
+"""A gateway as a process: everything opened in order, and closed in the reverse one.
+
+What cannot work is said before the first request is taken: one line, and nothing has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.gateway.access.audit import AuditLog
+from flink_jobs_provider.gateway.access.authenticator import Authenticator
+from flink_jobs_provider.gateway.access.rate_limit import RateLimit
+from flink_jobs_provider.gateway.access.tokens import TokensFileError, read_tokens
+from flink_jobs_provider.gateway.actions import Jobs, guard
+from flink_jobs_provider.gateway.app import make_app
+from flink_jobs_provider.gateway.configuration import GatewayConfiguration
+from flink_jobs_provider.gateway.operations.certificate import Certificate, CertificateUnusable
+from flink_jobs_provider.gateway.operations.log import configure_logging
+from flink_jobs_provider.gateway.operations.metrics import Metrics
+from flink_jobs_provider.gateway.operations.redaction import hidden_in
+from flink_jobs_provider.gateway.operations.request_log import RequestLog
+from flink_jobs_provider.gateway.operations.server import (
+    CannotListen,
+    StopSignals,
+    open_socket,
+    serve_http,
+)
+from flink_jobs_provider.gateway.operations.service_manager import notify
+from flink_jobs_provider.gateway.records import DatabaseUnusable, Store
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.settings import environment
+from flink_jobs_provider.model.duration import seconds
+from flink_jobs_provider.model.errors import JobError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log = structlog.get_logger("gateway")
+
+
+class CannotServe(Exception):
+    """The gateway cannot start; the text says why and what to do, in one line."""
+
+
+def serve(configuration: GatewayConfiguration) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        CannotServe: It could not start.
+    """
+    os.umask(0o077)  # what is written holds arguments of jobs
+    configure_logging(configuration.log.level, configuration.log.format)
+    asyncio.run(_serve(configuration))
+
+
+def check(configuration: GatewayConfiguration) -> None:
+    """Check what the configuration names on this machine; nothing is started or changed.
+
+    Raises:
+        CannotServe: Something of it could not be used.
+    """
+    _checked(_files, configuration)
+
+
+def _files(configuration: GatewayConfiguration) -> Certificate | None:
+    """Open the files and secrets that the configuration names, as far as that changes nothing."""
+    if configuration.access.tokens_file:
+        read_tokens(Path(configuration.access.tokens_file))
+    _database_url(configuration)
+    clusters = Clusters(environment)
+    for cluster in configuration.clusters:
+        try:
+            clusters.of(cluster.flink)
+        except JobError as error:
+            raise CannotServe(f"{cluster.id}: {error}") from None
+    Authenticator(configuration.access)
+    tls = configuration.listen.tls
+    return Certificate(tls) if tls else None
+
+
+def _database_url(configuration: GatewayConfiguration) -> str:
+    try:
+        return configuration.database_url()
+    except KeyError as error:
+        raise CannotServe(
+            f"database refers to env:{error.args[0]}, and there is no such environment variable"
+        ) from None
+
+
+async def _serve(configuration: GatewayConfiguration) -> None:
+    stop = StopSignals()
+    listen = configuration.listen
+    async with AsyncExitStack() as opened:
+        opened.enter_context(stop.caught())
+        certificate = _checked(_files, configuration)
+        _checked(_make_directory, Path(configuration.data_directory))
+        channel = _checked(open_socket, listen.host, listen.port)
+        opened.callback(channel.close)
+        audit = _checked(AuditLog, configuration.log.audit_file)
+        opened.callback(audit.close)
+        store = _checked(Store, _database_url(configuration))
+        opened.callback(store.close)
+        clusters = Clusters(environment, guard)
+        opened.push_async_callback(clusters.close)
+        authenticator = Authenticator(configuration.access)
+        opened.push_async_callback(authenticator.close)
+
+        jobs = Jobs(configuration, store, clusters)
+        metrics = Metrics()
+        _watch(jobs, metrics, audit)
+        await _start(jobs)
+        opened.push_async_callback(_stop, jobs, stop, seconds(configuration.stop_timeout))
+        limits = configuration.limits
+        app = make_app(
+            jobs,
+            configuration.clusters,
+            authenticator,
+            RateLimit(limits.requests_per_second, limits.burst),
+            audit,
+            metrics,
+            limits,
+            configuration.public_url,
+        )
+        if certificate:
+            renewing = asyncio.create_task(certificate.keep_renewing())
+            opened.callback(renewing.cancel)
+        scheme, (host, port) = "https" if certificate else "http", channel.getsockname()[:2]
+        _log.info("the gateway serves", address=f"{scheme}://{host}:{port}", database=store.name)
+        notify("READY=1")
+        tls = certificate.context if certificate else None
+        await serve_http(RequestLog(app), channel, tls, stop)
+        notify("STOPPING=1")
+    _log.info("the gateway has stopped")
+
+
+def _checked(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Call a function; what it says of something unusable becomes a CannotServe."""
+    try:
+        return call(*args, **options)
+    except (CannotListen, CertificateUnusable, DatabaseUnusable, TokensFileError) as error:
+        raise CannotServe(str(error)) from None
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise CannotServe(f"{what}. It must be a place that the gateway's user may use") from None
+
+
+def _make_directory(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise CannotServe(f"data_directory {path} cannot be written by the gateway's user")
+
+
+async def _start(jobs: Jobs) -> None:
+    try:
+        await jobs.start()
+    except DatabaseUnusable as error:
+        raise CannotServe(str(error)) from None
+    except SQLAlchemyError as error:
+        # Its first line: the others hold the statement, and where to read about it.
+        reason = hidden_in(str(error).splitlines()[0])
+        raise CannotServe(f"the database cannot be used: {reason}") from None
+
+
+def _watch(jobs: Jobs, metrics: Metrics, audit: AuditLog) -> None:
+    """Have metrics and audit log told of what goes on."""
+
+    def ended(row: ActionRow) -> None:
+        metrics.action(row)
+        audit.write(
+            who=row.caller,
+            what=row.action.value,
+            cluster=row.cluster,
+            job=row.job_name,
+            action_id=row.id,
+            result=row.result.value,
+            status=None,
+        )
+
+    def look() -> None:
+        metrics.in_progress(jobs.in_progress)
+        for cluster, answers in jobs.reachable().items():
+            metrics.cluster_reachable(cluster, answers)
+
+    jobs.on_finished(ended)
+    metrics.before_render(look)
+
+
+async def _stop(jobs: Jobs, stop: StopSignals, timeout: float) -> None:
+    """Wait for actions, but not when a second signal insists; what is left is handed over."""
+    if jobs.in_progress:
+        _log.info("waiting for actions to end", actions=jobs.in_progress, seconds=timeout)
+    stopping = asyncio.create_task(jobs.stop(timeout))
+    insisted = asyncio.create_task(stop.insisted.wait())
+    await asyncio.wait({stopping, insisted}, return_when=asyncio.FIRST_COMPLETED)
+    insisted.cancel()
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait({stopping})
+        await jobs.stop(0)
+        return
+    await stopping

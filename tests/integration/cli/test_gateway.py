@@ -1,0 +1,169 @@
+"""`flink-jobs gateway` on the command line: configuration and tokens."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner, Result
+
+from flink_jobs_provider.cli.app import app
+from flink_jobs_provider.gateway.access.tokens import KnownTokens, read_tokens
+from flink_jobs_provider.gateway.principal import Principal, Role
+
+POOL = "/subscriptions/0000/resourceGroups/g/providers/Microsoft.HDInsight/clusterpools/p/clusters"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return write(tmp_path)
+
+
+def write(directory: Path, **more: Any) -> Path:
+    path = directory / "gateway.yaml"
+    clusters = [
+        {"id": f"{POOL}/{name}", "flink": {"url": "http://127.0.0.1:8081"}}
+        for name in ("One", "Two")
+    ]
+    content = {"clusters": clusters, "access": {"tokens_file": "tokens.yaml"}, **more}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def gateway(config: Path, *words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, ["gateway", *words, "--config", str(config)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def create(config: Path, name: str, *options: str) -> str:
+    return gateway(config, "token", "create", name, *options).stdout.strip()
+
+
+def test_a_token_from_creation_to_revocation(config: Path) -> None:
+    """Create prints it once, list names it, a gateway knows it, revoke takes it back."""
+    path = config.parent / "tokens.yaml"
+    options = ["--role", "operate", "--cluster", "one", "--cluster", f"{POOL}/TWO"]
+    token = create(config, "ci", *options, "--expires", "90d")
+    keys = [f"{POOL}/{name}".lower() for name in ("one", "two")]
+    assert KnownTokens(path).principal(token) == Principal("ci", dict.fromkeys(keys, Role.OPERATE))
+
+    create(config, "dashboard", "--role", "read", "--cluster", "*")
+    listed = gateway(config, "token", "list").stdout
+    assert "operate on one, operate on two" in listed
+    assert "read on *" in listed
+    assert "never" in listed
+    plain = json.loads(gateway(config, "token", "list", "--json").stdout)
+    assert [row["name"] for row in plain] == ["ci", "dashboard"]
+    assert plain[0]["expires"] > plain[0]["created"]
+    for text in (listed, json.dumps(plain), path.read_text()):
+        assert token not in text
+    assert "sha256" not in json.dumps(plain)
+
+    gateway(config, "token", "revoke", "ci")
+    assert KnownTokens(path).principal(token) is None
+    assert [row.name for row in read_tokens(path).tokens] == ["dashboard"]
+
+
+def test_only_the_token_is_on_standard_output(config: Path) -> None:
+    """Shows that a script can keep it in a variable."""
+    result = gateway(config, "token", "create", "ci", "--role", "read", "--cluster", "one")
+    assert result.stdout.startswith("fjg_")
+    assert len(result.stdout.split()) == 1
+    assert "shown this once" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--role", "admin", "--cluster", "one"], "--role must be read or operate"),
+        (["--role", "read", "--cluster", "three"], "--cluster must be one of the configuration's"),
+        (["--role", "read", "--cluster", "one", "--expires", "90"], "--expires must be a duration"),
+        (["--role", "read", "--cluster", "one", "--expires", "0d"], "--expires must be a duration"),
+    ],
+)
+def test_wrong_options_make_no_token(config: Path, words: list[str], said: str) -> None:
+    assert said in gateway(config, "token", "create", "ci", *words, code=1).stderr
+    assert not (config.parent / "tokens.yaml").exists()
+
+
+def test_a_name_is_taken_once(config: Path) -> None:
+    create(config, "ci", "--role", "read", "--cluster", "one")
+    again = ["token", "create", "ci", "--role", "read", "--cluster", "one"]
+    assert "named ci already" in gateway(config, *again, code=1).stderr
+    assert "no token named cj" in gateway(config, "token", "revoke", "cj", code=1).stderr
+
+
+def test_a_configuration_without_tokens_file_is_told(tmp_path: Path) -> None:
+    issuer = {"issuer": "https://i.test", "audience": ["a"], "grants": {"R": {"*": "read"}}}
+    config = write(tmp_path, access={"issuers": [issuer]})
+    assert "no access.tokens_file" in gateway(config, "token", "list", code=1).stderr
+
+
+def test_check_config_looks_at_what_the_file_names(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows the way from nothing to a right configuration, each step told in a line."""
+    said = gateway(config, "check-config", code=1).stderr
+    assert "tokens.yaml cannot be read" in said
+    assert "`flink-jobs gateway token create` makes it" in said
+    create(config, "ci", "--role", "read", "--cluster", "one")
+    assert "2 clusters at http://127.0.0.1:8090" in gateway(config, "check-config").stdout
+
+    monkeypatch.delenv("NO_SUCH_VARIABLE", raising=False)
+    write(tmp_path, database="env:NO_SUCH_VARIABLE")
+    assert "database refers to env:NO_SUCH" in gateway(config, "check-config", code=1).stderr
+    flink = {"url": "http://127.0.0.1:8081", "bearer_token": "env:NO_SUCH_VARIABLE"}
+    write(tmp_path, clusters=[{"id": f"{POOL}/One", "flink": flink}])
+    assert "target.bearer_token refers to" in gateway(config, "check-config", code=1).stderr
+
+    tls = {"certificate_file": "cert.pem", "key_file": "key.pem"}
+    write(tmp_path, listen={"tls": tls})
+    assert "cert.pem cannot be read" in gateway(config, "check-config", code=1).stderr
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    assert "https://127.0.0.1:8090" in gateway(config, "check-config").stdout
+    trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(tmp_path / "key.pem")
+    assert "belong together" in gateway(config, "check-config", code=1).stderr
+
+    os.chmod(tmp_path / "tokens.yaml", 0o644)
+    write(tmp_path)
+    assert "chmod 600" in gateway(config, "check-config", code=1).stderr
+
+
+def test_a_wrong_configuration_is_told_line_by_line(tmp_path: Path) -> None:
+    config = write(tmp_path, port=1, listen={"port": -1})
+    said = gateway(config, "check-config", code=1).stderr
+    assert "port is not a property that is known here" in said
+    assert "listen.port must be greater" in said
+    assert "Traceback" not in said
+
+
+def test_the_schema_is_printed() -> None:
+    result = CliRunner().invoke(app, ["gateway", "schema"])
+    Draft202012Validator.check_schema(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("words", [["schema"], ["serve"], ["token", "list"]])
+def test_without_the_extra_it_is_told_in_one_line(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = util.find_spec
+    monkeypatch.setattr(
+        "flink_jobs_provider.cli.gateway.find_spec",
+        lambda name: None if name == "uvicorn" else found(name),
+    )
+    monkeypatch.delitem(sys.modules, "flink_jobs_provider.gateway.serve", raising=False)
+    result = CliRunner().invoke(app, ["gateway", *words])
+    assert result.exit_code == 1
+    assert 'pip install "flink-jobs-provider[gateway]"' in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

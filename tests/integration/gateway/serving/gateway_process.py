@@ -1,0 +1,220 @@
+"""A gateway as a process of its own, as operators run it, and a client that calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trustme
+import yaml
+
+from tests.job_jars import COUNTING_JAR
+from tests.waiting import wait_until
+
+CLUSTER = (
+    "/subscriptions/0000/resourceGroups/group/providers/Microsoft.HDInsight"
+    "/clusterpools/pool/clusters/flink"
+)
+API = {"api-version": "2023-06-01-preview"}
+COMMAND = [str(Path(sys.executable).parent / "flink-jobs")]
+
+
+class GatewayProcess:
+    """A gateway in a directory of its own: started, called, stopped, killed, started again.
+
+    Args:
+        directory: Where its files are.
+        flink_url: The cluster it serves.
+        authority: Who signs its certificate; none for plain HTTP.
+        more: Further entries of its configuration.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        flink_url: str,
+        authority: trustme.CA | None = None,
+        **more: Any,
+    ) -> None:
+        self.directory = directory
+        self.config = directory / "gateway.yaml"
+        self._authority = authority
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starts = 0
+        listen: dict[str, Any] = {"port": 0}
+        if authority:
+            listen["tls"] = {"certificate_file": "cert.pem", "key_file": "key.pem"}
+            self.issue_certificate(authority)
+        mounts = {"abfs://jobs@account": f"file://{COUNTING_JAR.parent}"}
+        self.content: dict[str, Any] = {
+            "listen": listen,
+            "data_directory": "data",
+            "clusters": [{"id": CLUSTER, "flink": {"url": flink_url}, "mounts": mounts}],
+            "access": {"tokens_file": "tokens.yaml"},
+            "log": {"audit_file": "audit.log"},
+            **more,
+        }
+        self.write()
+
+    def write(self, **changes: Any) -> None:
+        """Write the configuration."""
+        self.content.update(changes)
+        self.config.write_text(yaml.safe_dump(self.content))
+
+    def issue_certificate(self, authority: trustme.CA) -> None:
+        """Write a certificate, and its key, that an authority has signed."""
+        certificate = authority.issue_cert("127.0.0.1")
+        certificate.private_key_pem.write_to_path(self.directory / "key.pem")
+        chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+        (self.directory / "cert.pem").write_bytes(chain)
+
+    def token(self, name: str, role: str, *options: str) -> str:
+        """Make a token by the command line."""
+        words = ["gateway", "token", "create", name, "--role", role, "--cluster", "*", *options]
+        return self._run(*words).stdout.strip()
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on its configuration, which may fail."""
+        return subprocess.run(
+            [*COMMAND, *words, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    # The process
+
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start it, and wait until it serves."""
+        self._starts += 1
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "gateway", "serve", "--config", str(self.config)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+            )
+        self.url = wait_until(self._address, 60, "the gateway serves")
+
+    def _address(self) -> str:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log
+        found = re.search(r"https?://127\.0\.0\.1:\d+", self.log)
+        assert "the gateway serves" in self.log, self.log
+        assert found, self.log
+        return found[0]
+
+    @property
+    def log_path(self) -> Path:
+        """What its latest run wrote."""
+        return self.directory / f"log-{self._starts}.txt"
+
+    @property
+    def log(self) -> str:
+        """What its latest run wrote, as text."""
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """The lines of its audit log."""
+        path = self.directory / "audit.log"
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def everything_written(self) -> str:
+        """All logs of all runs."""
+        paths = [*self.directory.glob("log-*.txt"), self.directory / "audit.log"]
+        return "\n".join(path.read_text() for path in paths)
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = 60) -> int:
+        """Wait until it has ended; return its exit code."""
+        assert self._process is not None
+        code = self._process.wait(timeout)
+        self._process = None
+        return code
+
+    def stop(self) -> int:
+        """Stop it in order; return its exit code."""
+        self.send(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def close(self) -> None:
+        """See that nothing is left of it."""
+        if self._process is not None:
+            self.kill()
+
+    # Calls
+
+    def client(self, token: str) -> httpx.Client:
+        """Return a client that trusts its certificate and sends a token."""
+        verify: ssl.SSLContext | bool = False
+        if self._authority:
+            verify = ssl.create_default_context()
+            self._authority.configure_trust(verify)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(
+            base_url=self.url, headers=headers, verify=verify, timeout=60, trust_env=False
+        )
+
+
+def run_job(client: httpx.Client, name: str, action: str, **properties: Any) -> httpx.Response:
+    """Post an action on a job."""
+    given = {"jobType": "FlinkJob", "jobName": name, "action": action, **properties}
+    return client.post(f"{CLUSTER}/runJob", params=API, json={"properties": given})
+
+
+def new_job(client: httpx.Client, name: str, *args: str) -> httpx.Response:
+    """Post NEW of the counting job."""
+    return run_job(
+        client,
+        name,
+        "NEW",
+        jobJarDirectory="abfs://jobs@account/",
+        jarName=COUNTING_JAR.name,
+        entryClass="flinkjobs.counting.CountingJob",
+        args=" ".join(args),
+        flinkConfiguration={"parallelism": "1"},
+    )
+
+
+def rows(client: httpx.Client) -> dict[str, dict[str, Any]]:
+    """Return the properties of all jobs, by name."""
+    answer = client.get(f"{CLUSTER}/jobs", params=API)
+    assert answer.status_code == 200, answer.text
+    found = (row["properties"] for row in answer.json()["value"])
+    return {row["jobName"]: row for row in found}
+
+
+def await_result(client: httpx.Client, name: str, timeout: float = 90) -> dict[str, Any]:
+    """Wait until the last action on a job has ended, and return the job's properties."""
+
+    def ended() -> dict[str, Any]:
+        row = rows(client)[name]
+        assert row["actionResult"] != "IN_PROGRESS", row
+        return row
+
+    return wait_until(ended, timeout, f"the action on {name} ended", interval=0.2)
