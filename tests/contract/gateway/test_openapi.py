@@ -1,0 +1,117 @@
+"""The OpenAPI document is true: a fuzzer finds no fault, and no answer that it does not tell of."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from flink_jobs_provider.gateway.arm import ApiVersion
+from flink_jobs_provider.gateway.arm.body import body_schema
+from flink_jobs_provider.gateway.openapi import openapi_document
+from flink_jobs_provider.model.action import Action
+from tests.contract.gateway.calling import NEW, NEWEST, Gateway
+
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+_PLACE = {
+    "subscription": "Sub-1",
+    "resource_group": "Group-1",
+    "pool": "Pool-1",
+    "cluster": "Flink-1",
+}
+#: What nothing can be wrong in.
+_WITHOUT_PARAMETERS = {"/healthz", "/readyz", "/metrics"}
+#: More of them for each operation: FLINK_JOBS_FUZZ_EXAMPLES=1000.
+_EXAMPLES = int(os.environ.get("FLINK_JOBS_FUZZ_EXAMPLES", "40"))
+_RUNS = [
+    (ApiVersion.V2024_05, GenerationMode.POSITIVE),
+    (ApiVersion.V2024_05, GenerationMode.NEGATIVE),
+    (ApiVersion.V2023_06, GenerationMode.NEGATIVE),
+]
+
+
+def _fuzz(gateway: Gateway, version: ApiVersion, mode: GenerationMode, place: bool) -> int:
+    """Send what the fuzzer makes of each operation; return how much that was."""
+    schema = schemathesis.openapi.from_dict(openapi_document(version))
+    app = gateway.app()
+    sent = 0
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
+        operation = result.ok()
+        if mode is GenerationMode.NEGATIVE and operation.path in _WITHOUT_PARAMETERS:
+            continue
+        given_path = _PLACE if place and "{cluster}" in operation.path else None
+
+        @given(case=operation.as_strategy(generation_mode=mode, path_parameters=given_path))
+        @settings(
+            max_examples=_EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        def send(case: Case[Any]) -> None:
+            nonlocal sent
+            sent += 1
+            response = case.call(app=app, headers={"Authorization": "Bearer operator"})
+            case.validate_response(response, checks=_CHECKS)
+
+        send()
+    return sent
+
+
+@pytest.mark.parametrize(("version", "mode"), _RUNS)
+def test_a_fuzzer_finds_no_fault(version: ApiVersion, mode: GenerationMode) -> None:
+    """Shows it for valid and for invalid requests to a cluster that is there."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    assert _fuzz(gateway, version, mode, place=True) > 3 * _EXAMPLES
+    assert 500 not in {status for _, _, status in gateway.metrics.counted}
+
+
+def test_a_fuzzer_finds_no_fault_in_paths() -> None:
+    """Shows it for odd names in paths."""
+    gateway = Gateway()
+    assert _fuzz(gateway, ApiVersion(NEWEST), GenerationMode.POSITIVE, place=False) > 3 * _EXAMPLES
+    assert 500 not in {status for _, _, status in gateway.metrics.counted}
+
+
+@pytest.mark.parametrize("version", list(ApiVersion))
+def test_the_document_is_of_its_version(version: ApiVersion) -> None:
+    """Shows that each version has its document, with the actions that it knows."""
+    answer = Gateway().call("GET", f"/openapi.json?api-version={version}")
+    assert answer.json() == openapi_document(version)
+    bodies = answer.json()["components"]["schemas"]["Body"]["anyOf"]
+    assert [body["title"] for body in bodies] == version.actions
+
+
+def test_the_document_is_of_the_newest_version_if_none_is_named() -> None:
+    """Shows that tools which know an address alone get a document."""
+    gateway = Gateway()
+    assert gateway.call("GET", "/openapi.json").json() == openapi_document(ApiVersion(NEWEST))
+    assert gateway.call("GET", "/openapi.json?api-version=x").status_code == 400
+
+
+def test_the_schemas_are_schemas() -> None:
+    """Shows that each body's schema is one, and takes the body that is sent everywhere here."""
+    for version in ApiVersion:
+        for action in version.actions:
+            Draft202012Validator.check_schema(body_schema(action, version))
+        Draft202012Validator(body_schema(Action.NEW, version)).validate({"properties": NEW})
