@@ -46,6 +46,7 @@ _INSTEAD: Mapping[str, str] = {
     LAUNCH_FAILED: "RE_LAUNCH or NEW starts it, DELETE removes it",
 }
 _WHILE_IT_RUNS: Mapping[Action, str] = {
+    Action.NEW: "UPDATE changes it; its name is free again after CANCEL and DELETE",
     Action.START: "UPDATE restarts it, STOP stops it",
     Action.RE_LAUNCH: "UPDATE restarts it, STOP stops it",
     Action.DELETE: "STOP it with a savepoint, or CANCEL it, and DELETE it then",
@@ -94,20 +95,19 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
         raise Refusal(
             409,
             "JobAlreadyExists",
-            f"A job {name} exists already ({status or 'being launched'}). Its name is free again "
-            "after DELETE; UPDATE changes it.",
+            f"A job {name} exists already, and is {status}. "
+            f"{_INSTEAD.get(status) or _WHILE_IT_RUNS[action]}.",
         )
     if request.run_id and request.run_id != run_id and action is not Action.NEW:
         raise Refusal(
             404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
         )
     if status not in ALLOWED[action]:
-        instead = _INSTEAD.get(status) or _WHILE_IT_RUNS.get(action, "Wait until it is launched")
+        instead = _INSTEAD.get(status) or _WHILE_IT_RUNS[action]
         raise Refusal(
             409,
             "JobStatusConflict",
-            f"{action} is not possible while job {name} is {status or 'being launched'}. "
-            f"{instead}.",
+            f"{action} is not possible while job {name} is {status}. {instead}.",
         )
 
 

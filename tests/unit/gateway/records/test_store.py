@@ -1,0 +1,294 @@
+"""What the store keeps, on both databases: one action for each job, one job for each name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from flink_jobs_provider.gateway.records import DatabaseInUse, DatabaseUnusable, Store
+from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
+from flink_jobs_provider.gateway.records.schema import Base
+from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
+from tests.unit.gateway.records.entries import (
+    CLUSTER,
+    accept,
+    add_job,
+    finish,
+    running_job,
+    state,
+)
+
+OpenStore = Callable[[str], Store]
+
+
+def test_migrations_make_the_tables_of_the_models(store: Store) -> None:
+    with store._database.connected() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_again_changes_nothing(store: Store) -> None:
+    running_job(store)
+    store.migrate()
+    assert store.live_job(CLUSTER, "orders") is not None
+
+
+def test_records_of_a_later_version_are_refused(store: Store) -> None:
+    with store._database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnusable, match="of a later version of the gateway"):
+        store.migrate()
+
+
+def test_a_new_job_and_its_action_are_read_back(store: Store) -> None:
+    first = add_job(store)
+    job = store.live_job(CLUSTER, "orders")
+    assert job is not None
+    assert (job.number, job.status, job.last.id) == (1, "", first.row.id)
+    assert job.last.result is ActionResult.IN_PROGRESS
+    assert store.action(first.row.id) == first.row
+    assert 59 < first.seconds_left <= 60
+    assert store.in_progress() == 1
+
+
+def test_a_name_is_taken_once_on_each_cluster(store: Store) -> None:
+    add_job(store)
+    with pytest.raises(Changed):
+        add_job(store)
+    add_job(store, cluster="/another")
+    add_job(store, "payments")
+    assert [job.job_name for job in store.jobs(CLUSTER)] == ["orders", "payments"]
+
+
+def test_a_second_action_names_the_first(store: Store) -> None:
+    job = running_job(store)
+    first = accept(store, job)
+    with pytest.raises(Busy) as busy:
+        accept(store, job)
+    assert busy.value.first.id == first.row.id
+    finish(store, first)
+    now = store.live_job(CLUSTER, "orders")
+    assert now is not None
+    accept(store, now)
+
+
+def test_a_decision_on_a_stale_row_is_told(store: Store) -> None:
+    job = running_job(store)
+    assert store.observe(job.number, job.revision, state("FAILED"))
+    with pytest.raises(Changed):
+        accept(store, job)
+
+
+def test_the_database_itself_holds_one_action_for_each_job(store: Store) -> None:
+    """Shows that the rule does not rest on the code that looks first."""
+    job = running_job(store)
+    accept(store, job)
+    copied = "INSERT INTO actions (id, {c}) SELECT 'another', {c} FROM actions WHERE {w}".format(
+        c="job_number, action, caller, result, output, as_given, accepted_at, deadline",
+        w="finished_at IS NULL",
+    )
+    with pytest.raises(Exception, match=r"(?i)unique"), store._database.writing() as session:
+        session.execute(text(copied))
+
+
+def test_many_at_once_on_one_job_accept_one(store: Store) -> None:
+    job = running_job(store)
+    accepted: list[str] = []
+    refused: list[str] = []
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        barrier.wait()
+        try:
+            accepted.append(accept(store, job).row.id)
+        except (Busy, Changed) as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(accepted) == 1
+    assert len(refused) == 7
+
+
+def test_a_row_is_not_observed_while_an_action_is_in_progress(store: Store) -> None:
+    job = running_job(store)
+    accept(store, job)
+    now = store.live_job(CLUSTER, "orders")
+    assert now is not None
+    assert not store.observe(now.number, now.revision, state("LOST"))
+    assert not store.observe(job.number, job.revision, state("LOST"))
+
+
+def test_only_who_holds_an_action_ends_it(store: Store) -> None:
+    job = running_job(store)
+    one = accept(store, job)
+    store.release("one")
+    (taken,) = store.claim("two", 30, [CLUSTER], 10)
+    assert taken.row.id == one.row.id
+    assert taken.wanted == one.wanted
+    assert store.begin(one.row.id, "one") is None
+    assert not finish(store, one, job_state=state("FAILED"))
+    now = store.live_job(CLUSTER, "orders")
+    assert now is not None
+    assert (now.status, now.last.result) == ("RUNNING", "IN_PROGRESS")
+    assert finish(store, one, gateway="two")
+    assert not finish(store, one, gateway="two")
+
+
+def test_a_claim_holds_until_it_runs_out(store: Store) -> None:
+    first = add_job(store, lease=0)
+    job = running_job(store, "payments")
+    held = accept(store, job)
+    assert store.renew("one", 30, [held.row.id]) == {held.row.id}
+    assert [action.row.id for action in store.claim("two", 30, [CLUSTER], 10)] == [first.row.id]
+    assert store.claim("three", 30, [CLUSTER], 10) == []
+    assert store.renew("one", 30, [first.row.id, held.row.id]) == {held.row.id}
+
+
+def test_actions_of_other_clusters_are_left_to_others(store: Store) -> None:
+    add_job(store, lease=0)
+    assert store.claim("two", 30, ["/another"], 10) == []
+
+
+def test_actions_on_a_cluster_that_nobody_serves_end_at_their_deadline(store: Store) -> None:
+    job = running_job(store)
+    one = accept(store, job, timeout=0)
+    store.release("one")
+    assert store.abandon([CLUSTER], "gone") == []
+    (ended,) = store.abandon(["/another"], "gone")
+    assert (ended.id, ended.result, ended.output) == (one.row.id, "FAILED", "gone")
+
+
+def test_savepoints_are_listed_newest_first_and_kept_beyond_the_record(store: Store) -> None:
+    def at(hour: int) -> Savepoint:
+        reason = SavepointReason.SAVEPOINT
+        return Savepoint(path=f"/s/{hour}", taken_at=f"2026-11-01T{hour:02}:00:00Z", reason=reason)
+
+    job = running_job(store)
+    for listed in ([at(2), at(1)], [at(3), at(2)]):
+        now = store.live_job(CLUSTER, "orders")
+        assert now is not None
+        assert store.observe(job.number, now.revision, state(savepoints=listed))
+    assert store.savepoints(job.number) == [at(3), at(2), at(1)]
+
+
+def test_a_deleted_job_frees_its_name_and_is_not_listed(store: Store) -> None:
+    job = running_job(store)
+    one = accept(store, job, Action.DELETE)
+    finish(store, one, deleted=True)
+    assert store.live_job(CLUSTER, "orders") is None
+    assert store.jobs(CLUSTER) == []
+    assert store.job(CLUSTER, job.number) is None
+    ended = store.action(one.row.id)
+    assert ended is not None
+    assert ended.result is ActionResult.SUCCESS
+    add_job(store)
+    later = store.live_job(CLUSTER, "orders")
+    assert later is not None
+    assert later.number > job.number
+    assert later.generation == job.generation == 1
+
+
+def test_a_failed_launch_gives_way_to_a_new_one(store: Store) -> None:
+    one = add_job(store)
+    finish(store, one, ActionResult.FAILED, state("JOB_LAUNCH_FAILED"))
+    job = store.live_job(CLUSTER, "orders")
+    assert job is not None
+    with pytest.raises(Changed):
+        add_job(store, replaces=(job.number, job.revision - 1))
+    add_job(store, replaces=(job.number, job.revision))
+    (only,) = store.jobs(CLUSTER)
+    assert only.run_id != job.run_id
+
+
+def test_pages_and_filters(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        running_job(store, name)
+    assert [job.job_name for job in store.jobs(CLUSTER, limit=2)] == ["a", "b"]
+    assert [job.job_name for job in store.jobs(CLUSTER, after=2)] == ["c"]
+    assert [job.job_name for job in store.jobs(CLUSTER, job_name="b")] == ["b"]
+    assert len(store.jobs(CLUSTER, jar_name="orders.jar")) == 3
+    assert store.jobs(CLUSTER, jar_name="other.jar") == []
+    assert store.jobs_with_status(CLUSTER, ["LOST"]) == []
+    assert len(store.jobs_with_status(CLUSTER, ["RUNNING"])) == 3
+
+
+def test_retention_keeps_what_live_jobs_need(store: Store) -> None:
+    job = running_job(store)
+    for _ in range(3):
+        now = store.live_job(CLUSTER, "orders")
+        assert now is not None
+        finish(store, accept(store, now), job_state=state(savepoints=[Savepoint(path="/s/1")]))
+    gone = running_job(store, "payments")
+    finish(store, accept(store, gone, Action.DELETE), deleted=True)
+    waiting = add_job(store, "waiting")
+
+    kept = store.sweep(actions=3600, savepoints=3600)
+    assert (kept.actions, kept.savepoints, kept.jobs) == (0, 0, 0)
+    swept = store.sweep(actions=-1, savepoints=-1)
+    assert (swept.actions, swept.savepoints, swept.jobs) == (5, 0, 1)
+    assert len(store.actions_of(job.number)) == 1
+    assert store.savepoints(job.number) == [Savepoint(path="/s/1")]
+    assert store.action(waiting.row.id) is not None
+
+
+def test_jars_are_needed_by_live_jobs_and_actions(store: Store) -> None:
+    assert store.jars_needed() == set()
+    job = running_job(store)
+    assert store.jars_needed() == {"1" * 64}
+    finish(store, accept(store, job, Action.DELETE), deleted=True)
+    assert store.jars_needed() == set()
+
+
+def test_no_url_shows_its_password() -> None:
+    store = Store("postgresql+psycopg://me:hidden@host/name")
+    assert "hidden" not in store.name
+    store.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "nonsense"])
+def test_databases_that_cannot_be_used_are_refused(url: str) -> None:
+    with pytest.raises(DatabaseUnusable):
+        Store(url)
+
+
+def test_a_second_gateway_on_one_file_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'gateway.db'}"
+    first = Store(url)
+    with pytest.raises(DatabaseInUse, match=r"another gateway works on .*gateway\.db"):
+        Store(url)
+    first.close()
+    Store(url).close()
+
+
+def test_two_gateways_that_start_at_once_migrate_once(
+    request: pytest.FixtureRequest, open_store: OpenStore
+) -> None:
+    url = request.getfixturevalue("postgres_server").new_database()
+    stores = [open_store(url) for _ in range(4)]
+    errors: list[BaseException] = []
+
+    def migrate(store: Store) -> None:
+        try:
+            store.migrate()
+        except BaseException as error:  # noqa: BLE001 - told below
+            errors.append(error)
+
+    threads = [threading.Thread(target=migrate, args=[store]) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    running_job(stores[0])
+    assert stores[1].live_job(CLUSTER, "orders") is not None
