@@ -23,6 +23,7 @@ _STATUSES = {
     "JOB_LAUNCH_FAILED": JobStatus.FAILED,
     # The stop failed, not the job; "STOP-FAILED" in the examples of the API.
     "STOP_FAILED": JobStatus.RUNNING,
+    **dict.fromkeys(("STOPPING", "CANCELING", "CANCELLING"), JobStatus.RUNNING),
 }
 
 
@@ -42,8 +43,7 @@ def job_of(row: Any) -> ActionJob | None:
         run_id=_text(properties, "runId") or last_segment or name,
         job_name=name,
         job_id=_text(properties, "jobId") or None,
-        status=_STATUSES.get(status_word)
-        or (JobStatus(status_word) if status_word in JobStatus.__members__ else None),
+        status=_status(status_word, action, result),
         status_word=word,
         launch_failed=status_word == "JOB_LAUNCH_FAILED",
         stop_failed=status_word == "STOP_FAILED",
@@ -54,6 +54,14 @@ def job_of(row: Any) -> ActionJob | None:
         restored_from=_text(properties, "savePointName"),
         version=_version(properties),
     )
+
+
+def _status(word: str, action: str, result: str) -> JobStatus | None:
+    if word in JobStatus.__members__:
+        return JobStatus(word)
+    if word and action == Action.CANCEL and result == ActionResult.SUCCESS:
+        return _STATUSES.get(word, JobStatus.CANCELED)  # that word is documented nowhere
+    return _STATUSES.get(word)
 
 
 def _version(properties: dict[str, Any]) -> Version:

@@ -75,7 +75,11 @@ class Change:
     async def turn(self) -> JobRecord | None:
         """Look, and do what is next; return the record when nothing is left to do."""
         rows = await self._plane.jobs()
-        row = await self._own(rows)
+        row = own_row(rows, self._base, self._wanted)
+        if other := stranger(rows, row, self._wanted):
+            row = await self._adoptable(other)
+            if row is None:
+                return None
         if row is not None and (row.in_progress or (row.status is None and not row.never_came_up)):
             await self._orders.until_idle(row, self._wanted)
             return None
@@ -98,15 +102,20 @@ class Change:
                 raise
             return None  # somebody was faster: wait for it, and judge anew
 
-    async def _own(self, rows: Sequence[ActionJob]) -> ActionJob | None:
-        """Return the job's row; or one that is just what is wanted, and that nobody has marked."""
-        row = own_row(rows, self._base, self._wanted)
-        other = stranger(rows, row, self._wanted)
-        if other is None:
-            return row
-        if other.version.mark or self._wanted.desired_state is DesiredState.STOPPED:
+    async def _adoptable(self, other: ActionJob) -> ActionJob | None:
+        """Return a row of this name that nobody has marked, if it is just what is wanted.
+
+        One that shows next to nothing may be ours, begun by a run that died: it is waited for.
+
+        Raises:
+            OwnedElsewhere: It is not ours.
+        """
+        if other.version.mark == "" and await self._orders.until_shown(other, self._wanted):
+            return None
+        stays = self._wanted.desired_state is DesiredState.STOPPED
+        if other.version.mark or other.version.jar is None or stays:
             raise refuse_stranger(other, self._wanted)
-        if other.version.jar is None or kept(await self._version(), other.version, None):
+        if kept(await self._version(), other.version, None):
             raise refuse_stranger(other, self._wanted)
         return other
 

@@ -69,6 +69,13 @@ class Orders:
             self._say(f"{spec.job_name}: waiting for {action}, which is in progress on it")
         await self._waiter.until_idle(row, allowed(action, spec))
 
+    async def until_shown(self, row: ActionJob, spec: JobSpec) -> bool:
+        """Wait for a row that does not show yet what it is; return whether it was waited for."""
+        if row.in_progress:
+            await self.until_idle(row, spec)
+            return True
+        return row.version.jar is None and await self._waiter.until_other(row)
+
     async def carry_out(
         self, order: Order, before: Sequence[ActionJob], spec: JobSpec
     ) -> Outcome | None:

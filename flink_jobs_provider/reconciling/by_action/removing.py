@@ -25,14 +25,15 @@ async def remove(plane: ActionPlane, orders: Orders, recorded: JobRecord) -> str
     """
     spec = recorded.spec
     with_savepoint = spec.on_delete is OnDelete.SAVEPOINT
-    path = None
+    path, cancelled = None, False
     for _ in range(_MOST_TURNS):
         rows = await plane.jobs()
         row = own_row(rows, recorded, spec)
         if row is None:
             await plane.forget_jars(spec, frozenset())
             return path
-        if row.in_progress or (row.status is None and not row.never_came_up):
+        known = row.status is not None or row.never_came_up or cancelled
+        if row.in_progress or not known:
             await orders.until_idle(row, spec)
             continue
         if row.status is JobStatus.STOPPED and with_savepoint:
@@ -42,6 +43,7 @@ async def remove(plane: ActionPlane, orders: Orders, recorded: JobRecord) -> str
             action = Action.STOP if with_savepoint else Action.CANCEL
         order = Order(action, spec.job_name, row.run_id)
         outcome = await orders.carry_out(order, rows, spec)
+        cancelled = cancelled or (outcome is not None and action is Action.CANCEL)
         if outcome and outcome.failure:
             status = (outcome.row and outcome.row.status_word) or "no longer listed"
             raise ActionFailed(

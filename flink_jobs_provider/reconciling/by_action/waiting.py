@@ -120,6 +120,16 @@ class ActionWaiter:
             await self._clock.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
+    async def until_other(self, row: ActionJob) -> bool:
+        """Wait a while for a row to show something else; return whether it has."""
+        began, pause = self._clock.now(), _FIRST_PAUSE
+        while self._clock.now() - began < _SETTLES:
+            if row not in await self._look(began + _SETTLES):
+                return True
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        return False
+
     async def _look(self, deadline: float) -> Sequence[ActionJob]:
         """Read the list; a service that does not answer for a while is waited for."""
         while True:

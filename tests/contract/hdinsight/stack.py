@@ -1,0 +1,113 @@
+"""One job of a stack, on the job service in memory: as an engine goes about it."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from pathlib import Path
+from typing import Any
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import HDInsightTarget
+from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.reconciling.by_action import ActionReconciler
+from tests.contract.hdinsight.fake_arm import ENDPOINT, FakeArm
+from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
+from tests.unit.reconciling.fake_clock import FakeClock
+
+TARGET = {
+    "kind": "hdinsight",
+    "subscription": "s",
+    "resource_group": "g",
+    "cluster_pool": "pool",
+    "cluster": "flink",
+    "endpoint": ENDPOINT,
+    "token": "env:TOKEN",
+}
+JAR = "abfs://jobs@account.dfs.core.windows.net/jars/orders.jar"
+DIRECTORY = "abfs://jobs@account.dfs.core.windows.net/savepoints"
+
+_LOOP = asyncio.Runner()
+atexit.register(_LOOP.close)
+
+
+def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
+    """Return a version of the job."""
+    return JobSpec.model_validate(
+        {
+            "target": TARGET,
+            "job_name": "orders",
+            "owner": OWNER,
+            "jar": JAR,
+            "jar_digest": DIGEST_1,
+            "entry_class": entry_class,
+            "args": ["--topic", "orders"],
+            "savepoint_directory": DIRECTORY,
+            **changes,
+        }
+    )
+
+
+class Stack:
+    """One job.
+
+    Attributes:
+        arm: The service.
+        record: What the state says; none before the job was created.
+        said: The lines told while it happened.
+    """
+
+    def __init__(self, **service: Any) -> None:
+        self.time = FakeClock()
+        self.arm = FakeArm(self.time, **service)
+        self.record: JobRecord | None = None
+        self.said: list[str] = []
+
+    @property
+    def recorded(self) -> JobRecord:
+        """What the state says of the job, which was created."""
+        assert self.record is not None
+        return self.record
+
+    def plan(self, wanted: JobSpec) -> Plan:
+        """Preview."""
+        return plan(self.record, wanted)
+
+    def up(self, wanted: JobSpec) -> JobRecord:
+        """Plan, and carry it out if anything is needed; the record is kept when it succeeded."""
+        if self.plan(wanted).needed or self.record is None:
+            self.bring_about(wanted)
+        return self.recorded
+
+    def bring_about(self, wanted: JobSpec) -> JobRecord:
+        """Carry out a change, needed or not."""
+        assert wanted.jar_digest is not None
+        jar = Jar(wanted.jar, Path(wanted.jar), wanted.jar_digest, "")
+        self.record = _LOOP.run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
+        return self.recorded
+
+    def refresh(self) -> JobRecord:
+        """Read the job back."""
+        self.record = _LOOP.run(self._reconciler(self.recorded.spec).look(self.recorded))
+        return self.recorded
+
+    def destroy(self) -> str | None:
+        """End the job for good."""
+        savepoint = _LOOP.run(self._reconciler(self.recorded.spec).remove(self.recorded))
+        self.record = None
+        return savepoint
+
+    def _reconciler(self, wanted: JobSpec) -> ActionReconciler:
+        """Begin a new process: nothing of the one before is remembered."""
+        target = wanted.target
+        assert isinstance(target, HDInsightTarget)
+        plane = HDInsightPlane(
+            target,
+            self.arm.client(),
+            clock=self.time.now,
+            sleep=self.time.sleep,
+        )
+        return ActionReconciler(plane, self.said.append, self.time.clock())
