@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -57,7 +58,11 @@ def serve(configuration: GatewayConfiguration) -> None:
     Raises:
         CannotServe: It could not start.
     """
+    if sys.platform == "win32":
+        raise CannotServe("a gateway needs Linux or macOS; on Windows, run it inside WSL")
     os.umask(0o077)  # what is written holds arguments of jobs
+    # A PostgreSQL that swallows packets must not hold up the start, or a stop, for minutes.
+    os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
     configure_logging(configuration.log.level, configuration.log.format)
     asyncio.run(_serve(configuration))
 

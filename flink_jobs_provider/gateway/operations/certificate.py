@@ -43,12 +43,12 @@ class Certificate:
         Raises:
             CertificateUnusable: They cannot be used; the certificate from before stays.
         """
-        for path in (self._files.certificate_file, self._files.key_file):
-            try:
-                Path(path).read_bytes()
-            except OSError as error:
-                raise CertificateUnusable(f"{path} cannot be read: {error.strerror}") from None
         password = self._password()
+        _read(self._files.certificate_file)
+        if b"ENCRYPTED" in _read(self._files.key_file) and not password:
+            raise CertificateUnusable(
+                f"{self._files.key_file} is encrypted: name its password in listen.tls.key_password"
+            )
         # First into a context that nobody uses: a half-read pair must not reach connections.
         self._load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), password)
         self._load_into(self.context, password)
@@ -59,12 +59,10 @@ class Certificate:
             # Always a password, if an empty one: without it OpenSSL would ask on the terminal.
             context.load_cert_chain(files.certificate_file, files.key_file, lambda: password)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", None) or str(error)
-            if not password and "PASSWORD" in reason.upper():
-                reason = "the key is encrypted: name its password in listen.tls.key_password"
+            reason = getattr(error, "reason", None) or "one of them is none that can be read"
             raise CertificateUnusable(
-                f"{files.certificate_file} with {files.key_file} cannot be used: {reason}. They "
-                "must be PEM files, and belong together"
+                f"{files.certificate_file} with {files.key_file} cannot be used: "
+                f"{reason.replace('_', ' ').lower()}. They must be PEM files, and belong together"
             ) from None
 
     def _password(self) -> str:
@@ -107,3 +105,10 @@ class Certificate:
                 return ()
             found.append((stat.st_ino, stat.st_mtime_ns))
         return tuple(found)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CertificateUnusable(f"{path} cannot be read: {error.strerror}") from None

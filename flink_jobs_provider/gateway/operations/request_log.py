@@ -15,6 +15,8 @@ _log = structlog.get_logger("gateway.request")
 #: Asked every few seconds by machines; of interest only when something looks for a fault.
 _PROBES = ("/healthz", "/readyz", "/metrics")
 _REQUEST_ID = b"x-ms-request-id"
+#: Longer ones are nobody's mistake; they would only fill the log.
+_LONGEST_PATH = 512
 
 
 class RequestLog:
@@ -53,8 +55,8 @@ class RequestLog:
             client = scope.get("client")
             write(
                 "request",
-                method=scope["method"],
-                path=scope["path"],
+                method=scope["method"][:16],
+                path=scope["path"][:_LONGEST_PATH],
                 client=client[0] if client else None,
                 seconds=round(self._clock() - began, 4),
                 **answer,

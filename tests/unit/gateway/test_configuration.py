@@ -213,6 +213,17 @@ def test_secrets_come_from_the_environment(tmp_path: Path, flink: dict[str, Any]
     assert "clusters[0].flink must refer to secrets as env:NAME" in said
 
 
+def test_parts_may_be_named_once_and_merged(tmp_path: Path) -> None:
+    """Shows that what YAML offers against repetition is understood."""
+    text = (
+        f"clusters:\n- &one {{id: {CLUSTER}, flink: &flink {{url: 'http://h:1'}}}}\n"
+        f"- {{<<: *one, id: {CLUSTER}2, flink: {{<<: *flink, url: 'http://h:2'}}}}\n"
+        "access: {tokens_file: tokens.yaml}\n"
+    )
+    clusters = read_configuration(write(tmp_path, text)).clusters
+    assert [cluster.flink.url for cluster in clusters] == ["http://h:1", "http://h:2"]
+
+
 def test_mounts_are_checked(tmp_path: Path) -> None:
     cluster = {**SMALLEST["clusters"][0], "mounts": {"abfs://jobs@account": "jobs"}}
     said = problems(tmp_path, {**SMALLEST, "clusters": [cluster]})

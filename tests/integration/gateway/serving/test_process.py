@@ -17,6 +17,8 @@ from tests.integration.gateway.serving.gateway_process import (
     API,
     CLUSTER,
     GatewayProcess,
+    new_job,
+    rows,
     run_job,
 )
 from tests.waiting import wait_until
@@ -164,3 +166,41 @@ def test_it_stops_in_order(tmp_path: Path, number: int) -> None:
         assert process.wait() == 0
         assert "the gateway has stopped" in process.log
         assert "Traceback" not in process.log
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[GatewayProcess]:
+    """Give a gateway with an action in progress that its cluster keeps waiting."""
+    with closing(GatewayProcess(tmp_path, NO_FLINK, stop_timeout="45s")) as process:
+        token = process.token("ci", "operate")
+        process.start()
+        with process.client(token) as client:
+            assert new_job(client, "orders").status_code == 202
+        yield process
+
+
+def test_a_stop_hands_over_what_does_not_end_in_time(waiting: GatewayProcess) -> None:
+    """Shows that the next start takes it up."""
+    waiting.kill()
+    waiting.write(stop_timeout="1s")
+    token = waiting.token("reader", "read")
+    for _ in range(2):
+        waiting.start()
+        wait_until(lambda: "is taken up" in waiting.log, 30, "the action is taken up")
+        with waiting.client(token) as client:
+            assert rows(client)["orders"]["actionResult"] == "IN_PROGRESS"
+        assert waiting.stop() == 0
+        assert "waiting for actions to end" in waiting.log
+
+
+def test_a_second_signal_ends_the_wait(waiting: GatewayProcess) -> None:
+    """Shows that an impatient operator loses nothing either."""
+    waiting.send(signal.SIGTERM)
+    wait_until(lambda: "waiting for actions to end" in waiting.log, 30, "it waits")
+    waiting.send(signal.SIGTERM)
+    assert waiting.wait(timeout=20) == 0
+    token = waiting.token("reader", "read")
+    waiting.start()
+    wait_until(lambda: "is taken up" in waiting.log, 30, "the action is taken up")
+    with waiting.client(token) as client:
+        assert rows(client)["orders"]["actionResult"] == "IN_PROGRESS"

@@ -66,3 +66,8 @@ def test_probes_are_not_logged() -> None:
 def test_a_path_cannot_forge_a_line() -> None:
     (line,) = lines("GET", "/a%0a%7b%22event%22%3a1%7d")
     assert "\n" not in line["path"]
+
+
+def test_a_long_path_does_not_fill_the_log() -> None:
+    (line,) = lines("GET", "/" + "[parameters: " * 2000)
+    assert len(line["path"]) == 512
