@@ -90,7 +90,7 @@ class Orders:
         origin = f" from {order.restore_from}" if order.restore_from else ""
         self._say(f"{order.job_name}: {order.action}{origin}")
         timeout, arrived, failure = allowed(order.action, spec), True, ""
-        began = self._clock.now()
+        sent = self._clock.now()
         try:
             await self._plane.perform(order, timeout)
         except Unanswered:
@@ -102,8 +102,7 @@ class Orders:
             return None
         except ActionFailed as error:
             failure = error.happened
-        left = max(1.0, timeout - (self._clock.now() - began))
-        row = await self._waiter.until_done(order, before, left, arrived)
+        row = await self._waiter.until_done(order, before, sent, timeout, arrived)
         if row is not None and not succeeded(order, row):
             failure = failure or row.output or described(row)
         elif row is not None or order.action is Action.DELETE:

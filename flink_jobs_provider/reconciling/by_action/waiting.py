@@ -47,14 +47,20 @@ class ActionWaiter:
         self._clock = clock
 
     async def until_done(
-        self, order: Order, before: Sequence[ActionJob], timeout: float, arrived: bool
+        self,
+        order: Order,
+        before: Sequence[ActionJob],
+        sent: float,
+        timeout: float,
+        arrived: bool,
     ) -> ActionJob | None:
         """Return the row when the action that was ordered has ended; none when it has gone.
 
         Args:
             order: What was ordered.
             before: The list as it was before.
-            timeout: Seconds to wait.
+            sent: When it was sent, by the clock.
+            timeout: Seconds that it may take.
             arrived: Whether the order is known to have arrived.
 
         Raises:
@@ -67,7 +73,7 @@ class ActionWaiter:
         pause, seen = _FIRST_PAUSE, False
         while True:
             waited = self._clock.now() - began
-            row = _row(await self._look(began + timeout), order, known)
+            row = _row(await self._look(sent + timeout), order, known)
             seen = seen or _shows(order, row, old)
             settled = arrived and waited >= _SETTLES
             if row is None and order.action is Action.DELETE:
@@ -81,7 +87,7 @@ class ActionWaiter:
                     now="Nobody knows whether it is still to be carried out",
                     remedy="Run again a little later: it goes on from what it finds then",
                 )
-            if waited >= timeout:
+            if self._clock.now() - sent >= timeout:
                 raise DeadlineExceeded(
                     f"{order.job_name}: {order.action} has not ended in {timeout:.0f} s: "
                     f"{described(row)}",

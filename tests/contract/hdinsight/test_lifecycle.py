@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
@@ -15,14 +17,14 @@ from tests.contract.hdinsight.stack import DIRECTORY, JAR, Stack, spec
 from tests.unit.model.made_up_jobs import DIGEST_2
 
 
-def running(mode: str = "savepoint", **service: object) -> Stack:
+def running(mode: str = "savepoint", **service: Any) -> Stack:
     """Return a stack whose job runs."""
     stack = Stack(**service)
     stack.up(spec(upgrade_mode=mode))
     return stack
 
 
-def stopped(**service: object) -> Stack:
+def stopped(**service: Any) -> Stack:
     """Return a stack whose job was stopped."""
     stack = running(**service)
     stack.up(spec(desired_state="stopped"))
