@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flink_jobs_provider.gateway.arm.body import PARALLELISM
+from flink_jobs_provider.gateway.arm.body import PARALLELISM, TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
 from flink_jobs_provider.gateway.service import JobRow
+from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.savepoint import canonical_path
 
 #: In the order of the service's own answers.
 _ORDER = (
@@ -47,9 +49,23 @@ def properties_of(row: JobRow) -> dict[str, Any]:
             PARALLELISM: str(row.record.spec.parallelism),
         },
     }
-    for name in ("jobJarDirectory", "jarName", "entryClass", "args", "savePointName"):
+    for name in ("jobJarDirectory", "jarName", "entryClass", "args"):
         properties[name] = given.get(name)
+    properties["savePointName"] = _savepoint_name(row)
     return {name: properties[name] for name in _ORDER if properties[name] is not None}
+
+
+def _savepoint_name(row: JobRow) -> str | None:
+    """Return what the last action was given to start from, if the job did start from that.
+
+    Who sends back a row of later must not restore the same state a second time.
+    """
+    name: str | None = row.as_given.get("savePointName")
+    restored = canonical_path(row.record.restored_from or "")
+    if not name or row.last.result is not ActionResult.SUCCESS:
+        return None
+    same = canonical_path(name).rpartition("/")[2] == restored.rpartition("/")[2]
+    return name if same and row.last.action in TAKES_SAVEPOINT else None
 
 
 def as_text(value: object) -> str:

@@ -93,7 +93,6 @@ class Translator:
             job_name=properties["jobName"],
             action=action,
             changes=changes,
-            # Shown with this action alone: who sends back what was read must not restore again.
             as_given={**as_given, "savePointName": savepoint or None},
             caller=caller,
             run_id=properties.get("runId"),

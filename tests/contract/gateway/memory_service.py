@@ -54,6 +54,7 @@ class MemoryService:
     requests: list[ActionRequest] = field(default_factory=list)
     rows: dict[int, JobRow] = field(default_factory=dict)
     actions: dict[str, ActionRow] = field(default_factory=dict)
+    _given: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def submit(self, request: ActionRequest) -> ActionRow:
         """Take an action, if the job's row allows it."""
@@ -79,9 +80,9 @@ class MemoryService:
             caller=request.caller,
             finished_at=None,
         )
-        as_given = {**row.as_given, **request.as_given}
-        self.rows[row.number] = replace(row, as_given=as_given, last=action)
+        self.rows[row.number] = replace(row, last=action)
         self.actions[action.id] = action
+        self._given[action.id] = {**row.as_given, **request.as_given}
         if not self.hold:
             self.finish(action.id, self._changed(row, request))
         return action
@@ -100,7 +101,10 @@ class MemoryService:
         if self.fails_with and action.action is Action.NEW:
             status = "JOB_LAUNCH_FAILED"
             record = record.model_copy(update={"job_id": None})
-        self.rows[number] = replace(row, last=ended, record=record, status=status)
+        as_given = row.as_given if self.fails_with else self._given[action_id]
+        self.rows[number] = replace(
+            row, last=ended, record=record, status=status, as_given=as_given
+        )
         if action.action is Action.DELETE and not self.fails_with:
             del self.rows[number]
 
@@ -181,7 +185,7 @@ class MemoryService:
             run_id=run_id,
             record=record,
             status="",
-            as_given={},
+            as_given=dict(request.as_given),
             last=first,
         )
         return self.rows[number]
@@ -195,6 +199,13 @@ class MemoryService:
         if request.action in (Action.STOP, Action.UPDATE, Action.SAVEPOINT):
             path = f"s3://bucket/savepoints/savepoint-20e9e9-{len(self.actions):012x}"
             record = record.with_savepoint(Savepoint(path=path))
-        spec = record.spec.model_copy(update=dict(request.changes))
-        job_id = f"20e9e907eb360b1c69510507{len(self.actions):08x}"
-        return record.model_copy(update={"spec": spec, "status": status, "job_id": job_id})
+        changes = dict(request.changes)
+        restored_from = changes.pop("restore_from", record.last_savepoint)
+        return record.model_copy(
+            update={
+                "spec": record.spec.model_copy(update=changes),
+                "status": status,
+                "job_id": f"20e9e907eb360b1c69510507{len(self.actions):08x}",
+                "restored_from": restored_from,
+            }
+        )

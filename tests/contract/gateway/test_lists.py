@@ -96,7 +96,8 @@ def test_the_parallelism_is_that_of_the_job() -> None:
     assert properties["flinkConfiguration"]["parallelism"] == "4"
 
 
-def test_a_savepoint_is_shown_with_its_action_alone() -> None:
+@pytest.mark.parametrize("later", ["SAVEPOINT", "CANCEL", "UPDATE"])
+def test_a_savepoint_is_shown_with_its_action_alone(later: str) -> None:
     """Shows that what was restored from is not sent back by who sends back a later row."""
     gateway = Gateway()
     gateway.run_job(NEW)
@@ -104,7 +105,8 @@ def test_a_savepoint_is_shown_with_its_action_alone() -> None:
     gateway.act("START", savePointName="s3://bucket/savepoints/savepoint-20e9e9-1")
     shown = gateway.row()["properties"]["savePointName"]
     assert shown == "s3://bucket/savepoints/savepoint-20e9e9-1"
-    gateway.act("SAVEPOINT")
+    gateway.service.fails_with = "No." if later == "UPDATE" else ""
+    gateway.act(later)
     assert "savePointName" not in gateway.row()["properties"]
 
 

@@ -21,6 +21,7 @@ from tests.contract.gateway.calling import VERSIONS, Gateway
 from tests.contract.gateway.memory_service import CLUSTER_ID
 from tests.contract.gateway.microsofts_client import OPTIONS, PLACE, client
 from tests.contract.gateway.serving import served
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -167,6 +168,14 @@ def test_refusals_are_the_clients_own_errors(gateway: Gateway, url: str) -> None
         list(azure.cluster_jobs.list(*PLACE, enforce_https=False))
 
 
+def _answered(gateway: Gateway, number: int) -> list[int]:
+    """Return the statuses of all answers, of which there are so many at least."""
+    counted = gateway.metrics.counted
+    # An answer is counted after it was sent.
+    wait_until(lambda: len(counted) >= number, 10, "the answers are counted")
+    return [status for _, _, status in counted]
+
+
 def test_what_the_client_sends_again_was_not_begun(gateway: Gateway, url: str) -> None:
     """Shows that it resends a POST that came too soon, and no other that was refused."""
     with client(url, retry_backoff_factor=0) as azure:
@@ -176,10 +185,10 @@ def test_what_the_client_sends_again_was_not_begun(gateway: Gateway, url: str) -
             gateway.metrics.counted.clear()
             with pytest.raises(HttpResponseError):
                 jobs.begin_run_job(*PLACE, _new(), **OPTIONS)
-            assert [counted[2] for counted in gateway.metrics.counted] == [status]
+            assert _answered(gateway, 1) == [status]
         gateway.service.refuses_with = Refusal(429, "TooManyActions", "Wait.", retry_after=0.1)
         gateway.metrics.counted.clear()
         with pytest.raises(HttpResponseError):
             jobs.begin_run_job(*PLACE, _new(), **OPTIONS)
-        assert [counted[2] for counted in gateway.metrics.counted] == [429] * 4
+        assert _answered(gateway, 4) == [429] * 4
     assert gateway.service.requests == []
