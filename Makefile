@@ -8,6 +8,8 @@ export PATH := $(BIN):$(PATH)
 # Where a company's own certificates are needed, the system has them.
 export UV_SYSTEM_CERTS ?= true
 
+# A file that a failed command began is not taken for a made one.
+.DELETE_ON_ERROR:
 .PHONY: help env lock cluster stack up preview drift down check test bench
 
 help: ## List the targets
@@ -39,14 +41,23 @@ export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
 export PULUMI_CONFIG_PASSPHRASE ?= local-development
 export PULUMI_SKIP_UPDATE_CHECK ?= true
 
-cluster: env
-	@flink-jobs local up
+GATEWAY := stacks/gateway.yaml
+GATEWAY_TOKEN := .gateway/token
+# Read when a command runs: `make up` makes it on its way.
+export FLINK_JOBS_GATEWAY_TOKEN = $(shell cat $(GATEWAY_TOKEN) 2>/dev/null)
+
+$(GATEWAY_TOKEN): | env
+	@umask 077; mkdir -p $(@D); flink-jobs gateway token create stacks --role operate \
+	  --cluster '*' --config $(GATEWAY) >$@
+
+cluster: env $(GATEWAY_TOKEN)
+	@flink-jobs local up --gateway $(GATEWAY)
 
 stack: env
 	@mkdir -p $(patsubst file://%,%,$(PULUMI_BACKEND_URL))
 	@flink-jobs stack ls 2>/dev/null | grep -qw '$(STACK)' || flink-jobs stack init $(STACK)
 
-up: cluster stack ## Start Flink, deploy the example stack, show what runs
+up: cluster stack ## Start Flink and a gateway, deploy the example stack, show what runs
 	@flink-jobs up --stack $(STACK) --yes
 	@flink-jobs jobs list --url $(CLUSTER_URL)
 

@@ -19,6 +19,7 @@ from flink_jobs_provider.local import (
     ClusterStatus,
     LocalCluster,
     LocalClusterError,
+    LocalGateway,
     Report,
     Request,
 )
@@ -59,6 +60,10 @@ def up(
         list[str] | None,
         typer.Option("--config", "-c", metavar="KEY=VALUE", help="A Flink setting; repeatable."),
     ] = None,
+    gateway: Annotated[
+        Path | None,
+        typer.Option(help="Start a gateway beside it too, with this configuration."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
 ) -> None:
     """Start the cluster, or what of it does not run; what runs already is left alone."""
@@ -70,7 +75,11 @@ def up(
             task_managers=task_managers,
             configuration=_settings(config),
         )
-        outcome, status = LocalCluster(directory, report).up(request)
+        cluster = LocalCluster(directory, report)
+        outcome, status = cluster.up(request)
+        if gateway:
+            started = LocalGateway(directory, report).up(gateway)
+            status = cluster.status()
     if as_json:
         print(status.model_dump_json(indent=2))
         return
@@ -78,6 +87,8 @@ def up(
     _out.print(
         f"Flink {status.flink_version} {outcome} at [bold]{status.url}[/bold]  {escape(facts)}"
     )
+    if gateway:
+        _out.print(f"Gateway {started}, configured by {gateway}", markup=False)
 
 
 @app.command()
@@ -138,9 +149,9 @@ def _print_status(shown: ClusterStatus) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("process", "pid", "state"):
         table.add_column(heading, justify="right" if heading == "pid" else "left")
-    for process in shown.processes:
+    for process in [*shown.processes, *([shown.gateway] if shown.gateway else [])]:
         state = "running" if process.registered else "not ready" if process.pid else "dead"
-        if shown.state == "stopped":
+        if shown.state == "stopped" and process.pid is None:
             state = "stopped"
         table.add_row(process.role, str(process.pid or "-"), _coloured(state))
     _out.print(table)

@@ -21,6 +21,7 @@ from flink_jobs_provider.local.processes import (
     ClusterProcess,
     end,
     end_strays,
+    flink_processes_in,
     processes_in,
 )
 from flink_jobs_provider.local.readiness import ProcessEnded, wait_until_ready
@@ -92,7 +93,7 @@ class LocalCluster:
     def _start(self, request: Request, recorded: Settings | None, timeout: float) -> ClusterStatus:
         """Start all of the cluster; if that fails, nothing of it runs and nothing is recorded."""
         # Of an earlier, larger cluster, or of one whose directory was removed under it.
-        end(processes_in(self.layout))
+        end(flink_processes_in(self.layout))
         if end_strays(self.layout):
             self._report("Ended processes that were left over in this directory")
         flink = wanted_version(request, recorded)
@@ -117,7 +118,7 @@ class LocalCluster:
             try:
                 return self._complete(settings, launcher, timeout)
             except ProcessEnded as event:
-                end(processes_in(self.layout))
+                end(flink_processes_in(self.layout))
                 # Another program can take a free port between our look and Flink's use of it.
                 if event.port_was_taken and attempts_left:
                     continue
@@ -134,7 +135,7 @@ class LocalCluster:
         would take up to a minute to notice the new one (heartbeat.timeout; measured: 50 s).
         """
         if ClusterProcess(self.layout, "jobmanager").find() is None:
-            end(processes_in(self.layout))
+            end(flink_processes_in(self.layout))
         java = find_java(settings.flink, self._report)
         flink_home = fetch_flink(settings.version, self._report)
         try:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from flink_jobs_provider.local.layout import Layout
-from flink_jobs_provider.local.processes import ClusterProcess
+from flink_jobs_provider.local.processes import GATEWAY, ClusterProcess
 from flink_jobs_provider.local.settings import Settings
 
 State = Literal["absent", "stopped", "incomplete", "running"]
@@ -45,6 +45,8 @@ class ClusterStatus(BaseModel):
     free_slots: int | None = None
     running_jobs: int | None = None
     processes: list[ProcessStatus] = []
+    gateway: ProcessStatus | None = None
+    """None where none was started beside it."""
 
 
 def observe(layout: Layout, settings: Settings | None) -> ClusterStatus:
@@ -78,6 +80,17 @@ def observe(layout: Layout, settings: Settings | None) -> ClusterStatus:
         free_slots=ours.get("slots-available"),
         running_jobs=ours.get("jobs-running"),
         processes=processes,
+        gateway=_gateway(layout),
+    )
+
+
+def _gateway(layout: Layout) -> ProcessStatus | None:
+    process = ClusterProcess(layout, GATEWAY)
+    found = process.find()
+    if found is None and not process.pid_file.exists():
+        return None
+    return ProcessStatus(
+        role=GATEWAY, pid=found.pid if found else None, registered=found is not None
     )
 
 

@@ -25,6 +25,8 @@ from flink_jobs_provider.local.layout import Layout
 _DETACH = """\
 sh -c 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"' "$@" &
 """
+#: The role of a gateway beside the cluster, which is no process of Flink.
+GATEWAY = "gateway"
 _FRAME = re.compile(r"\s*(at \S+\(|\.\.\. \d+ more|$)")
 _RESOURCE_ID = "taskmanager.resource-id="
 
@@ -130,6 +132,11 @@ class ClusterProcess:
 def processes_in(layout: Layout) -> list[ClusterProcess]:
     """List the processes that a cluster's directory has pid files of, running or not."""
     return [ClusterProcess(layout, file.stem) for file in sorted(layout.pids.glob("*.pid"))]
+
+
+def flink_processes_in(layout: Layout) -> list[ClusterProcess]:
+    """List those that are Flink's own: a gateway outlives a restart of the cluster."""
+    return [process for process in processes_in(layout) if process.role != GATEWAY]
 
 
 def end_strays(layout: Layout) -> list[str]:
