@@ -263,7 +263,9 @@ class Jobs:
         begun = Lease(lease)
         clusters = list(self._clusters)
         room = self._limit - self._workers.in_hand
-        left = await self._threads.call(self._store.claim, self._gateway, lease, clusters, room)
+        left = await self._threads.call(
+            self._store.claim, self._gateway, lease, clusters, room, self._workers.ids
+        )
         for action in left:
             _log.info("operation %s, %s, is taken up", action.row.id, action.row.action)
             self._workers.take(action, begun.again())

@@ -89,15 +89,17 @@ class Workers:
         """How many actions are carried out here, or wait to be."""
         return len(self._tasks)
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids of those actions."""
+        return list(self._tasks)
+
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
         """Call a function with each action that ends here."""
         self._listeners.append(listener)
 
     def take(self, action: StoredAction, lease: Lease) -> None:
         """Begin an action that this gateway has claimed."""
-        if action.row.id in self._tasks:
-            lease.lose()
-            return
         self._leases[action.row.id] = lease
         task = asyncio.create_task(self._work(action, lease), name=f"action {action.row.id}")
         self._tasks[action.row.id] = task

@@ -135,15 +135,28 @@ class Leases:
             return set(session.execute(query).scalars())
 
     def claim(
-        self, gateway: str, lease: float, clusters: Sequence[str], limit: int
+        self,
+        gateway: str,
+        lease: float,
+        clusters: Sequence[str],
+        limit: int,
+        in_hand: Sequence[str] = (),
     ) -> list[StoredAction]:
-        """Claim actions that nobody carries out any more, the oldest first."""
+        """Claim actions that nobody carries out any more, the oldest first.
+
+        Args:
+            gateway: Who claims them.
+            lease: For how many seconds.
+            clusters: Keys of the clusters that it serves.
+            limit: How many at most.
+            in_hand: Ids of actions that it has not let go of yet, though its claim has run out.
+        """
         if limit <= 0:
             return []
         left = (
             select(ActionEntry.number)
             .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-            .where(*_left(), JobEntry.cluster.in_(clusters))
+            .where(*_left(), JobEntry.cluster.in_(clusters), ActionEntry.id.not_in(in_hand))
             .order_by(ActionEntry.number)
             .limit(limit)
             .with_for_update(skip_locked=True, of=ActionEntry)

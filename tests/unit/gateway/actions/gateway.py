@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,13 @@ def make_jar(path: Path, note: str = "") -> Path:
         archive.writestr(zipfile.ZipInfo("META-INF/MANIFEST.MF"), "Main-Class: Main\n")
         archive.writestr(zipfile.ZipInfo("note.txt"), note)
     return path
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - there is nothing that would tell
+            await asyncio.sleep(0.005)
 
 
 class OneFlink:

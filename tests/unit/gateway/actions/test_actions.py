@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import ActionResult
+from tests.unit.gateway.actions.conftest import Life
 from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar
 from tests.unit.reconciling.fake_flink import RETAINED
 from tests.unit.reconciling.fake_job import Program
-
-Life = Callable[[Callable[[Gateway], Awaitable[None]]], None]
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Life:
-    """Give a function that lets a test use a gateway."""
-
-    def live(life: Callable[[Gateway], Awaitable[None]]) -> None:
-        async def run() -> None:
-            async with Gateway(tmp_path).running() as gateway:
-                await life(gateway)
-
-        asyncio.run(run())
-
-    return live
 
 
 def test_new_stop_start_update(live: Life) -> None:
@@ -341,7 +324,10 @@ def test_a_job_that_had_ended_is_not_called_stopped_nor_started(live: Life, acti
 
 def test_no_jar_no_entry_class_no_such_file(live: Life) -> None:
     async def life(gateway: Gateway) -> None:
-        cases = {"jar": {"jar": "/nowhere/orders.jar"}, "parallelism": {"parallelism": 0}}
+        cases: dict[str, dict[str, Any]] = {
+            "jar": {"jar": "/nowhere/orders.jar"},
+            "parallelism": {"parallelism": 0},
+        }
         for target, changes in cases.items():
             with pytest.raises(Refusal) as refused:
                 await gateway.submit("NEW", **changes)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.model.action import ActionResult
-from tests.unit.gateway.actions.gateway import Gateway
+from tests.unit.gateway.actions.gateway import Gateway, until
 from tests.unit.reconciling.fake_flink import RETAINED, Killed
 from tests.unit.reconciling.fake_job import Program
 
@@ -85,9 +85,7 @@ def die_at(gateway: Gateway, point: int | str) -> None:
 
 async def died(gateway: Gateway, action_id: str) -> bool:
     """Wait until the gateway has died, or the action has ended; whether it died."""
-    async with asyncio.timeout(30):
-        while gateway.jobs.in_progress:  # noqa: ASYNC110 - there is nothing that would tell
-            await asyncio.sleep(0.002)
+    await until(lambda: not gateway.jobs.in_progress)
     return all(row.id != action_id for row in gateway.finished)
 
 

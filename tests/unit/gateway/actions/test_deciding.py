@@ -113,7 +113,12 @@ def test_what_each_action_wants(action: Action, changes: dict[str, Any]) -> None
 
 def test_changes_are_laid_over_what_the_job_has() -> None:
     present = spec(args=["a"], parallelism=3, flink_configuration={"a": "b"}).plain()
-    changes = {"args": ["b"], "jar": "other.jar", "restore_from": SAVEPOINT, "parallelism": None}
+    changes: dict[str, Any] = {
+        "args": ["b"],
+        "jar": "other.jar",
+        "restore_from": SAVEPOINT,
+        "parallelism": None,
+    }
     wanted = wanted_spec(request(Action.UPDATE, **changes), "id", present, DIGEST_2)
     assert wanted == spec(
         args=["b"],
