@@ -27,6 +27,7 @@ _IGNORE_UNCLAIMED = (
     "execution.state-recovery.ignore-unclaimed-state",
 )
 _IN_ARM = {
+    "jar": "properties.jarName",
     "entry_class": "properties.entryClass",
     "args": "properties.args",
     "parallelism": f"properties.flinkConfiguration.{PARALLELISM}",
