@@ -1,0 +1,216 @@
+"""Jobs on a real Flink, through a real gateway: the provider, its target an `HDInsightCluster`.
+
+What is asserted is read from Flink and from what the jobs have committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.dynamic import ConfigureRequest
+from pulumi.dynamic.config import Config
+
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.provider import background_loop, dynamic
+from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from tests.counting_output import assert_counts_continuous
+from tests.flink_cluster import FlinkCluster
+from tests.integration.gateway.serving.gateway_process import CLUSTER, GatewayProcess
+from tests.job_jars import TEST_JOBS_JAR, entry_class
+from tests.waiting import wait_until
+
+_ENDED = {"FINISHED", "FAILED", "CANCELED"}
+_ARGS = ["--keys", "4", "--rate", "40", "--checkpoint-interval", "300"]
+_RETAINED = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, flink_2_session: FlinkCluster
+) -> Iterator[GatewayProcess]:
+    """Serve the shared cluster; jars are uploaded to a directory that it mounts."""
+    directory = tmp_path_factory.mktemp("gateway")
+    jars = f"file://{directory}/jars"
+    cluster = {"id": CLUSTER, "flink": {"url": flink_2_session.url}, "mounts": {jars: jars}}
+    with closing(GatewayProcess(directory, flink_2_session.url, clusters=[cluster])) as process:
+        process.token("first", "read")
+        process.start()
+        yield process
+
+
+class Job:
+    """One job as an engine goes about it: checked, diffed, created or updated, recorded."""
+
+    def __init__(self, gateway: GatewayProcess, cluster: FlinkCluster, directory: Path) -> None:
+        self.provider = FlinkJobProvider()
+        self.provider.configure(ConfigureRequest(Config({}, "shop")))
+        self.cluster = cluster
+        self.output = directory / "output"
+        self.state: dict[str, Any] = {}
+        _, _, subscription, _, group, _, _, _, pool, _, name = CLUSTER.split("/")
+        self.inputs: dict[str, Any] = {
+            "target": {
+                "kind": "hdinsight",
+                "subscription": subscription,
+                "resource_group": group,
+                "cluster_pool": pool,
+                "cluster": name,
+                "endpoint": gateway.url,
+                "token": "env:GATEWAY_TEST_TOKEN",
+                "jar_upload_directory": f"file://{gateway.directory}/jars",
+            },
+            "job_name": directory.name.replace("_", "-").lower(),
+            "owner": "acme/shop/prod",
+            "jar": str(TEST_JOBS_JAR),
+            "entry_class": "flinkjobs.counting.CountingJob",
+            "args": ["--output", str(self.output), *_ARGS],
+            "parallelism": 1.0,
+            "flink_configuration": _RETAINED,
+        }
+
+    def up(self, **changes: Any) -> dict[str, Any]:
+        """Change inputs, and make it so."""
+        self.inputs |= changes
+        result = self.provider.check(self.state, self.inputs)
+        assert not result.failures, result.failures
+        if not self.state:
+            self.state = dict(self.provider.create(result.inputs).outs or {})
+        elif self.provider.diff("x", self.state, result.inputs).changes:
+            self.state = dict(self.provider.update("x", self.state, result.inputs).outs or {})
+        return self.state
+
+    def refresh(self) -> dict[str, Any]:
+        """Read it back."""
+        self.state = dict(self.provider.read("x", self.state).outs or {})
+        return self.state
+
+    def unchanged(self) -> bool:
+        """Whether nothing is left to do, as the cluster shows it."""
+        self.refresh()
+        inputs = self.provider.check(self.state, self.inputs).inputs
+        return not self.provider.diff("x", self.state, inputs).changes
+
+    def active(self) -> list[str]:
+        """Return the jobs that the cluster works on."""
+        return [i for i, row in self.cluster.jobs().items() if row["state"] not in _ENDED]
+
+    def assert_runs(self, restored_from: str | None) -> None:
+        """Check that one job runs, the recorded one, from that state, with all its counts."""
+        assert self.active() == [self.state["job_id"]]
+        latest = self.cluster.get(f"/jobs/{self.state['job_id']}/checkpoints")["latest"]
+        found = latest["restored"]["external_path"] if latest["restored"] else None
+        assert same_path(found, restored_from)
+        assert same_path(self.state["restored_from"], restored_from)
+        before = assert_counts_continuous(self.output).total if self.output.exists() else 0
+        wait_until(lambda: assert_counts_continuous(self.output).total > before, 60, "it counts on")
+
+
+@pytest.fixture
+def job(
+    gateway: GatewayProcess,
+    flink_2: FlinkCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Job]:
+    monkeypatch.setenv("GATEWAY_TEST_TOKEN", gateway.token(tmp_path.name, "operate"))
+    yield Job(gateway, flink_2, tmp_path)
+    assert dynamic._clusters is not None
+    background_loop.run(dynamic._clusters.close())
+
+
+def test_the_life_of_a_job(job: Job) -> None:
+    """Shows every change once: each with its state, and with nothing left to do afterwards."""
+    created = job.up()
+    job.assert_runs(None)
+    assert (created["action"], created["status"]) == ("NEW", "RUNNING")
+    assert created["run_id"].startswith("job-")
+    assert job.unchanged()
+
+    updated = job.up(parallelism=2.0, args=[*job.inputs["args"], "--label", "two"])
+    assert (updated["action"], updated["generation"]) == ("UPDATE", 2)
+    job.assert_runs(updated["last_savepoint"])
+    assert job.unchanged()
+
+    taken = job.up(savepoint_trigger="1")
+    assert (taken["action"], taken["job_id"]) == ("SAVEPOINT", updated["job_id"])
+    assert taken["last_savepoint"] != updated["last_savepoint"]
+
+    stopped = job.up(desired_state="stopped")
+    assert (stopped["action"], stopped["status"]) == ("STOP", "STOPPED")
+    assert job.active() == []
+    assert job.unchanged()
+    assert_counts_continuous(job.output, complete=True)
+
+    started = job.up(desired_state="running")
+    assert started["action"] == "START"
+    job.assert_runs(stopped["last_savepoint"])
+
+    stopped = job.up(desired_state="stopped")
+    changed = job.up(desired_state="running", parallelism=1.0)
+    job.assert_runs(stopped["last_savepoint"])
+    assert changed["restored_from"] == changed["last_savepoint"]
+    assert job.unchanged()
+
+    last_state = job.up(upgrade_mode="last-state", restart_trigger="1")
+    assert last_state["action"] == "LAST_STATE_UPDATE"
+    assert job.active() == [last_state["job_id"]]
+    assert job.unchanged()
+
+    job.up(upgrade_mode="savepoint", on_delete="savepoint")
+    job.provider.delete("x", job.state)
+    assert job.active() == []
+    assert_counts_continuous(job.output, complete=True)
+    assert not list(Path(job.inputs["target"]["jar_upload_directory"][7:]).glob("*.jar"))
+    job.provider.delete("x", job.state)
+
+
+def test_a_version_that_fails_gives_way_to_the_former(job: Job) -> None:
+    """Shows the gateway's rollback, told by the provider; and the next version, with the state."""
+    job.up()
+    job.assert_runs(None)
+    before = job.state
+    with pytest.raises(FlinkJobError) as caught:
+        job.up(entry_class=entry_class("IncompatibleState"))
+    assert "UPDATE failed: " in str(caught.value)
+    assert "must not be incompatible" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert job.state is before
+    job.refresh()
+    assert job.active() == [job.state["job_id"]]
+    job.up(entry_class="flinkjobs.counting.CountingJob", args=[*job.inputs["args"], "--label", "3"])
+    job.assert_runs(job.state["last_savepoint"])
+
+
+def test_a_create_whose_record_was_lost_is_adopted(job: Job) -> None:
+    first = job.up()
+    job.state = {}
+    second = job.up()
+    assert second["job_id"] == first["job_id"]
+    assert job.active() == [first["job_id"]]
+    job.state = {}
+    with pytest.raises(FlinkJobError, match="for another owner than somebody/else/dev"):
+        job.up(owner="somebody/else/dev")
+
+
+def test_a_job_that_was_cancelled_on_the_cluster_comes_back(job: Job) -> None:
+    """Shows drift: seen by a refresh, and mended from the last savepoint."""
+    job.up()
+    taken = job.up(savepoint_trigger="1")
+    job.cluster.rest.patch(f"/jobs/{taken['job_id']}", params={"mode": "cancel"})
+    job.cluster.await_state(taken["job_id"], "CANCELED")
+    wait_until(lambda: job.refresh()["status"] == "CANCELED", 60, "the gateway has seen it")
+    started = job.up()
+    assert started["action"] == "RE_LAUNCH"
+    assert same_path(started["restored_from"], taken["last_savepoint"])
+    assert job.active() == [started["job_id"]]
+
+
+def test_a_wrong_token(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_TEST_TOKEN", "fjg_correct-horse")
+    with pytest.raises(FlinkJobError, match=r"refused the credentials \(401\)") as caught:
+        job.up()
+    assert "correct-horse" not in str(caught.value)
