@@ -1,0 +1,113 @@
+"""The page on running a gateway, and the files beside it, say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from flink_jobs_provider.gateway.configuration import (
+    configuration_schema,
+    read_configuration,
+)
+from flink_jobs_provider.gateway.operations.metrics import Metrics
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")
+FILES = ROOT / "docs/gateway"
+SMALLEST: dict[str, Any] = {
+    "clusters": [
+        {
+            "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.HDInsight"
+            "/clusterpools/p/clusters/c",
+            "flink": {"url": "http://localhost:8081"},
+        }
+    ],
+    "access": {"tokens_file": "tokens.yaml"},
+}
+
+
+def _said() -> str:
+    """Return every text in the gateway's source, a line each."""
+    return "\n".join(
+        node.value
+        for path in (ROOT / "flink_jobs_provider").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def _yaml_blocks() -> list[Any]:
+    return [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+
+
+def _section(heading: str) -> str:
+    return PAGE.split(f"\n### {heading}\n", 1)[1].split("\n### ", 1)[0]
+
+
+def test_the_example_is_right() -> None:
+    assert read_configuration(FILES / "gateway.yaml").listen.tls
+
+
+@pytest.mark.parametrize("block", [block for block in _yaml_blocks() if "access" in block])
+def test_each_configuration_on_the_page_is_right(block: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "gateway.yaml"
+    path.write_text(yaml.safe_dump({**SMALLEST, **block}))
+    assert read_configuration(path).access
+
+
+def test_configurations_are_found() -> None:
+    assert len([block for block in _yaml_blocks() if "access" in block]) == 4
+
+
+def test_every_property_is_on_the_page() -> None:
+    """Shows that no property can be added without being described."""
+    schema = configuration_schema()
+    parts = {name: part for name, part in schema["$defs"].items() if "properties" in part}
+    elsewhere = {"FlinkTarget", "BasicAuth", "Tls"}  # the reference of resources has them
+    names = set(schema["properties"])
+    for name in set(parts) - elsewhere:
+        names |= set(parts[name]["properties"])
+    code = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`\n]+)`", PAGE))))
+    assert names - code == set()
+
+
+def test_every_metric_is_on_the_page_and_each_in_the_rules_exists() -> None:
+    content, _ = Metrics().render()
+    names = {family.name for family in text_string_to_metric_families(content.decode())}
+    ours = {name for name in names if name.startswith("flink_jobs_gateway")}
+    described = set(re.findall(r"`(flink_jobs_gateway\w*)`", PAGE))
+    assert {name.removesuffix("_total") for name in described} == ours
+    rules = yaml.safe_load((FILES / "alerts.yml").read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        for name in re.findall(r"flink_jobs_gateway\w+", rule["expr"]):
+            assert name in described, name
+
+
+def _messages() -> list[str]:
+    return re.findall(r"^\| `([^`]+)` \|", _section("At the start"), re.MULTILINE)
+
+
+def _codes() -> list[str]:
+    return re.findall(r"^\| \d+ `(\w+)` \|", _section("In answers"), re.MULTILINE)
+
+
+def test_messages_are_still_those_of_the_source() -> None:
+    said = _said()
+    assert len(_messages()) == 10
+    assert len(_codes()) == 10
+    for message in [*_messages(), *_codes()]:
+        words = message.removesuffix(": key values mismatch").removesuffix(" on")
+        assert words in said, message
+
+
+def test_the_unit_starts_what_there_is_and_stops_in_time() -> None:
+    unit = (FILES / "flink-jobs-gateway.service").read_text(encoding="utf-8")
+    assert "flink-jobs gateway serve --config" in unit
+    stop = int(re.findall(r"TimeoutStopSec=(\d+)", unit)[0])
+    assert stop > 60 + 10
