@@ -27,6 +27,8 @@ from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
 #: What every token begins with, so that scanners for leaked secrets can know it.
 TOKEN_START = "fjg_"  # noqa: S105 - a prefix, not a token
 _HASH_START = "sha256:"
+#: Who asks for what the gateway does of its own accord.
+_OURSELVES = "gateway"
 
 
 class TokensFileError(Exception):
@@ -36,6 +38,8 @@ class TokensFileError(Exception):
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
         raise ValueError(f"must be 1 to 64 letters, digits, or any of . _ @ - (got {value!r})")
+    if value.lower() == _OURSELVES:
+        raise ValueError(f"must not be {value}: the audit log calls the gateway itself so")
     return value
 
 

@@ -101,6 +101,31 @@ def test_jobs_outlive_their_gateway_and_actions_end_once(
     assert {line["who"] for line in gateway.audit} == {"ci"}
 
 
+def test_a_gateway_without_its_records_takes_over_what_runs(
+    gateway: GatewayProcess, flink_2: FlinkCluster, tmp_path: Path
+) -> None:
+    """Shows that losing the database loses no state and starts no job twice."""
+    token = gateway.token("ci", "operate")
+    args = ["--output", str(tmp_path / "out"), "--rate", "200", "--checkpoint-interval", "200"]
+    gateway.start()
+    with gateway.client(token) as client:
+        assert new_job(client, "orders", *args).status_code == 202
+        first = await_result(client, "orders")
+    assert gateway.stop() == 0
+    for file in (gateway.directory / "data").glob("gateway.db*"):
+        file.unlink()
+
+    gateway.start()
+    with gateway.client(token) as client:
+        assert rows(client) == {}
+        assert active(flink_2) == [first["jobId"]]
+        assert new_job(client, "orders", *args, "--rate", "300").status_code == 202
+        row = await_result(client, "orders")
+        assert (row["status"], row["actionResult"]) == ("RUNNING", "SUCCESS"), row
+        assert active(flink_2) == [row["jobId"]]
+        assert_counts_continuous(tmp_path / "out")
+
+
 def test_no_log_shows_a_secret(gateway: GatewayProcess, tmp_path: Path) -> None:
     """Shows it for all that callers send, right and wrong, with the log at its most talkative."""
     token = gateway.token("ci", "operate")

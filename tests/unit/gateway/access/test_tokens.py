@@ -159,7 +159,12 @@ def test_an_empty_file_knows_nobody(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("ci", "There is a token named ci already"), ("a b", "name must be"), ("", "name must be")],
+    [
+        ("ci", "There is a token named ci already"),
+        ("a b", "name must be"),
+        ("", "name must be"),
+        ("Gateway", "name must not be Gateway"),
+    ],
 )
 def test_a_wrong_name_changes_nothing(path: Path, name: str, said: str) -> None:
     create_token(path, "ci", OPERATE)
@@ -191,6 +196,18 @@ def test_mode_and_link_stay_as_they_are(tmp_path: Path, path: Path) -> None:
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
     assert [token.name for token in read_tokens(path).tokens] == ["ci", "other"]
+
+
+def test_an_edit_by_root_leaves_the_file_to_its_owner(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that the gateway's user does not lose the file to who adds a token."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fchown", lambda _file, *owner: given.append(owner))
+    create_token(path, "ci", OPERATE)
+    assert given == [], "a new file is its maker's"
+    create_token(path, "other", OPERATE)
+    assert given == [(path.stat().st_uid, path.stat().st_gid)]
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(
