@@ -134,8 +134,8 @@ class Jobs:
                 _log.info("%d actions are left to whoever takes them up", left)
         except SQLAlchemyError as error:
             _log.warning("actions could not be handed over: %s", type(error).__name__)
-        self._threads.close()
-        self._storage_threads.close()
+        await self._threads.close(self._pace.patience)
+        await self._storage_threads.close(0)
 
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
         """Call a function with each action that ends here."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,12 +17,20 @@ class Threads:
 
     def __init__(self, number: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
+        self._calls: set[Future[Any]] = set()
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function in one of the threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
+        call = self._pool.submit(partial(function, *args, **kwargs))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return await asyncio.wrap_future(call)
 
-    def close(self) -> None:
-        """Let the threads end; one that hangs is left behind."""
+    async def close(self, patience: float) -> None:
+        """Take no more calls, and wait a while for those that are being made.
+
+        A call goes on in its thread although nobody waits for it any more.
+        """
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._calls and patience > 0:
+            await asyncio.to_thread(wait, set(self._calls), patience)

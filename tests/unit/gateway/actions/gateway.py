@@ -118,8 +118,8 @@ class Gateway:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        jobs._threads._pool.shutdown(wait=True)
-        jobs._storage_threads._pool.shutdown(wait=True)
+        await jobs._threads.close(30)
+        await jobs._storage_threads.close(30)
         self.store.close()
 
     async def stop(self, timeout: float = 10) -> None:
