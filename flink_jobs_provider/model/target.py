@@ -34,14 +34,14 @@ def _reference(value: str) -> str:
 Reference = Annotated[str, AfterValidator(_reference), Field(examples=["env:FLINK_TOKEN"])]
 
 
-def _url(value: str) -> str:
+def _url(value: str, instead: str = "basic_auth or bearer_token") -> str:
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError as error:
         raise ValueError(f"must be a URL such as http://host:8081 ({error})") from None
     if parts.username or parts.password:
-        raise ValueError("must not carry credentials: use basic_auth or bearer_token")
+        raise ValueError(f"must not carry credentials: use {instead}")
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError(f"must be a URL such as http://host:8081 (got {value!r})")
     if parts.query or parts.fragment:
@@ -183,6 +183,10 @@ def _segment(value: str) -> str:
 Segment = Annotated[str, AfterValidator(_segment)]
 
 
+def _endpoint(value: str) -> str:
+    return _url(value, "token or credential")
+
+
 def _upload_directory(value: str) -> str:
     scheme, separator, path = value.strip().partition("://")
     if not separator or not path.strip("/") or scheme in ("http", "https"):
@@ -209,7 +213,7 @@ class HDInsightTarget(BaseModel):
     api_version: Literal["2023-06-01-preview", "2023-11-01-preview", "2024-05-01-preview"] = Field(
         "2024-05-01-preview", description="Version of the API."
     )
-    endpoint: Annotated[str, AfterValidator(_url)] = Field(
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
         AZURE,
         description="Address of Azure Resource Manager, or of a gateway.",
         examples=["https://gateway:8090"],

@@ -29,6 +29,7 @@ from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
+from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
@@ -104,7 +105,7 @@ class FlinkJobProvider(ResourceProvider):
                         ("entry_class", "is required: the jar's manifest names no Main-Class")
                     )
             except JarError as error:
-                problems.append(("jar", str(error)))
+                problems.append(("jar", str(error) + _why_read(inputs)))
         pinned = inputs.get("jar_digest")
         if digest and pinned not in (None, digest, _olds.get("jar_digest")):
             problems.append(("jar_digest", f"the jar's content is {digest} (got {pinned})"))
@@ -167,6 +168,18 @@ class FlinkJobProvider(ResourceProvider):
         savepoint = background_loop.run(_remove(recorded))
         if savepoint:
             _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
+
+
+def _why_read(inputs: dict[str, Any]) -> str:
+    """Say why a jar in the cluster's own storage must be readable from here as well."""
+    target = inputs.get("target")
+    there = isinstance(target, dict) and target.get("kind") == "hdinsight"
+    if not there or is_local(str(inputs["jar"])):
+        return ""
+    return (
+        " This machine reads it, too, since a change of its content is a change of the job: let it "
+        "into that storage, or give a local file and target.jar_upload_directory."
+    )
 
 
 def _bring_about(recorded: JobRecord | None, news: dict[str, Any]) -> JobRecord:
