@@ -94,6 +94,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
             },
         },
         "propertyNames": {"minLength": 1, "maxLength": 1024},
+        "maxProperties": 500,
         "additionalProperties": {"type": ["string", "number", "boolean"]},
     },
 }

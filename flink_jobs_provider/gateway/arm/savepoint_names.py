@@ -54,8 +54,8 @@ def named_savepoint(name: str, savepoints: Sequence[Savepoint], target: str) -> 
             Problem(
                 target,
                 f"{target} must be the path of a savepoint, or the name of one of the job's own: "
-                f"none of its {len(savepoints)} on record is named {name[:200]!r}. "
-                "LIST_SAVEPOINT shows them.",
+                f"none that it has on record is named {name[:200]!r}. LIST_SAVEPOINT looks into "
+                "its directory, too, and shows all of them.",
             )
         ]
     )

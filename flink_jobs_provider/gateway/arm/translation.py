@@ -20,6 +20,7 @@ from flink_jobs_provider.gateway.configuration import ClusterConfiguration
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService, Refusal
 from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.validation import problems_of
 
 _IGNORE_UNCLAIMED = (
@@ -72,7 +73,6 @@ class Translator:
         row = await self._row(properties, action)
         problems: list[Problem] = []
         changes: dict[str, Any] = {}
-        as_given = {name: properties[name] for name in SPEC if name in properties}
         if action in TAKES_SPEC:
             changes |= self._jar(properties, row, problems)
             changes |= self._configuration(properties, problems)
@@ -81,14 +81,15 @@ class Translator:
         if action in TAKES_ARGS and "args" in properties:
             changes["args"] = properties["args"].split()
         if savepoint := properties.get("savePointName"):
-            if action in TAKES_SAVEPOINT:
-                changes |= await self._restore_from(savepoint, row, problems)
-            else:
+            if action not in TAKES_SAVEPOINT:
                 problems.append(_useless("savePointName", action))
+            elif row or action is Action.NEW:
+                changes |= await self._restore_from(savepoint, row, problems)
         problems += _not_taken(action, properties, row)
         problems += self._wrong(properties["jobName"], changes)
         if problems:
             raise RefusedProperties(problems)
+        as_given = {name: properties[name] for name in _taken(action) if name in properties}
         return ActionRequest(
             cluster=self._cluster.key,
             job_name=properties["jobName"],
@@ -137,8 +138,13 @@ class Translator:
             target = _IN_ARM["savepoint_directory"]
             with _Collecting(problems):
                 changes["savepoint_directory"] = place_on_flink(directory, self._mounts, target)
-        ignore = [options.pop(key) for key in _IGNORE_UNCLAIMED if key in options]
-        changes["allow_non_restored_state"] = "true" in ignore
+        changes["allow_non_restored_state"] = False
+        for key in (key for key in _IGNORE_UNCLAIMED if key in options):
+            value = options.pop(key).lower()
+            if value not in ("true", "false"):
+                path = f"properties.flinkConfiguration.{key}"
+                problems.append(Problem(path, f"{path} must be true or false."))
+            changes["allow_non_restored_state"] |= value == "true"
         changes["flink_configuration"] = options
         return changes
 
@@ -149,7 +155,11 @@ class Translator:
         with _Collecting(problems):
             if "/" in savepoint:
                 return {"restore_from": place_on_flink(savepoint, self._mounts, target)}
-            own = await self._service.savepoints(row.cluster, row.number) if row else []
+            own: list[Savepoint] = []
+            if row:
+                # The job's record also holds those that LIST_SAVEPOINT found in its directory.
+                on_record = await self._service.savepoints(row.cluster, row.number)
+                own = [*on_record, *row.record.savepoints]
             return {"restore_from": named_savepoint(savepoint, own, target)}
         return {}
 
@@ -162,6 +172,8 @@ class Translator:
             for name, reason in problems_of(self._inputs(job_name, rest))
             for path in [_IN_ARM.get(name.partition("[")[0], "properties")]
         ]
+        if not problems_of(self._inputs(job_name, {"flink_configuration": options})):
+            return problems
         for key in options:
             path = f"properties.flinkConfiguration.{key}"
             inputs = self._inputs(job_name, {"flink_configuration": {key: options[key]}})
@@ -186,12 +198,17 @@ def _not_taken(action: Action, properties: Mapping[str, Any], row: JobRow | None
     Scripts send back what they read with another action; that must work. But nothing that is
     given goes without effect in silence.
     """
-    if row is None or action in TAKES_SPEC:
+    if row is None:
         return []
-    taken = {"args"} if action in TAKES_ARGS else set()
-    given = [name for name in SPEC if name in properties and name not in taken]
+    given = [name for name in SPEC if name in properties and name not in _taken(action)]
     shown = properties_of(row)
     return [_useless(name, action) for name in given if _plain(properties[name]) != shown.get(name)]
+
+
+def _taken(action: Action) -> tuple[str, ...]:
+    if action in TAKES_SPEC:
+        return SPEC
+    return ("args",) if action in TAKES_ARGS else ()
 
 
 def _useless(name: str, action: Action) -> Problem:

@@ -103,6 +103,8 @@ def _right(rule: str, wanted: Any) -> str:
         return "must not be empty"
     if rule == "maxLength":
         return f"must not be longer than {wanted} characters"
+    if rule == "maxProperties":
+        return f"must not hold more than {wanted} options"
     return "is not as it must be"
 
 

@@ -89,6 +89,12 @@ _CONFIGURATION = "properties.flinkConfiguration"
             f"{_CONFIGURATION}.savepoint.directory",
             "..",
         ),
+        (
+            {"flinkConfiguration": {"execution.savepoint.ignore-unclaimed-state": "yes"}},
+            f"{_CONFIGURATION}.execution.savepoint.ignore-unclaimed-state",
+            "true or false",
+        ),
+        ({"flinkConfiguration": {f"a{n}": 1 for n in range(501)}}, _CONFIGURATION, "500 options"),
         ({"savePointName": "savepoint-unknown"}, "properties.savePointName", "savepoint-unknown"),
         ({"savePointName": "a/b"}, "properties.savePointName", "absolute path"),
         ({"jobname": "x"}, "properties.jobname", "not a property"),
@@ -203,6 +209,39 @@ def test_the_name_of_a_savepoint_is_one_of_the_jobs_own() -> None:
     gateway.act("STOP")
     gateway.act("START", savePointName="")
     assert gateway.service.requests[-1].changes == {}
+
+
+def test_a_savepoint_may_be_one_that_was_found_in_its_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shows that the names which LIST_SAVEPOINT shows can be used, if not on record before."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    gateway.act("STOP")
+    name = gateway.row()["properties"]["lastSavePoint"].rpartition("/")[2]
+
+    async def none(*_: object) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(gateway.service, "savepoints", none)
+    assert gateway.act("START", savePointName=name).status_code == 202
+
+
+def test_a_job_that_is_not_there_is_not_found_whatever_is_given() -> None:
+    """Shows that a savepoint's name is looked up for a job that is there alone."""
+    gateway = Gateway()
+    answer = gateway.act("START", savePointName="savepoint-1", args="--a")
+    assert error_of(answer, 404)["code"] == "JobNotFound"
+
+
+def test_what_an_action_does_not_take_is_not_kept() -> None:
+    """Shows that a row which is sent back with STOP leaves what is shown as it is."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    assert gateway.act("STOP", args=NEW["args"], jarName=NEW["jarName"]).status_code == 202
+    assert gateway.service.requests[-1].as_given == {"savePointName": None}
+    assert gateway.act("START", args="--b", jarName=NEW["jarName"]).status_code == 202
+    assert gateway.service.requests[-1].as_given == {"args": "--b", "savePointName": None}
 
 
 def test_a_place_below_no_mount_is_the_clusters_own() -> None:

@@ -1,0 +1,111 @@
+"""docs/gateway-api.md tells of everything that the API has, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from flink_jobs_provider.gateway.arm import ApiVersion
+from flink_jobs_provider.gateway.arm.body import IN_WORDS, TAKES_SAVEPOINT, body_schema
+from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
+from flink_jobs_provider.gateway.arm.validation import validated
+from flink_jobs_provider.gateway.openapi import openapi_document
+from flink_jobs_provider.model.action import Action, JobStatus
+from tests.contract.gateway.calling import NEWEST
+
+_ROOT = Path(__file__).parents[3]
+_TEXT = (_ROOT / "docs" / "gateway-api.md").read_text(encoding="utf-8")
+
+
+def _table(heading: str) -> list[list[str]]:
+    """Return the cells of the table whose first column has that heading."""
+    lines = _TEXT[_TEXT.index(f"\n| {heading} |") + 1 :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def _blocks() -> list[object]:
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", _TEXT, re.DOTALL)]
+
+
+def test_every_route_is_there() -> None:
+    """Shows the paths of the OpenAPI document, with their methods."""
+    document = openapi_document(ApiVersion(NEWEST))["paths"]
+    cluster = next(path for path in document if path.endswith("/jobs")).removesuffix("/jobs")
+    assert cluster in _TEXT
+    told = {
+        (method, path.replace("{cluster}", cluster, 1) if path.startswith("{") else path)
+        for method, path in re.findall(r"`(GET|POST) (\S+)`", _TEXT)
+    }
+    served = {(method.upper(), path) for path, methods in document.items() for method in methods}
+    assert told == served
+
+
+def test_every_version_is_there() -> None:
+    """Shows which versions there are, and what each has."""
+    rows = {row[0].strip("`"): row for row in _table("`api-version`")}
+    assert list(rows) == list(ApiVersion)
+    for version in ApiVersion:
+        assert rows[version][2] == rows[version][3] == ("yes" if version.has_run_ids else "no")
+        missing = [action for action in Action if action not in version.actions]
+        assert all(action in rows[version][4] for action in missing)
+
+
+def test_every_property_and_action_is_there() -> None:
+    """Shows the properties of a body, the actions, and which take a savepoint's name."""
+    properties = body_schema(None, ApiVersion(NEWEST))["properties"]["properties"]["properties"]
+    options = {
+        f"flinkConfiguration.{key}" for key in properties["flinkConfiguration"]["properties"]
+    }
+    read_only = {name for name, schema in properties.items() if schema.get("readOnly")}
+    told = {row[0].strip("`") for row in _table("property")}
+    assert told == set(properties) - read_only | options
+    assert all(f"`{name}`" in _TEXT for name in read_only)
+    rows = {row[0]: row for row in _table("action")}
+    assert set(rows) == set(Action)
+    for action, row in rows.items():
+        takes = ("savePointName" in row[2] and "without" not in row[2]) or "all that NEW" in row[2]
+        assert takes == (action in TAKES_SAVEPOINT), action
+    assert set(IN_WORDS) <= told
+
+
+def test_every_status_is_there() -> None:
+    """Shows the statuses of jobs and of answers."""
+    assert all(f"`{status}`" in _TEXT for status in JobStatus)
+    told = {status for row in _table("status") for status in row[0].split(", ")}
+    documented = {
+        status
+        for methods in openapi_document(ApiVersion(NEWEST))["paths"].values()
+        for operation in methods.values()
+        for status in operation["responses"]
+    }
+    assert told == documented - {"200", "202"}
+
+
+def test_every_error_code_is_there() -> None:
+    """Shows each code that stands in the gateway's source."""
+    source = "".join(
+        path.read_text("utf-8") for path in (_ROOT / "flink_jobs_provider/gateway").rglob("*.py")
+    )
+    raised = set(re.findall(r'Refusal\(\s*\d{3},\s*"(\w+)"', source))
+    told = {code for row in _table("status") for code in re.findall(r"`(\w+)`", row[1])}
+    # For requests that reach no route in the form they have, and services without routes.
+    unseen = {"ClusterNotFound", "ClientClosedRequest"}
+    assert raised - unseen <= told
+    assert len(raised) > 15
+
+
+def test_the_samples_are_right() -> None:
+    """Shows that the body is accepted, and that the answers fit the OpenAPI document."""
+    body, listed, operation, error = _blocks()
+    assert validated(body, ApiVersion(NEWEST))["action"] == "NEW"
+    assert isinstance(listed, dict)
+    assert isinstance(operation, dict)
+    assert isinstance(error, dict)
+    (row,) = listed["value"]
+    schema = body_schema(None, ApiVersion(NEWEST))["properties"]["properties"]
+    assert set(row["properties"]) <= set(schema["properties"])
+    wanted = openapi_document(ApiVersion(NEWEST))["components"]["schemas"]["Operation"]
+    assert set(wanted["required"]) <= set(operation)
+    assert set(error["error"]) == {"code", "message", "details"}
+    assert f"{FAIL_OPERATION}=true" in _TEXT
