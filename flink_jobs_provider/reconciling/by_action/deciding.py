@@ -171,7 +171,7 @@ def _start(
     origin = verdict.named or newest_savepoint(row, recorded)
     if origin is None:
         raise _no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
-    carries = not verdict.wanted
+    carries = not verdict.wanted or verdict.named is not None  # the mark says what is named
     if row.status is JobStatus.STOPPED:
         last = same_path(origin, row.last_savepoint)
         return Step(Action.START, carries, None if last else origin, origin, Action.START)

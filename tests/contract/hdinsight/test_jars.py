@@ -1,0 +1,112 @@
+"""Jars: used where they lie, or uploaded under a name of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.spec import JobSpec
+from tests.contract.hdinsight.stack import TARGET, Stack, spec
+
+
+def version(directory: str, jar: Path, **changes: Any) -> JobSpec:
+    """Return a version of the job whose jar is uploaded."""
+    digest = hashlib.sha256(jar.read_bytes()).hexdigest()
+    target = {**TARGET, "jar_upload_directory": directory}
+    return spec(target=target, jar=str(jar), jar_digest=digest, **changes)
+
+
+@pytest.fixture(params=["file", "memory"])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    place = tmp_path / "uploads"
+    return f"file://{place}" if request.param == "file" else f"memory:/{place}"
+
+
+def uploaded(directory: str) -> dict[str, bytes]:
+    """Return the uploaded jars by name."""
+    scheme, _, path = directory.partition("://")
+    store = fsspec.filesystem(scheme)
+    path = f"/{path.lstrip('/')}"
+    if not store.exists(path):
+        return {}
+    return {str(each).rpartition("/")[2]: store.cat_file(each) for each in store.find(path)}
+
+
+def test_a_local_jar_is_uploaded_and_the_former_ones_stay_for_one_version(
+    directory: str, tmp_path: Path
+) -> None:
+    stack, jar = Stack(), tmp_path / "orders.jar"
+    names = []
+    for content in (b"one", b"two", b"three"):
+        jar.write_bytes(content)
+        stack.up(version(directory, jar))
+        job = stack.arm.job()
+        assert job["jobJarDirectory"] == directory
+        names.append(job["jarName"])
+        assert uploaded(directory)[names[-1]] == content
+    assert stack.arm.actions() == ["NEW", "UPDATE", "UPDATE"]
+    assert len(set(names)) == 3
+    assert set(uploaded(directory)) == set(names[1:]), "the former version's, and this one's"
+    stack.destroy()
+    assert uploaded(directory) == {}
+
+
+def test_the_jars_of_others_are_left_alone(directory: str, tmp_path: Path) -> None:
+    first, second, jar = Stack(), Stack(), tmp_path / "orders.jar"
+    jar.write_bytes(b"one")
+    first.up(version(directory, jar))
+    second.up(version(directory, jar, owner="other/stack/dev"))
+    assert len(uploaded(directory)) == 2
+    first.destroy()
+    assert set(uploaded(directory)) == {second.arm.job()["jarName"]}
+
+
+def test_a_jar_in_the_clusters_storage_is_used_in_place() -> None:
+    stack = Stack()
+    stack.up(spec(jar="abfs://c@account/a/b/orders.jar"))
+    job = stack.arm.job()
+    assert (job["jobJarDirectory"], job["jarName"]) == ("abfs://c@account/a/b", "orders.jar")
+
+
+def test_new_bytes_at_an_old_place_are_an_update() -> None:
+    stack = Stack()
+    stack.up(spec())
+    stack.up(spec(jar_digest="3" * 64))
+    assert stack.arm.actions() == ["NEW", "UPDATE"]
+
+
+def test_a_jar_that_cannot_be_uploaded(tmp_path: Path) -> None:
+    jar = tmp_path / "orders.jar"
+    jar.write_bytes(b"one")
+    (tmp_path / "file").touch()
+    stack = Stack()
+    with pytest.raises(JarError) as caught:
+        stack.up(version(f"file://{tmp_path}/file/jars", jar))
+    assert "cannot be uploaded to file://" in str(caught.value)
+    assert "Check target.jar_upload_directory" in str(caught.value)
+    with pytest.raises(JarError, match="the cluster cannot read"):
+        stack.up(spec(jar=str(jar)))
+    assert stack.arm.orders == []
+
+
+def test_old_jars_that_cannot_be_removed_fail_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flink_jobs_provider.artifacts import StorageError
+    from flink_jobs_provider.control_planes.hdinsight import jars
+
+    def refuse(uri: str) -> None:
+        raise StorageError(f"no leave to remove {uri}")
+
+    monkeypatch.setattr(jars, "remove_file", refuse)
+    stack, jar = Stack(), tmp_path / "orders.jar"
+    for content in (b"one", b"two", b"three"):
+        jar.write_bytes(content)
+        stack.up(version(f"file://{tmp_path}/uploads", jar))
+    assert "no leave to remove" in stack.said[-1]
+    assert stack.recorded.status == "RUNNING"
