@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import re
 from email.message import Message
 
@@ -14,7 +13,17 @@ from flink_jobs_provider.gateway.service import Refusal
 
 #: Seconds within which a body must have arrived.
 _BODY_TIME = 30.0
-_CODECS = {"utf-8", "ascii", "iso8859-1", "utf-16", "utf-16-le", "utf-16-be"}
+#: Python's codec by the name of a charset. Its own look-up keeps every name it was ever asked for.
+_CODECS = {
+    "utf-8": "utf-8-sig",
+    "utf8": "utf-8-sig",
+    "us-ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "windows-1252": "cp1252",
+    "utf-16": "utf-16",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+}
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -50,19 +59,19 @@ async def json_text(request: Request, limit: int) -> str:
         Refusal: It is no JSON by its headers, is longer than the limit (it is then not read to
             its end), does not arrive in time, or is no text.
     """
-    codec = _codec(request)
+    charset = _charset(request)
     content = await _content(request, limit)
     try:
-        return content.decode("utf-8-sig" if codec == "utf-8" else codec)
+        return content.decode(_CODECS[charset])
     except UnicodeDecodeError as error:
         raise Refusal(
             400,
             "InvalidRequestContent",
-            f"The request content is no {codec} text: see byte {error.start + 1}.",
+            f"The request content is no {charset} text: see byte {error.start + 1}.",
         ) from None
 
 
-def _codec(request: Request) -> str:
+def _charset(request: Request) -> str:
     header = Message()
     header["content-type"] = request.headers.get("content-type") or "application/json"
     kind = header.get_content_type()
@@ -71,14 +80,10 @@ def _codec(request: Request) -> str:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise _unsupported(f"The content encoding {encoding[:80]!r} is not supported.")
-    charset = str(header.get_param("charset") or "utf-8")
-    try:
-        name = codecs.lookup(charset).name
-    except (LookupError, ValueError):
-        name = ""
-    if name not in _CODECS:
+    charset = str(header.get_param("charset") or "utf-8").lower()
+    if charset not in _CODECS:
         raise _unsupported(f"The charset {charset[:80]!r} is not supported: utf-8 is.")
-    return name
+    return charset
 
 
 async def _content(request: Request, limit: int) -> bytes:

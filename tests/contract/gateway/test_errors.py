@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
 import structlog
+from starlette.types import Message
 from structlog.testing import capture_logs
 
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.service import Refusal
-from tests.contract.gateway.calling import NEW, NEWEST, Gateway, error_of
+from tests.contract.gateway.calling import NEW, NEWEST, Gateway, error_of, run
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER
 
 _RUN = f"{CLUSTER_ID}/runJob?api-version={NEWEST}"
@@ -73,6 +75,14 @@ def test_an_invalid_version_is_told_the_valid_ones() -> None:
         (b"{}", {"Content-Type": "text/plain"}, 415, None),
         (b"{}", {"Content-Type": "application/json; charset=klingon"}, 415, None),
         (b"{}", {"Content-Type": "application/json; charset=rot13"}, 415, None),
+        (b"{}", {"Content-Type": "application/json; charset=utf-8-sig"}, 415, None),
+        (b"{}", {"Content-Type": ';;;="'}, 415, None),
+        (
+            b"\xff",
+            {"Content-Type": "application/json; charset=us-ascii"},
+            400,
+            "InvalidRequestContent",
+        ),
         (b"{}", {"Content-Encoding": "gzip"}, 415, None),
     ],
 )
@@ -93,6 +103,8 @@ def test_a_body_that_cannot_be_read_is_refused(
         ("application/json; charset=utf-8", "utf-8"),
         ("APPLICATION/JSON;charset=UTF-16", "utf-16"),
         ("text/json; charset=iso-8859-1", "latin-1"),
+        ('application/json; charset="Windows-1252"', "cp1252"),
+        ("application/json; charset=utf-16le", "utf-16-le"),
     ],
 )
 def test_a_body_may_be_in_any_usual_coding(content_type: str, codec: str) -> None:
@@ -122,6 +134,48 @@ def test_a_body_is_not_read_beyond_the_limit() -> None:
     assert error_of(answer, 413)["code"] == "RequestContentTooLarge"
     assert read <= 4
     assert gateway.call("POST", _RUN, json={"properties": NEW}).status_code == 202
+
+
+def test_a_body_must_arrive_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows 408 for a caller that begins a body and does not end it."""
+    monkeypatch.setattr("flink_jobs_provider.gateway.arm.requests._BODY_TIME", 0.05)
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = Gateway().call("POST", _RUN, content=stalls())
+    assert error_of(answer, 408)["code"] == "RequestTimeout"
+
+
+def test_a_caller_that_goes_away_is_no_fault() -> None:
+    """Shows that a body which ends too early is neither begun nor logged as an error."""
+    gateway = Gateway()
+    events: list[Message] = [
+        {"type": "http.request", "body": b'{"properties"', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return events.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path, _, query = _RUN.partition("?")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(b"authorization", b"Bearer operator")],
+    }
+    with capture_logs() as logs:
+        run(gateway.app()(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert logs == []
 
 
 @pytest.mark.parametrize(
