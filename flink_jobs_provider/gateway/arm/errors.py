@@ -12,6 +12,15 @@ from flink_jobs_provider.gateway.service import Refusal
 
 _CHALLENGE = 'Bearer realm="flink-jobs", error="invalid_token"'
 
+#: What is told of an error that nobody foresaw.
+FAULT = Refusal(
+    500,
+    "InternalServerError",
+    "The gateway failed, by a fault of its own. Whether the request had an effect is not known: "
+    "look at the list of jobs before sending it again. Its log says more under the "
+    "x-ms-request-id of this answer.",
+)
+
 
 class Problem(NamedTuple):
     """One property that is wrong: its path, and a sentence that says what would be right."""

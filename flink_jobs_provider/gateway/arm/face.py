@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flink_jobs_provider.gateway.arm import listing
-from flink_jobs_provider.gateway.arm.errors import ArmResponse
+from flink_jobs_provider.gateway.arm.errors import FAULT, ArmResponse
 from flink_jobs_provider.gateway.arm.middleware import Audit
 from flink_jobs_provider.gateway.arm.operation_status import (
     FAIL_OPERATION,
@@ -88,9 +88,10 @@ class ArmFace:
         about = {"what": "runJob", "job": ""}
         try:
             action = await self._accepted(request, cluster, principal, version, about)
-        except Refusal as refusal:
+        except Exception as error:
             request.scope["audited"] = True
-            self._write(principal, cluster, about, refusal.code, refusal.status)
+            told = error if isinstance(error, Refusal) else FAULT
+            self._write(principal, cluster, about, told.code, told.status)
             raise
         self._write(principal, cluster, about, "ACCEPTED", 202, action)
         url = status_url(base_url(request, self._public_url), action, version, fails=fails)

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flink_jobs_provider.gateway.arm.errors import refused
+from flink_jobs_provider.gateway.arm.errors import FAULT, refused
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.service import Refusal
 
@@ -185,12 +185,7 @@ def _refusal(error: Exception, scope: Scope) -> tuple[Refusal, dict[str, str]]:
     if isinstance(error, ClientDisconnect):
         return Refusal(400, "ClientClosedRequest", "The request did not arrive whole."), {}
     _log.error("a request failed by a fault of the gateway", exc_info=error)
-    message = (
-        "The gateway failed, by a fault of its own. Whether the request had an effect is not "
-        "known: look at the list of jobs before sending it again. Its log says more under the "
-        "x-ms-request-id of this answer."
-    )
-    return Refusal(500, "InternalServerError", message), {}
+    return FAULT, {}
 
 
 def _of_the_router(error: HTTPException, scope: Scope) -> Refusal:

@@ -227,6 +227,8 @@ def test_a_fault_of_the_gateway_says_nothing_of_itself() -> None:
     (line,) = [line for line in logs if line["log_level"] == "error"]
     assert line["request_id"] == answer.headers["x-ms-request-id"]
     assert isinstance(line["exc_info"], KeyError)
+    (entry,) = gateway.audit.entries
+    assert (entry["what"], entry["result"], entry["status"]) == ("NEW", "InternalServerError", 500)
 
 
 # Who may do what

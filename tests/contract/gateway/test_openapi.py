@@ -39,7 +39,7 @@ _PLACE = {
 #: What nothing can be wrong in.
 _WITHOUT_PARAMETERS = {"/healthz", "/readyz", "/metrics"}
 #: More of them for each operation: FLINK_JOBS_FUZZ_EXAMPLES=1000.
-_EXAMPLES = int(os.environ.get("FLINK_JOBS_FUZZ_EXAMPLES", "40"))
+_EXAMPLES = int(os.environ.get("FLINK_JOBS_FUZZ_EXAMPLES", "20"))
 _RUNS = [
     (ApiVersion.V2024_05, GenerationMode.POSITIVE),
     (ApiVersion.V2024_05, GenerationMode.NEGATIVE),
