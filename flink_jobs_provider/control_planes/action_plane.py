@@ -159,6 +159,15 @@ class ActionPlane(Protocol):
         """The actions it knows."""
         ...
 
+    @property
+    def starts_ended(self) -> bool:
+        """Whether its actions are defined for jobs that have ended.
+
+        Then RE_LAUNCH without a savepoint starts from the newest state there is, be it a savepoint
+        or a retained checkpoint, and never from nothing; and STATELESS_UPDATE starts afresh.
+        """
+        ...
+
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one list call for all who ask at once.
 

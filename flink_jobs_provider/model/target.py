@@ -125,6 +125,11 @@ class FlinkTarget(BaseModel):
 #: The address of Azure Resource Manager, and what its tokens are asked for.
 AZURE = "https://management.azure.com"
 AZURE_SCOPE = f"{AZURE}/.default"
+_AZURE_HOSTS = {
+    "management.azure.com",
+    "management.chinacloudapi.cn",
+    "management.usgovcloudapi.net",
+}
 
 #: The properties of a credential that each kind must have, and those it may have beside `scope`.
 _CREDENTIALS: dict[str, tuple[set[str], set[str]]] = {
@@ -257,6 +262,11 @@ class HDInsightTarget(BaseModel):
     def address(self) -> str:
         """The cluster, as people are told of it."""
         return f"{self.cluster_pool}/{self.cluster} at {self.endpoint}"
+
+    @property
+    def is_azure(self) -> bool:
+        """Whether this is Azure itself, in any of its clouds, and no gateway."""
+        return urlsplit(self.endpoint).hostname in _AZURE_HOSTS
 
     @property
     def loopback(self) -> bool:

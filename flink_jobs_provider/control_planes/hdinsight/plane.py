@@ -50,6 +50,7 @@ class HDInsightPlane:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
+        self._azure = target.is_azure
         self._has_run_ids = target.api_version != _OLDEST
         self._path = urlsplit(target.endpoint).path.rstrip("/") + target.path
         self._client = ArmClient(http, target.api_version, guard, sleep)
@@ -65,6 +66,11 @@ class HDInsightPlane:
     def actions(self) -> frozenset[Action]:
         """The actions of this version of the API."""
         return frozenset(set(Action) - (set() if self._has_run_ids else _SINCE_NOVEMBER))
+
+    @property
+    def starts_ended(self) -> bool:
+        """Whether it is a gateway: what Azure's own service does is documented nowhere."""
+        return not self._azure
 
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one `GET …/jobs` for all who ask at once."""

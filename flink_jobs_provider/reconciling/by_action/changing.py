@@ -25,6 +25,7 @@ from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.by_action.deciding import (
+    Abilities,
     Step,
     Verdict,
     decide,
@@ -88,7 +89,8 @@ class Change:
         verdict = Verdict(False, None)
         if self._wanted.desired_state is DesiredState.RUNNING:
             verdict = judge(row, self._base, self._wanted, await self._version())
-        step = decide(row, self._base, self._wanted, verdict, self._plane.actions)
+        abilities = Abilities(self._plane.actions, self._plane.starts_ended)
+        step = decide(row, self._base, self._wanted, verdict, abilities)
         if step and step.action is Action.DELETE and row and not row.never_came_up:
             self._check_durable(row, verdict)
         if step is None and row is not None and self._asks_for_savepoint():

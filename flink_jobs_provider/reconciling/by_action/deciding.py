@@ -45,6 +45,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Abilities:
+    """What a system can do.
+
+    Attributes:
+        actions: The actions it knows.
+        starts_ended: Whether they are defined for jobs that have ended.
+    """
+
+    actions: Collection[Action]
+    starts_ended: bool
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a row is, measured by what is wanted.
 
@@ -108,7 +121,7 @@ def decide(
     recorded: JobRecord | None,
     wanted: JobSpec,
     verdict: Verdict,
-    actions: Collection[Action],
+    abilities: Abilities,
 ) -> Step | None:
     """Return the next action; none where the job is as it should be.
 
@@ -117,7 +130,7 @@ def decide(
         recorded: What the state says.
         wanted: The job as it should be.
         verdict: What the row is, measured by that.
-        actions: What the system can do.
+        abilities: What the system can do.
 
     Raises:
         StateUnavailable: Going on would drop state.
@@ -131,7 +144,7 @@ def decide(
     if row.never_came_up:
         _new(recorded, wanted, verdict)  # refuses now what it would refuse when the row is gone
         return Step(Action.DELETE)
-    return _start(row, recorded, wanted, verdict, actions)
+    return _start(row, recorded, wanted, verdict, abilities)
 
 
 def _update(wanted: JobSpec, verdict: Verdict) -> Step | None:
@@ -163,19 +176,26 @@ def _start(
     recorded: JobRecord | None,
     wanted: JobSpec,
     verdict: Verdict,
-    actions: Collection[Action],
+    abilities: Abilities,
 ) -> Step:
     """START or RE_LAUNCH of a job that does not run; or DELETE, where only NEW can start it."""
-    if wanted.upgrade_mode is UpgradeMode.STATELESS and not verdict.named:
+    carries = not verdict.wanted or verdict.named is not None  # the mark says what is named
+    afresh = wanted.upgrade_mode is UpgradeMode.STATELESS and not verdict.named
+    if afresh and abilities.starts_ended:
+        return Step(Action.STATELESS_UPDATE, True, called=Action.STATELESS_UPDATE)
+    if afresh:
         return Step(Action.DELETE)
+    broken = row.status not in (JobStatus.STOPPED, JobStatus.FINISHED)
+    relaunches = broken and Action.RE_LAUNCH in abilities.actions
+    if relaunches and abilities.starts_ended and not verdict.named:
+        return Step(Action.RE_LAUNCH, carries, called=Action.RE_LAUNCH)
     origin = verdict.named or newest_savepoint(row, recorded)
     if origin is None:
         raise _no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
-    carries = not verdict.wanted or verdict.named is not None  # the mark says what is named
     if row.status is JobStatus.STOPPED:
         last = same_path(origin, row.last_savepoint)
         return Step(Action.START, carries, None if last else origin, origin, Action.START)
-    if row.status is not JobStatus.FINISHED and Action.RE_LAUNCH in actions:
+    if relaunches:
         return Step(Action.RE_LAUNCH, carries, origin, origin, Action.RE_LAUNCH)
     return renewal(row, recorded, wanted, verdict)
 
@@ -206,10 +226,16 @@ def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:
     """
     if recorded is None or not is_recorded(row, recorded):
         return row.last_savepoint or row.restored_from or None
-    known = {savepoint.path for savepoint in recorded.savepoints}
-    if row.last_savepoint and row.last_savepoint not in known:
+    if row.last_savepoint and not knows(recorded, row.last_savepoint):
         return row.last_savepoint
     return recorded.last_savepoint or recorded.restored_from
+
+
+def knows(recorded: JobRecord, path: str) -> bool:
+    """Whether a record names a savepoint, however it is spelt."""
+    origins = (recorded.last_savepoint, recorded.restored_from, recorded.spec.restore_from)
+    paths = [*origins, *(savepoint.path for savepoint in recorded.savepoints)]
+    return any(known and same_path(known, path) for known in paths)
 
 
 def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:

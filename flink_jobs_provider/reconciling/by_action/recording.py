@@ -7,7 +7,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_action.deciding import is_recorded
+from flink_jobs_provider.reconciling.by_action.deciding import is_recorded, knows
 from flink_jobs_provider.reconciling.records import add_aside, comes_back_to, done, keep
 
 _REASONS = {
@@ -35,7 +35,7 @@ def with_savepoint_of(
 ) -> JobRecord:
     """Put a row's last savepoint first, if the record does not know it yet."""
     path = row.last_savepoint
-    if not path or path in {known.path for known in record.savepoints}:
+    if not path or knows(record, path):
         return record
     taken_at = "" if reason is SavepointReason.FOUND else None
     if is_checkpoint(path):
@@ -74,7 +74,8 @@ def started(
         origin: What it started from; none for nothing, or where only the system knows.
     """
     record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
-    from_own = action is Action.LAST_STATE_UPDATE  # a checkpoint, which the system does not name
+    # From a checkpoint of its own, or from its newest state: the system does not say which.
+    from_own = action is Action.LAST_STATE_UPDATE or (action is Action.RE_LAUNCH and not origin)
     last = record.last_savepoint if from_own else comes_back_to(record, origin)
     output = row.output or (f"Job started from {origin}" if origin else "Job started")
     return with_row(done(record, wanted, action, output), row).model_copy(

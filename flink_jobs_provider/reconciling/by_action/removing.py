@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flink_jobs_provider.control_planes.action_plane import ActionPlane, Order
+from flink_jobs_provider.control_planes.action_plane import ActionPlane, Order, OrderRefused
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import OnDelete
 from flink_jobs_provider.reconciling.by_action.finding import own_row
@@ -42,7 +42,18 @@ async def remove(plane: ActionPlane, orders: Orders, recorded: JobRecord) -> str
         if row.active:
             action = Action.STOP if with_savepoint else Action.CANCEL
         order = Order(action, spec.job_name, row.run_id)
-        outcome = await orders.carry_out(order, rows, spec)
+        try:
+            outcome = await orders.carry_out(order, rows, spec)
+        except ActionInProgress:
+            continue  # somebody was faster: wait for it, and look anew
+        except OrderRefused as refusal:
+            if own_row(await plane.jobs(), recorded, spec) is None:
+                continue  # it has gone meanwhile
+            raise ActionFailed(
+                f"{spec.job_name}: {action} was refused: {refusal.happened}",
+                now=f"The job is {row.status_word}; it was not deleted",
+                remedy="Mend what it names, and run again",
+            ) from None
         cancelled = cancelled or (outcome is not None and action is Action.CANCEL)
         if outcome and outcome.failure:
             status = (outcome.row and outcome.row.status_word) or "no longer listed"

@@ -17,7 +17,7 @@ from tests.unit.reconciling.fake_clock import FakeClock
 
 SUBSCRIPTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.HDInsight"
 CLUSTER = f"{SUBSCRIPTION}/clusterpools/pool/clusters/flink"
-ENDPOINT = "https://arm.test"
+ENDPOINT = "https://management.azure.com"
 OPERATIONS = "/providers/Microsoft.HDInsight/locations/WESTUS3/operationStatuses"
 
 _ACTIVE = ("RUNNING", "RESTARTING", "STARTING")

@@ -163,7 +163,7 @@ def test_the_token_goes_to_no_other_host() -> None:
     link = f"https://elsewhere.test{CLUSTER}/jobs?api-version=1&page=2"
     service = Service(rows({"jobName": "a"}, link=link), rows())
     service.jobs()
-    assert {request.url.host for request in service.requests} == {"arm.test"}
+    assert {request.url.host for request in service.requests} == {"management.azure.com"}
 
 
 def test_pages_without_an_end() -> None:
@@ -218,8 +218,8 @@ def test_reads_are_tried_again(first: httpx.Response | Exception) -> None:
         (httpx.Response(200, text="<html>"), ClusterRefused, "not with a list of jobs"),
         (httpx.Response(302, text=""), ClusterRefused, "answers 302, and not as Azure Resource"),
         (error(500, "Oops", "bad"), ClusterUnreachable, "answered 500 bad. Try again"),
-        (httpx.ConnectError("refused"), ClusterUnreachable, "no connection to https://arm.test"),
-        (httpx.ReadTimeout(""), ClusterUnreachable, "https://arm.test did not answer in time"),
+        (httpx.ConnectError("refused"), ClusterUnreachable, f"no connection to {ENDPOINT}"),
+        (httpx.ReadTimeout(""), ClusterUnreachable, f"{ENDPOINT} did not answer in time"),
     ],
     ids=["401", "403", "404", "page", "302", "500", "no connection", "timeout"],
 )

@@ -14,6 +14,7 @@ import pytest
 from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
+from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.provider import background_loop, dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
@@ -37,7 +38,7 @@ def gateway(
     jars = f"file://{directory}/jars"
     cluster = {"id": CLUSTER, "flink": {"url": flink_2_session.url}, "mounts": {jars: jars}}
     with closing(GatewayProcess(directory, flink_2_session.url, clusters=[cluster])) as process:
-        process.token("first", "read")
+        process.token("first", Role.READ)
         process.start()
         yield process
 
@@ -101,10 +102,24 @@ class Job:
     def assert_runs(self, restored_from: str | None) -> None:
         """Check that one job runs, the recorded one, from that state, with all its counts."""
         assert self.active() == [self.state["job_id"]]
-        latest = self.cluster.get(f"/jobs/{self.state['job_id']}/checkpoints")["latest"]
-        found = latest["restored"]["external_path"] if latest["restored"] else None
-        assert same_path(found, restored_from)
+        assert same_path(self.restored_from(), restored_from)
         assert same_path(self.state["restored_from"], restored_from)
+        self.assert_counts_on()
+
+    def restored_from(self) -> str | None:
+        """Return what Flink says that the recorded job started from."""
+        latest = self.cluster.get(f"/jobs/{self.state['job_id']}/checkpoints")["latest"]
+        return latest["restored"]["external_path"] if latest["restored"] else None
+
+    def cancel_on_the_cluster(self) -> None:
+        """Cancel it behind the gateway's back, and read it back when the gateway has seen it."""
+        job_id = self.state["job_id"]
+        self.cluster.rest.patch(f"/jobs/{job_id}", params={"mode": "cancel"})
+        self.cluster.await_state(job_id, "CANCELED")
+        wait_until(lambda: self.refresh()["status"] == "CANCELED", 60, "the gateway has seen it")
+
+    def assert_counts_on(self) -> None:
+        """Check that it commits more counts, without a gap or a repeat."""
         before = assert_counts_continuous(self.output).total if self.output.exists() else 0
         wait_until(lambda: assert_counts_continuous(self.output).total > before, 60, "it counts on")
 
@@ -116,7 +131,7 @@ def job(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Job]:
-    monkeypatch.setenv("GATEWAY_TEST_TOKEN", gateway.token(tmp_path.name, "operate"))
+    monkeypatch.setenv("GATEWAY_TEST_TOKEN", gateway.token(tmp_path.name, Role.OPERATE))
     yield Job(gateway, flink_2, tmp_path)
     assert dynamic._clusters is not None
     background_loop.run(dynamic._clusters.close())
@@ -196,17 +211,31 @@ def test_a_create_whose_record_was_lost_is_adopted(job: Job) -> None:
         job.up(owner="somebody/else/dev")
 
 
-def test_a_job_that_was_cancelled_on_the_cluster_comes_back(job: Job) -> None:
-    """Shows drift: seen by a refresh, and mended from the last savepoint."""
+def test_a_job_that_ended_on_the_cluster_comes_back(job: Job) -> None:
+    """Shows drift: seen by a refresh, and mended from the newest state, which is a checkpoint.
+
+    And that state which is dropped in words is dropped, though it is still there.
+    """
     job.up()
     taken = job.up(savepoint_trigger="1")
-    job.cluster.rest.patch(f"/jobs/{taken['job_id']}", params={"mode": "cancel"})
-    job.cluster.await_state(taken["job_id"], "CANCELED")
-    wait_until(lambda: job.refresh()["status"] == "CANCELED", 60, "the gateway has seen it")
+    job.assert_counts_on()
+    job.cancel_on_the_cluster()
     started = job.up()
     assert started["action"] == "RE_LAUNCH"
-    assert same_path(started["restored_from"], taken["last_savepoint"])
     assert job.active() == [started["job_id"]]
+    assert f"/{taken['job_id']}/chk-" in str(job.restored_from())
+    assert same_path(started["last_savepoint"], taken["last_savepoint"])
+    job.assert_counts_on()
+    assert job.unchanged()
+
+    job.cancel_on_the_cluster()
+    job.output = job.output.with_name("afresh")
+    args = ["--output", str(job.output), *_ARGS]
+    started = job.up(upgrade_mode="stateless", args=args)
+    assert started["action"] == "STATELESS_UPDATE"
+    job.assert_runs(None)
+    assert started["last_savepoint"] is None
+    assert job.unchanged()
 
 
 def test_a_wrong_token(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,6 +254,20 @@ def test_a_gateway_on_this_machine_is_known_as_such() -> None:
     assert HDInsightTarget.model_validate(target(endpoint="http://127.0.0.1:1")).loopback
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "azure"),
+    [
+        ("https://management.azure.com/", True),
+        ("https://Management.Azure.com", True),
+        ("https://management.usgovcloudapi.net", True),
+        ("https://gateway:8090", False),
+        ("https://management.azure.com.elsewhere.test", False),
+    ],
+)
+def test_azure_is_told_from_a_gateway(endpoint: str, azure: bool) -> None:
+    assert HDInsightTarget.model_validate(target(endpoint=endpoint)).is_azure is azure
+
+
 def test_the_path_is_the_resources_id() -> None:
     assert HDInsightTarget.model_validate(LEAST).path == (
         "/subscriptions/0000-1111/resourceGroups/group/providers/Microsoft.HDInsight"

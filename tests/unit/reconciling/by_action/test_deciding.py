@@ -13,6 +13,7 @@ from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.deciding import (
+    Abilities,
     Step,
     Verdict,
     decide,
@@ -25,8 +26,9 @@ from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
 from tests.unit.model.made_up_jobs import SAVEPOINT, record, record_with_savepoint, spec
 
 RUN = "job-1"
-ALL = frozenset(Action)
-FIRST_API = ALL - {Action.RE_LAUNCH, Action.LAST_STATE_UPDATE}
+AZURE = Abilities(frozenset(Action), starts_ended=False)
+FIRST_API = Abilities(frozenset(Action) - {Action.RE_LAUNCH, Action.LAST_STATE_UPDATE}, False)
+GATEWAY = Abilities(AZURE.actions, starts_ended=True)
 
 
 def asked(wanted: JobSpec) -> Version:
@@ -66,11 +68,11 @@ def next_action(
     job: ActionJob | None,
     recorded: JobRecord | None,
     wanted: JobSpec,
-    actions: frozenset[Action] = ALL,
+    abilities: Abilities = AZURE,
 ) -> Step | None:
     """Judge and decide."""
     verdict = judge(job, recorded, wanted, asked(wanted))
-    return decide(job, recorded, wanted, verdict, actions)
+    return decide(job, recorded, wanted, verdict, abilities)
 
 
 def words(step: Step | None) -> str:
@@ -174,6 +176,22 @@ def test_without_a_savepoint_nothing_starts(status: str, wanted: str) -> None:
     with pytest.raises(StateUnavailable, match="no savepoint of it is known") as caught:
         next_action(job, recorded, WANTED[wanted])
     assert caught.value.now == "Nothing was started, so that its state is not silently dropped."
+
+
+@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "LOST"])
+def test_a_gateway_knows_the_newest_state(status: str) -> None:
+    """Shows that the last savepoint does not hide a newer checkpoint, which no row shows."""
+    job = row(status=JobStatus(status), status_word=status, last_savepoint=SAVEPOINT)
+    for recorded in (known(), record(run_id=RUN, job_id="a" * 32)):
+        assert words(next_action(job, recorded, SAME, GATEWAY)) == "RE_LAUNCH"
+        assert words(next_action(job, recorded, OTHER, GATEWAY)) == "RE_LAUNCH with version"
+    assert words(next_action(job, known(), NAMED, GATEWAY)) == MATRIX[status][2]
+
+
+@pytest.mark.parametrize("status", ["STOPPED", "FAILED", "CANCELED", "LOST", "FINISHED"])
+def test_a_gateway_starts_ended_jobs_afresh(status: str) -> None:
+    job = row(status=JobStatus(status), status_word=status, last_savepoint=SAVEPOINT)
+    assert words(next_action(job, known(), DROPPED, GATEWAY)) == "STATELESS_UPDATE with version"
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELED", "FINISHED"])
@@ -290,7 +308,8 @@ def test_marks_read_back() -> None:
 def test_the_newest_savepoint() -> None:
     job = row(last_savepoint="/s/new")
     assert newest_savepoint(job, known()) == "/s/new"
-    assert newest_savepoint(row(last_savepoint=SAVEPOINT), known()) == SAVEPOINT
+    for spelt in (SAVEPOINT, f"file:{SAVEPOINT}/"):
+        assert newest_savepoint(row(last_savepoint=spelt), known()) == SAVEPOINT
     assert newest_savepoint(row(), known()) == SAVEPOINT
     assert newest_savepoint(row(restored_from="/s/0"), None) == "/s/0"
     assert newest_savepoint(row(), None) is None
