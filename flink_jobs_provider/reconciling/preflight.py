@@ -10,6 +10,13 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.restoring import StateFinder
 
 
+class NotEnoughSlots(PermanentError):
+    """A job that does not run needs more task slots than are free at this moment.
+
+    Whoever can wait may: right after a restart its TaskManagers have not come to the cluster yet.
+    """
+
+
 class Preflight:
     """Checks that a version could start, as far as can be told without starting it."""
 
@@ -56,6 +63,7 @@ class Preflight:
 
         Raises:
             PermanentError: It would not start; nothing was changed.
+            NotEnoughSlots: Nothing of it runs, and slots are short.
         """
         facts = await self._plane.facts()
         free = await self._plane.free_slots() if facts.fixed_slots else submission.parallelism
@@ -74,7 +82,8 @@ class Preflight:
         used = await self._plane.parallelism(replaced.job_id) if replaced else 0
         if free + (used or 0) < needed:
             freed = f", and {used} more when the present version stops" if used else ""
-            raise PermanentError(
+            error = PermanentError if replaced else NotEnoughSlots
+            raise error(
                 f"{submission.job_name}: {needed} task slots are needed, {free} are free{freed}",
                 now=now,
                 remedy="Lower parallelism, or add TaskManagers",

@@ -17,6 +17,7 @@ class Pace:
         renew: Between two renewals of the claims, and two searches for actions left behind.
         first_retry: Before an action that met a temporary error is tried again; doubled each time.
         longest_retry: The longest of these pauses.
+        slots: For how long a start waits for task slots: a cluster that was just started has none.
         relaunch_after: How long a job is lost before it is started again: one that its cluster
             is about to recover by itself must not run twice.
         relaunch_pause: Between two such starts that failed; doubled each time.
@@ -32,6 +33,7 @@ class Pace:
     renew: float = 5.0
     first_retry: float = 1.0
     longest_retry: float = 30.0
+    slots: float = 60.0
     relaunch_after: float = 15.0
     relaunch_pause: float = 15.0
     longest_relaunch_pause: float = 600.0

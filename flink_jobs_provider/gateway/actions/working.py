@@ -27,6 +27,7 @@ from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.reconciling.preflight import NotEnoughSlots
 from flink_jobs_provider.reconciling.waiting import Clock
 
 _log = logging.getLogger(__name__)
@@ -142,7 +143,8 @@ class Workers:
 
     async def _work(self, action: StoredAction, lease: Lease) -> None:
         current_lease.set(lease)
-        deadline = self._clock.now() + action.seconds_left
+        begun = self._clock.now()
+        deadline = begun + action.seconds_left
         pause = self._pace.first_retry
         async with self._slots:
             job = await self._insist(
@@ -152,7 +154,7 @@ class Workers:
             return
         while True:
             async with self._slots:
-                outcome, waits_for = await self._try(action, job, deadline)
+                outcome, waits_for = await self._try(action, job, begun, deadline)
             if not lease.held:
                 _log.warning("operation %s is no longer ours to carry out", action.row.id)
                 return
@@ -166,21 +168,19 @@ class Workers:
         await self._end(action, outcome, lease)
 
     async def _try(
-        self, action: StoredAction, job: StoredJob, deadline: float
+        self, action: StoredAction, job: StoredJob, begun: float, deadline: float
     ) -> tuple[Outcome | None, str]:
         """Try once; return how it ended, or what it waits for."""
         carrier: Carrier | None = None
         try:
             carrier = await self._carrier(action, job)
             return await carrier.carry_out(), ""
-        except TemporaryError as error:
-            left = deadline - self._clock.now()
-            if left > 0:
-                until = datetime.now(UTC) + timedelta(seconds=left)
-                return None, f"{explained(error)} Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."
-            message = explained(error)
         except JobError as error:
             message = explained(error)
+            left = self._ends(error, begun, deadline) - self._clock.now()
+            if left > 0:
+                until = datetime.now(UTC) + timedelta(seconds=left)
+                return None, f"{message} Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s met an error: %s", action.row.id, where(error))
             message = (
@@ -194,6 +194,12 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s: what runs cannot be seen: %s", action.row.id, where(error))
             return Outcome(ActionResult.FAILED, message), ""
+
+    def _ends(self, error: JobError, begun: float, deadline: float) -> float:
+        """Return until when an action is tried again that met an error."""
+        if isinstance(error, NotEnoughSlots):
+            return min(deadline, begun + self._pace.slots)
+        return deadline if isinstance(error, TemporaryError) else begun
 
     async def _carrier(self, action: StoredAction, job: StoredJob) -> Carrier:
         target = self._targets[job.cluster]

@@ -103,7 +103,7 @@ class RealGateway:
     ) -> JobRow:
         """Wait until a job's row is as it should be, and return it."""
         async with asyncio.timeout(timeout):
-            while not condition(row := await self.row(job)):
+            while not condition(row := await self.row(job)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             return row
 

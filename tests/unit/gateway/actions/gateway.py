@@ -26,7 +26,7 @@ CLUSTER = (
     "/subscriptions/s/resourcegroups/g/providers/microsoft.hdinsight/clusterpools/p/clusters/c"
 )
 #: Nothing happens by itself but what a test asks for.
-STILL = Pace(observe=3600, fresh=3600, renew=3600, relaunch_after=0, relaunch_pause=0)
+STILL = Pace(observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, relaunch_pause=0)
 
 
 def configuration(directory: Path, **more: Any) -> GatewayConfiguration:

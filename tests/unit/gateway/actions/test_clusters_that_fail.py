@@ -160,6 +160,26 @@ def test_a_relaunch_that_fails_is_tried_again(tmp_path: Path) -> None:
     asyncio.run(life())
 
 
+@pytest.mark.parametrize("come", [True, False])
+def test_a_start_waits_for_task_managers(tmp_path: Path, come: bool) -> None:
+    async def life() -> None:
+        async with Gateway(tmp_path, pace=replace(STILL, slots=60)).running() as gateway:
+            gateway.flink.slots = 0
+            begun = gateway.time.now()
+
+            def come_up(_step: str) -> None:
+                if come and gateway.time.now() > begun + 30:
+                    gateway.flink.slots = 24
+
+            gateway.flink.on_step = come_up
+            row = await gateway.do("NEW")
+            assert row.result is (ActionResult.SUCCESS if come else ActionResult.FAILED)
+            assert 30 < gateway.time.now() - begun < 100
+            assert come or "task slots are needed, 0 are free" in row.output
+
+    asyncio.run(life())
+
+
 @pytest.mark.parametrize("end", ["STOP", "CANCEL"])
 def test_what_was_ended_on_purpose_is_not_started_again(tmp_path: Path, end: str) -> None:
     async def life() -> None:
