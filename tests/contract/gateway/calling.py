@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 from starlette.applications import Starlette
+from starlette.types import Lifespan
 
 from flink_jobs_provider.gateway.app import make_app
 from flink_jobs_provider.gateway.configuration import Limits
@@ -121,6 +122,7 @@ class Gateway:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     audit: Audit = field(default_factory=Audit)
     metrics: Metrics = field(default_factory=Metrics)
+    lifespan: Lifespan[Starlette] | None = None
 
     def app(self) -> Starlette:
         """Make the application."""
@@ -133,6 +135,7 @@ class Gateway:
             self.metrics,
             self.limits,
             self.public_url,
+            self.lifespan,
         )
 
     def call(

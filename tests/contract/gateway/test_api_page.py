@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from flink_jobs_provider.gateway.actions.deciding import ALLOWED
 from flink_jobs_provider.gateway.arm import ApiVersion
 from flink_jobs_provider.gateway.arm.body import IN_WORDS, TAKES_SAVEPOINT, body_schema
 from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
@@ -67,6 +68,21 @@ def test_every_property_and_action_is_there() -> None:
         takes = ("savePointName" in row[2] and "without" not in row[2]) or "all that NEW" in row[2]
         assert takes == (action in TAKES_SAVEPOINT), action
     assert set(IN_WORDS) <= told
+
+
+def test_actions_need_the_statuses_that_are_told() -> None:
+    """Shows in which statuses the gateway takes each action."""
+    active = {status for status in JobStatus if status.active}
+    ended = {*JobStatus, "JOB_LAUNCH_FAILED"} - active
+    words = {
+        "active": active,
+        "ended": ended,
+        "active, or ended": active | ended,
+        "there": active | ended,
+    }
+    for name, needs, *_ in _table("action"):
+        told = words.get(needs) or set(re.findall(r"`(\w+)`", needs))
+        assert told == ALLOWED[Action(name)], name
 
 
 def test_every_status_is_there() -> None:
