@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import creation, submission, unchanged
+from tests.bench import creation, gateway_actions, gateway_records, submission, unchanged
 from tests.bench.comparison import Measured
 from tests.bench.machine import Machine
 from tests.bench.page import page
@@ -27,6 +27,8 @@ def main() -> int:
     measures: dict[str, Callable[[Path], Measured]] = {
         "submission": lambda directory: submission.measure(directory, options.rounds),
         "creation": lambda directory: creation.measure(directory, options.rounds),
+        "gateway-actions": lambda directory: gateway_actions.measure(directory, options.rounds),
+        "gateway-records": lambda directory: gateway_records.measure(directory, options.rounds),
         "unchanged": lambda directory: unchanged.measure(directory, options.rounds, options.jobs),
     }
     unknown = set(options.names) - set(measures)
