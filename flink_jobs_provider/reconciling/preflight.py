@@ -82,8 +82,8 @@ class Preflight:
         used = await self._plane.parallelism(replaced.job_id) if replaced else 0
         if free + (used or 0) < needed:
             freed = f", and {used} more when the present version stops" if used else ""
-            error = PermanentError if replaced else NotEnoughSlots
-            raise error(
+            kind = PermanentError if replaced else NotEnoughSlots
+            raise kind(
                 f"{submission.job_name}: {needed} task slots are needed, {free} are free{freed}",
                 now=now,
                 remedy="Lower parallelism, or add TaskManagers",

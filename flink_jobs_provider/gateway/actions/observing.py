@@ -14,8 +14,9 @@ from flink_jobs_provider.gateway.actions.documents import read_record, stored_re
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import Threads
 from flink_jobs_provider.gateway.actions.working import Planes
-from flink_jobs_provider.gateway.records import JobState, Store, StoredJob
+from flink_jobs_provider.gateway.records import JobState, Store
 from flink_jobs_provider.gateway.records.reads import ACTIVE
+from flink_jobs_provider.gateway.records.rows import Watched
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
@@ -101,31 +102,34 @@ class Observer:
         for job in snapshot.jobs:
             if job.active:
                 running[identity_of(job.job_id)].append(job)
-        rows = await self._threads.call(self._store.jobs_with_status, self._cluster, ACTIVE)
+        rows = await self._threads.call(self._store.watched, self._cluster, ACTIVE)
         others = sorted(set(running) - {row.identity for row in rows})
         if others:
-            rows += await self._threads.call(self._store.jobs_with_identity, self._cluster, others)
-        reconciler = Reconciler(
-            self._planes.of(self._target), self._target.loopback, clock=self._clock
-        )
+            rows += await self._threads.call(self._store.watched_by_identity, self._cluster, others)
         for row in rows:
-            if row.last.finished_at is None or _as_recorded(row, running[row.identity]):
-                continue
-            recorded = read_record(row.record, self._target)
-            seen = await reconciler.look(recorded)
-            if seen != recorded or seen.status != row.status:
-                state = JobState(stored_record(seen), seen.status.value)
-                await self._threads.call(self._store.observe, row.number, row.revision, state)
+            if not _as_recorded(row, running[row.identity]):
+                await self._look_closer(row.number)
+
+    async def _look_closer(self, number: int) -> None:
+        row = await self._threads.call(self._store.job, self._cluster, number)
+        if row is None or row.last.finished_at is None:
+            return  # an action is in progress, and says in the end how its job is
+        plane = self._planes.of(self._target)
+        reconciler = Reconciler(plane, self._target.loopback, clock=self._clock)
+        recorded = read_record(row.record, self._target)
+        seen = await reconciler.look(recorded)
+        if seen != recorded or seen.status != row.status:
+            state = JobState(stored_record(seen), seen.status.value)
+            await self._threads.call(self._store.observe, row.number, row.revision, state)
 
 
-def _as_recorded(row: StoredJob, running: list[ObservedJob]) -> bool:
+def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
     """Whether a job is plainly as its row says, so that nothing need be looked at more closely."""
     return (
-        len(running) == 1
+        row.settled
+        and len(running) == 1
         and running[0].job_id == row.job_id
         and running[0].status == row.status
-        and not row.record.get("duplicates")
-        and not row.record.get("other_version")
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
-from flink_jobs_provider.gateway.records.rows import StoredAction, StoredJob, moment
+from flink_jobs_provider.gateway.records.rows import StoredAction, StoredJob, Watched, moment
 from flink_jobs_provider.gateway.records.schema import (
     ActionEntry,
     JobEntry,
@@ -66,10 +66,24 @@ class Reads:
         with self._database.reading() as session:
             return all_jobs(session, live(cluster).where(JobEntry.status.in_(statuses)))
 
-    def jobs_with_identity(self, cluster: str, identities: Sequence[str]) -> list[StoredJob]:
-        """Return the jobs whose submissions' jobIds begin with one of those digits."""
+    def watched(self, cluster: str, statuses: Sequence[str]) -> list[Watched]:
+        """Return what is to be compared with the cluster, of the jobs last seen so."""
+        return self._watched(cluster, JobEntry.status.in_(statuses))
+
+    def watched_by_identity(self, cluster: str, identities: Sequence[str]) -> list[Watched]:
+        """Return the same of the jobs whose jobIds begin with one of those digits."""
+        return self._watched(cluster, JobEntry.identity.in_(identities))
+
+    def _watched(self, cluster: str, which: ColumnElement[bool]) -> list[Watched]:
+        query = select(
+            JobEntry.number,
+            JobEntry.identity,
+            JobEntry.job_id,
+            JobEntry.status,
+            JobEntry.settled,
+        ).where(JobEntry.cluster == cluster, JobEntry.deleted_at.is_(None), which)
         with self._database.reading() as session:
-            return all_jobs(session, live(cluster).where(JobEntry.identity.in_(identities)))
+            return [Watched(*row) for row in session.execute(query)]
 
     def action(self, action_id: str) -> ActionRow | None:
         """Return an action; none where there is none, or it was cleared away."""

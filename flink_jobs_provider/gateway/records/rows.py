@@ -52,6 +52,7 @@ class JobState:
             "status": self.status,
             "job_id": self.record.get("job_id"),
             "generation": self.record.get("generation", 0),
+            "settled": not (self.record.get("duplicates") or self.record.get("other_version")),
             "jar_name": str(spec["jar"]).rstrip("/").rsplit("/", 1)[-1],
             "jar_digest": spec.get("jar_digest") or "",
         }
@@ -93,6 +94,17 @@ class StoredJob:
     as_given: Mapping[str, Any]
     revision: int
     last: ActionRow
+
+
+@dataclass(frozen=True)
+class Watched:
+    """As much of a job's row as tells whether its cluster shows it otherwise."""
+
+    number: int
+    identity: str
+    job_id: str | None
+    status: str
+    settled: bool
 
 
 def moment(seconds: float) -> datetime:

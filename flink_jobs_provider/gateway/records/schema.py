@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Double,
     ForeignKey,
     Identity,
@@ -40,6 +41,7 @@ class JobEntry(Base):
     Attributes:
         identity: The first digits of its jobIds, which all its submissions share.
         status: What is shown; beyond the record's own words "" and JOB_LAUNCH_FAILED.
+        settled: Whether one submission alone was seen, and of the version on record.
         record: The job as last seen, without its target and credentials.
         revision: Counts the changes of the row, so that a stale one is told from a present one.
         last_action: The id of the last action.
@@ -55,6 +57,7 @@ class JobEntry(Base):
     job_id: Mapped[str | None] = mapped_column(Text)
     generation: Mapped[int] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(Text)
+    settled: Mapped[bool] = mapped_column(Boolean)
     jar_name: Mapped[str] = mapped_column(Text)
     jar_digest: Mapped[str] = mapped_column(Text)
     record: Mapped[dict[str, Any]] = mapped_column(Document)

@@ -46,6 +46,7 @@ def _jobs() -> None:
         sa.Column("job_id", sa.Text),
         sa.Column("generation", sa.Integer, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
+        sa.Column("settled", sa.Boolean, nullable=False),
         sa.Column("jar_name", sa.Text, nullable=False),
         sa.Column("jar_digest", sa.Text, nullable=False),
         sa.Column("record", _DOCUMENT, nullable=False),
