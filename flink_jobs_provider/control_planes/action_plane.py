@@ -70,6 +70,8 @@ class ActionJob:
         output: What it said.
         last_savepoint: Path of its last savepoint; empty for none.
         restored_from: The savepoint that was asked for last; empty for none.
+        started_from: The savepoint or checkpoint that the last action started it from; empty where
+            it did not, or where that is not shown.
         version: What it runs.
     """
 
@@ -85,6 +87,7 @@ class ActionJob:
     output: str = ""
     last_savepoint: str = ""
     restored_from: str = ""
+    started_from: str = ""
     version: Version = field(default_factory=Version)
 
     @property
@@ -166,6 +169,11 @@ class ActionPlane(Protocol):
         Then RE_LAUNCH without a savepoint starts from the newest state there is, be it a savepoint
         or a retained checkpoint, and never from nothing; and STATELESS_UPDATE starts afresh.
         """
+        ...
+
+    @property
+    def shows_what_runs(self) -> bool:
+        """Whether a row shows the version that runs, also after an update that failed."""
         ...
 
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:

@@ -72,6 +72,11 @@ class HDInsightPlane:
         """Whether it is a gateway: what Azure's own service does is documented nowhere."""
         return not self._azure
 
+    @property
+    def shows_what_runs(self) -> bool:
+        """Whether it is a gateway: it shows what it was given when that has come up."""
+        return not self._azure
+
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one `GET …/jobs` for all who ask at once."""
         return await self._list.get(max_age)

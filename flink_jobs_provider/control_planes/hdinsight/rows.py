@@ -27,6 +27,10 @@ _STATUSES = {
 }
 
 
+#: What a gateway says of a start.
+_STARTED_FROM = re.compile(r"Job started from (\S+)$")
+
+
 def job_of(row: Any) -> ActionJob | None:
     """Read one row; none where it is not that of a Flink job."""
     properties = row.get("properties") if isinstance(row, dict) else None
@@ -52,6 +56,7 @@ def job_of(row: Any) -> ActionJob | None:
         output=output,
         last_savepoint=_text(properties, "lastSavePoint") or _path_in(output, action),
         restored_from=_text(properties, "savePointName"),
+        started_from=match.group(1) if (match := _STARTED_FROM.match(output)) else "",
         version=_version(properties),
     )
 

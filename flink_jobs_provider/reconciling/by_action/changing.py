@@ -88,7 +88,8 @@ class Change:
             self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND, self._wanted)
         verdict = Verdict(False, None)
         if self._wanted.desired_state is DesiredState.RUNNING:
-            verdict = judge(row, self._base, self._wanted, await self._version())
+            asked, truthful = await self._version(), self._plane.shows_what_runs
+            verdict = judge(row, self._base, self._wanted, asked, truthful)
         abilities = Abilities(self._plane.actions, self._plane.starts_ended)
         step = decide(row, self._base, self._wanted, verdict, abilities)
         if step and step.action is Action.DELETE and row and not row.never_came_up:
@@ -173,7 +174,7 @@ class Change:
         elif action in _OWN_STATE or (action is Action.NEW and self._recorded):
             known = self._base.last_savepoint if self._base else None
             origin = row.last_savepoint or known
-        return started(self._base, self._wanted, row, action, origin)
+        return started(self._base, self._wanted, row, action, row.started_from or origin)
 
     # Something is to be done
 
@@ -248,6 +249,7 @@ class Change:
                 before is None or row.last_savepoint != before.last_savepoint
             )
             origin = origin or (row.last_savepoint if took else None) or base.last_savepoint
+        origin = row.started_from or origin
         self._base = started(base, wanted, row, step.called or step.action, origin)
         self._started = True
         return self._base

@@ -71,9 +71,21 @@ class Verdict:
 
 
 def judge(
-    row: ActionJob | None, recorded: JobRecord | None, wanted: JobSpec, asked: Version
+    row: ActionJob | None,
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    asked: Version,
+    shows_what_runs: bool = False,
 ) -> Verdict:
-    """Tell whether a row is the wanted version: by its mark, or else by record and properties."""
+    """Tell whether a row is the wanted version: by its mark, or else by record and properties.
+
+    Args:
+        row: The job's own row.
+        recorded: What the state says.
+        wanted: The job as it should be.
+        asked: The version that is asked for by that.
+        shows_what_runs: Whether a row shows what runs, also after an update that failed.
+    """
     named = wanted.restore_from if newly_restores(recorded, wanted) else None
     if row is None:
         return Verdict(False, named)
@@ -86,8 +98,8 @@ def judge(
         same = mark.spec == right.spec
     else:
         same = not is_recorded(row, recorded) or recorded is None or not _restarts(recorded, wanted)
-    if row.action in _UPDATES.values() and row.result is ActionResult.FAILED:
-        same = False  # what is shown may be what was asked for, and not what runs
+    failed = row.action in _UPDATES.values() and row.result is ActionResult.FAILED
+    same = same and (shows_what_runs or not failed)  # else it may show what was asked for
     return Verdict(same and not kept(asked, row.version, recorded), named)
 
 
@@ -167,7 +179,7 @@ def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
         return Step(Action.NEW, True, called=Action.STATELESS_UPDATE)
     origin = recorded.last_savepoint or recorded.restored_from
     if origin is None:
-        raise _no_state(recorded, wanted, "is no longer listed (LOST)")
+        raise _no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
     return Step(Action.NEW, True, origin, origin, Action.START)
 
 
@@ -250,7 +262,7 @@ def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
 def _no_state(recorded: JobRecord | None, wanted: JobSpec, state: str) -> StateUnavailable:
     job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
     return StateUnavailable(
-        f"{wanted.job_name}: {job} {state}, and no savepoint of it is known",
+        f"{wanted.job_name}: {job} {state}, and no savepoint or retained checkpoint of it is known",
         now="Nothing was started, so that its state is not silently dropped",
         remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
         'nothing, or desired_state to "stopped" to leave it so',

@@ -40,13 +40,14 @@ def stranger(rows: Sequence[ActionJob], own: ActionJob | None, wanted: JobSpec) 
 
 def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
     """Say that the name is taken."""
+    what = "runs" if row.active else "is there already,"
     whose = (
         f"for another owner than {wanted.owner}"
         if row.version.mark
-        else "and was not started by this stack, or has been changed since"
+        else "that was not started by this stack, or has been changed since"
     )
     return OwnedElsewhere(
-        f"{wanted.job_name}: a job of this name is there already, {whose}: {row}",
+        f"{wanted.job_name}: a job of this name {what} {whose}: {row}",
         now="It was not touched",
         remedy="Choose another job_name; or stop that job, delete it, and set restore_from to its "
         "savepoint"

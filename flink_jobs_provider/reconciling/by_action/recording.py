@@ -7,7 +7,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_action.deciding import is_recorded, knows
+from flink_jobs_provider.reconciling.by_action.deciding import knows
 from flink_jobs_provider.reconciling.records import add_aside, comes_back_to, done, keep
 
 _REASONS = {
@@ -75,7 +75,7 @@ def started(
     """
     record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
     # From a checkpoint of its own, or from its newest state: the system does not say which.
-    from_own = action is Action.LAST_STATE_UPDATE or (action is Action.RE_LAUNCH and not origin)
+    from_own = not origin and action in (Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
     last = record.last_savepoint if from_own else comes_back_to(record, origin)
     output = row.output or (f"Job started from {origin}" if origin else "Job started")
     return with_row(done(record, wanted, action, output), row).model_copy(
@@ -112,6 +112,7 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
         update["status"] = JobStatus.STOPPED  # as it was recorded: it ended with its savepoint
     elif row.status is JobStatus.FAILED or row.stop_failed or row.status is None:
         update["job_output"] = row.output or f"The job service says {row.status_word or 'nothing'}"
-    if not is_recorded(row, recorded) and row.restored_from:
-        update["restored_from"] = row.restored_from
+    if active and row.job_id != recorded.job_id:
+        found = None if knows(recorded, row.last_savepoint) else row.last_savepoint
+        update["restored_from"] = row.started_from or found or None
     return record.model_copy(update=update)

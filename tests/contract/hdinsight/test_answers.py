@@ -149,6 +149,16 @@ def test_a_savepoint_that_only_the_output_names() -> None:
     assert job.last_savepoint == "abfs://s/savepoint-1-2"
 
 
+def test_a_gateway_says_what_a_job_was_started_from() -> None:
+    found = Service(
+        rows(
+            {"jobName": "a", "jobOutput": "Job started from file:/c/chk-3"},
+            {"jobName": "b", "jobOutput": "Job started without state"},
+        )
+    ).jobs()
+    assert [job.started_from for job in found] == ["file:/c/chk-3", ""]
+
+
 def test_pages_are_followed_with_the_version_they_name() -> None:
     link = f"{ENDPOINT}{CLUSTER}/jobs?api-version=2022-02-02&$skipToken=2"
     service = Service(rows({"jobName": "a"}, link=link), rows({"jobName": "b"}))

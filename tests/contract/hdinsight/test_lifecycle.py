@@ -212,7 +212,9 @@ def test_nothing_starts_without_its_state(lost: bool) -> None:
     else:
         stack.arm.job()["status"] = "FAILED"
     stack.refresh()
-    with pytest.raises(StateUnavailable, match="no savepoint of it is known"):
+    with pytest.raises(
+        StateUnavailable, match="no savepoint or retained checkpoint of it is known"
+    ):
         stack.up(spec())
     assert stack.arm.actions() == ["NEW"]
     stack.up(spec(upgrade_mode="stateless"))
@@ -345,7 +347,7 @@ def test_another_owners_job_is_refused() -> None:
 def test_a_job_that_nobody_marked_is_refused_unless_it_is_just_what_is_wanted() -> None:
     stack = running(keeps_unknown_keys=False)
     stack.record = None
-    with pytest.raises(OwnedElsewhere, match="was not started by this stack"):
+    with pytest.raises(OwnedElsewhere, match="that was not started by this stack"):
         stack.up(spec("New"))
     record = stack.up(spec())
     assert record.job_id == stack.arm.job()["jobId"]

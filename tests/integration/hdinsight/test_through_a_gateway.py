@@ -194,9 +194,12 @@ def test_a_version_that_fails_gives_way_to_the_former(job: Job) -> None:
     assert "must not be incompatible" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert job.state is before
-    job.refresh()
-    assert job.active() == [job.state["job_id"]]
-    job.up(entry_class="flinkjobs.counting.CountingJob", args=[*job.inputs["args"], "--label", "3"])
+    args = job.inputs["args"]
+    job.up(entry_class="flinkjobs.counting.CountingJob")
+    assert job.unchanged()
+    assert "The previous version runs again as job " + job.state["job_id"] in str(caught.value)
+    job.assert_runs(job.state["last_savepoint"])
+    job.up(entry_class="flinkjobs.counting.CountingJob", args=[*args, "--label", "3"])
     job.assert_runs(job.state["last_savepoint"])
 
 
@@ -223,7 +226,8 @@ def test_a_job_that_ended_on_the_cluster_comes_back(job: Job) -> None:
     started = job.up()
     assert started["action"] == "RE_LAUNCH"
     assert job.active() == [started["job_id"]]
-    assert f"/{taken['job_id']}/chk-" in str(job.restored_from())
+    assert f"/{taken['job_id']}/chk-" in str(started["restored_from"])
+    assert same_path(started["restored_from"], job.restored_from())
     assert same_path(started["last_savepoint"], taken["last_savepoint"])
     job.assert_counts_on()
     assert job.unchanged()

@@ -173,7 +173,9 @@ def test_matrix(status: str, wanted: str) -> None:
 def test_without_a_savepoint_nothing_starts(status: str, wanted: str) -> None:
     job = None if status == "no row" else row(status=JobStatus(status), status_word=status)
     recorded = record(run_id=RUN, job_id="a" * 32)
-    with pytest.raises(StateUnavailable, match="no savepoint of it is known") as caught:
+    with pytest.raises(
+        StateUnavailable, match="no savepoint or retained checkpoint of it is known"
+    ) as caught:
         next_action(job, recorded, WANTED[wanted])
     assert caught.value.now == "Nothing was started, so that its state is not silently dropped."
 
@@ -282,6 +284,7 @@ def test_what_is_shown_wins_over_the_mark() -> None:
 def test_a_failed_update_is_not_taken_for_what_it_shows(action: str) -> None:
     job = row(action=Action(action), result=ActionResult.FAILED)
     assert not judge(job, known(), SAME, asked(SAME)).wanted
+    assert judge(job, known(), SAME, asked(SAME), shows_what_runs=True).wanted
 
 
 def test_only_what_is_shown_is_compared() -> None:
