@@ -139,10 +139,15 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             renewing = asyncio.create_task(certificate.keep_renewing())
             opened.callback(renewing.cancel)
         scheme, (host, port) = "https" if certificate else "http", channel.getsockname()[:2]
-        _log.info("the gateway serves", address=f"{scheme}://{host}:{port}", database=store.name)
-        notify("READY=1")
+
+        def ready() -> None:
+            _log.info(
+                "the gateway serves", address=f"{scheme}://{host}:{port}", database=store.name
+            )
+            notify("READY=1")
+
         tls = certificate.context if certificate else None
-        await serve_http(RequestLog(app), channel, tls, stop)
+        await serve_http(RequestLog(app), channel, tls, stop, ready)
         notify("STOPPING=1")
     _log.info("the gateway has stopped")
 

@@ -7,10 +7,11 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.server import ServerState
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 #: Answers on their way when a stop begins have this long.
 _ANSWERS_S = 10
 _KEEP_ALIVE_S = 30
+_GOODBYE_S = 0.25
+_BACKLOG = 2048
 #: Connections with a request at once; what comes beyond is answered 503.
 _CONCURRENCY = 1000
 
@@ -86,9 +89,21 @@ class _Server(uvicorn.Server):
 
 
 async def serve_http(
-    app: ASGIApp, opened: socket.socket, tls: ssl.SSLContext | None, stop: StopSignals
+    app: ASGIApp,
+    opened: socket.socket,
+    tls: ssl.SSLContext | None,
+    stop: StopSignals,
+    ready: Callable[[], None],
 ) -> None:
-    """Answer requests until a stop is asked for; return when the last answer is sent."""
+    """Answer requests until a stop is asked for; return when the last answer is sent.
+
+    Args:
+        app: What answers.
+        opened: The socket, bound.
+        tls: The certificate; none for plain HTTP.
+        stop: When to end.
+        ready: Called as soon as nobody is turned away any more.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -108,11 +123,31 @@ async def serve_http(
     async def watch() -> None:
         await stop.asked.wait()
         server.should_exit = True
-        await stop.insisted.wait()
-        server.force_exit = True
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_close_idle(server.server_state))
+            await stop.insisted.wait()
+            server.force_exit = True
 
+    opened.listen(_BACKLOG)  # who connects from now on waits, if only for a moment
+    ready()
     watching = asyncio.create_task(watch())
     try:
         await server.serve(sockets=[opened])
     finally:
         watching.cancel()
+
+
+async def _close_idle(state: ServerState) -> None:
+    """Close connections that have nothing to say any more.
+
+    Over TLS the server would wait for each client's goodbye, which clients with a pool of
+    connections do not send before they need the connection again.
+    """
+    while True:
+        await asyncio.sleep(_GOODBYE_S)
+        if state.tasks:
+            continue
+        for connection in list(state.connections):
+            transport = connection.transport
+            if transport.is_closing() and transport.get_write_buffer_size() == 0:
+                transport.abort()

@@ -17,6 +17,8 @@ import httpx
 import trustme
 import yaml
 
+from flink_jobs_provider.gateway.access.token_edits import create_token
+from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Role
 from tests.job_jars import COUNTING_JAR
 from tests.waiting import wait_until
 
@@ -77,10 +79,9 @@ class GatewayProcess:
         chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
         (self.directory / "cert.pem").write_bytes(chain)
 
-    def token(self, name: str, role: str, *options: str) -> str:
-        """Make a token by the command line."""
-        words = ["gateway", "token", "create", name, "--role", role, "--cluster", "*", *options]
-        return self._run(*words).stdout.strip()
+    def token(self, name: str, role: Role) -> str:
+        """Make a token for all clusters."""
+        return create_token(self.directory / "tokens.yaml", name, {EVERY_CLUSTER: role})
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command on its configuration, which may fail."""
@@ -91,11 +92,6 @@ class GatewayProcess:
             timeout=120,
             check=False,
         )
-
-    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        done = self.run(*words)
-        assert done.returncode == 0, done.stderr
-        return done
 
     # The process
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import trustme
 
+from flink_jobs_provider.gateway.principal import Role
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.integration.gateway.serving.gateway_process import (
@@ -55,7 +56,7 @@ def test_jobs_outlive_their_gateway_and_actions_end_once(
     gateway: GatewayProcess, flink_2: FlinkCluster, tmp_path: Path, authority: trustme.CA
 ) -> None:
     """NEW over TLS, stop, start again, kill -9 in the middle of an UPDATE, start again, CANCEL."""
-    token = gateway.token("ci", "operate")
+    token = gateway.token("ci", Role.OPERATE)
     args = ["--output", str(tmp_path / "out"), "--rate", "200", "--checkpoint-interval", "200"]
     gateway.start()
     with gateway.client(token) as client:
@@ -105,7 +106,7 @@ def test_a_gateway_without_its_records_takes_over_what_runs(
     gateway: GatewayProcess, flink_2: FlinkCluster, tmp_path: Path
 ) -> None:
     """Shows that losing the database loses no state and starts no job twice."""
-    token = gateway.token("ci", "operate")
+    token = gateway.token("ci", Role.OPERATE)
     args = ["--output", str(tmp_path / "out"), "--rate", "200", "--checkpoint-interval", "200"]
     gateway.start()
     with gateway.client(token) as client:
@@ -128,7 +129,7 @@ def test_a_gateway_without_its_records_takes_over_what_runs(
 
 def test_no_log_shows_a_secret(gateway: GatewayProcess, tmp_path: Path) -> None:
     """Shows it for all that callers send, right and wrong, with the log at its most talkative."""
-    token = gateway.token("ci", "operate")
+    token = gateway.token("ci", Role.OPERATE)
     secret_header = {"X-Secret": "env:FLINK_SECRET"}
     flink = {"url": gateway.content["clusters"][0]["flink"]["url"], "secret_headers": secret_header}
     gateway.content["clusters"][0]["flink"] = flink
