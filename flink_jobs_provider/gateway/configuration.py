@@ -161,7 +161,9 @@ class Limits(Settings):
     """What one caller, and all together, may ask for."""
 
     body_bytes: int = Field(65536, ge=1024, description="Largest request body.")
-    requests_per_second: float = Field(50, gt=0, description="Of one caller, over time.")
+    requests_per_second: float = Field(
+        50, gt=0, allow_inf_nan=False, description="Of one caller, over time."
+    )
     burst: int = Field(100, ge=1, description="Of one caller, at once.")
     concurrent_actions: int = Field(32, ge=1, description="Actions in progress, of all callers.")
 

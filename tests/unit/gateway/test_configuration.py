@@ -189,6 +189,7 @@ def test_grants_are_by_cluster_key(tmp_path: Path) -> None:
             "'typo', granted by https://login.example.com/v2.0 for R, is none of them",
         ),
         ({**SMALLEST, "limits": {"burst": 0}}, "limits.burst must be greater than or equal to 1"),
+        ({**SMALLEST, "limits": {"requests_per_second": float("inf")}}, "a finite number"),
         ({**SMALLEST, "public_url": "gateway"}, "public_url must be a URL such as"),
     ],
 )
