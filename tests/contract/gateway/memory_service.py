@@ -23,7 +23,11 @@ CLUSTER = ClusterConfiguration.model_validate(
     {
         "id": CLUSTER_ID,
         "flink": {"url": "http://flink:8081"},
-        "mounts": {"abfs://jobs@account": "s3://bucket/jobs", "file:///srv": "file:///srv"},
+        "mounts": {
+            "abfs://jobs@account": "s3://bucket/jobs",
+            "abfs://archive@account": "az://archive",
+            "file:///srv": "file:///srv",
+        },
     }
 )
 OTHER = ClusterConfiguration.model_validate(

@@ -253,6 +253,17 @@ def test_a_place_below_no_mount_is_the_clusters_own() -> None:
     assert changes["savepoint_directory"] == "hdfs://namenode/savepoints"
 
 
+def test_a_storage_that_flink_has_no_name_for_is_left_to_flink() -> None:
+    """Shows a mount that the gateway reads by another name than the cluster does."""
+    gateway = Gateway()
+    options = {"savepoint.directory": "abfs://archive@account/savepoints"}
+    given = {"jobJarDirectory": "abfs://archive@account/jars", "flinkConfiguration": options}
+    assert gateway.run_job({**NEW, **given}).status_code == 202
+    changes = gateway.service.requests[-1].changes
+    assert changes["jar"] == "az://archive/jars/job.jar"
+    assert changes["savepoint_directory"] == "abfs://archive@account/savepoints"
+
+
 def test_many_problems_are_cut_short() -> None:
     """Shows that a body cannot make the answer grow beyond bounds."""
     body = {**NEW, **{f"unknown{number}": 1 for number in range(2000)}}

@@ -84,11 +84,17 @@ def test_an_operation_that_is_not_known_is_not_found() -> None:
     """Shows one that never was, one that is no id at all, and one of another's name."""
     gateway = Gateway()
     location = gateway.run_job(NEW).headers["Location"]
-    for path in (
-        location.replace(location.partition("*")[0][-4:], "ffff"),
-        location[:-90] + "?api-version=" + NEWEST,
-        "/providers/Microsoft.HDInsight/locations/x/operationStatuses/y?api-version=" + NEWEST,
+    name = location.partition("?")[0].rpartition("/")[2]
+    action, _, digest = name.partition("*")
+    assert len(digest) == 64
+    for other in (
+        f"{'0' * 8}{action[8:]}*{digest}",
+        f"{action}*{digest[::-1]}",
+        f"{action}*{digest.lower()}",
+        action,
+        "x",
     ):
+        path = location.replace(name, other)
         assert error_of(gateway.call("GET", path), 404)["code"] == "ResourceNotFound"
 
 
