@@ -62,6 +62,11 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
             given = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise PermanentError(f"{file} cannot be read: {error}") from None
+        if isinstance(given, dict) and given.get("kind") == "hdinsight":
+            raise PermanentError(
+                f"{file} is a target of HDInsight, and this command speaks to Flink itself",
+                remedy="Give the address of the Flink cluster behind it",
+            )
     try:
         return FlinkTarget.model_validate(given)
     except ValidationError as error:

@@ -176,6 +176,11 @@ class ActionPlane(Protocol):
         """Whether a row shows the version that runs, also after an update that failed."""
         ...
 
+    @property
+    def lists_at_once(self) -> bool:
+        """Whether a job is listed as soon as its NEW has been accepted."""
+        ...
+
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one list call for all who ask at once.
 

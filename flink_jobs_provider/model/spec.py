@@ -248,5 +248,26 @@ def job_file_schema() -> dict[str, Any]:
         "type": ["string", "number", "boolean"]
     }
     properties["job_name"]["pattern"] = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+    properties["target"] = _target_schema(properties["target"]["description"])
     schema["required"] = ["job_name", "jar"]
     return schema
+
+
+def _target_schema(description: str) -> dict[str, Any]:
+    """Tell targets apart by `kind`, so that one mistake is one error: oneOf would not."""
+
+    def kind_of(name: str) -> dict[str, Any]:
+        return {"properties": {"kind": {"const": name}}}
+
+    return {
+        "description": description,
+        "type": "object",
+        "properties": {"kind": {"enum": ["flink", "hdinsight"]}},
+        "allOf": [
+            {"if": kind_of("flink"), "then": {"$ref": "#/$defs/FlinkTarget"}},
+            {
+                "if": {**kind_of("hdinsight"), "required": ["kind"]},
+                "then": {"$ref": "#/$defs/HDInsightTarget"},
+            },
+        ],
+    }

@@ -77,6 +77,11 @@ class HDInsightPlane:
         """Whether it is a gateway: it shows what it was given when that has come up."""
         return not self._azure
 
+    @property
+    def lists_at_once(self) -> bool:
+        """Whether it is a gateway: an action is a row before it is accepted."""
+        return not self._azure
+
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one `GET …/jobs` for all who ask at once."""
         return await self._list.get(max_age)

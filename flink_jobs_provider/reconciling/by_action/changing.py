@@ -72,6 +72,7 @@ class Change:
         self._base = recorded  # with what was found and done on the way
         self._asked: Version | None = None
         self._started = False
+        self._looked_twice = plane.lists_at_once
 
     async def turn(self) -> JobRecord | None:
         """Look, and do what is next; return the record when nothing is left to do."""
@@ -98,6 +99,10 @@ class Change:
             step = Step(Action.SAVEPOINT)
         if step is None:
             return self._settled(row)
+        if step.action is Action.NEW and not self._looked_twice:
+            self._looked_twice = True  # that of a run that died may not be listed yet
+            await self._orders.let_lists_catch_up()
+            return None
         try:
             return await self._perform(step, verdict, rows, row)
         except ActionInProgress:

@@ -38,6 +38,8 @@ _STEPS: dict[Action, tuple[str, ...]] = {
 }
 #: How long a system that takes no orders for now is left alone, where it does not say.
 _BUSY = 5.0
+#: How long a job whose NEW was accepted may be missing from the list, as a rule.
+_LAGS = 15.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ class Orders:
         if row.in_progress:
             self._say(f"{spec.job_name}: waiting for {action}, which is in progress on it")
         await self._waiter.until_idle(row, allowed(action, spec))
+
+    async def let_lists_catch_up(self) -> None:
+        """Wait as long as a list may lag behind what was accepted before."""
+        await self._clock.sleep(_LAGS)
 
     async def until_shown(self, row: ActionJob, spec: JobSpec) -> bool:
         """Wait for a row that does not show yet what it is; return whether it was waited for."""

@@ -20,6 +20,7 @@ from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterUnreachable,
     DeadlineExceeded,
+    PermanentError,
 )
 from flink_jobs_provider.reconciling.waiting import Clock
 
@@ -168,7 +169,14 @@ def _row(rows: Sequence[ActionJob], order: Order, known: set[str]) -> ActionJob 
     if order.run_id:
         return next((row for row in rows if row.run_id == order.run_id), None)
     fresh = [row for row in rows if row.job_name == order.job_name and row.run_id not in known]
-    return fresh[0] if len(fresh) == 1 else None
+    if len(fresh) > 1:
+        raise PermanentError(
+            f"{order.job_name}: {len(fresh)} jobs of this name came up at once: "
+            f"{'; '.join(map(str, fresh))}",
+            now="All of them were left as they are",
+            remedy="Is somebody else creating it? Delete all but one, and run again",
+        )
+    return fresh[0] if fresh else None
 
 
 def _shows(order: Order, row: ActionJob | None, old: ActionJob | None) -> bool:

@@ -73,6 +73,17 @@ def test_a_jar_in_the_clusters_storage_is_used_in_place() -> None:
     assert (job["jobJarDirectory"], job["jarName"]) == ("abfs://c@account/a/b", "orders.jar")
 
 
+def test_a_jar_that_moved_restarts_nothing() -> None:
+    stack = Stack()
+    stack.up(spec())
+    moved = spec(jar="abfs://c@account/moved/orders.jar")
+    assert stack.plan(moved).action is None
+    stack.up(moved)
+    stack.refresh()
+    assert not stack.plan(moved).needed
+    assert stack.arm.actions() == ["NEW"]
+
+
 def test_new_bytes_at_an_old_place_are_an_update() -> None:
     stack = Stack()
     stack.up(spec())

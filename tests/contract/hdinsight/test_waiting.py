@@ -14,8 +14,9 @@ from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterUnreachable,
     DeadlineExceeded,
+    PermanentError,
 )
-from tests.contract.hdinsight.fake_arm import CLUSTER, FakeArm
+from tests.contract.hdinsight.fake_arm import CLUSTER, FakeArm, Killed
 from tests.contract.hdinsight.stack import Stack, spec
 from tests.contract.hdinsight.test_lifecycle import running
 
@@ -29,7 +30,7 @@ def lists(request: httpx.Request) -> bool:
     return request.url.path == f"{CLUSTER}/jobs"
 
 
-def later(arm: FakeArm, seconds: float, change: Callable[[], None]) -> None:
+def later(arm: FakeArm, seconds: float, change: Callable[[], object]) -> None:
     """Change something as time passes, at the first request after that."""
     due, former = arm.time.now() + seconds, arm.unlike
     left = [change]
@@ -46,6 +47,27 @@ def test_a_row_that_is_missing_just_after_new_is_not_gone() -> None:
     stack = Stack(appears=40.0)
     assert stack.up(spec()).status is JobStatus.RUNNING
     assert stack.arm.actions() == ["NEW"]
+
+
+def test_a_row_that_a_dead_run_has_ordered_and_that_appears_late() -> None:
+    """Shows that the list is looked at twice before NEW: it may lag behind."""
+    stack = Stack(appears=10.0)
+    stack.arm.kill = (3, "before")
+    with pytest.raises(Killed):
+        stack.up(spec())
+    assert stack.arm.actions() == ["NEW"]
+    stack.arm.kill = None
+    stack.up(spec())
+    assert stack.arm.actions() == ["NEW"]
+    assert len(stack.arm.rows) == 1
+
+
+def test_two_rows_that_appear_at_once_are_named() -> None:
+    stack = Stack()
+    later(stack.arm, 16, lambda: stack.arm.put(runId="job-of-somebody", status="RUNNING"))
+    with pytest.raises(PermanentError, match="2 jobs of this name came up at once") as caught:
+        stack.up(spec())
+    assert "job-of-somebody" in str(caught.value)
 
 
 def test_a_row_that_never_appears() -> None:
@@ -66,7 +88,7 @@ def test_a_row_without_result_or_status_is_waited_for() -> None:
         later(arm, 20, lambda: job.update(status="WARMING_UP", actionResult="SUCCESS"))
         later(arm, 40, lambda: job.update(kept))
 
-    later(stack.arm, 1, lambda: bare(stack.arm))
+    later(stack.arm, 16, lambda: bare(stack.arm))
     began = stack.time.now()
     assert stack.up(spec()).status is JobStatus.RUNNING
     assert stack.time.now() - began > 40
@@ -74,7 +96,7 @@ def test_a_row_without_result_or_status_is_waited_for() -> None:
 
 def test_a_word_that_nobody_knows_is_told_at_the_deadline() -> None:
     stack = Stack()
-    later(stack.arm, 1, lambda: stack.arm.job().update(status="PONDERING"))
+    later(stack.arm, 16, lambda: stack.arm.job().update(status="PONDERING"))
     with pytest.raises(DeadlineExceeded) as caught:
         stack.up(spec(**TIMES))
     assert "it shows NEW, SUCCESS, and PONDERING as its status." in str(caught.value)

@@ -52,6 +52,12 @@ def test_uri_and_absolute_jars_are_left_alone(tmp_path: Path) -> None:
         ("job_name: a\njar: a.jar\nparallelism: none\n", "parallelism: 'none' is not of type"),
         ("job_name: a\njar: a.jar\nargs: [1]\n", "args"),
         ("job_name: a\njar: a.jar\ntimeouts: {running: fast}\n", "timeouts.running: 'fast'"),
+        ("job_name: a\njar: a.jar\ntarget: {url: 3}\n", "target.url: 3 is not of type 'string'"),
+        (
+            "job_name: a\njar: a.jar\ntarget: {kind: hdinsight, subscription: 3}\n",
+            "target.subscription: 3 is not of type 'string'",
+        ),
+        ("job_name: a\njar: a.jar\ntarget: {kind: yarn}\n", "target.kind: 'yarn' is not one of"),
         ("- job_name: a\n", "is not of type 'object'"),
         ("job_name: [\n", "is not YAML"),
     ],
@@ -65,6 +71,16 @@ def test_problems_name_file_path_and_what_would_be_right(
         read_job_file(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_a_target_of_hdinsight(tmp_path: Path) -> None:
+    names = ("subscription", "resource_group", "cluster_pool", "cluster")
+    target = "".join(f"  {name}: x\n" for name in names)
+    text = f"job_name: a\njar: a.jar\ntarget:\n  kind: hdinsight\n{target}"
+    job = read_job_file(write(tmp_path, "a.yaml", text))
+    assert job["target"] == {"kind": "hdinsight", **dict.fromkeys(names, "x")}
+    with pytest.raises(InvalidSpec, match="target: 'cluster' is a required property"):
+        read_job_file(write(tmp_path, "b.yaml", text.replace("  cluster: x\n", "")))
 
 
 def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:

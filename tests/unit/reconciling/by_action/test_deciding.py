@@ -23,7 +23,7 @@ from flink_jobs_provider.reconciling.by_action.deciding import (
     renewal,
 )
 from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
-from tests.unit.model.made_up_jobs import SAVEPOINT, record, record_with_savepoint, spec
+from tests.unit.model.made_up_jobs import DIGEST_2, SAVEPOINT, record, record_with_savepoint, spec
 
 RUN = "job-1"
 AZURE = Abilities(frozenset(Action), starts_ended=False)
@@ -278,6 +278,17 @@ def test_what_is_shown_wins_over_the_mark() -> None:
     job = row()
     changed = replace(job, version=replace(job.version, parallelism=9))
     assert not judge(changed, known(), SAME, asked(SAME)).wanted
+
+
+def test_a_jar_that_moved_is_the_same_jar() -> None:
+    """Shows that what is planned as nothing to do is nothing to do; new content is another jar."""
+    moved = replace(asked(SAME), jar="abfs://elsewhere/orders.jar")
+    assert judge(row(), known(), SAME, moved).wanted
+    assert not judge(row(), None, SAME, moved).wanted
+    new = spec(jar_digest=DIGEST_2)
+    shown = replace(row().version, mark=str(mark_of(new)))
+    kept_old = replace(row(), version=shown)
+    assert not judge(kept_old, known(), new, moved).wanted, "the mark alone was taken over"
 
 
 @pytest.mark.parametrize("action", ["UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE"])
