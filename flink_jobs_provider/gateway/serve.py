@@ -32,6 +32,7 @@ from flink_jobs_provider.gateway.operations.request_log import RequestLog
 from flink_jobs_provider.gateway.operations.server import (
     CannotListen,
     StopSignals,
+    address_of,
     open_socket,
     serve_http,
 )
@@ -138,12 +139,10 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         if certificate:
             renewing = asyncio.create_task(certificate.keep_renewing())
             opened.callback(renewing.cancel)
-        scheme, (host, port) = "https" if certificate else "http", channel.getsockname()[:2]
 
         def ready() -> None:
-            _log.info(
-                "the gateway serves", address=f"{scheme}://{host}:{port}", database=store.name
-            )
+            address = address_of(channel, tls=certificate is not None)
+            _log.info("the gateway serves", address=address, database=store.name)
             notify("READY=1")
 
         tls = certificate.context if certificate else None

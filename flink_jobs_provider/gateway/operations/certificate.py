@@ -91,10 +91,13 @@ class Certificate:
         return True
 
     async def keep_renewing(self, every: float = _EVERY) -> None:
-        """Look for a renewed certificate, for as long as the gateway runs."""
+        """Look for a renewed certificate, for as long as the gateway runs.
+
+        It is loaded in the event loop's own thread, where no handshake is under way meanwhile.
+        """
         while True:
             await asyncio.sleep(every)
-            await asyncio.to_thread(self.renew)
+            self.renew()
 
     def _present(self) -> tuple[tuple[int, int], ...]:
         found = []

@@ -55,6 +55,13 @@ def open_socket(host: str, port: int) -> socket.socket:
     return opened
 
 
+def address_of(opened: socket.socket, tls: bool) -> str:
+    """Return the URL of what listens on a socket."""
+    host, port = opened.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{host}:{port}"
+
+
 class StopSignals:
     """SIGTERM and SIGINT: the first asks for a stop in order, the second for one at once."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -16,7 +17,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from flink_jobs_provider.gateway.operations.server import StopSignals, open_socket, serve_http
+from flink_jobs_provider.gateway.operations.server import (
+    StopSignals,
+    address_of,
+    open_socket,
+    serve_http,
+)
 
 AUTHORITY = trustme.CA()
 
@@ -60,6 +66,19 @@ async def served() -> AsyncIterator[_Served]:
         server.client = client
         yield server
         await server.task
+
+
+def test_addresses_are_urls() -> None:
+    class Opened(socket.socket):
+        name: tuple[str | int, ...] = ("127.0.0.1", 80)
+
+        def getsockname(self) -> tuple[str | int, ...]:
+            return self.name
+
+    with Opened() as opened:
+        assert address_of(opened, tls=False) == "http://127.0.0.1:80"
+        opened.name = ("::1", 443, 0, 0)
+        assert address_of(opened, tls=True) == "https://[::1]:443"
 
 
 def test_who_is_told_that_it_is_ready_is_not_turned_away() -> None:

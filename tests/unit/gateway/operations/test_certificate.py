@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import cast
 
+import anyio
 import pytest
 import trustme
 from cryptography.hazmat.primitives.serialization import (
@@ -62,6 +64,21 @@ def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> Non
     assert certificate.renew()
     assert served_name(certificate) == "new.test"
     assert not certificate.renew()
+
+
+def test_a_renewal_is_noticed_while_the_gateway_runs(tmp_path: Path) -> None:
+    issue(tmp_path, "old.test")
+    certificate = opened(tmp_path)
+
+    async def run() -> None:
+        watching = asyncio.create_task(certificate.keep_renewing(every=0.001))
+        issue(tmp_path, "new.test")
+        with anyio.fail_after(10):
+            while served_name(certificate) != "new.test":  # noqa: ASYNC110 - nobody tells when
+                await asyncio.sleep(0.001)
+        watching.cancel()
+
+    anyio.run(run)
 
 
 def test_a_wrong_renewal_leaves_the_old_one_in_use(tmp_path: Path) -> None:
