@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
@@ -155,12 +155,13 @@ class Leases:
             return []
         left = (
             select(ActionEntry.number)
-            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-            .where(*_left(), JobEntry.cluster.in_(clusters), ActionEntry.id.not_in(in_hand))
-            .order_by(ActionEntry.number)
+            .where(*_left(), _cluster().in_(clusters))
+            .order_by(ActionEntry.accepted_at)  # by number SQLite would go through all of them
             .limit(limit)
             .with_for_update(skip_locked=True, of=ActionEntry)
         )
+        if in_hand:
+            left = left.where(ActionEntry.id.not_in(in_hand))
         with self._database.writing() as session:
             numbers = list(session.scalars(left))
             if not numbers:
@@ -207,9 +208,7 @@ class Leases:
         query = (
             select(ActionEntry, JobEntry)
             .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-            .where(
-                *_left(), ActionEntry.deadline < database_now(), JobEntry.cluster.not_in(clusters)
-            )
+            .where(*_left(), ActionEntry.deadline < database_now(), _cluster().not_in(clusters))
             .with_for_update(skip_locked=True, of=ActionEntry)
         )
         with self._database.writing() as session:
@@ -230,6 +229,12 @@ def _left() -> tuple[ColumnElement[bool], ...]:
         ActionEntry.finished_at.is_(None),
         or_(ActionEntry.claimed_until.is_(None), ActionEntry.claimed_until < database_now()),
     )
+
+
+def _cluster() -> ScalarSelect[str]:
+    """Return the cluster of an action; asked for each, since few of them are in progress."""
+    query = select(JobEntry.cluster).where(JobEntry.number == ActionEntry.job_number)
+    return query.correlate(ActionEntry).scalar_subquery()
 
 
 def _write(session: Session, number: int, state: JobState, now: float) -> None:
