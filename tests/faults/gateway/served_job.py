@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +23,8 @@ from tests.integration.gateway.serving.gateway_process import CLUSTER, GatewayPr
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
 from tests.waiting import wait_until
 
-NAME = "served"
+#: A name of its own for each: the cluster remembers the jobs of earlier tests.
+_names = (f"served-{number}" for number in count(1))
 _OVER = {"FINISHED", "FAILED", "CANCELED"}
 _RETAINED = "execution.checkpointing.externalized-checkpoint-retention"
 _STORAGE = "abfs://jobs@account"
@@ -69,6 +71,7 @@ class ServedJob:
 
     Attributes:
         gateway: The process.
+        name: The job's name.
         settled: Whether the job was seen to be as it should, and nothing was done to it since.
     """
 
@@ -76,6 +79,7 @@ class ServedJob:
         self.directory = directory
         self.proxy = proxy
         self.cluster = cluster
+        self.name = next(_names)
         self.settled = True
         self._version = 0
         (directory / "jars").mkdir(parents=True)
@@ -127,7 +131,7 @@ class ServedJob:
         """Ask for an action that must be accepted; return the path of its operation."""
         self.settled = False
         with self.gateway.client(self._token) as client:
-            given = {"jobType": "FlinkJob", "jobName": NAME, "action": action, **properties}
+            given = {"jobType": "FlinkJob", "jobName": self.name, "action": action, **properties}
             answer = client.post(f"{CLUSTER}/runJob", params=_API, json={"properties": given})
         assert answer.status_code == 202, answer.text
         return _operation(answer)
@@ -239,7 +243,7 @@ class ServedJob:
 
     def savepoints(self) -> frozenset[Path]:
         """Return the savepoints of the job that are whole."""
-        return frozenset(self.cluster.savepoints.glob(f"{NAME}/**/_metadata"))
+        return frozenset(self.cluster.savepoints.glob(f"{self.name}/**/_metadata"))
 
     def before(self) -> Before:
         """Note down what there is."""
