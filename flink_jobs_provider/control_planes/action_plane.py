@@ -181,6 +181,11 @@ class ActionPlane(Protocol):
         """Whether a job is listed as soon as its NEW has been accepted."""
         ...
 
+    @property
+    def lists_savepoints(self) -> bool:
+        """Whether LIST_SAVEPOINT says a path with the jobId in it for each, the newest first."""
+        ...
+
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one list call for all who ask at once.
 

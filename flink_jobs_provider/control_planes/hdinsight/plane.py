@@ -82,6 +82,11 @@ class HDInsightPlane:
         """Whether it is a gateway: an action is a row before it is accepted."""
         return not self._azure
 
+    @property
+    def lists_savepoints(self) -> bool:
+        """Whether it is a gateway: what Azure's own service says is documented nowhere."""
+        return not self._azure
+
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one `GET …/jobs` for all who ask at once."""
         return await self._list.get(max_age)

@@ -15,9 +15,8 @@ from flink_jobs_provider.control_planes.action_plane import (
 )
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import (
-    ActionFailed,
     ActionInProgress,
-    PermanentError,
+    JobError,
     StateUnavailable,
 )
 from flink_jobs_provider.model.record import JobRecord
@@ -32,12 +31,14 @@ from flink_jobs_provider.reconciling.by_action.deciding import (
     is_recorded,
     judge,
     kept,
+    knows,
     renewal,
 )
+from flink_jobs_provider.reconciling.by_action.failures import failed, not_taken_over, refused
 from flink_jobs_provider.reconciling.by_action.finding import own_row, refuse_stranger, stranger
 from flink_jobs_provider.reconciling.by_action.going_back import go_back
 from flink_jobs_provider.reconciling.by_action.marks import mark_of
-from flink_jobs_provider.reconciling.by_action.ordering import Orders, Outcome
+from flink_jobs_provider.reconciling.by_action.ordering import Orders
 from flink_jobs_provider.reconciling.by_action.recording import (
     blank,
     ended,
@@ -46,7 +47,7 @@ from flink_jobs_provider.reconciling.by_action.recording import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.records import done
+from flink_jobs_provider.reconciling.records import add_aside, done
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
@@ -192,17 +193,41 @@ class Change:
         except OrderRefused as refusal:
             instead = self._instead(step, verdict, row)
             if instead is None or row is None:
-                raise self._refused(order, row, refusal) from None
+                raise refused(order, row, refusal) from None
             return await self._perform(instead, verdict, rows, row)
         if outcome is None:
             return None
         if outcome.failure:
             if step.action is Action.START and not order.version and not verdict.wanted:
                 return None  # the former version does not come up; the wanted one may
-            raise await self._failed(order, row, outcome)
+            went_back = await go_back(
+                self._orders, self._plane, self._wanted, order, row, outcome.row
+            )
+            raise failed(order, outcome, went_back)
         if outcome.row is None or step.action is Action.DELETE:
             return None
-        return self._recorded_of(step, verdict, order, row, outcome.row)
+        record = self._recorded_of(step, verdict, order, row, outcome.row)
+        if record and row and step.action is Action.UPDATE and order.restore_from:
+            record = self._base = await self._with_given_up(record, row, outcome.row)
+        return record
+
+    async def _with_given_up(
+        self, record: JobRecord, before: ActionJob, after: ActionJob
+    ) -> JobRecord:
+        """List the savepoint of the state that was left for a named one: no row shows its path."""
+        if not self._plane.lists_savepoints or not before.job_id:
+            return record
+        order = Order(Action.LIST_SAVEPOINT, self._wanted.job_name, after.run_id)
+        try:
+            outcome = await self._orders.carry_out(order, await self._plane.jobs(), self._wanted)
+        except JobError as error:
+            self._say(f"{self._wanted.job_name}: its savepoints could not be listed: {error}")
+            return record
+        listed = outcome.row.output.split() if outcome and outcome.row else []
+        path = next((each for each in listed if f"/{before.job_id}/" in each), None)
+        if path is None or knows(record, path):
+            return record
+        return add_aside(record, path, SavepointReason.UPDATE)
 
     async def _order(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Order:
         version = None
@@ -246,7 +271,9 @@ class Change:
             self._base = with_row(base, row)
             return None  # the former version runs: judged anew, it is updated
         if order.version is not None:
-            self._verify(step.action, order.version, row)
+            differences = kept(order.version, row.version, self._recorded)
+            if differences:
+                raise not_taken_over(order, row, differences)
         origin = step.origin
         if step.action is Action.UPDATE:
             base = with_savepoint_of(base, row, SavepointReason.UPDATE, wanted)
@@ -258,45 +285,3 @@ class Change:
         self._base = started(base, wanted, row, step.called or step.action, origin)
         self._started = True
         return self._base
-
-    def _verify(self, action: Action, asked: Version, row: ActionJob) -> None:
-        """Raise where the system says that it succeeded, and has kept what was there before."""
-        differences = kept(asked, row.version, self._recorded)
-        if differences:
-            raise ActionFailed(
-                f"{self._wanted.job_name}: {action} is said to have succeeded, and the job "
-                f"service has not taken over {', '.join(differences)}",
-                now=f"Job {row.job_id} is {row.status_word}, with the former values",
-                remedy="Undo the change of these inputs; or stop the job with desired_state, "
-                "destroy it, and create it anew with restore_from",
-            )
-
-    def _refused(
-        self, order: Order, row: ActionJob | None, refusal: OrderRefused
-    ) -> PermanentError:
-        now = f"The job is {row.status_word or 'as it was'}, as before" if row else "Nothing runs"
-        return ActionFailed(
-            f"{self._wanted.job_name}: {order.action} was refused: {refusal.happened}",
-            now=now,
-            remedy="Mend what it names, and run again",
-        )
-
-    async def _failed(
-        self, order: Order, before: ActionJob | None, outcome: Outcome
-    ) -> ActionFailed:
-        """Say how an action failed and what runs now; go back to the former version, if need be."""
-        happened = f"{self._wanted.job_name}: {order.action} failed: {outcome.failure}"
-        row = outcome.row
-        if row is None:
-            return ActionFailed(happened, now="The job service no longer lists the job")
-        if row.active:
-            now = f"Job {row.job_id} is {row.status_word}"
-            return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
-        went_back = await go_back(self._orders, self._plane, self._wanted, order, before, row)
-        if went_back:
-            return ActionFailed(happened, now=went_back, remedy="Mend it, and run again")
-        state = row.last_savepoint or order.restore_from
-        safe = f"its state is safe in {state}" if state else "no savepoint of it is known"
-        return ActionFailed(
-            happened, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
-        )

@@ -20,13 +20,15 @@ async def go_back(
     wanted: JobSpec,
     failed: Order,
     before: ActionJob | None,
-    row: ActionJob,
+    row: ActionJob | None,
 ) -> str:
     """Start the former version from the savepoint that the failed update took.
 
     Returns:
         What runs now, in a sentence; empty where there is nothing to go back to.
     """
+    if row is None or row.active:
+        return ""
     taken = row.last_savepoint
     if before is None or not before.active or failed.action is not Action.UPDATE:
         return ""

@@ -111,7 +111,9 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
     if stopped:
         update["status"] = JobStatus.STOPPED  # as it was recorded: it ended with its savepoint
     elif row.status is JobStatus.FAILED or row.stop_failed or row.status is None:
-        update["job_output"] = row.output or f"The job service says {row.status_word or 'nothing'}"
+        said = f"The job service says {row.status_word or 'nothing'}"
+        # What was said of the action before is no reason for what came after it.
+        update["job_output"] = said if row.output in ("", recorded.job_output) else row.output
     if active and row.job_id != recorded.job_id:
         found = None if knows(recorded, row.last_savepoint) else row.last_savepoint
         update["restored_from"] = row.started_from or found or None

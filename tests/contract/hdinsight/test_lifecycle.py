@@ -333,6 +333,15 @@ def test_a_service_that_keeps_its_old_values(kept: tuple[str, ...], named: str) 
         assert f"the job service has not taken over {named}." in str(caught.value)
 
 
+def test_the_reason_of_a_failure_is_not_what_was_said_before() -> None:
+    stack = running()
+    stack.arm.job()["status"] = "FAILED"
+    assert stack.refresh().job_output == "The job service says FAILED"
+    assert "FAILED on its cluster (The job service says FAILED)" in stack.plan(spec()).line()
+    stack.arm.job()["jobOutput"] = "The task failed:\non purpose"
+    assert "The task failed:\non purpose" in stack.refresh().job_output
+
+
 # Rows that are not ours, or not alone
 
 

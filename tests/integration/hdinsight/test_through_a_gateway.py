@@ -203,6 +203,22 @@ def test_a_version_that_fails_gives_way_to_the_former(job: Job) -> None:
     job.assert_runs(job.state["last_savepoint"])
 
 
+def test_a_named_savepoint_wins_and_the_state_before_is_kept(job: Job) -> None:
+    job.up()
+    older = job.up(savepoint_trigger="1")["last_savepoint"]
+    job.output = job.output.with_name("again")
+    args = ["--output", str(job.output), *_ARGS]
+    before = job.state["job_id"]
+    job.up(restore_from=older, args=args)
+    assert job.active() == [job.state["job_id"]]
+    assert same_path(job.restored_from(), older)
+    assert same_path(job.state["last_savepoint"], older)
+    [given_up] = [each["path"] for each in job.state["savepoints"] if each["reason"] == "UPDATE"]
+    assert f"/{before}/" in given_up
+    assert Path(given_up.removeprefix("file:"), "_metadata").is_file()
+    assert job.unchanged()
+
+
 def test_a_create_whose_record_was_lost_is_adopted(job: Job) -> None:
     first = job.up()
     job.state = {}
