@@ -87,6 +87,8 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
     """
     action, name = request.action, request.job_name
     _check_inputs(request)
+    if status == NOT_YET:
+        status = LAUNCH_FAILED
     if status is None:
         if action is Action.NEW:
             return
@@ -158,7 +160,7 @@ def wanted_spec(
         inputs["jar_digest"] = jar_digest
     if action in STARTS:
         inputs["desired_state"] = DesiredState.RUNNING.value
-    if action in STARTS - {Action.NEW, Action.START}:
+    if action in TAKES_NEW_BYTES - {Action.NEW}:
         inputs["restart_trigger"] = action_id
     if action is Action.STOP:
         inputs["desired_state"] = DesiredState.STOPPED.value

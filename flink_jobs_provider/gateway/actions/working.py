@@ -16,12 +16,12 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome, explained
-from flink_jobs_provider.gateway.actions.deciding import STARTS
+from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, NOT_YET, STARTS
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import Threads
-from flink_jobs_provider.gateway.records import Store, StoredAction, StoredJob
+from flink_jobs_provider.gateway.records import JobState, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
@@ -154,7 +154,7 @@ class Workers:
             return
         while True:
             async with self._slots:
-                outcome, waits_for = await self._try(action, job, begun, deadline)
+                outcome, waits_for = await self._try(action, job, lease, begun, deadline)
             if not lease.held:
                 _log.warning("operation %s is no longer ours to carry out", action.row.id)
                 return
@@ -168,12 +168,12 @@ class Workers:
         await self._end(action, outcome, lease)
 
     async def _try(
-        self, action: StoredAction, job: StoredJob, begun: float, deadline: float
+        self, action: StoredAction, job: StoredJob, lease: Lease, begun: float, deadline: float
     ) -> tuple[Outcome | None, str]:
         """Try once; return how it ended, or what it waits for."""
         carrier: Carrier | None = None
         try:
-            carrier = await self._carrier(action, job)
+            carrier = await self._carrier(action, job, lease)
             return await carrier.carry_out(), ""
         except JobError as error:
             message = explained(error)
@@ -187,13 +187,14 @@ class Workers:
                 f"An error in the gateway itself: {type(error).__name__}. Its log says more, under "
                 f"operation {action.row.id}."
             )
+        bare = JobState(job.record, LAUNCH_FAILED) if job.status == NOT_YET else None
         if carrier is None:
-            return Outcome(ActionResult.FAILED, message), ""
+            return Outcome(ActionResult.FAILED, message, bare), ""
         try:
             return await carrier.failed(message), ""
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s: what runs cannot be seen: %s", action.row.id, where(error))
-            return Outcome(ActionResult.FAILED, message), ""
+            return Outcome(ActionResult.FAILED, message, bare), ""
 
     def _ends(self, error: JobError, begun: float, deadline: float) -> float:
         """Return until when an action is tried again that met an error."""
@@ -201,14 +202,14 @@ class Workers:
             return min(deadline, begun + self._pace.slots)
         return deadline if isinstance(error, TemporaryError) else begun
 
-    async def _carrier(self, action: StoredAction, job: StoredJob) -> Carrier:
+    async def _carrier(self, action: StoredAction, job: StoredJob, lease: Lease) -> Carrier:
         target = self._targets[job.cluster]
         plane = self._planes.of(target)
 
         def say(line: str) -> None:
             _log.info("operation %s: %s", action.row.id, line)
 
-        known = await self._threads.call(self._store.savepoints, job.number)
+        known = await self._insist(partial(self._store.savepoints, job.number), lease)
         return Carrier(
             plane,
             Reconciler(plane, target.loopback, say, self._clock),
@@ -216,7 +217,7 @@ class Workers:
             job,
             action,
             await self._jar(action),
-            known,
+            known or [],
         )
 
     async def _jar(self, action: StoredAction) -> Jar | str | None:

@@ -70,6 +70,8 @@ class Database:
         self.name = parsed.render_as_string(hide_password=True)
         self._lock = None if self.shared else FileLock(Path(f"{parsed.database}.lock"))
         try:
+            if not self.shared:
+                _make_private(Path(str(parsed.database)))
             self.engine = _postgresql(parsed) if self.shared else _sqlite(parsed)
         except BaseException:
             if self._lock:
@@ -127,6 +129,14 @@ def _parsed(url: str) -> URL:
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     raise DatabaseUnusable(f"{backend} is no database that can be used: sqlite or postgresql")
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file that only we can read: arguments of jobs may be secret."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise DatabaseUnusable(f"{path} cannot be used: {error.strerror or error}") from None
 
 
 def _postgresql(url: URL) -> Engine:

@@ -216,6 +216,9 @@ class Leases:
             for entry, job in session.execute(query).all():
                 entry.result, entry.output = ActionResult.FAILED.value, output
                 entry.finished_at = session.execute(select(database_now())).scalar_one()
+                if not job.status:
+                    job.status = "JOB_LAUNCH_FAILED"
+                job.revision += 1
                 found.append(action_row(entry, job))
             return found
 

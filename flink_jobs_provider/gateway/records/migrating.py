@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from flink_jobs_provider.gateway.records.database import Database, DatabaseUnusable
 
@@ -20,8 +21,16 @@ def migrate(database: Database) -> None:
     """Bring the tables to the present version; two gateways that start at once take turns.
 
     Raises:
-        DatabaseUnusable: They are of a later version than this one knows.
+        DatabaseUnusable: They are of a later version than this one knows, or cannot be reached.
     """
+    try:
+        _migrate(database)
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        raise DatabaseUnusable(f"the database {database.name} cannot be used: {reason}") from None
+
+
+def _migrate(database: Database) -> None:
     config = Config()
     config.set_main_option(
         "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")

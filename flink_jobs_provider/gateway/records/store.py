@@ -38,7 +38,8 @@ class Store(Reads, Acceptance, Leases, Retention):
         """Bring the tables to the present version.
 
         Raises:
-            DatabaseUnusable: They are of a later version than this one knows.
+            DatabaseUnusable: They are of a later version than this one knows, or cannot be
+                reached.
         """
         migrate(self._database)
 

@@ -11,8 +11,9 @@ import pytest
 
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.errors import ClusterRefused
 from tests.unit.gateway.actions.conftest import Life
-from tests.unit.gateway.actions.gateway import STILL, Gateway, until
+from tests.unit.gateway.actions.gateway import CLUSTER, STILL, Gateway, until
 from tests.unit.reconciling.fake_flink import RETAINED
 from tests.unit.reconciling.fake_job import Program
 
@@ -158,6 +159,25 @@ def test_a_relaunch_that_fails_is_tried_again(tmp_path: Path) -> None:
             assert gateway.flink.the_job().base >= kept > 0
 
     asyncio.run(life())
+
+
+@pytest.mark.parametrize("before", ["", "NEW"])
+def test_a_cluster_that_does_not_let_us_in_fails_the_action(live: Life, before: str) -> None:
+    async def life(gateway: Gateway) -> None:
+        if before:
+            await gateway.done(before)
+
+        def refuses(_target: object) -> None:
+            raise ClusterRefused("env:FLINK_TOKEN leads nowhere")
+
+        gateway.jobs._workers._planes.of = refuses  # type: ignore[method-assign,assignment]
+        row = await gateway.do("STOP" if before else "NEW")
+        assert row.result is ActionResult.FAILED
+        assert "env:FLINK_TOKEN leads nowhere" in row.output
+        job = gateway.store.jobs(CLUSTER)[0]
+        assert job.status == ("RUNNING" if before else "JOB_LAUNCH_FAILED")
+
+    live(life)
 
 
 @pytest.mark.parametrize("come", [True, False])

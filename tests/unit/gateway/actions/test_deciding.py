@@ -99,7 +99,7 @@ WANTS: dict[Action, dict[str, Any]] = {
     Action.UPDATE: {"restart_trigger": "id"},
     Action.STATELESS_UPDATE: {"restart_trigger": "id", "upgrade_mode": "stateless"},
     Action.LAST_STATE_UPDATE: {"restart_trigger": "id", "upgrade_mode": "last-state"},
-    Action.RE_LAUNCH: {"restart_trigger": "id"},
+    Action.RE_LAUNCH: {},
     Action.SAVEPOINT: {"savepoint_trigger": "id"},
 }
 

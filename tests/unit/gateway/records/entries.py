@@ -37,6 +37,7 @@ def add_job(
     gateway: str = "one",
     replaces: tuple[int, int] | None = None,
     lease: float = LEASE,
+    timeout: float = 60,
 ) -> StoredAction:
     """Accept a NEW."""
     wanted = JobRecord(spec=spec(job_name=job), status=JobStatus.STARTING)
@@ -46,7 +47,7 @@ def add_job(
         f"job-{next(_numbers)}",
         wanted.spec.key.prefix,
         JobState(stored_record(wanted), "", {"jarName": "x"}),
-        action(Action.NEW),
+        action(Action.NEW, timeout),
         replaces=replaces,
         gateway=gateway,
         lease=lease,

@@ -167,6 +167,11 @@ def test_actions_on_a_cluster_that_nobody_serves_end_at_their_deadline(store: St
     assert store.abandon([CLUSTER], "gone") == []
     (ended,) = store.abandon(["/another"], "gone")
     assert (ended.id, ended.result, ended.output) == (one.row.id, "FAILED", "gone")
+    add_job(store, "launching", lease=0, timeout=0)
+    store.abandon(["/another"], "gone")
+    launching = store.live_job(CLUSTER, "launching")
+    assert launching is not None
+    assert launching.status == "JOB_LAUNCH_FAILED"
 
 
 def test_savepoints_are_listed_newest_first_and_kept_beyond_the_record(store: Store) -> None:
@@ -260,6 +265,23 @@ def test_no_url_shows_its_password() -> None:
 def test_databases_that_cannot_be_used_are_refused(url: str) -> None:
     with pytest.raises(DatabaseUnusable):
         Store(url)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{0}/file", "postgresql://nobody@/x?host={0}"])
+def test_a_database_that_cannot_be_opened_is_told(url: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("this is no database, and long enough to be told from one" * 9)
+    store = Store(url.format(tmp_path))
+    with pytest.raises(DatabaseUnusable, match="cannot be used"):
+        store.migrate()
+    store.close()
+
+
+def test_only_we_may_read_the_file(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    store.migrate()
+    add_job(store)
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("gateway.db*")} == {0}
+    store.close()
 
 
 def test_a_second_gateway_on_one_file_is_refused(tmp_path: Path) -> None:
