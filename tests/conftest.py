@@ -5,7 +5,7 @@ A cluster is started when the first test asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
@@ -101,18 +101,20 @@ def pulumi_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_stack(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., StackProject]]:
-    """Give a maker of projects by cluster URL: (cluster_url, stack=…), for each engine.
+    """Give a maker of projects by cluster URL: (cluster_url, stack, target), for each engine.
 
     Each has a stack of another name, unless that is given: a cluster remembers the ended jobs of
     the tests before, and they must be another owner's.
     """
     with ExitStack() as closing_all:
 
-        def make(cluster_url: str, stack: str = "") -> StackProject:
+        def make(
+            cluster_url: str, stack: str = "", target: Mapping[str, Any] | None = None
+        ) -> StackProject:
             stack = stack or f"dev-{next(_stack_numbers)}"
             python = request.getfixturevalue("pulumi_python") if engine == "pulumi" else None
             root = tmp_path / f"project-{stack}"
-            project = StackProject(root, engine, cluster_url, python, stack=stack)
+            project = StackProject(root, engine, cluster_url, python, stack=stack, target=target)
             return closing_all.enter_context(closing(project))
 
         yield make

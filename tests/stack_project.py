@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,11 @@ class StackProject:
     Args:
         root: An empty directory.
         engine: `embedded` or `pulumi`.
-        cluster_url: The target of every job that names none.
+        cluster_url: The Flink session cluster that is the target of every job that names none.
         python: An environment with everything installed; one that the Pulumi CLI takes if the
             engine is `pulumi` (`make_cli_python`).
         stack: Name of the stack; with the project's name part of the jobs' owner.
+        target: The target of every job that names none, where that is another than `cluster_url`.
 
     Attributes:
         jobs: The inputs of each job by resource name; edit them, and run again.
@@ -109,10 +111,12 @@ class StackProject:
         python: Path | None = None,
         *,
         stack: str = "dev",
+        target: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = root
         self.engine = engine
         self.cluster_url = cluster_url
+        self.target = target
         self.stack = stack
         self.jobs: dict[str, dict[str, Any]] = {}
         self.environment: dict[str, str] = {}
@@ -139,7 +143,7 @@ class StackProject:
         return self.jobs[name]
 
     def _write_jobs(self) -> None:
-        target = {"kind": "flink", "url": self.cluster_url}
+        target = self.target or {"kind": "flink", "url": self.cluster_url}
         jobs = {name: {"target": target, **inputs} for name, inputs in self.jobs.items()}
         (self.root / "program/jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
 

@@ -1,26 +1,77 @@
-"""Stacks of counting jobs on a real cluster, once for each engine."""
+"""Stacks of counting jobs on a real cluster, once for each target and each engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.end_to_end.flink.counting_stack import CountingStack
+from tests.end_to_end.flink.targets import CANNOT_EXIST, Target, open_target
 from tests.flink_cluster import FlinkCluster
 from tests.stack_project import StackProject
 
-StackOn = Callable[[FlinkCluster], CountingStack]
+
+class StackOn(Protocol):
+    """Makes stacks by cluster; those on one cluster have one target."""
+
+    def __call__(self, cluster: FlinkCluster, stack: str = "") -> CountingStack:
+        """Return a stack, of another name each time unless that is given."""
+
+
+def _not_yet(metafunc: pytest.Metafunc, kind: str) -> str:
+    """Name what has not been seen to hold through a gateway."""
+    files = ("test_drift", "test_failing_savepoints")
+    if kind == "hdinsight" and metafunc.module.__name__.endswith(files):
+        return "not shown yet"
+    return ""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case on both targets, but where it cannot exist on one of them."""
+    if "target" not in metafunc.fixturenames:
+        return
+    kinds = [
+        pytest.param(kind, marks=[pytest.mark.skip(reason=why)] if why else [])
+        for kind, cases in CANNOT_EXIST.items()
+        for why in [cases.get(metafunc.function.__name__) or _not_yet(metafunc, kind)]
+    ]
+    metafunc.parametrize("target", kinds, indirect=True)
 
 
 @pytest.fixture
-def stack_on(make_stack: Callable[..., StackProject], tmp_path: Path) -> StackOn:
+def target(request: pytest.FixtureRequest) -> str:
+    """Name each kind of target in turn."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def stack_on(
+    make_stack: Callable[..., StackProject], target: str, tmp_path: Path
+) -> Iterator[StackOn]:
     """Give a maker of stacks by cluster."""
-    return lambda cluster: CountingStack(make_stack(cluster.url), cluster, tmp_path / "counts")
+    opened: dict[str, Target] = {}
+    with ExitStack() as closing_all:
+
+        def make(cluster: FlinkCluster, stack: str = "") -> CountingStack:
+            if cluster.url not in opened:
+                directory = tmp_path / f"target-{len(opened)}"
+                opened[cluster.url] = closing_all.enter_context(
+                    closing(open_target(target, cluster, directory))
+                )
+            to = opened[cluster.url]
+            project = make_stack(cluster.url, stack, to.inputs)
+            project.environment.update(to.environment)
+            return CountingStack(project, to, tmp_path / f"counts{stack}")
+
+        yield make
 
 
 @pytest.fixture
-def stack(stack_on: StackOn, flink_2: FlinkCluster) -> CountingStack:
+def stack(flink_2: FlinkCluster, stack_on: StackOn) -> CountingStack:
     """Give a stack on Flink 2.3."""
     return stack_on(flink_2)

@@ -14,7 +14,7 @@ from typing import Any
 from flink_jobs_provider.model.identity import JobKey, generation_of
 from flink_jobs_provider.model.savepoint import same_path
 from tests.counting_output import Counts, assert_counts_continuous
-from tests.flink_cluster import FlinkCluster
+from tests.end_to_end.flink.targets import Target
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.stack_project import StackProject
 from tests.waiting import wait_until
@@ -28,9 +28,10 @@ _ENDED = {"FINISHED", "FAILED", "CANCELED"}
 class CountingStack:
     """Declares counting jobs in a project, each with an output directory of its own."""
 
-    def __init__(self, project: StackProject, cluster: FlinkCluster, directory: Path) -> None:
+    def __init__(self, project: StackProject, target: Target, directory: Path) -> None:
         self.project = project
-        self.cluster = cluster
+        self.target = target
+        self.cluster = target.cluster
         self.directory = directory
 
     # Declaring
@@ -79,7 +80,8 @@ class CountingStack:
 
     def submissions(self, name: str) -> dict[str, str]:
         """Return Flink's state of each submission of a job by job id, oldest first."""
-        key = JobKey(self.project.jobs[name]["job_name"], self.project.owner)
+        owner = self.target.owner(self.project)
+        key = JobKey(self.project.jobs[name]["job_name"], owner)
         rows = self.cluster.jobs()
         ours = sorted((job_id for job_id in rows if key.owns(job_id)), key=generation_of)
         return {job_id: rows[job_id]["state"] for job_id in ours}

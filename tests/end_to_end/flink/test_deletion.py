@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from tests.end_to_end.flink.conftest import StackOn
 from tests.end_to_end.flink.counting_stack import CountingStack
 from tests.job_jars import COUNTING_JAR
-from tests.stack_project import StackProject
 
 
 def test_destroy_removes_its_own_and_nothing_else(stack: CountingStack, tmp_path: Path) -> None:
@@ -71,15 +70,13 @@ def test_a_deleted_job_starts_anew_when_it_is_declared_again(
     assert stack.active("other") == [other]
 
 
-def test_a_name_of_another_stack_is_refused(
-    stack: CountingStack, make_stack: Callable[..., StackProject], tmp_path: Path
-) -> None:
+def test_a_name_of_another_stack_is_refused(stack: CountingStack, stack_on: StackOn) -> None:
     """The second stack fails, says whose job it is, and touches neither job nor jars."""
     stack.declare("orders")
     stack.project.up()
     running = stack.job_id("orders")
     jars = stack.cluster.get("/jars")["files"]
-    second = CountingStack(make_stack(stack.cluster.url, "test"), stack.cluster, tmp_path / "test")
+    second = stack_on(stack.cluster, "test")
     second.declare("orders")
     refused = second.project.failing_up()
     refused.assert_says("orders: a job of this name runs for another owner")

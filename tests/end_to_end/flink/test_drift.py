@@ -31,24 +31,21 @@ def run_by_hand(stack: CountingStack, name: str, job_id: str, output: Path) -> N
     stack.cluster.await_tasks_running(job_id)
 
 
-def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None:
-    """Cancelled, failed, a second copy of the same and of another version; a quiet job goes on."""
+def test_drift_is_shown_and_mended(stack: CountingStack) -> None:
+    """A cancelled job and a failed one come back with their state; a quiet one goes on."""
     failing = ("--fail-after-millis", "3000")
     stack.declare("cancelled", flink_configuration=RETAINED)
     stack.declare("failing", *failing, entry="FailingTask", flink_configuration=RETAINED)
-    stack.declare("twice")
-    stack.declare("strange")
     stack.declare("quiet")
     stack.project.up()
     first = {name: stack.job_id(name) for name in stack.project.jobs}
-    stack.await_progress("cancelled", "twice", "strange", "quiet")
+    stack.await_progress("cancelled", "quiet")
 
     stack.cluster.rest.patch(f"/jobs/{first['cancelled']}", params={"mode": "cancel"})
-    second, other = next_generation(first["twice"]), of_other_spec(first["strange"])
-    run_by_hand(stack, "twice", second, tmp_path / "by-hand/twice")
-    run_by_hand(stack, "strange", other, tmp_path / "by-hand/strange")
     stack.cluster.await_state(first["cancelled"], "CANCELED")
     stack.cluster.await_state(first["failing"], "FAILED")
+    stack.target.await_shown("cancelled", "CANCELED")
+    stack.target.await_shown("failing", "FAILED")
 
     drift = stack.project.drift()
     drift.assert_says(
@@ -57,12 +54,8 @@ def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None
         "failing: START, start from its newest savepoint or checkpoint: "
         "the job is FAILED on its cluster",
         "the task failed on purpose",
-        "twice: STOP, stop the older of the copies that run, with savepoint: 2 copies run at once",
-        "strange: UPDATE, stop with savepoint and restart: 2 copies run at once, "
-        "another version than the recorded one runs",
     )
     assert not [line for line in drift.lines if line.startswith("quiet: ")]
-    assert stack.active("strange") == [first["strange"], other], "a preview touches nothing"
 
     stack.change("failing", "--fail-after-millis", "3600000")
     stack.project.up("--refresh")
@@ -70,9 +63,31 @@ def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None
         checkpoint = stack.recorded(name)["restored_from"]
         assert f"/{first[name]}/chk-" in checkpoint
         stack.assert_runs(name, restored_from=checkpoint)
-        assert stack.recorded(name)["action"] == "START"
+        assert stack.recorded(name)["action"] == stack.target.started_again
     stack.await_progress("cancelled", "failing")
+    assert stack.active("quiet") == [first["quiet"]]
+    stack.project.preview("--refresh", "--expect-no-changes")
 
+
+def test_of_two_copies_one_is_kept(stack: CountingStack, tmp_path: Path) -> None:
+    """A second copy of the same version, and of another one: the older is stopped, and said so."""
+    stack.declare("twice")
+    stack.declare("strange")
+    stack.project.up()
+    first = {name: stack.job_id(name) for name in stack.project.jobs}
+    stack.await_progress("twice", "strange")
+    second, other = next_generation(first["twice"]), of_other_spec(first["strange"])
+    run_by_hand(stack, "twice", second, tmp_path / "by-hand/twice")
+    run_by_hand(stack, "strange", other, tmp_path / "by-hand/strange")
+
+    stack.project.drift().assert_says(
+        "twice: STOP, stop the older of the copies that run, with savepoint: 2 copies run at once",
+        "strange: UPDATE, stop with savepoint and restart: 2 copies run at once, "
+        "another version than the recorded one runs",
+    )
+    assert stack.active("strange") == [first["strange"], other], "a preview touches nothing"
+
+    stack.project.up("--refresh")
     assert stack.assert_runs("twice", restored_from=None) == second
     [older] = savepoint_paths(stack.recorded("twice"), "DUPLICATE")
     assert f"/twice/{first['twice']}/" in older
@@ -81,8 +96,6 @@ def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None
     assert f"/strange/{other}/" in savepoint
     stack.assert_runs("strange", restored_from=savepoint)
     assert first["strange"] in savepoint_paths(stack.recorded("strange"), "DUPLICATE")[0]
-
-    assert stack.active("quiet") == [first["quiet"]]
     stack.project.preview("--refresh", "--expect-no-changes")
 
 
@@ -100,6 +113,7 @@ def test_a_finished_job_is_drift_and_is_not_run_again_from_nothing(
     stack.project.up()
     job_id = stack.job_id("batch")
     stack.cluster.await_state(job_id, "FINISHED")
+    stack.target.await_shown("batch", "FINISHED")
     stack.project.drift().assert_says("the job is FINISHED on its cluster")
     refused = stack.project.up("--refresh", code=None)
     assert refused.code != 0
@@ -116,7 +130,7 @@ def test_a_finished_job_is_drift_and_is_not_run_again_from_nothing(
 
 
 def test_a_cluster_restarted_without_its_jobs(
-    stack_on: StackOn, start_flink: Callable[..., FlinkCluster]
+    start_flink: Callable[..., FlinkCluster], stack_on: StackOn
 ) -> None:
     """Its jobs are LOST, not gone: each comes back from its newest state, or `up` says how.
 
@@ -139,6 +153,8 @@ def test_a_cluster_restarted_without_its_jobs(
     cluster.restart_job_manager()
     wait_until(lambda: cluster.get("/overview")["slots-available"] >= 3, 60, "slots are back")
     assert cluster.jobs() == {}
+    for name in stack.project.jobs:
+        stack.target.await_shown(name, "LOST")
     drift = stack.project.drift()
     for name in stack.project.jobs:
         drift.assert_says(f"{name}: START, start from ")

@@ -68,7 +68,7 @@ def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: Coun
     ]
     for entry, args, reason in bad:
         [before] = orders.active("orders")
-        orders.change("orders", "--label", reason[:4], *args, entry_class=entry)
+        orders.change("orders", "--label", reason.split()[0], *args, entry_class=entry)
         failed = orders.project.failing_up()
         [again] = orders.active("orders")
         failed.assert_says(reason)

@@ -21,13 +21,13 @@ def test_two_jobs_from_one_jar_and_a_second_run(stack: CountingStack) -> None:
         assert outputs[name]["action"] == "NEW"
         assert outputs[name]["action_result"] == "SUCCESS"
         assert outputs[name]["status"] == "RUNNING"
-        assert outputs[name]["flink_version"] == stack.cluster.version
+        assert outputs[name]["flink_version"] == stack.target.flink_version()
         assert outputs[name]["generation"] == 1
         assert outputs[name]["savepoints"] == outputs[name]["duplicates"] == []
-        page = f"{stack.cluster.url}/#/job/running/{job_id}/overview"
-        assert outputs[name]["dashboard_url"] == page
-    assert outputs["orders"]["running_parallelism"] == 2
-    assert outputs["returns"]["running_parallelism"] == 1
+        assert outputs[name]["dashboard_url"] == stack.target.dashboard_url(job_id)
+    for name, parallelism in (("orders", 2), ("returns", 1)):
+        shown = stack.target.running_parallelism(parallelism)
+        assert outputs[name]["running_parallelism"] == shown
     assert outputs["orders"]["jar_digest"] == outputs["returns"]["jar_digest"]
 
     stack.project.up("--expect-no-changes")

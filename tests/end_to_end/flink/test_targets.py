@@ -1,0 +1,21 @@
+"""The table of cases that are left out on a target."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.end_to_end.flink.targets import CANNOT_EXIST
+
+
+def test_each_case_that_is_left_out_is_there_on_the_other_target() -> None:
+    """A name that no test has would leave nothing out, and one left out everywhere is no case."""
+    tests = {
+        node.name
+        for path in Path(__file__).parent.glob("test_*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+    left_out = [name for cases in CANNOT_EXIST.values() for name in cases]
+    assert set(left_out) <= tests
+    assert len(left_out) == len(set(left_out)), "a case is left out on both"
