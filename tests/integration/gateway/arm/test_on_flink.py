@@ -14,6 +14,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 
+from flink_jobs_provider.gateway.principal import Role
 from tests.contract.gateway.memory_service import CLUSTER_ID
 from tests.contract.gateway.microsofts_client import PLACE, client
 from tests.contract.gateway.printed import printed
@@ -55,7 +56,7 @@ def service(
         "mounts": {"abfs://jobs@account": f"file://{storage}"},
     }
     with closing(GatewayProcess(directory, flink_2_session.url, clusters=[cluster])) as gateway:
-        token = gateway.token("tests", "operate")
+        token = gateway.token("tests", Role.OPERATE)
         gateway.start()
         yield _Service(gateway, token, storage)
         assert gateway.stop() == 0
