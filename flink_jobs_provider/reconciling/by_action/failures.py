@@ -40,7 +40,7 @@ def failed(order: Order, outcome: Outcome, went_back: str) -> ActionFailed:
     happened = f"{order.job_name}: {order.action} failed: {outcome.failure}"
     row = outcome.row
     if row is None:
-        return ActionFailed(happened, now="The job service no longer lists the job")
+        return ActionFailed(happened, now="The job service does not list the job")
     if row.active:
         now = f"Job {row.job_id} is {row.status_word}"
         return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")

@@ -108,12 +108,15 @@ class Orders:
             return None
         except ActionFailed as error:
             failure = error.happened
-        row = await self._waiter.until_done(order, before, sent, timeout, arrived)
+        ending = await self._waiter.until_done(
+            order, before, sent, timeout, arrived, failed=bool(failure)
+        )
+        row = ending.row
+        if not ending.shown and failure:
+            return Outcome(row, failure)
         if row is not None and not succeeded(order, row):
-            failure = failure or row.output or described(row)
-        elif row is not None or order.action is Action.DELETE:
-            failure = ""  # the row counts
-        return Outcome(row, failure)
+            return Outcome(row, failure or row.output or described(row))
+        return Outcome(row)  # the row counts, whatever else was said
 
 
 def allowed(action: Action, spec: JobSpec) -> float:

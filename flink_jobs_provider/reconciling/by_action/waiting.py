@@ -8,6 +8,7 @@ nobody knows: all that is waited on, and never taken for done, or for gone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.action_plane import (
     ActionJob,
@@ -40,6 +41,19 @@ _STARTS = {
 }
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a job is when an action on it has ended.
+
+    Attributes:
+        row: Its row; none where it is no longer listed.
+        shown: Whether the row shows that it was our action.
+    """
+
+    row: ActionJob | None
+    shown: bool
+
+
 class ActionWaiter:
     """Polls the list of jobs until an action has ended."""
 
@@ -54,8 +68,9 @@ class ActionWaiter:
         sent: float,
         timeout: float,
         arrived: bool,
-    ) -> ActionJob | None:
-        """Return the row when the action that was ordered has ended; none when it has gone.
+        failed: bool = False,
+    ) -> Ending:
+        """Return how the row is when the action that was ordered has ended.
 
         Args:
             order: What was ordered.
@@ -63,6 +78,8 @@ class ActionWaiter:
             sent: When it was sent, by the clock.
             timeout: Seconds that it may take.
             arrived: Whether the order is known to have arrived.
+            failed: Whether the system has said beside the row that it failed: a row that shows
+                nothing of it is not waited for long.
 
         Raises:
             Unanswered: It does not show, so it may never have arrived.
@@ -78,9 +95,13 @@ class ActionWaiter:
             seen = seen or _shows(order, row, old)
             settled = arrived and waited >= _SETTLES
             if row is None and order.action is Action.DELETE:
-                return None
-            if row is not None and (seen or settled) and _ended(order.action, row, settled):
-                return row
+                return Ending(None, True)
+            ended = row is not None and _ended(order.action, row, settled)
+            # The same failure once more may look as the one before; a success never does.
+            if ended and (seen or (settled and row and not succeeded(order, row))):
+                return Ending(row, seen)
+            if failed and settled and not seen:
+                return Ending(row, False)
             if not arrived and not seen and waited >= min(_ARRIVES, timeout):
                 raise Unanswered(
                     f"{order.job_name}: the answer to {order.action} was lost, and the list of "

@@ -16,7 +16,13 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     PermanentError,
 )
-from tests.contract.hdinsight.fake_arm import CLUSTER, FakeArm, Killed
+from tests.contract.hdinsight.fake_arm import (
+    CLUSTER,
+    ENDPOINT,
+    OPERATIONS,
+    FakeArm,
+    Killed,
+)
 from tests.contract.hdinsight.stack import Stack, spec
 from tests.contract.hdinsight.test_lifecycle import running
 
@@ -141,6 +147,53 @@ def test_the_same_failure_twice_is_told_twice() -> None:
             stack.up(spec(savepoint_trigger=number))
         assert f"Job {job['jobId']} is RUNNING." in str(caught.value)
         assert len(stack.arm.orders) == order
+
+
+def operation_fails(stack: Stack, message: str) -> None:
+    """Have orders accepted, and their operations fail, without a trace in the list."""
+    address = f"{ENDPOINT}{OPERATIONS}/9*9?s=signature"
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("runJob"):
+            return httpx.Response(202, json=None, headers={"Location": address})
+        if request.url.path.startswith(OPERATIONS):
+            return httpx.Response(200, json={"status": "Failed", "error": {"message": message}})
+        return None
+
+    stack.arm.unlike = unlike
+
+
+@pytest.mark.parametrize("before", ["NEW", "SAVEPOINT"])
+def test_an_operation_that_fails_without_a_trace_in_the_list(before: str) -> None:
+    """Shows that it is told at once, and that the same action before ours does not hide it."""
+    stack = running()
+    if before == "SAVEPOINT":
+        stack.up(spec(savepoint_trigger="1"))
+    operation_fails(stack, "no leave to write")
+    began = stack.time.now()
+    with pytest.raises(ActionFailed, match="SAVEPOINT failed: no leave to write") as caught:
+        stack.up(spec(savepoint_trigger="2"))
+    assert stack.time.now() - began < 60
+    assert "is RUNNING." in str(caught.value)
+
+
+def test_a_new_job_whose_operation_fails_without_a_trace() -> None:
+    stack = Stack()
+    operation_fails(stack, "no such cluster")
+    with pytest.raises(
+        ActionFailed, match=r"NEW failed: no such cluster\. The job service does not"
+    ):
+        stack.up(spec())
+
+
+def test_a_success_that_shows_nothing_new_is_none() -> None:
+    """Shows that a second savepoint without a path of its own is not taken for done."""
+    stack = running()
+    stack.up(spec(savepoint_trigger="1"))
+    swallowed = httpx.Response(202, json=None)
+    stack.arm.unlike = lambda r: swallowed if r.url.path.endswith("runJob") else None
+    with pytest.raises(DeadlineExceeded, match="SAVEPOINT has not ended in 60 s"):
+        stack.up(spec(savepoint_trigger="2", **TIMES))
 
 
 def test_a_stop_that_failed_by_its_status() -> None:
