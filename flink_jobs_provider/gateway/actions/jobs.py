@@ -7,14 +7,13 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from flink_jobs_provider.gateway.actions import loops
 from flink_jobs_provider.gateway.actions.accepting import Accepting
-from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.documents import read_record
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease
@@ -114,20 +113,20 @@ class Jobs:
             await self._threads.call(self._store.release_all)
         await self._take_up()
         self._open = True
-        self._beat = self._loop(self._keep_claims(), "claims")
+        self._beat = loops.begin(self._keep_claims(), "claims")
         self._loops = [
-            self._loop(keep_looking(observer, self._pace.observe, self._after(key)), f"look {key}")
+            loops.begin(keep_looking(observer, self._pace.observe, self._after(key)), f"look {key}")
             for key, observer in self._observers.items()
         ]
-        self._loops.append(self._loop(self._keep_clear(), "retention"))
+        self._loops.append(loops.begin(self._keep_clear(), "retention"))
 
     async def stop(self, timeout: float) -> None:
         """Accept nothing more, wait for what is in progress, and hand over the rest."""
         self._open = False
-        await _cancel(self._loops)
+        await loops.end(self._loops)
         await self._workers.wait(timeout)
         await self._workers.drop()
-        await _cancel([self._beat] if self._beat else [])
+        await loops.end([self._beat] if self._beat else [])
         try:
             left = await self._threads.call(self._store.release, self._gateway)
             if left:
@@ -285,11 +284,6 @@ class Jobs:
                 _log.warning("old records are not cleared away: %s", type(error).__name__)
             await asyncio.sleep(self._pace.sweep)
 
-    def _loop(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_say_why)
-        return task
-
 
 def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
     return JobRow(
@@ -302,14 +296,3 @@ def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
         as_given=job.as_given,
         last=job.last,
     )
-
-
-def _say_why(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("%s ended: %s", task.get_name(), where(error))
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
