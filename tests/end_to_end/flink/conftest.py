@@ -22,14 +22,6 @@ class StackOn(Protocol):
         """Return a stack, of another name each time unless that is given."""
 
 
-def _not_yet(metafunc: pytest.Metafunc, kind: str) -> str:
-    """Name what has not been seen to hold through a gateway."""
-    files = ("test_drift", "test_failing_savepoints")
-    if kind == "hdinsight" and metafunc.module.__name__.endswith(files):
-        return "not shown yet"
-    return ""
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each case on both targets, but where it cannot exist on one of them."""
     if "target" not in metafunc.fixturenames:
@@ -37,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = [
         pytest.param(kind, marks=[pytest.mark.skip(reason=why)] if why else [])
         for kind, cases in CANNOT_EXIST.items()
-        for why in [cases.get(metafunc.function.__name__) or _not_yet(metafunc, kind)]
+        for why in [cases.get(metafunc.function.__name__)]
     ]
     metafunc.parametrize("target", kinds, indirect=True)
 

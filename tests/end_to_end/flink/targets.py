@@ -63,8 +63,8 @@ class Target(ABC):
         """Return what the outputs say of the parallelism that a job runs with."""
 
     @abstractmethod
-    def savepoints(self, recorded: dict[str, Any]) -> list[str]:
-        """Return every savepoint of a job that a user is told of: also one it has left behind."""
+    def causes(self, *causes: str) -> tuple[str, ...]:
+        """Return those that a user is told of, of what made a job fail while no action ran."""
 
     @abstractmethod
     def await_shown(self, job_name: str, status: str) -> None:
@@ -101,9 +101,9 @@ class FlinkTarget(Target):
         """Return what the cluster says."""
         return running
 
-    def savepoints(self, recorded: dict[str, Any]) -> list[str]:
-        """Return those in the outputs."""
-        return [savepoint["path"] for savepoint in recorded["savepoints"]]
+    def causes(self, *causes: str) -> tuple[str, ...]:
+        """Return all: the cluster keeps them."""
+        return causes
 
     def await_shown(self, job_name: str, status: str) -> None:
         """Return: the cluster is asked each time."""
@@ -115,7 +115,7 @@ class FlinkTarget(Target):
 class HDInsightTarget(Target):
     """The job API of HDInsight on AKS, which keeps jobs by name, and serves what it was given.
 
-    Its gateway is started for one test, which takes 1.3 s, under a cluster id that no other test
+    Its gateway is started for one test, which takes 1.3 s where nothing else runs, under a cluster id that no other test
     has: so neither records nor Flink's memory of ended jobs are of a test before.
     """
 
@@ -173,31 +173,17 @@ class HDInsightTarget(Target):
         """Return nothing: the service shows what was asked for, not what runs."""
         return None
 
-    def savepoints(self, recorded: dict[str, Any]) -> list[str]:
-        """Return what LIST_SAVEPOINT lists, since a job's row shows its last savepoint alone.
-
-        Among them are those that jobs of this name left in the same directory before.
-        """
-        name = recorded["job_name"]
-        properties = {"jobType": "FlinkJob", "jobName": name, "action": "LIST_SAVEPOINT"}
-        answer = self._client.post(
-            f"{self._id}/runJob", params=API, json={"properties": properties}
-        )
-        answer.raise_for_status()
-
-        def listed() -> str:
-            row = self._row(name)
-            assert (row["action"], row["actionResult"]) == ("LIST_SAVEPOINT", "SUCCESS"), row
-            return str(row["jobOutput"])
-
-        lines = wait_until(listed, 30, f"the savepoints of {name} are listed").splitlines()
-        return [line.partition(" ")[2] for line in lines]
+    def causes(self, *causes: str) -> tuple[str, ...]:
+        """Return none: a job's row tells how its last action ended, not what came after."""
+        return ()
 
     def await_shown(self, job_name: str, status: str) -> None:
         """Wait for the gateway's next look at the cluster."""
 
         def is_so() -> bool:
-            return bool(self._row(job_name)["status"] == status)
+            shown = self._row(job_name).get("status")
+            assert shown == status, shown
+            return True
 
         wait_until(is_so, 30, f"the service shows {job_name} as {status}", interval=0.2)
 

@@ -31,16 +31,18 @@ def run_by_hand(stack: CountingStack, name: str, job_id: str, output: Path) -> N
     stack.cluster.await_tasks_running(job_id)
 
 
-def test_drift_is_shown_and_mended(stack: CountingStack) -> None:
+def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None:
     """A cancelled job and a failed one come back with their state; a quiet one goes on."""
-    failing = ("--fail-after-millis", "3000")
+    marker = tmp_path / "marker"
+    failing = ("--marker", str(marker), "--restarts", "0")
     stack.declare("cancelled", flink_configuration=RETAINED)
-    stack.declare("failing", *failing, entry="FailingTask", flink_configuration=RETAINED)
+    stack.declare("failing", *failing, entry="FailingSnapshot", flink_configuration=RETAINED)
     stack.declare("quiet")
     stack.project.up()
     first = {name: stack.job_id(name) for name in stack.project.jobs}
-    stack.await_progress("cancelled", "quiet")
+    stack.await_progress("cancelled", "failing", "quiet")
 
+    marker.touch()
     stack.cluster.rest.patch(f"/jobs/{first['cancelled']}", params={"mode": "cancel"})
     stack.cluster.await_state(first["cancelled"], "CANCELED")
     stack.cluster.await_state(first["failing"], "FAILED")
@@ -53,11 +55,11 @@ def test_drift_is_shown_and_mended(stack: CountingStack) -> None:
         "the job is CANCELED on its cluster",
         "failing: START, start from its newest savepoint or checkpoint: "
         "the job is FAILED on its cluster",
-        "the task failed on purpose",
+        *stack.target.causes("the snapshot failed on purpose"),
     )
     assert not [line for line in drift.lines if line.startswith("quiet: ")]
 
-    stack.change("failing", "--fail-after-millis", "3600000")
+    marker.unlink()
     stack.project.up("--refresh")
     for name in ("cancelled", "failing"):
         checkpoint = stack.recorded(name)["restored_from"]
