@@ -115,8 +115,8 @@ class FlinkTarget(Target):
 class HDInsightTarget(Target):
     """The job API of HDInsight on AKS, which keeps jobs by name, and serves what it was given.
 
-    Its gateway is started for one test, which takes 1.3 s where nothing else runs, under a cluster id that no other test
-    has: so neither records nor Flink's memory of ended jobs are of a test before.
+    Its gateway is started for one test alone, under a cluster id that no other test has: so
+    neither records nor Flink's memory of ended jobs are of a test before.
     """
 
     label = "a'b'\"c\"\\d"  # its arguments are one text that is split at blanks
