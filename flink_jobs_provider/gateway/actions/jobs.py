@@ -81,6 +81,7 @@ class Jobs:
             pace,
             clock,
             limit,
+            lambda key: self._observers[key].trouble,
         )
         self._accepting = Accepting(
             self._gateway,

@@ -59,6 +59,12 @@ class Observer:
         self._clock = clock
         self._looks = SharedCall(self._look)
         self._answered: bool | None = None
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why the cluster did not answer the last time; empty where it did."""
+        return self._trouble
 
     @property
     def answered(self) -> bool | None:
@@ -91,10 +97,12 @@ class Observer:
             if self._answered is not False:
                 _log.warning("cluster %s cannot be seen: %s", self._cluster, error)
             self._answered = False
+            self._trouble = str(error)
             raise
         if self._answered is False:
             _log.info("cluster %s is seen again", self._cluster)
         self._answered = True
+        self._trouble = ""
         await self._compare(snapshot)
 
     async def _compare(self, snapshot: ClusterSnapshot) -> None:

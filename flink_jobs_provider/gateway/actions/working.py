@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.actions.trouble import saying
 from flink_jobs_provider.gateway.records import JobState, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
@@ -56,6 +57,7 @@ class Workers:
         pace: How often and how long.
         clock: Time as the reconcilers see it.
         at_once: How many are carried out at once.
+        trouble: Says why a cluster, by key, did not answer lately; empty where it did.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Workers:
         pace: Pace,
         clock: Clock,
         at_once: int,
+        trouble: Callable[[str], str],
     ) -> None:
         self._gateway = gateway
         self._store = store
@@ -81,6 +84,7 @@ class Workers:
         self._pace = pace
         self._clock = clock
         self._slots = asyncio.Semaphore(at_once)
+        self._trouble = trouble
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases: dict[str, Lease] = {}
         self._listeners: list[Callable[[ActionRow], None]] = []
@@ -152,8 +156,17 @@ class Workers:
             )
         if job is None:
             return
+
+        def trouble() -> str:
+            return self._trouble(job.cluster)
+
+        async def say(line: str) -> None:
+            line = f"{line} {_until(deadline - self._clock.now())}" if line else ""
+            write = partial(self._store.say, action.row.id, self._gateway, line)
+            await self._insist(write, lease)
+
         while True:
-            async with self._slots:
+            async with self._slots, saying(trouble, say, self._pace.observe):
                 outcome, waits_for = await self._try(action, job, lease, begun, deadline)
             if not lease.held:
                 _log.warning("operation %s is no longer ours to carry out", action.row.id)
@@ -179,8 +192,7 @@ class Workers:
             message = explained(error)
             left = self._ends(error, begun, deadline) - self._clock.now()
             if left > 0:
-                until = datetime.now(UTC) + timedelta(seconds=left)
-                return None, f"{message} Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."
+                return None, f"{message} {_until(left)}"
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s met an error: %s", action.row.id, where(error))
             message = (
@@ -270,3 +282,9 @@ class Workers:
                     return None
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
+
+
+def _until(left: float) -> str:
+    """Say until when something is tried again."""
+    until = datetime.now(UTC) + timedelta(seconds=left)
+    return f"Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."
