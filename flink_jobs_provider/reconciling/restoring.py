@@ -185,7 +185,7 @@ class StateFinder:
         if directory:
             below = join(directory, spec.job_name)
             for entry in await self._metadata(below):
-                job_id = _job_in(entry.path, canonical_path(below))
+                job_id = job_in(entry.path, canonical_path(below))
                 if job_id and self._counts(job_id, recorded) and f"/{ON_DELETE}/" not in entry.path:
                     found.append(_point(entry, "savepoint"))
         if facts.checkpoint_directory and recorded.job_id:
@@ -237,7 +237,8 @@ class StateFinder:
         return self._local_paths or not path.startswith(("/", "file:"))
 
 
-def _job_in(path: str, below: str) -> str | None:
+def job_in(path: str, below: str) -> str | None:
+    """Return the jobId that a savepoint's path names next below a directory."""
     rest = canonical_path(path.removesuffix("/_metadata")).removeprefix(below).lstrip("/")
     match = re.match(r"([0-9a-f]{32})/", rest + "/")
     return match.group(1) if match else None

@@ -7,7 +7,7 @@ from typing import Any
 from flink_jobs_provider.gateway.arm.body import PARALLELISM, TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
 from flink_jobs_provider.gateway.service import JobRow
-from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import canonical_path
 
 #: In the order of the service's own answers.
@@ -39,7 +39,7 @@ def properties_of(row: JobRow) -> dict[str, Any]:
         "jobName": row.job_name,
         "action": str(row.last.action),
         "actionResult": str(row.last.result),
-        "jobOutput": row.last.output or None,
+        "jobOutput": _output(row) or None,
         "status": row.status or None,
         "jobId": row.record.job_id,
         "lastSavePoint": row.record.last_savepoint,
@@ -53,6 +53,14 @@ def properties_of(row: JobRow) -> dict[str, Any]:
         properties[name] = given.get(name)
     properties["savePointName"] = _savepoint_name(row)
     return {name: properties[name] for name in _ORDER if properties[name] is not None}
+
+
+def _output(row: JobRow) -> str:
+    """Return what the last action said; or why the job is no longer as that action left it."""
+    befell = row.record.status in (JobStatus.FAILED, JobStatus.LOST)
+    if befell and row.last.result is ActionResult.SUCCESS and row.record.job_output:
+        return row.record.job_output
+    return row.last.output
 
 
 def _savepoint_name(row: JobRow) -> str | None:

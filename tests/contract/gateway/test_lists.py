@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from flink_jobs_provider.gateway.arm import listing
+from flink_jobs_provider.model.action import ActionResult, JobStatus
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER_ID, OTHER
 
@@ -51,6 +53,30 @@ def test_a_row_is_as_the_service_had_it(version: str) -> None:
         ("actionResult", "SUCCESS"),
         ("lastSavePoint", "s3://bucket/savepoints/savepoint-20e9e9-000000000002"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "output"),
+    [
+        ("FAILED", "SUCCESS", "it failed on purpose"),
+        ("LOST", "SUCCESS", "it failed on purpose"),
+        ("FAILED", "FAILED", "NEW done."),
+        ("RUNNING", "SUCCESS", "NEW done."),
+    ],
+)
+def test_what_befell_a_job_since_its_last_action_is_told(
+    status: str, result: str, output: str
+) -> None:
+    """Shows that a cause is not hidden behind an earlier success, nor an action's own failure."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    [(number, row)] = gateway.service.rows.items()
+    record = row.record.model_copy(
+        update={"status": JobStatus(status), "job_output": "it failed on purpose"}
+    )
+    last = replace(row.last, result=ActionResult(result))
+    gateway.service.rows[number] = replace(row, record=record, status=status, last=last)
+    assert gateway.row()["properties"]["jobOutput"] == output
 
 
 def test_before_run_ids_the_id_ends_in_the_name() -> None:

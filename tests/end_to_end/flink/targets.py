@@ -63,10 +63,6 @@ class Target(ABC):
         """Return what the outputs say of the parallelism that a job runs with."""
 
     @abstractmethod
-    def causes(self, *causes: str) -> tuple[str, ...]:
-        """Return those that a user is told of, of what made a job fail while no action ran."""
-
-    @abstractmethod
     def await_shown(self, job_name: str, status: str) -> None:
         """Wait until it shows what became of a job on Flink: a look of its own may be due first."""
 
@@ -100,10 +96,6 @@ class FlinkTarget(Target):
     def running_parallelism(self, running: int) -> int | None:
         """Return what the cluster says."""
         return running
-
-    def causes(self, *causes: str) -> tuple[str, ...]:
-        """Return all: the cluster keeps them."""
-        return causes
 
     def await_shown(self, job_name: str, status: str) -> None:
         """Return: the cluster is asked each time."""
@@ -172,10 +164,6 @@ class HDInsightTarget(Target):
     def running_parallelism(self, running: int) -> int | None:
         """Return nothing: the service shows what was asked for, not what runs."""
         return None
-
-    def causes(self, *causes: str) -> tuple[str, ...]:
-        """Return none: a job's row tells how its last action ended, not what came after."""
-        return ()
 
     def await_shown(self, job_name: str, status: str) -> None:
         """Wait for the gateway's next look at the cluster."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import fsspec
 import pytest
 
 from flink_jobs_provider.model.errors import ActionFailed
@@ -91,3 +92,18 @@ def test_the_savepoint_directory_is_listed_newest_first() -> None:
     assert [point.taken_at for point in found] == sorted(
         (point.taken_at for point in found), reverse=True
     )
+
+
+def test_savepoints_of_another_owners_job_of_the_name_are_not_listed() -> None:
+    """Shows it of a directory that two jobs of one name share; what was copied there is listed."""
+    stack = running("savepoint")
+    stack.up(version("Old", "savepoint", savepoint_trigger="1"))
+    own = stack.recorded.last_savepoint
+    assert own is not None
+    job_id = str(stack.recorded.job_id)
+    foreign = own.replace(job_id, f"{job_id[:12]}{'f' * 20}")
+    copied = f"{own.partition(job_id)[0]}savepoint-copied"
+    for path in (foreign, copied):
+        fsspec.filesystem("memory").pipe_file(f"{path}/_metadata".split("//", 1)[1], b"")
+    found = asyncio.run(reconciler(stack).savepoints(stack.recorded.spec))
+    assert {point.path for point in found} == {own, copied}
