@@ -125,6 +125,10 @@ class ServedJob:
             "flinkConfiguration": {"parallelism": "1", _RETAINED: "RETAIN_ON_CANCELLATION"},
         }
 
+    def version_failed(self) -> None:
+        """Note that the version made last never came up: the one before it is to run."""
+        self._version -= 1
+
     # Actions
 
     def ask(self, action: str, **properties: Any) -> str:
@@ -229,10 +233,12 @@ class ServedJob:
         return [recorded for recorded in self.actions() if recorded.id not in before.actions]
 
     def actions(self) -> list[Recorded]:
-        """Return all actions on record; read with no code of the gateway's, which may run."""
+        """Return all actions on record, in order; read by no code of the gateway's: it may run."""
         path = self.directory / "data" / "gateway.db"
         with closing(sqlite3.connect(path, timeout=30)) as database:
-            rows = database.execute("SELECT id, action, result, output FROM actions")
+            rows = database.execute(
+                "SELECT id, action, result, output FROM actions ORDER BY number"
+            )
             return [Recorded(*row) for row in rows]
 
     # What must hold
