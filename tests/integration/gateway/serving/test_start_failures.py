@@ -57,7 +57,8 @@ def test_an_address_of_another_machine(tmp_path: Path) -> None:
 def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     url = "postgresql+psycopg://gateway:MARKER@127.0.0.1:9/gateway"
     message = said(tmp_path, database=url)
-    assert message.startswith("the database cannot be used: ")
+    assert message.startswith("the database postgresql+psycopg://")
+    assert " cannot be used: " in message
     assert "127.0.0.1" in message
     assert "MARKER" not in message
 
@@ -82,7 +83,7 @@ def test_a_database_that_is_none(
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "gateway.db").write_text("not a database, and long enough to be looked at" * 50)
-    assert "the database cannot be used" in said(tmp_path)
+    assert "cannot be used: file is not a database" in said(tmp_path)
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
