@@ -19,7 +19,7 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
@@ -109,14 +109,24 @@ class Carrier:
 
     async def _stop(self) -> Outcome:
         seen = await self._seen()
-        if not seen.status.active and seen.status is not JobStatus.STOPPED:
+        record = await self._reconciler.bring_about(
+            self._base(), self._wanted or seen.spec, self._jar or seen.spec.jar_digest or ""
+        )
+        # An ended job whose statistics are of before its end (Flink renews them every 3 s) looks
+        # as if it had come to its own end; the reconciler finds the savepoint of its stop.
+        known = {savepoint.path for savepoint in self._recorded.savepoints}
+        stopped = any(
+            savepoint.reason is SavepointReason.STOP and savepoint.path not in known
+            for savepoint in record.savepoints
+        )
+        if not seen.status.active and seen.status is not JobStatus.STOPPED and not stopped:
             raise PermanentError(
                 f"{self._job.job_name}: it had ended before it could be stopped: it is "
                 f"{seen.status}",
                 now="No savepoint was taken",
                 remedy="RE_LAUNCH starts it from its newest state",
             )
-        return await self._bring_about()
+        return self._succeeded(record)
 
     async def _take_savepoint(self) -> Outcome:
         seen = await self._seen()
