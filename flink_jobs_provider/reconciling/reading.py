@@ -10,6 +10,7 @@ from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.reconciling.observing import Observer
 from flink_jobs_provider.reconciling.records import keep
 from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.waiting import Waiter
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
 SHARED_AGE = 15.0
@@ -18,8 +19,11 @@ SHARED_AGE = 15.0
 class Reader:
     """Looks at recorded jobs; a whole refresh costs one list call for each cluster."""
 
-    def __init__(self, plane: ControlPlane, states: StateFinder, observer: Observer) -> None:
+    def __init__(
+        self, plane: ControlPlane, states: StateFinder, observer: Observer, waiter: Waiter
+    ) -> None:
         self._plane = plane
+        self._waiter = waiter
         self._states = states
         self._observer = observer
 
@@ -77,10 +81,10 @@ class Reader:
     async def _ended(self, recorded: JobRecord, job: ObservedJob) -> JobRecord:
         update: dict[str, object] = {"status": job.status, "running_parallelism": None}
         if job.state == "FAILED":
-            reason = await self._plane.failure(job.job_id)
+            reason = await self._waiter.cause(job)
             update["job_output"] = reason or "The job failed"
         if job.state == "FINISHED":
-            statistics = await self._plane.checkpoints(job.job_id)
+            statistics = await self._states.settled(job)
             if statistics and statistics.stopped_with_savepoint:
                 update["status"] = JobStatus.STOPPED
                 if statistics.savepoint not in {known.path for known in recorded.savepoints}:

@@ -15,7 +15,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, canonical_path, join, same_path
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
 from flink_jobs_provider.reconciling.origins import Origins
@@ -23,7 +23,7 @@ from flink_jobs_provider.reconciling.preflight import Preflight
 from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
 from flink_jobs_provider.reconciling.removing import cancel, remove
-from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder, job_in
+from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
 from flink_jobs_provider.reconciling.starting import Started, Starter, submission
 from flink_jobs_provider.reconciling.stopping import Stopper
@@ -58,7 +58,7 @@ class Reconciler:
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
         self._roller = Roller(plane, self._starter, say)
-        self._reader = Reader(plane, self._states, self._observer)
+        self._reader = Reader(plane, self._states, self._observer, waiter)
 
     async def bring_about(
         self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
@@ -100,12 +100,7 @@ class Reconciler:
         Those of another owner's job of the same name are not among them. None where it cannot be
         read from here.
         """
-        directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
-        if not directory:
-            return []
-        below = join(directory, spec.job_name)
-        found = await self._states.savepoints_below(below)
-        return [point for point in found if not _of_another(point.path, below, spec)]
+        return await self._states.savepoints(spec)
 
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
@@ -291,8 +286,3 @@ class Reconciler:
         self._say(f"{wanted.job_name}: two copies run; stopping the older one, {older.job_id}")
         path = await self._stopper.take(wanted, older, Purpose.STOP)
         return add_aside(recorded, path, SavepointReason.DUPLICATE) if recorded else None
-
-
-def _of_another(path: str, below: str, spec: JobSpec) -> bool:
-    job_id = job_in(path, canonical_path(below))
-    return job_id is not None and not spec.key.owns(job_id)

@@ -91,7 +91,7 @@ class StateFinder:
                 path = await self._plane.find_savepoint(request)
                 if path:
                     return RestorePoint(path, "savepoint", iso_time(job.ended))
-        statistics = await self._settled(job)
+        statistics = await self.settled(job)
         if statistics is None:
             return None
         points = [
@@ -125,7 +125,7 @@ class StateFinder:
         own = f"/{job.job_id}/" in statistics.restored_from
         return None if own and not retained else statistics.restored_from or None
 
-    async def _settled(self, job: ObservedJob) -> CheckpointStatistics | None:
+    async def settled(self, job: ObservedJob) -> CheckpointStatistics | None:
         """Read the statistics; once more after their cache has passed, if it may be older."""
         statistics = await self._plane.checkpoints(job.job_id)
         if statistics is None or not statistics.enabled:
@@ -180,12 +180,11 @@ class StateFinder:
 
     async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
         facts = await self._plane.facts()
-        directory = spec.savepoint_directory or facts.savepoint_directory
         found = []
-        if directory:
-            below = join(directory, spec.job_name)
+        below = await self._place(spec)
+        if below:
             for entry in await self._metadata(below):
-                job_id = job_in(entry.path, canonical_path(below))
+                job_id = _job_in(entry.path, below)
                 if job_id and self._counts(job_id, recorded) and f"/{ON_DELETE}/" not in entry.path:
                     found.append(_point(entry, "savepoint"))
         if facts.checkpoint_directory and recorded.job_id:
@@ -204,19 +203,35 @@ class StateFinder:
         the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
         """
         facts = await self._plane.facts()
-        savepoints = spec.savepoint_directory or facts.savepoint_directory
-        places = [join(savepoints, spec.job_name)] if savepoints else []
-        places += [facts.checkpoint_directory] if facts.checkpoint_directory else []
+        places = [await self._place(spec), facts.checkpoint_directory]
         names: list[str] = []
-        for place in filter(self._readable, places):
+        for place in filter(self._readable, filter(None, places)):
             with contextlib.suppress(StorageError):
                 names += await asyncio.to_thread(self._names, place)
         return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
+
+    async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
+        """Return the savepoints in a job's directory, newest first.
+
+        Those of another owner's job of the same name are not among them. None where it cannot be
+        read from here.
+        """
+        below = await self._place(spec)
+        if not below:
+            return []
+        found = await self.savepoints_below(below)
+        named = [(_job_in(point.path, below), point) for point in found]
+        return [point for job_id, point in named if job_id is None or spec.key.owns(job_id)]
 
     async def savepoints_below(self, directory: str) -> list[RestorePoint]:
         """Return the savepoints below a directory, newest first; none where it is not readable."""
         found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
         return [point for _, point in sorted(found, key=lambda point: -point[0])]
+
+    async def _place(self, spec: JobSpec) -> str | None:
+        """Return the directory that a job's savepoints lie in; none where none is known."""
+        directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
+        return join(directory, spec.job_name) if directory else None
 
     @staticmethod
     def _counts(job_id: str, recorded: JobRecord) -> bool:
@@ -237,9 +252,13 @@ class StateFinder:
         return self._local_paths or not path.startswith(("/", "file:"))
 
 
-def job_in(path: str, below: str) -> str | None:
+def _job_in(path: str, below: str) -> str | None:
     """Return the jobId that a savepoint's path names next below a directory."""
-    rest = canonical_path(path.removesuffix("/_metadata")).removeprefix(below).lstrip("/")
+    rest = (
+        canonical_path(path.removesuffix("/_metadata"))
+        .removeprefix(canonical_path(below))
+        .lstrip("/")
+    )
     match = re.match(r"([0-9a-f]{32})/", rest + "/")
     return match.group(1) if match else None
 

@@ -12,11 +12,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+
+T = TypeVar("T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _RESTARTS = 3
@@ -37,6 +40,19 @@ class Clock:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     wall: Callable[[], float] = time.time
+
+
+async def once_reachable(
+    ask: Callable[[], Awaitable[T]], deadline: float, clock: Clock, pause: float
+) -> T:
+    """Return an answer; what cannot be reached for a moment is asked again until a deadline."""
+    while True:
+        try:
+            return await ask()
+        except ClusterUnreachable:
+            if clock.now() >= deadline:
+                raise
+            await clock.sleep(pause)
 
 
 class Waiter:
@@ -91,23 +107,24 @@ class Waiter:
             await self._clock.sleep(pause)
             pause = min(pause * 1.3, _LONGEST_PAUSE)
 
-    async def _look(self, deadline: float) -> ClusterSnapshot:
-        """Read the list; a cluster that does not answer for a moment is waited for."""
-        while True:
-            try:
-                return await self._plane.jobs()
-            except ClusterUnreachable:
-                if self._clock.now() >= deadline:
-                    raise
-                await self._clock.sleep(_LONGEST_PAUSE)
+    async def cause(self, job: ObservedJob) -> str:
+        """Return why a job failed, empty where Flink does not say.
 
-    async def _reason(self, job: ObservedJob) -> str:
-        """Say why a job failed; Flink may show it as it was up to `_CACHED` seconds ago."""
+        Flink may show a job as it was up to `_CACHED` seconds ago, before it failed.
+        """
         deadline = self._clock.now() + (_CACHED if job.state == "FAILED" else 0.0)
         cause = await self._plane.failure(job.job_id)
         while not cause and self._clock.now() < deadline:
             await self._clock.sleep(_LONGEST_PAUSE)
             cause = await self._plane.failure(job.job_id)
+        return cause
+
+    async def _look(self, deadline: float) -> ClusterSnapshot:
+        """Read the list; a cluster that does not answer for a moment is waited for."""
+        return await once_reachable(self._plane.jobs, deadline, self._clock, _LONGEST_PAUSE)
+
+    async def _reason(self, job: ObservedJob) -> str:
+        cause = await self.cause(job)
         return f"the job is {job.state}" + (f": {cause}" if cause else "")
 
     async def _because(self, job: ObservedJob) -> str:

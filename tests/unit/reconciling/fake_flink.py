@@ -199,7 +199,8 @@ class FakeFlink:
 
     async def failure(self, job_id: str) -> str:
         job = self.jobs_by_id.get(job_id)
-        return job.failure if job else ""
+        recent = job is not None and self._time.now() - job.ended < _CACHE and not job.active
+        return job.failure if job and not recent else ""
 
     def dashboard(self, job_id: str) -> str:
         return f"http://flink:8081/#/job/running/{job_id}/overview"

@@ -46,6 +46,17 @@ def test_stopped_by_hand() -> None:
     assert stack.flink.the_job().restored_from == job.savepoint
 
 
+def test_stopped_by_hand_a_moment_ago() -> None:
+    """Shows that statistics from Flink's cache do not hide that it was a stop."""
+    stack = running("savepoint")
+    job = stack.flink.the_job()
+    job.cached = (stack.time.now(), job.statistics())
+    job.stopped_with_savepoint, job.savepoint = True, "/s/by-hand"
+    stack.flink.end(job, "FINISHED")
+    seen = stack.refresh()
+    assert (seen.status, seen.last_savepoint) == ("STOPPED", "/s/by-hand")
+
+
 def test_vanished_is_lost_and_not_gone() -> None:
     stack = running("savepoint")
     stack.flink.restart_job_manager()
