@@ -1,4 +1,4 @@
-"""Reaching any system: secrets by reference, and whose certificates are trusted."""
+"""Reaching any system: secrets by reference, whose certificates are trusted, failures of TLS."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ def trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
             what = f"target.tls.certificate_file {tls.certificate_file}"
             raise _unusable(what, error) from None
     return context
+
+
+def is_tls(error: BaseException | None) -> bool:
+    """Whether TLS is at the bottom of an error: another try would end the same way."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _unusable(what: str, error: OSError) -> ClusterRefused:

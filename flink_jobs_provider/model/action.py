@@ -21,6 +21,19 @@ class Action(StrEnum):
     DELETE = "DELETE"
 
 
+#: The actions that start a version of a job.
+STARTS = frozenset(
+    {
+        Action.NEW,
+        Action.START,
+        Action.UPDATE,
+        Action.STATELESS_UPDATE,
+        Action.LAST_STATE_UPDATE,
+        Action.RE_LAUNCH,
+    }
+)
+
+
 class ActionResult(StrEnum):
     """How the last action ended."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from tenacity import (
 
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.reaching import is_tls
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
 _TRIES = 3
@@ -137,7 +137,7 @@ class FlinkClient:
         return self._answer(response)
 
     def _unreachable(self, error: httpx.TransportError) -> Exception:
-        if _is_tls(error):
+        if is_tls(error):
             return ClusterRefused(
                 f"no TLS connection to {self.url}: {error}",
                 remedy="Check target.tls, and whether the address should be http or https",
@@ -185,11 +185,3 @@ class FlinkClient:
             f"{self.url} answers {status}, and not as a Flink REST API does",
             remedy="Check target.url: host, port, and the path a proxy may want",
         )
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from flink_jobs_provider.control_planes.hdinsight.answers import (
     retry_after,
 )
 from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.reaching import is_tls
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterRefused,
@@ -145,7 +145,7 @@ class ArmClient:
             return ClusterUnreachable(
                 f"{self.endpoint} did not answer in time", remedy="Is it up and reachable?"
             )
-        if _is_tls(error):
+        if is_tls(error):
             return ClusterRefused(
                 f"no TLS connection to {self.endpoint}: {error}",
                 remedy="Check target.tls, and whether target.endpoint should be http or https",
@@ -183,11 +183,3 @@ class ArmClient:
             remedy="Check subscription, resource_group, cluster_pool, cluster and api_version of "
             "target",
         )
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

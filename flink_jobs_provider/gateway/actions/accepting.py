@@ -14,7 +14,6 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.actions.deciding import (
     LAUNCH_FAILED,
     NOT_YET,
-    STARTS,
     TAKES_NEW_BYTES,
     check,
     in_progress,
@@ -32,7 +31,7 @@ from flink_jobs_provider.gateway.configuration import ClusterConfiguration
 from flink_jobs_provider.gateway.records import JobState, NewAction, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
 from flink_jobs_provider.gateway.service import ActionRequest, Refusal
-from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.action import STARTS, Action, JobStatus
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, Refusal
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
 
@@ -52,18 +52,7 @@ _WHILE_IT_RUNS: Mapping[Action, str] = {
     Action.DELETE: "STOP it with a savepoint, or CANCEL it, and DELETE it then",
 }
 
-#: The actions that start a version, and so take inputs.
-STARTS = frozenset(
-    {
-        Action.NEW,
-        Action.START,
-        Action.UPDATE,
-        Action.STATELESS_UPDATE,
-        Action.LAST_STATE_UPDATE,
-        Action.RE_LAUNCH,
-    }
-)
-#: Those of them that take the jar's present content, also where they name no jar.
+#: Those of `STARTS` that take the jar's present content, also where they name no jar.
 TAKES_NEW_BYTES = frozenset(
     {Action.NEW, Action.UPDATE, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE}
 )

@@ -16,7 +16,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome, explained
-from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, NOT_YET, STARTS
+from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, NOT_YET
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
 from flink_jobs_provider.gateway.actions.pace import Pace
@@ -24,7 +24,7 @@ from flink_jobs_provider.gateway.actions.threads import Threads
 from flink_jobs_provider.gateway.actions.trouble import saying
 from flink_jobs_provider.gateway.records import JobState, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.service import ActionRow
-from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.action import STARTS, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import Select, delete, exists, func, select
 
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.schema import (
@@ -46,14 +46,7 @@ class Retention:
         old = select(ActionEntry.number).where(
             ActionEntry.finished_at < database_now() - age, ~last
         )
-        gone = 0
-        while True:
-            with self._database.writing() as session:
-                numbers = list(session.scalars(old.limit(_BATCH)))
-                session.execute(delete(ActionEntry).where(ActionEntry.number.in_(numbers)))
-            gone += len(numbers)
-            if len(numbers) < _BATCH:
-                return gone
+        return self._clear(ActionEntry, old)
 
     def _savepoints(self, age: float) -> int:
         newest = (
@@ -65,25 +58,22 @@ class Retention:
         old = select(SavepointEntry.number).where(
             SavepointEntry.recorded_at < database_now() - age, SavepointEntry.number.not_in(newest)
         )
-        gone = 0
-        while True:
-            with self._database.writing() as session:
-                numbers = list(session.scalars(old.limit(_BATCH)))
-                session.execute(delete(SavepointEntry).where(SavepointEntry.number.in_(numbers)))
-            gone += len(numbers)
-            if len(numbers) < _BATCH:
-                return gone
+        return self._clear(SavepointEntry, old)
 
     def _jobs(self, age: float) -> int:
         has_actions = exists().where(ActionEntry.job_number == JobEntry.number)
         old = select(JobEntry.number).where(
             JobEntry.deleted_at < database_now() - age, ~has_actions
         )
+        return self._clear(JobEntry, old)
+
+    def _clear(self, table: type[ActionEntry | SavepointEntry | JobEntry], old: Select[int]) -> int:
+        """Delete the rows of a table whose numbers a query finds; return how many there were."""
         gone = 0
         while True:
             with self._database.writing() as session:
                 numbers = list(session.scalars(old.limit(_BATCH)))
-                session.execute(delete(JobEntry).where(JobEntry.number.in_(numbers)))
+                session.execute(delete(table).where(table.number.in_(numbers)))
             gone += len(numbers)
             if len(numbers) < _BATCH:
                 return gone

@@ -16,29 +16,19 @@ from flink_jobs_provider.control_planes.action_plane import (
     Order,
     Unanswered,
 )
-from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
-    ClusterUnreachable,
     DeadlineExceeded,
     PermanentError,
 )
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiting import Clock, once_reachable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 #: How long a row that looks as before our action is taken for one that is not up to date.
 _SETTLES = 30.0
 #: How long an order whose answer was lost is given to show in the list.
 _ARRIVES = 60.0
-
-_STARTS = {
-    Action.NEW,
-    Action.START,
-    Action.UPDATE,
-    Action.STATELESS_UPDATE,
-    Action.LAST_STATE_UPDATE,
-    Action.RE_LAUNCH,
-}
 
 
 @dataclass(frozen=True)
@@ -160,13 +150,7 @@ class ActionWaiter:
 
     async def _look(self, deadline: float) -> Sequence[ActionJob]:
         """Read the list; a service that does not answer for a while is waited for."""
-        while True:
-            try:
-                return await self._plane.jobs()
-            except ClusterUnreachable:
-                if self._clock.now() >= deadline:
-                    raise
-                await self._clock.sleep(_LONGEST_PAUSE)
+        return await once_reachable(self._plane.jobs, deadline, self._clock, _LONGEST_PAUSE)
 
 
 def described(row: ActionJob | None) -> str:
@@ -181,7 +165,7 @@ def succeeded(order: Order, row: ActionJob) -> bool:
     """Whether an action that has ended did what it should."""
     if row.result is not ActionResult.SUCCESS or row.stop_failed:
         return False
-    if order.action in _STARTS:
+    if order.action in STARTS:
         return row.status in (JobStatus.RUNNING, JobStatus.FINISHED)
     return order.action is not Action.STOP or not row.active
 
@@ -220,7 +204,7 @@ def _ended(action: Action, row: ActionJob, settled: bool) -> bool:
         return False
     if row.result is ActionResult.FAILED or row.stop_failed:
         return True
-    if action in _STARTS:
+    if action in STARTS:
         # Not up yet, or still shown as it was before.
         coming = (None, JobStatus.STARTING, JobStatus.RESTARTING, JobStatus.STOPPED)
         return row.status not in coming
