@@ -145,7 +145,9 @@ class Stopper:
                 f"{error.happened}"
             )
             seen = (await self._plane.jobs()).by_id.get(job.job_id)
-            if seen is None or not seen.active:
+            if seen is None:
+                raise _vanished(happened, job) from None
+            if not seen.active:
                 raise StateUnavailable(
                     happened,
                     now=f"Job {job.job_id} has ended, and nothing else was started",
@@ -173,13 +175,26 @@ class Stopper:
         if isinstance(error, TemporaryError):
             return TemporaryError(happened, now="No other version was started", remedy=error.remedy)
         seen = (await self._plane.jobs()).by_id.get(job.job_id)
-        if seen and seen.active:
+        if seen is None:
+            return _vanished(happened, job)
+        if seen.active:
             now = f"Job {job.job_id} is {seen.state}; no other version was started"
             return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
-        state = seen.state if seen else "no longer listed"
-        point = await self._states.of_ended(seen) if seen else None
-        now = f"It took the job down: {job.job_id} is {state}; nothing was started without state"
+        point = await self._states.of_ended(seen)
+        now = (
+            f"It took the job down: {job.job_id} is {seen.state}; nothing was started without state"
+        )
         remedy = "Run again: it starts from its newest savepoint or retained checkpoint"
         if point:
             remedy += f", {point}"
         return ActionFailed(happened, now=now, remedy=remedy)
+
+
+def _vanished(happened: str, job: ObservedJob) -> TemporaryError:
+    """Return the error of a job that its cluster lost meanwhile: the next run finds it LOST."""
+    return TemporaryError(
+        happened,
+        now=f"Job {job.job_id} is no longer listed: its JobManager may have restarted; nothing "
+        "else was started",
+        remedy="Run again: it goes on from the job's newest savepoint or retained checkpoint",
+    )

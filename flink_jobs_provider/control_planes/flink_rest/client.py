@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,11 @@ from flink_jobs_provider.control_planes.reaching import is_tls
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
 _TRIES = 3
+#: How Flink says that it does not know whether the call behind a request was carried out.
+_RPC_TIMED_OUT = re.compile(
+    r"Invocation of \[.*?\] at recipient \[.*?\] timed out"
+    r"|AskTimeoutException|RecipientUnreachableException"
+)
 
 
 class FlinkAnswer(Exception):
@@ -62,16 +68,24 @@ class FlinkClient:
         return str(self._http.base_url).rstrip("/")
 
     async def get(self, path: str) -> Any:
-        """Read. A lost connection is tried twice more.
+        """Read. A lost connection, and a server's error, is tried twice more.
 
         Raises:
-            FlinkAnswer: Flink answered with an error.
-            ClusterUnreachable: No answer of Flink's.
+            FlinkAnswer: Flink answered that there is no such thing, or that it cannot be read.
+            ClusterUnreachable: No answer of Flink's, or that it could not answer just now (5xx).
             ClusterRefused: Something else answered, or did not let us in.
         """
         async for attempt in self._tries(_TRIES):
             with attempt:
-                return await self._send("GET", path)
+                try:
+                    return await self._send("GET", path)
+                except FlinkAnswer as answer:
+                    if answer.status < 500:
+                        raise
+                    raise ClusterUnreachable(
+                        f"{self.url}/{path} answered {answer}",
+                        remedy="Look into the log of its JobManager if this does not pass",
+                    ) from None
         raise AssertionError("unreachable")
 
     async def change(
@@ -173,10 +187,16 @@ class FlinkClient:
                 f"{self.url} is not ready: {last_cause(str(errors[-1]) if errors else '')}",
                 remedy="Try again when the cluster has a leader",
             )
-        raise FlinkAnswer(status, "\n".join(str(error) for error in errors))
+        answer = FlinkAnswer(status, "\n".join(str(error) for error in errors))
+        if _RPC_TIMED_OUT.search(answer.text):
+            raise ClusterUnreachable(
+                f"a call inside {self.url} timed out: {answer.cause}",
+                remedy="Is its JobManager overloaded? Look into its log",
+            )
+        raise answer
 
     def _not_flink(self, status: int) -> Exception:
-        if status in (429, 502, 503, 504):
+        if status == 429 or status >= 500:
             return ClusterUnreachable(
                 f"{self.url} answers {status}, and not as Flink does: something in between",
                 remedy="Try again when the cluster is back",

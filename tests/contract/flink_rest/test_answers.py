@@ -34,7 +34,6 @@ def look(flink: ScriptedFlink) -> object:
         (HTML, "answers 200, and not as a Flink REST API does"),
         (httpx.Response(404, text="404 page not found"), "answers 404, and not as a Flink"),
         (httpx.Response(404, json={"detail": "Not Found"}), "answers 404, and not as a Flink"),
-        (httpx.Response(500, text="oops"), "answers 500, and not as a Flink"),
         (httpx.Response(200, json=["something", "else"]), "answers 200, and not as a Flink"),
         (httpx.Response(200, json={"version": 1}), "answers 200, and not as a Flink"),
         (ok(**{"flink-version": "1.16.3"}), "runs Flink 1.16.3"),
@@ -62,6 +61,11 @@ def test_what_is_no_flink_is_told_and_not_tried_again(answer: httpx.Response, wo
         (httpx.Response(503), "answers 503"),
         (httpx.Response(504, json={"message": "upstream"}), "answers 504"),
         (httpx.Response(429, text="slow down"), "answers 429"),
+        (httpx.Response(500, text="oops"), "answers 500, and not as Flink does"),
+        (
+            httpx.Response(500, json={"errors": ["a.b.SomeException: no"]}),
+            "answered 500: SomeExc",
+        ),
     ],
 )
 def test_what_may_pass_is_tried_again_and_then_told(

@@ -28,6 +28,19 @@ from tests.contract.flink_rest.scripted import (
 RUN = "POST jars/uuid_orders.jar/run"
 PLAN = "POST jars/uuid_orders.jar/plan"
 LOST = httpx.ReadTimeout("no answer")
+RPC_TIMED_OUT = httpx.Response(
+    500,
+    json={
+        "errors": [
+            "Internal server error.",
+            "<Exception on server side:\njava.util.concurrent.CompletionException: "
+            "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation("
+            "DispatcherGateway.submitJob(JobGraph, Time))] at recipient [pekko.tcp://flink@h:1/"
+            "user/rpc/dispatcher_0] timed out. This is usually caused by: 1) ...\n"
+            "\tat x.Y.z(Y.java:1)\n\nEnd of exception on server side>",
+        ]
+    },
+)
 
 
 def submit(flink: ScriptedFlink, timeout: float = 60) -> None:
@@ -56,7 +69,9 @@ def test_a_duplicate_was_accepted_before(version: str, case: str) -> None:
     assert flink.changes() == [RUN]
 
 
-@pytest.mark.parametrize("lost", [LOST, httpx.ReadError("reset"), httpx.Response(502)])
+@pytest.mark.parametrize(
+    "lost", [LOST, httpx.ReadError("reset"), httpx.Response(502), RPC_TIMED_OUT]
+)
 def test_a_lost_answer_whose_job_is_listed_is_not_sent_again(
     lost: httpx.Response | Exception,
 ) -> None:

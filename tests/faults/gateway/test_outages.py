@@ -31,12 +31,6 @@ OUTAGES: dict[str, tuple[Verdict | Answer, str]] = {
 CHOSEN = {("away", RUN), ("proxy-503", STOP), ("flink-500", RUN)}
 
 
-def _marks(outage: str) -> list[pytest.MarkDecorator]:
-    """Return what marks an outage that ends an action still: a 500 is taken for a last word."""
-    why = "an answer 500 to a read fails the action, though the next read may be answered"
-    return [pytest.mark.xfail(strict=True, reason=why)] if outage.endswith("500") else []
-
-
 def _name(point: Point | None) -> str:
     return point.name if point else "every_request"
 
@@ -44,7 +38,7 @@ def _name(point: Point | None) -> str:
 @pytest.mark.parametrize(
     ("outage", "point"),
     [
-        pytest.param(name, point, id=f"{name}-at-{point.name}", marks=_marks(name))
+        pytest.param(name, point, id=f"{name}-at-{point.name}")
         for name in OUTAGES
         for point in (UPLOAD, STOP, RUN)
         if FULL or (name, point) in CHOSEN

@@ -127,6 +127,8 @@ class FakeFlink:
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         self._step(request.purpose.value)
+        if request.job_id not in self.jobs_by_id:
+            raise ActionFailed(f"the savepoint was refused: no job {request.job_id}")
         key = (request.job_id, request.purpose.value, request.occasion)
         operation = self._operations.get(key)
         if operation is None or operation.failure:

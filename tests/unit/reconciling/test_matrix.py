@@ -11,6 +11,7 @@ from flink_jobs_provider.model.errors import (
     JobError,
     PermanentError,
     StateUnavailable,
+    TemporaryError,
 )
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import spec
@@ -182,6 +183,30 @@ def test_a_stop_that_takes_the_job_down(retained: bool) -> None:
         with pytest.raises(StateUnavailable, match="Nothing was started, so that its state"):
             stack.up(version("New", "savepoint"))
         assert stack.flink.active() == []
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["up", "coming-up"])
+def test_a_job_that_its_cluster_loses_before_the_stop(up: bool) -> None:
+    """Shows that this passes: the next run finds it lost, and goes on from its checkpoint."""
+    stack = running("savepoint")
+    old = stack.flink.the_job()
+    old.retains = True
+    stack.flink.pass_time(60)
+    if not up:
+        old.program, old.running_tasks, old.state = Program(restarts=True), 0, "RESTARTING"
+    moment = "stop" if up else "planned"
+
+    def lose(step: str) -> None:
+        if step == moment:
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    with pytest.raises(TemporaryError, match="is no longer listed") as caught:
+        stack.up(version("New", "savepoint"))
+    assert "goes on from the job's newest savepoint or retained checkpoint" in caught.value.remedy
+    stack.flink.on_step = lambda _step: None
+    stack.up(version("New", "savepoint"))
+    assert (origin(stack), entry_class(stack)) == ("checkpoint", "New")
 
 
 def test_a_savepoint_that_hangs_is_left_to_the_cluster() -> None:
