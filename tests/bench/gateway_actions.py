@@ -23,7 +23,7 @@ from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
 from tests.bench.comparison import Aim, Comparison, Measured, in_turns
 from tests.flink_cluster import FLINK_2, FlinkCluster
-from tests.integration.gateway.serving.gateway_process import (
+from tests.gateway_process import (
     CLUSTER,
     GatewayProcess,
     new_job,

@@ -20,7 +20,7 @@ from flink_jobs_provider.model.action import JobStatus
 from tests.bench.comparison import Aim, Comparison, Fact, Measured, in_turns
 from tests.bench.gateway_actions import BenchGateway
 from tests.flink_cluster import FLINK_2, FlinkCluster
-from tests.integration.gateway.serving.gateway_process import CLUSTER, run_job
+from tests.gateway_process import CLUSTER, run_job
 from tests.unit.gateway.records.entries import add_job, finish
 from tests.unit.model.made_up_jobs import record, spec
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from flink_jobs_provider.gateway.principal import Role
 from tests.flink_cluster import FlinkCluster
-from tests.integration.gateway.serving.gateway_process import API, GatewayProcess
+from tests.gateway_process import API, GatewayProcess
 from tests.stack_project import StackProject
 from tests.waiting import wait_until
 

@@ -19,7 +19,7 @@ from tests.counting_output import Counts, assert_counts_continuous
 from tests.fault_proxy import FaultProxy, Verdict
 from tests.faults.points import Point
 from tests.flink_cluster import FlinkCluster
-from tests.integration.gateway.serving.gateway_process import CLUSTER, GatewayProcess
+from tests.gateway_process import CLUSTER, GatewayProcess
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
 from tests.waiting import wait_until
 

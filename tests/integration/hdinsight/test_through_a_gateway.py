@@ -20,7 +20,7 @@ from flink_jobs_provider.provider import background_loop, dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.integration.gateway.serving.gateway_process import CLUSTER, GatewayProcess
+from tests.gateway_process import CLUSTER, GatewayProcess
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.waiting import wait_until
 

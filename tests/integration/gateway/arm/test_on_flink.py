@@ -20,7 +20,7 @@ from tests.contract.gateway.microsofts_client import PLACE, client
 from tests.contract.gateway.printed import printed
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.integration.gateway.serving.gateway_process import GatewayProcess
+from tests.gateway_process import GatewayProcess
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
 from tests.waiting import wait_until
 

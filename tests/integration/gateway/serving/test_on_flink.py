@@ -15,7 +15,7 @@ import trustme
 from flink_jobs_provider.gateway.principal import Role
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.integration.gateway.serving.gateway_process import (
+from tests.gateway_process import (
     API,
     CLUSTER,
     GatewayProcess,

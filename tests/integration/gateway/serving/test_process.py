@@ -14,7 +14,7 @@ import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
 from flink_jobs_provider.gateway.principal import Role
-from tests.integration.gateway.serving.gateway_process import (
+from tests.gateway_process import (
     API,
     CLUSTER,
     GatewayProcess,

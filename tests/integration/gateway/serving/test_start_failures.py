@@ -14,7 +14,7 @@ from flink_jobs_provider.gateway import serve
 from flink_jobs_provider.gateway.access.token_edits import create_token
 from flink_jobs_provider.gateway.configuration import read_configuration
 from flink_jobs_provider.gateway.principal import Role
-from tests.integration.gateway.serving.gateway_process import CLUSTER
+from tests.gateway_process import CLUSTER
 
 
 @pytest.fixture(autouse=True)

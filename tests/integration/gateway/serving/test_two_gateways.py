@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from flink_jobs_provider.gateway.principal import Role
-from tests.integration.gateway.serving.gateway_process import GatewayProcess, new_job, rows
+from tests.gateway_process import GatewayProcess, new_job, rows
 from tests.postgres_server import PostgresServer
 from tests.waiting import wait_until
 
