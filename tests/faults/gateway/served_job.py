@@ -125,10 +125,6 @@ class ServedJob:
             "flinkConfiguration": {"parallelism": "1", _RETAINED: "RETAIN_ON_CANCELLATION"},
         }
 
-    def version_failed(self) -> None:
-        """Note that the version made last never came up: the one before it is to run."""
-        self._version -= 1
-
     # Actions
 
     def ask(self, action: str, **properties: Any) -> str:

@@ -135,6 +135,7 @@ def test_read(job: Job, flink: FakeFlink) -> None:
     """Shows that drift comes with inputs and outputs."""
     job.create()
     flink.end(flink.the_job(), "FAILED", "RuntimeException: no")
+    flink.pass_time(4)
     result = job.provider.read("orders", job.state)
     assert result.id == "orders"
     assert result.outs is not None
