@@ -58,11 +58,11 @@ stack: env
 	@flink-jobs stack ls 2>/dev/null | grep -qw '$(STACK)' || flink-jobs stack init $(STACK)
 
 up: cluster stack ## Start Flink and a gateway, deploy the example stack, show what runs
-	@flink-jobs up --stack $(STACK) --yes
+	@flink-jobs up --stack $(STACK) --refresh --yes
 	@flink-jobs jobs list --url $(CLUSTER_URL)
 
 preview: cluster stack ## Show what `make up` would change, and why
-	@flink-jobs preview --stack $(STACK)
+	@flink-jobs preview --stack $(STACK) --refresh
 
 drift: env ## Compare program and cluster; fails when they differ
 	@flink-jobs preview --stack $(STACK) --refresh --expect-no-changes
