@@ -16,30 +16,40 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.dli_settings import (
+    DliResourceConfig,
+    DliResourceSpec,
+    DliSettings,
+)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
 from flink_jobs_provider.model.target import (
     AzureCredential,
     BasicAuth,
+    DliTarget,
     FlinkTarget,
     HDInsightTarget,
     Tls,
 )
-from flink_jobs_provider.planning.fields import FIELDS, Cost
+from flink_jobs_provider.planning.fields import FIELDS, Cost, cost_of_dli
 
 PAGE = Path(__file__).with_name("resource-reference.md")
 
 _COSTS = {
     Cost.RECORDED: "nothing",
+    Cost.IN_PLACE: "changed while it runs",
     Cost.SAVEPOINT: "savepoint",
     Cost.RUN_STATE: "stop or start",
     Cost.RESTART: "restart",
+    Cost.REFUSED: "refused",
     Cost.REPLACE: "replace",
 }
 #: What the table of fields decides by comparing values, in words.
 _REMARKS = {
-    "target": "replace, if host, port or path change, or the Azure resource; else nothing",
+    "target": "replace, if host, port or path change, the Azure resource, or the project; restart, "
+    "if the queue changes; else nothing",
+    "dli": "see [DliSettings](#dlisettings)",
     "restart_trigger": "restart; nothing when it is removed",
     "restore_from": "restart from it; nothing when it is removed",
     "savepoint_trigger": "savepoint; nothing when it is removed",
@@ -56,6 +66,23 @@ _OBJECTS: dict[str, tuple[type[BaseModel], str]] = {
         "The `target`, for HDInsight on AKS or a gateway; see [its guide](hdinsight.md).",
     ),
     "AzureCredential": (AzureCredential, "`credential` of an `HDInsightCluster`."),
+    "DliProject": (
+        DliTarget,
+        "The `target`, for Data Lake Insight or a gateway; see [its guide](dli.md). Either "
+        "`region` or `endpoint` must be given, and either `token` or `access_key` with "
+        "`secret_key`.",
+    ),
+    "DliSettings": (
+        DliSettings,
+        "`dli` of a job whose target is a `DliProject`, by the names of the service's own fields. "
+        "What is not given is left to the service.",
+    ),
+    "DliResourceConfig": (
+        DliResourceConfig,
+        "`resource_config` of `DliSettings`. It excludes `cu_number`, `manager_cu_number`, "
+        "`tm_cus` and `tm_slot_num`.",
+    ),
+    "DliResourceSpec": (DliResourceSpec, "Of a `DliResourceConfig`."),
     "BasicAuth": (BasicAuth, "`basic_auth` of a target."),
     "Tls": (
         Tls,
@@ -66,7 +93,7 @@ _OBJECTS: dict[str, tuple[type[BaseModel], str]] = {
 _UNDESCRIBED = {
     "username": "User name.",
     "password": "Password, by reference.",
-    "kind": "Kind of target; `FlinkSessionCluster` and `HDInsightCluster` set it.",
+    "kind": "Kind of target; `FlinkSessionCluster`, `HDInsightCluster` and `DliProject` set it.",
     "path": "Where it lies, as Flink names it.",
     "taken_at": "When it was taken: UTC, ISO 8601; empty where that is not known.",
     "reason": "Why it was taken.",
@@ -149,7 +176,13 @@ def _fields(model: type[BaseModel]) -> str:
         ]
         for name, field in model.model_fields.items()
     ]
-    return _table(["property", "type", "default", "meaning"], rows)
+    if model is not DliSettings:
+        return _table(["property", "type", "default", "meaning"], rows)
+    priced = [
+        [*row, _COSTS[cost_of_dli(name)]]
+        for row, name in zip(rows, model.model_fields, strict=True)
+    ]
+    return _table(["property", "type", "default", "meaning", "a change costs"], priced)
 
 
 def _outputs() -> str:
@@ -224,7 +257,8 @@ def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
         return f"list of {_type(schema['items'], root)}"
     if kind == "object":
         return "map of text"
-    return {"integer": "whole number", "boolean": "true or false", "string": "text"}[kind]
+    words = {"integer": "whole number", "boolean": "true or false", "string": "text"}
+    return {**words, "number": "number"}[kind]
 
 
 def _named(name: str, root: dict[str, Any]) -> str:
@@ -257,12 +291,14 @@ its property, before anything is changed.
 What a change costs:
 
 - **nothing**: it is recorded, and holds from the next action on;
+- **changed while it runs**: the job goes on;
 - **savepoint**: a savepoint is taken, and the job goes on;
 - **stop or start**: the job is stopped with a savepoint, or started from it;
 - **restart**: the job is stopped and its new version started, as `upgrade_mode` says; see
   [upgrades and state](upgrades-and-state.md);
 - **replace**: it is another job. This is refused, unless `restore_from` says where the new one
-  starts, or `upgrade_mode` is `stateless`.
+  starts, or `upgrade_mode` is `stateless`;
+- **refused**: the service takes it when the job is created, and never again.
 
 ## Inputs
 """

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flink_jobs_provider.provider.inputs import AzureCredential as AzureCredential
     from flink_jobs_provider.provider.inputs import BasicAuth as BasicAuth
+    from flink_jobs_provider.provider.inputs import DliProject as DliProject
+    from flink_jobs_provider.provider.inputs import DliResourceConfig as DliResourceConfig
+    from flink_jobs_provider.provider.inputs import DliResourceSpec as DliResourceSpec
+    from flink_jobs_provider.provider.inputs import DliSettings as DliSettings
     from flink_jobs_provider.provider.inputs import FlinkJobArgs as FlinkJobArgs
     from flink_jobs_provider.provider.inputs import FlinkSessionCluster as FlinkSessionCluster
     from flink_jobs_provider.provider.inputs import HDInsightCluster as HDInsightCluster
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AzureCredential",
     "BasicAuth",
+    "DliProject",
+    "DliResourceConfig",
+    "DliResourceSpec",
+    "DliSettings",
     "FlinkJob",
     "FlinkJobArgs",
     "FlinkSessionCluster",

@@ -60,7 +60,17 @@ def canonical_path(path: str) -> str:
 
 def same_path(one: str | None, other: str | None) -> bool:
     """Whether two paths name the same savepoint; none equals none."""
-    return canonical_path(one or "") == canonical_path(other or "")
+    return in_store(canonical_path(one or "")) == in_store(canonical_path(other or ""))
+
+
+def in_store(path: str) -> str:
+    """Name the store of a path that names none: `bucket/dir` is one of OBS.
+
+    Data Lake Insight writes both `bucket/dir` and `obs://bucket/dir/` (its reference and its SDK).
+    """
+    if not path or "://" in path or path.startswith(("/", "file:")):
+        return path
+    return f"obs://{path}"
 
 
 def is_checkpoint(path: str) -> bool:

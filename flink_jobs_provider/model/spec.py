@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.duration import Duration, seconds
 from flink_jobs_provider.model.identity import JobKey, digest
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
-from flink_jobs_provider.model.target import Target
+from flink_jobs_provider.model.target import DliTarget, Target
 
 MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
 
@@ -196,6 +197,9 @@ class JobSpec(BaseModel):
         description="`savepoint` stops the job with a savepoint when the resource is deleted.",
     )
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long steps may take.")
+    dli: DliSettings | None = Field(
+        None, description="What a job on Data Lake Insight has besides; for that target alone."
+    )
 
     @property
     def key(self) -> JobKey:
@@ -217,7 +221,14 @@ class JobSpec(BaseModel):
             sorted(self.flink_configuration.items()),
             self.restart_trigger or "",
             canonical_path(restore_from or ""),
+            *self._of_its_service(),
         )
+
+    def _of_its_service(self) -> list[Any]:
+        """Return what belongs to a version on one kind of target alone."""
+        if not isinstance(self.target, DliTarget):
+            return []  # the digits of all other jobs stay as they are
+        return ["dli", self.target.queue, (self.dli or DliSettings()).of_version()]
 
     def timeout(self, step: str) -> float:
         """Return the seconds allowed for a step of `Timeouts`."""
@@ -226,6 +237,10 @@ class JobSpec(BaseModel):
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain JSON types, without what is not set."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+#: The kinds of target that must be named, and their models.
+_NAMED_KINDS = {"hdinsight": "HDInsightTarget", "dli": "DliTarget"}
 
 
 def job_file_schema() -> dict[str, Any]:
@@ -250,6 +265,9 @@ def job_file_schema() -> dict[str, Any]:
     properties["job_name"]["pattern"] = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
     properties["target"] = _target_schema(properties["target"]["description"])
     schema["required"] = ["job_name", "jar"]
+    on_dli = {"properties": {"kind": {"const": "dli"}}, "required": ["kind"]}
+    elsewhere = {"properties": {"target": {"not": on_dli}}, "required": ["target"]}
+    schema["allOf"] = [{"if": elsewhere, "then": {"properties": {"dli": False}}}]
     return schema
 
 
@@ -262,12 +280,15 @@ def _target_schema(description: str) -> dict[str, Any]:
     return {
         "description": description,
         "type": "object",
-        "properties": {"kind": {"enum": ["flink", "hdinsight"]}},
+        "properties": {"kind": {"enum": ["flink", *_NAMED_KINDS]}},
         "allOf": [
             {"if": kind_of("flink"), "then": {"$ref": "#/$defs/FlinkTarget"}},
-            {
-                "if": {**kind_of("hdinsight"), "required": ["kind"]},
-                "then": {"$ref": "#/$defs/HDInsightTarget"},
-            },
+            *(
+                {
+                    "if": {**kind_of(kind), "required": ["kind"]},
+                    "then": {"$ref": f"#/$defs/{model}"},
+                }
+                for kind, model in _NAMED_KINDS.items()
+            ),
         ],
     }

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from flink_jobs_provider.model.hdinsight_limits import limits_of
+from flink_jobs_provider.model import dli_limits, hdinsight_limits
 from flink_jobs_provider.model.spec import JobSpec
 
 _PLAIN = {
@@ -61,7 +61,11 @@ def problems_of(
             and not any(location[: len(path)] == path for path in unknown)
         ]
     named = {path for path, _ in problems}
-    return problems + [limit for limit in limits_of(known, set(unknown)) if limit[0] not in named]
+    limits = [
+        *hdinsight_limits.limits_of(known, set(unknown)),
+        *dli_limits.limits_of(known, set(unknown)),
+    ]
+    return problems + [limit for limit in limits if limit[0] not in named]
 
 
 def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from flink_jobs_provider.model.dli_settings import (
+    AT_CREATION,
+    DESCRIBING,
+    WHILE_RUNNING,
+    DliSettings,
+)
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import DliTarget
 
 
 class Cost(IntEnum):
     """What a change costs the running job; the greatest of all changes decides."""
 
     RECORDED = 0  # written down, nothing is touched
-    SAVEPOINT = 1  # a savepoint is taken, the job goes on
-    RUN_STATE = 2  # the job is stopped or started
-    RESTART = 3  # the job is stopped, and its new version started
-    REPLACE = 4  # another job altogether
+    IN_PLACE = 1  # changed while the job runs
+    SAVEPOINT = 2  # a savepoint is taken, the job goes on
+    RUN_STATE = 3  # the job is stopped or started
+    RESTART = 4  # the job is stopped, and its new version started
+    REFUSED = 5  # there is no way to change it
+    REPLACE = 6  # another job altogether
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:24]}…{text[-32:]}"
 
 
-#: Every input of a job, but for `jar`: its content decides, not its name.
+#: Every input of a job, but for `jar`, whose content decides, and for the settings below `dli`.
 FIELDS: dict[str, _Field] = {
     "target": _Field(
         Cost.REPLACE,
@@ -104,7 +113,7 @@ def changes(old: JobSpec, new: JobSpec) -> list[Change]:
 
     A removed trigger or restore point asks for nothing: it is recorded only.
     """
-    found = []
+    found = [*_queue_changes(old, new), *_dli_changes(old, new)]
     for name, field in FIELDS.items():
         before, after = getattr(old, name), getattr(new, name)
         if before == after:
@@ -114,3 +123,35 @@ def changes(old: JobSpec, new: JobSpec) -> list[Change]:
     if old.jar != new.jar and old.jar_digest == new.jar_digest:
         found.append(Change("jar", Cost.RECORDED, f"jar moved, same content: {_short(new.jar)}"))
     return sorted(found, key=lambda change: -change.cost)
+
+
+def cost_of_dli(name: str) -> Cost:
+    """Return what a change of a setting below `dli` costs."""
+    if name in AT_CREATION:
+        return Cost.REFUSED
+    if name in DESCRIBING:
+        return Cost.RECORDED
+    return Cost.IN_PLACE if name in WHILE_RUNNING else Cost.RESTART
+
+
+def _dli_changes(old: JobSpec, new: JobSpec) -> list[Change]:
+    before, after = old.dli or DliSettings(), new.dli or DliSettings()
+    found = []
+    for name in DliSettings.model_fields:
+        one, other = getattr(before, name), getattr(after, name)
+        if one == other:
+            continue
+        plain = isinstance(one or other, str | int | float)
+        text = _arrow(f"dli.{name}", one, other) if plain else f"dli.{name} changed"
+        found.append(Change(f"dli.{name}", cost_of_dli(name), text))
+    return found
+
+
+def _queue_changes(old: JobSpec, new: JobSpec) -> list[Change]:
+    """Return the move of a job from one queue of its project to another."""
+    one, other = old.target, new.target
+    if not isinstance(one, DliTarget) or not isinstance(other, DliTarget):
+        return []
+    if one.place != other.place or one.queue == other.queue:
+        return []
+    return [Change("target.queue", Cost.RESTART, _arrow("target.queue", one.queue, other.queue))]

@@ -53,7 +53,8 @@ class Plan:
 
     def line(self) -> str:
         """Return the plan in one line, as previews print it."""
-        action = self.action.value if self.action else "no action, recorded only"
+        nothing = "no restart" if self.how else "no action, recorded only"
+        action = self.action.value if self.action else nothing
         state = ", STATE IS DISCARDED" if self.discards_state else ""
         how = f", {self.how}" if self.how else ""
         why = f": {', '.join(self.reasons)}" if self.reasons else ""
@@ -67,6 +68,8 @@ def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
     changed = tuple(changes(recorded.spec, wanted))
     cost = max((change.cost for change in changed), default=Cost.RECORDED)
     texts = tuple(change.text for change in changed)
+    if cost is Cost.REFUSED:
+        return _refused(wanted, changed)
     if cost is Cost.REPLACE:
         return _replacement(recorded, wanted, changed)
     if wanted.desired_state is DesiredState.STOPPED:
@@ -82,7 +85,20 @@ def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
     if cost is Cost.SAVEPOINT:
         how = "take a savepoint, the job goes on"
         return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
-    return Plan(wanted.job_name, None, reasons=texts, changed=changed)
+    how = "changed while it runs" if cost is Cost.IN_PLACE else ""
+    return Plan(wanted.job_name, None, how, texts, changed)
+
+
+def _refused(wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
+    """Plan nothing: the job's service has no call for one of the changes."""
+    texts = tuple(change.text for change in changed if change.cost is Cost.REFUSED)
+    names = " and ".join(change.name for change in changed if change.cost is Cost.REFUSED)
+    refusal = (
+        f"{wanted.job_name}: {names} cannot be changed: the service takes it when the job is "
+        "created, and never again. The job is untouched. Undo that change; or destroy the job "
+        'with on_delete "savepoint", and create it anew with restore_from.'
+    )
+    return Plan(wanted.job_name, None, "", texts, changed, refusal=refusal)
 
 
 def _creation(wanted: JobSpec) -> Plan:

@@ -32,7 +32,7 @@ from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
 from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import HDInsightTarget
+from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import background_loop
@@ -40,6 +40,7 @@ from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
+from flink_jobs_provider.reconciling.by_step import StepReconciler
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,7 +174,7 @@ class FlinkJobProvider(ResourceProvider):
 def _why_read(inputs: dict[str, Any]) -> str:
     """Say why a jar in the cluster's own storage must be readable from here as well."""
     target = inputs.get("target")
-    there = isinstance(target, dict) and target.get("kind") == "hdinsight"
+    there = isinstance(target, dict) and target.get("kind") in ("hdinsight", "dli")
     if not there or is_local(str(inputs["jar"])):
         return ""
     return (
@@ -207,12 +208,14 @@ async def _remove(recorded: JobRecord) -> str | None:
     return await _reconciler(recorded.spec).remove(recorded)
 
 
-def _reconciler(spec: JobSpec) -> Reconciler | ActionReconciler:
+def _reconciler(spec: JobSpec) -> Reconciler | ActionReconciler | StepReconciler:
     if _clusters is None:
         raise FlinkJobError("the provider was used before it was configured")
     target = spec.target
     if isinstance(target, HDInsightTarget):
         return ActionReconciler(_clusters.of(target), _print_step)
+    if isinstance(target, DliTarget):
+        return StepReconciler(_clusters.of(target), _print_step)
     return Reconciler(_clusters.of(target), target.loopback, _print_step)
 
 

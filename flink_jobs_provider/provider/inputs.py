@@ -161,6 +161,130 @@ class HDInsightCluster(_InputObject):
         self.tls = tls
 
 
+class DliProject(_InputObject):
+    """A project of Data Lake Insight as a target, or a gateway that serves its API.
+
+    Args:
+        project_id: Project id.
+        region: Region of Huawei Cloud.
+        endpoint: Address of the service in another cloud, or of a gateway, instead of a region.
+        queue: Queue that the jobs run in.
+        token: Reference to a token: `env:NAME` or `config:KEY`.
+        access_key: Reference to an access key, instead of a token (extra `dli`).
+        secret_key: Reference to its secret key.
+        security_token: Reference to the security token of a temporary access key.
+        jar_upload_directory: URI of the directory that local jars are uploaded to.
+        tls: TLS options; https alone uses the system's trust.
+    """
+
+    def __init__(
+        self,
+        project_id: Input[str],
+        *,
+        region: Input[str] | None = None,
+        endpoint: Input[str] | None = None,
+        queue: Input[str] | None = None,
+        token: Input[str] | None = None,
+        access_key: Input[str] | None = None,
+        secret_key: Input[str] | None = None,
+        security_token: Input[str] | None = None,
+        jar_upload_directory: Input[str] | None = None,
+        tls: Tls | Input[Mapping[str, Input[str]]] | None = None,
+    ) -> None:
+        self.kind = "dli"
+        self.project_id = project_id
+        self.region = region
+        self.endpoint = endpoint
+        self.queue = queue
+        self.token = token
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self.security_token = security_token
+        self.jar_upload_directory = jar_upload_directory
+        self.tls = tls
+
+
+class DliResourceSpec(_InputObject):
+    """CPU and memory of a process of Flink on Data Lake Insight.
+
+    Args:
+        cpu: CPU cores.
+        memory: Memory, such as "4G".
+    """
+
+    def __init__(self, cpu: Input[float], memory: Input[str]) -> None:
+        self.cpu = cpu
+        self.memory = memory
+
+
+class DliResourceConfig(_InputObject):
+    """Resources of version 2 of a job on Data Lake Insight.
+
+    Args:
+        max_slot: Task slots of a TaskManager.
+        jobmanager_resource_spec: What the JobManager has.
+        taskmanager_resource_spec: What each TaskManager has.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_slot: Input[int] | None = None,
+        jobmanager_resource_spec: DliResourceSpec | Input[Mapping[str, Any]] | None = None,
+        taskmanager_resource_spec: DliResourceSpec | Input[Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.max_slot = max_slot
+        self.jobmanager_resource_spec = jobmanager_resource_spec
+        self.taskmanager_resource_spec = taskmanager_resource_spec
+
+
+class _DliSettings(TypedDict, total=False):
+    """The settings of a job on Data Lake Insight; docs/resource-reference.md says what each is."""
+
+    desc: Input[str] | None
+    tags: Input[Mapping[str, Input[str]]] | None
+    flink_version: Input[str] | None
+    feature: Input[str] | None
+    image: Input[str] | None
+    dependency_jars: Input[Sequence[Input[str]]] | None
+    dependency_files: Input[Sequence[Input[str]]] | None
+    execution_agency_urn: Input[str] | None
+    cu_number: Input[int] | None
+    manager_cu_number: Input[int] | None
+    tm_cus: Input[int] | None
+    tm_slot_num: Input[int] | None
+    resource_config: DliResourceConfig | Input[Mapping[str, Any]] | None
+    checkpoint_enabled: Input[bool] | None
+    checkpoint_mode: Input[str] | None
+    checkpoint_interval: Input[int] | None
+    checkpoint_path: Input[str] | None
+    resume_checkpoint: Input[bool] | None
+    resume_max_num: Input[int] | None
+    restart_when_exception: Input[bool] | None
+    log_enabled: Input[bool] | None
+    obs_bucket: Input[str] | None
+    smn_topic: Input[str] | None
+    flink_log_config: Input[str] | None
+
+
+class DliSettings(_InputObject):
+    """What a job on Data Lake Insight has besides: the `dli` of a `FlinkJob`.
+
+    Raises:
+        TypeError: A name is none of the service's settings.
+    """
+
+    def __init__(self, **settings: Unpack[_DliSettings]) -> None:
+        known = _DliSettings.__annotations__
+        if unknown := sorted(set(settings) - set(known)):
+            raise TypeError(
+                f"Data Lake Insight has no setting {', '.join(unknown)}; it has "
+                f"{', '.join(sorted(known))}"
+            )
+        for name, value in settings.items():
+            setattr(self, name, value)
+
+
 class Timeouts(_InputObject):
     """How long each step may take, as durations ("90s", "10m", "1h30m").
 
@@ -187,7 +311,7 @@ class Timeouts(_InputObject):
 class JobInputs(TypedDict, total=False):
     """The inputs of a job but its arguments; docs/resource-reference.md says what each means."""
 
-    target: FlinkSessionCluster | HDInsightCluster | Input[Mapping[str, Any]]
+    target: FlinkSessionCluster | HDInsightCluster | DliProject | Input[Mapping[str, Any]]
     job_name: Input[str]
     jar: Input[str]
     entry_class: Input[str] | None
@@ -203,6 +327,7 @@ class JobInputs(TypedDict, total=False):
     restart_trigger: Input[str] | None
     on_delete: Input[str] | None
     timeouts: Timeouts | Input[Mapping[str, Input[str]]] | None
+    dli: DliSettings | Input[Mapping[str, Any]] | None
     owner: Input[str] | None
 
 

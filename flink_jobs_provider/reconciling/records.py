@@ -7,7 +7,13 @@ import time
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, is_checkpoint, iso_time
+from flink_jobs_provider.model.savepoint import (
+    Savepoint,
+    SavepointReason,
+    is_checkpoint,
+    iso_time,
+    same_path,
+)
 from flink_jobs_provider.model.spec import JobSpec
 
 #: Older ones are no longer listed in the record; their files are never touched.
@@ -37,6 +43,13 @@ def keep(
         )
     when = now_text() if taken_at is None else taken_at
     return record.with_savepoint(Savepoint(path=path, taken_at=when, reason=reason))
+
+
+def knows(recorded: JobRecord, path: str) -> bool:
+    """Whether a record names a savepoint, however it is spelt."""
+    origins = (recorded.last_savepoint, recorded.restored_from, recorded.spec.restore_from)
+    paths = [*origins, *(savepoint.path for savepoint in recorded.savepoints)]
+    return any(known and same_path(known, path) for known in paths)
 
 
 def add_aside(record: JobRecord, path: str, reason: SavepointReason) -> JobRecord:

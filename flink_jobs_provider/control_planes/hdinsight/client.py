@@ -9,14 +9,10 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.hdinsight.answers import (
-    error_in,
-    json_of,
-    plain,
-    retry_after,
-)
+from flink_jobs_provider.control_planes.hdinsight.answers import error_in
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.reaching import is_tls
+from flink_jobs_provider.control_planes.responses import json_of, plain, retry_after
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterRefused,

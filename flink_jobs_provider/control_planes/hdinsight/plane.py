@@ -12,14 +12,14 @@ import httpx
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import ActionJob, Order, Version
-from flink_jobs_provider.control_planes.hdinsight.answers import json_of
 from flink_jobs_provider.control_planes.hdinsight.bodies import body_of
 from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
-from flink_jobs_provider.control_planes.hdinsight.jars import UploadedJars
 from flink_jobs_provider.control_planes.hdinsight.operations import Operations
 from flink_jobs_provider.control_planes.hdinsight.rows import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.responses import json_of
 from flink_jobs_provider.control_planes.shared_call import SharedCall
+from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.spec import JobSpec

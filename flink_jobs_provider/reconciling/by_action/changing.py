@@ -28,18 +28,16 @@ from flink_jobs_provider.reconciling.by_action.deciding import (
     Step,
     Verdict,
     decide,
-    is_recorded,
     judge,
     kept,
-    knows,
     renewal,
 )
 from flink_jobs_provider.reconciling.by_action.failures import failed, not_taken_over, refused
-from flink_jobs_provider.reconciling.by_action.finding import own_row, refuse_stranger, stranger
 from flink_jobs_provider.reconciling.by_action.going_back import go_back
-from flink_jobs_provider.reconciling.by_action.marks import mark_of
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
-from flink_jobs_provider.reconciling.by_action.recording import (
+from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
+from flink_jobs_provider.reconciling.marks import mark_of
+from flink_jobs_provider.reconciling.recording import (
     blank,
     ended,
     started,
@@ -47,7 +45,8 @@ from flink_jobs_provider.reconciling.by_action.recording import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.records import add_aside, done
+from flink_jobs_provider.reconciling.records import add_aside, done, knows
+from flink_jobs_provider.reconciling.refusals import refuse_stranger
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 

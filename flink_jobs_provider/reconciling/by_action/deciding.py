@@ -16,7 +16,10 @@ from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import newly_restores
-from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.finding import is_recorded
+from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.records import knows
+from flink_jobs_provider.reconciling.refusals import no_state
 
 _UPDATES = {
     UpgradeMode.SAVEPOINT: Action.UPDATE,
@@ -105,15 +108,6 @@ def judge(
     return Verdict(same and not kept(asked, row.version, recorded), named)
 
 
-def is_recorded(row: ActionJob, recorded: JobRecord | None) -> bool:
-    """Whether a row is the one that the record names."""
-    if recorded is None:
-        return False
-    if recorded.run_id:
-        return row.run_id == recorded.run_id
-    return recorded.job_id is not None and row.job_id == recorded.job_id
-
-
 def kept(asked: Version, shown: Version, recorded: JobRecord | None) -> list[str]:
     """Return what the system has otherwise than it was asked for, as inputs are called.
 
@@ -181,7 +175,7 @@ def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
         return Step(Action.NEW, True, called=Action.STATELESS_UPDATE)
     origin = recorded.last_savepoint or recorded.restored_from
     if origin is None:
-        raise _no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
+        raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
     return Step(Action.NEW, True, origin, origin, Action.START)
 
 
@@ -205,7 +199,7 @@ def _start(
         return Step(Action.RE_LAUNCH, carries, called=Action.RE_LAUNCH)
     origin = verdict.named or newest_savepoint(row, recorded)
     if origin is None:
-        raise _no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
+        raise no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
     if row.status is JobStatus.STOPPED:
         last = same_path(origin, row.last_savepoint)
         return Step(Action.START, carries, None if last else origin, origin, Action.START)
@@ -245,13 +239,6 @@ def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:
     return recorded.last_savepoint or recorded.restored_from
 
 
-def knows(recorded: JobRecord, path: str) -> bool:
-    """Whether a record names a savepoint, however it is spelt."""
-    origins = (recorded.last_savepoint, recorded.restored_from, recorded.spec.restore_from)
-    paths = [*origins, *(savepoint.path for savepoint in recorded.savepoints)]
-    return any(known and same_path(known, path) for known in paths)
-
-
 def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
     if recorded.other_version:
         return True
@@ -259,13 +246,3 @@ def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
         change.cost for change in changes(recorded.spec, wanted) if change.name != "restore_from"
     }
     return Cost.RESTART in costs
-
-
-def _no_state(recorded: JobRecord | None, wanted: JobSpec, state: str) -> StateUnavailable:
-    job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
-    return StateUnavailable(
-        f"{wanted.job_name}: {job} {state}, and no savepoint or retained checkpoint of it is known",
-        now="Nothing was started, so that its state is not silently dropped",
-        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
-        'nothing, or desired_state to "stopped" to leave it so',
-    )

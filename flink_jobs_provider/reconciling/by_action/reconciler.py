@@ -17,11 +17,11 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.changing import Change
 from flink_jobs_provider.reconciling.by_action.deciding import kept
-from flink_jobs_provider.reconciling.by_action.finding import own_row
-from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
-from flink_jobs_provider.reconciling.by_action.recording import seen
 from flink_jobs_provider.reconciling.by_action.removing import remove
+from flink_jobs_provider.reconciling.finding import own_row
+from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.recording import seen
 from flink_jobs_provider.reconciling.waiting import Clock
 
 #: Reads of one refresh share a list that is at most this old, in seconds.

@@ -7,8 +7,8 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import OnDelete
-from flink_jobs_provider.reconciling.by_action.finding import own_row
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
+from flink_jobs_provider.reconciling.finding import own_row
 
 #: Waiting for what is in progress, STOP or CANCEL, DELETE, each perhaps not taken at once.
 _MOST_TURNS = 8

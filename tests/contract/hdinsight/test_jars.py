@@ -109,12 +109,12 @@ def test_old_jars_that_cannot_be_removed_fail_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flink_jobs_provider.artifacts import StorageError
-    from flink_jobs_provider.control_planes.hdinsight import jars
+    from flink_jobs_provider.control_planes import uploaded_jars
 
     def refuse(uri: str) -> None:
         raise StorageError(f"no leave to remove {uri}")
 
-    monkeypatch.setattr(jars, "remove_file", refuse)
+    monkeypatch.setattr(uploaded_jars, "remove_file", refuse)
     stack, jar = Stack(), tmp_path / "orders.jar"
     for content in (b"one", b"two", b"three"):
         jar.write_bytes(content)

@@ -23,7 +23,7 @@ class StackOn(Protocol):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each case on both targets, but where it cannot exist on one of them."""
+    """Run each case on all targets, but where it cannot exist on one of them."""
     if "target" not in metafunc.fixturenames:
         return
     kinds = [

@@ -1,7 +1,8 @@
 """The targets that every case runs on, and all in which what a user sees of them differs.
 
-Both are the same Flink: by its own REST API, and by the job API of HDInsight on AKS, which a
-gateway serves in front of it. What the cases assert of Flink itself holds for both.
+All are the same Flink: by its own REST API, and by the job APIs of HDInsight on AKS and of Data
+Lake Insight, which a gateway serves in front of it. What the cases assert of Flink itself holds for
+all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ CANNOT_EXIST: dict[str, dict[str, str]] = {
     "hdinsight": {
         "test_of_two_copies_one_is_kept": "the service lists one job of a name, not its copies",
     },
+    "dli": {
+        "test_of_two_copies_one_is_kept": "the service lists one job of a name, not its copies",
+        "test_what_cannot_start_does_not_stop_the_old_version": "the service takes a new version "
+        "when the job is stopped, and no sooner",
+        "test_a_directory_that_cannot_be_written_leaves_the_job_running": "the service keeps to "
+        "the directory that a job had at its start",
+    },
 }
 
 _cluster_numbers = count(1)
@@ -36,10 +44,12 @@ class Target(ABC):
         environment: What the commands need in their environment to reach it.
         label: An argument as odd as it can be there.
         started_again: What the action is called that starts a job which failed or was cancelled.
+        lost: What a job is called that its cluster no longer knows.
     """
 
     label: ClassVar[str]
     started_again: ClassVar[str]
+    lost: ClassVar[str] = "LOST"
 
     def __init__(self, cluster: FlinkCluster) -> None:
         self.cluster = cluster
@@ -104,27 +114,22 @@ class FlinkTarget(Target):
         """Leave the cluster as it is."""
 
 
-class HDInsightTarget(Target):
-    """The job API of HDInsight on AKS, which keeps jobs by name, and serves what it was given.
+class ServedTarget(Target):
+    """A cluster by a job API that a gateway serves, which keeps jobs by name.
 
-    Its gateway is started for one test alone, under a cluster id that no other test has: so
-    neither records nor Flink's memory of ended jobs are of a test before.
+    The gateway is started for one test alone, with a cluster under a name that no other test has:
+    so neither records nor Flink's memory of ended jobs are of a test before.
     """
 
     label = "a'b'\"c\"\\d"  # its arguments are one text that is split at blanks
     started_again = "RE_LAUNCH"
 
-    def __init__(self, cluster: FlinkCluster, directory: Path) -> None:
+    def __init__(self, cluster: FlinkCluster, directory: Path, place: dict[str, Any]) -> None:
         super().__init__(cluster)
-        name = f"cluster-{next(_cluster_numbers)}"
-        self._id = (
-            "/subscriptions/0000/resourceGroups/Group/providers/Microsoft.HDInsight"
-            f"/clusterpools/Pool/clusters/{name}"
-        )
         directory.mkdir()
         jars = f"file://{directory}/jars"
         served = {
-            "id": self._id,
+            **place,
             "flink": {"url": cluster.url},
             "mounts": {jars: jars},
             "relaunch_lost": False,  # it is the stacks that are to mend what befalls jobs
@@ -139,19 +144,10 @@ class HDInsightTarget(Target):
         self._client = self._gateway.client(token)
         self.environment = {"GATEWAY_TOKEN": token}
         self.inputs = {
-            "kind": "hdinsight",
-            "subscription": "0000",
-            "resource_group": "Group",
-            "cluster_pool": "Pool",
-            "cluster": name,
             "endpoint": self._gateway.url,
             "token": "env:GATEWAY_TOKEN",
             "jar_upload_directory": jars,
         }
-
-    def owner(self, project: StackProject) -> str:
-        """Return the cluster, since the service knows of no stacks."""
-        return self._id.lower()
 
     def flink_version(self) -> str | None:
         """Return nothing: the service does not tell."""
@@ -169,17 +165,19 @@ class HDInsightTarget(Target):
         """Wait for the gateway's next look at the cluster."""
 
         def is_so() -> bool:
-            shown = self._row(job_name).get("status")
-            assert shown == status, shown
+            shown = self._status(job_name)
+            assert shown == self.word(status), shown
             return True
 
         wait_until(is_so, 30, f"the service shows {job_name} as {status}", interval=0.2)
 
-    def _row(self, job_name: str) -> dict[str, Any]:
-        answer = self._client.get(f"{self._id}/jobs", params=API).raise_for_status()
-        rows: list[dict[str, Any]] = [row["properties"] for row in answer.json()["value"]]
-        [row] = [row for row in rows if row["jobName"] == job_name]
-        return row
+    @abstractmethod
+    def word(self, status: str) -> str:
+        """Return the service's word for a status."""
+
+    @abstractmethod
+    def _status(self, job_name: str) -> str | None:
+        """Return the service's word for what a job does."""
 
     def close(self) -> None:
         """End the gateway."""
@@ -187,8 +185,78 @@ class HDInsightTarget(Target):
         self._gateway.close()
 
 
+class HDInsightTarget(ServedTarget):
+    """The job API of HDInsight on AKS, which serves what it was given."""
+
+    def __init__(self, cluster: FlinkCluster, directory: Path) -> None:
+        name = f"cluster-{next(_cluster_numbers)}"
+        self._id = (
+            "/subscriptions/0000/resourceGroups/Group/providers/Microsoft.HDInsight"
+            f"/clusterpools/Pool/clusters/{name}"
+        )
+        super().__init__(cluster, directory, {"id": self._id})
+        self.inputs |= {
+            "kind": "hdinsight",
+            "subscription": "0000",
+            "resource_group": "Group",
+            "cluster_pool": "Pool",
+            "cluster": name,
+        }
+
+    def owner(self, project: StackProject) -> str:
+        """Return the cluster, since the service knows of no stacks."""
+        return self._id.lower()
+
+    def word(self, status: str) -> str:
+        """Return the status: the words are the same."""
+        return status
+
+    def _status(self, job_name: str) -> str | None:
+        answer = self._client.get(f"{self._id}/jobs", params=API).raise_for_status()
+        rows: list[dict[str, Any]] = [row["properties"] for row in answer.json()["value"]]
+        [row] = [row for row in rows if row["jobName"] == job_name]
+        status: str | None = row.get("status")
+        return status
+
+
+class DliTarget(ServedTarget):
+    """The job API of Data Lake Insight, which takes single steps."""
+
+    lost = "FAILED"  # the service has no word of its own for it
+    _WORDS: ClassVar[dict[str, str]] = {
+        "CANCELED": "job_cancel_success",
+        "FAILED": "job_running_exception",
+        "FINISHED": "job_finish",
+        "LOST": "job_running_exception",
+    }
+
+    def __init__(self, cluster: FlinkCluster, directory: Path) -> None:
+        self._project = f"project-{next(_cluster_numbers)}"
+        place = {"project_id": self._project, "queues": ["streams"]}
+        super().__init__(cluster, directory, {"dli": place})
+        self.inputs |= {"kind": "dli", "project_id": self._project, "queue": "streams"}
+
+    def owner(self, project: StackProject) -> str:
+        """Return the cluster, since the service knows of no stacks."""
+        return f"dli/{self._project}/streams"
+
+    def word(self, status: str) -> str:
+        """Return the service's word for a status."""
+        return self._WORDS[status]
+
+    def _status(self, job_name: str) -> str | None:
+        path = f"/v1.0/{self._project}/streaming/jobs"
+        token = {"X-Auth-Token": self.environment["GATEWAY_TOKEN"]}
+        answer = self._client.get(path, params={"name": job_name}, headers=token)
+        answer.raise_for_status()
+        [row] = answer.json()["job_list"]["jobs"]
+        status: str = row["status"]
+        return status
+
+
 def open_target(kind: str, cluster: FlinkCluster, directory: Path) -> Target:
     """Return a target of a kind; what it starts has its files in `directory`."""
     if kind == "flink":
         return FlinkTarget(cluster)
-    return HDInsightTarget(cluster, directory)
+    kinds = {"hdinsight": HDInsightTarget, "dli": DliTarget}
+    return kinds[kind](cluster, directory)

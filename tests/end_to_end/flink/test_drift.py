@@ -160,7 +160,7 @@ def test_a_cluster_restarted_without_its_jobs(
     drift = stack.project.drift()
     for name in stack.project.jobs:
         drift.assert_says(f"{name}: START, start from ")
-    drift.assert_says("the job is LOST on its cluster")
+    drift.assert_says(f"the job is {stack.target.lost} on its cluster")
 
     refused = stack.project.up("--refresh", code=None)
     assert refused.code != 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 from tests.end_to_end.flink.targets import CANNOT_EXIST
 
 
-def test_each_case_that_is_left_out_is_there_on_the_other_target() -> None:
+def test_each_case_that_is_left_out_is_there_on_another_target() -> None:
     """A name that no test has would leave nothing out, and one left out everywhere is no case."""
     tests = {
         node.name
@@ -18,4 +19,5 @@ def test_each_case_that_is_left_out_is_there_on_the_other_target() -> None:
     }
     left_out = [name for cases in CANNOT_EXIST.values() for name in cases]
     assert set(left_out) <= tests
-    assert len(left_out) == len(set(left_out)), "a case is left out on both"
+    most = max(Counter(left_out).values())
+    assert most < len(CANNOT_EXIST), "a case is left out everywhere"

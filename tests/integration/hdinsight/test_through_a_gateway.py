@@ -8,25 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pulumi.dynamic import ConfigureRequest
-from pulumi.dynamic.config import Config
 
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.provider import background_loop, dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from flink_jobs_provider.provider.dynamic import FlinkJobError
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import CLUSTER, GatewayProcess
-from tests.job_jars import TEST_JOBS_JAR, entry_class
-from tests.waiting import wait_until
-
-_ENDED = {"FINISHED", "FAILED", "CANCELED"}
-_ARGS = ["--keys", "4", "--rate", "40", "--checkpoint-interval", "300"]
-_RETAINED = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
+from tests.integration.provided_job import COUNTING_ARGS, ProvidedJob
+from tests.job_jars import entry_class
 
 
 @pytest.fixture(scope="module")
@@ -43,101 +36,31 @@ def gateway(
         yield process
 
 
-class Job:
-    """One job as an engine goes about it: checked, diffed, created or updated, recorded."""
-
-    def __init__(self, gateway: GatewayProcess, cluster: FlinkCluster, directory: Path) -> None:
-        self.provider = FlinkJobProvider()
-        self.provider.configure(ConfigureRequest(Config({}, "shop")))
-        self.cluster = cluster
-        self.output = directory / "output"
-        self.state: dict[str, Any] = {}
-        _, _, subscription, _, group, _, _, _, pool, _, name = CLUSTER.split("/")
-        self.inputs: dict[str, Any] = {
-            "target": {
-                "kind": "hdinsight",
-                "subscription": subscription,
-                "resource_group": group,
-                "cluster_pool": pool,
-                "cluster": name,
-                "endpoint": gateway.url,
-                "token": "env:GATEWAY_TEST_TOKEN",
-                "jar_upload_directory": f"file://{gateway.directory}/jars",
-            },
-            "job_name": directory.name.replace("_", "-").lower(),
-            "owner": "acme/shop/prod",
-            "jar": str(TEST_JOBS_JAR),
-            "entry_class": "flinkjobs.counting.CountingJob",
-            "args": ["--output", str(self.output), *_ARGS],
-            "parallelism": 1.0,
-            "flink_configuration": _RETAINED,
-        }
-
-    def up(self, **changes: Any) -> dict[str, Any]:
-        """Change inputs, and make it so."""
-        self.inputs |= changes
-        result = self.provider.check(self.state, self.inputs)
-        assert not result.failures, result.failures
-        if not self.state:
-            self.state = dict(self.provider.create(result.inputs).outs or {})
-        elif self.provider.diff("x", self.state, result.inputs).changes:
-            self.state = dict(self.provider.update("x", self.state, result.inputs).outs or {})
-        return self.state
-
-    def refresh(self) -> dict[str, Any]:
-        """Read it back."""
-        self.state = dict(self.provider.read("x", self.state).outs or {})
-        return self.state
-
-    def unchanged(self) -> bool:
-        """Whether nothing is left to do, as the cluster shows it."""
-        self.refresh()
-        inputs = self.provider.check(self.state, self.inputs).inputs
-        return not self.provider.diff("x", self.state, inputs).changes
-
-    def active(self) -> list[str]:
-        """Return the jobs that the cluster works on."""
-        return [i for i, row in self.cluster.jobs().items() if row["state"] not in _ENDED]
-
-    def assert_runs(self, restored_from: str | None) -> None:
-        """Check that one job runs, the recorded one, from that state, with all its counts."""
-        assert self.active() == [self.state["job_id"]]
-        assert same_path(self.restored_from(), restored_from)
-        assert same_path(self.state["restored_from"], restored_from)
-        self.assert_counts_on()
-
-    def restored_from(self) -> str | None:
-        """Return what Flink says that the recorded job started from."""
-        latest = self.cluster.get(f"/jobs/{self.state['job_id']}/checkpoints")["latest"]
-        return latest["restored"]["external_path"] if latest["restored"] else None
-
-    def cancel_on_the_cluster(self) -> None:
-        """Cancel it behind the gateway's back, and read it back when the gateway has seen it."""
-        job_id = self.state["job_id"]
-        self.cluster.rest.patch(f"/jobs/{job_id}", params={"mode": "cancel"})
-        self.cluster.await_state(job_id, "CANCELED")
-        wait_until(lambda: self.refresh()["status"] == "CANCELED", 60, "the gateway has seen it")
-
-    def assert_counts_on(self) -> None:
-        """Check that it commits more counts, without a gap or a repeat."""
-        before = assert_counts_continuous(self.output).total if self.output.exists() else 0
-        wait_until(lambda: assert_counts_continuous(self.output).total > before, 60, "it counts on")
-
-
 @pytest.fixture
 def job(
     gateway: GatewayProcess,
     flink_2: FlinkCluster,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Job]:
+) -> Iterator[ProvidedJob]:
     monkeypatch.setenv("GATEWAY_TEST_TOKEN", gateway.token(tmp_path.name, Role.OPERATE))
-    yield Job(gateway, flink_2, tmp_path)
+    _, _, subscription, _, group, _, _, _, pool, _, name = CLUSTER.split("/")
+    target = {
+        "kind": "hdinsight",
+        "subscription": subscription,
+        "resource_group": group,
+        "cluster_pool": pool,
+        "cluster": name,
+        "endpoint": gateway.url,
+        "token": "env:GATEWAY_TEST_TOKEN",
+        "jar_upload_directory": f"file://{gateway.directory}/jars",
+    }
+    yield ProvidedJob(target, flink_2, tmp_path)
     assert dynamic._clusters is not None
     background_loop.run(dynamic._clusters.close())
 
 
-def test_the_life_of_a_job(job: Job) -> None:
+def test_the_life_of_a_job(job: ProvidedJob) -> None:
     """Shows every change once: each with its state, and with nothing left to do afterwards."""
     created = job.up()
     job.assert_runs(None)
@@ -183,7 +106,7 @@ def test_the_life_of_a_job(job: Job) -> None:
     job.provider.delete("x", job.state)
 
 
-def test_a_version_that_fails_gives_way_to_the_former(job: Job) -> None:
+def test_a_version_that_fails_gives_way_to_the_former(job: ProvidedJob) -> None:
     """Shows the gateway's rollback, told by the provider; and the next version, with the state."""
     job.up()
     job.assert_runs(None)
@@ -203,11 +126,11 @@ def test_a_version_that_fails_gives_way_to_the_former(job: Job) -> None:
     job.assert_runs(job.state["last_savepoint"])
 
 
-def test_a_named_savepoint_wins_and_the_state_before_is_kept(job: Job) -> None:
+def test_a_named_savepoint_wins_and_the_state_before_is_kept(job: ProvidedJob) -> None:
     job.up()
     older = job.up(savepoint_trigger="1")["last_savepoint"]
     job.output = job.output.with_name("again")
-    args = ["--output", str(job.output), *_ARGS]
+    args = ["--output", str(job.output), *COUNTING_ARGS]
     before = job.state["job_id"]
     job.up(restore_from=older, args=args)
     assert job.active() == [job.state["job_id"]]
@@ -219,7 +142,7 @@ def test_a_named_savepoint_wins_and_the_state_before_is_kept(job: Job) -> None:
     assert job.unchanged()
 
 
-def test_a_create_whose_record_was_lost_is_adopted(job: Job) -> None:
+def test_a_create_whose_record_was_lost_is_adopted(job: ProvidedJob) -> None:
     first = job.up()
     job.state = {}
     second = job.up()
@@ -230,7 +153,7 @@ def test_a_create_whose_record_was_lost_is_adopted(job: Job) -> None:
         job.up(owner="somebody/else/dev")
 
 
-def test_a_job_that_ended_on_the_cluster_comes_back(job: Job) -> None:
+def test_a_job_that_ended_on_the_cluster_comes_back(job: ProvidedJob) -> None:
     """Shows drift: seen by a refresh, and mended from the newest state, which is a checkpoint.
 
     And that state which is dropped in words is dropped, though it is still there.
@@ -250,7 +173,7 @@ def test_a_job_that_ended_on_the_cluster_comes_back(job: Job) -> None:
 
     job.cancel_on_the_cluster()
     job.output = job.output.with_name("afresh")
-    args = ["--output", str(job.output), *_ARGS]
+    args = ["--output", str(job.output), *COUNTING_ARGS]
     started = job.up(upgrade_mode="stateless", args=args)
     assert started["action"] == "STATELESS_UPDATE"
     job.assert_runs(None)
@@ -258,7 +181,7 @@ def test_a_job_that_ended_on_the_cluster_comes_back(job: Job) -> None:
     assert job.unchanged()
 
 
-def test_a_wrong_token(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token(job: ProvidedJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_TEST_TOKEN", "fjg_correct-horse")
     with pytest.raises(FlinkJobError, match=r"refused the credentials \(401\)") as caught:
         job.up()

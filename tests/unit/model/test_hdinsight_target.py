@@ -131,12 +131,12 @@ def test_several_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kind": "dli"}, {"kind": 3}, {"kind": ["hdinsight"]}, {"kind": ""}]
+    "wrong", [{"kind": "dlx"}, {"kind": 3}, {"kind": ["hdinsight"]}, {"kind": ""}]
 )
 def test_kinds(wrong: dict[str, Any]) -> None:
     ((path, why),) = problems(wrong)
     assert path == "target.kind"
-    assert why.startswith("must be 'flink' or 'hdinsight' (got ")
+    assert why.startswith("must be 'flink' or 'hdinsight' or 'dli' (got ")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "target.headers.Authorization",
         "use basic_auth or bearer_token",
     ),
-    ({"target": {"url": URL, "kind": "dli"}}, "target.kind", "must be 'flink'"),
+    ({"target": {"url": URL, "kind": "dlx"}}, "target.kind", "must be 'flink'"),
+    (
+        {"target": {"url": URL}, "dli": {"desc": "x"}},
+        "dli",
+        "the target is not one of Data Lake Insight",
+    ),
 ]
 
 

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.model.dli_settings import (
+    AT_CREATION,
+    DESCRIBING,
+    WHILE_RUNNING,
+    DliSettings,
+)
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.planning.fields import FIELDS, Change, Cost, changes
+from flink_jobs_provider.planning.fields import FIELDS, Change, Cost, changes, cost_of_dli
 from tests.unit.model.made_up_jobs import DIGEST_2, URL, spec
 
 #: For each input: its old value (None: not given), its new one, the cost, and the words.
@@ -72,7 +78,7 @@ def test_cost_and_words(name: str, old: Any, new: Any, cost: Cost, words: str) -
 
 def test_every_input_is_in_the_table() -> None:
     """Shows that no input can be added whose change would go unseen."""
-    assert set(FIELDS) == set(JobSpec.model_fields) - {"jar"}
+    assert set(FIELDS) == set(JobSpec.model_fields) - {"jar", "dli"}
     assert {row[0] for row in CHANGES} == set(FIELDS)
 
 
@@ -149,3 +155,36 @@ def test_long_values_are_cut_in_the_middle() -> None:
     assert len(change.text) < 80
     assert change.text.startswith("restore_from /savepoints/")
     assert change.text.endswith("/savepoint-end")
+
+
+DLI = {"kind": "dli", "region": "eu-west-101", "project_id": "p", "token": "env:T"}
+
+
+@pytest.mark.parametrize("name", sorted(DliSettings.model_fields))
+def test_costs_of_settings(name: str) -> None:
+    cost = Cost.RESTART
+    if name in WHILE_RUNNING:
+        cost = Cost.IN_PLACE
+    if name in DESCRIBING:
+        cost = Cost.RECORDED
+    if name in AT_CREATION:
+        cost = Cost.REFUSED
+    assert cost_of_dli(name) is cost
+
+
+def test_settings_are_compared_one_by_one() -> None:
+    one = spec(target=DLI, dli={"cu_number": 2, "smn_topic": "a", "tags": {"a": "1"}})
+    other = spec(target=DLI, dli={"cu_number": 4, "smn_topic": "a", "log_enabled": False})
+    assert changes(one, other) == [
+        Change("dli.tags", Cost.REFUSED, "dli.tags changed"),
+        Change("dli.cu_number", Cost.RESTART, "dli.cu_number 2 → 4"),
+        Change("dli.log_enabled", Cost.RESTART, "dli.log_enabled none → False"),
+    ]
+    assert changes(spec(target=DLI), spec(target=DLI, dli={})) == []
+
+
+def test_a_job_moves_from_queue_to_queue_and_is_the_same() -> None:
+    one, other = spec(target={**DLI, "queue": "a"}), spec(target={**DLI, "queue": "b"})
+    found = {change.name: change for change in changes(one, other)}
+    assert found["target.queue"] == Change("target.queue", Cost.RESTART, "target.queue a → b")
+    assert found["target"].cost is Cost.RECORDED

@@ -312,3 +312,27 @@ def test_lines_as_users_know_them(recorded: JobRecord, inputs: dict[str, Any], l
 def test_nothing_to_do_is_not_needed() -> None:
     assert not plan(record(), spec()).needed
     assert plan(record(), spec()) == Plan("orders", None)
+
+
+DLI = {"kind": "dli", "region": "eu-west-101", "project_id": "p", "token": "env:T"}
+
+
+def test_what_is_changed_while_it_runs_is_no_restart() -> None:
+    recorded = record(spec(target=DLI, dli={"smn_topic": "a"}), run_id="1")
+    decided = plan(recorded, spec(target=DLI, dli={"smn_topic": "b"}))
+    assert decided.needed
+    assert decided.action is None
+    assert decided.line() == ("orders: no restart, changed while it runs: dli.smn_topic a → b")
+
+
+def test_what_cannot_be_changed_is_refused() -> None:
+    recorded = record(spec(target=DLI, dli={"tags": {"a": "1"}}), run_id="1")
+    decided = plan(recorded, spec(target=DLI, dli={"tags": {"a": "2"}}, parallelism=3))
+    assert decided.refusal.startswith("orders: dli.tags cannot be changed: ")
+    assert "The job is untouched." in decided.refusal
+
+
+def test_another_target_is_another_job_whatever_else_changes() -> None:
+    recorded = record(spec(target=DLI, dli={"tags": {"a": "1"}}), run_id="1")
+    decided = plan(recorded, spec(restore_from="/s/1"))
+    assert decided.replaces == ("target",)

@@ -24,6 +24,10 @@ def test_exported_names() -> None:
     assert flink_jobs_provider.__all__ == [
         "AzureCredential",
         "BasicAuth",
+        "DliProject",
+        "DliResourceConfig",
+        "DliResourceSpec",
+        "DliSettings",
         "FlinkJob",
         "FlinkJobArgs",
         "FlinkSessionCluster",

@@ -22,7 +22,7 @@ from flink_jobs_provider.reconciling.by_action.deciding import (
     newest_savepoint,
     renewal,
 )
-from flink_jobs_provider.reconciling.by_action.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.marks import mark_of, read_mark
 from tests.unit.model.made_up_jobs import DIGEST_2, SAVEPOINT, record, record_with_savepoint, spec
 
 RUN = "job-1"

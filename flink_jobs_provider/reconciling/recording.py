@@ -7,8 +7,13 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_action.deciding import knows
-from flink_jobs_provider.reconciling.records import add_aside, comes_back_to, done, keep
+from flink_jobs_provider.reconciling.records import (
+    add_aside,
+    comes_back_to,
+    done,
+    keep,
+    knows,
+)
 
 _REASONS = {
     Action.STOP: SavepointReason.STOP,

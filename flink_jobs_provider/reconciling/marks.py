@@ -1,9 +1,9 @@
 """What is written beside a version: whose job it is, and which spec was asked for.
 
-A system that takes whole actions keeps no owner and shows no jar's content. So this text goes
-along where it is shown again, and tells a later run what an earlier one has done. Its parts, in
-order, with dashes between them: digests of the job's name and owner, of the spec, and, where a
-savepoint was named to start from, of that.
+A job service keeps no owner and shows no jar's content. So this text goes along where it is shown
+again, and tells a later run what an earlier one has done. Its parts, in order, with dashes between
+them: digests of the job's name and owner, of the spec, and, where a savepoint was named to start
+from, of that.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
-from flink_jobs_provider.model.errors import OwnedElsewhere, PermanentError
+from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_action.marks import read_mark
+from flink_jobs_provider.reconciling.marks import read_mark
 
 
 def own_row(
@@ -38,22 +38,13 @@ def stranger(rows: Sequence[ActionJob], own: ActionJob | None, wanted: JobSpec) 
     return next((row for row in rows if own is None and row.job_name == wanted.job_name), None)
 
 
-def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
-    """Say that the name is taken."""
-    what = "runs" if row.active else "is there already,"
-    whose = (
-        f"for another owner than {wanted.owner}"
-        if row.version.mark
-        else "that was not started by this stack, or has been changed since"
-    )
-    return OwnedElsewhere(
-        f"{wanted.job_name}: a job of this name {what} {whose}: {row}",
-        now="It was not touched",
-        remedy="Choose another job_name; or stop that job, delete it, and set restore_from to its "
-        "savepoint"
-        + (f" ({row.last_savepoint})" if row.last_savepoint else "")
-        + "; or set owner, if the stack was renamed",
-    )
+def is_recorded(row: ActionJob, recorded: JobRecord | None) -> bool:
+    """Whether a row is the one that the record names."""
+    if recorded is None:
+        return False
+    if recorded.run_id:
+        return row.run_id == recorded.run_id
+    return recorded.job_id is not None and row.job_id == recorded.job_id
 
 
 def _recorded(named: list[ActionJob], recorded: JobRecord | None) -> list[ActionJob]:

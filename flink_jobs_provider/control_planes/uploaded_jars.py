@@ -15,7 +15,7 @@ from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.identity import digest
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import HDInsightTarget
+from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 
 _DIGITS = 32
 
@@ -23,14 +23,14 @@ _DIGITS = 32
 class UploadedJars:
     """The jars of the jobs of one target."""
 
-    def __init__(self, target: HDInsightTarget) -> None:
+    def __init__(self, target: HDInsightTarget | DliTarget) -> None:
         self._target = target
 
-    async def place(self, spec: JobSpec, jar: Jar) -> str:
-        """Return the URI under which the cluster finds a jar; upload it if it must be.
+    def where(self, spec: JobSpec, digest: str) -> str:
+        """Return the URI under which the cluster finds a version's jar, as soon as it is placed.
 
         Raises:
-            JarError: It cannot be uploaded.
+            JarError: There is no directory to upload it to.
         """
         if not is_local(spec.jar):
             return spec.jar
@@ -40,12 +40,23 @@ class UploadedJars:
                 f"{spec.job_name}: the cluster cannot read {spec.jar}",
                 remedy="Set target.jar_upload_directory, or let jar be a URI of its storage",
             )
-        uri = f"{directory}/{self._prefix(spec)}{jar.digest[:_DIGITS]}.jar"
+        return f"{directory}/{self._prefix(spec)}{digest[:_DIGITS]}.jar"
+
+    async def place(self, spec: JobSpec, jar: Jar) -> str:
+        """Return the URI under which the cluster finds a jar; upload it if it must be.
+
+        Raises:
+            JarError: It cannot be uploaded.
+        """
+        uri = self.where(spec, jar.digest)
+        if not is_local(spec.jar):
+            return uri
         try:
             await asyncio.to_thread(upload, jar.path, uri)
         except StorageError as error:
             raise JarError(
-                f"{spec.job_name}: {spec.jar} cannot be uploaded to {directory}: {error}",
+                f"{spec.job_name}: {spec.jar} cannot be uploaded to "
+                f"{self._target.jar_upload_directory}: {error}",
                 now="Nothing was changed",
                 remedy="Check target.jar_upload_directory, and that this machine may write there",
             ) from None

@@ -1,0 +1,308 @@
+"""A job's configuration in the service's names: asked for, shown, compared, and written.
+
+The service shows things otherwise than they were written: numbers as words, paths without their
+scheme, nothing as null, absent or its own default, and options of its own among ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flink_jobs_provider.model.dli_settings import AT_CREATION, WHILE_RUNNING, DliSettings
+from flink_jobs_provider.model.hdinsight_limits import SPEC_KEY
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import DliTarget
+
+#: The option by which a gateway is told where a job's savepoints go.
+SAVEPOINTS_KEY = "state.savepoints.dir"
+#: Options that say nothing of the version: another value counts from the next start on.
+_PASSING = frozenset({SPEC_KEY, SAVEPOINTS_KEY})
+
+_MODES = {"exactly_once": 1, "at_least_once": 2}
+_BOOLEANS = {
+    "checkpoint_enabled",
+    "resume_checkpoint",
+    "restart_when_exception",
+    "log_enabled",
+}
+_NUMBERS = {
+    "cu_number",
+    "manager_cu_number",
+    "parallel_number",
+    "tm_cus",
+    "tm_slot_num",
+    "checkpoint_interval",
+    "resume_max_num",
+    "max_slot",
+}
+_PLACES = {"entrypoint", "obs_bucket", "checkpoint_path", "dependency_jars", "dependency_files"}
+#: What stands for a setting that is taken away: the service's own defaults, as it documents them.
+_UNDONE: dict[str, Any] = {
+    **dict.fromkeys(("desc", "image", "smn_topic", "obs_bucket", "checkpoint_path"), ""),
+    **dict.fromkeys(("execution_agency_urn", "flink_log_config"), ""),
+    **dict.fromkeys(("dependency_jars", "dependency_files"), ()),
+    **dict.fromkeys(_BOOLEANS, False),
+    "cu_number": 2,
+    "manager_cu_number": 1,
+    "tm_cus": 1,
+    "checkpoint_interval": 10,
+    "checkpoint_mode": "exactly_once",
+    "resume_max_num": -1,
+    "resource_config_version": "v1",
+}
+
+
+def asked_by(
+    spec: JobSpec, entrypoint: str, main_class: str | None, mark: str, from_gateway: bool
+) -> dict[str, Any]:
+    """Return what a spec asks for.
+
+    Args:
+        spec: The job as it should be.
+        entrypoint: Where its jar lies.
+        main_class: Its entry class; none where its jar says it.
+        mark: What is written beside it; empty for nothing.
+        from_gateway: Whether a gateway is asked, which is told where savepoints go.
+    """
+    settings = spec.dli or DliSettings()
+    asked = settings.model_dump(mode="json", exclude_none=True)
+    target = spec.target
+    if isinstance(target, DliTarget) and target.queue:
+        asked["queue_name"] = target.queue
+    if "resource_config" in asked:
+        asked["resource_config_version"] = "v2"
+        asked["resource_config"]["parallel_number"] = spec.parallelism
+    else:
+        asked["parallel_number"] = spec.parallelism
+    if main_class:
+        asked["main_class"] = main_class
+    asked["entrypoint"] = entrypoint
+    asked["entrypoint_args"] = " ".join(spec.args)
+    options = dict(spec.flink_configuration)
+    if from_gateway and spec.savepoint_directory:
+        options[SAVEPOINTS_KEY] = spec.savepoint_directory
+    if mark:
+        options[SPEC_KEY] = mark
+    asked["runtime_config"] = options
+    return asked
+
+
+def shown_in(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration in a job's details, without what is not set."""
+    below = detail.get("job_config")
+    nested: Mapping[str, Any] = below if isinstance(below, dict) else {}
+    names = {*DliSettings.model_fields, *_UNDONE, *_NUMBERS, "queue_name", "main_class"}
+    names |= {"entrypoint", "entrypoint_args", "runtime_config"}
+    shown = {}
+    for name in names:
+        value = nested.get(name)
+        value = spelt(name, detail.get(name) if value is None else value)
+        if value is not None:
+            shown[name] = value
+    return shown
+
+
+def spelt(name: str, value: Any) -> Any:
+    """Return a value in the one spelling in which values are compared; none for nothing."""
+    if value is None or value in ("", [], {}, ()):
+        return None
+    if name in _BOOLEANS:
+        return str(value).strip().lower() == "true"
+    if name in _NUMBERS:
+        return _number(value)
+    if name == "checkpoint_mode":
+        words = {str(number): word for word, number in _MODES.items()}
+        return words.get(str(value), str(value).lower())
+    if name in _PLACES:
+        return (
+            [_place(each) for each in value] if isinstance(value, list | tuple) else _place(value)
+        )
+    if name == "entrypoint_args":
+        return " ".join(str(value).split()) or None
+    if name == "runtime_config":
+        return options_in(value)
+    if name == "resource_config":
+        return _resources(value)
+    return value.lower() if name in ("feature", "resource_config_version") else value
+
+
+def differences(
+    asked: Mapping[str, Any], shown: Mapping[str, Any], former: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is to be written for a job to be as it is asked for.
+
+    Only what is asked for is compared, and with what is shown. What is not shown may be not set,
+    or may never be shown: it is written where it was not asked for before. What was asked for
+    before, and no longer is, is set to the service's default if it is still there.
+
+    Args:
+        asked: What is asked for.
+        shown: What the service shows, spelt for comparison.
+        former: What was asked for last, as far as that is recorded.
+    """
+    found: dict[str, Any] = {}
+    for name, value in asked.items():
+        if name in AT_CREATION or name == "runtime_config":
+            continue
+        mine, theirs = spelt(name, value), shown.get(name)
+        if theirs is None:
+            before = former.get(name, value)
+            differs = mine is not None and spelt(name, before) != mine
+        elif isinstance(mine, dict):
+            differs = any(theirs.get(key, each) != each for key, each in mine.items())
+        else:
+            differs = mine != theirs
+        if differs:
+            found[name] = value
+    for name, value in former.items():
+        if name in asked or name not in _UNDONE or name not in shown:
+            continue
+        if shown[name] == spelt(name, value) != spelt(name, _UNDONE[name]):
+            found[name] = _UNDONE[name]
+    if options := _option_differences(asked, shown, former):
+        found["runtime_config"] = options
+    return found
+
+
+def not_taken(
+    written: Mapping[str, Any], shown: Mapping[str, Any], former: Mapping[str, Any]
+) -> list[str]:
+    """Return what was written and is shown otherwise; what is not shown says nothing."""
+    found = []
+    for name, value in written.items():
+        theirs = shown.get(name)
+        if theirs is None or name in AT_CREATION or name == "runtime_config":
+            continue
+        mine = spelt(name, value)
+        if isinstance(mine, dict):
+            same = all(theirs.get(key, each) == each for key, each in mine.items())
+        else:
+            same = mine == theirs
+        if not same:
+            found.append(name)
+    if "runtime_config" in written and _option_differences(written, shown, former):
+        found.append("runtime_config")
+    return found
+
+
+def cannot_be_undone(asked: Mapping[str, Any], former: Mapping[str, Any]) -> list[str]:
+    """Return the settings that were taken away, and that the service has no default for."""
+    kept = {"queue_name", "main_class", "parallel_number", "resource_config", *AT_CREATION}
+    gone = set(former) - set(asked) - set(_UNDONE) - kept
+    return sorted(f"dli.{name}" for name in gone)
+
+
+def input_names(names: Iterable[str]) -> list[str]:
+    """Return how the inputs are called that the service's fields are made of."""
+    called = {
+        "entrypoint": "jar",
+        "main_class": "entry_class",
+        "entrypoint_args": "args",
+        "parallel_number": "parallelism",
+        "runtime_config": "flink_configuration",
+        "queue_name": "target.queue",
+        "resource_config_version": "dli.resource_config",
+    }
+    return sorted({called.get(name, f"dli.{name}") for name in names})
+
+
+def written(asked: Mapping[str, Any], *, pairs: bool) -> dict[str, Any]:
+    """Return a configuration as the service takes it.
+
+    Args:
+        asked: What is asked for.
+        pairs: Whether options are written as pairs of key and value, as the service shows them.
+    """
+    body = dict(asked)
+    if "runtime_config" in body:
+        options = body["runtime_config"]
+        listed = [{"key": key, "value": value} for key, value in options.items()]
+        body["runtime_config"] = json.dumps(listed if pairs else options)
+    if "checkpoint_mode" in body:
+        body["checkpoint_mode"] = _MODES.get(body["checkpoint_mode"], body["checkpoint_mode"])
+    if "tags" in body:
+        body["tags"] = [{"key": key, "value": value} for key, value in body["tags"].items()]
+    return body
+
+
+def as_shown(spec: JobSpec, shown: Mapping[str, Any]) -> JobSpec:
+    """Put into a spec the settings that somebody has changed while the job ran: they are drift.
+
+    Only those that were asked for, and that are shown as something else.
+    """
+    settings = spec.dli
+    if settings is None:
+        return spec
+    changed = {
+        name: shown[name]
+        for name in WHILE_RUNNING
+        if shown.get(name) is not None
+        and (mine := spelt(name, getattr(settings, name))) is not None
+        and mine != shown[name]
+    }
+    return spec.model_copy(update={"dli": settings.model_copy(update=changed)}) if changed else spec
+
+
+def options_in(value: Any) -> dict[str, str] | None:
+    """Return Flink's options from a text: a JSON object, or a list of pairs of key and value."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    if isinstance(value, list):
+        pairs = [each for each in value if isinstance(each, dict) and each.get("key")]
+        value = {str(each["key"]): each.get("value") for each in pairs}
+    if not isinstance(value, dict):
+        return None
+    return {str(key): _text(each) for key, each in value.items() if each is not None}
+
+
+def _option_differences(
+    asked: Mapping[str, Any], shown: Mapping[str, Any], former: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return all options that are asked for, if one of them is shown otherwise, or is to go."""
+    options: dict[str, str] = asked.get("runtime_config") or {}
+    mine, before = (_of_version(each.get("runtime_config")) for each in (asked, former))
+    theirs = shown.get("runtime_config")
+    if theirs is None:
+        return options if before and before != mine else {}
+    changed = any(theirs.get(key) != value for key, value in mine.items())
+    gone = any(theirs.get(key) == value for key, value in before.items() if key not in mine)
+    return options if changed or gone else {}
+
+
+def _of_version(options: Mapping[str, str] | None) -> dict[str, str]:
+    return {key: value for key, value in (options or {}).items() if key not in _PASSING}
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _place(value: Any) -> str:
+    return str(value).strip().removeprefix("obs://").rstrip("/")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _resources(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    found: dict[str, Any] = {}
+    for name, each in value.items():
+        if isinstance(each, dict):
+            cpu = float(each["cpu"]) if each.get("cpu") is not None else None
+            memory = re.sub(r"\s|B$", "", str(each.get("memory") or "").upper()) or None
+            found[name] = (cpu, memory)
+        elif each is not None:
+            found[name] = _number(each)
+    return found or None

@@ -1,0 +1,218 @@
+"""Data Lake Insight as a system of single steps: the jar-job calls of its streaming API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import httpx
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.action_plane import OrderRefused, Unanswered
+from flink_jobs_provider.control_planes.dli.client import DliClient, Missing
+from flink_jobs_provider.control_planes.dli.configuration import (
+    as_shown,
+    asked_by,
+    cannot_be_undone,
+    differences,
+    input_names,
+    not_taken,
+    written,
+)
+from flink_jobs_provider.control_planes.dli.details import job_of
+from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
+from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
+from flink_jobs_provider.model.dli_settings import AT_CREATION
+from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import DliTarget
+
+_PAGE = 100  # the most that the service lists at once
+_MOST_PAGES = 1000
+
+
+class DliPlane:
+    """One project of Data Lake Insight, or one that a gateway serves as such.
+
+    Args:
+        target: The project.
+        http: A client of its API.
+        guard: Called before each step.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        target: DliTarget,
+        http: httpx.AsyncClient,
+        guard: Guard = lambda: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._client = DliClient(http, target.project_id, guard, sleep)
+        self._jars = UploadedJars(target)
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether a gateway of this project has answered: it says so itself."""
+        return self._client.is_gateway
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    # Reading
+
+    async def named(self, job_name: str) -> Sequence[StepJob]:
+        """Return all jobs of exactly that name, by the list and the details of each."""
+        rows = [row for row in await self._listed(job_name) if row.get("name") == job_name]
+        found = [await self.job(str(row["job_id"])) for row in rows]
+        return [job for job in found if job is not None]
+
+    async def job(self, run_id: str) -> StepJob | None:
+        """Return a job; none where the service says that there is none."""
+        try:
+            answer = await self._client.read(f"/jobs/{_number(run_id)}")
+        except Missing:
+            return None
+        detail = answer.get("job_detail")
+        job = job_of(detail, self.is_gateway) if isinstance(detail, dict) else None
+        if job is None:
+            raise ClusterRefused(
+                f"{self._client.endpoint} answers, and not with a job",
+                remedy="Check target.endpoint",
+            )
+        return job
+
+    async def flink_job_id(self, run_id: str) -> str | None:
+        """Return Flink's id of what was run last; none where that is not shown."""
+        try:
+            answer = await self._client.read(f"/jobs/{_number(run_id)}/execute-graph")
+        except (ClusterRefused, Missing):
+            return None  # a job that does not run has no graph
+        graph = answer.get("execute_graph")
+        jid = graph.get("jid") if isinstance(graph, dict) else None
+        return str(jid) if jid else None
+
+    async def _listed(self, job_name: str) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for page in range(_MOST_PAGES):
+            answer = await self._client.read(
+                "/jobs", name=job_name, limit=_PAGE, offset=page * _PAGE
+            )
+            listed = answer.get("job_list")
+            rows = listed.get("jobs") if isinstance(listed, dict) else None
+            if not isinstance(rows, list):
+                raise ClusterRefused(
+                    f"{self._client.endpoint} answers, and not with a list of jobs",
+                    remedy="Check target.endpoint",
+                )
+            new = {str(row.get("job_id")): row for row in rows if isinstance(row, dict)}
+            if not new.keys() - found.keys() or len(rows) < _PAGE:
+                return list((found | new).values())
+            found |= new
+        raise ClusterRefused(f"{self._client.endpoint} lists jobs without an end")
+
+    # What is asked for
+
+    async def configuration(self, spec: JobSpec, jar: Jar | None, mark: str) -> dict[str, Any]:
+        """Return what a spec asks for; its jar is uploaded if it must be."""
+        if jar is None:
+            where = self._jars.where(spec, spec.jar_digest or "")
+        else:
+            where = await self._jars.place(spec, jar)
+        main_class = spec.entry_class or (jar.main_class if jar else None)
+        return asked_by(spec, where, main_class, mark, self.is_gateway)
+
+    def differences(
+        self, asked: Configuration, job: StepJob, former: Configuration
+    ) -> dict[str, Any]:
+        """Return what is to be written for a job to be as it is asked for."""
+        return differences(asked, job.shown, former)
+
+    def not_taken(self, written: Configuration, job: StepJob, former: Configuration) -> list[str]:
+        """Return what was written and is shown otherwise, as inputs are called."""
+        return input_names(not_taken(written, job.shown, former))
+
+    def without_default(self, asked: Configuration, former: Configuration) -> list[str]:
+        """Return what is no longer asked for, and cannot be undone, as inputs are called."""
+        return cannot_be_undone(asked, former)
+
+    def inputs(self, written: Configuration) -> list[str]:
+        """Return how the inputs are called that a configuration is made of."""
+        return input_names(written)
+
+    def as_shown(self, spec: JobSpec, job: StepJob) -> JobSpec:
+        """Put into a spec what somebody has changed while the job ran."""
+        return as_shown(spec, job.shown)
+
+    # Steps
+
+    async def create(self, job_name: str, asked: Configuration) -> str:
+        """Create a draft; return its id."""
+        body = {"name": job_name, **self._written(asked)}
+        try:
+            answer = await self._client.step("POST", "/flink-jobs", body)
+        except Missing as missing:  # not the job, which is to be created: its queue, say
+            raise OrderRefused(missing.happened) from None
+        job = answer.get("job")
+        if not isinstance(job, dict) or job.get("job_id") in (None, ""):
+            raise Unanswered(f"{self._client.endpoint} does not say which job it has created")
+        return str(job["job_id"])
+
+    async def change(self, run_id: str, asked: Configuration) -> None:
+        """Change a job's configuration; what is set at its creation alone is left out."""
+        body = {name: value for name, value in asked.items() if name not in AT_CREATION}
+        await self._client.step("PUT", f"/flink-jobs/{_number(run_id)}", self._written(body))
+
+    async def run(self, run_id: str, resume: bool) -> None:
+        """Run a job: from its savepoint, or from nothing."""
+        body = {"job_ids": [_number(run_id)], "resume_savepoint": resume}
+        await self._client.step("POST", "/jobs/run", body)
+
+    async def stop(self, run_id: str, savepoint: bool) -> None:
+        """Stop a job, with a savepoint or without."""
+        body = {"job_ids": [_number(run_id)], "trigger_savepoint": savepoint}
+        await self._client.step("POST", "/jobs/stop", body)
+
+    async def take_savepoint(self, run_id: str, directory: str | None) -> None:
+        """Have a savepoint taken below a directory while the job goes on."""
+        body = {"action": "TRIGGER"}
+        if directory:
+            body["savepoint_path"] = self._path(directory)
+        await self._client.step("POST", f"/jobs/{_number(run_id)}/savepoint", body)
+
+    async def import_savepoint(self, run_id: str, path: str) -> None:
+        """Make a savepoint the one that the next run with `resume` starts from."""
+        number = _number(run_id)
+        body = {"job_id": number, "savepoint_path": self._path(path)}
+        await self._client.step("POST", f"/jobs/{number}/import-savepoint", body)
+
+    async def delete(self, run_id: str) -> None:
+        """Delete a job; one that is gone is no error."""
+        try:
+            await self._client.step("DELETE", f"/jobs/{_number(run_id)}")
+        except Missing:
+            return
+
+    async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
+        """Remove the jars that were uploaded for a job, but for those with these digests."""
+        await self._jars.forget(spec, keep)
+
+    def _written(self, asked: Configuration) -> dict[str, Any]:
+        return written(asked, pairs=not self.is_gateway)
+
+    def _path(self, path: str) -> str:
+        """Write a savepoint's path as the service documents it: bucket/dir/, without a scheme."""
+        if self.is_gateway or not path.startswith("obs://"):
+            return path
+        return path.removeprefix("obs://").rstrip("/") + "/"
+
+
+def _number(run_id: str) -> int:
+    """Return a job's id as the number that it is on the wire."""
+    if not run_id.isdigit():
+        raise OrderRefused(f"{run_id!r} is no job id of Data Lake Insight")
+    return int(run_id)

@@ -1,0 +1,44 @@
+"""What any HTTP answer of a job service says: its body, one line for people, when to ask again."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+_LONGEST = 500
+
+
+def json_of(response: httpx.Response) -> Any:
+    """Return the body of an answer; none where it is no JSON."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def plain(text: str) -> str:
+    """Return a text of the service as one line, without the signatures that addresses carry."""
+    text = re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']+", r"\1", " ".join(text.split()))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds after which to ask again; none where that is not said."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.replace(".", "", 1).isdigit():
+        return float(value)
+    when = date_in(value)
+    return None if when is None else max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def date_in(value: str) -> datetime | None:
+    """Return the time that a header names; none where it names none."""
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

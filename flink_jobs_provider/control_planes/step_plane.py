@@ -1,0 +1,152 @@
+"""What a system does for us that keeps a job's configuration and whether it runs, by single steps.
+
+A job there is created as a draft, changed while it does not run, run, stopped and deleted. Each
+step is sent once; what became of it is read from the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.action_plane import ActionJob, OrderRefused
+from flink_jobs_provider.model.spec import JobSpec
+
+#: A job's configuration: the system's own names, and plain values.
+Configuration = Mapping[str, Any]
+
+
+class NotOffered(OrderRefused):
+    """The system has no such step: not this one's kind, or not in this version."""
+
+
+@dataclass(frozen=True)
+class StepJob(ActionJob):
+    """A job as the system shows it.
+
+    Attributes:
+        shown: Its configuration as far as it is shown, in one spelling.
+        started: When it was run last, in milliseconds since the epoch; 0 where that is not shown.
+        unborn: Whether its word is one for a job that has not come up.
+    """
+
+    shown: Configuration = field(default_factory=dict)
+    started: int = 0
+    unborn: bool = False
+
+
+class StepPlane(Protocol):
+    """One project of such a system. All raise the errors of `model.errors`.
+
+    Steps raise `Unanswered` where nobody knows whether they were taken, `Busy` where they were not
+    taken for now, and `OrderRefused` where they were not.
+    """
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether a gateway of this project answers; known when it has answered once.
+
+        Then a run with `resume` starts an ended job from its newest state, be it a savepoint or a
+        retained checkpoint, and never from nothing; no savepoint is ever deleted; and a job that
+        shows no time of its last start never came up.
+        """
+        ...
+
+    async def named(self, job_name: str) -> Sequence[StepJob]:
+        """Return all jobs of exactly that name."""
+        ...
+
+    async def job(self, run_id: str) -> StepJob | None:
+        """Return a job by the system's own id; none where there is none."""
+        ...
+
+    async def flink_job_id(self, run_id: str) -> str | None:
+        """Return Flink's id of what was run last; none where that is not shown."""
+        ...
+
+    async def configuration(self, spec: JobSpec, jar: Jar | None, mark: str) -> dict[str, Any]:
+        """Return what a spec asks for, with its jar where the system reads it.
+
+        Args:
+            spec: The job as it should be.
+            jar: Its jar, which is uploaded if it must be; none for one that was uploaded before.
+            mark: What is written beside it.
+
+        Raises:
+            PermanentError: The jar cannot be brought there.
+        """
+        ...
+
+    def differences(
+        self, asked: Configuration, job: StepJob, former: Configuration
+    ) -> dict[str, Any]:
+        """Return what is to be written for a job to be as it is asked for.
+
+        Args:
+            asked: What is asked for.
+            job: How it is shown.
+            former: What was asked for last: what of it is no longer asked for is undone.
+        """
+        ...
+
+    def not_taken(self, written: Configuration, job: StepJob, former: Configuration) -> list[str]:
+        """Return what was written and is shown otherwise, as inputs are called."""
+        ...
+
+    def without_default(self, asked: Configuration, former: Configuration) -> list[str]:
+        """Return what is no longer asked for, and cannot be undone, as inputs are called."""
+        ...
+
+    def inputs(self, written: Configuration) -> list[str]:
+        """Return how the inputs are called that a configuration is made of."""
+        ...
+
+    def as_shown(self, spec: JobSpec, job: StepJob) -> JobSpec:
+        """Put into a spec what somebody has changed while the job ran."""
+        ...
+
+    async def create(self, job_name: str, asked: Configuration) -> str:
+        """Create a draft; return its id."""
+        ...
+
+    async def change(self, run_id: str, asked: Configuration) -> None:
+        """Change a job's configuration."""
+        ...
+
+    async def run(self, run_id: str, resume: bool) -> None:
+        """Run a job: from its savepoint, or from nothing."""
+        ...
+
+    async def stop(self, run_id: str, savepoint: bool) -> None:
+        """Stop a job, with a savepoint or without."""
+        ...
+
+    async def take_savepoint(self, run_id: str, directory: str | None) -> None:
+        """Have a savepoint taken while the job goes on.
+
+        Raises:
+            NotOffered: The system cannot.
+        """
+        ...
+
+    async def import_savepoint(self, run_id: str, path: str) -> None:
+        """Make a savepoint the one that the next run with `resume` starts from.
+
+        Raises:
+            NotOffered: The system cannot.
+        """
+        ...
+
+    async def delete(self, run_id: str) -> None:
+        """Delete a job; one that is gone is no error."""
+        ...
+
+    async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
+        """Remove the jars that were uploaded for a job, but for those with these digests."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...

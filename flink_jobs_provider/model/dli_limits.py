@@ -1,0 +1,217 @@
+"""What Data Lake Insight cannot carry, said by name before anything is changed.
+
+Its `entrypoint_args` is one text that is split at blanks, its names are short, its two models of
+resources exclude one another, and it has no field at all for some inputs of a job.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flink_jobs_provider.model.dli_settings import RESOURCES_V1
+from flink_jobs_provider.model.hdinsight_limits import SPEC_KEY, is_local
+from flink_jobs_provider.model.target import DliTarget
+
+LONGEST_NAME = 57
+
+_Path = tuple[int | str, ...]
+_Problems = list[tuple[str, str]]
+
+
+def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
+    """Return the inputs that cannot be had on Data Lake Insight: path, and what would be right.
+
+    Args:
+        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        unknown: Paths of what is not known yet.
+    """
+    target = inputs.get("target")
+    on_dli = isinstance(target, dict) and target.get("kind") == "dli"
+    if not isinstance(target, dict) or not on_dli:
+        known = isinstance(target, dict) and ("target", "kind") not in unknown
+        if inputs.get("dli") is not None and known:
+            return [("dli", "must not be given: the target is not one of Data Lake Insight")]
+        return []
+    given = _Given(target, unknown)
+    return [
+        *_reached(given),
+        *_job(inputs, target, unknown),
+        *_settings(inputs, unknown),
+    ]
+
+
+class _Given:
+    """Which properties of the target are given, or may be: what is not known yet counts as both."""
+
+    def __init__(self, target: dict[str, Any], unknown: set[_Path]) -> None:
+        self._target = target
+        self._unknown = {path[1] for path in unknown if len(path) > 1 and path[0] == "target"}
+
+    def may_be(self, name: str) -> bool:
+        """Whether it is given, or not known yet."""
+        return self._target.get(name) is not None or name in self._unknown
+
+    def surely(self, name: str) -> bool:
+        """Whether it is given."""
+        return self._target.get(name) is not None
+
+
+def _reached(given: _Given) -> _Problems:
+    """Check how the service is reached: one address, one kind of credentials."""
+    problems: _Problems = []
+    if not given.may_be("region") and not given.may_be("endpoint"):
+        problems.append(("target.endpoint", "is required, or region"))
+    if given.surely("region") and given.surely("endpoint"):
+        problems.append(("target.endpoint", "must not be given beside region"))
+    signs = [name for name in ("access_key", "secret_key", "security_token") if given.surely(name)]
+    if given.surely("token"):
+        problems += [(f"target.{name}", "must not be given beside token") for name in signs]
+        return problems
+    if not given.may_be("token") and not given.may_be("access_key") and not signs:
+        problems.append(("target.token", "is required, or access_key and secret_key"))
+    needed = ("access_key", "secret_key") if signs else ()
+    problems += [
+        (f"target.{name}", f"is required beside {signs[0]}")
+        for name in needed
+        if not given.may_be(name)
+    ]
+    return problems
+
+
+def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) -> _Problems:
+    problems = [*_jar(inputs.get("jar"), target, unknown), *_args(inputs.get("args"))]
+    name = inputs.get("job_name")
+    if isinstance(name, str) and len(name) > LONGEST_NAME:
+        problems.append(
+            ("job_name", f"must have at most {LONGEST_NAME} characters there (got {len(name)})")
+        )
+    configuration = inputs.get("flink_configuration")
+    if isinstance(configuration, dict) and SPEC_KEY in configuration:
+        problems.append(
+            (
+                "flink_configuration",
+                f"must not set {SPEC_KEY} on Data Lake Insight: it is where the provider writes "
+                "which version it has asked for",
+            )
+        )
+    no_field = "Data Lake Insight has no field for it"
+    if inputs.get("allow_non_restored_state") is True:
+        problems.append(("allow_non_restored_state", f"must be false: {no_field}"))
+    if inputs.get("savepoint_format") == "native":
+        problems.append(("savepoint_format", f'must be "canonical": {no_field}'))
+    return problems + (_in_a_cloud(inputs, unknown) if _is_cloud(target) else [])
+
+
+def _in_a_cloud(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
+    """Check what a gateway can do, and a cloud's own service cannot."""
+    problems: _Problems = []
+    if inputs.get("upgrade_mode") == "last-state":
+        problems.append(
+            (
+                "upgrade_mode",
+                'must not be "last-state": Data Lake Insight starts a version from a savepoint or '
+                "from nothing",
+            )
+        )
+    asks = inputs.get("savepoint_trigger") is not None
+    if asks and _missing(inputs, "savepoint_directory", unknown):
+        problems.append(
+            (
+                "savepoint_directory",
+                "is required with savepoint_trigger: Data Lake Insight asks where to write",
+            )
+        )
+    return problems
+
+
+def _is_cloud(target: dict[str, Any]) -> bool:
+    given = {name: target.get(name) for name in ("region", "endpoint")}
+    if any(value is not None and not isinstance(value, str) for value in given.values()):
+        return False
+    if not any(given.values()):
+        return False
+    try:
+        return DliTarget.model_construct(kind="dli", project_id="", **given).is_cloud
+    except ValueError:
+        return False
+
+
+def _jar(jar: Any, target: dict[str, Any], unknown: set[_Path]) -> _Problems:
+    if not isinstance(jar, str) or not is_local(jar):
+        return []
+    path = ("target", "jar_upload_directory")
+    if target.get(path[1]) is None and path not in unknown:
+        return [
+            (
+                "target.jar_upload_directory",
+                f"is required, since the service cannot read {jar}; or let jar be a URI of its "
+                "storage, such as obs://bucket/dir/name.jar",
+            )
+        ]
+    return []
+
+
+def _args(args: Any) -> _Problems:
+    if not isinstance(args, list | tuple):
+        return []
+    return [
+        (
+            f"args[{number}]",
+            "must not be empty or hold blanks on Data Lake Insight: its arguments are one text "
+            "that is split at blanks",
+        )
+        for number, argument in enumerate(args)
+        if isinstance(argument, str) and argument.split() != [argument]
+    ]
+
+
+def _settings(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
+    settings = inputs.get("dli")
+    if not isinstance(settings, dict):
+        return []
+    problems: _Problems = []
+    if settings.get("resource_config") is not None:
+        problems += [
+            (f"dli.{name}", "must not be given beside resource_config: those are resources v1")
+            for name in RESOURCES_V1
+            if settings.get(name) is not None
+        ]
+    return [*problems, *_image(settings, unknown), *_logs_and_restarts(inputs, settings, unknown)]
+
+
+def _image(settings: dict[str, Any], unknown: set[_Path]) -> _Problems:
+    if ("dli", "feature") in unknown:
+        return []
+    feature = settings.get("feature")
+    problems = [
+        (f"dli.{name}", f'is for feature "{needed}" alone: set dli.feature')
+        for name, needed in (("flink_version", "basic"), ("image", "custom"))
+        if settings.get(name) is not None and feature != needed
+    ]
+    if feature == "custom" and _missing(settings, "image", unknown, "dli"):
+        problems.append(("dli.image", 'is required for feature "custom"'))
+    return problems
+
+
+def _logs_and_restarts(
+    inputs: dict[str, Any], settings: dict[str, Any], unknown: set[_Path]
+) -> _Problems:
+    problems: _Problems = []
+    if settings.get("log_enabled") is True and _missing(settings, "obs_bucket", unknown, "dli"):
+        problems.append(("dli.obs_bucket", "is required where log_enabled is true"))
+    stateless = inputs.get("upgrade_mode") == "stateless" or ("upgrade_mode",) in unknown
+    resumes = settings.get("resume_checkpoint") is True or ("dli", "resume_checkpoint") in unknown
+    if settings.get("restart_when_exception") is True and not resumes and not stateless:
+        problems.append(
+            (
+                "dli.resume_checkpoint",
+                "must be true where restart_when_exception is: else the service restarts a failed "
+                'job without its state; or set upgrade_mode to "stateless"',
+            )
+        )
+    return problems
+
+
+def _missing(given: dict[str, Any], name: str, unknown: set[_Path], *below: str) -> bool:
+    """Whether a property is surely not given."""
+    return given.get(name) is None and (*below, name) not in unknown

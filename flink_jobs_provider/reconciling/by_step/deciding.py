@@ -1,0 +1,277 @@
+"""Deciding the next step for a job: from how it is shown, what is recorded, and what is wanted.
+
+No I/O. Nothing starts without state unless the spec says so in words, or there never was any; and
+no older state is taken for the newest where a job has run on since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
+from flink_jobs_provider.model.errors import StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.fields import Cost, changes
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.finding import is_recorded
+from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
+from flink_jobs_provider.reconciling.records import knows
+from flink_jobs_provider.reconciling.refusals import no_state
+
+
+class Move(StrEnum):
+    """What is asked of the system."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    STOP = "stop"
+    START = "start"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next step.
+
+    Attributes:
+        write: What is changed while the job runs; empty where the whole configuration is written.
+        savepoint: Whether a stop takes a savepoint.
+        resume: Whether a start is one from a savepoint, or from the newest state there is.
+        imported: The savepoint that is made the job's own before it starts; none for its own.
+        origin: What the job starts from, as far as that is known before.
+        called: What a start is called in the record.
+    """
+
+    move: Move
+    write: Mapping[str, Any] = field(default_factory=dict)
+    savepoint: bool = False
+    resume: bool = False
+    imported: str | None = None
+    origin: str | None = None
+    called: Action = Action.START
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a job is, measured by what is wanted.
+
+    Attributes:
+        wanted: Whether its configuration is that of the version that is wanted.
+        named: The savepoint that is newly named to start from, and not yet honoured.
+        write: What its configuration has otherwise than it is wanted.
+    """
+
+    wanted: bool
+    named: str | None
+    write: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def in_place(self) -> dict[str, Any]:
+        """What of that can be changed while the job runs."""
+        return {name: value for name, value in self.write.items() if name in WHILE_RUNNING}
+
+
+def judge(
+    job: StepJob | None,
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    write: Mapping[str, Any],
+    written: bool = False,
+) -> Verdict:
+    """Tell whether a job is the wanted version: by its mark, or else by record and configuration.
+
+    Args:
+        job: How it is shown, with Flink's id of what was run last.
+        recorded: What the state says.
+        wanted: The job as it should be.
+        write: What its configuration has otherwise than it is wanted.
+        written: Whether this run has written its configuration, for a service that keeps no mark.
+    """
+    named = wanted.restore_from if newly_restores(recorded, wanted) else None
+    if job is None:
+        return Verdict(False, named)
+    mark, right = read_mark(job.version.mark), mark_of(wanted, named)
+    if named and _honoured(job, recorded, mark, right, named):
+        named = None
+    same_jar = recorded is not None and recorded.spec.jar_digest == wanted.jar_digest
+    if mark.key:
+        same = same_jar = mark.spec == right.spec
+    elif written:
+        same = same_jar = True
+    else:
+        same = not is_recorded(job, recorded) or recorded is None or not _restarts(recorded, wanted)
+    passing = WHILE_RUNNING | DESCRIBING | ({"entrypoint"} if same_jar else set())
+    return Verdict(same and not set(write) - passing, named, write)
+
+
+def decide(
+    job: StepJob | None,
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    verdict: Verdict,
+    from_newest: bool,
+) -> Step | None:
+    """Return the next step; none where the job is as it should be.
+
+    Args:
+        job: How it is shown: nothing is in progress on it, and its status is known.
+        recorded: What the state says.
+        wanted: The job as it should be.
+        verdict: What the job is, measured by that.
+        from_newest: Whether the system itself starts an ended job from its newest state, be it a
+            savepoint or a retained checkpoint, and never from nothing.
+
+    Raises:
+        StateUnavailable: Going on would drop state.
+    """
+    if wanted.desired_state is DesiredState.STOPPED:
+        return Step(Move.STOP, savepoint=True) if job and job.active else None
+    if job is None:
+        _start_anew(recorded, wanted, verdict)  # refuses now what would be refused later
+        return Step(Move.CREATE)
+    if job.active:
+        if verdict.named or not verdict.wanted:
+            return Step(Move.STOP, savepoint=wanted.upgrade_mode is UpgradeMode.SAVEPOINT)
+        return Step(Move.CHANGE, write=verdict.in_place) if verdict.in_place else None
+    start = _start(job, recorded, wanted, verdict, from_newest)  # refuses before anything changes
+    marked, right = read_mark(job.version.mark), mark_of(wanted, verdict.named)
+    unmarked = marked.key and right.restore and marked.restore != right.restore
+    return Step(Move.CHANGE) if not verdict.wanted or verdict.write or unmarked else start
+
+
+def _start(
+    job: StepJob,
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    verdict: Verdict,
+    from_newest: bool,
+) -> Step:
+    """Start a job that does not run."""
+    if verdict.named:
+        called = Action.START if recorded and recorded.job_id else Action.NEW
+        return Step(
+            Move.START, resume=True, imported=verdict.named, origin=verdict.named, called=called
+        )
+    if is_draft(job, recorded, from_newest):
+        if job.last_savepoint and not was_imported(job, wanted):
+            called = Action.START if recorded and recorded.job_id else Action.NEW
+            return Step(Move.START, resume=True, origin=job.last_savepoint, called=called)
+        return _start_anew(recorded, wanted, verdict)
+    if wanted.upgrade_mode is UpgradeMode.STATELESS:
+        return Step(Move.START, called=Action.STATELESS_UPDATE)
+    if from_newest and job.status is not JobStatus.FINISHED:
+        stopped = status_of(job, recorded) is JobStatus.STOPPED
+        called = Action.START if stopped else Action.RE_LAUNCH
+        origin = newest_savepoint(job, recorded) if stopped else None
+        return Step(Move.START, resume=True, origin=origin, called=called)
+    origin = newest_savepoint(job, recorded)
+    if origin is None:
+        raise _none_newer(job, recorded, wanted)
+    own = same_path(origin, job.last_savepoint)
+    return Step(Move.START, resume=True, imported=None if own else origin, origin=origin)
+
+
+def _start_anew(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
+    """Start a job that never was, or that the system no longer has (LOST)."""
+    named = verdict.named
+    if recorded is None or recorded.job_id is None:
+        return Step(Move.START, resume=bool(named), imported=named, origin=named, called=Action.NEW)
+    if not named and wanted.upgrade_mode is UpgradeMode.STATELESS:
+        return Step(Move.START, called=Action.STATELESS_UPDATE)
+    origin = named or recorded.last_savepoint or recorded.restored_from
+    if origin is None:
+        raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
+    return Step(Move.START, resume=True, imported=origin, origin=origin)
+
+
+def is_draft(job: StepJob, recorded: JobRecord | None, tells_starts: bool) -> bool:
+    """Whether a job was created and has never come up.
+
+    Args:
+        job: How it is shown.
+        recorded: What the state says.
+        tells_starts: Whether a job that shows no time of its last start surely never came up.
+    """
+    if recorded is not None and recorded.job_id is not None and is_recorded(job, recorded):
+        return False
+    return (job.unborn and job.job_id is None) or (tells_starts and job.started == 0)
+
+
+def was_imported(job: StepJob, wanted: JobSpec) -> bool:
+    """Whether a job's savepoint is one that was named to start from, and none of its own."""
+    restore = read_mark(job.version.mark).restore
+    return bool(restore) and restore == mark_of(wanted, job.last_savepoint).restore
+
+
+def status_of(job: StepJob, recorded: JobRecord | None) -> JobStatus | None:
+    """Return what a job does: one that ended with a savepoint was stopped."""
+    if job.status is not JobStatus.CANCELED:
+        return job.status
+    if recorded and recorded.status is JobStatus.STOPPED and is_recorded(job, recorded):
+        return JobStatus.STOPPED
+    new = job.last_savepoint and (recorded is None or not knows(recorded, job.last_savepoint))
+    return JobStatus.STOPPED if new and not ran_since(job, recorded) else JobStatus.CANCELED
+
+
+def newest_savepoint(job: StepJob, recorded: JobRecord | None) -> str | None:
+    """Return a savepoint that was surely taken after the last start of a job; none for none."""
+    if recorded is None or not is_recorded(job, recorded):
+        return job.last_savepoint or None
+    if ran_since(job, recorded):
+        return None
+    if job.last_savepoint and not knows(recorded, job.last_savepoint):
+        return job.last_savepoint
+    last = recorded.last_savepoint
+    return last if last and not same_path(last, recorded.restored_from) else None
+
+
+def ran_since(job: StepJob, recorded: JobRecord | None) -> bool:
+    """Whether a job was started since it was recorded, as far as Flink's ids show that."""
+    known = recorded.job_id if recorded else None
+    return None not in (job.job_id, known) and job.job_id != known != job.run_id
+
+
+def _honoured(
+    job: StepJob, recorded: JobRecord | None, mark: Mark, right: Mark, named: str
+) -> bool:
+    """Whether an earlier run, whose record was lost, has started a job from a named savepoint.
+
+    Its mark alone does not say that: it is written before the job is run.
+    """
+    if mark.key and mark.restore != right.restore:
+        return False
+    if not mark.key and not same_path(job.last_savepoint, named):
+        return False
+    if job.active:
+        return True
+    if recorded is None or recorded.job_id is None:
+        moved_on = bool(job.last_savepoint) and not same_path(job.last_savepoint, named)
+        return job.job_id is not None or moved_on
+    return ran_since(job, recorded)
+
+
+def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
+    if recorded.other_version:
+        return True
+    costs = {
+        change.cost for change in changes(recorded.spec, wanted) if change.name != "restore_from"
+    }
+    return Cost.RESTART in costs
+
+
+def _none_newer(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> StateUnavailable:
+    state = f"is {job.status}"
+    if job.last_savepoint and ran_since(job, recorded):
+        state += (
+            f", it was started again since it was recorded, and whether its savepoint "
+            f"{job.last_savepoint} is newer than that start is not told"
+        )
+    elif job.last_savepoint:
+        state += f", its savepoint {job.last_savepoint} is the one it was started from"
+    return no_state(recorded, wanted, state)

@@ -1,0 +1,127 @@
+"""What is said of a step that failed: what happened, what runs now, what to do."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.action_plane import OrderRefused
+from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_step.waiting import described
+
+_ELSE = (
+    '; or set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing, '
+    'or desired_state to "stopped" to leave it so'
+)
+
+
+def named(job: StepJob) -> str:
+    """Name a job for people: by Flink's id, where that is known."""
+    return f"Job {job.job_id}" if job.job_id else f"Job {job.run_id}"
+
+
+def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefused) -> ActionFailed:
+    """Say that a step was not taken."""
+    now = f"{named(job)} is {job.status or job.status_word}, as before" if job else "Nothing runs"
+    return ActionFailed(
+        f"{wanted.job_name}: {what} was refused: {refusal.happened}",
+        now=now,
+        remedy="Mend what it names, and run again",
+    )
+
+
+def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFailed:
+    """Say that the service has kept what was there before, and calls that a success."""
+    return ActionFailed(
+        f"{wanted.job_name}: the change is said to have succeeded, and the job service has not "
+        f"taken over {', '.join(names)}",
+        now=f"{named(job)} is {job.status}, with the former values",
+        remedy="Undo the change of these inputs; or destroy the job with on_delete "
+        '"savepoint", and create it anew with restore_from',
+    )
+
+
+def no_default(wanted: JobSpec, names: list[str]) -> PermanentError:
+    """Say that a setting cannot be taken away."""
+    return PermanentError(
+        f"{wanted.job_name}: {', '.join(names)} cannot be taken away: the service has no default "
+        "to go back to",
+        now="Nothing was changed",
+        remedy="Set the value that is wanted instead",
+    )
+
+
+def stop_failed(
+    wanted: JobSpec, before: StepJob, after: StepJob | None, savepoint: bool
+) -> ActionFailed:
+    """Say that a stop has failed, and what became of the job."""
+    what = "stop with savepoint" if savepoint else "stop"
+    if after is None:
+        return ActionFailed(
+            f"{wanted.job_name}: the {what} failed: the job service no longer lists the job",
+            now="Nothing else was started",
+            remedy="Run again: it goes on from the job's last savepoint, if there is one",
+        )
+    happened = f"{wanted.job_name}: the {what} failed: {after.output or described(after)}"
+    if after.active:
+        now = f"{named(before)} is {after.status}; no other version was started"
+        return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
+    return ActionFailed(
+        happened,
+        now=f"It took the job down: {before.job_id or before.run_id} is {after.status}; nothing "
+        "was started without state",
+        remedy="Run again: it starts from its newest savepoint or retained checkpoint, if the "
+        "service has one",
+    )
+
+
+def savepoint_failed(wanted: JobSpec, job: StepJob, why: str) -> ActionFailed:
+    """Say that a savepoint has failed while the job went on."""
+    return ActionFailed(
+        f"{wanted.job_name}: the savepoint failed: {why}",
+        now=f"{named(job)} is {job.status}; no other version was started",
+        remedy="Mend what failed, and run again",
+    )
+
+
+def no_savepoints(wanted: JobSpec, job: StepJob) -> ActionFailed:
+    """Say that the service has no call to take a savepoint of a running job."""
+    return ActionFailed(
+        f"{wanted.job_name}: this service has no call to take a savepoint of a running job",
+        now=f"{named(job)} goes on as it was",
+        remedy="Take savepoint_trigger back; a stop (desired_state) leaves a savepoint",
+    )
+
+
+def no_import(wanted: JobSpec, path: str) -> StateUnavailable:
+    """Say that the service has no call to start a job from a named savepoint."""
+    return StateUnavailable(
+        f"{wanted.job_name}: this service has no call to start a job from {path}",
+        now="Nothing was started, so that its state is not silently dropped",
+        remedy="Import it by hand, in the service's console, and run again without restore_from; "
+        'or set upgrade_mode to "stateless" to start from nothing',
+    )
+
+
+def start_failed(
+    wanted: JobSpec, after: StepJob | None, origin: str | None, went_back: str, first: bool
+) -> ActionFailed:
+    """Say that a version did not come up, and what runs now.
+
+    Args:
+        wanted: The version.
+        after: The job; none where it is no longer there.
+        origin: What it was started from, as far as that is known.
+        went_back: What runs since the former version was started again; empty where it was not.
+        first: Whether it was its first start.
+    """
+    why = (after.output or described(after)) if after else "the job service no longer lists it"
+    happened = f"{wanted.job_name}: the new version did not start: {why}"
+    if went_back:
+        return ActionFailed(happened, now=went_back, remedy="Mend the new version, and run again")
+    state = (after.last_savepoint if after else None) or origin
+    safe = f"its state is safe in {state}" if state else "no savepoint of it is known"
+    remedy = "Mend it, and run again"
+    if not first and after is not None and after.status is not JobStatus.RUNNING and not state:
+        remedy += _ELSE
+    return ActionFailed(happened, now=f"Nothing of it runs; {safe}", remedy=remedy)

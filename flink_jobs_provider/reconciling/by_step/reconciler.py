@@ -1,0 +1,108 @@
+"""Bringing one job to what is wanted on a system that takes single steps.
+
+Where it stands is read from the system each time: what is in progress on it is waited for, the
+next step is decided, sent once, and waited for until the job shows its effect. Then all is judged
+anew, until nothing is left to do. So a run that died anywhere is taken up by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
+from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
+from flink_jobs_provider.model.errors import JarError, PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_step.changing import Change
+from flink_jobs_provider.reconciling.by_step.deciding import ran_since, status_of
+from flink_jobs_provider.reconciling.by_step.removing import Removal
+from flink_jobs_provider.reconciling.by_step.taking import Steps
+from flink_jobs_provider.reconciling.finding import own_row
+from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.recording import seen
+from flink_jobs_provider.reconciling.waiting import Clock
+
+#: The most turns of a change: what is in progress, create, stop, write, start, savepoint, the
+#: last look, and some steps that are not taken at once.
+_MOST_TURNS = 14
+
+
+class StepReconciler:
+    """Carries out changes to the jobs of one project.
+
+    Args:
+        plane: The project.
+        say: Told each step in a line, while it happens.
+        clock: Time and sleep.
+    """
+
+    def __init__(
+        self,
+        plane: StepPlane,
+        say: Callable[[str], None] = lambda _line: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._plane = plane
+        self._say = say
+        self._steps = Steps(plane, clock or Clock(), say)
+
+    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
+        """Make a job as it is wanted, and return what is now so.
+
+        May be called again after a crash at any point, with the same or another spec.
+
+        Raises:
+            JobError: What happened, what runs now, and what to do.
+        """
+        change = Change(self._plane, self._steps, self._say, recorded, wanted, jar)
+        for _ in range(_MOST_TURNS):
+            record = await change.turn()
+            if record is not None:
+                await self._forget_jars(recorded, wanted)
+                return record
+        raise PermanentError(
+            f"{wanted.job_name}: it is still not as it should be after all that was tried",
+            now="The last step has ended, and nothing more was begun",
+            remedy="Is somebody else changing it? Run again to go on",
+        )
+
+    async def look(self, recorded: JobRecord) -> JobRecord:
+        """Return a record as the service shows it now; nothing is touched."""
+        job = await self._plane.job(recorded.run_id) if recorded.run_id else None
+        if job is None:
+            rows = await self._plane.named(recorded.spec.job_name)
+            row = own_row(rows, recorded, recorded.spec)
+            job = next((each for each in rows if row and each.run_id == row.run_id), None)
+        if job is None:
+            return seen(recorded, None, False)
+        job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
+        other = await self._is_other(job, recorded.spec)
+        shown = seen(recorded, replace(job, status=status_of(job, recorded)), other)
+        if not job.active and ran_since(job, recorded) and not self._plane.is_gateway:
+            # Whether its savepoint is newer than the start that nobody recorded is not told.
+            shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
+        return shown.model_copy(update={"spec": self._plane.as_shown(recorded.spec, job)})
+
+    async def remove(self, recorded: JobRecord) -> str | None:
+        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+        return await Removal(self._plane, self._steps, recorded).carry_out()
+
+    async def _is_other(self, job: StepJob, spec: JobSpec) -> bool:
+        """Whether a job is of another version than a spec, by its mark and what it shows."""
+        mark = read_mark(job.version.mark)
+        if mark.key and mark.spec != mark_of(spec).spec:
+            return True
+        asked = await self._plane.configuration(spec, None, "")
+        passing = WHILE_RUNNING | DESCRIBING | ({"entrypoint"} if mark.key else set())
+        return bool(set(self._plane.differences(asked, job, asked)) - passing)
+
+    async def _forget_jars(self, recorded: JobRecord | None, wanted: JobSpec) -> None:
+        """Remove jars that no version needs: neither this one nor the one before it."""
+        digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
+        try:
+            await self._plane.forget_jars(wanted, frozenset(filter(None, digests)))
+        except JarError as error:
+            self._say(str(error))

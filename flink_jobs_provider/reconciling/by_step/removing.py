@@ -1,0 +1,89 @@
+"""Ending a job for good: a stop, with a savepoint if that is wanted, and its deletion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flink_jobs_provider.control_planes.step_plane import NotOffered, StepJob, StepPlane
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import OnDelete
+from flink_jobs_provider.reconciling.by_step.deciding import status_of
+from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
+from flink_jobs_provider.reconciling.finding import own_row
+
+#: Waiting for what is in progress, the stop, the deletion, each perhaps not taken at once.
+_MOST_TURNS = 8
+
+
+class Removal:
+    """One call of `remove`."""
+
+    def __init__(self, plane: StepPlane, steps: Steps, recorded: JobRecord) -> None:
+        self._plane = plane
+        self._steps = steps
+        self._recorded = recorded
+        self._spec = recorded.spec
+        self._path: str | None = None
+
+    async def carry_out(self) -> str | None:
+        """End a job, and delete it and its jars.
+
+        Returns:
+            The path of the savepoint that was taken, where `on_delete` asks for one.
+
+        Raises:
+            JobError: It is not gone.
+        """
+        for _ in range(_MOST_TURNS):
+            job = await self._find()
+            if job is None:
+                await self._plane.forget_jars(self._spec, frozenset())
+                return self._path
+            try:
+                await self._next(job)
+            except NotNow:
+                continue  # somebody was faster, or the service is busy: look anew
+        raise PermanentError(
+            f"{self._spec.job_name}: it comes back each time it is deleted, or takes no orders",
+            remedy="Is somebody else changing it? Run again to go on",
+        )
+
+    async def _find(self) -> StepJob | None:
+        recorded = self._recorded
+        if recorded.run_id:
+            job = await self._plane.job(recorded.run_id)
+            if job is not None:
+                return job
+        rows = await self._plane.named(self._spec.job_name)
+        row = own_row(rows, recorded, self._spec)
+        return next((each for each in rows if row and each.run_id == row.run_id), None)
+
+    async def _next(self, job: StepJob) -> None:
+        if job.in_progress or job.status is None:
+            await self._steps.until_idle(job, self._spec)
+            return
+        with_savepoint = self._spec.on_delete is OnDelete.SAVEPOINT
+        if job.active:
+            job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
+            durable = await self._save_beside(job) if with_savepoint else None
+            after = await self._steps.stop(self._spec, job, with_savepoint)
+            if with_savepoint:
+                self._path = durable or after.last_savepoint
+            return
+        if with_savepoint and self._path is None:
+            stopped = status_of(job, self._recorded) is JobStatus.STOPPED
+            recorded = self._recorded.last_savepoint
+            known = recorded if self._recorded.status is JobStatus.STOPPED else None
+            self._path = (known or job.last_savepoint or None) if stopped else None
+        await self._steps.delete(self._spec, job)
+
+    async def _save_beside(self, job: StepJob) -> str | None:
+        """Take a savepoint to a place of one's own: the service may delete that of the stop."""
+        if self._plane.is_gateway or self._spec.savepoint_directory is None:
+            return None
+        try:
+            return await self._steps.save(self._spec, job)
+        except NotOffered:
+            return None

@@ -1,0 +1,205 @@
+"""Waiting until a step has really had its effect: the job itself shows that.
+
+That a step was accepted says nothing. What is shown may be as before for a while, or a word that
+nobody knows: all that is waited on, and never taken for done, or for gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob, StepPlane
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionInProgress, DeadlineExceeded
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.reconciling.waiting import Clock, once_reachable
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+#: How long a job that looks as before a step is taken for one that is not up to date.
+_SETTLES = 30.0
+#: Words that say nothing of how a start went: the job may just not have been seen to move.
+_SILENT = ("job_init", "job_cancel_success")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a job is at one moment after a step.
+
+    Attributes:
+        job: The job.
+        before: As it was before the step.
+        moved: Whether something has been in progress on it since.
+        settled: Whether what is shown has had time to be up to date.
+    """
+
+    job: StepJob
+    before: StepJob
+    moved: bool
+    settled: bool
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is in progress on it, and its status is known."""
+        return not self.job.in_progress and self.job.status is not None
+
+    @property
+    def told(self) -> bool:
+        """Whether it shows something else than before, or surely nothing else will come."""
+        differs = _facts(self.job) != _facts(self.before)
+        return self.moved or self.settled or differs
+
+
+class StepWaiter:
+    """Reads a job until it is as it should be."""
+
+    def __init__(self, plane: StepPlane, clock: Clock) -> None:
+        self._plane = plane
+        self._clock = clock
+
+    async def until_up(self, before: StepJob, sent: float, timeout: float) -> StepJob | None:
+        """Wait for the end of a start: the job runs, or does not come up; none for one gone."""
+
+        def ended(look: Look) -> bool:
+            if look.job.active:
+                return look.quiet
+            if look.job.status_word in _SILENT and not self._plane.is_gateway:
+                return look.quiet and (look.moved or look.settled)
+            return look.quiet and look.told
+
+        return await self._until(ended, before, sent, timeout, "the start")
+
+    async def until_down(
+        self, before: StepJob, sent: float, timeout: float, savepoint: bool
+    ) -> StepJob | None:
+        """Wait for the end of a stop: the job has ended, or goes on; none for one that is gone."""
+
+        def ended(look: Look) -> bool:
+            if not look.quiet or look.job.active:
+                return look.quiet and look.told
+            lags = savepoint and look.job.status is JobStatus.CANCELED
+            same = same_path(look.job.last_savepoint, before.last_savepoint)
+            return look.settled or not (lags and same)
+
+        return await self._until(ended, before, sent, timeout, "the stop")
+
+    async def until_saved(self, before: StepJob, sent: float, timeout: float) -> StepJob | None:
+        """Wait for the end of a savepoint while the job goes on; none for a job that is gone."""
+
+        def ended(look: Look) -> bool:
+            new = not same_path(look.job.last_savepoint, before.last_savepoint)
+            return look.quiet and (new or look.told)
+
+        return await self._until(ended, before, sent, timeout, "the savepoint")
+
+    async def until_idle(self, job: StepJob, timeout: float) -> None:
+        """Return when nothing is in progress on a job, and its status is a known one.
+
+        Raises:
+            ActionInProgress: Something still is.
+            DeadlineExceeded: Its status is still a word that nobody knows.
+        """
+        began, pause = self._clock.now(), _FIRST_PAUSE
+        while True:
+            found = await self._look(job.run_id, began + timeout)
+            if found is None or (not found.in_progress and found.status is not None):
+                return
+            if self._clock.now() - began >= timeout:
+                if found.in_progress:
+                    raise ActionInProgress(
+                        f"{job.job_name}: {described(found)}, and that has not ended in "
+                        f"{timeout:.0f} s",
+                        now="It goes on, in the job service; nothing else was begun",
+                        remedy="Run again when it has ended",
+                    )
+                raise DeadlineExceeded(
+                    f"{job.job_name}: nobody knows what it does: {described(found)}",
+                    now="Nothing was changed",
+                    remedy="Run again later; or look after it by hand",
+                )
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def until_gone(self, job: StepJob, timeout: float) -> bool:
+        """Wait until a job is no longer there; return whether it is not."""
+        began, pause = self._clock.now(), _FIRST_PAUSE
+        while await self._look(job.run_id, began + timeout) is not None:
+            if self._clock.now() - began >= timeout:
+                return False
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        return True
+
+    async def until_there(self, run_id: str) -> StepJob | None:
+        """Wait a while for a job that was just created; return it when it shows."""
+        began, pause = self._clock.now(), _FIRST_PAUSE
+        while True:
+            job = await self._look(run_id, began + _SETTLES)
+            if job is not None or self._clock.now() - began >= _SETTLES:
+                return job
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def until_taken(
+        self, run_id: str, written: Configuration, former: Configuration
+    ) -> list[str]:
+        """Wait a while for a job to show what was written; return what it shows otherwise."""
+        began, pause = self._clock.now(), _FIRST_PAUSE
+        while True:
+            job = await self._look(run_id, began + _SETTLES)
+            left = self._plane.not_taken(written, job, former) if job else []
+            if not left or self._clock.now() - began >= _SETTLES:
+                return left
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def _until(
+        self,
+        ended: Callable[[Look], bool],
+        before: StepJob,
+        sent: float,
+        timeout: float,
+        what: str,
+    ) -> StepJob | None:
+        began, pause, moved = self._clock.now(), _FIRST_PAUSE, False
+        while True:
+            job = await self._look(before.run_id, sent + timeout)
+            if job is None:
+                return None
+            moved = moved or job.in_progress
+            now = self._clock.now()
+            if ended(Look(job, before, moved, now - began >= _SETTLES)):
+                return job
+            if now - sent >= timeout:
+                raise DeadlineExceeded(
+                    f"{before.job_name}: {what} has not ended in {timeout:.0f} s: {described(job)}",
+                    now="It may go on, in the job service; nothing else was begun",
+                    remedy="Run again to wait for it, or raise timeouts",
+                )
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def _look(self, run_id: str, deadline: float) -> StepJob | None:
+        """Read a job; a service that does not answer for a while is waited for."""
+
+        async def read() -> StepJob | None:
+            return await self._plane.job(run_id)
+
+        return await once_reachable(read, deadline, self._clock, _LONGEST_PAUSE)
+
+
+def described(job: StepJob) -> str:
+    """Say what a job shows."""
+    said = f" ({job.output})" if job.output else ""
+    return f"it is {job.status_word or 'without a status'}{said}"
+
+
+def steps_of(action: Action | None) -> tuple[str, ...]:
+    """Return the steps of `Timeouts` that something in progress takes."""
+    if action is Action.STOP:
+        return ("savepoint", "cancel")
+    return ("savepoint",) if action is Action.SAVEPOINT else ("submit", "running")
+
+
+def _facts(job: StepJob) -> tuple[object, ...]:
+    return (job.status_word, job.output, job.started)

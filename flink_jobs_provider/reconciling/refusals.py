@@ -1,0 +1,37 @@
+"""What is refused on a job service, so that no state is dropped and no job of others is touched."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.model.errors import OwnedElsewhere, StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+
+
+def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
+    """Say that the name is taken."""
+    what = "runs" if row.active else "is there already,"
+    whose = (
+        f"for another owner than {wanted.owner}"
+        if row.version.mark
+        else "that was not started by this stack, or has been changed since"
+    )
+    return OwnedElsewhere(
+        f"{wanted.job_name}: a job of this name {what} {whose}: {row}",
+        now="It was not touched",
+        remedy="Choose another job_name; or stop that job, delete it, and set restore_from to its "
+        "savepoint"
+        + (f" ({row.last_savepoint})" if row.last_savepoint else "")
+        + "; or set owner, if the stack was renamed",
+    )
+
+
+def no_state(recorded: JobRecord | None, wanted: JobSpec, state: str) -> StateUnavailable:
+    """Say that nothing is known that a job could start from."""
+    job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
+    return StateUnavailable(
+        f"{wanted.job_name}: {job} {state}, and no savepoint or retained checkpoint of it is known",
+        now="Nothing was started, so that its state is not silently dropped",
+        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
+        'nothing, or desired_state to "stopped" to leave it so',
+    )

@@ -1,0 +1,122 @@
+"""One job of a stack, on the service in memory: as an engine goes about it."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.dli import DliPlane
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.reconciling.by_step import StepReconciler
+from tests.contract.dli.fake_dli import PROJECT, FakeDli
+from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
+from tests.unit.reconciling.fake_clock import FakeClock
+
+TARGET = {
+    "kind": "dli",
+    "region": "eu-west-101",
+    "project_id": PROJECT,
+    "queue": "streams",
+    "token": "env:TOKEN",
+}
+JAR = "obs://jobs/jars/orders.jar"
+NAMED = "obs://elsewhere/savepoints/savepoint-1"
+
+_LOOP = asyncio.Runner()
+atexit.register(_LOOP.close)
+
+
+def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
+    """Return a version of the job."""
+    return JobSpec.model_validate(
+        {
+            "target": TARGET,
+            "job_name": "orders",
+            "owner": OWNER,
+            "jar": JAR,
+            "jar_digest": DIGEST_1,
+            "entry_class": entry_class,
+            "args": ["--topic", "orders"],
+            **changes,
+        }
+    )
+
+
+class Stack:
+    """One job.
+
+    Attributes:
+        dli: The service.
+        record: What the state says; none before the job was created.
+        said: The lines told while it happened.
+    """
+
+    def __init__(self, **service: Any) -> None:
+        self.time = FakeClock()
+        self.dli = FakeDli(self.time, **service)
+        self.record: JobRecord | None = None
+        self.said: list[str] = []
+
+    @property
+    def recorded(self) -> JobRecord:
+        """What the state says of the job, which was created."""
+        assert self.record is not None
+        return self.record
+
+    def plan(self, wanted: JobSpec) -> Plan:
+        """Preview."""
+        return plan(self.record, wanted)
+
+    def up(self, wanted: JobSpec) -> JobRecord:
+        """Plan, and carry it out if anything is needed; the record is kept when it succeeded."""
+        if self.plan(wanted).needed or self.record is None:
+            self.bring_about(wanted)
+        return self.recorded
+
+    def bring_about(self, wanted: JobSpec) -> JobRecord:
+        """Carry out a change, needed or not."""
+        assert wanted.jar_digest is not None
+        jar = Jar(wanted.jar, Path(wanted.jar), wanted.jar_digest, "")
+        self.record = _LOOP.run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
+        return self.recorded
+
+    def refresh(self) -> JobRecord:
+        """Read the job back."""
+        self.record = _LOOP.run(self._reconciler(self.recorded.spec).look(self.recorded))
+        return self.recorded
+
+    def destroy(self) -> str | None:
+        """End the job for good."""
+        savepoint = _LOOP.run(self._reconciler(self.recorded.spec).remove(self.recorded))
+        self.record = None
+        return savepoint
+
+    def _reconciler(self, wanted: JobSpec) -> StepReconciler:
+        """Begin a new process: nothing of the one before is remembered."""
+        target = wanted.target
+        assert isinstance(target, DliTarget)
+        client = httpx.AsyncClient(base_url=target.url, transport=self.dli.transport())
+        plane = DliPlane(target, client, sleep=self.time.sleep)
+        return StepReconciler(plane, self.said.append, self.time.clock())
+
+
+def running(mode: str = "savepoint", **service: Any) -> Stack:
+    """Return a stack whose job runs."""
+    stack = Stack(**service)
+    stack.up(spec(upgrade_mode=mode))
+    return stack
+
+
+def stopped(**service: Any) -> Stack:
+    """Return a stack whose job was stopped."""
+    stack = running(**service)
+    stack.up(spec(desired_state="stopped"))
+    return stack
