@@ -7,13 +7,14 @@ these into its answers; it decides nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.spec import JobSpec
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class ActionRequest:
         changes: Inputs of `JobSpec` by name that the request gives, as far as it gives any: `jar`
             (a URI that was resolved through the cluster's mounts), `entry_class`, `args`,
             `parallelism`, `flink_configuration`, `savepoint_directory`, `restore_from`,
-            `allow_non_restored_state`. What is not given stays as the job has it.
+            `allow_non_restored_state`. What is not given stays as the job has it; None takes it
+            away. SAVEPOINT takes `savepoint_directory`, for this one savepoint.
         as_given: What the face shows when the job is read, in its own words; laid over what
             earlier requests gave.
         caller: Who asks, for the audit log.
-        run_id: The run that is meant, where the face's request names one.
+        run_id: The run that is meant, where the face's request names one. NEW with the one of a
+            draft starts that draft.
+        cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
+        spares_running: Whether a job that runs is left as it is: the action is refused then.
     """
 
     cluster: str
@@ -41,6 +46,45 @@ class ActionRequest:
     as_given: Mapping[str, Any]
     caller: str
     run_id: str | None = None
+    cancels_first: bool = False
+    spares_running: bool = False
+
+
+@dataclass(frozen=True)
+class DraftRequest:
+    """A job to be put on record without being started; see `ActionRequest`."""
+
+    cluster: str
+    job_name: str
+    inputs: Mapping[str, Any]
+    as_given: Mapping[str, Any]
+    caller: str
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """A change of what a job is to be from its next start on; nothing is started or stopped.
+
+    Attributes:
+        cluster: Key of the cluster.
+        number: The job.
+        revision: That of the row that the change was made from.
+        inputs: As `ActionRequest.changes`, without `restore_from`.
+        as_given: What the face shows, from now on.
+        caller: Who asks.
+        restore_from: A savepoint that the next start goes on from; none leaves that as it is. A
+            job that runs takes none: its own state would be lost with it.
+        while_it_runs: Whether a job may run meanwhile.
+    """
+
+    cluster: str
+    number: int
+    revision: int
+    inputs: Mapping[str, Any]
+    as_given: Mapping[str, Any]
+    caller: str
+    restore_from: str | None = None
+    while_it_runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,10 +117,17 @@ class JobRow:
         number: Counts the jobs of all clusters in the order of their creation, from 1.
         run_id: `job-xxx-xxxx-xxxx-xxxxxxxxxxxx`: tells this job from a later one of the same name.
         record: The job as last seen; its `status` is that of the cluster's latest list.
-        status: `record.status`; JOB_LAUNCH_FAILED where NEW failed before anything ran; "" where
-            NEW has not come that far.
+        status: `record.status`; DRAFT where it was never started; JOB_LAUNCH_FAILED where NEW
+            failed before anything ran; "" where NEW has not come that far.
         as_given: What the face shows, in its own words.
-        last: The last action.
+        last: The last action. Drafts and changes of inputs are on record as NEW and UPDATE that
+            have ended.
+        revision: Tells this state of the row from later ones.
+        next_inputs: Inputs that count from the next start on, by name.
+        next_restore: The savepoint that the next start goes on from.
+        created_by: Who had it put on record.
+        started_at: When its last start had succeeded.
+        changed_at: When its inputs were last changed without a start.
     """
 
     number: int
@@ -87,6 +138,52 @@ class JobRow:
     status: str
     as_given: Mapping[str, Any]
     last: ActionRow
+    revision: int = 0
+    next_inputs: Mapping[str, Any] = field(default_factory=dict)
+    next_restore: str | None = None
+    created_by: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def next_spec(self) -> JobSpec:
+        """What the job is to be when it is started next."""
+        given = {**self.record.spec.plain(), **self.next_inputs}
+        kept = {name: value for name, value in given.items() if value is not None}
+        return JobSpec.model_validate({**kept, "target": self.record.spec.target})
+
+
+@dataclass(frozen=True)
+class JobOutline:
+    """As much of a job as lists are filtered and ordered by."""
+
+    number: int
+    cluster: str
+    job_name: str
+    status: str
+    as_given: Mapping[str, Any]
+    created_by: str
+    last: ActionRow
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The latest submission of a job as its cluster has it.
+
+    Attributes:
+        job_id: Flink's jobId.
+        name: The name that the program gave itself.
+        state: Flink's own word; that of the record where the cluster no longer knows the job.
+        started: Milliseconds since the epoch; 0 where it is not known.
+        ended: The same; 0 while it goes on.
+    """
+
+    job_id: str
+    name: str
+    state: str
+    started: int = 0
+    ended: int = 0
 
 
 class JobService(Protocol):
@@ -99,6 +196,43 @@ class JobService(Protocol):
             Refusal: No such cluster or job; the name is taken; another action on the job is in
                 progress (its message names it); the job's status does not allow it; an input is
                 wrong; too many actions are in progress.
+        """
+        ...
+
+    async def draft(self, request: DraftRequest) -> JobRow:
+        """Put a job on record that is started later, by NEW with its run id.
+
+        Raises:
+            Refusal: No such cluster; the name is taken; an input is wrong.
+        """
+        ...
+
+    async def change(self, change: InputChange) -> JobRow:
+        """Change what a job is to be from its next start on.
+
+        Raises:
+            Refusal: No such job; it is no longer as the change was made from; an action is in
+                progress; its status does not allow it; an input is wrong.
+        """
+        ...
+
+    async def cluster_of(self, number: int) -> str | None:
+        """Return the key of the cluster that a job is on; none where there is no such job."""
+        ...
+
+    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
+        """Return all jobs of some clusters, in the order of their numbers.
+
+        Raises:
+            Refusal: No such cluster.
+        """
+        ...
+
+    async def execution(self, cluster: str, number: int) -> Execution | None:
+        """Return the latest submission of a job; none where it was never started.
+
+        Raises:
+            Refusal: No such job; the cluster cannot be asked now.
         """
         ...
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.actions.deciding import (
+    DRAFT,
     LAUNCH_FAILED,
     NOT_YET,
     TAKES_NEW_BYTES,
+    TAKES_NEXT_RESTORE,
+    changes_now,
     check,
     in_progress,
     wanted_spec,
@@ -24,13 +27,23 @@ from flink_jobs_provider.gateway.actions.documents import (
     stored_record,
     stored_spec,
 )
+from flink_jobs_provider.gateway.actions.drafting import first_inputs, new_run_id
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import Threads
 from flink_jobs_provider.gateway.configuration import ClusterConfiguration
-from flink_jobs_provider.gateway.records import JobState, NewAction, Store, StoredAction, StoredJob
+from flink_jobs_provider.gateway.records import (
+    JobState,
+    NewAction,
+    Store,
+    StoredAction,
+    StoredJob,
+)
 from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
-from flink_jobs_provider.gateway.service import ActionRequest, Refusal
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    Refusal,
+)
 from flink_jobs_provider.model.action import STARTS, Action, JobStatus
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord
@@ -81,27 +94,25 @@ class Accepting:
             Refusal: It is not accepted; nothing was changed.
         """
         opened: Jar | None = None
+        asked = request
         for _ in range(_TRIES):
-            job = await self.ask(self._store.live_job, cluster.key, request.job_name)
+            job = await self.ask(self._store.live_job, cluster.key, asked.job_name)
             if job is not None and job.last.finished_at is None:
-                raise in_progress(request, job.last)
+                raise in_progress(asked.job_name, asked.action, job.last)
+            request = _with_next_start(asked, job)
             check(request, job.status if job else None, job.run_id if job else None)
             present = _present(job, cluster, request)
-            if opened is None:
+            if opened is None or opened.uri != request.changes.get("jar", present.get("jar")):
                 opened = await self._jar(request, present)
             action_id = str(uuid.uuid4())
             wanted = _wanted(request, action_id, job, present, opened)
             try:
                 return await self._record(request, action_id, job, wanted, cluster)
             except Busy as busy:
-                raise in_progress(request, busy.first) from None
+                raise in_progress(asked.job_name, asked.action, busy.first) from None
             except Changed:
                 continue
-        raise Refusal(
-            409,
-            "Conflict",
-            f"Job {request.job_name} changes at this moment; nothing was begun. Ask again.",
-        )
+        raise changes_now(asked.job_name)
 
     async def ask(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the records; a database that does not answer is told as a refusal."""
@@ -122,10 +133,13 @@ class Accepting:
         uri = request.changes.get("jar") or present.get("jar")
         if request.action not in STARTS or not isinstance(uri, str):
             return None
-        digest = present.get("jar_digest")
-        same_bytes = request.action not in TAKES_NEW_BYTES and "jar" not in request.changes
-        if same_bytes and digest and await self._storage_threads.call(self._jars.get, digest):
-            return None
+        digest: str | None = present.get("jar_digest")  # none where it never ran
+        keeps = request.action not in TAKES_NEW_BYTES and "jar" not in request.changes
+        same_bytes = keeps and digest is not None
+        if same_bytes and digest is not None:
+            kept = await self._storage_threads.call(self._jars.get, digest)
+            if kept is not None:
+                return None
         try:
             async with asyncio.timeout(self._pace.open_jar):
                 jar = await self._storage_threads.call(self._jars.open, uri)
@@ -144,7 +158,8 @@ class Accepting:
         wanted: JobSpec | None,
         cluster: ClusterConfiguration,
     ) -> StoredAction:
-        new_job = request.action is Action.NEW
+        draft = job is not None and job.status == DRAFT and request.action is Action.NEW
+        new_job = request.action is Action.NEW and not draft
         before = {} if job is None or new_job else dict(job.as_given)
         as_given = {**before, **request.as_given}
         starts = wanted is not None and request.action in STARTS
@@ -156,6 +171,7 @@ class Accepting:
             jar_digest=wanted.jar_digest if wanted and starts else None,
             as_given=as_given,
             timeout=self._timeout,
+            cancels_first=request.cancels_first,
         )
         lease = self._pace.lease
         if not new_job and job is not None:
@@ -166,6 +182,7 @@ class Accepting:
                 action,
                 gateway=self._gateway,
                 lease=lease,
+                status=NOT_YET if draft else None,
             )
         assert wanted is not None  # noqa: S101 - every NEW wants something
         record = JobRecord(spec=wanted, status=JobStatus.STARTING)
@@ -173,7 +190,7 @@ class Accepting:
             self._store.accept_new,
             cluster.key,
             request.job_name,
-            _new_run_id(),
+            new_run_id(),
             wanted.key.prefix,
             JobState(stored_record(record), NOT_YET, as_given),
             action,
@@ -187,16 +204,21 @@ def _present(
     job: StoredJob | None, cluster: ClusterConfiguration, request: ActionRequest
 ) -> dict[str, Any]:
     """Return the inputs that a job has before the request's own are laid over them."""
-    if job is not None and request.action is not Action.NEW:
+    if job is not None and (request.action is not Action.NEW or job.status == DRAFT):
         return read_spec(job.record["spec"], cluster.flink).plain()
-    present: dict[str, Any] = {
-        "target": cluster.flink,
-        "job_name": request.job_name,
-        "owner": cluster.key,
-    }
-    if cluster.savepoint_directory:
-        present["savepoint_directory"] = cluster.savepoint_directory
-    return present
+    return first_inputs(cluster, request.job_name)
+
+
+def _with_next_start(request: ActionRequest, job: StoredJob | None) -> ActionRequest:
+    """Return a request with what was kept for the job's next start, if it is one."""
+    if job is None or request.action not in STARTS:
+        return request
+    if request.action is Action.NEW and job.status != DRAFT:
+        return request
+    kept = dict(job.next_start.inputs)
+    if job.next_start.restore and request.action in TAKES_NEXT_RESTORE:
+        kept["restore_from"] = job.next_start.restore
+    return replace(request, changes={**kept, **request.changes})
 
 
 def _wanted(
@@ -224,12 +246,6 @@ def _wanted(
             target="entry_class",
         )
     return wanted
-
-
-def _new_run_id() -> str:
-    """Return an id such as the service gives: `job-xxx-xxxx-xxxx-xxxxxxxxxxxx`."""
-    digits = secrets.token_hex(12)
-    return f"job-{digits[:3]}-{digits[3:7]}-{digits[7:11]}-{digits[11:23]}"
 
 
 def _unreachable(error: DBAPIError) -> bool:

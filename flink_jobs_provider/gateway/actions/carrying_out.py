@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
@@ -11,7 +11,7 @@ from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED
 from flink_jobs_provider.gateway.actions.documents import read_record, read_spec, stored_record
 from flink_jobs_provider.gateway.actions.listing import listed, merged
 from flink_jobs_provider.gateway.records import JobState, StoredAction, StoredJob
-from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
     JobError,
     PermanentError,
@@ -143,7 +143,13 @@ class Carrier:
                 now="It was not touched",
                 remedy="UPDATE brings it to what is wanted",
             )
-        return await self._bring_about()
+        outcome = await self._bring_about()
+        assert outcome.state is not None  # noqa: S101 - an action that succeeded says how it is
+        # The directory may have been meant for this one savepoint alone.
+        directory = self._job.record["spec"].get("savepoint_directory")
+        spec = {**outcome.state.record["spec"], "savepoint_directory": directory}
+        record = {**outcome.state.record, "spec": {k: v for k, v in spec.items() if v is not None}}
+        return replace(outcome, state=replace(outcome.state, record=record))
 
     async def _list_savepoints(self) -> Outcome:
         note = ""
@@ -175,7 +181,8 @@ class Carrier:
 
     async def _delete(self) -> Outcome:
         seen = await self._seen()
-        if seen.status.active and seen.job_id is not None:
+        running = seen.status.active and seen.job_id is not None
+        if running and not self._action.cancels_first:
             raise PermanentError(
                 f"{self._job.job_name}: it runs, as job {seen.job_id}",
                 now="It goes on, and was not deleted",
@@ -183,7 +190,8 @@ class Carrier:
             )
         spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
         await self._reconciler.remove(seen.model_copy(update={"spec": spec}))
-        return Outcome(ActionResult.SUCCESS, "Job deleted", deleted=True)
+        output = "Job canceled and deleted" if running else "Job deleted"
+        return Outcome(ActionResult.SUCCESS, output, deleted=True)
 
     # What is recorded
 
@@ -203,7 +211,12 @@ class Carrier:
 
     def _succeeded(self, record: JobRecord) -> Outcome:
         record = record.model_copy(update={"spec": _without_mode(record.spec)})
-        state = JobState(stored_record(record), record.status.value, self._action.as_given)
+        state = JobState(
+            stored_record(record),
+            record.status.value,
+            self._action.as_given,
+            started=self._action.row.action in STARTS,
+        )
         return Outcome(ActionResult.SUCCESS, record.job_output, state)
 
     async def _state_after_failure(self) -> JobState | None:
@@ -224,7 +237,8 @@ class Carrier:
             return JobState(stored_record(record), LAUNCH_FAILED)
         if not self._recorded.status.active and not seen.status.active and self._recorded.job_id:
             return None  # what it was before, it still is: STOPPED, LOST, FAILED …
-        return JobState(stored_record(seen), seen.status.value, as_given)
+        started = as_given is not None and self._action.row.action in STARTS
+        return JobState(stored_record(seen), seen.status.value, as_given, started=started)
 
 
 def explained(error: JobError) -> str:

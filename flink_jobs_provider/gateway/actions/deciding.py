@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, Refusal
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    ActionRow,
+    InputChange,
+    Refusal,
+)
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
 
 LAUNCH_FAILED = "JOB_LAUNCH_FAILED"
+#: The status of a job that was put on record and never started.
+DRAFT = "DRAFT"
 #: The status of a job whose NEW has not come as far as to have one.
 NOT_YET = ""
 
@@ -21,9 +28,9 @@ _ACTIVE = frozenset({"STARTING", "RUNNING", "RESTARTING"})
 _BROKEN = frozenset({"FAILED", "LOST", "CANCELED", LAUNCH_FAILED})
 _ENDED = _BROKEN | {"STOPPED", "FINISHED"}
 
-#: In which statuses an action may be asked for. NEW needs a name that is free.
+#: In which statuses an action may be asked for. NEW needs a name that is free, or starts a draft.
 ALLOWED: Mapping[Action, frozenset[str]] = {
-    Action.NEW: frozenset({LAUNCH_FAILED}),
+    Action.NEW: frozenset({LAUNCH_FAILED, DRAFT}),
     Action.START: frozenset({"STOPPED"}),
     Action.STOP: _ACTIVE,
     Action.UPDATE: _ACTIVE,
@@ -33,11 +40,12 @@ ALLOWED: Mapping[Action, frozenset[str]] = {
     Action.SAVEPOINT: _ACTIVE,
     Action.LIST_SAVEPOINT: _ACTIVE | _ENDED,
     Action.CANCEL: _ACTIVE | _ENDED,
-    Action.DELETE: _ENDED,
+    Action.DELETE: _ENDED | {DRAFT},
 }
 
 #: What can be done instead, by the status that the job has.
 _INSTEAD: Mapping[str, str] = {
+    DRAFT: "It was never started: NEW with its run id starts it, DELETE removes it",
     "STOPPED": "START starts it from its last savepoint, DELETE removes it",
     "FINISHED": "It came to its own end: STATELESS_UPDATE runs it anew, DELETE removes it",
     "FAILED": "RE_LAUNCH starts it from its newest state, DELETE removes it",
@@ -56,6 +64,14 @@ _WHILE_IT_RUNS: Mapping[Action, str] = {
 TAKES_NEW_BYTES = frozenset(
     {Action.NEW, Action.UPDATE, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE}
 )
+
+#: Inputs that an action takes though it starts no version.
+_TAKEN_WITHOUT_START: Mapping[Action, frozenset[str]] = {
+    Action.SAVEPOINT: frozenset({"savepoint_directory"}),
+}
+#: The starts that go on from a savepoint which was named beforehand. The others have state that
+#: runs, or drop it.
+TAKES_NEXT_RESTORE = frozenset({Action.NEW, Action.START, Action.RE_LAUNCH})
 
 _UPGRADES: Mapping[Action, UpgradeMode] = {
     Action.STATELESS_UPDATE: UpgradeMode.STATELESS,
@@ -76,6 +92,8 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
     """
     action, name = request.action, request.job_name
     _check_inputs(request)
+    if action is Action.NEW and status == DRAFT and request.run_id == run_id:
+        return
     if status == NOT_YET:
         status = LAUNCH_FAILED
     if status is None:
@@ -93,7 +111,9 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
         raise Refusal(
             404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
         )
-    if status not in ALLOWED[action]:
+    if request.spares_running and status in _ACTIVE:
+        raise Refusal(409, "JobStatusConflict", f"Job {name} runs already: it is {status}.")
+    if status not in ALLOWED[action] and not _allowed_besides(request, status):
         instead = _INSTEAD.get(status) or _WHILE_IT_RUNS[action]
         raise Refusal(
             409,
@@ -102,9 +122,70 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
         )
 
 
+def _allowed_besides(request: ActionRequest, status: str) -> bool:
+    """Whether what the request says makes an action possible that its status alone does not."""
+    if request.action is Action.DELETE:
+        return request.cancels_first and status in _ACTIVE
+    if request.action is Action.RE_LAUNCH and status == "FINISHED":
+        # A job that came to its own end has nothing to go on with, but for a savepoint that is
+        # named: then it is clear from where.
+        return request.changes.get("restore_from") is not None
+    return False
+
+
+def changed_inputs(
+    change: InputChange, status: str, present: Mapping[str, Any], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the inputs that count from a job's next start on.
+
+    Args:
+        change: What is asked for.
+        status: The job's status.
+        present: The inputs that the job has.
+        before: Those that count from its next start on already.
+
+    Raises:
+        Refusal: The status does not allow it, or an input is wrong.
+    """
+    if status in _ACTIVE and change.restore_from:
+        raise _while_it_runs(
+            "A savepoint to start from", status, "it has state of its own, which would be lost"
+        )
+    if status in _ACTIVE and not change.while_it_runs:
+        raise _while_it_runs("This", status, "STOP it first")
+    inputs = {**before, **change.inputs}
+    check_spec({**present, **inputs, "restore_from": change.restore_from})
+    return inputs
+
+
+def _while_it_runs(what: str, status: str, why: str) -> Refusal:
+    message = f"{what} cannot be set while the job is {status}: {why}. Nothing was changed."
+    return Refusal(409, "JobStatusConflict", message)
+
+
+def check_spec(inputs: Mapping[str, Any]) -> JobSpec:
+    """Return the spec of inputs; those that are None are as not given.
+
+    Raises:
+        Refusal: An input is wrong; all that are wrong are named.
+    """
+    given = {name: value for name, value in inputs.items() if value is not None}
+    problems = problems_of(given)
+    if problems:
+        raise Refusal(
+            400,
+            "InvalidParameter",
+            " ".join(f"{path} {reason}." for path, reason in problems),
+            target=problems[0][0],
+        )
+    return JobSpec.model_validate(given)
+
+
 def _check_inputs(request: ActionRequest) -> None:
     action, changes = request.action, request.changes
-    if changes and action not in STARTS:
+    takes = _TAKEN_WITHOUT_START.get(action, frozenset())
+    if action not in STARTS and not set(changes) <= takes:
+        changes = {name: value for name, value in changes.items() if name not in takes}
         name = min(changes)
         raise Refusal(
             400,
@@ -144,7 +225,7 @@ def wanted_spec(
     inputs = {**present, "upgrade_mode": _UPGRADES.get(action, UpgradeMode.SAVEPOINT).value}
     if not (launch_failed and action is Action.RE_LAUNCH):
         inputs.pop("restore_from", None)
-    inputs |= {name: value for name, value in request.changes.items() if value is not None}
+    inputs |= request.changes
     if jar_digest is not None:
         inputs["jar_digest"] = jar_digest
     if action in STARTS:
@@ -155,24 +236,22 @@ def wanted_spec(
         inputs["desired_state"] = DesiredState.STOPPED.value
     if action is Action.SAVEPOINT:
         inputs["savepoint_trigger"] = action_id
-    problems = problems_of(inputs)
-    if problems:
-        raise Refusal(
-            400,
-            "InvalidParameter",
-            " ".join(f"{path} {reason}." for path, reason in problems),
-            target=problems[0][0],
-        )
-    return JobSpec.model_validate(inputs)
+    return check_spec(inputs)
 
 
-def in_progress(request: ActionRequest, first: ActionRow) -> Refusal:
-    """Return the refusal of an action while another is in progress."""
+def in_progress(job_name: str, what: str, first: ActionRow) -> Refusal:
+    """Return the refusal of something while an action is in progress."""
     since = first.accepted_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     waits = f" ({first.output.rstrip('.')})" if first.output else ""
     return Refusal(
         409,
         "ActionInProgress",
-        f"{first.action} of job {request.job_name} is in progress since {since}, as operation "
-        f"{first.id}{waits}. {request.action} was not begun: ask again when that has ended.",
+        f"{first.action} of job {job_name} is in progress since {since}, as operation "
+        f"{first.id}{waits}. {what} was not begun: ask again when that has ended.",
     )
+
+
+def changes_now(job_name: str) -> Refusal:
+    """Return the refusal of something that was decided on a row which has changed since."""
+    message = f"Job {job_name} changes at this moment; nothing was begun. Ask again."
+    return Refusal(409, "Conflict", message)

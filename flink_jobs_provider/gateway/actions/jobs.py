@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flink_jobs_provider.gateway.actions import loops
 from flink_jobs_provider.gateway.actions.accepting import Accepting
 from flink_jobs_provider.gateway.actions.documents import read_record
+from flink_jobs_provider.gateway.actions.drafting import Drafting
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease
 from flink_jobs_provider.gateway.actions.observing import Observer, keep_looking
@@ -24,8 +25,18 @@ from flink_jobs_provider.gateway.actions.threads import Threads
 from flink_jobs_provider.gateway.actions.working import Planes, Workers
 from flink_jobs_provider.gateway.configuration import ClusterConfiguration, GatewayConfiguration
 from flink_jobs_provider.gateway.records import Store, StoredJob
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, JobRow, Refusal
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    ActionRow,
+    DraftRequest,
+    Execution,
+    InputChange,
+    JobOutline,
+    JobRow,
+    Refusal,
+)
 from flink_jobs_provider.model.duration import seconds
+from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.reconciling.waiting import Clock
 
@@ -63,6 +74,7 @@ class Jobs:
         self._store = store
         self._pace = pace = pace or Pace()
         self._clusters = {cluster.key: cluster for cluster in configuration.clusters}
+        self._planes = clusters
         self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._threads = Threads(8, "records")
         self._storage_threads = Threads(4, "storage")
@@ -92,6 +104,7 @@ class Jobs:
             pace,
             seconds(configuration.action_timeout),
         )
+        self._drafting = Drafting(store, self._accepting.ask)
         self._observers = {
             key: Observer(key, cluster.flink, store, clusters, self._threads, pace, clock)
             for key, cluster in self._clusters.items()
@@ -166,9 +179,7 @@ class Jobs:
 
     async def submit(self, request: ActionRequest) -> ActionRow:
         """Record an action and begin it; return as soon as it is on record."""
-        if not self._open:
-            raise Refusal(503, "ServiceUnavailable", "The gateway is starting or stopping.")
-        cluster = self._cluster(request.cluster)
+        cluster = self._writable(request.cluster)
         if self._workers.in_hand >= self._limit:
             raise Refusal(
                 429,
@@ -182,6 +193,45 @@ class Jobs:
         action = await self._accepting.accept(request, cluster)
         self._workers.take(action, lease)
         return action.row
+
+    async def draft(self, request: DraftRequest) -> JobRow:
+        """Put a job on record that is started later."""
+        cluster = self._writable(request.cluster)
+        number = await self._drafting.draft(request, cluster)
+        return await self._row(cluster, number)
+
+    async def change(self, change: InputChange) -> JobRow:
+        """Change what a job is to be from its next start on."""
+        cluster = self._writable(change.cluster)
+        await self._drafting.change(change, cluster)
+        return await self._row(cluster, change.number)
+
+    async def cluster_of(self, number: int) -> str | None:
+        """Return the key of the cluster that a job is on; none where there is no such job."""
+        return await self._accepting.ask(self._store.cluster_of, number)
+
+    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
+        """Return all jobs of some clusters, in the order of their numbers."""
+        observers = [self._observers[self._cluster(key).key] for key in clusters]
+        await asyncio.gather(*(observer.fresh() for observer in observers))
+        return await self._accepting.ask(self._store.outlines, clusters)
+
+    async def execution(self, cluster: str, number: int) -> Execution | None:
+        """Return the latest submission of a job; none where it was never started."""
+        configured = self._cluster(cluster)
+        job = await self._accepting.ask(self._store.job, cluster, number)
+        if job is None:
+            raise Refusal(404, "JobNotFound", f"There is no job {number} on this cluster.")
+        if job.job_id is None:
+            return None
+        try:
+            snapshot = await self._planes.of(configured.flink).jobs(self._pace.fresh)
+        except JobError as error:
+            raise Refusal(503, "ClusterUnavailable", str(error)) from None
+        seen = snapshot.by_id.get(job.job_id)
+        if seen is None:
+            return Execution(job.job_id, job.job_name, job.status)
+        return Execution(seen.job_id, seen.name, seen.state, seen.started, seen.ended)
 
     async def jobs(
         self,
@@ -234,6 +284,18 @@ class Jobs:
         return problems
 
     # What goes on by itself
+
+    def _writable(self, key: str) -> ClusterConfiguration:
+        """Return a cluster to do something on, while anything is done."""
+        if not self._open:
+            raise Refusal(503, "ServiceUnavailable", "The gateway is starting or stopping.")
+        return self._cluster(key)
+
+    async def _row(self, cluster: ClusterConfiguration, number: int) -> JobRow:
+        found = await self._accepting.ask(self._store.job, cluster.key, number)
+        if found is None:
+            raise Refusal(404, "JobNotFound", f"Job {number} was deleted meanwhile.")
+        return _job_row(found, cluster)
 
     def _cluster(self, key: str) -> ClusterConfiguration:
         if key not in self._clusters:
@@ -296,4 +358,11 @@ def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
         status=job.status,
         as_given=job.as_given,
         last=job.last,
+        revision=job.revision,
+        next_inputs=job.next_start.inputs,
+        next_restore=job.next_start.restore,
+        created_by=job.created_by,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        changed_at=job.changed_at,
     )

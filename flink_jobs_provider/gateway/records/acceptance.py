@@ -6,6 +6,8 @@ indexes of the tables hold the same rules, whatever a gateway does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -14,7 +16,12 @@ from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.reads import action_row, stored_action
-from flink_jobs_provider.gateway.records.rows import JobState, NewAction, StoredAction
+from flink_jobs_provider.gateway.records.rows import (
+    JobState,
+    NewAction,
+    NextStart,
+    StoredAction,
+)
 from flink_jobs_provider.gateway.records.schema import ActionEntry, JobEntry, database_now
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
@@ -72,56 +79,145 @@ class Acceptance:
             Changed: A job of that name is there meanwhile, or the one that gives way has changed.
             Busy: An action is in progress on the one that gives way.
         """
-        try:
-            with self._database.writing() as session:
-                now: float = session.execute(select(database_now())).scalar_one()
-                if replaces:
-                    _locked(session, *replaces)
-                    session.execute(
-                        update(JobEntry)
-                        .where(JobEntry.number == replaces[0])
-                        .values(deleted_at=now, revision=JobEntry.revision + 1)
-                    )
-                record = {**state.record, "generation": _last(session, cluster, job_name)}
-                number = session.execute(
-                    insert(JobEntry)
-                    .values(
-                        **JobState(record, state.status, state.as_given).columns,
-                        cluster=cluster,
-                        job_name=job_name,
-                        run_id=run_id,
-                        identity=identity,
-                        revision=1,
-                        last_action=action.id,
-                        created_at=now,
-                    )
-                    .returning(JobEntry.number)
-                ).scalar_one()
-                return _insert(session, number, action, now, gateway, lease)
-        except IntegrityError:
-            raise Changed from None
+        with self._changing() as (session, now):
+            if replaces:
+                _locked(session, *replaces)
+                session.execute(
+                    update(JobEntry)
+                    .where(JobEntry.number == replaces[0])
+                    .values(deleted_at=now, revision=JobEntry.revision + 1)
+                )
+            number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
+            return _insert(session, number, action, now, _claim(now, action, gateway, lease))
 
     def accept(
-        self, number: int, revision: int, action: NewAction, *, gateway: str, lease: float
+        self,
+        number: int,
+        revision: int,
+        action: NewAction,
+        *,
+        gateway: str,
+        lease: float,
+        status: str | None = None,
     ) -> StoredAction:
         """Accept an action on a job that is on record.
+
+        Args:
+            number: The job.
+            revision: That of the row that was decided on.
+            action: The action.
+            gateway: Who carries it out.
+            lease: For how many seconds nobody else may.
+            status: What the job's row says from now on; none to leave it as it is.
 
         Raises:
             Changed: The row is no longer of that revision.
             Busy: An action is in progress.
         """
+        with self._changing() as (session, now):
+            _locked(session, number, revision)
+            more = {} if status is None else {"status": status}
+            _update_job(session, number, action, **more)
+            return _insert(session, number, action, now, _claim(now, action, gateway, lease))
+
+    def put_draft(
+        self,
+        cluster: str,
+        job_name: str,
+        run_id: str,
+        identity: str,
+        state: JobState,
+        action: NewAction,
+        output: str,
+    ) -> int:
+        """Put a job on record that is not started, with an action that has ended; see `accept_new`.
+
+        Returns:
+            The job's number.
+
+        Raises:
+            Changed: A job of that name is there.
+        """
+        with self._changing() as (session, now):
+            number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
+            _insert(session, number, action, now, _ended(now, output))
+            return number
+
+    def change(
+        self,
+        number: int,
+        revision: int,
+        action: NewAction,
+        output: str,
+        next_start: NextStart,
+    ) -> None:
+        """Write down what counts from a job's next start on, with an action that has ended.
+
+        What the action says of `as_given` is shown from now on.
+
+        Raises:
+            Changed: The row is no longer of that revision.
+            Busy: An action is in progress.
+        """
+        with self._changing() as (session, now):
+            _locked(session, number, revision)
+            _update_job(
+                session,
+                number,
+                action,
+                as_given=dict(action.as_given),
+                next_inputs=dict(next_start.inputs) or None,
+                next_restore=next_start.restore,
+                changed_at=now,
+            )
+            _insert(session, number, action, now, _ended(now, output))
+
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[Session, float]]:
+        """Open a transaction, with the time by the database's clock."""
         try:
             with self._database.writing() as session:
-                _locked(session, number, revision)
-                now: float = session.execute(select(database_now())).scalar_one()
-                session.execute(
-                    update(JobEntry)
-                    .where(JobEntry.number == number)
-                    .values(last_action=action.id, revision=JobEntry.revision + 1)
-                )
-                return _insert(session, number, action, now, gateway, lease)
+                yield session, session.execute(select(database_now())).scalar_one()
         except IntegrityError:
             raise Changed from None
+
+
+def _insert_job(
+    session: Session,
+    cluster: str,
+    job_name: str,
+    run_id: str,
+    identity: str,
+    state: JobState,
+    action: NewAction,
+    now: float,
+) -> int:
+    record = {**state.record, "generation": _last(session, cluster, job_name)}
+    query = (
+        insert(JobEntry)
+        .values(
+            **JobState(record, state.status, state.as_given).columns,
+            cluster=cluster,
+            job_name=job_name,
+            run_id=run_id,
+            identity=identity,
+            revision=1,
+            last_action=action.id,
+            created_at=now,
+            created_by=action.caller,
+        )
+        .returning(JobEntry.number)
+    )
+    number: int = session.execute(query).scalar_one()
+    return number
+
+
+def _update_job(session: Session, number: int, action: NewAction, **values: Any) -> None:
+    session.execute(
+        update(JobEntry)
+        .where(JobEntry.number == number)
+        .values(last_action=action.id, revision=JobEntry.revision + 1, **values)
+    )
 
 
 def _locked(session: Session, number: int, revision: int) -> None:
@@ -154,23 +250,42 @@ def _last(session: Session, cluster: str, job_name: str) -> int:
     return session.execute(query).scalar_one() or 0
 
 
+def _claim(now: float, action: NewAction, gateway: str, lease: float) -> dict[str, Any]:
+    """Return the columns of an action that a gateway has claimed."""
+    return {
+        "result": ActionResult.IN_PROGRESS.value,
+        "output": "",
+        "deadline": now + action.timeout,
+        "claimed_by": gateway,
+        "claimed_until": now + lease,
+    }
+
+
+def _ended(now: float, output: str) -> dict[str, Any]:
+    """Return the columns of an action that was done with its acceptance."""
+    return {
+        "result": ActionResult.SUCCESS.value,
+        "output": output,
+        "deadline": now,
+        "began_at": now,
+        "finished_at": now,
+    }
+
+
 def _insert(
-    session: Session, number: int, action: NewAction, now: float, gateway: str, lease: float
+    session: Session, number: int, action: NewAction, now: float, columns: dict[str, Any]
 ) -> StoredAction:
     values: dict[str, Any] = {
         "id": action.id,
         "job_number": number,
         "action": action.action.value,
         "caller": action.caller,
-        "result": ActionResult.IN_PROGRESS.value,
-        "output": "",
         "wanted": action.wanted,
         "jar_digest": action.jar_digest,
         "as_given": dict(action.as_given),
         "accepted_at": now,
-        "deadline": now + action.timeout,
-        "claimed_by": gateway,
-        "claimed_until": now + lease,
+        "cancels_first": action.cancels_first,
+        **columns,
     }
     entry = session.execute(insert(ActionEntry).values(values).returning(ActionEntry)).scalar_one()
     job = session.get_one(JobEntry, number)

@@ -6,12 +6,18 @@ Times are the database's, so that the gateways' own clocks need not agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
-from flink_jobs_provider.gateway.records.reads import action_row, one_job, stored_action
+from flink_jobs_provider.gateway.records.reads import (
+    ACTIVE,
+    action_row,
+    one_job,
+    stored_action,
+)
 from flink_jobs_provider.gateway.records.rows import JobState, StoredAction, StoredJob
 from flink_jobs_provider.gateway.records.schema import (
     ActionEntry,
@@ -242,10 +248,16 @@ def _cluster() -> ScalarSelect[str]:
 
 def _write(session: Session, number: int, state: JobState, now: float) -> None:
     """Write a job's row, and the savepoints that its record names for the first time."""
+    more: dict[str, Any] = {}
+    if state.started:
+        more = {"next_inputs": None, "started_at": now}
+    if state.started or state.status in ACTIVE:
+        # A job that runs has state of its own again, which no savepoint named before may replace.
+        more["next_restore"] = None
     session.execute(
         update(JobEntry)
         .where(JobEntry.number == number)
-        .values(**state.columns, revision=JobEntry.revision + 1)
+        .values(**state.columns, **more, revision=JobEntry.revision + 1)
     )
     listed = state.record.get("savepoints", [])
     known = set(

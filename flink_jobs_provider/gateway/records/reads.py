@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from flink_jobs_provider.gateway.records.database import Database
-from flink_jobs_provider.gateway.records.rows import StoredAction, StoredJob, Watched, moment
+from flink_jobs_provider.gateway.records.rows import (
+    NextStart,
+    StoredAction,
+    StoredJob,
+    Watched,
+    moment,
+)
 from flink_jobs_provider.gateway.records.schema import (
     ActionEntry,
     JobEntry,
     SavepointEntry,
     database_now,
 )
-from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.service import ActionRow, JobOutline
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 
@@ -60,6 +66,37 @@ class Reads:
             query = query.where(JobEntry.jar_name == jar_name)
         with self._database.reading() as session:
             return all_jobs(session, query.order_by(JobEntry.number).limit(limit))
+
+    def cluster_of(self, number: int) -> str | None:
+        """Return the key of the cluster of a job that was not deleted."""
+        query = select(JobEntry.cluster).where(
+            JobEntry.number == number, JobEntry.deleted_at.is_(None)
+        )
+        with self._database.reading() as session:
+            return session.execute(query).scalar_one_or_none()
+
+    def outlines(self, clusters: Sequence[str]) -> list[JobOutline]:
+        """Return as much of all jobs of some clusters as lists are filtered by."""
+        query = (
+            select(JobEntry, ActionEntry)
+            .options(defer(JobEntry.record), defer(ActionEntry.wanted))
+            .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
+            .where(JobEntry.cluster.in_(clusters), JobEntry.deleted_at.is_(None))
+            .order_by(JobEntry.number)
+        )
+        with self._database.reading() as session:
+            return [
+                JobOutline(
+                    number=job.number,
+                    cluster=job.cluster,
+                    job_name=job.job_name,
+                    status=job.status,
+                    as_given=job.as_given,
+                    created_by=job.created_by or "",
+                    last=action_row(last, job),
+                )
+                for job, last in session.execute(query)
+            ]
 
     def jobs_with_status(self, cluster: str, statuses: Sequence[str]) -> list[StoredJob]:
         """Return the jobs of a cluster that were last seen so."""
@@ -172,6 +209,11 @@ def stored_job(job: JobEntry, last: ActionEntry) -> StoredJob:
         as_given=job.as_given,
         revision=job.revision,
         last=action_row(last, job),
+        next_start=NextStart(job.next_inputs or {}, job.next_restore),
+        created_by=job.created_by or "",
+        created_at=moment(job.created_at),
+        started_at=None if job.started_at is None else moment(job.started_at),
+        changed_at=None if job.changed_at is None else moment(job.changed_at),
     )
 
 
@@ -184,6 +226,7 @@ def stored_action(action: ActionEntry, job: JobEntry, now: float) -> StoredActio
         jar_digest=action.jar_digest,
         as_given=action.as_given,
         seconds_left=action.deadline - now,
+        cancels_first=action.cancels_first,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ class NewAction:
         wanted: The job as it should become, without its target; none where it becomes none.
         jar_digest: The bytes that it starts; none where it starts nothing.
         timeout: Seconds for which it is tried again.
+        cancels_first: DELETE only: whether a job that runs is cancelled.
     """
 
     id: str
@@ -28,6 +29,20 @@ class NewAction:
     jar_digest: str | None
     as_given: Mapping[str, Any]
     timeout: float
+    cancels_first: bool = False
+
+
+@dataclass(frozen=True)
+class NextStart:
+    """What counts from a job's next start on.
+
+    Attributes:
+        inputs: Inputs of the job by name.
+        restore: The savepoint to go on from, if one was named.
+    """
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    restore: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,13 @@ class JobState:
     Attributes:
         record: The job as last seen, without its target.
         as_given: What the face shows; none to leave it as it is.
+        started: Whether it is so by a start just made, which used up what was kept for that.
     """
 
     record: dict[str, Any]
     status: str
     as_given: Mapping[str, Any] | None = None
+    started: bool = False
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -76,6 +93,7 @@ class StoredAction:
     jar_digest: str | None
     as_given: Mapping[str, Any]
     seconds_left: float
+    cancels_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,11 @@ class StoredJob:
     as_given: Mapping[str, Any]
     revision: int
     last: ActionRow
+    next_start: NextStart
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -29,6 +30,8 @@ from sqlalchemy.sql.functions import FunctionElement
 #: SQLite counts by itself only what it calls INTEGER.
 Number = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
+#: Where None is written as SQL's NULL, not as JSON's.
+NullableDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -45,6 +48,11 @@ class JobEntry(Base):
         record: The job as last seen, without its target and credentials.
         revision: Counts the changes of the row, so that a stale one is told from a present one.
         last_action: The id of the last action.
+        next_inputs: Inputs that count from the next start on.
+        next_restore: A savepoint that the next start goes on from.
+        created_by: Who had it put on record.
+        started_at: When its last start had succeeded.
+        changed_at: When its inputs were last changed without a start.
     """
 
     __tablename__ = "jobs"
@@ -66,6 +74,11 @@ class JobEntry(Base):
     last_action: Mapped[str] = mapped_column(Text)
     created_at: Mapped[float] = mapped_column(Double)
     deleted_at: Mapped[float | None] = mapped_column(Double)
+    next_inputs: Mapped[dict[str, Any] | None] = mapped_column(NullableDocument)
+    next_restore: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[float | None] = mapped_column(Double)
+    changed_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (
         Index(
@@ -124,6 +137,7 @@ class ActionEntry(Base):
         deadline: Until when it is tried again.
         claimed_by: The gateway that carries it out.
         claimed_until: Until when nobody else may; renewed while the work goes on.
+        cancels_first: DELETE only: whether a job that runs is cancelled.
     """
 
     __tablename__ = "actions"
@@ -144,6 +158,7 @@ class ActionEntry(Base):
     deadline: Mapped[float] = mapped_column(Double)
     claimed_by: Mapped[str | None] = mapped_column(Text)
     claimed_until: Mapped[float | None] = mapped_column(Double)
+    cancels_first: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
     __table_args__ = (
         Index(

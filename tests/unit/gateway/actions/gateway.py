@@ -16,7 +16,13 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions import Jobs, Pace
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.records import Store
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, JobRow
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    ActionRow,
+    DraftRequest,
+    InputChange,
+    JobRow,
+)
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.unit.reconciling.fake_clock import FakeClock
@@ -136,12 +142,51 @@ class Gateway:
         finally:
             await self.stop()
 
-    def request(self, action: str, job: str = "orders", **changes: Any) -> ActionRequest:
-        """Return a request; NEW has a jar without being told."""
-        if action == "NEW":
+    def request(
+        self,
+        action: str,
+        job: str = "orders",
+        *,
+        run_id: str | None = None,
+        cancels_first: bool = False,
+        **changes: Any,
+    ) -> ActionRequest:
+        """Return a request; NEW has a jar without being told, but for one of a draft."""
+        if action == "NEW" and run_id is None:
             changes = {"jar": str(self.jar), "entry_class": "Old", **changes}
         given: Mapping[str, Any] = {"asked": action}
-        return ActionRequest(CLUSTER, job, Action(action), changes, given, "tester")
+        return ActionRequest(
+            CLUSTER, job, Action(action), changes, given, "tester", run_id, cancels_first
+        )
+
+    async def draft(self, job: str = "orders", **inputs: Any) -> JobRow:
+        """Put a job on record without starting it."""
+        inputs = {"jar": str(self.jar), "entry_class": "Old", **inputs}
+        return await self.jobs.draft(DraftRequest(CLUSTER, job, inputs, {"by": "draft"}, "tester"))
+
+    async def change(
+        self,
+        job: str = "orders",
+        *,
+        restore_from: str | None = None,
+        while_it_runs: bool = False,
+        **inputs: Any,
+    ) -> JobRow:
+        """Change what counts from a job's next start on."""
+        row = await self.row(job)
+        given = {"by": "change"}
+        return await self.jobs.change(
+            InputChange(
+                CLUSTER,
+                row.number,
+                row.revision,
+                inputs,
+                given,
+                "tester",
+                restore_from,
+                while_it_runs,
+            )
+        )
 
     async def submit(self, action: str, job: str = "orders", **changes: Any) -> ActionRow:
         """Ask for an action."""

@@ -43,6 +43,20 @@ async def failed(gateway: Gateway, job: str) -> None:
     await gateway.look()
 
 
+async def drafted(gateway: Gateway, job: str) -> None:
+    """Have a job on record that was never started, with a change and a savepoint to start from."""
+    await stopped(gateway, f"source-{job}")
+    point = (await gateway.row(f"source-{job}")).record.last_savepoint
+    await gateway.draft(job, flink_configuration=RETAINED)
+    await gateway.change(job, entry_class="New", restore_from=point)
+
+
+async def changed(gateway: Gateway, job: str) -> None:
+    """Have a job stop, and another version on record for its next start."""
+    await stopped(gateway, job)
+    await gateway.change(job, entry_class="New")
+
+
 async def bad_update(gateway: Gateway, job: str) -> None:
     """Have a job run whose next version fails."""
     await running(gateway, job)
@@ -62,6 +76,9 @@ CASES: dict[str, tuple[Setup, str, dict[str, Any], str | None]] = {
     "LIST_SAVEPOINT": (running, "LIST_SAVEPOINT", {}, "RUNNING"),
     "CANCEL": (running, "CANCEL", {}, "CANCELED"),
     "DELETE": (stopped, "DELETE", {}, None),
+    "NEW of a draft": (drafted, "NEW", {}, "RUNNING"),
+    "START of what was changed": (changed, "START", {}, "RUNNING"),
+    "DELETE of what runs": (running, "DELETE", {"cancels_first": True}, None),
     "UPDATE that fails": (bad_update, "UPDATE", {"entry_class": "New"}, "RUNNING"),
 }
 
@@ -124,6 +141,12 @@ async def check(gateway: Gateway, case: str, job: str, action_id: str, kept: int
             assert gateway.flink.progress(active[0]) >= kept
     await gateway.look()
     assert (await gateway.row(job)).record == row.record
+    if active:
+        assert (dict(row.next_inputs), row.next_restore) == ({}, None), "used up by the start"
+        (begun,) = {
+            one.entry_class for one in gateway.flink.submissions if one.job_id == active[0].job_id
+        }
+        assert row.record.spec.entry_class == begun
 
 
 def state_kept(gateway: Gateway) -> int:
@@ -139,7 +162,7 @@ RECORDS = ["before begin", "after begin", "before finish", "after finish"]
 @pytest.mark.parametrize("pause", PAUSES)
 @pytest.mark.parametrize("case", CASES)
 def test_killed_at_each_step(tmp_path: Path, case: str, pause: float) -> None:
-    setup, action, changes, _ = CASES[case]
+    setup, action, given, _ = CASES[case]
 
     async def each_step() -> int:
         gateway = Gateway(tmp_path, cluster={"relaunch_lost": False})
@@ -155,6 +178,8 @@ def test_killed_at_each_step(tmp_path: Path, case: str, pause: float) -> None:
             kept = state_kept(gateway)
             gateway.finished.clear()
             die_at(gateway, point)
+            draft = case == "NEW of a draft"
+            changes = {"run_id": (await gateway.row(job)).run_id} if draft else given
             accepted = await gateway.submit(action, job, **changes)
             if not await died(gateway, accepted.id):
                 break

@@ -112,18 +112,18 @@ def test_what_each_action_wants(action: Action, changes: dict[str, Any]) -> None
 
 
 def test_changes_are_laid_over_what_the_job_has() -> None:
+    """Shows also that None takes an input away."""
     present = spec(args=["a"], parallelism=3, flink_configuration={"a": "b"}).plain()
     changes: dict[str, Any] = {
         "args": ["b"],
         "jar": "other.jar",
         "restore_from": SAVEPOINT,
-        "parallelism": None,
+        "flink_configuration": None,
     }
     wanted = wanted_spec(request(Action.UPDATE, **changes), "id", present, DIGEST_2)
     assert wanted == spec(
         args=["b"],
         parallelism=3,
-        flink_configuration={"a": "b"},
         jar="other.jar",
         jar_digest=DIGEST_2,
         restore_from=SAVEPOINT,

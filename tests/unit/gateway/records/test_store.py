@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from flink_jobs_provider.gateway.records import DatabaseInUse, DatabaseUnusable, Store
+from flink_jobs_provider.gateway.records import (
+    DatabaseInUse,
+    DatabaseUnusable,
+    NextStart,
+    Store,
+    migrating,
+)
 from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
 from flink_jobs_provider.gateway.records.schema import Base
 from flink_jobs_provider.model.action import Action, ActionResult
@@ -19,6 +28,7 @@ from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from tests.unit.gateway.records.entries import (
     CLUSTER,
     accept,
+    action,
     add_job,
     finish,
     running_job,
@@ -26,6 +36,32 @@ from tests.unit.gateway.records.entries import (
 )
 
 OpenStore = Callable[[str], Store]
+_RECORD = '{"spec": {"jar": "/x.jar"}, "status": "RUNNING"}'
+#: A job that runs, and an action on it in progress, as version 0001 wrote them.
+_FIRST_VERSION = [
+    f"""INSERT INTO jobs (number, cluster, job_name, run_id, identity, generation, status, settled,
+    jar_name, jar_digest, record, as_given, revision, last_action, created_at)
+    VALUES (1, '{CLUSTER}', 'orders', 'job-1', 'aa', 1, 'RUNNING', true, 'x.jar', 'd',
+    '{_RECORD.replace(":", chr(92) + ":")}', '{{}}', 3, 'b', 1)""",
+    *(
+        f"""INSERT INTO actions (number, id, job_number, action, caller, result, output, as_given,
+        accepted_at, finished_at, deadline) VALUES ({number}, '{id_}', 1, '{kind}', '{caller}',
+        '{result}', '', '{{}}', 1, {finished}, 1e12)"""
+        for number, id_, kind, caller, result, finished in (
+            (1, "a", "NEW", "ci", "SUCCESS", "2"),
+            (2, "b", "DELETE", "me", "IN_PROGRESS", "NULL"),
+        )
+    ),
+]
+
+
+def _migrate_to(store: Store, version: str) -> None:
+    """Make the tables of a former version."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    with store._database.connected() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
 
 
 def test_migrations_make_the_tables_of_the_models(store: Store) -> None:
@@ -38,6 +74,58 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
     running_job(store)
     store.migrate()
     assert store.live_job(CLUSTER, "orders") is not None
+
+
+def test_records_of_the_first_version_are_brought_up(
+    database_url: str, open_store: OpenStore
+) -> None:
+    """Shows that jobs, and an action in progress, are read after the migration as before it."""
+    store = open_store(database_url)
+    _migrate_to(store, "0001")
+    with store._database.writing() as session:
+        for statement in _FIRST_VERSION:
+            session.execute(text(statement))
+    store.migrate()
+    job = store.live_job(CLUSTER, "orders")
+    assert job is not None
+    assert (job.number, job.status, job.created_by) == (1, "RUNNING", "ci")
+    assert (job.next_start, job.started_at, job.changed_at) == (NextStart(), None, None)
+    store.release_all()
+    (left,) = store.claim("two", 30, [CLUSTER], 10)
+    assert (left.row.id, left.cancels_first) == ("b", False)
+    assert [one.created_by for one in store.outlines([CLUSTER])] == ["ci"]
+
+
+def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
+    number = store.put_draft(
+        CLUSTER, "orders", "job-1", "identity", state("DRAFT"), action(Action.NEW), "on record"
+    )
+    with pytest.raises(Changed):
+        store.put_draft(
+            CLUSTER, "orders", "job-2", "identity", state("DRAFT"), action(Action.NEW), "again"
+        )
+    draft = store.live_job(CLUSTER, "orders")
+    assert draft is not None
+    assert (draft.number, draft.status, draft.last.output) == (number, "DRAFT", "on record")
+    assert store.in_progress() == 0
+    wanted = NextStart({"parallelism": 3}, "/savepoint")
+    store.change(number, draft.revision, action(Action.UPDATE), "changed", wanted)
+    with pytest.raises(Changed):
+        store.change(number, draft.revision, action(Action.UPDATE), "stale", wanted)
+    changed = store.live_job(CLUSTER, "orders")
+    assert changed is not None
+    assert (changed.next_start, changed.as_given) == (wanted, {"a": 1})
+    accepted = store.accept(
+        number, changed.revision, action(Action.NEW), gateway="one", lease=30, status=""
+    )
+    with pytest.raises(Busy):
+        store.change(number, changed.revision, action(Action.UPDATE), "late", wanted)
+    started = replace(state("RUNNING"), started=True)
+    assert finish(store, accepted, job_state=started)
+    running = store.live_job(CLUSTER, "orders")
+    assert running is not None
+    assert running.next_start == NextStart()
+    assert running.started_at is not None
 
 
 def test_records_of_a_later_version_are_refused(store: Store) -> None:
