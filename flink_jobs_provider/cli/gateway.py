@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from flink_jobs_provider.gateway.configuration import ClusterConfiguration, GatewayConfiguration
 
 app = typer.Typer(
-    help="A job service in front of Flink clusters: HDInsight on AKS's job API.",
+    help="A job service in front of Flink clusters: the job APIs of HDInsight on AKS and of "
+    "Data Lake Insight.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -202,9 +203,9 @@ def _cluster(configuration: GatewayConfiguration, wanted: str) -> str:
     """Return the id of the cluster that is meant, by its id or by its name, or `*`."""
     if wanted == "*":
         return wanted
-    fits = [one.id for one in configuration.clusters if wanted.lower() in (one.key, _name(one))]
+    fits = [one.name for one in configuration.clusters if wanted.lower() in (one.key, _name(one))]
     if len(fits) != 1:
-        known = ", ".join(one.id for one in configuration.clusters)
+        known = ", ".join(one.name for one in configuration.clusters)
         fail(f"--cluster must be one of the configuration's, or '*' (got {wanted!r}): {known}")
     return fits[0]
 

@@ -15,21 +15,24 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from flink_jobs_provider.gateway.arm import ArmFace
-from flink_jobs_provider.gateway.arm.middleware import (
-    Answering,
-    Audit,
-    Authenticated,
-    Authenticator,
-    RateLimit,
-    RequestMetrics,
-)
-from flink_jobs_provider.gateway.arm.requests import caller, query
-from flink_jobs_provider.gateway.arm.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.arm.manners import ArmManners, Authenticator
 from flink_jobs_provider.gateway.arm.versions import NEWEST, api_version
 from flink_jobs_provider.gateway.configuration import ClusterConfiguration, Limits
+from flink_jobs_provider.gateway.dli import DLI_PATHS, DliFace
+from flink_jobs_provider.gateway.dli.manners import DliManners, SignatureCheck
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.service import JobService, Refusal
+from flink_jobs_provider.gateway.web.manners import Manners
+from flink_jobs_provider.gateway.web.middleware import (
+    Answering,
+    Audit,
+    Authenticated,
+    RateLimit,
+    RequestMetrics,
+)
+from flink_jobs_provider.gateway.web.requests import caller, query
+from flink_jobs_provider.gateway.web.routing import AnyCaseRoute
 
 _log = structlog.get_logger("gateway.app")
 
@@ -53,6 +56,7 @@ def make_app(
     limits: Limits,
     public_url: str | None,
     lifespan: Lifespan[Starlette] | None = None,
+    signatures: SignatureCheck | None = None,
 ) -> Starlette:
     """Make the application.
 
@@ -66,14 +70,22 @@ def make_app(
         limits: The largest body; the other limits are kept by those who are given here.
         public_url: What addresses in answers begin with; else the request's own Host.
         lifespan: What begins and ends with the application.
+        signatures: Tells who signed a request; none where no signing keys are configured.
     """
-    face = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
+    arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
+    dli = DliFace(service, clusters, audit, limits.body_bytes)
+    arm_manners = ArmManners(authenticator)
+    dli_manners = DliManners(authenticator, signatures, limits.body_bytes)
+
+    def manners_of(path: str) -> Manners:
+        return dli_manners if path.startswith(DLI_PATHS) else arm_manners
+
     watched = _Watched(service, clusters, authenticator, metrics)
     app = Starlette(
-        routes=[*watched.routes(), *face.routes()],
+        routes=[*watched.routes(), *dli.routes(), *arm.routes()],
         middleware=[
-            Middleware(Answering, metrics, audit),
-            Middleware(Authenticated, authenticator, rate_limit, (HEALTH, READY)),
+            Middleware(Answering, manners_of, metrics, audit),
+            Middleware(Authenticated, manners_of, rate_limit, (HEALTH, READY)),
         ],
         # Left to the outermost middleware, which answers what all of them refuse.
         exception_handlers={HTTPException: _raise},

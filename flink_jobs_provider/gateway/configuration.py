@@ -107,12 +107,45 @@ class Listen(Settings):
         return self
 
 
+def _queue(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
+        raise ValueError(f"must be 1 to 128 letters, digits, _ or - (got {value!r})")
+    return value
+
+
+class DliPlace(Settings):
+    """What a cluster is to callers of the Data Lake Insight API: queues of a project."""
+
+    project_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$")] = Field(
+        description="The project, as the callers' URLs have it.",
+        examples=["48cc2c48765f481480c7db940d6409d1"],
+    )
+    queues: list[Annotated[str, AfterValidator(_queue)]] = Field(
+        min_length=1,
+        description="Names of the queues whose jobs run on this cluster. The first is what the "
+        "cluster is known by on record, where it has no id: leave it first.",
+        examples=[["default"]],
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _each_once(cls, queues: list[str]) -> list[str]:
+        if twice := sorted({queue for queue in queues if queues.count(queue) > 1}):
+            raise ValueError(f"must not hold a queue twice ({twice[0]})")
+        return queues
+
+
 class ClusterConfiguration(Settings):
     """A Flink session cluster that the gateway serves."""
 
-    id: Annotated[str, AfterValidator(_cluster_id)] = Field(
-        description="Its resource id, as the callers' URLs have it. Case does not count.",
+    id: Annotated[str, AfterValidator(_cluster_id)] | None = Field(
+        None,
+        description="Its resource id, as the URLs of callers of the HDInsight on AKS API have it. "
+        "Case does not count.",
         examples=[_CLUSTER_EXAMPLE],
+    )
+    dli: DliPlace | None = Field(
+        None, description="Its project and queues, for callers of the Data Lake Insight API."
     )
     flink: FlinkTarget = Field(description="How its REST API is reached. Secrets are env:NAME.")
     savepoint_directory: Directory | None = Field(
@@ -132,8 +165,24 @@ class ClusterConfiguration(Settings):
 
     @property
     def key(self) -> str:
-        """What the cluster is known by everywhere in the gateway."""
-        return self.id.lower()
+        """What the cluster is known by everywhere in the gateway, and on record."""
+        if self.id:
+            return self.id.lower()
+        assert self.dli is not None  # noqa: S101 - so it was checked
+        return f"dli/{self.dli.project_id}/{self.dli.queues[0]}".lower()
+
+    @property
+    def name(self) -> str:
+        """How messages call it: its id as it is written, or else its key."""
+        return self.id or self.key
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if not (self.id or self.dli):
+            raise ValueError(
+                "must have an id, or dli with its project and queues: else no caller can name it"
+            )
+        return self
 
     @field_validator("mounts")
     @classmethod
@@ -224,21 +273,41 @@ class GatewayConfiguration(Settings):
     def _each_once(cls, clusters: list[ClusterConfiguration]) -> list[ClusterConfiguration]:
         seen = set()
         for cluster in clusters:
-            if cluster.key in seen:
-                raise ValueError(f"must not hold a cluster twice ({cluster.id})")
-            seen.add(cluster.key)
+            queues = cluster.dli.queues if cluster.dli else []
+            project = cluster.dli.project_id if cluster.dli else ""
+            for place in (cluster.key, *((project, queue) for queue in queues)):
+                if place in seen and place == cluster.key:
+                    raise ValueError(f"must not hold a cluster twice ({cluster.name})")
+                if place in seen:
+                    raise ValueError(
+                        f"must not have queue {place[1]} of project {project} on two clusters"
+                    )
+                seen.add(place)
         return clusters
 
     @model_validator(mode="after")
     def _grants_are_of_clusters(self) -> Self:
         known = {EVERY_CLUSTER, *(cluster.key for cluster in self.clusters)}
-        for issuer in self.access.issuers:
-            for value, grants in issuer.grants.items():
-                if unknown := sorted(set(grants) - known):
-                    raise ValueError(
-                        f"must grant roles on the clusters it names, or on *: {unknown[0]!r}, "
-                        f"granted by {issuer.issuer} for {value}, is none of them"
-                    )
+        granted = [
+            (f"granted by {issuer.issuer} for {value}", grants)
+            for issuer in self.access.issuers
+            for value, grants in issuer.grants.items()
+        ]
+        granted += [(f"granted to {key.name}", key.roles) for key in self.access.signing_keys]
+        for how, grants in granted:
+            if unknown := sorted(set(grants) - known):
+                raise ValueError(
+                    f"must grant roles on the clusters it names, or on *: {unknown[0]!r}, "
+                    f"{how}, is none of them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_of_use(self) -> Self:
+        if self.access.signing_keys and not any(cluster.dli for cluster in self.clusters):
+            raise ValueError(
+                "must have a cluster with dli to have access.signing_keys: no other API is signed"
+            )
         return self
 
     def database_url(self) -> str:

@@ -39,6 +39,7 @@ class Mounts:
 
     def __init__(self, mounts: Mapping[str, str]) -> None:
         self._prefixes = sorted(mounts)
+        self._urls = {prefix: url.rstrip("/") for prefix, url in mounts.items()}
         self._mounts: list[tuple[_Place, str]] = []
         for prefix, url in mounts.items():
             place = _mountable(prefix, prefix)
@@ -74,6 +75,21 @@ class Mounts:
             f"(mounted: {mounted}).",
             target=target,
         )
+
+    def named(self, url: str) -> str | None:
+        """Return what a caller would write for a place below a mounted URL; none where nothing is.
+
+        Where several would do it is the one with the longest URL.
+        """
+        fits = [
+            (len(mounted), prefix)
+            for prefix, mounted in self._urls.items()
+            if url.startswith(f"{mounted}/")
+        ]
+        if not fits:
+            return None
+        length, prefix = max(fits)
+        return f"{prefix.rstrip('/')}{url[length:]}"
 
 
 def _mountable(uri: str, name: str) -> _Place:

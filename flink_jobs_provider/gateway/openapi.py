@@ -10,6 +10,7 @@ from flink_jobs_provider.gateway.arm.body import body_schema, row_schema
 from flink_jobs_provider.gateway.arm.face import JOBS_PATH, RUN_JOB_PATH, STATUS_PATH
 from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
+from flink_jobs_provider.gateway.dli import openapi as dli
 
 _JSON = "application/json"
 _REASONS = {
@@ -37,26 +38,35 @@ def openapi_document(version: ApiVersion) -> dict[str, Any]:
         "info": {
             "title": "Flink jobs gateway",
             "version": version_of("flink-jobs-provider"),
-            "description": "The job service of HDInsight on AKS, over Flink session clusters. "
-            "Paths and names of query parameters have no case.",
+            "description": "The job services of HDInsight on AKS and of Data Lake Insight (below "
+            "/v1.0), over Flink session clusters. Paths and names of query parameters of the "
+            "former have no case.",
         },
         "security": [{"bearer": []}],
         "paths": {
             RUN_JOB_PATH: {"post": _run_job(version)},
             JOBS_PATH: {"get": _jobs(version, "get"), "post": _jobs(version, "post")},
             STATUS_PATH: {"get": _operation_status(version)},
+            **{
+                path: dli.with_path_parameters(path, methods)
+                for path, methods in dli.paths().items()
+            },
             "/healthz": {"get": _open("health", "Tell whether the process works.", (405, 500))},
             "/readyz": {"get": _ready()},
             "/metrics": {"get": _metrics()},
             "/openapi.json": {"get": _openapi(version)},
         },
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                **dli.SECURITY_SCHEMES,
+            },
             "schemas": {
                 "Body": {"anyOf": [body_schema(action, version) for action in version.actions]},
                 "Job": row_schema(version),
                 "Operation": _OPERATION,
                 "Error": _ERROR,
+                **dli.schemas(),
             },
         },
     }

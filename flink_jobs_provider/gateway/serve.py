@@ -20,6 +20,7 @@ from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.gateway.access.audit import AuditLog
 from flink_jobs_provider.gateway.access.authenticator import Authenticator
 from flink_jobs_provider.gateway.access.rate_limit import RateLimit
+from flink_jobs_provider.gateway.access.signatures import Signatures, SignaturesUnavailable
 from flink_jobs_provider.gateway.access.tokens import TokensFileError, read_tokens
 from flink_jobs_provider.gateway.actions import Jobs, guard
 from flink_jobs_provider.gateway.app import make_app
@@ -82,12 +83,13 @@ def _files(configuration: GatewayConfiguration) -> Certificate | None:
     if configuration.access.tokens_file:
         read_tokens(Path(configuration.access.tokens_file))
     _database_url(configuration)
+    _signatures(configuration)
     clusters = Clusters(environment)
     for cluster in configuration.clusters:
         try:
             clusters.of(cluster.flink)
         except JobError as error:
-            raise CannotServe(f"{cluster.id}: {error}") from None
+            raise CannotServe(f"{cluster.name}: {error}") from None
     Authenticator(configuration.access)
     tls = configuration.listen.tls
     return Certificate(tls) if tls else None
@@ -100,6 +102,21 @@ def _database_url(configuration: GatewayConfiguration) -> str:
         raise CannotServe(
             f"database refers to env:{error.args[0]}, and there is no such environment variable"
         ) from None
+
+
+def _signatures(configuration: GatewayConfiguration) -> Signatures | None:
+    """Return what checks signed requests; none where nobody has a key to sign with."""
+    if not configuration.access.signing_keys:
+        return None
+    try:
+        return Signatures(configuration.access.signing_keys, environment)
+    except KeyError as error:
+        raise CannotServe(
+            f"access.signing_keys refers to env:{error.args[0]}, and there is no such environment "
+            "variable"
+        ) from None
+    except SignaturesUnavailable as error:
+        raise CannotServe(str(error)) from None
 
 
 async def _serve(configuration: GatewayConfiguration) -> None:
@@ -119,6 +136,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         opened.push_async_callback(clusters.close)
         authenticator = Authenticator(configuration.access)
         opened.push_async_callback(authenticator.close)
+        signatures = _signatures(configuration)
 
         jobs = Jobs(configuration, store, clusters)
         metrics = Metrics()
@@ -135,6 +153,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             metrics,
             limits,
             configuration.public_url,
+            signatures=signatures,
         )
         if certificate:
             renewing = asyncio.create_task(certificate.keep_renewing())

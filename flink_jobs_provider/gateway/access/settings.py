@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Role
-from flink_jobs_provider.gateway.settings import FilePath, HttpUrl, Settings, is_loopback
+from flink_jobs_provider.gateway.settings import (
+    EnvironmentReference,
+    FilePath,
+    HttpUrl,
+    Settings,
+    is_loopback,
+)
+
+#: Who asks for what the gateway does of its own accord.
+_OURSELVES = "gateway"
+
+
+def caller_name(value: str) -> str:
+    """Check the name of a caller."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
+        raise ValueError(f"must be 1 to 64 letters, digits, or any of . _ @ - (got {value!r})")
+    if value.lower() == _OURSELVES:
+        raise ValueError(f"must not be {value}: the audit log calls the gateway itself so")
+    return value
+
 
 #: A role by cluster id, or by "*" for every cluster. Ids are turned to keys: lower case.
 Grants = Annotated[
@@ -64,18 +84,50 @@ class Issuer(Settings):
         return self
 
 
+def _access_key(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]{8,128}", value):
+        raise ValueError("must be 8 to 128 letters and digits")
+    return value
+
+
+class SigningKey(Settings):
+    """An access key whose holder signs requests of the Data Lake Insight API."""
+
+    name: Annotated[str, AfterValidator(caller_name)] = Field(
+        description="Who it was given to; the audit log names them so."
+    )
+    access_key: Annotated[str, AfterValidator(_access_key)] = Field(
+        description="What a signed request names. It is no secret."
+    )
+    secret_key: EnvironmentReference = Field(description="What requests are signed with.")
+    security_token: EnvironmentReference | None = Field(
+        None, description="For a temporary key: the X-Security-Token that must come with it."
+    )
+    roles: Grants = Field(description="The role, by cluster id or * for every one.")
+    expires: AwareDatetime | None = Field(None, description="When it is accepted no more.")
+
+
 class Access(Settings):
-    """Who may call. Nothing is served without a token."""
+    """Who may call. Nothing is served without a token or a signature."""
 
     tokens_file: FilePath | None = Field(
         None, description="File of token hashes, kept by `flink-jobs gateway token`."
     )
     issuers: list[Issuer] = Field(default=[], description="Issuers of JSON Web Tokens.")
+    signing_keys: list[SigningKey] = Field(
+        default=[], description="Keys that requests of the Data Lake Insight API are signed with."
+    )
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
-        if not (self.tokens_file or self.issuers):
-            raise ValueError("must have a tokens_file or an issuer: else nobody can call")
+        if not (self.tokens_file or self.issuers or self.signing_keys):
+            raise ValueError(
+                "must have a tokens_file, an issuer or signing_keys: else nobody can call"
+            )
+        for what in ("name", "access_key"):
+            values = [getattr(key, what) for key in self.signing_keys]
+            if len(set(values)) != len(values):
+                raise ValueError(f"must not have two signing_keys of the same {what}")
         issuers = [issuer.issuer for issuer in self.issuers]
         if len(set(issuers)) != len(issuers):
             raise ValueError("must not name an issuer twice: give it all its audiences and grants")

@@ -19,7 +19,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
-from flink_jobs_provider.gateway.access.settings import Grants
+from flink_jobs_provider.gateway.access.settings import Grants, caller_name
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.settings import Settings
 from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
@@ -27,20 +27,10 @@ from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
 #: What every token begins with, so that scanners for leaked secrets can know it.
 TOKEN_START = "fjg_"  # noqa: S105 - a prefix, not a token
 _HASH_START = "sha256:"
-#: Who asks for what the gateway does of its own accord.
-_OURSELVES = "gateway"
 
 
 class TokensFileError(Exception):
     """The tokens file cannot be used; the text says why and what to do."""
-
-
-def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
-        raise ValueError(f"must be 1 to 64 letters, digits, or any of . _ @ - (got {value!r})")
-    if value.lower() == _OURSELVES:
-        raise ValueError(f"must not be {value}: the audit log calls the gateway itself so")
-    return value
 
 
 def _hash(value: str) -> str:
@@ -52,7 +42,7 @@ def _hash(value: str) -> str:
 class TokenEntry(Settings):
     """A token as it is kept."""
 
-    name: Annotated[str, AfterValidator(_name)]
+    name: Annotated[str, AfterValidator(caller_name)]
     hash: Annotated[str, AfterValidator(_hash)]
     roles: Grants
     created: AwareDatetime | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse
 
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.web.problems import RefusedProperties
 
 _CHALLENGE = 'Bearer realm="flink-jobs", error="invalid_token"'
 
@@ -20,25 +21,6 @@ FAULT = Refusal(
     "look at the list of jobs before sending it again. Its log says more under the "
     "x-ms-request-id of this answer.",
 )
-
-
-class Problem(NamedTuple):
-    """One property that is wrong: its path, and a sentence that says what would be right."""
-
-    target: str
-    message: str
-
-
-class RefusedProperties(Refusal):
-    """A body with wrong properties, all of them at once."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = problems
-        message = " ".join(problem.message for problem in problems)
-        target = problems[0].target
-        if len(problems) > 1:
-            message, target = f"{len(problems)} properties are wrong. {message}", ""
-        super().__init__(400, "InvalidParameter", message, target=target)
 
 
 class ArmResponse(JSONResponse):

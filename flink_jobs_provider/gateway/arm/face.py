@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from flink_jobs_provider.gateway.arm import listing
 from flink_jobs_provider.gateway.arm.errors import FAULT, ArmResponse
-from flink_jobs_provider.gateway.arm.middleware import Audit
 from flink_jobs_provider.gateway.arm.operation_status import (
     FAIL_OPERATION,
     action_id,
@@ -21,16 +20,18 @@ from flink_jobs_provider.gateway.arm.operation_status import (
     status_document,
     status_url,
 )
-from flink_jobs_provider.gateway.arm.printed_json import parse
-from flink_jobs_provider.gateway.arm.requests import base_url, caller, json_text, query
-from flink_jobs_provider.gateway.arm.routing import AnyCaseRoute
 from flink_jobs_provider.gateway.arm.rows import job_row
 from flink_jobs_provider.gateway.arm.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.arm.validation import validated
 from flink_jobs_provider.gateway.arm.versions import ApiVersion, api_version
 from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.service import ActionRow, JobService, Refusal
+from flink_jobs_provider.gateway.web.middleware import Audit
+from flink_jobs_provider.gateway.web.printed_json import parse
+from flink_jobs_provider.gateway.web.requests import base_url, caller, json_text, query
+from flink_jobs_provider.gateway.web.routing import AnyCaseRoute
 from flink_jobs_provider.model.action import Action
 
 CLUSTER_PATH = (
@@ -62,7 +63,8 @@ class ArmFace:
         public_url: str | None,
     ) -> None:
         self._service = service
-        self._clusters = {cluster.key: cluster for cluster in clusters}
+        self._clusters = {cluster.key: cluster for cluster in clusters if cluster.id}
+        self._mounts = {key: Mounts(cluster.mounts) for key, cluster in self._clusters.items()}
         self._translators = {
             key: Translator(cluster, service) for key, cluster in self._clusters.items()
         }
@@ -128,9 +130,10 @@ class ArmFace:
             **listing.filtered(filters, version),
         )
         page = rows[: listing.PAGE]
-        answer: dict[str, Any] = {"value": [job_row(row, cluster.id, version) for row in page]}
+        mounts, place = self._mounts[cluster.key], str(cluster.id)
+        answer: dict[str, Any] = {"value": [job_row(row, place, mounts, version) for row in page]}
         if len(rows) > len(page):
-            url = f"{base_url(request, self._public_url)}{cluster.id}/jobs"
+            url = f"{base_url(request, self._public_url)}{place}/jobs"
             answer["nextLink"] = listing.next_link(url, version, filters, page[-1].number)
         return ArmResponse(answer)
 
@@ -150,7 +153,7 @@ class ArmFace:
                 "gateway keeps them. The list of jobs says how the last action ended.",
             )
         cluster = self._clusters.get(action.cluster)
-        resource = cluster.id if cluster else action.cluster
+        resource = str(cluster.id) if cluster else action.cluster
         document = status_document(action, resource, version, fails=fails)
         return ArmResponse(document, headers={"ETag": entity_tag(document)})
 

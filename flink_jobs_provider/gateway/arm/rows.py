@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from flink_jobs_provider.gateway.arm.body import PARALLELISM, TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
-from flink_jobs_provider.gateway.service import JobRow
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.gateway.web.places import as_text
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import canonical_path
 
@@ -18,21 +21,25 @@ _ORDER = (
 )
 
 
-def job_row(row: JobRow, cluster_id: str, version: ApiVersion) -> dict[str, Any]:
+def job_row(row: JobRow, cluster_id: str, mounts: Mounts, version: ApiVersion) -> dict[str, Any]:
     """Return a job as an entry of a list.
 
     Its id ends in the run id, and before there were run ids in the job's name.
     """
-    properties = properties_of(row)
+    properties = properties_of(row, mounts)
     if not version.has_run_ids:
         del properties["runId"]
     last = row.run_id if version.has_run_ids else row.job_name
     return {"id": f"{cluster_id}/jobs/{last}", "properties": properties}
 
 
-def properties_of(row: JobRow) -> dict[str, Any]:
-    """Return a job's properties, without those that it has not: `jobId` before it was launched."""
-    given = row.as_given
+def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:
+    """Return a job's properties, without those that it has not: `jobId` before it was launched.
+
+    What the job is made of is shown as it was given, as long as it is so: another face may have
+    changed it, or an update that failed went back.
+    """
+    spec = row.record.spec
     properties = {
         "jobType": "FlinkJob",
         "runId": row.run_id,
@@ -43,14 +50,11 @@ def properties_of(row: JobRow) -> dict[str, Any]:
         "status": row.status or None,
         "jobId": row.record.job_id,
         "lastSavePoint": row.record.last_savepoint,
-        # What the job runs with: after an update that failed it is not what was given last.
-        "flinkConfiguration": {
-            **_texts(given.get("flinkConfiguration") or {}),
-            PARALLELISM: str(row.record.spec.parallelism),
-        },
+        "flinkConfiguration": {**_options(row), PARALLELISM: str(spec.parallelism)},
+        "entryClass": spec.entry_class,
+        "args": _args(row),
+        **_jar(row, mounts),
     }
-    for name in ("jobJarDirectory", "jarName", "entryClass", "args"):
-        properties[name] = given.get(name)
     properties["savePointName"] = _savepoint_name(row)
     return {name: properties[name] for name in _ORDER if properties[name] is not None}
 
@@ -76,13 +80,34 @@ def _savepoint_name(row: JobRow) -> str | None:
     return name if same and row.last.action in TAKES_SAVEPOINT else None
 
 
-def as_text(value: object) -> str:
-    """Write a JSON number or boolean as Flink's configuration does."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+def _jar(row: JobRow, mounts: Mounts) -> dict[str, str | None]:
+    """Return the jar's directory and name, as the caller would write them."""
+    jar = row.record.spec.jar
+    given = {name: row.as_given.get(name) for name in ("jobJarDirectory", "jarName")}
+    with contextlib.suppress(Refusal):
+        if mounts.resolve(_joined(given), "") == jar:
+            return given
+    directory, _, name = (mounts.named(jar) or jar).rpartition("/")
+    return {"jobJarDirectory": directory or None, "jarName": name}
+
+
+def _joined(given: dict[str, Any]) -> str:
+    return f"{str(given['jobJarDirectory'] or '').rstrip('/')}/{given['jarName'] or ''}"
+
+
+def _args(row: JobRow) -> str | None:
+    given: str | None = row.as_given.get("args")
+    args = list(row.record.spec.args)
+    return given if (given or "").split() == args else " ".join(args)
+
+
+def _options(row: JobRow) -> dict[str, str]:
+    """Return the Flink options, and what else a caller gives among them."""
+    options = row.record.spec.flink_configuration
+    given = _texts(row.as_given.get("flinkConfiguration") or {})
+    if all(given.get(key) == value for key, value in options.items()):
+        return given
+    return dict(options)
 
 
 def _texts(options: dict[str, Any]) -> dict[str, str]:

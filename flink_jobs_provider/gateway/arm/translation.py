@@ -13,20 +13,17 @@ from flink_jobs_provider.gateway.arm.body import (
     TAKES_SAVEPOINT,
     TAKES_SPEC,
 )
-from flink_jobs_provider.gateway.arm.errors import Problem, RefusedProperties
-from flink_jobs_provider.gateway.arm.rows import as_text, properties_of
-from flink_jobs_provider.gateway.arm.savepoint_names import named_savepoint, place_on_flink
+from flink_jobs_provider.gateway.arm.rows import properties_of
+from flink_jobs_provider.gateway.arm.savepoint_names import named_savepoint
 from flink_jobs_provider.gateway.configuration import ClusterConfiguration
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService, Refusal
+from flink_jobs_provider.gateway.web.places import as_text, place_on_flink, take_unclaimed
+from flink_jobs_provider.gateway.web.problems import Collecting, Problem, RefusedProperties
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.validation import problems_of
 
-_IGNORE_UNCLAIMED = (
-    "execution.savepoint.ignore-unclaimed-state",
-    "execution.state-recovery.ignore-unclaimed-state",
-)
 _IN_ARM = {
     "jar": "properties.jarName",
     "entry_class": "properties.entryClass",
@@ -85,7 +82,7 @@ class Translator:
                 problems.append(_useless("savePointName", action))
             elif row or action is Action.NEW:
                 changes |= await self._restore_from(savepoint, row, problems)
-        problems += _not_taken(action, properties, row)
+        problems += _not_taken(action, properties, row, self._mounts)
         problems += self._wrong(properties["jobName"], changes)
         if problems:
             raise RefusedProperties(problems)
@@ -115,13 +112,13 @@ class Translator:
         """Return the jar's place; of directory and name, the one that is not given stays."""
         if not {"jobJarDirectory", "jarName"} & set(properties):
             return {}
-        known = row.as_given if row else {}
+        known = properties_of(row, self._mounts) if row else {}
         directory = properties.get("jobJarDirectory", known.get("jobJarDirectory"))
         name = properties.get("jarName", known.get("jarName"))
         if directory is None or name is None:
             return {}  # there is no such job, as the service is about to say
         target = "properties.jobJarDirectory"
-        with _Collecting(problems):
+        with Collecting(problems):
             return {"jar": self._mounts.resolve(f"{directory.rstrip('/')}/{name}", target)}
         return {}
 
@@ -136,15 +133,10 @@ class Translator:
             changes["parallelism"] = int(parallelism)
         if (directory := options.pop(SAVEPOINT_DIRECTORY, None)) is not None:
             target = _IN_ARM["savepoint_directory"]
-            with _Collecting(problems):
+            with Collecting(problems):
                 changes["savepoint_directory"] = place_on_flink(directory, self._mounts, target)
-        changes["allow_non_restored_state"] = False
-        for key in (key for key in _IGNORE_UNCLAIMED if key in options):
-            value = options.pop(key).lower()
-            if value not in ("true", "false"):
-                path = f"properties.flinkConfiguration.{key}"
-                problems.append(Problem(path, f"{path} must be true or false."))
-            changes["allow_non_restored_state"] |= value == "true"
+        unclaimed = take_unclaimed(options, "properties.flinkConfiguration.", problems)
+        changes["allow_non_restored_state"] = unclaimed
         changes["flink_configuration"] = options
         return changes
 
@@ -152,7 +144,7 @@ class Translator:
         self, savepoint: str, row: JobRow | None, problems: list[Problem]
     ) -> dict[str, Any]:
         target = _IN_ARM["restore_from"]
-        with _Collecting(problems):
+        with Collecting(problems):
             if "/" in savepoint:
                 return {"restore_from": place_on_flink(savepoint, self._mounts, target)}
             own: list[Savepoint] = []
@@ -192,7 +184,9 @@ class Translator:
         }
 
 
-def _not_taken(action: Action, properties: Mapping[str, Any], row: JobRow | None) -> list[Problem]:
+def _not_taken(
+    action: Action, properties: Mapping[str, Any], row: JobRow | None, mounts: Mounts
+) -> list[Problem]:
     """Refuse what the action does not change, unless it repeats what the job has.
 
     Scripts send back what they read with another action; that must work. But nothing that is
@@ -201,7 +195,7 @@ def _not_taken(action: Action, properties: Mapping[str, Any], row: JobRow | None
     if row is None:
         return []
     given = [name for name in SPEC if name in properties and name not in _taken(action)]
-    shown = properties_of(row)
+    shown = properties_of(row, mounts)
     return [_useless(name, action) for name in given if _plain(properties[name]) != shown.get(name)]
 
 
@@ -228,19 +222,3 @@ def _reason(reason: str) -> str:
     for ours, theirs in _WORDS.items():
         reason = reason.replace(ours, theirs)
     return reason
-
-
-class _Collecting:
-    """Takes the refusal of one property among the problems, and goes on."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self._problems = problems
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        if isinstance(error, Refusal) and error.status == 400:
-            self._problems.append(Problem(error.target, error.message))
-            return True
-        return False

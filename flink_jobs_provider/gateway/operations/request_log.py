@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("gateway.request")
 #: Asked every few seconds by machines; of interest only when something looks for a fault.
 _PROBES = ("/healthz", "/readyz", "/metrics")
-_REQUEST_ID = b"x-ms-request-id"
+#: What the answers of the faces carry.
+_REQUEST_IDS = (b"x-ms-request-id", b"x-request-id")
 #: Longer ones are nobody's mistake; they would only fill the log.
 _LONGEST_PATH = 512
 
@@ -44,8 +45,9 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 answer["status"] = message["status"]
                 headers = {key.lower(): value for key, value in message.get("headers", ())}
-                if request_id := headers.get(_REQUEST_ID):
-                    answer["request_id"] = request_id.decode("latin-1")
+                for name in _REQUEST_IDS:
+                    if request_id := headers.get(name):
+                        answer["request_id"] = request_id.decode("latin-1")
             await send(message)
 
         try:

@@ -13,6 +13,7 @@ from starlette.types import Lifespan
 
 from flink_jobs_provider.gateway.app import make_app
 from flink_jobs_provider.gateway.configuration import Limits
+from flink_jobs_provider.gateway.dli.manners import SignatureCheck
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
 from flink_jobs_provider.gateway.service import Refusal
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER, MemoryService
@@ -123,6 +124,7 @@ class Gateway:
     audit: Audit = field(default_factory=Audit)
     metrics: Metrics = field(default_factory=Metrics)
     lifespan: Lifespan[Starlette] | None = None
+    signatures: SignatureCheck | None = None
 
     def app(self) -> Starlette:
         """Make the application."""
@@ -136,6 +138,7 @@ class Gateway:
             self.limits,
             self.public_url,
             self.lifespan,
+            self.signatures,
         )
 
     def call(

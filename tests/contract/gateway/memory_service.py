@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.configuration import ClusterConfiguration
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, JobRow, Refusal
-from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    ActionRow,
+    DraftRequest,
+    Execution,
+    InputChange,
+    JobOutline,
+    JobRow,
+    Refusal,
+)
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
@@ -19,19 +28,27 @@ CLUSTER_ID = (
     "/subscriptions/Sub-1/resourceGroups/Group-1/providers/Microsoft.HDInsight"
     "/clusterpools/Pool-1/clusters/Flink-1"
 )
+PROJECT = "48cc2c48765f481480c7db940d6409d1"
 CLUSTER = ClusterConfiguration.model_validate(
     {
         "id": CLUSTER_ID,
+        "dli": {"project_id": PROJECT, "queues": ["default", "spare"]},
         "flink": {"url": "http://flink:8081"},
         "mounts": {
             "abfs://jobs@account": "s3://bucket/jobs",
+            "obs://bucket": "s3://mirror",
             "abfs://archive@account": "az://archive",
             "file:///srv": "file:///srv",
         },
     }
 )
 OTHER = ClusterConfiguration.model_validate(
-    {"id": CLUSTER_ID.replace("Flink-1", "Flink-2"), "flink": {"url": "http://other:8081"}}
+    {
+        "id": CLUSTER_ID.replace("Flink-1", "Flink-2"),
+        "dli": {"project_id": PROJECT, "queues": ["other"]},
+        "flink": {"url": "http://other:8081"},
+        "mounts": {"obs://bucket": "s3://mirror"},
+    }
 )
 NOW = datetime(2024, 5, 21, 6, 57, 28, 562500, UTC)
 _STATUS = {
@@ -45,7 +62,7 @@ class MemoryService:
     """Carries actions out at once, unless `hold` is set; `finish` ends what is held.
 
     Attributes:
-        requests: Everything that was submitted, in order.
+        requests: Everything that was submitted, in order; and so `drafts` and `changes`.
         fails_with: Why the next actions fail; empty where they succeed.
         refuses_with: Raised by the next submit.
         problems: What `ready` says.
@@ -56,6 +73,8 @@ class MemoryService:
     refuses_with: Exception | None = None
     problems: list[str] = field(default_factory=list)
     requests: list[ActionRequest] = field(default_factory=list)
+    drafts: list[DraftRequest] = field(default_factory=list)
+    changes: list[InputChange] = field(default_factory=list)
     rows: dict[int, JobRow] = field(default_factory=dict)
     actions: dict[str, ActionRow] = field(default_factory=dict)
     _given: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -66,10 +85,10 @@ class MemoryService:
             raise self.refuses_with
         self.requests.append(request)
         row = self._live(request)
-        if request.action is Action.NEW:
+        if request.action is Action.NEW and not (row and row.status == "DRAFT"):
             if row:
                 raise Refusal(409, "JobAlreadyExists", f"A job {request.job_name} exists already.")
-            row = self._new(request)
+            row = self._new(request, request.changes)
         if row is None or request.run_id not in (None, row.run_id):
             raise Refusal(404, "JobNotFound", f"There is no job {request.job_name}.")
         if row.last.result is ActionResult.IN_PROGRESS and row.last.id in self.actions:
@@ -84,6 +103,9 @@ class MemoryService:
             caller=request.caller,
             finished_at=None,
         )
+        if request.action in STARTS:
+            kept = {} if row.next_restore is None else {"restore_from": row.next_restore}
+            request = replace(request, changes={**row.next_inputs, **kept, **request.changes})
         self.rows[row.number] = replace(row, last=action)
         self.actions[action.id] = action
         self._given[action.id] = {**row.as_given, **request.as_given}
@@ -109,8 +131,75 @@ class MemoryService:
         self.rows[number] = replace(
             row, last=ended, record=record, status=status, as_given=as_given
         )
+        if action.action in STARTS and not self.fails_with:
+            self.rows[number] = replace(
+                self.rows[number], next_inputs={}, next_restore=None, started_at=NOW
+            )
         if action.action is Action.DELETE and not self.fails_with:
             del self.rows[number]
+
+    async def draft(self, request: DraftRequest) -> JobRow:
+        """Put a job on record."""
+        if self.refuses_with:
+            raise self.refuses_with
+        self.drafts.append(request)
+        if self._live(request):
+            raise Refusal(409, "JobAlreadyExists", f"A job {request.job_name} exists already.")
+        row = self._new(request, request.inputs)
+        last = replace(row.last, result=ActionResult.SUCCESS, finished_at=NOW)
+        self.rows[row.number] = replace(row, status="DRAFT", last=last)
+        return self.rows[row.number]
+
+    async def change(self, change: InputChange) -> JobRow:
+        """Change what counts from the next start on."""
+        if self.refuses_with:
+            raise self.refuses_with
+        self.changes.append(change)
+        row = self.rows[change.number]
+        if row.last.result is ActionResult.IN_PROGRESS:
+            raise Refusal(409, "ActionInProgress", f"{row.last.action} is in progress.")
+        if row.revision != change.revision:
+            raise Refusal(409, "Conflict", "It changes at this moment.")
+        runs = row.record.status.active and row.status not in ("DRAFT", "JOB_LAUNCH_FAILED")
+        if runs and (change.restore_from or not change.while_it_runs):
+            raise Refusal(409, "JobStatusConflict", "The job runs.")
+        self.rows[change.number] = replace(
+            row,
+            revision=row.revision + 1,
+            as_given={**row.as_given, **change.as_given},
+            next_inputs={**row.next_inputs, **change.inputs},
+            next_restore=change.restore_from or row.next_restore,
+            changed_at=NOW,
+        )
+        return self.rows[change.number]
+
+    async def cluster_of(self, number: int) -> str | None:
+        """Return a job's cluster."""
+        row = self.rows.get(number)
+        return row.cluster if row else None
+
+    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
+        """Return all jobs of some clusters."""
+        return [
+            JobOutline(
+                row.number,
+                row.cluster,
+                row.job_name,
+                row.status,
+                row.as_given,
+                row.created_by,
+                row.last,
+            )
+            for _, row in sorted(self.rows.items())
+            if row.cluster in clusters
+        ]
+
+    async def execution(self, cluster: str, number: int) -> Execution | None:
+        """Return the latest submission."""
+        row = self.rows[number]
+        if row.record.job_id is None:
+            return None
+        return Execution(row.record.job_id, "Job", "RUNNING", 1_700_000_000_000)
 
     async def jobs(
         self,
@@ -149,7 +238,7 @@ class MemoryService:
         """Return what is set."""
         return self.problems
 
-    def _live(self, request: ActionRequest) -> JobRow | None:
+    def _live(self, request: ActionRequest | DraftRequest) -> JobRow | None:
         return next(
             (
                 row
@@ -159,14 +248,14 @@ class MemoryService:
             None,
         )
 
-    def _new(self, request: ActionRequest) -> JobRow:
+    def _new(self, request: ActionRequest | DraftRequest, given: Mapping[str, Any]) -> JobRow:
         number = max(self.rows, default=0) + 1
         run_id = f"job-{number:03x}-4b48-abba-5ee598dbd653"
         inputs: dict[str, Any] = {
             "target": CLUSTER.flink,
             "owner": request.cluster,
             "job_name": request.job_name,
-            **request.changes,
+            **{name: value for name, value in given.items() if value is not None},
         }
         record = JobRecord(spec=JobSpec.model_validate(inputs), status=JobStatus.STARTING)
         first = ActionRow(
@@ -191,6 +280,8 @@ class MemoryService:
             status="",
             as_given=dict(request.as_given),
             last=first,
+            created_by=request.caller,
+            created_at=NOW,
         )
         return self.rows[number]
 
@@ -204,6 +295,8 @@ class MemoryService:
             path = f"s3://bucket/savepoints/savepoint-20e9e9-{len(self.actions):012x}"
             record = record.with_savepoint(Savepoint(path=path))
         changes = dict(request.changes)
+        if request.action not in STARTS:
+            changes = {}
         restored_from = changes.pop("restore_from", record.last_savepoint)
         return record.model_copy(
             update={

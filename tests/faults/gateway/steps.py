@@ -38,7 +38,7 @@ _COMES_UP = [RUN, RUN_POLL, _INTERVAL, CHECKPOINT, _CHECKPOINT_POLL, _JOB]
 _STOPS = [_EARLIER, STOP, STOP_POLL, _STOP_END]
 
 #: The steps that this test run does without.
-left_out: list[Step] = []
+left_out: list[object] = []
 
 
 @dataclass(frozen=True)

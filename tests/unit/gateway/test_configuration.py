@@ -135,7 +135,7 @@ def test_every_problem_is_said_at_once_on_its_path(tmp_path: Path) -> None:
     assert "clusters[0].id must be an id such as /subscriptions/" in said
     assert "clusters[0].flink.url must be a URL" in said
     assert "clusters[0].mount is not a property that is known here" in said
-    assert "access must have a tokens_file or an issuer" in said
+    assert "access must have a tokens_file, an issuer or signing_keys" in said
     assert 'stop_timeout must carry its unit, such as "60s"' in said
     assert len(said.splitlines()) == 7
 
@@ -254,3 +254,94 @@ def test_the_schema_takes_what_is_right_and_nothing_unknown() -> None:
     validator.validate({**SMALLEST, "access": {"issuers": [ISSUER]}})
     assert not validator.is_valid({**SMALLEST, "cluster": []})
     assert not validator.is_valid({"clusters": SMALLEST["clusters"]})
+
+
+# What callers of the Data Lake Insight API need
+
+DLI: dict[str, Any] = {"project_id": "abc123", "queues": ["Default", "spare"]}
+FLINK = {"url": "http://flink:8081"}
+KEY: dict[str, Any] = {
+    "name": "ci",
+    "access_key": "HST3WHTZ9PY7EWYXNRGP",
+    "secret_key": "env:SECRET",
+    "roles": {"*": "operate"},
+}
+
+
+def test_a_cluster_may_be_queues_of_a_project_instead_of_having_an_id(tmp_path: Path) -> None:
+    (cluster,) = read(tmp_path, clusters=[{"dli": DLI, "flink": FLINK}]).clusters
+    assert (cluster.key, cluster.name) == ("dli/abc123/default", "dli/abc123/default")
+    both = [{"id": CLUSTER, "dli": DLI, "flink": FLINK}]
+    assert read(tmp_path, clusters=both).clusters[0].key == CLUSTER.lower()
+
+
+@pytest.mark.parametrize(
+    ("clusters", "says"),
+    [
+        ([{"flink": FLINK}], "must have an id, or dli"),
+        ([{"dli": {"project_id": "a"}, "flink": FLINK}], "clusters[0].dli.queues is required"),
+        ([{"dli": {**DLI, "queues": []}, "flink": FLINK}], "queues must not be empty"),
+        ([{"dli": {**DLI, "queues": ["a b"]}, "flink": FLINK}], "must be 1 to 128 letters"),
+        ([{"dli": {**DLI, "queues": ["a", "a"]}, "flink": FLINK}], "must not hold a queue twice"),
+        ([{"dli": {**DLI, "project_id": "a/b"}, "flink": FLINK}], "project_id"),
+        (
+            [
+                {"dli": DLI, "flink": FLINK},
+                {"dli": {**DLI, "queues": ["other", "spare"]}, "flink": FLINK},
+            ],
+            "queue spare of project abc123 on two clusters",
+        ),
+        (
+            [
+                {"dli": DLI, "flink": FLINK},
+                {"dli": {**DLI, "queues": ["default"]}, "flink": FLINK},
+            ],
+            "must not hold a cluster twice",
+        ),
+    ],
+)
+def test_a_wrong_project_or_queue(
+    tmp_path: Path, clusters: list[dict[str, Any]], says: str
+) -> None:
+    assert says in problems(tmp_path, {**SMALLEST, "clusters": clusters})
+
+
+def test_queues_of_different_projects_may_have_one_name(tmp_path: Path) -> None:
+    clusters = [
+        {"dli": DLI, "flink": FLINK},
+        {"dli": {**DLI, "project_id": "other"}, "flink": FLINK},
+    ]
+    assert len(read(tmp_path, clusters=clusters).clusters) == 2
+
+
+def test_signing_keys_are_enough_to_call(tmp_path: Path) -> None:
+    clusters = [{"dli": DLI, "flink": FLINK}]
+    roles = {"DLI/abc123/Default": "read"}
+    access = {"signing_keys": [{**KEY, "roles": roles}]}
+    (key,) = read(tmp_path, clusters=clusters, access=access).access.signing_keys
+    assert key.roles == {"dli/abc123/default": Role.READ}
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ([{**KEY, "secret_key": "MARKER"}], "must be a reference to an environment variable"),
+        ([{**KEY, "access_key": "short"}], "must be 8 to 128 letters and digits"),
+        ([{**KEY, "name": "gateway"}], "must not be gateway"),
+        ([{**KEY, "roles": {}}], "roles"),
+        ([{**KEY, "roles": {"dli/none": "read"}}], "'dli/none', granted to ci, is none of them"),
+        ([KEY, {**KEY, "name": "two"}], "two signing_keys of the same access_key"),
+        ([KEY, {**KEY, "access_key": "ABCDEFGHIJ"}], "two signing_keys of the same name"),
+    ],
+)
+def test_a_wrong_signing_key(tmp_path: Path, keys: list[dict[str, Any]], says: str) -> None:
+    clusters = [{"dli": DLI, "flink": FLINK}]
+    content = {"clusters": clusters, "access": {"signing_keys": keys}}
+    said = problems(tmp_path, content)
+    assert says in said
+    assert "MARKER" not in said
+
+
+def test_signing_keys_need_an_api_that_is_signed(tmp_path: Path) -> None:
+    content = {**SMALLEST, "access": {"signing_keys": [KEY]}}
+    assert "must have a cluster with dli" in problems(tmp_path, content)

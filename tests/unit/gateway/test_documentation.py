@@ -57,12 +57,13 @@ def test_the_example_is_right() -> None:
 @pytest.mark.parametrize("block", [block for block in _yaml_blocks() if "access" in block])
 def test_each_configuration_on_the_page_is_right(block: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "gateway.yaml"
-    path.write_text(yaml.safe_dump({**SMALLEST, **block}))
+    cluster = {**SMALLEST["clusters"][0], "dli": {"project_id": "p", "queues": ["q"]}}
+    path.write_text(yaml.safe_dump({"clusters": [cluster], **block}))
     assert read_configuration(path).access
 
 
 def test_configurations_are_found() -> None:
-    assert len([block for block in _yaml_blocks() if "access" in block]) == 4
+    assert len([block for block in _yaml_blocks() if "access" in block]) == 5
 
 
 def test_every_property_is_on_the_page() -> None:
@@ -99,7 +100,7 @@ def _codes() -> list[str]:
 
 def test_messages_are_still_those_of_the_source() -> None:
     said = _said()
-    assert len(_messages()) == 10
+    assert len(_messages()) == 12
     assert len(_codes()) == 10
     for message in [*_messages(), *_codes()]:
         words = message.removesuffix(": key values mismatch").removesuffix(" on")

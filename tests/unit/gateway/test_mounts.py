@@ -149,3 +149,17 @@ def test_what_cannot_be_mounted_is_named(mounts: dict[str, str], said: str) -> N
     with pytest.raises(ValueError, match=r"must|mounted") as caught:
         Mounts(mounts)
     assert said in str(caught.value)
+
+
+def test_a_place_is_named_as_callers_would_name_it() -> None:
+    mounts = Mounts(
+        {
+            "obs://bucket": "s3://mirror",
+            "abfs://jobs@account/": "s3://mirror/jobs/",
+            "file:///srv": "file:///srv",
+        }
+    )
+    assert mounts.named("s3://mirror/a/b.jar") == "obs://bucket/a/b.jar"
+    assert mounts.named("s3://mirror/jobs/b.jar") == "abfs://jobs@account/b.jar"
+    assert mounts.named("s3://mirrored/b.jar") is None
+    assert mounts.resolve("abfs://jobs@account/b.jar", "") == "s3://mirror/jobs/b.jar"

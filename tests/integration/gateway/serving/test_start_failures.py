@@ -101,3 +101,19 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "no-authority.pem" in said(tmp_path, access={"issuers": [issuer]})
     (tmp_path / "tokens.yaml").chmod(0o644)
     assert "Run: chmod 600" in said(tmp_path)
+
+
+def test_a_secret_of_a_signing_key_that_is_not_there(tmp_path: Path) -> None:
+    cluster = {
+        "dli": {"project_id": "p", "queues": ["q"]},
+        "flink": {"url": "http://127.0.0.1:9"},
+    }
+    key = {
+        "name": "ci",
+        "access_key": "HST3WHTZ9PY7EWYXNRGP",
+        "secret_key": "env:NO_SUCH_SECRET",
+        "roles": {"*": "operate"},
+    }
+    message = said(tmp_path, clusters=[cluster], access={"signing_keys": [key]})
+    assert "access.signing_keys refers to env:NO_SUCH_SECRET" in message
+    assert "no such environment variable" in message

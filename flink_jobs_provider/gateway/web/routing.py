@@ -1,4 +1,4 @@
-"""Routes of an API whose paths have no case."""
+"""Routes that say which they were, for the metrics and the log."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 
-class AnyCaseRoute(Route):
+class NamedRoute(Route):
+    """A route whose template is told."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match, and say which route it was."""
+        match, found = super().matches(scope)
+        return match, {**found, "route_path": self.path} if match is not Match.NONE else found
+
+
+class AnyCaseRoute(NamedRoute):
     """A route whose path is compared without regard to case, and may end in a slash."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], methods: list[str]) -> None:
         super().__init__(path, endpoint, methods=methods)
         pattern = self.path_regex.pattern.removesuffix("$") + r"/?\Z"
         self.path_regex = re.compile(pattern, re.IGNORECASE)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match, and say which route it was, for the metrics and the log."""
-        match, found = super().matches(scope)
-        return match, {**found, "route_path": self.path} if match is not Match.NONE else found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Callable, Collection
@@ -15,22 +14,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flink_jobs_provider.gateway.arm.errors import FAULT, refused
-from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.web.manners import MannersOf
 
 _log = structlog.get_logger("gateway.request")
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 #: In place of a route, for a path that is none.
 NO_ROUTE = "none"
-
-
-class Authenticator(Protocol):
-    """Tells who calls."""
-
-    async def authenticate(self, authorization: str | None) -> Principal:
-        """Return the caller, or raise a Refusal."""
 
 
 class RateLimit(Protocol):
@@ -72,6 +62,7 @@ class Answering:
 
     Args:
         app: What answers.
+        manners_of: Whose ids and error envelopes count.
         metrics: Where each request is counted.
         audit: Where each request is written down whose caller may not make it.
         clock: Seconds, from any beginning.
@@ -80,11 +71,13 @@ class Answering:
     def __init__(
         self,
         app: ASGIApp,
+        manners_of: MannersOf,
         metrics: RequestMetrics,
         audit: Audit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._manners_of = manners_of
         self._metrics = metrics
         self._audit = audit
         self._clock = clock
@@ -96,7 +89,7 @@ class Answering:
             return
         began = self._clock()
         request_id = str(uuid.uuid4())
-        ids = _ids(Headers(scope=scope), request_id)
+        ids = self._manners_of(scope["path"]).headers(Headers(scope=scope), request_id)
         status = 0
 
         async def sending(message: Message) -> None:
@@ -117,7 +110,8 @@ class Answering:
         self._metrics.request(scope["method"], route, status, self._clock() - began)
 
     def _answer(self, error: Exception, scope: Scope) -> Response:
-        refusal, headers = _refusal(error, scope)
+        manners = self._manners_of(scope["path"])
+        refusal, headers = _refusal(error, scope, manners.fault)
         if refusal.status in (401, 403) and not scope.get("audited"):
             principal = scope.get("principal")
             self._audit.write(
@@ -129,7 +123,7 @@ class Answering:
                 result=refusal.code,
                 status=refusal.status,
             )
-        return refused(refusal, headers)
+        return manners.refused(refusal, headers)
 
 
 class Authenticated:
@@ -137,7 +131,7 @@ class Authenticated:
 
     Args:
         app: What answers.
-        authenticator: Tells who calls.
+        manners_of: How a caller shows who they are.
         rate_limit: Counts each caller's requests.
         open_paths: What anybody may ask for.
     """
@@ -145,39 +139,25 @@ class Authenticated:
     def __init__(
         self,
         app: ASGIApp,
-        authenticator: Authenticator,
+        manners_of: MannersOf,
         rate_limit: RateLimit,
         open_paths: Collection[str],
     ) -> None:
         self._app = app
-        self._authenticator = authenticator
+        self._manners_of = manners_of
         self._rate_limit = rate_limit
         self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, if its caller may call."""
         if scope["type"] == "http" and scope["path"] not in self._open_paths:
-            authorization = Headers(scope=scope).get("authorization")
-            scope["principal"] = await self._authenticator.authenticate(authorization)
+            manners = self._manners_of(scope["path"])
+            scope["principal"], receive = await manners.principal(scope, receive)
             self._rate_limit.take(scope["principal"].name)
         await self._app(scope, receive, send)
 
 
-def _ids(headers: Headers, request_id: str) -> dict[str, str]:
-    """Return the headers by which client and log speak of the same request."""
-    given = headers.get("x-ms-correlation-request-id", "")
-    ids = {
-        "x-ms-request-id": request_id,
-        "x-ms-correlation-request-id": given if _ID.fullmatch(given) else request_id,
-    }
-    client_id = headers.get("x-ms-client-request-id", "")
-    wanted = headers.get("x-ms-return-client-request-id", "").lower() == "true"
-    if wanted and _ID.fullmatch(client_id):
-        ids["x-ms-client-request-id"] = client_id
-    return ids | {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-
-
-def _refusal(error: Exception, scope: Scope) -> tuple[Refusal, dict[str, str]]:
+def _refusal(error: Exception, scope: Scope, fault: Refusal) -> tuple[Refusal, dict[str, str]]:
     if isinstance(error, Refusal):
         return error, {}
     if isinstance(error, HTTPException):
@@ -185,7 +165,7 @@ def _refusal(error: Exception, scope: Scope) -> tuple[Refusal, dict[str, str]]:
     if isinstance(error, ClientDisconnect):
         return Refusal(400, "ClientClosedRequest", "The request did not arrive whole."), {}
     _log.error("a request failed by a fault of the gateway", exc_info=error)
-    return FAULT, {}
+    return fault, {}
 
 
 def _of_the_router(error: HTTPException, scope: Scope) -> Refusal:

@@ -1,12 +1,14 @@
-"""JSON as people paste it from the service's documentation.
+"""JSON as people paste it from the services' documentation.
 
-Its samples have typographic quotes around some names and values, and one lacks the comma between
-two members:
+Samples of HDInsight on AKS have typographic quotes around some names and values, and one lacks the
+comma between two members; one of Data Lake Insight lacks the quote before a path:
 
     “args”: ”--input in”
     "flinkConfiguration": {
 
-Strict JSON comes first. Only where that fails are these two things mended, and then it must be
+    "savepoint_path": bucket-name/dir/savepoint/"
+
+Strict JSON comes first. Only where that fails are these three things mended, and then it must be
 strict JSON. Nothing is mended inside strings.
 """
 
@@ -24,6 +26,7 @@ _TOKEN = re.compile(
     (?P<blank>\s+)
   | (?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*")
   | (?P<quoted>[“”](?:[^"“”\\\r\n]|\\[^\r\n])*[“”])
+  | (?P<unopened>(?<=:[ ])[A-Za-z][^\s"“”{}\[\],]*"(?=[ \t]*,?[ \t]*[\r\n]))
   | (?P<open>["“”][^\r\n]*)       # a string without an end: the line is not looked at again
   | (?P<mark>[{}\[\]:,])
   | (?P<scalar>[^\s"“”{}\[\]:,]+)
@@ -80,8 +83,8 @@ def _strict(text: str) -> Any:
 def _mended(text: str) -> str:
     """Return the text with plain quotes, and with commas where a line ends between members.
 
-    Every character stays in its line and column, up to a comma at the end of a line, so that
-    errors point to what was sent.
+    Every character stays in its line and, but for what comes after a comma or quote that was
+    missing there, in its column, so that errors point to what was sent.
     """
     done: list[str] = []
     tokens = list(_tokens(text))
@@ -95,7 +98,9 @@ def _mended(text: str) -> str:
 def _tokens(text: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(text):
         kind, token = str(match.lastgroup), match[0]
-        if kind == "quoted":
+        if kind == "unopened" and "/" in token:
+            kind, token = "string", f'"{token}'
+        elif kind == "quoted":
             kind, token = "string", f'"{token[1:-1]}"'
         yield _Token(kind, token)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_jobs_provider.gateway.arm.printed_json import parse
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.web.printed_json import parse
 
 
 def _refused(text: str) -> str:
@@ -135,3 +135,33 @@ def test_no_text_is_too_odd(text: str) -> None:
     """Shows that whatever is sent is read or refused."""
     with suppress(Refusal):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{\n"a": dir/b/"\n}', {"a": "dir/b/"}),
+        ('{"a": obs://b/c",\n"d": 1}', {"a": "obs://b/c", "d": 1}),
+    ],
+)
+def test_a_path_whose_first_quote_is_missing(text: str, value: object) -> None:
+    assert parse(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": b"\n}',  # no path
+        '{"a": dir/b" }',  # something follows in the line
+        '{"a": dir/b"c"\n}',
+        '{"a": dir/b\n}',
+        '{"a":dir/b"\n}',
+        '["dir", b/c"\n]',
+    ],
+)
+def test_what_only_looks_like_such_a_path_is_refused(text: str) -> None:
+    assert _refused(text)
+
+
+def test_nothing_is_mended_inside_well_formed_json() -> None:
+    assert parse('{"a": "x: dir/b", "c": "\\": d/e\\""}') == {"a": "x: dir/b", "c": '": d/e"'}

@@ -60,9 +60,9 @@ async def json_text(request: Request, limit: int) -> str:
             its end), does not arrive in time, or is no text.
     """
     charset = _charset(request)
-    content = await _content(request, limit)
+    raw = await content(request, limit)
     try:
-        return content.decode(_CODECS[charset])
+        return raw.decode(_CODECS[charset])
     except UnicodeDecodeError as error:
         raise Refusal(
             400,
@@ -86,22 +86,28 @@ def _charset(request: Request) -> str:
     return charset
 
 
-async def _content(request: Request, limit: int) -> bytes:
+async def content(request: Request, limit: int) -> bytes:
+    """Return the body.
+
+    Raises:
+        Refusal: It is longer than the limit (it is then not read to its end), or does not arrive
+            in time.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    content = b""
+    read = b""
     try:
         async with asyncio.timeout(_BODY_TIME):
             async for chunk in request.stream():
-                content += chunk
-                if len(content) > limit:
+                read += chunk
+                if len(read) > limit:
                     raise _too_large(limit)
     except TimeoutError:
         raise Refusal(
             408, "RequestTimeout", f"The request content did not arrive within {_BODY_TIME:g} s."
         ) from None
-    return content
+    return read
 
 
 def _too_large(limit: int) -> Refusal:

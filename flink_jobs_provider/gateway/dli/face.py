@@ -1,0 +1,52 @@
+"""The routes of the Data Lake Insight API for Flink jar jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.dli import paths
+from flink_jobs_provider.gateway.dli.acting import Acting
+from flink_jobs_provider.gateway.dli.calls import Calls
+from flink_jobs_provider.gateway.dli.keeping import Keeping
+from flink_jobs_provider.gateway.dli.showing import Showing
+from flink_jobs_provider.gateway.service import JobService
+from flink_jobs_provider.gateway.web.middleware import Audit
+from flink_jobs_provider.gateway.web.routing import NamedRoute
+
+
+class DliFace:
+    """Serves the API for the clusters that are queues of a project.
+
+    Args:
+        service: What carries the actions out.
+        clusters: The clusters that are served.
+        audit: Where each call is written down that changes something, also one that is refused.
+        body_bytes: Largest body.
+    """
+
+    def __init__(
+        self,
+        service: JobService,
+        clusters: Iterable[ClusterConfiguration],
+        audit: Audit,
+        body_bytes: int,
+    ) -> None:
+        calls = Calls(service, clusters, audit, body_bytes)
+        self._keeping, self._acting, self._showing = Keeping(calls), Acting(calls), Showing(calls)
+
+    def routes(self) -> list[NamedRoute]:
+        """Return the routes of the API."""
+        return [
+            NamedRoute(paths.CREATE_PATH, self._keeping.create, methods=["POST"]),
+            NamedRoute(paths.UPDATE_PATH, self._keeping.update, methods=["PUT"]),
+            NamedRoute(paths.IMPORT_PATH, self._keeping.import_savepoint, methods=["POST"]),
+            NamedRoute(paths.RUN_PATH, self._acting.run, methods=["POST"]),
+            NamedRoute(paths.STOP_PATH, self._acting.stop, methods=["POST"]),
+            NamedRoute(paths.DELETE_PATH, self._acting.delete_all, methods=["POST"]),
+            NamedRoute(paths.JOB_PATH, self._acting.delete, methods=["DELETE"]),
+            NamedRoute(paths.SAVEPOINT_PATH, self._acting.trigger, methods=["POST"]),
+            NamedRoute(paths.JOBS_PATH, self._showing.list_jobs, methods=["GET"]),
+            NamedRoute(paths.JOB_PATH, self._showing.show, methods=["GET"]),
+            NamedRoute(paths.GRAPH_PATH, self._showing.show_graph, methods=["GET"]),
+        ]

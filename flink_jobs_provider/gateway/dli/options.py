@@ -1,0 +1,136 @@
+"""What a jar job's checkpoint, restart and runtime settings are as options of Flink."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.web.places import as_text, place_on_flink, take_unclaimed
+from flink_jobs_provider.gateway.web.problems import Collecting, Problem
+
+#: The fields that become options.
+FIELDS = frozenset(
+    {
+        "checkpoint_enabled",
+        "checkpoint_mode",
+        "checkpoint_interval",
+        "checkpoint_path",
+        "restart_when_exception",
+        "resume_checkpoint",
+        "resume_max_num",
+        "runtime_config",
+    }
+)
+#: Names in `runtime_config` that are a client's notes, and none of Flink's.
+NOTES = "flink-jobs."
+MODES: dict[Any, str] = {1: "exactly_once", 2: "at_least_once"}
+
+_INTERVAL = 10
+_WITHOUT_END = 2**31 - 1
+_RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
+_DIRECTORIES = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Inputs of a job that its settings make.
+
+    Attributes:
+        savepoint_directory: None where they name none.
+    """
+
+    flink_configuration: dict[str, str]
+    allow_non_restored_state: bool
+    savepoint_directory: str | None
+
+
+def obs_uri(path: str) -> str:
+    """Return a place as a URI: a bare `bucket/directory` is one of OBS."""
+    path = path.strip()
+    return path if path.startswith("/") or ":" in path.partition("/")[0] else f"obs://{path}"
+
+
+def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem]) -> Options:
+    """Return what a job's settings are to Flink; what is wrong is put to the problems."""
+    options = runtime_options(config.get("runtime_config"), problems)
+    unclaimed = take_unclaimed(options, "runtime_config.", problems)
+    directory = None
+    for key in (key for key in _DIRECTORIES if key in options):
+        with Collecting(problems):
+            directory = place_on_flink(options.pop(key), mounts, f"runtime_config.{key}")
+    made = {**_checkpoints(config, mounts, problems), **_restarts(config, problems)}
+    for key, value in made.items():
+        if key != _RETENTION and options.get(key, value) != value:
+            path = f"runtime_config.{key}"
+            problems.append(Problem(path, f"{path} says something else than the job's settings."))
+    return Options({**made, **options}, unclaimed, directory)
+
+
+def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str]:
+    """Return the Flink options of a `runtime_config`, without a client's notes."""
+    path = "runtime_config"
+    if not given:
+        return {}
+    try:
+        content = json.loads(given)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        problems.append(Problem(path, f"{path} must be a JSON object of Flink options, as a text."))
+        return {}
+    options = {}
+    for key, value in content.items():
+        if key.startswith(NOTES):
+            continue
+        if isinstance(value, str | int | float) and key:
+            options[key] = as_text(value)
+        else:
+            named = f"{path}.{key[:100]}"
+            problems.append(Problem(named, f"{named} must be a text, a number, true or false."))
+    return options
+
+
+def _checkpoints(
+    config: Mapping[str, Any], mounts: Mounts, problems: list[Problem]
+) -> dict[str, str]:
+    options = {}
+    if path := config.get("checkpoint_path"):
+        with Collecting(problems):
+            options["state.checkpoints.dir"] = place_on_flink(
+                obs_uri(path), mounts, "checkpoint_path"
+            )
+    if config.get("checkpoint_enabled"):
+        mode = config.get("checkpoint_mode") or 1
+        interval = config.get("checkpoint_interval") or _INTERVAL
+        options["execution.checkpointing.interval"] = f"{interval}s"
+        options["execution.checkpointing.mode"] = str(MODES.get(mode, mode)).upper()
+        # So that `run` finds the newest state of a job which was stopped without a savepoint.
+        options[_RETENTION] = "RETAIN_ON_CANCELLATION"
+    return options
+
+
+def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:
+    restarts = config.get("restart_when_exception")
+    if restarts is None:
+        return {}
+    if not restarts:
+        return {"restart-strategy.type": "none"}
+    if config.get("resume_checkpoint") is False:
+        path = "resume_checkpoint"
+        problems.append(
+            Problem(
+                path,
+                f"{path} must be true or left out with restart_when_exception: Flink always goes "
+                "on from the newest checkpoint.",
+            )
+        )
+    attempts = config.get("resume_max_num")
+    if attempts is None or attempts < 0:
+        attempts = _WITHOUT_END
+    return {
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": str(attempts),
+    }

@@ -1,0 +1,114 @@
+"""A job as the API shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.dli.body import JOB_TYPE
+from flink_jobs_provider.gateway.dli.options import MODES
+from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
+from flink_jobs_provider.gateway.dli.translation import config_of
+from flink_jobs_provider.gateway.service import JobRow
+from flink_jobs_provider.model.action import ActionResult, JobStatus
+
+#: What the service says of fields that were not given.
+_DEFAULTS: Mapping[str, Any] = {
+    "checkpoint_enabled": False,
+    "checkpoint_mode": "exactly_once",
+    "log_enabled": False,
+    "cu_number": 2,
+    "manager_cu_number": 1,
+    "parallel_number": 1,
+    "tm_cus": 1,
+    "tm_slot_num": 1,
+    "dependency_jars": [],
+    "dependency_files": [],
+    "resume_max_num": -1,
+    "root_id": -1,
+    "edge_group_ids": [],
+    "graph_editor_enabled": False,
+}
+#: Fields that stand beside `job_config`, not in it.
+_BESIDE = ("name", "desc", "queue_name", "main_class", "entrypoint_args", "tags", "job_type")
+
+
+def summary(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
+    """Return a job as an entry of a list without details."""
+    return _head(row, config_of(row, cluster))
+
+
+def detail(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
+    """Return a job with all that is known of it."""
+    config = config_of(row, cluster)
+    place = cluster.dli
+    savepoint = row.next_restore or row.record.last_savepoint
+    return {
+        **_head(row, config),
+        "user_id": row.created_by,
+        "project_id": place.project_id if place else "",
+        "sql_body": "",
+        "run_mode": "exclusive_cluster",
+        "job_config": _job_config(config),
+        "main_class": config.get("main_class") or "",
+        "entrypoint_args": config.get("entrypoint_args") or "",
+        "execution_graph": None,
+        "update_time": milliseconds(_changed_at(row)),
+        "tags": config.get("tags") or [],
+        "savepoint_path": savepoint or "",
+    }
+
+
+def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:
+    started = milliseconds(row.started_at)
+    ended = time.time() * 1000 if runs(row.status) else milliseconds(row.last.finished_at)
+    return {
+        "job_id": row.number,
+        "name": config["name"],
+        "desc": config.get("desc") or "",
+        "user_name": row.created_by,
+        "job_type": JOB_TYPE,
+        "status": str(dli_status(row.status, row.last)),
+        "status_desc": _status_desc(row),
+        "create_time": milliseconds(row.created_at),
+        "start_time": started,
+        "duration": max(0, int(ended or 0) - started) if started else 0,
+        "root_id": -1,
+        "graph_editor_enabled": False,
+        "has_savepoint": bool(row.next_restore or row.record.last_savepoint),
+        "queue_name": config.get("queue_name") or "",
+    }
+
+
+def _job_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    given = {
+        name: value
+        for name, value in config.items()
+        if name not in _BESIDE and value not in (None, "")
+    }
+    if "checkpoint_mode" in given:
+        given["checkpoint_mode"] = MODES.get(given["checkpoint_mode"], given["checkpoint_mode"])
+    return {**_DEFAULTS, **given}
+
+
+def _status_desc(row: JobRow) -> str:
+    """Return what the last action waits for, or why it failed; or what befell the job since."""
+    if row.last.result is not ActionResult.SUCCESS:
+        return row.last.output
+    if row.record.status in (JobStatus.FAILED, JobStatus.LOST) or row.record.other_version:
+        return row.record.job_output
+    return "Flink restarts its tasks." if row.status == JobStatus.RESTARTING else ""
+
+
+def _changed_at(row: JobRow) -> datetime | None:
+    moments = [row.changed_at, row.started_at, row.created_at]
+    known = [moment for moment in moments if moment is not None]
+    return max(known, default=None)
+
+
+def milliseconds(moment: datetime | None) -> int:
+    """Return a time as the service writes it; 0 for none."""
+    return 0 if moment is None else int(moment.timestamp() * 1000)

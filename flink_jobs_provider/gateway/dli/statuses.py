@@ -1,0 +1,72 @@
+"""The service's words for what a job does."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
+
+
+class DliStatus(StrEnum):
+    """All of them; those for which this gateway has no use are accepted as a filter."""
+
+    INIT = "job_init"
+    SUBMITTING = "job_submitting"
+    SUBMIT_FAIL = "job_submit_fail"
+    RUNNING = "job_running"
+    RUNNING_EXCEPTION = "job_running_exception"
+    DOWNLOADING = "job_downloading"
+    IDLE = "job_idle"
+    CANCELING = "job_canceling"
+    CANCEL_SUCCESS = "job_cancel_success"
+    CANCEL_FAIL = "job_cancel_fail"
+    SAVEPOINTING = "job_savepointing"
+    FINISH = "job_finish"
+    ARREARAGE_STOPPED = "job_arrearage_stopped"
+    ARREARAGE_RECOVERING = "job_arrearage_recovering"
+
+
+_ENDS = {Action.STOP, Action.CANCEL, Action.DELETE}
+_SETTLED = {
+    "DRAFT": DliStatus.INIT,
+    "": DliStatus.SUBMITTING,
+    "JOB_LAUNCH_FAILED": DliStatus.SUBMIT_FAIL,
+    JobStatus.STARTING: DliStatus.SUBMITTING,
+    JobStatus.RUNNING: DliStatus.RUNNING,
+    JobStatus.RESTARTING: DliStatus.RUNNING,
+    JobStatus.STOPPED: DliStatus.CANCEL_SUCCESS,
+    JobStatus.CANCELED: DliStatus.CANCEL_SUCCESS,
+    JobStatus.FINISHED: DliStatus.FINISH,
+    JobStatus.FAILED: DliStatus.RUNNING_EXCEPTION,
+    JobStatus.LOST: DliStatus.RUNNING_EXCEPTION,
+}
+_RUNS = {JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RESTARTING}
+
+
+def runs(status: str) -> bool:
+    """Whether the cluster works on a job of that status, in the gateway's words."""
+    return status in _RUNS
+
+
+def dli_status(status: str, last: ActionRow) -> DliStatus:
+    """Return what a job does.
+
+    Args:
+        status: Its status, in the gateway's words.
+        last: Its last action.
+    """
+    if last.result is ActionResult.IN_PROGRESS:
+        if last.action in _ENDS:
+            return DliStatus.CANCELING
+        if last.action is Action.SAVEPOINT:
+            return DliStatus.SAVEPOINTING
+        if last.action in STARTS:
+            return DliStatus.SUBMITTING
+    if last.result is ActionResult.FAILED:
+        # Whoever waits for the end of a stop or a start must not wait for ever.
+        if last.action in _ENDS and runs(status):
+            return DliStatus.CANCEL_FAIL
+        if last.action in STARTS and not runs(status):
+            return DliStatus.SUBMIT_FAIL
+    return _SETTLED.get(status, DliStatus.SUBMITTING)

@@ -1,0 +1,184 @@
+"""From the fields of a jar job to the inputs that the job service takes, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.dli import options as flink_options
+from flink_jobs_provider.gateway.dli.options import options_of
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.gateway.web.problems import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.validation import problems_of
+
+#: Under this name the fields are kept among what faces show.
+AS_GIVEN = "dli"
+PARALLELISM_FIELDS = frozenset({"parallel_number", "resource_config", "resource_config_version"})
+_FIELD_OF = {
+    "jar": "entrypoint",
+    "entry_class": "main_class",
+    "args": "entrypoint_args",
+    "parallelism": "parallel_number",
+    "flink_configuration": "runtime_config",
+    "savepoint_directory": "runtime_config",
+    "allow_non_restored_state": "runtime_config",
+    "restore_from": "savepoint_path",
+    "job_name": "name",
+}
+#: What the model's messages call an input, and how it is said here.
+_WORDS = {
+    "use restore_from": "import a savepoint",
+    "use savepoint_directory": "use state.savepoints.dir",
+    "use parallelism": "use parallel_number",
+    "use allow_non_restored_state": "use execution.savepoint.ignore-unclaimed-state",
+}
+
+
+def in_dli_words(refusal: Refusal) -> Refusal:
+    """Return a refusal of the job service with the API's name of the field that is wrong."""
+    if (field := _FIELD_OF.get(refusal.target.partition("[")[0])) and refusal.status == 400:
+        refusal.target = field
+        if field not in refusal.message:
+            refusal.message = f"{field}: {refusal.message}"
+    return refusal
+
+
+def inputs_of(
+    given: Collection[str],
+    config: Mapping[str, Any],
+    cluster: ClusterConfiguration,
+    job_name: str,
+) -> dict[str, Any]:
+    """Return the inputs of a job that some of its fields make.
+
+    Args:
+        given: The names of the fields that count; what others make is left as it is.
+        config: All fields of the job.
+        cluster: Its cluster.
+        job_name: Its name there.
+
+    Raises:
+        RefusedProperties: Fields are wrong, all of them at once.
+    """
+    problems: list[Problem] = []
+    mounts = Mounts(cluster.mounts)
+    inputs: dict[str, Any] = {}
+    if "entrypoint" in given:
+        if config.get("entrypoint"):
+            with Collecting(problems):
+                inputs["jar"] = mounts.resolve(config["entrypoint"], "entrypoint")
+        else:
+            problems.append(Problem("entrypoint", "entrypoint must not be empty."))
+    if "main_class" in given:
+        inputs["entry_class"] = config.get("main_class") or None
+    if "entrypoint_args" in given:
+        inputs["args"] = (config.get("entrypoint_args") or "").split()
+    if PARALLELISM_FIELDS & set(given):
+        inputs["parallelism"] = _parallelism(config, problems)
+    if flink_options.FIELDS & set(given):
+        made = options_of(config, mounts, problems)
+        inputs["flink_configuration"] = made.flink_configuration
+        inputs["allow_non_restored_state"] = made.allow_non_restored_state
+        inputs["savepoint_directory"] = made.savepoint_directory or cluster.savepoint_directory
+    problems += _wrong(inputs, cluster, job_name)
+    if problems:
+        raise RefusedProperties(problems)
+    return inputs
+
+
+def _parallelism(config: Mapping[str, Any], problems: list[Problem]) -> int:
+    plain = config.get("parallel_number")
+    resources = config.get("resource_config") or {}
+    if not resources:
+        return plain or 1
+    if config.get("resource_config_version") != "v2":
+        text = "resource_config counts with resource_config_version v2 alone: set that, or leave it"
+        problems.append(Problem("resource_config", f"{text} out."))
+    of_resources = resources.get("parallel_number")
+    if plain and of_resources and plain != of_resources:
+        text = "parallel_number and resource_config.parallel_number must not differ."
+        problems.append(Problem("parallel_number", text))
+    return of_resources or plain or 1
+
+
+def _wrong(
+    inputs: Mapping[str, Any], cluster: ClusterConfiguration, job_name: str
+) -> list[Problem]:
+    """Return what the model says of inputs."""
+    whole = {
+        "target": cluster.flink,
+        "owner": cluster.key,
+        "job_name": job_name,
+        "jar": "file:///job.jar",
+        **{name: value for name, value in inputs.items() if value is not None},
+    }
+    problems = []
+    for name, reason in problems_of(whole):
+        for ours, theirs in _WORDS.items():
+            reason = reason.replace(ours, theirs)
+        field = _FIELD_OF.get(name.partition("[")[0].partition(".")[0], "body")
+        problems.append(Problem(field, f"{field} {reason}."))
+    return problems
+
+
+def config_of(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
+    """Return the fields of a job as they count from its next start on.
+
+    They are as they were given, as long as the job is so: another face may have changed it.
+    """
+    config: dict[str, Any] = dict(row.as_given.get(AS_GIVEN) or {})
+    config.setdefault("name", row.job_name)
+    config.setdefault("queue_name", cluster.dli.queues[0] if cluster.dli else "")
+    spec, mounts = row.next_spec, Mounts(cluster.mounts)
+    jar = None
+    with contextlib.suppress(Refusal):
+        jar = mounts.resolve(config.get("entrypoint") or "", "entrypoint")
+    if jar != spec.jar:
+        config["entrypoint"] = mounts.named(spec.jar) or spec.jar
+    if (config.get("main_class") or None) != spec.entry_class:
+        config["main_class"] = spec.entry_class or ""
+    if (config.get("entrypoint_args") or "").split() != list(spec.args):
+        config["entrypoint_args"] = " ".join(spec.args)
+    if _parallelism(config, []) != spec.parallelism:
+        _set_parallelism(config, spec.parallelism)
+    if not _same_options(config, spec, mounts):
+        for field in flink_options.FIELDS:
+            config.pop(field, None)
+        if spec.flink_configuration:
+            config["runtime_config"] = json.dumps(dict(spec.flink_configuration))
+    return config
+
+
+def _set_parallelism(config: dict[str, Any], parallelism: int) -> None:
+    if config.get("resource_config"):
+        resources = {**config["resource_config"], "parallel_number": parallelism}
+        config["resource_config"] = resources
+        config.pop("parallel_number", None)
+    else:
+        config["parallel_number"] = parallelism
+
+
+def _same_options(config: Mapping[str, Any], spec: JobSpec, mounts: Mounts) -> bool:
+    made = options_of(config, mounts, [])
+    return (
+        made.flink_configuration == dict(spec.flink_configuration)
+        and made.allow_non_restored_state == spec.allow_non_restored_state
+    )
+
+
+def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the names of the fields that differ; nothing is the same as empty or null."""
+    names = sorted({*before, *after})
+    return [name for name in names if _plain(name, before) != _plain(name, after)]
+
+
+def _plain(name: str, config: Mapping[str, Any]) -> Any:
+    value = config.get(name)
+    if name == "checkpoint_mode":
+        return flink_options.MODES.get(value, value)
+    return None if value in ("", [], {}) else value

@@ -1,0 +1,1 @@
+"""What the faces of the gateway share: reading requests, checking bodies, answering errors."""

@@ -1,0 +1,269 @@
+"""A jar job's life through the Data Lake Insight face: what is asked of the job service for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
+
+_SAVEPOINT = "obs://bucket/dir/savepoint/"
+
+
+def test_a_job_is_created_as_a_draft() -> None:
+    dli = Dli()
+    answer = done(dli.call("POST", "/flink-jobs", json=JOB))
+    assert answer["job"] == {"job_id": 1, "status_name": "job_init", "status_desc": ""}
+    (draft,) = dli.gateway.service.drafts
+    assert (draft.job_name, draft.caller) == ("orders", "operator")
+    assert draft.inputs["jar"] == "s3://mirror/jars/orders.jar"
+    assert draft.inputs["args"] == ["--input", "in"]
+    assert draft.inputs["entry_class"] == "com.example.Orders"
+    assert draft.inputs["parallelism"] == 3
+    assert dli.gateway.service.requests == []
+    assert dli.detail(1)["status"] == "job_init"
+
+
+def test_a_draft_runs_under_its_id() -> None:
+    dli = Dli()
+    number = dli.running()
+    (request,) = dli.gateway.service.requests
+    assert (request.action, request.run_id) == ("NEW", dli.gateway.service.rows[1].run_id)
+    detail = dli.detail(number)
+    assert (detail["job_id"], detail["status"]) == (1, "job_running")
+
+
+@pytest.mark.parametrize(
+    ("resume", "imported", "restores"),
+    [(True, True, True), (True, False, False), (False, True, False), (None, True, False)],
+)
+def test_a_draft_starts_from_an_imported_savepoint_when_told_to(
+    resume: bool | None, imported: bool, restores: bool
+) -> None:
+    dli = Dli()
+    number = dli.create()
+    if imported:
+        body = {"job_id": number, "savepoint_path": _SAVEPOINT}
+        done(dli.call("POST", f"/jobs/{number}/import-savepoint", json=body))
+        detail = dli.detail(number)
+        assert (detail["has_savepoint"], detail["savepoint_path"]) == (
+            True,
+            "s3://mirror/dir/savepoint",
+        )
+    dli.acted("run", number, **({} if resume is None else {"resume_savepoint": resume}))
+    restored = dli.gateway.service.rows[number].record.restored_from
+    assert restored == ("s3://mirror/dir/savepoint" if restores else None)
+
+
+@pytest.mark.parametrize(
+    ("stopped_how", "resume", "action"),
+    [
+        (True, True, "START"),
+        (True, False, "STATELESS_UPDATE"),
+        (False, True, "RE_LAUNCH"),
+        (False, False, "STATELESS_UPDATE"),
+    ],
+)
+def test_a_stopped_job_runs_again(stopped_how: bool, resume: bool, action: str) -> None:
+    dli = Dli()
+    number = dli.running()
+    dli.acted("stop", number, trigger_savepoint=stopped_how)
+    assert dli.detail(number)["status"] == "job_cancel_success"
+    stop = dli.gateway.service.requests[-1]
+    assert stop.action == ("STOP" if stopped_how else "CANCEL")
+    dli.acted("run", number, resume_savepoint=resume)
+    request = dli.gateway.service.requests[-1]
+    assert request.action == action
+    assert request.changes == {"jar": "s3://mirror/jars/orders.jar"}
+    assert request.spares_running is (action == "STATELESS_UPDATE")
+    assert dli.detail(number)["status"] == "job_running"
+
+
+def test_an_imported_savepoint_wins_over_the_jobs_own() -> None:
+    dli = Dli()
+    number = dli.running()
+    dli.acted("stop", number, trigger_savepoint=True)
+    body = {"job_id": str(number), "savepoint_path": "bucket/dir/savepoint"}
+    done(dli.call("POST", f"/jobs/{number}/import-savepoint", json=body))
+    dli.acted("run", number, resume_savepoint=True)
+    row = dli.gateway.service.rows[number]
+    assert row.record.restored_from == "s3://mirror/dir/savepoint"
+
+
+def test_what_is_not_possible_is_refused_with_what_would_be() -> None:
+    dli = Dli()
+    number = dli.running()
+    assert "runs already" in refused(dli.act("run", number), 400, "DLI.0007")
+    path = f"/jobs/{number}/import-savepoint"
+    body = {"job_id": number, "savepoint_path": _SAVEPOINT}
+    refused(dli.call("POST", path, json=body), 400, "DLI.0007")
+    dli.acted("stop", number)
+    assert "does not run" in refused(dli.act("stop", number), 400, "DLI.0007")
+    said = refused(
+        dli.call("POST", f"/jobs/{number}/savepoint", json={"action": "TRIGGER"}), 400, "DLI.0007"
+    )
+    assert "does not run" in said
+
+
+def test_nothing_is_begun_while_something_is_in_progress() -> None:
+    dli = Dli()
+    number = dli.create()
+    dli.gateway.service.hold = True
+    dli.acted("run", number)
+    assert dli.detail(number)["status"] == "job_submitting"
+    for what in ("run", "stop"):
+        assert "job_submitting" in refused(dli.act(what, number), 400, "DLI.0007")
+    refused(dli.act("delete", number), 400, "DLI.0007")
+    answer = dli.call("PUT", f"/flink-jobs/{number}", json={"parallel_number": 4})
+    refused(answer, 400, "DLI.0007")
+
+
+def test_savepoints_are_triggered_where_they_are_wanted() -> None:
+    dli = Dli()
+    number = dli.running()
+    path = f"/jobs/{number}/savepoint"
+    done(dli.call("POST", path, json={"action": "TRIGGER"}))
+    assert dli.gateway.service.requests[-1].changes == {}
+    body = {"action": "TRIGGER", "savepoint_path": "bucket/own/"}
+    done(dli.call("POST", path, json=body))
+    request = dli.gateway.service.requests[-1]
+    assert (request.action, request.changes) == (
+        "SAVEPOINT",
+        {"savepoint_directory": "s3://mirror/own"},
+    )
+    detail = dli.detail(number)
+    assert detail["has_savepoint"]
+    assert detail["savepoint_path"].startswith("s3://bucket/savepoints/")
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_job_is_deleted_in_any_state(batch: bool) -> None:
+    dli = Dli()
+    number = dli.running()
+    if batch:
+        dli.acted("delete", number)
+    else:
+        done(dli.call("DELETE", f"/jobs/{number}"))
+    request = dli.gateway.service.requests[-1]
+    assert (request.action, request.cancels_first) == ("DELETE", True)
+    refused(dli.call("GET", f"/jobs/{number}"), 400, "DLI.16001")
+    refused(dli.call("DELETE", f"/jobs/{number}"), 400, "DLI.16001")
+
+
+def test_a_batch_answers_for_each_job_in_the_order_of_the_ids() -> None:
+    dli = Dli()
+    first, second = dli.create(name="one"), dli.create(name="two")
+    answer = dli.act("run", second, 77, first)
+    assert answer.status_code == 200
+    one, two, three = answer.json()
+    assert (one["is_success"], two["is_success"], three["is_success"]) == ("true", "false", "true")
+    assert "DLI.16001" in two["message"]
+    assert [request.job_name for request in dli.gateway.service.requests] == ["two", "one"]
+    refused(dli.act("run", 77), 400, "DLI.16001")
+
+
+def test_a_change_of_a_job_that_does_not_run() -> None:
+    dli = Dli()
+    number = dli.running()
+    dli.acted("stop", number, trigger_savepoint=True)
+    body = {"entrypoint_args": "--input other", "desc": "new", "parallel_number": 3}
+    answer = done(dli.call("PUT", f"/flink-jobs/{number}", json=body))
+    assert answer["job"]["update_time"] > 0
+    (change,) = dli.gateway.service.changes
+    assert dict(change.inputs) == {"args": ["--input", "other"]}, "differences alone"
+    detail = dli.detail(number)
+    assert (detail["desc"], detail["entrypoint_args"]) == ("new", "--input other")
+    dli.acted("run", number, resume_savepoint=True)
+    assert list(dli.gateway.service.rows[number].record.spec.args) == ["--input", "other"]
+
+
+def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None:
+    dli = Dli()
+    number = dli.running(obs_bucket="logs")
+    path = f"/flink-jobs/{number}"
+    said = refused(dli.call("PUT", path, json={"entrypoint_args": "x"}), 400, "DLI.0007")
+    assert "entrypoint_args" in said
+    assert "stop it first" in said
+    done(dli.call("PUT", path, json={**JOB, "obs_bucket": "logs"}))
+    assert dli.gateway.service.changes == [], "what is the same is no change"
+    body = {
+        "restart_when_exception": True,
+        "resume_checkpoint": True,
+        "resume_max_num": 3,
+        "obs_bucket": "other",
+        "checkpoint_path": "bucket/checkpoints",
+        "smn_topic": "",
+    }
+    done(dli.call("PUT", path, json=body))
+    (change,) = dli.gateway.service.changes
+    assert change.while_it_runs
+    assert change.inputs["flink_configuration"] == {
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": "3",
+        "state.checkpoints.dir": "s3://mirror/checkpoints",
+    }
+    assert dli.detail(number)["job_config"]["resume_max_num"] == 3
+
+
+@pytest.mark.parametrize("field", ["name", "queue_name"])
+def test_name_and_queue_stay(field: str) -> None:
+    dli = Dli()
+    number = dli.create()
+    answer = dli.call("PUT", f"/flink-jobs/{number}", json={field: "another"})
+    assert "cannot be changed" in refused(answer, 400, "DLI.0001")
+
+
+def test_a_change_made_from_a_row_that_changes_meanwhile_is_made_again() -> None:
+    dli = Dli()
+    number = dli.create()
+    service = dli.gateway.service
+    change, seen = service.change, []
+
+    async def late(request: object) -> object:
+        seen.append(request)
+        if len(seen) == 1:
+            row = service.rows[number]
+            service.rows[number] = type(row)(**{**vars(row), "revision": row.revision + 1})
+        return await change(request)  # type: ignore[arg-type]
+
+    service.change = late  # type: ignore[method-assign, assignment]
+    done(dli.call("PUT", f"/flink-jobs/{number}", json={"desc": "new"}))
+    assert len(seen) == 2
+
+
+def test_the_execution_graph_names_flinks_job() -> None:
+    dli = Dli()
+    number = dli.create()
+    path = f"/jobs/{number}/execute-graph"
+    assert "never run" in refused(dli.call("GET", path), 400, "DLI.0007")
+    dli.acted("run", number)
+    graph = done(dli.call("GET", path))["execute_graph"]
+    assert graph["jid"] == dli.gateway.service.rows[number].record.job_id
+    assert graph["state"] == "RUNNING"
+    assert graph["isStoppable"] is True
+    assert (graph["start-time"], graph["end-time"]) == (1_700_000_000_000, -1)
+
+
+def test_the_queue_says_which_cluster() -> None:
+    dli = Dli()
+    dli.create(name="a")
+    dli.create(name="b", queue_name="other")
+    dli.create(name="c", queue_name="spare")
+    keys = [draft.cluster[-7:] for draft in dli.gateway.service.drafts]
+    assert keys == ["flink-1", "flink-2", "flink-1"]
+    assert dli.detail(1)["queue_name"] == "default"
+    assert dli.detail(3)["queue_name"] == "spare"
+    answer = dli.call("POST", "/flink-jobs", json={**JOB, "name": "d", "queue_name": "no"})
+    assert "default, spare, other" in refused(answer, 400, "DLI.0001")
+
+
+@pytest.mark.parametrize("name", ["Orders", "my_orders", "orders_", "_", "-a-", "O" * 57])
+def test_names_that_a_cluster_has_not_are_taken_all_the_same(name: str) -> None:
+    dli = Dli()
+    number = dli.create(name=name)
+    assert dli.detail(number)["name"] == name
+    assert dli.listed(name=name)["total_count"] == 1
+    other = dli.create(name=f"{name[:50]}x")
+    names = [draft.job_name for draft in dli.gateway.service.drafts]
+    assert len(set(names)) == 2
+    assert other != number
+    refused(dli.call("POST", "/flink-jobs", json={**JOB, "name": name}), 400, "DLI.0006")
