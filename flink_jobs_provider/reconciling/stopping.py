@@ -44,6 +44,7 @@ class Stopper:
 
         Raises:
             StateUnavailable: Its checkpoints end with it; it goes on.
+            TemporaryError: The cluster lost it meanwhile.
         """
         retained = await self._plane.retains_checkpoints(current.job_id)
         origin = None
@@ -60,8 +61,11 @@ class Stopper:
             )
         self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
         ended = await self.cancel(wanted, current)
-        point = await self._states.of_ended(ended) if ended else None
-        return point or RestorePoint(origin, "checkpoint")
+        if ended is None:  # it may have completed another one since, and dropped this one
+            raise _vanished(
+                f"{wanted.job_name}: its cluster lost it while it was cancelled", current
+            )
+        return await self._states.of_ended(ended) or RestorePoint(origin, "checkpoint")
 
     async def cancel(self, wanted: JobSpec, job: ObservedJob) -> ObservedJob | None:
         """Cancel a job and wait for its end; return its last row, none where it is not listed."""

@@ -209,6 +209,26 @@ def test_a_job_that_its_cluster_loses_before_the_stop(up: bool) -> None:
     assert (origin(stack), entry_class(stack)) == ("checkpoint", "New")
 
 
+def test_a_job_that_its_cluster_loses_before_the_cancel() -> None:
+    """Shows that it does not go on from a checkpoint that may have been dropped since."""
+    stack = running("last-state")
+    old = stack.flink.the_job()
+    stack.flink.pass_time(60)
+
+    def lose(step: str) -> None:
+        if step == "cancel":
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    with pytest.raises(TemporaryError, match="is no longer listed"):
+        stack.up(version("New", "last-state"))
+    assert stack.flink.active() == []
+    stack.flink.on_step = lambda _step: None
+    stack.up(version("New", "last-state"))
+    assert (origin(stack), entry_class(stack)) == ("checkpoint", "New")
+    assert stack.flink.the_job().base == stack.flink.progress_in[old.checkpoint]
+
+
 def test_a_savepoint_that_hangs_is_left_to_the_cluster() -> None:
     """Shows that a slow savepoint overlaps nothing, and that the next run takes its result."""
     stack = running("savepoint")
