@@ -16,7 +16,12 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.control_planes.shared_call import SharedCall
-from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, JarError
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterRefused,
+    ClusterUnreachable,
+    JarError,
+)
 from flink_jobs_provider.model.identity import identity_of
 
 _IDENTITY = 18
@@ -111,7 +116,12 @@ class ClusterJars:
                     "POST", "jars/upload", files=files, timeout=timeout, repeatable=True
                 )
         except FlinkAnswer as answer:
-            raise ActionFailed(f"the jar could not be uploaded: {answer.cause}") from None
+            happened = f"the jar could not be uploaded: Flink answered {answer}"
+            if answer.status < 500:
+                raise ActionFailed(happened) from None
+            raise ClusterUnreachable(
+                happened, remedy="Look into the log of its JobManager if this does not pass"
+            ) from None
         except OSError as error:
             raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
         jar_id = str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]

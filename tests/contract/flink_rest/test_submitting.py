@@ -139,6 +139,18 @@ def test_a_jar_that_was_removed_meanwhile_is_uploaded_again(tmp_path: Path, vers
     assert b"content of the jar" in uploads[1].body
 
 
+@pytest.mark.parametrize(("status", "error"), [(400, ActionFailed), (500, ClusterUnreachable)])
+def test_an_upload_that_fails(tmp_path: Path, status: int, error: type[Exception]) -> None:
+    """Shows that a refusal is the last word, and that a server's error may pass."""
+    flink = ScriptedFlink()
+    flink.answer("GET jars", ok(files=[]))
+    flink.answer("POST jars/upload", httpx.Response(status, json={"errors": ["a.b.NoException"]}))
+    words = f"the jar could not be uploaded: Flink answered {status}: NoException"
+    with pytest.raises(error, match=words):
+        asyncio.run(flink.plane().submit(submission(jar=jar_file(tmp_path)), 60))
+    assert flink.changes() == ["POST jars/upload"]
+
+
 def test_a_file_that_main_does_not_find_is_no_lost_upload() -> None:
     """Shows that a program's own words about a jar do not start endless repeats."""
     flink = ScriptedFlink()
