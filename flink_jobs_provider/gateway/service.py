@@ -126,7 +126,7 @@ class JobRow:
         next_inputs: Inputs that count from the next start on, by name.
         next_restore: The savepoint that the next start goes on from.
         created_by: Who had it put on record.
-        started_at: When its last start had succeeded.
+        started_at: When its latest submission was first seen; none where it was never started.
         changed_at: When its inputs were last changed without a start.
     """
 

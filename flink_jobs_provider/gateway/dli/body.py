@@ -122,7 +122,8 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "resume_max_num": _number("How often the job is restarted so; -1 is without end.", -1),
     "runtime_config": {
         "type": _TEXT,
-        "description": "A JSON object of Flink options, as a text. Names that begin with "
+        "description": "A JSON object of Flink options, as a text; or a list of objects with "
+        "`key` and `value`, as the service shows it. Names that begin with "
         "`flink-jobs.` are a client's own notes.",
         "examples": ['{"table.exec.state.ttl": "1 d"}'],
     },

@@ -110,6 +110,10 @@ def _update(
     """Return the change that some fields make; none where they are as they were."""
     before = config_of(row, cluster)
     after = {**before, **given}
+    if "resource_config" in given and "parallel_number" not in given:
+        after.pop("parallel_number", None)
+    if given.get("resource_config_version") in ("v1", "") and "resource_config" not in given:
+        after.pop("resource_config", None)
     fields = changed_fields(before, after)
     if not fields:
         return None

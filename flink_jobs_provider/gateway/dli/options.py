@@ -70,7 +70,10 @@ def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem
 
 
 def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str]:
-    """Return the Flink options of a `runtime_config`, without a client's notes."""
+    """Return the Flink options of a `runtime_config`, without a client's notes.
+
+    It is the text of a JSON object, or of a list of objects with `key` and `value`.
+    """
     path = "runtime_config"
     if not given:
         return {}
@@ -78,6 +81,9 @@ def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str
         content = json.loads(given)
     except (ValueError, RecursionError):
         content = None
+    if isinstance(content, list) and all(isinstance(pair, dict) for pair in content):
+        # As the service itself shows them, and clients send them back.
+        content = {str(pair.get("key") or ""): pair.get("value") for pair in content}
     if not isinstance(content, dict):
         problems.append(Problem(path, f"{path} must be a JSON object of Flink options, as a text."))
         return {}

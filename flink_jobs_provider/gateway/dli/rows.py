@@ -22,7 +22,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "log_enabled": False,
     "cu_number": 2,
     "manager_cu_number": 1,
-    "parallel_number": 1,
     "tm_cus": 1,
     "tm_slot_num": 1,
     "dependency_jars": [],
@@ -52,7 +51,7 @@ def detail(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
         "project_id": place.project_id if place else "",
         "sql_body": "",
         "run_mode": "exclusive_cluster",
-        "job_config": _job_config(config),
+        "job_config": _job_config(config, row.next_spec.parallelism),
         "main_class": config.get("main_class") or "",
         "entrypoint_args": config.get("entrypoint_args") or "",
         "execution_graph": None,
@@ -83,7 +82,7 @@ def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _job_config(config: Mapping[str, Any]) -> dict[str, Any]:
+def _job_config(config: Mapping[str, Any], parallelism: int) -> dict[str, Any]:
     given = {
         name: value
         for name, value in config.items()
@@ -91,16 +90,16 @@ def _job_config(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     if "checkpoint_mode" in given:
         given["checkpoint_mode"] = MODES.get(given["checkpoint_mode"], given["checkpoint_mode"])
-    return {**_DEFAULTS, **given}
+    return {**_DEFAULTS, "parallel_number": parallelism, **given}
 
 
 def _status_desc(row: JobRow) -> str:
-    """Return what the last action waits for, or why it failed; or what befell the job since."""
+    """Return what the last action waits for, or has said; or what befell the job since."""
     if row.last.result is not ActionResult.SUCCESS:
         return row.last.output
     if row.record.status in (JobStatus.FAILED, JobStatus.LOST) or row.record.other_version:
         return row.record.job_output
-    return "Flink restarts its tasks." if row.status == JobStatus.RESTARTING else ""
+    return "Flink restarts its tasks." if row.status == JobStatus.RESTARTING else row.last.output
 
 
 def _changed_at(row: JobRow) -> datetime | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
@@ -250,7 +250,12 @@ def _write(session: Session, number: int, state: JobState, now: float) -> None:
     """Write a job's row, and the savepoints that its record names for the first time."""
     more: dict[str, Any] = {}
     if state.started:
-        more = {"next_inputs": None, "started_at": now}
+        more["next_inputs"] = None
+    if job_id := state.record.get("job_id"):
+        # Also where the start failed of which it is: whoever looks must not take it for one that
+        # never ran, and has no state.
+        begun = and_(JobEntry.job_id == job_id, JobEntry.started_at.is_not(None))
+        more["started_at"] = case((begun, JobEntry.started_at), else_=now)
     if state.started or state.status in ACTIVE:
         # A job that runs has state of its own again, which no savepoint named before may replace.
         more["next_restore"] = None

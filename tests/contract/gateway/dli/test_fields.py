@@ -18,6 +18,9 @@ _CHECKPOINTS = {
 }
 
 
+_PAIRS = {"a": "1", "b": "2"}
+
+
 def _inputs(**fields: Any) -> dict[str, Any]:
     dli = Dli()
     dli.create(**fields)
@@ -65,6 +68,7 @@ def _inputs(**fields: Any) -> dict[str, Any]:
             {"table.exec.state.ttl": "5", "a": "true"},
         ),
         ({"runtime_config": ""}, {}),
+        ({"runtime_config": '[{"key": "a", "value": "1"}, {"key": "b", "value": 2}]'}, _PAIRS),
         (
             {
                 "checkpoint_enabled": True,
@@ -144,7 +148,8 @@ def test_the_parallelism_of_both_kinds_of_resources(
             {"restart_when_exception": True, "resume_checkpoint": False},
             "resume_checkpoint must be true",
         ),
-        ({"runtime_config": "[]"}, "runtime_config must be a JSON object"),
+        ({"runtime_config": "[1]"}, "runtime_config must be a JSON object"),
+        ({"runtime_config": '[{"value": "x"}]'}, "runtime_config. must be a text"),
         ({"runtime_config": "{"}, "runtime_config must be a JSON object"),
         ({"runtime_config": '{"a": {}}'}, "runtime_config.a must be a text"),
         ({"runtime_config": '{"parallelism.default": 3}'}, "use parallel_number"),
@@ -188,7 +193,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     said = refused(answer, 400, "DLI.0001")
     for name in ("name", "entrypoint", "smn_topic", "image"):
         assert name in said
-    wrong = {**JOB, "entrypoint": "obs://elsewhere/a.jar", "runtime_config": "[]"}
+    wrong = {**JOB, "entrypoint": "obs://elsewhere/a.jar", "runtime_config": "1"}
     said = refused(Dli().call("POST", "/flink-jobs", json=wrong), 400, "DLI.0001")
     assert "2 properties are wrong" in said
 

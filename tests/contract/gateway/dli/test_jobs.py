@@ -204,6 +204,22 @@ def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None
     assert dli.detail(number)["job_config"]["resume_max_num"] == 3
 
 
+def test_a_job_changes_between_both_kinds_of_resources() -> None:
+    dli = Dli()
+    number = dli.create(cu_number=4)
+    path = f"/flink-jobs/{number}"
+    resources = {"parallel_number": 5, "max_slot": 2}
+    v2 = {"resource_config_version": "v2", "resource_config": resources}
+    done(dli.call("PUT", path, json=v2))
+    config = dli.detail(number)["job_config"]
+    assert (config["parallel_number"], config["resource_config"]) == (5, resources)
+    v1 = {"resource_config_version": "v1", "parallel_number": 6}
+    done(dli.call("PUT", path, json=v1))
+    config = dli.detail(number)["job_config"]
+    assert config["parallel_number"] == 6
+    assert "resource_config" not in config
+
+
 @pytest.mark.parametrize("field", ["name", "queue_name"])
 def test_name_and_queue_stay(field: str) -> None:
     dli = Dli()

@@ -357,3 +357,22 @@ def test_the_execution_of_a_cluster_that_is_away(live: Life) -> None:
         await refused(gateway.jobs.execution(CLUSTER, 2), "JobNotFound")
 
     live(life)
+
+
+def test_a_start_that_failed_with_the_job_up_is_a_start(live: Life) -> None:
+    """Shows that nobody can take a job for one that never ran, and has no state."""
+
+    async def life(gateway: Gateway) -> None:
+        await gateway.draft()
+        gateway.flink.programs["Old"] = Program(checkpoint_faults=10**6)
+        row = await gateway.row()
+        ended = await gateway.do("NEW", run_id=row.run_id)
+        assert ended.result is ActionResult.FAILED
+        row = await gateway.row()
+        assert (row.status, row.started_at is not None) == ("RUNNING", True)
+        began = row.started_at
+        gateway.flink.end(gateway.flink.the_job(), "FAILED", "gone")
+        await gateway.look()
+        assert (await gateway.row()).started_at == began
+
+    live(life)

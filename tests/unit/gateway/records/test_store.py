@@ -22,6 +22,7 @@ from flink_jobs_provider.gateway.records import (
     migrating,
 )
 from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
+from flink_jobs_provider.gateway.records.rows import moment
 from flink_jobs_provider.gateway.records.schema import Base
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
@@ -39,9 +40,9 @@ OpenStore = Callable[[str], Store]
 _RECORD = '{"spec": {"jar": "/x.jar"}, "status": "RUNNING"}'
 #: A job that runs, and an action on it in progress, as version 0001 wrote them.
 _FIRST_VERSION = [
-    f"""INSERT INTO jobs (number, cluster, job_name, run_id, identity, generation, status, settled,
-    jar_name, jar_digest, record, as_given, revision, last_action, created_at)
-    VALUES (1, '{CLUSTER}', 'orders', 'job-1', 'aa', 1, 'RUNNING', true, 'x.jar', 'd',
+    f"""INSERT INTO jobs (number, cluster, job_name, run_id, identity, job_id, generation, status,
+    settled, jar_name, jar_digest, record, as_given, revision, last_action, created_at)
+    VALUES (1, '{CLUSTER}', 'orders', 'job-1', 'aa', 'aabb', 1, 'RUNNING', true, 'x.jar', 'd',
     '{_RECORD.replace(":", chr(92) + ":")}', '{{}}', 3, 'b', 1)""",
     *(
         f"""INSERT INTO actions (number, id, job_number, action, caller, result, output, as_given,
@@ -89,7 +90,7 @@ def test_records_of_the_first_version_are_brought_up(
     job = store.live_job(CLUSTER, "orders")
     assert job is not None
     assert (job.number, job.status, job.created_by) == (1, "RUNNING", "ci")
-    assert (job.next_start, job.started_at, job.changed_at) == (NextStart(), None, None)
+    assert (job.next_start, job.started_at, job.changed_at) == (NextStart(), moment(1), None)
     store.release_all()
     (left,) = store.claim("two", 30, [CLUSTER], 10)
     assert (left.row.id, left.cancels_first) == ("b", False)
@@ -120,7 +121,7 @@ def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
     )
     with pytest.raises(Busy):
         store.change(number, changed.revision, action(Action.UPDATE), "late", wanted)
-    started = replace(state("RUNNING"), started=True)
+    started = replace(state("RUNNING", job_id="aa"), started=True)
     assert finish(store, accepted, job_state=started)
     running = store.live_job(CLUSTER, "orders")
     assert running is not None

@@ -15,7 +15,10 @@ _DOCUMENT = sa.JSON().with_variant(JSONB, "postgresql")
 
 
 def upgrade() -> None:
-    """Add the columns; the creator of a job is who asked for its oldest action on record."""
+    """Add the columns.
+
+    The creator of a job is who asked for its oldest action on record; one that ran was started.
+    """
     op.add_column("jobs", sa.Column("next_inputs", _DOCUMENT))
     op.add_column("jobs", sa.Column("next_restore", sa.Text))
     op.add_column("jobs", sa.Column("created_by", sa.Text))
@@ -29,3 +32,4 @@ def upgrade() -> None:
         "UPDATE jobs SET created_by = (SELECT caller FROM actions"
         " WHERE actions.job_number = jobs.number ORDER BY actions.number LIMIT 1)"
     )
+    op.execute("UPDATE jobs SET started_at = created_at WHERE job_id IS NOT NULL")

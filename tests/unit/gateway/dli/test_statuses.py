@@ -1,0 +1,67 @@
+"""Every status that a job can have, in the service's words, whatever its last action is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+
+NOW = datetime(2024, 5, 21, tzinfo=UTC)
+EVERY = ["DRAFT", "", "JOB_LAUNCH_FAILED", *JobStatus]
+
+
+def _last(action: Action, result: str) -> ActionRow:
+    return ActionRow(
+        "id", "c", "orders", "run", action, ActionResult(result), "", "me", NOW, NOW, NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ("DRAFT", "job_init"),
+        ("", "job_submitting"),
+        ("JOB_LAUNCH_FAILED", "job_submit_fail"),
+        ("STARTING", "job_submitting"),
+        ("RUNNING", "job_running"),
+        ("RESTARTING", "job_running"),
+        ("STOPPED", "job_cancel_success"),
+        ("CANCELED", "job_cancel_success"),
+        ("FINISHED", "job_finish"),
+        ("FAILED", "job_running_exception"),
+        ("LOST", "job_running_exception"),
+    ],
+)
+def test_what_a_job_does_when_nothing_is_in_progress(status: str, word: str) -> None:
+    assert dli_status(status, _last(Action.LIST_SAVEPOINT, "SUCCESS")) == word
+
+
+@pytest.mark.parametrize("status", EVERY)
+@pytest.mark.parametrize(
+    ("action", "word"),
+    [
+        ("NEW", "job_submitting"),
+        ("START", "job_submitting"),
+        ("UPDATE", "job_submitting"),
+        ("STATELESS_UPDATE", "job_submitting"),
+        ("LAST_STATE_UPDATE", "job_submitting"),
+        ("RE_LAUNCH", "job_submitting"),
+        ("STOP", "job_canceling"),
+        ("CANCEL", "job_canceling"),
+        ("DELETE", "job_canceling"),
+        ("SAVEPOINT", "job_savepointing"),
+    ],
+)
+def test_what_is_in_progress_comes_first(status: str, action: str, word: str) -> None:
+    assert dli_status(status, _last(Action(action), "IN_PROGRESS")) == word
+
+
+@pytest.mark.parametrize("status", EVERY)
+def test_who_waits_for_a_start_or_a_stop_that_failed_is_told(status: str) -> None:
+    stop, start = _last(Action.STOP, "FAILED"), _last(Action.RE_LAUNCH, "FAILED")
+    assert (dli_status(status, stop) == "job_cancel_fail") == runs(status)
+    assert (dli_status(status, start) == "job_submit_fail") == (not runs(status))
