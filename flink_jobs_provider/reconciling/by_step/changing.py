@@ -92,7 +92,7 @@ class Change:
         if job is not None and (job.in_progress or job.status is None):
             await self._steps.until_idle(job, self._wanted)
             return None
-        if job is not None and self._base is not None and not ran_since(job, self._recorded):
+        if job is not None and self._base is not None and not ran_since(job, self._base):
             self._base = with_savepoint_of(self._base, job, SavepointReason.FOUND, self._wanted)
         verdict = Verdict(False, None)
         if self._wanted.desired_state is DesiredState.RUNNING:
@@ -185,7 +185,7 @@ class Change:
         stops = self._wanted.desired_state is DesiredState.STOPPED
         reason = SavepointReason.STOP if stops else SavepointReason.UPDATE
         after = replace(after, job_id=after.job_id or job.job_id)
-        base = self._base or blank(self._wanted, job)
+        base = with_row(self._base, job) if self._base else blank(self._wanted, job)
         if self._durable:
             base = keep(base, self._durable, reason, self._wanted)
         if step.savepoint:

@@ -76,6 +76,8 @@ class StepReconciler:
             rows = await self._plane.named(recorded.spec.job_name)
             row = own_row(rows, recorded, recorded.spec)
             job = next((each for each in rows if row and each.run_id == row.run_id), None)
+        # Of a job that is being stopped, what it was a moment ago would be no drift.
+        job = await self._steps.shortly_after(job) if job else None
         if job is None:
             return seen(recorded, None, False)
         job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))

@@ -56,6 +56,10 @@ class Steps:
             self._say(f"{spec.job_name}: waiting for what is in progress on it: {job.status_word}")
         await self._waiter.until_idle(job, _allowed(spec, *steps_of(job.action)))
 
+    async def shortly_after(self, job: StepJob) -> StepJob | None:
+        """Return a job when nothing is in progress on it, or as it is after a while."""
+        return await self._waiter.shortly_after(job)
+
     async def create(self, wanted: JobSpec, asked: Configuration) -> None:
         """Create a draft, once; return when it is there."""
         self._say(f"{wanted.job_name}: creating it")

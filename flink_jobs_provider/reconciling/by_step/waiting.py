@@ -120,6 +120,18 @@ class StepWaiter:
             await self._clock.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
+    async def shortly_after(self, job: StepJob) -> StepJob | None:
+        """Return a job when nothing is in progress on it, or as it is after a while."""
+        began, pause, found = self._clock.now(), _FIRST_PAUSE, job
+        while found.in_progress and self._clock.now() - began < _SETTLES:
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            now = await self._look(job.run_id, began + _SETTLES)
+            if now is None:
+                return None
+            found = now
+        return found
+
     async def until_gone(self, job: StepJob, timeout: float) -> bool:
         """Wait until a job is no longer there; return whether it is not."""
         began, pause = self._clock.now(), _FIRST_PAUSE

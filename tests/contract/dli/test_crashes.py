@@ -16,6 +16,7 @@ from tests.contract.dli.stack import NAMED, Stack, running, spec, stopped
 
 #: How long until somebody runs it again, in seconds: while the step goes on, and afterwards.
 PAUSES = [0, 600]
+RUNS = pytest.mark.parametrize(("pause", "gateway"), [(0, False), (600, False), (0, True)])
 BESIDE = "obs://bucket/beside"
 
 
@@ -60,8 +61,7 @@ def saved(stack: Stack) -> list[str]:
     return [in_store(path.rstrip("/")) for path in stack.dli.savepoints]
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 @pytest.mark.parametrize("restore", [None, NAMED])
 def test_create(pause: float, restore: str | None, gateway: bool) -> None:
     """Shows that a create that died is adopted: one job, one start, whatever was lost."""
@@ -83,8 +83,7 @@ def test_create_where_the_service_keeps_no_mark(pause: float) -> None:
         assert restored(stack) == [None]
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 def test_create_with_another_spec_afterwards(pause: float, gateway: bool) -> None:
     """Shows that what a dead create left is updated, with its state if it ran."""
     for stack in each_request(lambda: Stack(gateway=gateway), lambda s: s.up(spec()), pause):
@@ -94,8 +93,7 @@ def test_create_with_another_spec_afterwards(pause: float, gateway: bool) -> Non
             assert restored(stack)[1] == saved(stack)[0]
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 @pytest.mark.parametrize("refreshed", [True, False])
 @pytest.mark.parametrize("mode", ["savepoint", "stateless"])
 def test_update(pause: float, refreshed: bool, mode: str, gateway: bool) -> None:
@@ -135,8 +133,7 @@ def test_update_with_a_savepoint_to_a_place_of_ones_own(pause: float) -> None:
         assert restored(stack) == [None, *of_stop]
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 @pytest.mark.parametrize("refreshed", [True, False])
 def test_update_from_a_named_savepoint(pause: float, refreshed: bool, gateway: bool) -> None:
     """Shows that the named savepoint is the one it starts from, once."""
@@ -151,8 +148,7 @@ def test_update_from_a_named_savepoint(pause: float, refreshed: bool, gateway: b
         assert same_path(record.last_savepoint, NAMED)
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 def test_update_that_fails_and_is_taken_back(pause: float, gateway: bool) -> None:
     """Shows that the state outlives a run that died on its way back to the former version."""
 
@@ -175,8 +171,7 @@ def test_update_that_fails_and_is_taken_back(pause: float, gateway: bool) -> Non
         assert set(restored(stack)[1:]) <= set(saved(stack))
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 @pytest.mark.parametrize("to", ["Old", "Other"])
 def test_update_that_died_and_another_version_is_wanted(
     pause: float, to: str, gateway: bool
@@ -190,8 +185,7 @@ def test_update_that_died_and_another_version_is_wanted(
         assert restored(stack)[-1] in [None, *saved(stack)[-1:]]
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 def test_stop_and_start(pause: float, gateway: bool) -> None:
     wanted = spec(desired_state="stopped")
     for stack in each_request(lambda: running(gateway=gateway), lambda s: s.up(wanted), pause):
@@ -206,8 +200,7 @@ def test_stop_and_start(pause: float, gateway: bool) -> None:
         assert record.restored_from == saved(stack)[-1]
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 def test_start_of_a_changed_version(pause: float, gateway: bool) -> None:
     for stack in each_request(lambda: stopped(gateway=gateway), lambda s: s.up(spec("New")), pause):
         stack.up(spec("New"))
@@ -225,8 +218,7 @@ def test_savepoint(pause: float) -> None:
         assert len(saved(stack)) <= 2
 
 
-@pytest.mark.parametrize("gateway", [True, False])
-@pytest.mark.parametrize("pause", PAUSES)
+@RUNS
 @pytest.mark.parametrize("on_delete", ["cancel", "savepoint"])
 def test_delete(pause: float, on_delete: str, gateway: bool) -> None:
     def begin() -> Stack:

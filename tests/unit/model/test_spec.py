@@ -89,11 +89,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "use basic_auth or bearer_token",
     ),
     ({"target": {"url": URL, "kind": "dlx"}}, "target.kind", "must be 'flink'"),
-    (
-        {"target": {"url": URL}, "dli": {"desc": "x"}},
-        "dli",
-        "the target is not one of Data Lake Insight",
-    ),
+    ({"dli": {"desc": "x"}, "target": {"url": URL}}, "dli", "the target is not one of Data"),
 ]
 
 
