@@ -1,0 +1,144 @@
+"""Write docs/targets.md from the code: `python docs/build_targets.py [--check]`.
+
+Each line of its tables is tried: the inputs are given to the same check that refuses them in a
+preview, and what that says is what the table says.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from flink_jobs_provider.model.validation import problems_of
+
+PAGE = Path(__file__).with_name("targets.md")
+
+_HDINSIGHT = {
+    "kind": "hdinsight",
+    "subscription": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "group",
+    "cluster_pool": "pool",
+    "cluster": "cluster",
+}
+_DLI = {"kind": "dli", "project_id": "0" * 32, "queue": "queue", "token": "env:TOKEN"}
+_GATEWAY = "https://gateway.example.com:8090"
+#: The targets by their headings.
+TARGETS: dict[str, dict[str, Any]] = {
+    "Flink session cluster": {"kind": "flink", "url": "https://flink.example.com"},
+    "HDInsight, gateway": {**_HDINSIGHT, "endpoint": _GATEWAY, "token": "env:TOKEN"},
+    "HDInsight, Azure": _HDINSIGHT,
+    "DLI, gateway": {**_DLI, "endpoint": _GATEWAY},
+    "DLI, Huawei Cloud": {**_DLI, "region": "eu-west-101"},
+}
+_UPLOADS = {"jar_upload_directory": "abfs://jobs@account.dfs.core.windows.net/jars"}
+_JOB = {"job_name": "orders", "owner": "organization/shop/prod", "jar": "abfs://c@a/dir/orders.jar"}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Something that a job may want.
+
+    Attributes:
+        what: What it is.
+        inputs: The inputs that ask for it.
+        uploads: Whether the target names a directory for local jars, where it has one.
+    """
+
+    what: str
+    inputs: dict[str, Any]
+    uploads: bool = False
+
+
+PROBES = [
+    Probe("a jar where the cluster reads it", {"jar": "abfs://c@account/dir/orders.jar"}),
+    Probe("a jar of this machine", {"jar": "jobs/orders.jar"}),
+    Probe("the same, with `jar_upload_directory`", {"jar": "jobs/orders.jar"}, uploads=True),
+    Probe("a name of 58 characters", {"job_name": "o" * 58}),
+    Probe("`entry_class`", {"entry_class": "shop.Orders"}),
+    Probe("`args`", {"args": ["--topic", "orders"]}),
+    Probe("`args` with blanks, or empty", {"args": ["--title", "all orders"]}),
+    Probe("`parallelism`", {"parallelism": 4}),
+    Probe("`flink_configuration`", {"flink_configuration": {"state.backend.type": "rocksdb"}}),
+    Probe("`savepoint_directory`", {"savepoint_directory": "abfs://c@account/savepoints"}),
+    Probe("`desired_state`: stop and start", {"desired_state": "stopped"}),
+    Probe("`upgrade_mode` savepoint", {"upgrade_mode": "savepoint"}),
+    Probe("`upgrade_mode` stateless", {"upgrade_mode": "stateless"}),
+    Probe("`upgrade_mode` last-state", {"upgrade_mode": "last-state"}),
+    Probe("`restore_from`", {"restore_from": "abfs://c@account/savepoints/one"}),
+    Probe("`allow_non_restored_state`", {"allow_non_restored_state": True}),
+    Probe("`savepoint_format` native", {"savepoint_format": "native"}),
+    Probe("`savepoint_trigger`", {"savepoint_trigger": "1"}),
+    Probe("`restart_trigger`", {"restart_trigger": "1"}),
+    Probe("`on_delete` savepoint", {"on_delete": "savepoint"}),
+    Probe("`timeouts`", {"timeouts": {"savepoint": "20m"}}),
+    Probe("`dli`: the service's own settings", {"dli": {"desc": "orders by hour"}}),
+]
+#: Inputs that each job has, or that no user gives.
+EVERYWHERE = {"target", "owner", "jar_digest"}
+
+
+def page() -> str:
+    """Return the whole page."""
+    notes: list[str] = []
+    rows = [
+        [probe.what, *(_cell(probe, target, notes) for target in TARGETS.values())]
+        for probe in PROBES
+    ]
+    lines = [["a job's", *TARGETS], ["---"] * (len(TARGETS) + 1), *rows]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    reasons = "\n".join(_numbered(number, note) for number, note in enumerate(notes, 1))
+    return f"{_HEAD.strip()}\n\n{table}\n\nWhat the check says:\n\n{reasons}\n\n{_TAIL.strip()}\n"
+
+
+def _cell(probe: Probe, target: dict[str, Any], notes: list[str]) -> str:
+    reached = {**target, **_UPLOADS} if probe.uploads and target["kind"] != "flink" else target
+    problems = problems_of({**_JOB, "target": reached, **probe.inputs})
+    if not problems:
+        return "yes"
+    numbers = []
+    for path, reason in problems:
+        note = f"`{path}` {reason}."
+        if note not in notes:
+            notes.append(note)
+        numbers.append(str(notes.index(note) + 1))
+    return f"no ({', '.join(numbers)})"
+
+
+def _numbered(number: int, note: str) -> str:
+    head = f"{number}. "
+    return fill(note, 100, initial_indent=head, subsequent_indent=" " * len(head))
+
+
+def main() -> int:
+    """Write the page, or with --check only tell whether it is up to date."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        sys.stderr.write(f"{PAGE.name} is out of date: run python docs/build_targets.py\n")
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+_HEAD = """
+# What each target can do
+
+<!-- Written by docs/build_targets.py from the code; change that, not this page. -->
+
+The same `FlinkJob` runs on each of them. What a target cannot carry is refused in the preview, by
+name, before anything is changed.
+"""
+
+_TAIL = """
+How they differ beyond inputs is in their guides: [HDInsight on AKS](hdinsight.md),
+[Data Lake Insight](dli.md). A [gateway](gateway.md) serves both APIs over any Flink session
+cluster.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
