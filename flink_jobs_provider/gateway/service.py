@@ -72,8 +72,8 @@ class InputChange:
         inputs: As `ActionRequest.changes`, without `restore_from`.
         as_given: What the face shows, from now on.
         caller: Who asks.
-        restore_from: A savepoint that the next start goes on from; none leaves that as it is. A
-            job that runs takes none: its own state would be lost with it.
+        restore_from: A savepoint that the next start goes on from; none leaves that as it is, an
+            empty text takes it back. A job that runs takes none: its own state would be lost.
         while_it_runs: Whether a job may run meanwhile.
     """
 

@@ -154,7 +154,7 @@ def changed_inputs(
     if status in _ACTIVE and not change.while_it_runs:
         raise _while_it_runs("This", status, "STOP it first")
     inputs = {**before, **change.inputs}
-    check_spec({**present, **inputs, "restore_from": change.restore_from})
+    check_spec({**present, **inputs, "restore_from": change.restore_from or None})
     return inputs
 
 

@@ -89,7 +89,10 @@ class Drafting:
             raise changes_now(job.job_name)
         present = read_spec(job.record["spec"], cluster.flink).plain()
         inputs = changed_inputs(change, job.status, present, job.next_start.inputs)
-        next_start = NextStart(inputs, change.restore_from or job.next_start.restore)
+        restore = job.next_start.restore
+        if change.restore_from is not None:
+            restore = change.restore_from or None
+        next_start = NextStart(inputs, restore)
         action = _done_at_once(Action.UPDATE, change.caller, {**job.as_given, **change.as_given})
         output = "Changed on record; it counts from the next start on"
         try:

@@ -247,7 +247,7 @@ def trigger_schema() -> dict[str, Any]:
 @lru_cache
 def import_schema() -> dict[str, Any]:
     """Return the JSON Schema of the body that imports a savepoint."""
-    path = {**_path("The directory of a savepoint."), "type": "string", "minLength": 1}
+    path = {**_path("The directory of a savepoint; empty takes one back."), "type": "string"}
     return _object("import", {"job_id": _JOB_ID, "savepoint_path": path}, ["savepoint_path"])
 
 

@@ -83,6 +83,12 @@ class Calls:
             )
         return found
 
+    def first_queue(self, request: Request) -> str:
+        """Return the queue of a project that is meant where none is named."""
+        project = request.path_params["project_id"]
+        places = (cluster.dli for cluster in self._clusters.values())
+        return next(place.queues[0] for place in places if place and place.project_id == project)
+
     async def readable(
         self, request: Request, principal: Principal, number: str
     ) -> tuple[JobRow, ClusterConfiguration]:

@@ -39,7 +39,8 @@ class Keeping:
             clusters = self._calls.project(request, deed.principal)
             given = await self._calls.body(request, body.create_schema())
             deed.job = given["name"]
-            cluster, queue = _queue(clusters, given.get("queue_name"))
+            first = self._calls.first_queue(request)
+            cluster, queue = _queue(clusters, given.get("queue_name") or first)
             deed.cluster = cluster.key
             authorize(deed.principal, cluster)
             job_name = job_name_of(given["name"])
@@ -145,20 +146,19 @@ def _import(row: JobRow, cluster: ClusterConfiguration, path: str, deed: Deed) -
         inputs={},
         as_given={},
         caller=deed.principal.name,
-        restore_from=place_of(path, cluster),
+        restore_from=place_of(path, cluster) if path else "",
     )
 
 
 def _queue(
-    clusters: Mapping[str, ClusterConfiguration], name: str | None
+    clusters: Mapping[str, ClusterConfiguration], name: str
 ) -> tuple[ClusterConfiguration, str]:
-    """Return the cluster of a queue; without a name, the first one of the project."""
+    """Return the cluster of a queue, and its name."""
     queues = {
         queue: cluster
         for cluster in clusters.values()
         for queue in (cluster.dli.queues if cluster.dli else ())
     }
-    name = name or next(iter(queues))
     if name not in queues:
         text = f"queue_name must be one of {', '.join(queues)}."
         raise RefusedProperties([Problem("queue_name", text)])

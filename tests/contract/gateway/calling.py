@@ -26,6 +26,7 @@ PRINCIPALS = {
     "operator": Principal("operator", {EVERY_CLUSTER: Role.OPERATE}),
     "reader": Principal("reader", {CLUSTER.key: Role.READ}),
     "one": Principal("one", {CLUSTER.key: Role.OPERATE}),
+    "second": Principal("second", {OTHER.key: Role.OPERATE}),
     "stranger": Principal("stranger", {"/subscriptions/elsewhere": Role.OPERATE}),
 }
 NEW: dict[str, Any] = {

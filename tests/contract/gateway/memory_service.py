@@ -168,7 +168,9 @@ class MemoryService:
             revision=row.revision + 1,
             as_given={**row.as_given, **change.as_given},
             next_inputs={**row.next_inputs, **change.inputs},
-            next_restore=change.restore_from or row.next_restore,
+            next_restore=(
+                row.next_restore if change.restore_from is None else change.restore_from or None
+            ),
             changed_at=NOW,
         )
         return self.rows[change.number]

@@ -89,6 +89,19 @@ def test_an_imported_savepoint_wins_over_the_jobs_own() -> None:
     assert row.record.restored_from == "s3://mirror/dir/savepoint"
 
 
+def test_an_imported_savepoint_can_be_taken_back() -> None:
+    dli = Dli()
+    number = dli.running()
+    dli.acted("stop", number, trigger_savepoint=True)
+    own = dli.detail(number)["savepoint_path"]
+    for path in ("bucket/dir/savepoint", ""):
+        body = {"job_id": number, "savepoint_path": path}
+        done(dli.call("POST", f"/jobs/{number}/import-savepoint", json=body))
+    assert dli.detail(number)["savepoint_path"] == own
+    dli.acted("run", number, resume_savepoint=True)
+    assert dli.gateway.service.rows[number].record.restored_from == own
+
+
 def test_what_is_not_possible_is_refused_with_what_would_be() -> None:
     dli = Dli()
     number = dli.running()
@@ -270,6 +283,15 @@ def test_the_queue_says_which_cluster() -> None:
     assert dli.detail(3)["queue_name"] == "spare"
     answer = dli.call("POST", "/flink-jobs", json={**JOB, "name": "d", "queue_name": "no"})
     assert "default, spare, other" in refused(answer, 400, "DLI.0001")
+
+
+def test_a_job_goes_to_no_other_queue_than_it_would_for_others() -> None:
+    """Shows it for a caller who has no role on the project's first one."""
+    dli = Dli()
+    body = {**JOB, "name": "mine"}
+    answer = dli.call("POST", "/flink-jobs", json=body, token="second")
+    assert "queue_name must be one of other" in refused(answer, 400, "DLI.0001")
+    done(dli.call("POST", "/flink-jobs", json={**body, "queue_name": "other"}, token="second"))
 
 
 @pytest.mark.parametrize("name", ["Orders", "my_orders", "orders_", "_", "-a-", "O" * 57])

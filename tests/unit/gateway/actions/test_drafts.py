@@ -187,6 +187,20 @@ def test_an_imported_savepoint_is_what_the_next_start_goes_on_from(live: Life, e
     live(life)
 
 
+def test_an_imported_savepoint_can_be_taken_back(live: Life) -> None:
+    async def life(gateway: Gateway) -> None:
+        first = await stopped(gateway)
+        await gateway.done("START")
+        gateway.flink.pass_time(70)
+        second = (await gateway.done("STOP")).record.last_savepoint
+        await gateway.change(restore_from=first)
+        assert (await gateway.change(restore_from="")).next_restore is None
+        await gateway.done("START")
+        assert gateway.flink.the_job().restored_from == second
+
+    live(life)
+
+
 def test_a_fresh_start_drops_the_imported_savepoint(live: Life) -> None:
     """Shows that it does not come back later, when the job has newer state."""
 
