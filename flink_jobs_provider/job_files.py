@@ -73,7 +73,7 @@ def _problem(path: Path, error: ValidationError) -> tuple[str, str]:
     cause = best_match([error]) or error
     where = ".".join(str(part) for part in cause.absolute_path) or "the file"
     reason = cause.message
-    if cause.validator is None:  # a property that has no place beside others
+    if cause.validator == "not":  # a property that has no place beside others
         reason = "must not be given for a target of this kind"
     if cause.validator == "pattern":
         reason = f"{cause.instance!r} must match {cause.validator_value}"

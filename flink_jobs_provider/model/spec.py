@@ -267,7 +267,7 @@ def job_file_schema() -> dict[str, Any]:
     schema["required"] = ["job_name", "jar"]
     on_dli = {"properties": {"kind": {"const": "dli"}}, "required": ["kind"]}
     elsewhere = {"properties": {"target": {"not": on_dli}}, "required": ["target"]}
-    schema["allOf"] = [{"if": elsewhere, "then": {"properties": {"dli": False}}}]
+    schema["allOf"] = [{"if": elsewhere, "then": {"properties": {"dli": {"not": {}}}}}]
     return schema
 
 

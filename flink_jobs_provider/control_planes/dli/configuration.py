@@ -209,18 +209,12 @@ def input_names(names: Iterable[str]) -> list[str]:
     return sorted({called.get(name, f"dli.{name}") for name in names})
 
 
-def written(asked: Mapping[str, Any], *, pairs: bool) -> dict[str, Any]:
-    """Return a configuration as the service takes it.
-
-    Args:
-        asked: What is asked for.
-        pairs: Whether options are written as pairs of key and value, as the service shows them.
-    """
+def written(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration as the service takes it: options as pairs, as it shows them itself."""
     body = dict(asked)
     if "runtime_config" in body:
-        options = body["runtime_config"]
-        listed = [{"key": key, "value": value} for key, value in options.items()]
-        body["runtime_config"] = json.dumps(listed if pairs else options)
+        options = body["runtime_config"].items()
+        body["runtime_config"] = json.dumps([{"key": key, "value": each} for key, each in options])
     if "checkpoint_mode" in body:
         body["checkpoint_mode"] = _MODES.get(body["checkpoint_mode"], body["checkpoint_mode"])
     if "tags" in body:

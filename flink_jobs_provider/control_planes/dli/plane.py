@@ -152,7 +152,7 @@ class DliPlane:
 
     async def create(self, job_name: str, asked: Configuration) -> str:
         """Create a draft; return its id."""
-        body = {"name": job_name, **self._written(asked)}
+        body = {"name": job_name, **written(asked)}
         try:
             answer = await self._client.step("POST", "/flink-jobs", body)
         except Missing as missing:  # not the job, which is to be created: its queue, say
@@ -165,7 +165,7 @@ class DliPlane:
     async def change(self, run_id: str, asked: Configuration) -> None:
         """Change a job's configuration; what is set at its creation alone is left out."""
         body = {name: value for name, value in asked.items() if name not in AT_CREATION}
-        await self._client.step("PUT", f"/flink-jobs/{_number(run_id)}", self._written(body))
+        await self._client.step("PUT", f"/flink-jobs/{_number(run_id)}", written(body))
 
     async def run(self, run_id: str, resume: bool) -> None:
         """Run a job: from its savepoint, or from nothing."""
@@ -200,9 +200,6 @@ class DliPlane:
     async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
         """Remove the jars that were uploaded for a job, but for those with these digests."""
         await self._jars.forget(spec, keep)
-
-    def _written(self, asked: Configuration) -> dict[str, Any]:
-        return written(asked, pairs=not self.is_gateway)
 
     def _path(self, path: str) -> str:
         """Write a savepoint's path as the service documents it: bucket/dir/, without a scheme."""

@@ -159,7 +159,7 @@ def test_update_through_a_gateway() -> None:
     assert stack.dli.steps[2:] == ["stop, saved", "change", "run, resumed"]
     assert same_path(record.last_savepoint, stack.dli.savepoints[-1])
     assert record.job_output.startswith("Job started from ")
-    assert json.loads(stack.dli.job().config["runtime_config"])["flink-jobs.spec"]
+    assert stack.dli.options(stack.dli.job())["state.savepoints.dir"] == BESIDE
 
 
 def test_a_savepoint_that_the_service_deletes_is_never_the_only_one() -> None:

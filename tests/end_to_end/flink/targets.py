@@ -231,7 +231,7 @@ class DliTarget(ServedTarget):
     }
 
     def __init__(self, cluster: FlinkCluster, directory: Path) -> None:
-        self._project = f"project-{next(_cluster_numbers)}"
+        self._project = f"project{next(_cluster_numbers)}"
         place = {"project_id": self._project, "queues": ["streams"]}
         super().__init__(cluster, directory, {"dli": place})
         self.inputs |= {"kind": "dli", "project_id": self._project, "queue": "streams"}

@@ -58,6 +58,15 @@ def test_uri_and_absolute_jars_are_left_alone(tmp_path: Path) -> None:
             "target.subscription: 3 is not of type 'string'",
         ),
         ("job_name: a\njar: a.jar\ntarget: {kind: yarn}\n", "target.kind: 'yarn' is not one of"),
+        (
+            "job_name: a\njar: a.jar\ntarget: {kind: dli, project_id: 3}\n",
+            "target.project_id: 3 is not of type 'string'",
+        ),
+        ("job_name: a\njar: a.jar\ndli: {cu_numbers: 3}\n", "'cu_numbers' was unexpected"),
+        (
+            "job_name: a\njar: a.jar\ntarget: {url: 'http://f:1'}\ndli: {cu_number: 3}\n",
+            "dli: must not be given for a target of this kind",
+        ),
         ("- job_name: a\n", "is not of type 'object'"),
         ("job_name: [\n", "is not YAML"),
     ],
@@ -81,6 +90,16 @@ def test_a_target_of_hdinsight(tmp_path: Path) -> None:
     assert job["target"] == {"kind": "hdinsight", **dict.fromkeys(names, "x")}
     with pytest.raises(InvalidSpec, match="target: 'cluster' is a required property"):
         read_job_file(write(tmp_path, "b.yaml", text.replace("  cluster: x\n", "")))
+
+
+@pytest.mark.parametrize(
+    "target", ["", "target: {kind: dli, region: eu-west-101, project_id: p, token: env:T}\n"]
+)
+def test_settings_of_data_lake_insight(tmp_path: Path, target: str) -> None:
+    """Shows a file that names its target, and one whose program does."""
+    text = f"job_name: a\njar: a.jar\ndli: {{cu_number: 3, tags: {{team: shop}}}}\n{target}"
+    job = read_job_file(write(tmp_path, "a.yaml", text))
+    assert job["dli"] == {"cu_number": 3, "tags": {"team": "shop"}}
 
 
 def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:
