@@ -31,6 +31,8 @@ MODES: dict[Any, str] = {1: "exactly_once", 2: "at_least_once"}
 _INTERVAL = 10
 _WITHOUT_END = 2**31 - 1
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
+#: Its name in Flink 1.18 and later, and before.
+_STRATEGY = ("restart-strategy.type", "restart-strategy")
 _DIRECTORIES = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
 
 
@@ -123,7 +125,7 @@ def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> dict[str, s
     if restarts is None:
         return {}
     if not restarts:
-        return {"restart-strategy.type": "none"}
+        return dict.fromkeys(_STRATEGY, "none")
     if config.get("resume_checkpoint") is False:
         path = "resume_checkpoint"
         problems.append(
@@ -137,6 +139,6 @@ def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> dict[str, s
     if attempts is None or attempts < 0:
         attempts = _WITHOUT_END
     return {
-        "restart-strategy.type": "fixed-delay",
+        **dict.fromkeys(_STRATEGY, "fixed-delay"),
         "restart-strategy.fixed-delay.attempts": str(attempts),
     }

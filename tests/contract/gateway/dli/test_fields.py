@@ -55,11 +55,15 @@ def _inputs(**fields: Any) -> dict[str, Any]:
             {"checkpoint_path": "obs://other/dir/"},
             {"state.checkpoints.dir": "obs://other/dir/"},
         ),
-        ({"restart_when_exception": False}, {"restart-strategy.type": "none"}),
+        (
+            {"restart_when_exception": False},
+            {"restart-strategy.type": "none", "restart-strategy": "none"},
+        ),
         (
             {"restart_when_exception": True, "resume_max_num": -1},
             {
                 "restart-strategy.type": "fixed-delay",
+                "restart-strategy": "fixed-delay",
                 "restart-strategy.fixed-delay.attempts": "2147483647",
             },
         ),

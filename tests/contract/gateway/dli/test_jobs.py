@@ -211,6 +211,7 @@ def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None
     assert change.while_it_runs
     assert change.inputs["flink_configuration"] == {
         "restart-strategy.type": "fixed-delay",
+        "restart-strategy": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": "3",
         "state.checkpoints.dir": "s3://mirror/checkpoints",
     }

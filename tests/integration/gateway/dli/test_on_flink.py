@@ -16,6 +16,7 @@ from tests.counting_output import assert_counts_continuous
 from tests.dli_gateway import DliGateway
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +110,6 @@ def test_huaweis_sdk_does_everything(
         checkpoint_enabled=True,
         checkpoint_interval=1,
         checkpoint_path="bucket/checkpoints",
-        restart_when_exception=True,
-        resume_checkpoint=True,
         resume_max_num=2,
         tags=[sdk.Tag(key="team", value="orders")],
     )
@@ -141,8 +140,6 @@ def test_huaweis_sdk_does_everything(
     job_id = run(resume=True)
     config = flink_2.get(f"/jobs/{job_id}/checkpoints/config")
     assert config["externalization"]["delete_on_cancellation"] is False
-    strategy = flink_2.get(f"/jobs/{job_id}/config")["execution-config"]["restart-strategy"]
-    assert "2" in strategy, strategy
 
     trigger: dict[str, Any] = {"action": "TRIGGER", "savepoint_path": "bucket/own"}
     huawei.execute_flink_job_savepoint(
@@ -207,5 +204,41 @@ def test_a_run_that_fails_says_why(dli: DliGateway, tmp_path: Path) -> None:
     main_class = dli.job("wrong", tmp_path)["main_class"]
     dli.done("PUT", f"/flink-jobs/{number}", json={"main_class": main_class})
     dli.run(number)
+    dli.done("DELETE", f"/jobs/{number}")
+    dli.goes(number)
+
+
+def test_a_job_is_restarted_as_often_as_its_fields_say(
+    dli: DliGateway, flink_2: FlinkCluster, tmp_path: Path
+) -> None:
+    """Shows it for a task that cannot write; and that a failed job goes on from its checkpoint."""
+    output = tmp_path / "out"
+    settings = {"checkpoint_enabled": True, "checkpoint_interval": 1}
+    number = dli.create("fails", output, restart_when_exception=False, **settings)
+
+    def failures() -> int:
+        """Run the job, take its output away, and count its failures until it gives up."""
+        dli.run(number, resume=True)
+        job_id = dli.job_id(number)
+        output.rename(tmp_path / job_id)
+        output.touch()
+
+        def gives_up() -> str:
+            detail = dli.detail(number)
+            assert detail["status"] == "job_running_exception", detail
+            return str(detail["status_desc"])
+
+        assert "FAILED" not in wait_until(gives_up, 60, "it gives up"), "it says why, not that"
+        output.unlink()
+        history = flink_2.get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]
+        return len(history["entries"])
+
+    assert failures() == 1
+    restarts = {"restart_when_exception": True, "resume_checkpoint": True, "resume_max_num": 1}
+    dli.done("PUT", f"/flink-jobs/{number}", json=restarts)
+    assert failures() == 2
+    restored = _restored_from(flink_2, dli.job_id(number))
+    assert restored is not None
+    assert "/chk-" in restored
     dli.done("DELETE", f"/jobs/{number}")
     dli.goes(number)
