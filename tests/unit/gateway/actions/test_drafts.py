@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from flink_jobs_provider.model.action import Action, ActionResult
 from tests.unit.gateway.actions.conftest import Life
 from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar
 from tests.unit.gateway.records.entries import accept
-from tests.unit.reconciling.fake_flink import RETAINED
+from tests.unit.reconciling.fake_flink import RETAINED, Killed
 from tests.unit.reconciling.fake_job import Program
 
 
@@ -390,3 +391,50 @@ def test_a_start_that_failed_with_the_job_up_is_a_start(live: Life) -> None:
         assert (await gateway.row()).started_at == began
 
     live(life)
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_killed_while_a_draft_or_a_change_is_written(tmp_path: Path, written: bool) -> None:
+    """Shows that it is on record whole or not at all, and that asking again does no harm."""
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path)
+        await gateway.start()
+        die_at_write(gateway, "put_draft", written)
+        with pytest.raises(Killed):
+            await gateway.draft(parallelism=3)
+        await gateway.kill()
+        await gateway.start()
+        assert len(await gateway.rows()) == (1 if written else 0)
+        if written:
+            await refused(gateway.draft(parallelism=3), "JobAlreadyExists")
+        else:
+            await gateway.draft(parallelism=3)
+        row = await gateway.row()
+        assert (row.status, row.record.spec.parallelism) == ("DRAFT", 3)
+
+        die_at_write(gateway, "change", written)
+        with pytest.raises(Killed):
+            await gateway.change(parallelism=4, restore_from="memory://somewhere")
+        await gateway.kill()
+        await gateway.start()
+        row = await gateway.row()
+        assert row.next_spec.parallelism == (4 if written else 3)
+        assert row.next_restore == ("memory://somewhere" if written else None)
+        kinds = [action.action for action in gateway.store.actions_of(row.number)]
+        assert kinds == (["UPDATE", "NEW"] if written else ["NEW"])
+        await gateway.stop()
+
+    asyncio.run(life())
+
+
+def die_at_write(gateway: Gateway, name: str, written: bool) -> None:
+    """Have the gateway die at a write to its records: before it, or when it is done."""
+    write = getattr(gateway.store, name)
+
+    def dying(*args: Any, **kwargs: Any) -> None:
+        if written:
+            write(*args, **kwargs)
+        raise Killed(name)
+
+    setattr(gateway.store, name, dying)
