@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.model.errors import PermanentError
@@ -10,10 +11,10 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.marks import read_mark
 
+Row = TypeVar("Row", bound=ActionJob)
 
-def own_row(
-    rows: Sequence[ActionJob], recorded: JobRecord | None, wanted: JobSpec
-) -> ActionJob | None:
+
+def own_row(rows: Sequence[Row], recorded: JobRecord | None, wanted: JobSpec) -> Row | None:
     """Return the row of a job: the recorded one, or one that bears its mark.
 
     Raises:
@@ -33,7 +34,7 @@ def own_row(
     return None
 
 
-def stranger(rows: Sequence[ActionJob], own: ActionJob | None, wanted: JobSpec) -> ActionJob | None:
+def stranger(rows: Sequence[Row], own: Row | None, wanted: JobSpec) -> Row | None:
     """Return the row that has a job's name without being known as its own; none where none has."""
     return next((row for row in rows if own is None and row.job_name == wanted.job_name), None)
 
@@ -47,7 +48,7 @@ def is_recorded(row: ActionJob, recorded: JobRecord | None) -> bool:
     return recorded.job_id is not None and row.job_id == recorded.job_id
 
 
-def _recorded(named: list[ActionJob], recorded: JobRecord | None) -> list[ActionJob]:
+def _recorded(named: list[Row], recorded: JobRecord | None) -> list[Row]:
     if recorded is None:
         return []
     by_run = [row for row in named if recorded.run_id and row.run_id == recorded.run_id]
@@ -56,6 +57,6 @@ def _recorded(named: list[ActionJob], recorded: JobRecord | None) -> list[Action
     return by_job if len(by_job) == 1 else by_run
 
 
-def _marked(named: list[ActionJob], recorded: JobRecord | None, wanted: JobSpec) -> list[ActionJob]:
+def _marked(named: list[Row], recorded: JobRecord | None, wanted: JobSpec) -> list[Row]:
     keys = [wanted.key, *([recorded.spec.key] if recorded else [])]
     return [row for row in named if read_mark(row.version.mark).is_of(*keys)]

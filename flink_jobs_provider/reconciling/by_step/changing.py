@@ -119,22 +119,21 @@ class Change:
         if self._base is not None and self._base.run_id:
             job = await self._plane.job(self._base.run_id)
         if job is None:
-            rows = await self._plane.named(self._wanted.job_name)
-            row = own_row(rows, self._base, self._wanted)
-            if other := stranger(rows, row, self._wanted):
-                row = await self._adoptable(other, rows)
-            job = next((each for each in rows if row and each.run_id == row.run_id), None)
+            jobs = await self._plane.named(self._wanted.job_name)
+            job = own_row(jobs, self._base, self._wanted)
+            if other := stranger(jobs, job, self._wanted):
+                return await self._adoptable(other)
         if job is None:
             return None
         return replace(job, job_id=await self._plane.flink_job_id(job.run_id))
 
-    async def _adoptable(self, other: Any, rows: Any) -> StepJob:
+    async def _adoptable(self, other: StepJob) -> StepJob:
         """Return a job of this name that nobody has marked, if it is just what is wanted.
 
         Raises:
             OwnedElsewhere: It is not ours.
         """
-        job: StepJob = next(each for each in rows if each.run_id == other.run_id)
+        job = replace(other, job_id=await self._plane.flink_job_id(other.run_id))
         stays = self._wanted.desired_state is DesiredState.STOPPED
         if job.version.mark or job.version.jar is None or stays or await self._to_write(job):
             raise refuse_stranger(job, self._wanted)

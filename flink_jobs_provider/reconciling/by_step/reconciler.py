@@ -74,8 +74,7 @@ class StepReconciler:
         job = await self._plane.job(recorded.run_id) if recorded.run_id else None
         if job is None:
             rows = await self._plane.named(recorded.spec.job_name)
-            row = own_row(rows, recorded, recorded.spec)
-            job = next((each for each in rows if row and each.run_id == row.run_id), None)
+            job = own_row(rows, recorded, recorded.spec)
         # Of a job that is being stopped, what it was a moment ago would be no drift.
         job = await self._steps.shortly_after(job) if job else None
         if job is None:

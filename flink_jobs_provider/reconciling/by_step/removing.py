@@ -56,9 +56,7 @@ class Removal:
             job = await self._plane.job(recorded.run_id)
             if job is not None:
                 return job
-        rows = await self._plane.named(self._spec.job_name)
-        row = own_row(rows, recorded, self._spec)
-        return next((each for each in rows if row and each.run_id == row.run_id), None)
+        return own_row(await self._plane.named(self._spec.job_name), recorded, self._spec)
 
     async def _next(self, job: StepJob) -> None:
         if job.in_progress or job.status is None:

@@ -559,6 +559,7 @@ def test_another_owners_job_is_refused() -> None:
     with pytest.raises(OwnedElsewhere, match="for another owner than other/stack/dev") as caught:
         stack.up(spec(owner="other/stack/dev"))
     assert str(stack.dli.job().number) in str(caught.value)
+    assert stack.dli.job().jid in str(caught.value)
     assert stack.dli.steps == ["create", "run"]
 
 
