@@ -14,7 +14,8 @@ from rich.console import Console
 from flink_jobs_provider.cli.cluster_session import fail
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.gateway.configuration import ClusterConfiguration, GatewayConfiguration
+    from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+    from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 
 app = typer.Typer(
     help="A job service in front of Flink clusters: the job APIs of HDInsight on AKS and of "

@@ -17,7 +17,8 @@ from starlette.types import Lifespan
 from flink_jobs_provider.gateway.arm import ArmFace
 from flink_jobs_provider.gateway.arm.manners import ArmManners, Authenticator
 from flink_jobs_provider.gateway.arm.versions import NEWEST, api_version
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration, Limits
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.dli import DLI_PATHS, DliFace
 from flink_jobs_provider.gateway.dli.manners import DliManners, SignatureCheck
 from flink_jobs_provider.gateway.openapi import openapi_document

@@ -31,7 +31,7 @@ from flink_jobs_provider.gateway.actions.drafting import first_inputs, new_run_i
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import Threads
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.records import (
     JobState,
     NewAction,

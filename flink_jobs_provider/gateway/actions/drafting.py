@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.actions.deciding import (
     in_progress,
 )
 from flink_jobs_provider.gateway.actions.documents import read_spec, stored_record
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.records import JobState, NewAction, NextStart, Store
 from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
 from flink_jobs_provider.gateway.service import DraftRequest, InputChange, Refusal

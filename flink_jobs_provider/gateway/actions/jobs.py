@@ -7,37 +7,34 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.gateway.actions import loops
 from flink_jobs_provider.gateway.actions.accepting import Accepting
-from flink_jobs_provider.gateway.actions.documents import read_record
 from flink_jobs_provider.gateway.actions.drafting import Drafting
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease
 from flink_jobs_provider.gateway.actions.observing import Observer, keep_looking
 from flink_jobs_provider.gateway.actions.pace import Pace
+from flink_jobs_provider.gateway.actions.reading import Reading
 from flink_jobs_provider.gateway.actions.relaunching import Relauncher
 from flink_jobs_provider.gateway.actions.threads import Threads
 from flink_jobs_provider.gateway.actions.working import Planes, Workers
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration, GatewayConfiguration
-from flink_jobs_provider.gateway.records import Store, StoredJob
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.configuration import GatewayConfiguration
+from flink_jobs_provider.gateway.records import Store
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,
     DraftRequest,
-    Execution,
     InputChange,
-    JobOutline,
     JobRow,
     Refusal,
 )
 from flink_jobs_provider.model.duration import seconds
-from flink_jobs_provider.model.errors import JobError
-from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.reconciling.waiting import Clock
 
 _log = logging.getLogger(__name__)
@@ -50,7 +47,7 @@ _ABANDONED = (
 )
 
 
-class Jobs:
+class Jobs(Reading):
     """Implements `gateway.service.JobService`.
 
     Args:
@@ -71,11 +68,9 @@ class Jobs:
         clock: Clock | None = None,
     ) -> None:
         self._configuration = configuration
-        self._store = store
-        self._pace = pace = pace or Pace()
-        self._clusters = {cluster.key: cluster for cluster in configuration.clusters}
-        self._planes = clusters
+        pace = pace or Pace()
         self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        clusters_by_key = {cluster.key: cluster for cluster in configuration.clusters}
         self._threads = Threads(8, "records")
         self._storage_threads = Threads(4, "storage")
         self._jars = KeptJars(Path(configuration.data_directory))
@@ -86,14 +81,14 @@ class Jobs:
             self._gateway,
             store,
             clusters,
-            {key: cluster.flink for key, cluster in self._clusters.items()},
+            {key: cluster.flink for key, cluster in clusters_by_key.items()},
             self._jars,
             self._threads,
             self._storage_threads,
             pace,
             clock,
             limit,
-            lambda key: self._observers[key].trouble,
+            lambda key: observers[key].trouble,
         )
         self._accepting = Accepting(
             self._gateway,
@@ -105,10 +100,11 @@ class Jobs:
             seconds(configuration.action_timeout),
         )
         self._drafting = Drafting(store, self._accepting.ask)
-        self._observers = {
+        observers = {
             key: Observer(key, cluster.flink, store, clusters, self._threads, pace, clock)
-            for key, cluster in self._clusters.items()
+            for key, cluster in clusters_by_key.items()
         }
+        super().__init__(clusters_by_key, store, self._accepting.ask, observers, clusters, pace)
         self._beat: asyncio.Task[None] | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._open = False
@@ -198,80 +194,13 @@ class Jobs:
         """Put a job on record that is started later."""
         cluster = self._writable(request.cluster)
         number = await self._drafting.draft(request, cluster)
-        return await self._row(cluster, number)
+        return await self.row(cluster, number)
 
     async def change(self, change: InputChange) -> JobRow:
         """Change what a job is to be from its next start on."""
         cluster = self._writable(change.cluster)
         await self._drafting.change(change, cluster)
-        return await self._row(cluster, change.number)
-
-    async def cluster_of(self, number: int) -> str | None:
-        """Return the key of the cluster that a job is on; none where there is no such job."""
-        return await self._accepting.ask(self._store.cluster_of, number)
-
-    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
-        """Return all jobs of some clusters, in the order of their numbers."""
-        observers = [self._observers[self._cluster(key).key] for key in clusters]
-        await asyncio.gather(*(observer.fresh() for observer in observers))
-        return await self._accepting.ask(self._store.outlines, clusters)
-
-    async def execution(self, cluster: str, number: int) -> Execution | None:
-        """Return the latest submission of a job; none where it was never started."""
-        configured = self._cluster(cluster)
-        job = await self._accepting.ask(self._store.job, cluster, number)
-        if job is None:
-            raise Refusal(404, "JobNotFound", f"There is no job {number} on this cluster.")
-        if job.job_id is None:
-            return None
-        try:
-            snapshot = await self._planes.of(configured.flink).jobs(self._pace.fresh)
-        except JobError as error:
-            raise Refusal(503, "ClusterUnavailable", str(error)) from None
-        seen = snapshot.by_id.get(job.job_id)
-        if seen is None:
-            return Execution(job.job_id, job.job_name, job.status)
-        return Execution(seen.job_id, seen.name, seen.state, seen.started, seen.ended)
-
-    async def jobs(
-        self,
-        cluster: str,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        job_name: str | None = None,
-        jar_name: str | None = None,
-    ) -> Sequence[JobRow]:
-        """Return a page of a cluster's jobs in the order of their numbers."""
-        configured = self._cluster(cluster)
-        await self._observers[configured.key].fresh()
-        found = await self._accepting.ask(
-            self._store.jobs,
-            cluster,
-            after=after,
-            limit=limit,
-            job_name=job_name,
-            jar_name=jar_name,
-        )
-        return [_job_row(job, configured) for job in found]
-
-    async def job(self, cluster: str, number: int) -> JobRow | None:
-        """Return the job of that number; none where there is none on that cluster."""
-        configured = self._cluster(cluster)
-        await self._observers[configured.key].fresh()
-        found = await self._accepting.ask(self._store.job, cluster, number)
-        return _job_row(found, configured) if found else None
-
-    async def operation(self, action_id: str) -> ActionRow | None:
-        """Return an accepted action; none where there is none, or it was cleared away."""
-        return await self._accepting.ask(self._store.action, action_id)
-
-    async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
-        """Return the savepoints on record of a job, newest first."""
-        self._cluster(cluster)
-        if await self._accepting.ask(self._store.job, cluster, number) is None:
-            return []
-        return await self._accepting.ask(self._store.savepoints, number)
+        return await self.row(cluster, change.number)
 
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working; a cluster out of reach does not."""
@@ -289,18 +218,7 @@ class Jobs:
         """Return a cluster to do something on, while anything is done."""
         if not self._open:
             raise Refusal(503, "ServiceUnavailable", "The gateway is starting or stopping.")
-        return self._cluster(key)
-
-    async def _row(self, cluster: ClusterConfiguration, number: int) -> JobRow:
-        found = await self._accepting.ask(self._store.job, cluster.key, number)
-        if found is None:
-            raise Refusal(404, "JobNotFound", f"Job {number} was deleted meanwhile.")
-        return _job_row(found, cluster)
-
-    def _cluster(self, key: str) -> ClusterConfiguration:
-        if key not in self._clusters:
-            raise Refusal(404, "ClusterNotFound", f"There is no cluster {key} here.")
-        return self._clusters[key]
+        return self.configured(key)
 
     def _after(self, key: str) -> Callable[[], Awaitable[None]]:
         relauncher = Relauncher(key, self._store, self._threads, self._pace, self.submit)
@@ -346,23 +264,3 @@ class Jobs:
             except SQLAlchemyError as error:
                 _log.warning("old records are not cleared away: %s", type(error).__name__)
             await asyncio.sleep(self._pace.sweep)
-
-
-def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
-    return JobRow(
-        number=job.number,
-        cluster=job.cluster,
-        job_name=job.job_name,
-        run_id=job.run_id,
-        record=read_record(job.record, cluster.flink),
-        status=job.status,
-        as_given=job.as_given,
-        last=job.last,
-        revision=job.revision,
-        next_inputs=job.next_start.inputs,
-        next_restore=job.next_start.restore,
-        created_by=job.created_by,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        changed_at=job.changed_at,
-    )

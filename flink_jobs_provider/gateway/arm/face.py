@@ -24,7 +24,7 @@ from flink_jobs_provider.gateway.arm.rows import job_row
 from flink_jobs_provider.gateway.arm.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.arm.validation import validated
 from flink_jobs_provider.gateway.arm.versions import ApiVersion, api_version
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.service import ActionRow, JobService, Refusal

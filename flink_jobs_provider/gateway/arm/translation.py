@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.arm.body import (
 )
 from flink_jobs_provider.gateway.arm.rows import properties_of
 from flink_jobs_provider.gateway.arm.savepoint_names import named_savepoint
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService, Refusal
 from flink_jobs_provider.gateway.web.places import as_text, place_on_flink, take_unclaimed

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.body import IN_WORDS, SHOWN
 from flink_jobs_provider.gateway.dli.errors import FAULT, code_of, no_such_job
 from flink_jobs_provider.gateway.dli.options import obs_uri

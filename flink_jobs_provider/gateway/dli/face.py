@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import paths
 from flink_jobs_provider.gateway.dli.acting import Acting
 from flink_jobs_provider.gateway.dli.calls import Calls

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import body
 from flink_jobs_provider.gateway.dli.calls import Calls, Deed, authorize, done, place_of
 from flink_jobs_provider.gateway.dli.naming import job_name_of

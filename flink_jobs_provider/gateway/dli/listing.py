@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.body import JOB_TYPE
 from flink_jobs_provider.gateway.dli.statuses import DliStatus, dli_status
 from flink_jobs_provider.gateway.dli.translation import AS_GIVEN

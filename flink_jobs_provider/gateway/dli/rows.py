@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.body import JOB_TYPE
 from flink_jobs_provider.gateway.dli.options import MODES
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.calls import Calls, done
 from flink_jobs_provider.gateway.dli.listing import list_query
 from flink_jobs_provider.gateway.dli.rows import detail, milliseconds, summary

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import options as flink_options
 from flink_jobs_provider.gateway.dli.options import options_of
 from flink_jobs_provider.gateway.mounts import Mounts

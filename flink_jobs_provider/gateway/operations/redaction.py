@@ -30,12 +30,17 @@ _KEYS = {
     "parameters",
     "password",
     "secret",
+    "secret_key",
+    "security_token",
     "token",
+    "x-auth-token",
+    "x-security-token",
 }
 _PATTERNS = [
     (re.compile(r"fjg_[A-Za-z0-9_-]{6,}"), HIDDEN),
     (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*){1,2}"), HIDDEN),
     (re.compile(r"\b(bearer|basic)\s+[^\s'\",]+", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"\bSignature=[0-9a-f]{6,}"), f"Signature={HIDDEN}"),
     (re.compile(r"://[^/\s@]*@"), f"://{HIDDEN}@"),
     # SQLAlchemy and PostgreSQL quote the values of the row that was refused.
     (re.compile(r"\[parameters: .*?\](?=\s|$)", re.DOTALL), f"[parameters: {HIDDEN}]"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.configuration import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,

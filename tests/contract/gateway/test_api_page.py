@@ -6,17 +6,21 @@ import json
 import re
 from pathlib import Path
 
+import yaml
+
 from flink_jobs_provider.gateway.actions.deciding import ALLOWED
 from flink_jobs_provider.gateway.arm import ApiVersion
 from flink_jobs_provider.gateway.arm.body import IN_WORDS, TAKES_SAVEPOINT, body_schema
 from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
 from flink_jobs_provider.gateway.arm.validation import validated
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import DLI_PATHS, body, errors
 from flink_jobs_provider.gateway.dli.paths import PREFIX
 from flink_jobs_provider.gateway.dli.statuses import DliStatus
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.model.action import Action, JobStatus
 from tests.contract.gateway.calling import NEWEST
+from tests.contract.gateway.dli.calling import Dli
 
 _ROOT = Path(__file__).parents[3]
 _TEXT = (_ROOT / "docs" / "gateway-api.md").read_text(encoding="utf-8")
@@ -151,6 +155,23 @@ def test_every_field_of_a_jar_job_is_there() -> None:
     assert set(re.findall(r"`(\w+)`", running[2])) == body.CHANGE_WHILE_RUNNING
     for name in ("image", "dependency_jars", "dependency_files", "smn_topic"):
         assert name in body.IN_WORDS
+
+
+def test_the_samples_of_the_jar_job_api_are_right() -> None:
+    """Shows that the bodies are taken, and that the answer is as it is told."""
+    created, answer, run = (
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", _DLI_TEXT, re.DOTALL)
+    )
+    dli = Dli()
+    (cluster,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", _DLI_TEXT, re.DOTALL)[0])[
+        "clusters"
+    ]
+    ClusterConfiguration.model_validate(cluster)
+    entrypoint = created["entrypoint"].replace("obs://jobs", "obs://bucket")
+    body_ = {**created, "entrypoint": entrypoint}
+    given = dli.call("POST", "/flink-jobs", json=body_).json()
+    assert given == {**answer, "job": {**answer["job"], "job_id": 1}}
+    assert dli.call("POST", "/jobs/run", json={**run, "job_ids": [1]}).status_code == 200
 
 
 def test_every_status_of_a_jar_job_and_every_code_is_there() -> None:

@@ -136,6 +136,8 @@ def test_a_traceback_shows_where_and_no_input(fails: Any, through: str) -> None:
     "values",
     [
         {"authorization": "Bearer MARKER"},
+        {"x-auth-token": "MARKER"},
+        {"secret_key": "MARKER"},
         {"Token": "MARKER"},
         {"args": ["--password", "MARKER"]},
         {"flinkConfiguration": {"s3.secret-key": "MARKER"}},
@@ -167,3 +169,13 @@ def test_what_is_no_secret_stays() -> None:
 def test_no_value_can_forge_a_line() -> None:
     text = logged(lambda: structlog.get_logger("g").info("a\nb", job='x\n{"event": "forged"}'))
     assert len(text.splitlines()) == 1
+
+
+def test_a_signature_is_hidden_where_its_request_is_quoted() -> None:
+    text = logged(
+        lambda: structlog.get_logger("gateway").info(
+            "odd", note=f"SDK-HMAC-SHA256 Access=A, SignedHeaders=host, Signature={'ab' * 32}"
+        )
+    )
+    assert "Access=A" in text
+    assert "abab" not in text
