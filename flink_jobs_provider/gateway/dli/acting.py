@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,18 +64,24 @@ class Acting:
             self._calls.project(request, deed.principal)
             given = await self._calls.body(request, body.batch_schema(flag))
         numbers = list(dict.fromkeys(str(int(number)) for number in given["job_ids"]))
-        answers = []
-        for number in numbers:
+        alone = len(numbers) == 1
+
+        async def each(number: str) -> dict[str, str]:
             try:
                 async with self._calls.audited(request, what) as deed:
                     deed.job = number
                     await self._begin(request, number, begin(given), deed)
-                answers.append({"is_success": "true", "message": said})
             except Refusal as refusal:
-                if len(numbers) == 1:
+                if alone:
                     raise
-                code = code_of(refusal)[1]
-                answers.append({"is_success": "false", "message": f"{code}: {refusal.message}"})
+                return _batched(False, f"{code_of(refusal)[1]}: {refusal.message}")
+            return _batched(True, said)
+
+        # At once: each may have a jar to be opened.
+        answers = await asyncio.gather(*map(each, numbers), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
         return JSONResponse(answers)
 
     async def delete(self, request: Request) -> Response:
@@ -122,3 +129,7 @@ class Acting:
 
 def _to_delete(_row: JobRow) -> tuple[Action, Mapping[str, Any]]:
     return Action.DELETE, {}
+
+
+def _batched(succeeded: bool, message: str) -> dict[str, str]:
+    return {"is_success": str(succeeded).lower(), "message": message}

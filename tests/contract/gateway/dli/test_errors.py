@@ -169,6 +169,14 @@ def test_a_fault_is_told_without_its_reason() -> None:
     assert "X-Request-Id" in said
 
 
+def test_a_fault_in_a_batch_is_no_success() -> None:
+    """Shows that nobody is told that jobs run of which that is not known."""
+    dli = Dli()
+    first, second = dli.create(name="one"), dli.create(name="two")
+    dli.gateway.service.refuses_with = RuntimeError("secret")
+    refused(dli.act("run", first, second), 500, "DLI.0999")
+
+
 def test_what_is_no_route_no_json_too_large_or_too_fast() -> None:
     dli = Dli(Gateway(limits=Limits(body_bytes=1024)))
     refused(dli.call("GET", "/sql-jobs"), 404, "APIGW.0101")
