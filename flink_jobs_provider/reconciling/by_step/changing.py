@@ -26,6 +26,7 @@ from flink_jobs_provider.reconciling.by_step.deciding import (
 )
 from flink_jobs_provider.reconciling.by_step.failures import (
     no_default,
+    no_other_queue,
     not_taken_over,
     start_failed,
 )
@@ -176,6 +177,8 @@ class Change:
     async def _stop(self, step: Step, job: StepJob) -> JobRecord | None:
         if self._wanted.desired_state is DesiredState.RUNNING:
             self._replaces = True
+            if self._plane.is_gateway and "queue_name" in await self._to_write(job):
+                raise no_other_queue(self._wanted, job)
             if self._wanted.upgrade_mode is UpgradeMode.LAST_STATE:
                 self._check_retained(job)
         if step.savepoint:

@@ -51,6 +51,16 @@ def no_default(wanted: JobSpec, names: list[str]) -> PermanentError:
     )
 
 
+def no_other_queue(wanted: JobSpec, job: StepJob) -> PermanentError:
+    """Say that a gateway's queues are clusters of their own."""
+    return PermanentError(
+        f"{wanted.job_name}: a gateway cannot move a job to another queue: that is another cluster",
+        now=f"{named(job)} goes on as it was",
+        remedy='Undo that change; or destroy the job with on_delete "savepoint", and create it '
+        "anew in the other queue with restore_from",
+    )
+
+
 def stop_failed(
     wanted: JobSpec, before: StepJob, after: StepJob | None, savepoint: bool
 ) -> ActionFailed:

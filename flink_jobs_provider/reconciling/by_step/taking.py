@@ -61,7 +61,11 @@ class Steps:
         return await self._waiter.shortly_after(job)
 
     async def create(self, wanted: JobSpec, asked: Configuration) -> None:
-        """Create a draft, once; return when it is there."""
+        """Create a draft, once; return when it is there, and the only one of its name.
+
+        Raises:
+            PermanentError: It does not show, or another of its name came up meanwhile.
+        """
         self._say(f"{wanted.job_name}: creating it")
         try:
             run_id = await self._sent(
@@ -78,6 +82,7 @@ class Steps:
                 now="It was not run",
                 remedy="Run again a little later",
             )
+        own_row(await self._plane.named(wanted.job_name), None, wanted)
 
     async def change(self, wanted: JobSpec, job: StepJob, asked: Configuration) -> None:
         """Change a configuration. One whose answer was lost shows, or is sent again."""

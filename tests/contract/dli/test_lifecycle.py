@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
@@ -151,6 +152,33 @@ def test_update(keeps: bool, after_stop: str) -> None:
     assert not stack.plan(wanted).needed
     stack.bring_about(wanted)
     assert len(stack.dli.steps) == 5
+
+
+def test_a_gateway_moves_no_job_to_another_queue() -> None:
+    stack = running(gateway=True)
+    with pytest.raises(PermanentError, match="cannot move a job to another queue"):
+        stack.up(spec(target={**TARGET, "queue": "others"}))
+    assert stack.dli.steps == ["create", "run"]
+    assert stack.dli.job().status == "job_running"
+
+
+def test_two_jobs_that_came_up_at_once_are_not_run() -> None:
+    """Shows that a second draft of one name, by a run that was thought dead, is seen."""
+    stack = Stack()
+
+    def twin(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("/flink-jobs"):
+            stack.dli._create(json.loads(request.content))
+            (job,) = stack.dli.jobs.values()
+            stack.dli.put(config=dict(job.config))
+            detail = {"job_id": job.number, "status_name": "job_init"}
+            return httpx.Response(200, json={"is_success": True, "message": "", "job": detail})
+        return None
+
+    stack.dli.unlike = twin
+    with pytest.raises(PermanentError, match="2 jobs have this name"):
+        stack.up(spec())
+    assert stack.dli.steps == ["create"]
 
 
 def test_update_through_a_gateway() -> None:
