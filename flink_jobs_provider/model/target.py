@@ -21,32 +21,29 @@ from pydantic import (
     field_validator,
 )
 
+from flink_jobs_provider.model.dli_target import DliTarget
+from flink_jobs_provider.model.places import (
+    Reference,
+    Segment,
+    Tls,
+    UploadDirectory,
+    checked_url,
+    host_and_path,
+    is_this_machine,
+)
 
-def _reference(value: str) -> str:
-    kind, _, name = value.partition(":")
-    if kind not in ("env", "config") or not name:
-        raise ValueError(
-            "must be a reference, env:NAME or config:KEY, so that the secret stays out of the state"
-        )
-    return value
-
-
-Reference = Annotated[str, AfterValidator(_reference), Field(examples=["env:FLINK_TOKEN"])]
-
-
-def _url(value: str, instead: str = "basic_auth or bearer_token") -> str:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"must be a URL such as http://host:8081 ({error})") from None
-    if parts.username or parts.password:
-        raise ValueError(f"must not carry credentials: use {instead}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError(f"must be a URL such as http://host:8081 (got {value!r})")
-    if parts.query or parts.fragment:
-        raise ValueError("must end with the path: no query, no fragment")
-    return value.rstrip("/")
+__all__ = [
+    "AZURE",
+    "AZURE_SCOPE",
+    "AzureCredential",
+    "BasicAuth",
+    "DliTarget",
+    "FlinkTarget",
+    "HDInsightTarget",
+    "Reference",
+    "Target",
+    "Tls",
+]
 
 
 def _header_name(value: str) -> str:
@@ -69,20 +66,6 @@ class BasicAuth(BaseModel):
     password: Reference
 
 
-class Tls(BaseModel):
-    """How the cluster's certificate is checked, and which one is shown to it.
-
-    All are paths of PEM files on the machine that runs Pulumi.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    ca_file: str | None = Field(None, description="Certificates to trust, instead of the system's.")
-    certificate_file: str | None = Field(None, description="Client certificate, for mutual TLS.")
-    key_file: str | None = Field(None, description="Key of the client certificate.")
-    key_password: Reference | None = Field(None, description="Password of the key, by reference.")
-
-
 class FlinkTarget(BaseModel):
     """A Flink session cluster, by the address of its REST API.
 
@@ -92,7 +75,7 @@ class FlinkTarget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["flink"] = "flink"
-    url: Annotated[str, AfterValidator(_url)] = Field(
+    url: Annotated[str, AfterValidator(checked_url)] = Field(
         description="Address of the cluster's REST API, with any path a proxy wants.",
         examples=["http://localhost:8081"],
     )
@@ -109,7 +92,7 @@ class FlinkTarget(BaseModel):
     @property
     def place(self) -> str:
         """What tells one cluster from another: its address, without how it is reached."""
-        return _host_and_path(self.url)
+        return host_and_path(self.url)
 
     @property
     def address(self) -> str:
@@ -119,7 +102,7 @@ class FlinkTarget(BaseModel):
     @property
     def loopback(self) -> bool:
         """Whether the cluster runs on this machine, so that its local paths are ours."""
-        return _is_this_machine(self.url)
+        return is_this_machine(self.url)
 
 
 #: The address of Azure Resource Manager, and what its tokens are asked for.
@@ -179,27 +162,8 @@ class AzureCredential(BaseModel):
         return value
 
 
-def _segment(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._()-]{1,128}", value) or not value.strip("."):
-        raise ValueError("must be the name alone, as it stands in the cluster's resource id")
-    return value
-
-
-Segment = Annotated[str, AfterValidator(_segment)]
-
-
 def _endpoint(value: str) -> str:
-    return _url(value, "token or credential")
-
-
-def _upload_directory(value: str) -> str:
-    scheme, separator, path = value.strip().partition("://")
-    if not separator or not path.strip("/") or scheme in ("http", "https"):
-        raise ValueError(
-            "must be a URI of a directory that this machine writes and the cluster reads, such as "
-            f"abfs://container@account.dfs.core.windows.net/jars (got {value!r})"
-        )
-    return value.strip().rstrip("/")
+    return checked_url(value, "token or credential")
 
 
 class HDInsightTarget(BaseModel):
@@ -227,7 +191,7 @@ class HDInsightTarget(BaseModel):
     credential: AzureCredential | None = Field(
         None, description="Azure credential; `default`, where no `token` is given either."
     )
-    jar_upload_directory: Annotated[str, AfterValidator(_upload_directory)] | None = Field(
+    jar_upload_directory: UploadDirectory | None = Field(
         None,
         description="URI of the directory that local jars are uploaded to; the cluster, or the "
         "gateway by its mounts, must know it by the same URI.",
@@ -256,7 +220,7 @@ class HDInsightTarget(BaseModel):
     @property
     def place(self) -> str:
         """What tells one cluster from another: host and resource id, which has no case."""
-        return _host_and_path(self.endpoint) + self.path.lower()
+        return host_and_path(self.endpoint) + self.path.lower()
 
     @property
     def address(self) -> str:
@@ -271,111 +235,7 @@ class HDInsightTarget(BaseModel):
     @property
     def loopback(self) -> bool:
         """Whether a gateway on this machine serves the API, so that its local paths are ours."""
-        return _is_this_machine(self.endpoint)
-
-
-#: Where Huawei Cloud and Open Telekom Cloud serve their APIs.
-_DLI_CLOUDS = (
-    "myhuaweicloud.com",
-    "myhuaweicloud.com.cn",
-    "myhuaweicloud.eu",
-    "huaweicloud.com",
-    "otc.t-systems.com",
-)
-
-
-def _dli_endpoint(value: str) -> str:
-    return _url(value, "token, or access_key and secret_key")
-
-
-def _region(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", value):
-        raise ValueError(f"must be a region of Huawei Cloud, such as eu-west-101 (got {value!r})")
-    return value
-
-
-def _queue(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
-        raise ValueError(
-            f"must be a queue's name: 1 to 128 letters, digits, '_' and '-' (got {value!r})"
-        )
-    return value
-
-
-class DliTarget(BaseModel):
-    """A project of Data Lake Insight, in Huawei Cloud or another; or a gateway that serves its API.
-
-    What a job cannot have there, and which of these must be given, is said by `check`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["dli"]
-    region: Annotated[str, AfterValidator(_region)] | None = Field(
-        None, description="Region of Huawei Cloud; or give `endpoint`.", examples=["eu-west-101"]
-    )
-    endpoint: Annotated[str, AfterValidator(_dli_endpoint)] | None = Field(
-        None,
-        description="Address of the service in another cloud, or of a gateway.",
-        examples=["https://dli.eu-de.otc.t-systems.com", "https://gateway:8090"],
-    )
-    project_id: Segment = Field(description="Project id.")
-    queue: Annotated[str, AfterValidator(_queue)] | None = Field(
-        None, description="Queue that the jobs run in; the service's own choice if not given."
-    )
-    token: Reference | None = Field(
-        None, description="Token of IAM or of a gateway (X-Auth-Token), by reference."
-    )
-    access_key: Reference | None = Field(
-        None, description="Access key, by reference: requests are signed (extra `dli`)."
-    )
-    secret_key: Reference | None = Field(None, description="Its secret key, by reference.")
-    security_token: Reference | None = Field(
-        None, description="Security token of a temporary access key, by reference."
-    )
-    jar_upload_directory: Annotated[str, AfterValidator(_upload_directory)] | None = Field(
-        None,
-        description="URI of the directory that local jars are uploaded to; the service, or the "
-        "gateway by its mounts, must know it by the same URI.",
-        examples=["obs://bucket/jars"],
-    )
-    tls: Tls | None = Field(None, description="TLS options; https alone uses the system's trust.")
-
-    @property
-    def url(self) -> str:
-        """The service's address."""
-        return self.endpoint or f"https://dli.{self.region}.myhuaweicloud.com"
-
-    @property
-    def place(self) -> str:
-        """What tells one project from another; a job can move from one queue to the next."""
-        return f"{_host_and_path(self.url)}/{self.project_id}"
-
-    @property
-    def address(self) -> str:
-        """The project, as people are told of it."""
-        return f"project {self.project_id} at {self.url}"
-
-    @property
-    def is_cloud(self) -> bool:
-        """Whether this is known to be a cloud's own service, and no gateway."""
-        host = urlsplit(self.url).hostname or ""
-        return any(host.endswith(f".{cloud}") for cloud in _DLI_CLOUDS)
-
-    @property
-    def loopback(self) -> bool:
-        """Whether a gateway on this machine serves the API, so that its local paths are ours."""
-        return _is_this_machine(self.url)
-
-
-def _host_and_path(url: str) -> str:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{(parts.hostname or '').lower()}:{port}{parts.path}"
-
-
-def _is_this_machine(url: str) -> bool:
-    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        return is_this_machine(self.endpoint)
 
 
 def _kind(value: object) -> str | None:

@@ -31,6 +31,12 @@ from flink_jobs_provider.reconciling.by_step.failures import (
     start_failed,
 )
 from flink_jobs_provider.reconciling.by_step.going_back import go_back
+from flink_jobs_provider.reconciling.by_step.recording import (
+    UPDATES,
+    adopted,
+    lasting,
+    telling_where,
+)
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
 from flink_jobs_provider.reconciling.marks import mark_of
@@ -42,15 +48,9 @@ from flink_jobs_provider.reconciling.recording import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.records import add_aside, done, keep, now_text
+from flink_jobs_provider.reconciling.records import done, keep, now_text
 from flink_jobs_provider.reconciling.refusals import refuse_stranger
 
-#: What a version is called that was started in the place of another.
-_UPDATES = {
-    UpgradeMode.SAVEPOINT: Action.UPDATE,
-    UpgradeMode.LAST_STATE: Action.LAST_STATE_UPDATE,
-    UpgradeMode.STATELESS: Action.STATELESS_UPDATE,
-}
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
 _RETAINS = (
     "execution.checkpointing.externalized-checkpoint-retention",
@@ -194,17 +194,10 @@ class Change:
             self._kept = after.last_savepoint
             base = with_savepoint_of(base, after, reason, self._wanted)
         self._base = base
-        return stopped(base, self._wanted, self._told(after)) if stops else None
-
-    def _told(self, after: StepJob) -> StepJob:
-        """Say where the savepoint of a stop lies, and that the service may delete it."""
-        said = f"Savepoint completed. Path: {after.last_savepoint}"
-        if not self._plane.is_gateway and not self._durable:
-            said += (
-                ". The service deletes it when the job starts again: set savepoint_directory to "
-                "have another one taken there"
-            )
-        return replace(after, output=said)
+        if not stops:
+            return None
+        lasts = self._plane.is_gateway or bool(self._durable)
+        return stopped(base, self._wanted, telling_where(after, lasts))
 
     async def _save_beside(self, job: StepJob) -> str:
         """Take a savepoint to a place of one's own before a stop, whose own the service deletes."""
@@ -288,26 +281,15 @@ class Change:
         if step.origin and after.started_from and same_path(step.origin, after.started_from):
             origin = step.origin
         record = started(base, wanted, after, action, origin)
-        self._base, self._started = self._lasting(record, origin), True
+        if not self._plane.is_gateway and self._kept and same_path(origin, self._kept):
+            record = lasting(record, self._kept, self._durable)
+        self._base, self._started = record, True
         return self._base
-
-    def _lasting(self, record: JobRecord, origin: str | None) -> JobRecord:
-        """Have a record name, of the savepoints, one that the service does not delete."""
-        if self._plane.is_gateway or not self._kept or not same_path(origin, self._kept):
-            return record
-        if self._durable:
-            left = [each for each in record.savepoints if not same_path(each.path, self._kept)]
-            return record.model_copy(update={"savepoints": left, "last_savepoint": self._durable})
-        said = (
-            f"{record.job_output.rstrip('.')}. The service may delete that savepoint now: set "
-            "savepoint_directory to have another one taken there before each stop"
-        )
-        return record.model_copy(update={"job_output": said})
 
     def _called(self, step: Step) -> Action:
         """Return what a start is called in the record."""
         if self._replaces:
-            return _UPDATES[self._wanted.upgrade_mode]
+            return UPDATES[self._wanted.upgrade_mode]
         recorded = self._recorded
         if recorded and recorded.job_id and step.origin and self._runs_on(recorded):
             # A run that died has stopped the former version.
@@ -370,21 +352,5 @@ class Change:
         return replace(job, status=status_of(job, self._recorded)) if job else None
 
     def _adopted(self, job: StepJob) -> JobRecord:
-        """Take over the wanted version, which a run that died has started."""
         self._say(f"{self._wanted.job_name}: it was started before, adopted")
-        recorded, wanted = self._recorded, self._wanted
-        if recorded is None or recorded.job_id is None:
-            origin = wanted.restore_from
-            return started(self._base, wanted, job, Action.NEW, job.started_from or origin)
-        stateless = wanted.upgrade_mode is UpgradeMode.STATELESS
-        if newly_restores(recorded, wanted):
-            origin = wanted.restore_from
-        else:
-            origin = None if stateless else job.last_savepoint or recorded.last_savepoint
-        action = _UPDATES[wanted.upgrade_mode]
-        if recorded.spec.desired_state is DesiredState.STOPPED:
-            action = Action.STATELESS_UPDATE if stateless else Action.START
-        base = self._base or recorded
-        if not stateless and job.last_savepoint and not same_path(origin, job.last_savepoint):
-            base = add_aside(base, job.last_savepoint, SavepointReason.FOUND)
-        return started(base, wanted, job, action, job.started_from or origin)
+        return adopted(self._recorded, self._base, self._wanted, job)

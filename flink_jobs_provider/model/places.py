@@ -1,0 +1,93 @@
+"""What is said of any place that jobs run at: its address, secrets by reference, TLS."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _reference(value: str) -> str:
+    kind, _, name = value.partition(":")
+    if kind not in ("env", "config") or not name:
+        raise ValueError(
+            "must be a reference, env:NAME or config:KEY, so that the secret stays out of the state"
+        )
+    return value
+
+
+Reference = Annotated[str, AfterValidator(_reference), Field(examples=["env:FLINK_TOKEN"])]
+
+
+def checked_url(value: str, instead: str = "basic_auth or bearer_token") -> str:
+    """Return a URL without a slash at its end.
+
+    Args:
+        value: The URL as it was given.
+        instead: Which properties are for credentials.
+
+    Raises:
+        ValueError: It is none, or carries what has no place in it.
+    """
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"must be a URL such as http://host:8081 ({error})") from None
+    if parts.username or parts.password:
+        raise ValueError(f"must not carry credentials: use {instead}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError(f"must be a URL such as http://host:8081 (got {value!r})")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with the path: no query, no fragment")
+    return value.rstrip("/")
+
+
+class Tls(BaseModel):
+    """How the cluster's certificate is checked, and which one is shown to it.
+
+    All are paths of PEM files on the machine that runs Pulumi.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ca_file: str | None = Field(None, description="Certificates to trust, instead of the system's.")
+    certificate_file: str | None = Field(None, description="Client certificate, for mutual TLS.")
+    key_file: str | None = Field(None, description="Key of the client certificate.")
+    key_password: Reference | None = Field(None, description="Password of the key, by reference.")
+
+
+def _segment(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._()-]{1,128}", value) or not value.strip("."):
+        raise ValueError("must be the name alone, as it stands in the cluster's resource id")
+    return value
+
+
+Segment = Annotated[str, AfterValidator(_segment)]
+
+
+def _upload_directory(value: str) -> str:
+    scheme, separator, path = value.strip().partition("://")
+    if not separator or not path.strip("/") or scheme in ("http", "https"):
+        raise ValueError(
+            "must be a URI of a directory that this machine writes and the cluster reads, such as "
+            f"abfs://container@account.dfs.core.windows.net/jars (got {value!r})"
+        )
+    return value.strip().rstrip("/")
+
+
+UploadDirectory = Annotated[str, AfterValidator(_upload_directory)]
+
+
+def host_and_path(url: str) -> str:
+    """Return what tells one address from another, however it is spelt."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{(parts.hostname or '').lower()}:{port}{parts.path}"
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether an address is one of this machine."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
