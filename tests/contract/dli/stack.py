@@ -29,6 +29,7 @@ TARGET = {
 }
 JAR = "obs://jobs/jars/orders.jar"
 NAMED = "obs://elsewhere/savepoints/savepoint-1"
+BESIDE = "obs://bucket/beside"
 
 _LOOP = asyncio.Runner()
 atexit.register(_LOOP.close)
@@ -120,3 +121,8 @@ def stopped(**service: Any) -> Stack:
     stack = running(**service)
     stack.up(spec(desired_state="stopped"))
     return stack
+
+
+def restored(stack: Stack) -> list[str | None]:
+    """Return what each version was started from."""
+    return [launch.restored_from for launch in stack.dli.launches]

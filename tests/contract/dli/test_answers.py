@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.dli import DliPlane
-from flink_jobs_provider.control_planes.dli.access import open_client
 from flink_jobs_provider.control_planes.step_plane import NotOffered, StepJob
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
@@ -22,64 +17,9 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
 )
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.model.target import DliTarget
 from tests.contract.dli.fake_dli import FIRST_ID, PREFIX
-from tests.contract.dli.stack import TARGET, Stack, running, spec
-
-RUN = str(FIRST_ID)
-OK = {"is_success": "true", "message": ""}
-TOKEN = "hunter2"
-
-
-class Service:
-    """Answers each request with the next of some answers, the last one again and again."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self._answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.slept: list[float] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request."""
-        self.requests.append(request)
-        number = min(len(self.requests), len(self._answers)) - 1
-        answer = self._answers[number]
-        if isinstance(answer, Exception):
-            raise answer
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def ask(self, method: str, *args: Any) -> Any:
-        """Call a method of a plane that has this service."""
-
-        async def asked() -> Any:
-            target = DliTarget.model_validate(TARGET)
-            client = open_client(target, lambda _reference: TOKEN, httpx.MockTransport(self))
-            plane = DliPlane(target, client, sleep=self._sleep)
-            try:
-                return await getattr(plane, method)(*args)
-            finally:
-                await plane.close()
-
-        return asyncio.run(asked())
-
-
-def answer(body: Any, status: int = 200, **headers: str) -> httpx.Response:
-    """Return an answer with a JSON body."""
-    return httpx.Response(status, json=body, headers=headers)
-
-
-def error(code: str, status: int = 400, message: str = "no", **headers: str) -> httpx.Response:
-    """Return an error as the service writes it."""
-    return answer({"error_code": code, "error_msg": message}, status, **headers)
-
-
-def job(**detail: Any) -> httpx.Response:
-    """Return the details of a job."""
-    return answer({**OK, "job_detail": {"job_id": FIRST_ID, "name": "orders", **detail}})
-
+from tests.contract.dli.scripted import OK, RUN, TOKEN, Service, answer, error, job
+from tests.contract.dli.stack import Stack, running, spec
 
 # Whether it succeeded
 
@@ -316,163 +256,3 @@ def test_a_creation_that_never_arrived_is_not_sent_again() -> None:
     stack.dli.unlike = lambda _request: None
     stack.up(spec())
     assert stack.dli.steps == ["create", "run"]
-
-
-# Credentials
-
-
-def test_refused_credentials() -> None:
-    with pytest.raises(ClusterRefused) as caught:
-        Service(error("APIGW.0301", 401, "Incorrect IAM authentication: token expired")).ask(
-            "job", RUN
-        )
-    assert "refused the credentials (401): APIGW.0301" in str(caught.value)
-    assert "24 hours" in caught.value.remedy
-    assert TOKEN not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("minutes", "words"),
-    [(20, "20 minutes ahead of"), (-20, "20 minutes behind"), (0, "")],
-)
-def test_a_clock_that_goes_wrong_is_told(minutes: int, words: str) -> None:
-    there = format_datetime(datetime.now(UTC) - timedelta(minutes=minutes), usegmt=True)
-    with pytest.raises(ClusterRefused) as caught:
-        Service(error("APIGW.0301", 403, "no", date=there)).ask("run", RUN, False)
-    assert words in str(caught.value)
-    assert ("Set the clock" in str(caught.value)) is bool(words)
-
-
-def test_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shows a signed request, as Huawei's own signer checks out, with a temporary key's token."""
-    secrets = {"env:AK": "access", "env:SK": "secret", "env:ST": "temporary"}
-    target = DliTarget.model_validate(
-        {
-            **{k: v for k, v in TARGET.items() if k != "token"},
-            "access_key": "env:AK",
-            "secret_key": "env:SK",
-            "security_token": "env:ST",
-        }
-    )
-    service = Service(answer([OK]), answer({**OK, "job_list": {"jobs": []}}))
-
-    async def asked() -> None:
-        client = open_client(target, secrets.__getitem__, httpx.MockTransport(service))
-        plane = DliPlane(target, client)
-        await plane.run(RUN, True)
-        await plane.named("a b")
-        await plane.close()
-
-    asyncio.run(asked())
-    for request in service.requests:
-        given = request.headers["Authorization"]
-        assert given.startswith("SDK-HMAC-SHA256 Access=access, SignedHeaders=content-type;host;x-")
-        assert request.headers["X-Security-Token"] == "temporary"
-        assert _signature(request, "secret") == given.rpartition("Signature=")[2]
-        assert "secret" not in str(request.headers)
-
-
-def _signature(request: httpx.Request, key: str) -> str:
-    """Sign a request once more, by the documented steps."""
-    import hashlib
-    import hmac
-    from urllib.parse import parse_qsl, quote
-
-    names = request.headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0]
-    headers = "".join(f"{name}:{request.headers[name]}\n" for name in names.split(";"))
-    pairs = sorted(parse_qsl(request.url.query.decode()))
-    query = "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs)
-    body = hashlib.sha256(request.content).hexdigest()
-    parts = (request.method, f"{request.url.path}/", query, headers, names, body)
-    canonical = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    text = f"SDK-HMAC-SHA256\n{request.headers['X-Sdk-Date']}\n{canonical}"
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def test_signing_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "huaweicloudsdkcore.sdk_request", None)
-    target = DliTarget.model_validate(
-        {
-            "kind": "dli",
-            "region": "a-b-1",
-            "project_id": "p",
-            "access_key": "env:A",
-            "secret_key": "env:S",
-        }
-    )
-    with pytest.raises(ClusterRefused, match=r"flink-jobs-provider\[dli\]"):
-        open_client(target, lambda _reference: "x")
-
-
-# How jobs are shown
-
-
-@pytest.mark.parametrize(
-    "path", ["bucket/dir/", "bucket/dir", "obs://bucket/dir/", "obs://bucket/dir/_metadata"]
-)
-def test_savepoint_paths_in_one_form(path: str) -> None:
-    found = Service(job(status="job_init", savepoint_path=path)).ask("job", RUN)
-    assert found.last_savepoint == "obs://bucket/dir"
-
-
-@pytest.mark.parametrize("path", ["file:/a/b", "/a/b", "s3://b/d"])
-def test_savepoint_paths_of_other_stores_stay(path: str) -> None:
-    found = Service(job(status="job_init", savepoint_path=path)).ask("job", RUN)
-    assert found.last_savepoint == path
-
-
-def test_null_and_absent_are_the_same() -> None:
-    empty = {"savepoint_path": None, "start_time": None, "status_desc": None, "job_config": None}
-    assert Service(job(status="job_init", **empty)).ask("job", RUN) == Service(
-        job(status="job_init")
-    ).ask("job", RUN)
-
-
-def test_a_word_that_nobody_knows_is_waited_on() -> None:
-    stack = running()
-    job = stack.dli.job()
-    job.status = "job_pondering"
-    asked = len(stack.dli.requests)
-
-    def settle(_request: httpx.Request) -> None:
-        if len(stack.dli.requests) > asked + 5:
-            job.status = "job_running"
-
-    stack.dli.unlike = settle
-    stack.bring_about(spec())
-    assert stack.dli.steps == ["create", "run"]
-    job.status = "job_pondering"
-    stack.dli.unlike = lambda _request: None
-    with pytest.raises(JobError, match="nobody knows what it does: it is job_pondering"):
-        stack.bring_about(spec())
-    assert stack.refresh().status == "RUNNING", "no word is taken for an end"
-
-
-def test_a_list_without_an_end_is_given_up() -> None:
-    rows = [{"job_id": number, "name": f"orders-{number}"} for number in range(100)]
-    service = Service(answer({**OK, "job_list": {"total_count": 10**6, "jobs": rows}}))
-    assert service.ask("named", "orders") == []
-    assert len(service.requests) == 2, "a service that ignores the offset"
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        '{"k": "v", "flink-jobs.spec": "m"}',
-        '[{"key": "k", "value": "v"}, {"key": "flink-jobs.spec", "value": "m"}]',
-        {"k": "v", "flink-jobs.spec": "m"},
-        [{"key": "k", "value": "v"}, {"key": "flink-jobs.spec", "value": "m"}, {}, None],
-    ],
-)
-def test_options_in_all_their_forms(written: Any) -> None:
-    found = Service(job(status="job_init", job_config={"runtime_config": written})).ask("job", RUN)
-    assert found.version.mark == "m"
-    assert found.shown["runtime_config"] == {"k": "v", "flink-jobs.spec": "m"}
-
-
-@pytest.mark.parametrize("written", ["not JSON", "3", '["k"]', "", None])
-def test_options_that_are_none(written: Any) -> None:
-    found = Service(job(status="job_init", job_config={"runtime_config": written})).ask("job", RUN)
-    assert found.version.mark == ""

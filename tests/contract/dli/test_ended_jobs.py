@@ -1,0 +1,119 @@
+"""Jobs that do not run: what each comes back from, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    StateUnavailable,
+)
+from flink_jobs_provider.model.savepoint import same_path
+from tests.contract.dli.stack import BESIDE, restored, running, spec, stopped
+
+
+@pytest.mark.parametrize("word", ["job_running_exception", "job_cancel_success", "job_init"])
+def test_a_job_that_ended_comes_back_from_a_savepoint_taken_since_its_start(word: str) -> None:
+    stack = running()
+    stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE))
+    stack.dli.fail(stack.dli.job(), word)
+    stack.refresh()
+    assert not stack.recorded.status.active
+    record = stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE))
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+    assert record.action is Action.START
+
+
+@pytest.mark.parametrize("refreshed", [True, False])
+@pytest.mark.parametrize("word", ["job_running_exception", "job_cancel_success", "job_submit_fail"])
+def test_an_older_savepoint_is_not_taken_for_the_newest(word: str, refreshed: bool) -> None:
+    """Shows that a job which has run on since its savepoint is not silently set back."""
+    stack = stopped()
+    stack.up(spec())
+    stack.dli.fail(stack.dli.job(), word, "it broke")
+    if refreshed:
+        stack.refresh()
+        assert "it broke" in stack.recorded.job_output or word == "job_cancel_success"
+    with pytest.raises(StateUnavailable) as caught:
+        stack.bring_about(spec())
+    assert "no savepoint or retained checkpoint of it is known" in str(caught.value)
+    assert "restore_from" in str(caught.value)
+    assert len(stack.dli.launches) == 2
+    path = stack.recorded.last_savepoint
+    stack.up(spec(restore_from=path))
+    assert same_path(restored(stack)[-1], path)
+
+
+def test_a_job_started_by_somebody_else_is_not_set_back() -> None:
+    """Shows that a savepoint which may be older than the last start is not taken."""
+    stack = running()
+    job = stack.dli.job()
+    stack.dli._stop(job, True)
+    stack.dli._launch(job, True)
+    stack.dli.fail(job)
+    for _ in range(2):
+        with pytest.raises(StateUnavailable, match="restore_from"):
+            stack.bring_about(spec())
+        stack.refresh()
+    assert len(stack.dli.launches) == 2
+
+
+@pytest.mark.parametrize("word", ["job_running_exception", "job_cancel_success"])
+def test_a_gateway_starts_from_the_newest_state(word: str) -> None:
+    stack = running(gateway=True)
+    job = stack.dli.job()
+    stack.dli.fail(job, word)
+    job.checkpoint = job.savepoint = "file:/checkpoints/1/chk-9"
+    if word == "job_cancel_success":
+        job.savepoint = ""
+        stack.dli.fail(job, "job_running_exception")
+    stack.refresh()
+    record = stack.up(spec())
+    assert stack.dli.steps[-1] == "run, resumed"
+    assert record.restored_from == "file:/checkpoints/1/chk-9"
+
+
+def test_a_gateway_without_any_state_refuses() -> None:
+    stack = running(gateway=True)
+    stack.dli.fail(stack.dli.job())
+    stack.refresh()
+    with pytest.raises(ActionFailed, match="no savepoint or retained checkpoint of it is known"):
+        stack.up(spec())
+    record = stack.up(spec(upgrade_mode="stateless"))
+    assert restored(stack) == [None, None]
+    assert record.action is Action.STATELESS_UPDATE
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+def test_a_finished_job_is_not_run_again_from_nothing(gateway: bool) -> None:
+    stack = running(gateway=gateway)
+    stack.dli.fail(stack.dli.job(), "job_finish")
+    stack.refresh()
+    assert stack.recorded.status is JobStatus.FINISHED
+    with pytest.raises(StateUnavailable, match="is FINISHED, and no savepoint"):
+        stack.up(spec())
+    assert len(stack.dli.launches) == 1
+
+
+def test_a_job_that_is_gone_comes_back_from_its_savepoint() -> None:
+    stack = running()
+    stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE))
+    path = stack.recorded.last_savepoint
+    stack.dli.jobs.clear()
+    assert stack.refresh().status is JobStatus.LOST
+    record = stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE))
+    assert stack.dli.steps[3:] == ["create", "import", "run, resumed"]
+    assert same_path(restored(stack)[-1], path)
+    assert record.run_id == str(stack.dli.job().number)
+
+
+def test_a_job_that_is_gone_without_a_savepoint_starts_only_when_that_is_said() -> None:
+    stack = running()
+    stack.dli.jobs.clear()
+    stack.refresh()
+    with pytest.raises(StateUnavailable, match="no longer known"):
+        stack.up(spec())
+    assert len(stack.dli.steps) == 2
+    stack.up(spec(upgrade_mode="stateless"))
+    assert restored(stack) == [None, None]

@@ -1,0 +1,97 @@
+"""Steps that fail: what runs then, what is said, and where the state is."""
+
+from __future__ import annotations
+
+import pytest
+
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+)
+from flink_jobs_provider.model.savepoint import in_store, same_path
+from tests.contract.dli.stack import JAR, Stack, restored, running, spec
+from tests.unit.model.made_up_jobs import DIGEST_2
+
+
+@pytest.mark.parametrize("word", ["job_submit_fail", "job_running_exception"])
+def test_a_first_version_that_does_not_come_up_gives_way_to_the_next(word: str) -> None:
+    stack = Stack(broken={"Old": word})
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(spec())
+    assert "did not start: The program failed: no such thing." in str(caught.value)
+    assert "Nothing of it runs" in str(caught.value)
+    if word == "job_submit_fail":
+        stack.up(spec("New"))
+        assert stack.dli.steps == ["create", "run", "change", "run"]
+        assert restored(stack) == [None]
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+def test_an_update_that_does_not_come_up_is_taken_back(gateway: bool) -> None:
+    stack = running(gateway=gateway, broken={"New": "job_submit_fail"})
+    before = stack.recorded
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(spec("New", parallelism=4))
+    taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
+    assert "did not start: The program failed: no such thing." in caught.value.happened
+    job = stack.dli.job()
+    assert caught.value.now == (f"The previous version runs again as job {job.jid}, from {taken}.")
+    assert (job.config["main_class"], job.config["parallel_number"]) == ("Old", 2)
+    assert same_path(restored(stack)[-1], taken)
+    assert stack.record is before
+    assert stack.dli.steps[2:5] == ["stop, saved", "change", "run, resumed"]
+    stack.refresh()
+    assert not stack.plan(spec()).needed, "it is the former version"
+    stack.dli.broken.clear()
+    stack.up(spec("New", parallelism=4))
+    assert stack.dli.launches[-1].main_class == "New"
+
+
+def test_neither_version_comes_up() -> None:
+    stack = running(broken={"New": "job_submit_fail"})
+    stack.dli.broken["Old"] = "job_submit_fail"
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(spec("New"))
+    path = in_store(stack.dli.savepoints[-1].rstrip("/"))
+    assert "The previous version did not start again either" in caught.value.now
+    assert f"its state is safe in {path}" in caught.value.now
+    stack.dli.broken.clear()
+    record = stack.up(spec("New"))
+    assert same_path(restored(stack)[-1], path)
+    assert same_path(record.restored_from, path)
+
+
+@pytest.mark.parametrize(
+    ("kept", "named"),
+    [
+        (("parallel_number", "runtime_config"), "flink_configuration, parallelism"),
+        (("entrypoint", "entrypoint_args"), "args, jar"),
+    ],
+)
+def test_a_service_that_keeps_its_old_values(kept: tuple[str, ...], named: str) -> None:
+    stack = Stack(keeps_old=kept)
+    stack.up(spec(flink_configuration={"gone": "1"}))
+    wanted = spec(
+        parallelism=4,
+        flink_configuration={"k": "v"},
+        args=["--new"],
+        jar=JAR.replace("orders", "new"),
+        jar_digest=DIGEST_2,
+    )
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(wanted)
+    assert f"the job service has not taken over {named}." in str(caught.value)
+    assert "The previous version runs again" in str(caught.value)
+
+
+def test_a_stop_that_fails_leaves_the_job_running() -> None:
+    stack = running(savepoints_fail="the snapshot failed\non purpose")
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(spec("New"))
+    assert "the stop with savepoint failed: the snapshot failed on purpose." in str(caught.value)
+    assert f"Job {stack.recorded.job_id} is RUNNING; no other version was started." in str(
+        caught.value
+    )
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old"]
+    stack.dli.savepoints_fail = ""
+    stack.up(spec("New"))
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
