@@ -111,9 +111,10 @@ def _checkpoints(
                 obs_uri(path), mounts, "checkpoint_path"
             )
     if config.get("checkpoint_enabled"):
+        # JSON Schema takes 10.0 for a whole number, and Flink does not.
         mode = config.get("checkpoint_mode") or 1
         interval = config.get("checkpoint_interval") or _INTERVAL
-        options["execution.checkpointing.interval"] = f"{interval}s"
+        options["execution.checkpointing.interval"] = f"{int(interval)}s"
         options["execution.checkpointing.mode"] = str(MODES.get(mode, mode)).upper()
         # So that `run` finds the newest state of a job which was stopped without a savepoint.
         options[_RETENTION] = "RETAIN_ON_CANCELLATION"
@@ -140,5 +141,5 @@ def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> dict[str, s
         attempts = _WITHOUT_END
     return {
         **dict.fromkeys(_STRATEGY, "fixed-delay"),
-        "restart-strategy.fixed-delay.attempts": str(attempts),
+        "restart-strategy.fixed-delay.attempts": str(int(attempts)),
     }

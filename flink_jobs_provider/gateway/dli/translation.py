@@ -92,14 +92,14 @@ def inputs_of(
 
 
 def _parallelism(config: Mapping[str, Any], problems: list[Problem]) -> int:
-    plain = config.get("parallel_number")
+    plain = int(config.get("parallel_number") or 0)
     resources = config.get("resource_config") or {}
     if not resources:
         return plain or 1
     if config.get("resource_config_version") != "v2":
         text = "resource_config counts with resource_config_version v2 alone: set that, or leave it"
         problems.append(Problem("resource_config", f"{text} out."))
-    of_resources = resources.get("parallel_number")
+    of_resources = int(resources.get("parallel_number") or 0)
     if plain and of_resources and plain != of_resources:
         text = "parallel_number and resource_config.parallel_number must not differ."
         problems.append(Problem("parallel_number", text))

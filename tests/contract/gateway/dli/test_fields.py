@@ -31,7 +31,7 @@ def _inputs(**fields: Any) -> dict[str, Any]:
     ("fields", "options"),
     [
         (
-            {"checkpoint_enabled": True, "checkpoint_mode": 2, "checkpoint_interval": 30},
+            {"checkpoint_enabled": True, "checkpoint_mode": 2.0, "checkpoint_interval": 30.0},
             _CHECKPOINTS,
         ),
         (
@@ -60,7 +60,7 @@ def _inputs(**fields: Any) -> dict[str, Any]:
             {"restart-strategy.type": "none", "restart-strategy": "none"},
         ),
         (
-            {"restart_when_exception": True, "resume_max_num": -1},
+            {"restart_when_exception": True, "resume_max_num": -1.0},
             {
                 "restart-strategy.type": "fixed-delay",
                 "restart-strategy": "fixed-delay",
@@ -110,7 +110,7 @@ def test_what_runtime_config_says_of_savepoints_becomes_inputs() -> None:
     ("fields", "parallelism"),
     [
         ({"parallel_number": None}, 1),
-        ({"parallel_number": 7}, 7),
+        ({"parallel_number": 7.0}, 7),
         (
             {
                 "parallel_number": None,

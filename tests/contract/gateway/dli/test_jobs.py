@@ -201,7 +201,7 @@ def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None
     body = {
         "restart_when_exception": True,
         "resume_checkpoint": True,
-        "resume_max_num": 3,
+        "resume_max_num": 3.0,
         "obs_bucket": "other",
         "checkpoint_path": "bucket/checkpoints",
         "smn_topic": "",
