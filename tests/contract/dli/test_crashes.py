@@ -6,6 +6,7 @@ There is one job, of the wanted version, with its state; and nothing runs that w
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 
@@ -24,20 +25,22 @@ def each_request(
     begin: Callable[[], Stack], action: Callable[[Stack], object], pause: float
 ) -> list[Stack]:
     """Return a stack for each request at which the run was killed, some time later."""
-    whole = begin()
+    start = begin()
+    whole = deepcopy(start)
     first = len(whole.dli.requests)
     action(whole)
     found = []
     for number in range(first, len(whole.dli.requests)):
-        for moment in ("before", "after"):
-            stack = begin()
+        reads = whole.dli.requests[number].method == "GET"
+        for moment in ("before",) if reads else ("before", "after"):  # a read has no effect
+            stack = deepcopy(start)
             stack.dli.kill = (number, moment)
             with pytest.raises(Killed):
                 action(stack)
             stack.dli.kill = None
             stack.time.time += pause
             found.append(stack)
-    assert len(found) > 6
+    assert len(found) > 5
     return found
 
 
