@@ -153,6 +153,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"timeouts": {"savepoint": "0s"}}, "timeouts.savepoint", _DURATION),
     ({"timeouts": {"cancel": "10 minutes"}}, "timeouts.cancel", _DURATION),
     ({"timeouts": {"start": "10s"}}, "timeouts.start", _UNKNOWN),
+    ({"dli": {"cu_number": 2.0}}, "dli", "must not be given: the target is not one of Data Lake"),
     ({"paralellism": 3.0}, "paralellism", _UNKNOWN),
     ({"jar_digest": "0" * 64}, "jar_digest", "the jar's content is "),
 ]
