@@ -1,0 +1,1 @@
+"""Runs on a Data Lake Insight target, killed at their requests to it."""
