@@ -37,6 +37,15 @@ def dli(service: DliGateway, flink_2: FlinkCluster) -> DliGateway:
     return service
 
 
+def _checkpointed_since(cluster: FlinkCluster, job_id: str) -> bool:
+    """Whether a checkpoint was begun after the last savepoint, and has completed."""
+    latest = cluster.get(f"/jobs/{job_id}/checkpoints")["latest"]
+    completed, savepoint = latest["completed"], latest["savepoint"]
+    return bool(completed and savepoint) and (
+        completed["trigger_timestamp"] > savepoint["trigger_timestamp"]
+    )
+
+
 def _restored_from(flink: FlinkCluster, job_id: str) -> str | None:
     restored = flink.get(f"/jobs/{job_id}/checkpoints")["latest"]["restored"]
     return str(restored["external_path"]) if restored else None
@@ -151,6 +160,7 @@ def test_huaweis_sdk_does_everything(
     assert Path(own.removeprefix("file:")).is_relative_to(dli.storage / "own")
 
     # Cancelled, it goes on from its newest checkpoint, which is newer than that savepoint.
+    wait_until(lambda: _checkpointed_since(flink_2, job_id), 60, "a checkpoint after it")
     stop(savepoint=False)
     restored = _restored_from(flink_2, run(resume=True))
     assert restored is not None
