@@ -5,6 +5,7 @@ A cluster is started when the first test asks for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import count
@@ -13,10 +14,25 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.flink.targets import ALL_VARIABLE
+from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
 
 _stack_numbers = count(1)
+
+#: What a test run leaves out, by the variable that brings it in.
+_CHOICES = {
+    ALL_VARIABLE: "of the end-to-end cases, targets that a gateway serves had a choice",
+    FULL_VARIABLE: "of the moments at which runs and gateways are killed, there was a choice",
+}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out: nothing is skipped silently."""
+    for variable, what in _CHOICES.items():
+        if os.environ.get(variable) != "1":
+            terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,8 @@ import pytest
 
 from tests.fault_proxy import FaultProxy
 from tests.faults.counted_job import CountedJob
-from tests.faults.points import FULL_VARIABLE, left_out
 from tests.flink_cluster import FlinkCluster
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out: nothing is skipped silently."""
-    if left_out:
-        terminalreporter.write_line(
-            f"tests/faults: {len(left_out)} further cases of killed runs were left out; "
-            f"{FULL_VARIABLE}=1 runs them all, on each engine."
-        )
-
 
 MakeJob = Callable[..., CountedJob]
 

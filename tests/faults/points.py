@@ -19,9 +19,6 @@ from tests.faults.counted_job import Victims
 FULL_VARIABLE = "FLINK_JOBS_FULL_FAULTS"
 FULL = os.environ.get(FULL_VARIABLE) == "1"
 
-#: The cases that this test run does without.
-left_out: list[Case] = []
-
 
 @dataclass(frozen=True)
 class Point:
@@ -90,7 +87,6 @@ def cases(points: Iterable[Point], then: Iterable[Next], chosen: Iterable[Case])
     points = list(points)
     every = [Case(*each) for each in product(points, Victims, then)]
     picked = {*(Case(point) for point in points), *chosen}
-    left_out.extend(case for case in every if not FULL and case not in picked)
     return [case for case in every if FULL or case in picked]
 
 

@@ -10,7 +10,13 @@ from typing import Protocol
 import pytest
 
 from tests.end_to_end.flink.counting_stack import CountingStack
-from tests.end_to_end.flink.targets import CANNOT_EXIST, Target, open_target
+from tests.end_to_end.flink.targets import (
+    ALL,
+    CANNOT_EXIST,
+    CHOSEN,
+    Target,
+    open_target,
+)
 from tests.flink_cluster import FlinkCluster
 from tests.stack_project import StackProject
 
@@ -23,13 +29,18 @@ class StackOn(Protocol):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each case on all targets, but where it cannot exist on one of them."""
+    """Run each case on all targets, but where it cannot exist on one of them.
+
+    Those that a gateway serves get a choice of cases, unless all are asked for.
+    """
     if "target" not in metafunc.fixturenames:
         return
+    name = metafunc.function.__name__
     kinds = [
         pytest.param(kind, marks=[pytest.mark.skip(reason=why)] if why else [])
         for kind, cases in CANNOT_EXIST.items()
-        for why in [cases.get(metafunc.function.__name__)]
+        if ALL or kind == "flink" or name in CHOSEN
+        for why in [cases.get(name)]
     ]
     metafunc.parametrize("target", kinds, indirect=True)
 

@@ -7,6 +7,7 @@ all.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,21 @@ CANNOT_EXIST: dict[str, dict[str, str]] = {
         "the directory that a job had at its start",
     },
 }
+
+#: Every case on every target, instead of a choice of them on those that a gateway serves.
+ALL_VARIABLE = "FLINK_JOBS_ALL_TARGETS"
+ALL = os.environ.get(ALL_VARIABLE) == "1"
+#: The cases that are shown on every target in every test run: one of each kind.
+CHOSEN = frozenset(
+    {
+        "test_each_change_is_one_update_with_its_state",
+        "test_actions_touch_their_own_job_alone",
+        "test_a_version_that_fails_on_the_state_gives_way_to_the_old_one",
+        "test_a_job_taken_down_comes_back_from_its_checkpoint",
+        "test_drift_is_shown_and_mended",
+        "test_destroy_removes_its_own_and_nothing_else",
+    }
+)
 
 _cluster_numbers = count(1)
 
