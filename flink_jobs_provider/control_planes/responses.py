@@ -1,4 +1,4 @@
-"""What any HTTP answer of a job service says: its body, one line for people, when to ask again."""
+"""What any HTTP answer of a job service says, and what it means that none came."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
+
+from flink_jobs_provider.control_planes.reaching import is_tls
+from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
 
 _LONGEST = 500
 
@@ -24,6 +27,29 @@ def plain(text: str) -> str:
     """Return a text of the service as one line, without the signatures that addresses carry."""
     text = re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']+", r"\1", " ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def unreachable(error: Exception, endpoint: str, named_by: str) -> JobError:
+    """Return what it means that a request got no answer.
+
+    Args:
+        error: What was raised instead.
+        endpoint: The service's address.
+        named_by: The inputs that name it.
+    """
+    if isinstance(error, httpx.TimeoutException):
+        return ClusterUnreachable(
+            f"{endpoint} did not answer in time", remedy="Is it up and reachable?"
+        )
+    if is_tls(error):
+        return ClusterRefused(
+            f"no TLS connection to {endpoint}: {error}",
+            remedy="Check target.tls, and whether target.endpoint should be http or https",
+        )
+    return ClusterUnreachable(
+        f"no connection to {endpoint}: {plain(str(error)) or type(error).__name__}",
+        remedy=f"Is it up, and {named_by} right?",
+    )
 
 
 def retry_after(response: httpx.Response) -> float | None:

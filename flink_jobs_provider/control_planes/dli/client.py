@@ -19,8 +19,7 @@ from flink_jobs_provider.control_planes.dli.answers import (
     succeeded,
 )
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.reaching import is_tls
-from flink_jobs_provider.control_planes.responses import json_of, plain, retry_after
+from flink_jobs_provider.control_planes.responses import json_of, retry_after, unreachable
 from flink_jobs_provider.control_planes.step_plane import NotOffered
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
@@ -199,16 +198,4 @@ class DliClient:
         )
 
     def _unreachable(self, error: Exception) -> JobError:
-        if isinstance(error, httpx.TimeoutException):
-            return ClusterUnreachable(
-                f"{self.endpoint} did not answer in time", remedy="Is it up and reachable?"
-            )
-        if is_tls(error):
-            return ClusterRefused(
-                f"no TLS connection to {self.endpoint}: {error}",
-                remedy="Check target.tls, and whether target.endpoint should be http or https",
-            )
-        return ClusterUnreachable(
-            f"no connection to {self.endpoint}: {plain(str(error)) or type(error).__name__}",
-            remedy="Is it up, and target.endpoint or target.region right?",
-        )
+        return unreachable(error, self.endpoint, "target.endpoint or target.region")

@@ -11,8 +11,7 @@ import httpx
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.hdinsight.answers import error_in
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.reaching import is_tls
-from flink_jobs_provider.control_planes.responses import json_of, plain, retry_after
+from flink_jobs_provider.control_planes.responses import json_of, retry_after, unreachable
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterRefused,
@@ -137,19 +136,7 @@ class ArmClient:
         return given
 
     def _unreachable(self, error: Exception) -> JobError:
-        if isinstance(error, httpx.TimeoutException):
-            return ClusterUnreachable(
-                f"{self.endpoint} did not answer in time", remedy="Is it up and reachable?"
-            )
-        if is_tls(error):
-            return ClusterRefused(
-                f"no TLS connection to {self.endpoint}: {error}",
-                remedy="Check target.tls, and whether target.endpoint should be http or https",
-            )
-        return ClusterUnreachable(
-            f"no connection to {self.endpoint}: {plain(str(error)) or type(error).__name__}",
-            remedy="Is it up, and target.endpoint right?",
-        )
+        return unreachable(error, self.endpoint, "target.endpoint")
 
     def _not_ready(self, response: httpx.Response) -> JobError:
         code, message = error_in(json_of(response))
