@@ -22,6 +22,8 @@ from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 T = TypeVar("T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+#: The longest pause between looks at a job service, in seconds.
+LONGEST_PAUSE = 5.0
 _RESTARTS = 3
 #: Exceptions are read from a copy of the job that is at most this old (web.refresh-interval, 3 s).
 _CACHED = 3.5
@@ -40,6 +42,31 @@ class Clock:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     wall: Callable[[], float] = time.time
+
+
+class Pauses:
+    """The pauses between looks: each longer than the one before, up to a longest one."""
+
+    def __init__(self, clock: Clock, first: float, longest: float, growth: float) -> None:
+        self._clock = clock
+        self._next = first
+        self._longest = longest
+        self._growth = growth
+
+    @classmethod
+    def of_cluster(cls, clock: Clock) -> Pauses:
+        """Return the pauses between looks at a Flink cluster."""
+        return cls(clock, _FIRST_PAUSE, _LONGEST_PAUSE, 1.3)
+
+    @classmethod
+    def of_service(cls, clock: Clock) -> Pauses:
+        """Return the pauses between looks at a job service."""
+        return cls(clock, 0.05, LONGEST_PAUSE, 1.5)
+
+    async def take(self) -> None:
+        """Wait until the next look is due."""
+        await self._clock.sleep(self._next)
+        self._next = min(self._next * self._growth, self._longest)
 
 
 async def once_reachable(
@@ -69,7 +96,7 @@ class Waiter:
             ActionFailed: The job will not come up; the text is the reason that Flink gives.
             DeadlineExceeded: It has not come up yet; the text says how far it is.
         """
-        deadline, pause = self._clock.now() + timeout, _FIRST_PAUSE
+        deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
         restarts, was_restarting = 0, False
         while True:
             snapshot = await self._look(deadline)
@@ -88,8 +115,7 @@ class Waiter:
                     f"after {timeout:.0f} s the job is {job.state}, with {job.running_tasks} of "
                     f"{job.tasks} tasks running{await self._because(job)}"
                 )
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def until_ended(self, job_id: str, timeout: float) -> ObservedJob | None:
         """Wait until a job has ended; return its row, none where it is no longer listed.
@@ -97,15 +123,14 @@ class Waiter:
         Raises:
             DeadlineExceeded: It has not ended yet.
         """
-        deadline, pause = self._clock.now() + timeout, _FIRST_PAUSE
+        deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
         while True:
             job = (await self._look(deadline)).by_id.get(job_id)
             if job is None or not job.active:
                 return job
             if self._clock.now() >= deadline:
                 raise DeadlineExceeded(f"after {timeout:.0f} s job {job_id} is still {job.state}")
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def cause(self, job: ObservedJob) -> str:
         """Return why a job failed, empty where Flink does not say.

@@ -22,9 +22,13 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     PermanentError,
 )
-from flink_jobs_provider.reconciling.waiting import Clock, once_reachable
+from flink_jobs_provider.reconciling.waiting import (
+    LONGEST_PAUSE,
+    Clock,
+    Pauses,
+    once_reachable,
+)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 #: How long a row that looks as before our action is taken for one that is not up to date.
 _SETTLES = 30.0
 #: How long an order whose answer was lost is given to show in the list.
@@ -78,7 +82,7 @@ class ActionWaiter:
         began = self._clock.now()
         old = next((job for job in before if job.run_id == order.run_id), None)
         known = {job.run_id for job in before}
-        pause, seen = _FIRST_PAUSE, False
+        pauses, seen = Pauses.of_service(self._clock), False
         while True:
             waited = self._clock.now() - began
             row = _row(await self._look(sent + timeout), order, known)
@@ -106,8 +110,7 @@ class ActionWaiter:
                     now="It may go on, on the cluster; nothing else was begun",
                     remedy="Run again to wait for it, or raise timeouts",
                 )
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def until_idle(self, row: ActionJob, timeout: float) -> None:
         """Return when no action is in progress on a job, and its status is a known one.
@@ -116,7 +119,7 @@ class ActionWaiter:
             ActionInProgress: One still is.
             DeadlineExceeded: Its status is still a word that nobody knows.
         """
-        began, pause = self._clock.now(), _FIRST_PAUSE
+        began, pauses = self._clock.now(), Pauses.of_service(self._clock)
         while True:
             rows = await self._look(began + timeout)
             found = next((job for job in rows if job.run_id == row.run_id), None)
@@ -135,22 +138,20 @@ class ActionWaiter:
                     now="Nothing was changed",
                     remedy="Run again later; or look after it by hand",
                 )
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def until_other(self, row: ActionJob) -> bool:
         """Wait a while for a row to show something else; return whether it has."""
-        began, pause = self._clock.now(), _FIRST_PAUSE
+        began, pauses = self._clock.now(), Pauses.of_service(self._clock)
         while self._clock.now() - began < _SETTLES:
             if row not in await self._look(began + _SETTLES):
                 return True
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
         return False
 
     async def _look(self, deadline: float) -> Sequence[ActionJob]:
         """Read the list; a service that does not answer for a while is waited for."""
-        return await once_reachable(self._plane.jobs, deadline, self._clock, _LONGEST_PAUSE)
+        return await once_reachable(self._plane.jobs, deadline, self._clock, LONGEST_PAUSE)
 
 
 def described(row: ActionJob | None) -> str:

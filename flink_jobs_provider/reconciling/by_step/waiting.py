@@ -13,9 +13,13 @@ from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionInProgress, DeadlineExceeded
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.reconciling.waiting import Clock, once_reachable
+from flink_jobs_provider.reconciling.waiting import (
+    LONGEST_PAUSE,
+    Clock,
+    Pauses,
+    once_reachable,
+)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 #: How long a job that looks as before a step is taken for one that is not up to date.
 _SETTLES = 30.0
 #: Words that say nothing of how a start went: the job may just not have been seen to move.
@@ -99,7 +103,7 @@ class StepWaiter:
             ActionInProgress: Something still is.
             DeadlineExceeded: Its status is still a word that nobody knows.
         """
-        began, pause = self._clock.now(), _FIRST_PAUSE
+        began, pauses = self._clock.now(), Pauses.of_service(self._clock)
         while True:
             found = await self._look(job.run_id, began + timeout)
             if found is None or (not found.in_progress and found.status is not None):
@@ -117,15 +121,13 @@ class StepWaiter:
                     now="Nothing was changed",
                     remedy="Run again later; or look after it by hand",
                 )
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def shortly_after(self, job: StepJob) -> StepJob | None:
         """Return a job when nothing is in progress on it, or as it is after a while."""
-        began, pause, found = self._clock.now(), _FIRST_PAUSE, job
+        began, pauses, found = self._clock.now(), Pauses.of_service(self._clock), job
         while found.in_progress and self._clock.now() - began < _SETTLES:
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
             now = await self._look(job.run_id, began + _SETTLES)
             if now is None:
                 return None
@@ -134,36 +136,33 @@ class StepWaiter:
 
     async def until_gone(self, job: StepJob, timeout: float) -> bool:
         """Wait until a job is no longer there; return whether it is not."""
-        began, pause = self._clock.now(), _FIRST_PAUSE
+        began, pauses = self._clock.now(), Pauses.of_service(self._clock)
         while await self._look(job.run_id, began + timeout) is not None:
             if self._clock.now() - began >= timeout:
                 return False
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
         return True
 
     async def until_there(self, run_id: str) -> StepJob | None:
         """Wait a while for a job that was just created; return it when it shows."""
-        began, pause = self._clock.now(), _FIRST_PAUSE
+        began, pauses = self._clock.now(), Pauses.of_service(self._clock)
         while True:
             job = await self._look(run_id, began + _SETTLES)
             if job is not None or self._clock.now() - began >= _SETTLES:
                 return job
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def until_taken(
         self, run_id: str, written: Configuration, former: Configuration
     ) -> list[str]:
         """Wait a while for a job to show what was written; return what it shows otherwise."""
-        began, pause = self._clock.now(), _FIRST_PAUSE
+        began, pauses = self._clock.now(), Pauses.of_service(self._clock)
         while True:
             job = await self._look(run_id, began + _SETTLES)
             left = self._plane.not_taken(written, job, former) if job else []
             if not left or self._clock.now() - began >= _SETTLES:
                 return left
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def _until(
         self,
@@ -173,7 +172,7 @@ class StepWaiter:
         timeout: float,
         what: str,
     ) -> StepJob | None:
-        began, pause, moved = self._clock.now(), _FIRST_PAUSE, False
+        began, pauses, moved = self._clock.now(), Pauses.of_service(self._clock), False
         while True:
             job = await self._look(before.run_id, sent + timeout)
             if job is None:
@@ -188,8 +187,7 @@ class StepWaiter:
                     now="It may go on, in the job service; nothing else was begun",
                     remedy="Run again to wait for it, or raise timeouts",
                 )
-            await self._clock.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await pauses.take()
 
     async def _look(self, run_id: str, deadline: float) -> StepJob | None:
         """Read a job; a service that does not answer for a while is waited for."""
@@ -197,7 +195,7 @@ class StepWaiter:
         async def read() -> StepJob | None:
             return await self._plane.job(run_id)
 
-        return await once_reachable(read, deadline, self._clock, _LONGEST_PAUSE)
+        return await once_reachable(read, deadline, self._clock, LONGEST_PAUSE)
 
 
 def described(job: StepJob) -> str:
