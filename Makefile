@@ -78,7 +78,7 @@ check: env ## Lint, format, types, layer contracts
 	@lint-imports --no-cache
 
 test: check ## All tests, on real Flink clusters that they start themselves
-	@pytest --numprocesses 4 --dist loadfile
+	@pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md
 	@python -m tests.bench
