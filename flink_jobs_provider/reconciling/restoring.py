@@ -36,6 +36,9 @@ ON_DELETE = "on-delete"
 _STATISTICS_CACHE = 3.2
 #: An end this long ago is not hidden by that cache, even with the clocks a little apart.
 _RECENTLY_ENDED = 10.0
+#: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
+#: the second is what Flink called it before 1.20, and still takes where nothing says the first.
+_CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,6 @@ class StateFinder:
         ]
 
     async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
-        facts = await self._plane.facts()
         found = []
         below = await self._place(spec)
         if below:
@@ -187,14 +189,25 @@ class StateFinder:
                 job_id = _job_in(entry.path, below)
                 if job_id and self._counts(job_id, recorded) and f"/{ON_DELETE}/" not in entry.path:
                     found.append(_point(entry, "savepoint"))
-        if facts.checkpoint_directory and recorded.job_id:
-            below = join(facts.checkpoint_directory, recorded.job_id)
+        # Its checkpoints are where the version that ran had them, not where the next one will.
+        directories = await self._checkpoint_directories(recorded.spec, spec)
+        for directory in directories if recorded.job_id else ():
             found += [
                 _point(entry, "checkpoint")
-                for entry in await self._metadata(below)
+                for entry in await self._metadata(join(directory, str(recorded.job_id)))
                 if re.search(r"/chk-\d+/_metadata$", entry.path)
             ]
         return found
+
+    async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:
+        """Return where checkpoints of some versions can lie: their own places, the cluster's."""
+        named = [
+            spec.flink_configuration.get(option, "").strip()
+            for spec in specs
+            for option in _CHECKPOINT_DIRECTORY
+        ]
+        named.append((await self._plane.facts()).checkpoint_directory)
+        return list(dict.fromkeys(directory.rstrip("/") for directory in named if directory))
 
     async def last_generation(self, spec: JobSpec) -> int:
         """Return the newest generation that left savepoints or checkpoints; 0 where none did.
@@ -202,8 +215,7 @@ class StateFinder:
         A cluster forgets an ended job after an hour. Under its jobId a new one would write into
         the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
         """
-        facts = await self._plane.facts()
-        places = [await self._place(spec), facts.checkpoint_directory]
+        places = [await self._place(spec), *await self._checkpoint_directories(spec)]
         names: list[str] = []
         for place in filter(self._readable, filter(None, places)):
             with contextlib.suppress(StorageError):

@@ -295,6 +295,8 @@ class FakeFlink:
             program.parallelism or submission.parallelism,
             submission.flink_configuration.get(_RETENTION) == RETAINED[_RETENTION],
             self._time.now(),
+            checkpoints_below=_checkpoint_directory(submission)
+            or self.cluster.checkpoint_directory,
             checkpoint_faults_left=program.checkpoint_faults,
         )
         self.jobs_by_id[job.job_id] = job
@@ -333,7 +335,7 @@ class FakeFlink:
 
     def _checkpoint(self, job: FakeJob) -> None:
         number = job.completed = job.completed + 1
-        below = f"{self.cluster.checkpoint_directory}/{job.job_id}"
+        below = f"{job.checkpoints_below}/{job.job_id}"
         job.checkpoint, job.checkpoint_time = f"{below}/chk-{number}", self._time.now()
         self._write(job.checkpoint, job)
         self._discard(job)
@@ -373,7 +375,14 @@ class FakeFlink:
 
     def _discard(self, job: FakeJob) -> None:
         """Remove the checkpoints that do not outlive a job."""
-        below = f"{self.cluster.checkpoint_directory}/{job.job_id}/"
+        below = f"{job.checkpoints_below}/{job.job_id}/"
         for path in [path for path in self.progress_in if path.startswith(below)]:
             if path != job.checkpoint:
                 self.remove(path)
+
+
+def _checkpoint_directory(submission: Submission) -> str:
+    """Return the directory that a job names for its checkpoints, as Flink 2 reads it."""
+    options = submission.flink_configuration
+    own = options.get("execution.checkpointing.dir") or options.get("state.checkpoints.dir", "")
+    return own.rstrip("/")

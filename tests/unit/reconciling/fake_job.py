@@ -48,6 +48,7 @@ class FakeJob:
     parallelism: int
     retains: bool
     submitted: float
+    checkpoints_below: str = ""
     restored_from: str = ""
     base: int = 0
     state: str = "CREATED"

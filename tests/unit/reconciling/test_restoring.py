@@ -6,6 +6,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.reconciling.fake_flink import Killed
 from tests.unit.reconciling.fake_job import FakeJob, Program
 from tests.unit.reconciling.stack import Stack
@@ -142,6 +143,32 @@ def test_a_lost_job_comes_back_from_the_checkpoint_it_began_with(readable: bool)
     lost(stack)
     stack.up(version("New", "last-state", savepoint_trigger="1"))
     assert stack.flink.the_job().restored_from == record.restored_from
+
+
+@pytest.mark.parametrize("option", ["execution.checkpointing.dir", "state.checkpoints.dir"])
+@pytest.mark.parametrize("then", ["the same", "another", "none"])
+def test_a_lost_job_comes_back_from_a_checkpoint_in_its_own_directory(
+    option: str, then: str
+) -> None:
+    """Shows it also where the version that is started has its checkpoints elsewhere."""
+    stack = Stack()
+
+    def wanted(directory: str | None) -> JobSpec:
+        own = {option: f"{stack.flink.cluster.checkpoint_directory}-{directory}/"}
+        kept = version("Old", "savepoint", savepoint_trigger="1")
+        configuration = {**kept.flink_configuration, **(own if directory else {})}
+        return kept.model_copy(update={"flink_configuration": configuration})
+
+    stack.up(wanted("own").model_copy(update={"savepoint_trigger": None}))
+    stack.flink.pass_time(60)
+    saved = stack.up(wanted("own")).last_savepoint
+    stack.flink.pass_time(600)
+    newest = stack.flink.the_job().checkpoint
+    assert "-own/" in newest
+    assert stack.flink.progress_in[newest] > stack.flink.progress_in[str(saved)]
+    lost(stack)
+    stack.up(wanted({"the same": "own", "another": "other", "none": None}[then]))
+    assert stack.flink.the_job().restored_from == newest
 
 
 def test_a_checkpoint_that_is_gone_gives_way_to_the_last_savepoint() -> None:

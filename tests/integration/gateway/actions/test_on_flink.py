@@ -91,15 +91,19 @@ def test_every_action_once(tmp_path: Path, flink_2: FlinkCluster) -> None:
 def test_a_cluster_that_goes_down_in_an_action_and_comes_back_without_its_jobs(
     tmp_path: Path, private_flink: FlinkCluster
 ) -> None:
-    """Shows that both the action and what was lost go on by themselves, each from its state."""
+    """Shows that both the action and what was lost go on by themselves, each from its state.
+
+    What was lost has its checkpoints in a place of its own, and an older savepoint besides.
+    """
     gateway = RealGateway(tmp_path, private_flink)
+    own = {**RETAINED, "execution.checkpointing.dir": f"file://{tmp_path}/own"}
 
     async def life() -> None:
         await gateway.start()
         await gateway.done("NEW", **gateway.version("v1", flink_configuration=RETAINED))
         await gateway.counts("v1")
         await asyncio.to_thread(private_flink.stop_job_manager)
-        action = await gateway.submit("UPDATE", **gateway.version("v2"))
+        action = await gateway.submit("UPDATE", **gateway.version("v2", flink_configuration=own))
 
         waiting = await gateway.row_that(lambda row: row.last.output != "", timeout=60)
         assert "no connection to" in waiting.last.output
@@ -108,7 +112,8 @@ def test_a_cluster_that_goes_down_in_an_action_and_comes_back_without_its_jobs(
         assert ended.result is ActionResult.SUCCESS, ended.output
         assert (await gateway.counts("v2")).labels["v1"] > 0
 
-        before = (await gateway.row()).record.job_id
+        before = (await gateway.done("SAVEPOINT")).record.job_id
+        await gateway.counts("v2")
         await asyncio.to_thread(private_flink.restart_job_manager)
 
         row = await gateway.row_that(
@@ -117,6 +122,7 @@ def test_a_cluster_that_goes_down_in_an_action_and_comes_back_without_its_jobs(
         assert (row.last.caller, row.last.result) == ("gateway", "SUCCESS")
         assert row.record.job_id != before
         assert gateway.active() == [row.record.job_id]
+        assert f"{tmp_path}/own/{before}/chk-" in (row.record.restored_from or "")
         await gateway.counts("v2")
         await gateway.stop()
 
