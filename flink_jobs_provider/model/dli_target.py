@@ -26,6 +26,9 @@ _DLI_CLOUDS = (
     "huaweicloud.com",
     "otc.t-systems.com",
 )
+_USUAL_DOMAIN = "myhuaweicloud.com"
+#: Regions of Huawei Cloud whose APIs are in another domain (the list in Huawei's own SDK).
+_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
 
 
 def _dli_endpoint(value: str) -> str:
@@ -88,7 +91,8 @@ class DliTarget(BaseModel):
     @property
     def url(self) -> str:
         """The service's address."""
-        return self.endpoint or f"https://dli.{self.region}.myhuaweicloud.com"
+        domain = _DOMAINS.get(self.region or "", _USUAL_DOMAIN)
+        return self.endpoint or f"https://dli.{self.region}.{domain}"
 
     @property
     def place(self) -> str:

@@ -16,7 +16,7 @@ import httpx
 
 from tests.unit.reconciling.fake_clock import FakeClock
 
-ENDPOINT = "https://dli.eu-west-101.myhuaweicloud.com"
+ENDPOINT = "https://dli.eu-west-101.myhuaweicloud.eu"
 PROJECT = "48cc2c48765f481480c7db940d6409d1"
 PREFIX = f"/v1.0/{PROJECT}/streaming"
 FIRST_ID = 2**53 + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from huaweicloudsdkdli.v1.region.dli_region import DliRegion
 
 from flink_jobs_provider.model.dli_settings import (
     AT_CREATION,
@@ -273,7 +274,7 @@ def test_settings_are_for_data_lake_insight_alone(other: Any, refused: bool) -> 
     ("more", "same"),
     [
         ({"queue": "other", "token": "env:OTHER"}, True),
-        ({"region": None, "endpoint": "https://dli.eu-west-101.myhuaweicloud.com:443/"}, True),
+        ({"region": None, "endpoint": "https://dli.eu-west-101.myhuaweicloud.eu:443/"}, True),
         ({"region": "eu-west-0"}, False),
         ({"project_id": "other"}, False),
         ({"region": None, "endpoint": "https://gateway"}, False),
@@ -299,8 +300,12 @@ def test_clouds_are_told_from_gateways(endpoint: str, cloud: bool) -> None:
     assert given.is_cloud is cloud
 
 
-def test_a_region_makes_the_address() -> None:
-    assert DliTarget.model_validate(LEAST).url == "https://dli.eu-west-101.myhuaweicloud.com"
+@pytest.mark.parametrize("region", sorted(DliRegion.static_fields))
+def test_a_region_makes_the_address(region: str) -> None:
+    """Shows that it is the one at which Huawei's own client finds the service."""
+    given = DliTarget.model_validate(target(region=region))
+    assert [given.url] == DliRegion.static_fields[region].endpoints
+    assert given.is_cloud
 
 
 # What a version is
