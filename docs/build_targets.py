@@ -1,7 +1,8 @@
 """Write docs/targets.md from the code: `python docs/build_targets.py [--check]`.
 
 Each line of its tables is tried: the inputs are given to the same check that refuses them in a
-preview, and what that says is what the table says.
+preview, and the settings of Data Lake Insight, through a gateway, to the schema by which that
+checks a request. What these say is what the table says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from flink_jobs_provider.control_planes.dli.configuration import written
+from flink_jobs_provider.gateway.dli.body import IN_WORDS, SHOWN, create_schema
+from flink_jobs_provider.gateway.web.checking import Checker
 from flink_jobs_provider.model.validation import problems_of
 
 PAGE = Path(__file__).with_name("targets.md")
@@ -74,8 +78,27 @@ PROBES = [
     Probe("`restart_trigger`", {"restart_trigger": "1"}),
     Probe("`on_delete` savepoint", {"on_delete": "savepoint"}),
     Probe("`timeouts`", {"timeouts": {"savepoint": "20m"}}),
-    Probe("`dli`: the service's own settings", {"dli": {"desc": "orders by hour"}}),
+    Probe("`dli`: checkpoints, restarts", {"dli": {"checkpoint_interval": 60}}),
+    Probe(
+        "`dli`: CUs, Flink version, agency, logs, description, tags",
+        {
+            "dli": {
+                **{"cu_number": 4, "manager_cu_number": 1, "tm_cus": 1, "tm_slot_num": 1},
+                **{"feature": "basic", "flink_version": "1.15", "execution_agency_urn": "agency"},
+                **{"log_enabled": True, "obs_bucket": "jobs", "desc": "orders by hour"},
+                "tags": {"team": "shop"},
+            }
+        },
+    ),
+    Probe("`dli`: an image", {"dli": {"feature": "custom", "image": "shop/flink:1"}}),
+    Probe("`dli`: dependencies", {"dli": {"dependency_jars": ["obs://jobs/more.jar"]}}),
+    Probe("`dli`: `smn_topic`", {"dli": {"smn_topic": "alerts"}}),
 ]
+#: What is said of settings that a session cluster has no use for.
+_KEPT = (
+    "A gateway keeps these and shows them; they change nothing: the cluster has its own size, Flink "
+    "version, rights and logs."
+)
 #: Inputs that each job has, or that no user gives.
 EVERYWHERE = {"target", "owner", "jar_digest"}
 
@@ -90,21 +113,48 @@ def page() -> str:
     lines = [["a job's", *TARGETS], ["---"] * (len(TARGETS) + 1), *rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     reasons = "\n".join(_numbered(number, note) for number, note in enumerate(notes, 1))
-    return f"{_HEAD.strip()}\n\n{table}\n\nWhat the check says:\n\n{reasons}\n\n{_TAIL.strip()}\n"
+    return f"{_HEAD.strip()}\n\n{table}\n\nWhat the checks say:\n\n{reasons}\n\n{_TAIL.strip()}\n"
 
 
 def _cell(probe: Probe, target: dict[str, Any], notes: list[str]) -> str:
     reached = {**target, **_UPLOADS} if probe.uploads and target["kind"] != "flink" else target
-    problems = problems_of({**_JOB, "target": reached, **probe.inputs})
-    if not problems:
-        return "yes"
-    numbers = []
-    for path, reason in problems:
-        note = f"`{path}` {reason}."
-        if note not in notes:
-            notes.append(note)
-        numbers.append(str(notes.index(note) + 1))
-    return f"no ({', '.join(numbers)})"
+    said = [
+        f"`{path}` {reason}."
+        for path, reason in problems_of({**_JOB, "target": reached, **probe.inputs})
+    ]
+    settings = probe.inputs.get("dli", {})
+    if said or target["kind"] != "dli" or target.get("endpoint") != _GATEWAY:
+        return f"no ({_numbers(said, notes)})" if said else "yes"
+    if said := _refused_by_a_gateway(settings):
+        return f"no ({_numbers(said, notes)})"
+    return f"shown ({_numbers([_KEPT], notes)})" if _is_kept(settings) else "yes"
+
+
+def _numbers(said: list[str], notes: list[str]) -> str:
+    """Return the numbers of notes; those that are new are added."""
+    notes += [note for note in dict.fromkeys(said) if note not in notes]
+    return ", ".join(str(notes.index(note) + 1) for note in said)
+
+
+def _refused_by_a_gateway(settings: dict[str, Any]) -> list[str]:
+    """Return what a gateway says of settings that pass the preview."""
+    body = {"name": "orders", "entrypoint": "obs://jobs/orders.jar", **written(settings)}
+    problems = Checker(create_schema(), "this request", IN_WORDS, SHOWN).problems(body)
+    return [
+        f"In the run, before the running version is stopped: `dli.{problem.target}`"
+        + problem.message.removeprefix(problem.target)
+        for problem in problems
+    ]
+
+
+def _is_kept(settings: dict[str, Any]) -> bool:
+    """Whether a gateway keeps settings, shows them, and leaves the rest to the cluster."""
+    fields = create_schema()["properties"]
+    return bool(settings) and all(
+        "kept and shown" in fields[name]["description"].lower()
+        for name in settings
+        if name != "feature"  # it says only which image the version is of
+    )
 
 
 def _numbered(number: int, note: str) -> str:
@@ -129,14 +179,15 @@ _HEAD = """
 
 <!-- Written by docs/build_targets.py from the code; change that, not this page. -->
 
-The same `FlinkJob` runs on each of them. What a target cannot carry is refused in the preview, by
-name, before anything is changed.
+The same `FlinkJob` runs on each of them. What a target cannot carry is refused by name, before
+anything is changed: in the preview, but for some settings that a gateway refuses in the run.
 """
 
 _TAIL = """
 How they differ beyond inputs is in their guides: [HDInsight on AKS](hdinsight.md),
-[Data Lake Insight](dli.md). A [gateway](gateway.md) serves both APIs over any Flink session
-cluster.
+[Data Lake Insight](dli.md). The last column holds for Open Telekom Cloud, too, but for calls that
+it does not document: [triggering and importing savepoints](dli.md#savepoints). A
+[gateway](gateway.md) serves both APIs over any Flink session cluster.
 """
 
 
