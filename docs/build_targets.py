@@ -83,9 +83,13 @@ PROBES = [
         "`dli`: CUs, Flink version, agency, logs, description, tags",
         {
             "dli": {
-                **{"cu_number": 4, "manager_cu_number": 1, "tm_cus": 1, "tm_slot_num": 1},
-                **{"feature": "basic", "flink_version": "1.15", "execution_agency_urn": "agency"},
-                **{"log_enabled": True, "obs_bucket": "jobs", "desc": "orders by hour"},
+                "cu_number": 4,
+                "feature": "basic",
+                "flink_version": "1.15",
+                "execution_agency_urn": "agency",
+                "log_enabled": True,
+                "obs_bucket": "jobs",
+                "desc": "orders by hour",
                 "tags": {"team": "shop"},
             }
         },
@@ -96,8 +100,8 @@ PROBES = [
 ]
 #: What is said of settings that a session cluster has no use for.
 _KEPT = (
-    "A gateway keeps these and shows them; they change nothing: the cluster has its own size, Flink "
-    "version, rights and logs."
+    "A gateway keeps these and shows them; they change nothing: the cluster has its own size, "
+    "Flink version, rights and logs."
 )
 #: Inputs that each job has, or that no user gives.
 EVERYWHERE = {"target", "owner", "jar_digest"}
