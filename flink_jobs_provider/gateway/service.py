@@ -33,8 +33,9 @@ class ActionRequest:
         as_given: What the face shows when the job is read, in its own words; laid over what
             earlier requests gave.
         caller: Who asks, for the audit log.
-        run_id: The run that is meant, where the face's request names one. NEW with the one of a
-            draft starts that draft.
+        run_id: The run that is meant, where the face's request names one: refused where the job of
+            that name is another one, or none is there. NEW with a run id starts that draft, and
+            nothing else.
         cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
         spares_running: Whether a job that runs is left as it is: the action is refused then.
     """

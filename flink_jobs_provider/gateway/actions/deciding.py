@@ -92,34 +92,52 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
     """
     action, name = request.action, request.job_name
     _check_inputs(request)
-    if action is Action.NEW and status == DRAFT and request.run_id == run_id:
-        return
     if status == NOT_YET:
         status = LAUNCH_FAILED
     if status is None:
-        if action is Action.NEW:
+        if action is Action.NEW and not request.run_id:
             return
         raise Refusal(404, "JobNotFound", f"There is no job {name} on this cluster.")
-    if action is Action.NEW and status != LAUNCH_FAILED:
+    if request.run_id and request.run_id != run_id:
+        raise Refusal(
+            404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
+        )
+    if action is Action.NEW and request.run_id:
+        _check_draft(name, status)
+    elif action is Action.NEW and status != LAUNCH_FAILED:
         raise Refusal(
             409,
             "JobAlreadyExists",
             f"A job {name} exists already, and is {status}. "
             f"{_INSTEAD.get(status) or _WHILE_IT_RUNS[action]}.",
         )
-    if request.run_id and request.run_id != run_id and action is not Action.NEW:
-        raise Refusal(
-            404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
-        )
-    if request.spares_running and status in _ACTIVE:
-        raise Refusal(409, "JobStatusConflict", f"Job {name} runs already: it is {status}.")
-    if status not in ALLOWED[action] and not _allowed_besides(request, status):
+    elif request.spares_running and status in _ACTIVE:
+        raise _runs_already(name, status)
+    elif status not in ALLOWED[action] and not _allowed_besides(request, status):
         instead = _INSTEAD.get(status) or _WHILE_IT_RUNS[action]
         raise Refusal(
             409,
             "JobStatusConflict",
             f"{action} is not possible while job {name} is {status}. {instead}.",
         )
+
+
+def _check_draft(name: str, status: str) -> None:
+    """Check that a job is a draft still: whoever asks for its first start means nothing else."""
+    if status == DRAFT:
+        return
+    if status in _ACTIVE:
+        raise _runs_already(name, status)
+    raise Refusal(
+        409,
+        "JobStatusConflict",
+        f"NEW with a run id starts a draft, and job {name} is {status}. "
+        f"{_INSTEAD[status].replace('RE_LAUNCH or NEW', 'RE_LAUNCH')}.",
+    )
+
+
+def _runs_already(name: str, status: str) -> Refusal:
+    return Refusal(409, "JobStatusConflict", f"Job {name} runs already: it is {status}.")
 
 
 def _allowed_besides(request: ActionRequest, status: str) -> bool:

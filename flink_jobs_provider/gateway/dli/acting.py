@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from flink_jobs_provider.gateway.dli import body
 from flink_jobs_provider.gateway.dli.calls import Calls, Deed, done, place_of
-from flink_jobs_provider.gateway.dli.errors import code_of
+from flink_jobs_provider.gateway.dli.errors import code_of, no_such_job
 from flink_jobs_provider.gateway.dli.runs import to_run, to_stop, to_trigger
 from flink_jobs_provider.gateway.service import ActionRequest, JobRow, Refusal
 from flink_jobs_provider.model.action import Action
@@ -112,19 +112,23 @@ class Acting:
         self, row: JobRow, action: Action, changes: Mapping[str, Any], deed: Deed
     ) -> None:
         deed.what = str(action)
-        deed.action = await self._calls.service.submit(
-            ActionRequest(
-                cluster=row.cluster,
-                job_name=row.job_name,
-                action=action,
-                changes=changes,
-                as_given={},
-                caller=deed.principal.name,
-                run_id=row.run_id,
-                cancels_first=action is Action.DELETE,
-                spares_running=action is Action.STATELESS_UPDATE,
-            )
+        asked = ActionRequest(
+            cluster=row.cluster,
+            job_name=row.job_name,
+            action=action,
+            changes=changes,
+            as_given={},
+            caller=deed.principal.name,
+            run_id=row.run_id,
+            cancels_first=action is Action.DELETE,
+            spares_running=action is Action.STATELESS_UPDATE,
         )
+        try:
+            deed.action = await self._calls.service.submit(asked)
+        except Refusal as refusal:
+            if refusal.code == "JobNotFound":  # deleted meanwhile; callers know no run ids
+                raise no_such_job(row.number) from None
+            raise
 
 
 def _to_delete(_row: JobRow) -> tuple[Action, Mapping[str, Any]]:

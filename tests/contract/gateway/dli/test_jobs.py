@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flink_jobs_provider.gateway.service import Refusal
 from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
 
 _SAVEPOINT = "obs://bucket/dir/savepoint/"
@@ -128,6 +129,23 @@ def test_nothing_is_begun_while_something_is_in_progress() -> None:
     refused(dli.act("delete", number), 400, "DLI.0007")
     answer = dli.call("PUT", f"/flink-jobs/{number}", json={"parallel_number": 4})
     refused(answer, 400, "DLI.0007")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "code", "says"),
+    [
+        (Refusal(404, "JobNotFound", "There is no run job-001."), "DLI.16001", "no Flink job 1 "),
+        (Refusal(409, "JobStatusConflict", "Job orders runs already."), "DLI.0007", "runs already"),
+    ],
+)
+def test_a_draft_that_is_gone_or_runs_by_the_time_is_told_so(
+    meanwhile: Refusal, code: str, says: str
+) -> None:
+    """Shows it for two callers at once; what the service itself knows, its own tests show."""
+    dli = Dli()
+    number = dli.create()
+    dli.gateway.service.refuses_with = meanwhile
+    assert says in refused(dli.act("run", number), 400, code)
 
 
 def test_savepoints_are_triggered_where_they_are_wanted() -> None:

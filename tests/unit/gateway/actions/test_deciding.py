@@ -77,6 +77,31 @@ def test_another_run_than_the_one_that_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "run_id", "code", "says"),
+    [
+        ("DRAFT", "job-1", "", ""),
+        ("DRAFT", "job-2", "JobNotFound", "it is job-2"),
+        ("JOB_LAUNCH_FAILED", "job-2", "JobNotFound", "it is job-2"),
+        (None, None, "JobNotFound", "There is no job orders"),
+        ("JOB_LAUNCH_FAILED", "job-1", "JobStatusConflict", "JOB_LAUNCH_FAILED. RE_LAUNCH starts"),
+        ("", "job-1", "JobStatusConflict", "JOB_LAUNCH_FAILED. RE_LAUNCH starts"),
+        ("STOPPED", "job-1", "JobStatusConflict", "STOPPED. START starts"),
+        ("RUNNING", "job-1", "JobStatusConflict", "runs already"),
+    ],
+)
+def test_a_new_of_a_run_starts_that_draft_and_nothing_else(
+    status: str | None, run_id: str | None, code: str, says: str
+) -> None:
+    asked = request(Action.NEW, run_id="job-1")
+    if not code:
+        check(asked, status, run_id)
+        return
+    with pytest.raises(Refusal, match=says) as refused:
+        check(asked, status, run_id)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
     "action",
     [Action.STOP, Action.SAVEPOINT, Action.LIST_SAVEPOINT, Action.CANCEL, Action.DELETE],
 )

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import threading
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.service import ActionRequest, InputChange, JobRow, Refusal
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    ActionRow,
+    InputChange,
+    JobRow,
+    Refusal,
+)
 from flink_jobs_provider.model.action import Action, ActionResult
 from tests.unit.gateway.actions.conftest import Life
-from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar
+from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar, until
 from tests.unit.gateway.records.entries import accept
 from tests.unit.reconciling.fake_flink import RETAINED, Killed
 from tests.unit.reconciling.fake_job import Program
@@ -82,6 +91,64 @@ def test_a_draft_with_wrong_inputs_is_refused(live: Life) -> None:
         said = await refused(gateway.draft(parallelism=0), "InvalidParameter")
         assert "parallelism" in said
         assert await gateway.rows() == []
+
+    live(life)
+
+
+@asynccontextmanager
+async def while_the_jar_is_opened(
+    gateway: Gateway, request: ActionRequest
+) -> AsyncIterator[asyncio.Task[ActionRow]]:
+    """Ask for an action, and give the request as it waits for its jar, which is read then."""
+    opens, may_read = threading.Event(), threading.Event()
+    open_ = gateway.jobs._jars.open
+
+    def slowly(uri: str) -> Jar:
+        opens.set()
+        assert may_read.wait(30)
+        return open_(uri)
+
+    gateway.jobs._jars.open = slowly  # type: ignore[method-assign]
+    asked = asyncio.create_task(gateway.jobs.submit(request))
+    try:
+        await until(opens.is_set)
+        yield asked
+    finally:
+        may_read.set()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "code"),
+    [
+        ("deleted", "JobNotFound"),
+        ("another of that name", "JobNotFound"),
+        ("fails to start", "JobStatusConflict"),
+        ("started", "JobStatusConflict"),
+    ],
+)
+def test_a_draft_that_is_no_more_when_its_jar_is_read_is_not_started(
+    live: Life, meanwhile: str, code: str
+) -> None:
+    """Shows that no other job is put on record in its place, with none of its inputs."""
+
+    async def life(gateway: Gateway) -> None:
+        row = await gateway.draft(args=["--topic", "orders"])
+        slow = gateway.request("NEW", run_id=row.run_id)
+        slow_jars = gateway.jobs._jars.open
+        async with while_the_jar_is_opened(gateway, slow) as asked:
+            if meanwhile in ("deleted", "another of that name"):
+                await gateway.do("DELETE", run_id=row.run_id)
+            if meanwhile == "another of that name":
+                await gateway.draft()
+            if meanwhile in ("fails to start", "started"):
+                gateway.jobs._jars.open = slow_jars  # type: ignore[method-assign]
+                if meanwhile == "fails to start":
+                    gateway.flink.programs["Old"] = Program(plan_error="RuntimeException: no")
+                await gateway.do("NEW", run_id=row.run_id)
+            before = (await gateway.rows(), len(gateway.flink.submissions))
+        said = await refused(asked, code)
+        assert ("runs already" in said) is (meanwhile == "started")
+        assert (await gateway.rows(), len(gateway.flink.submissions)) == before
 
     live(life)
 
