@@ -38,6 +38,8 @@ class ActionRequest:
             nothing else.
         cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
         spares_running: Whether a job that runs is left as it is: the action is refused then.
+        new_bytes: Whether the jar that the job has, from its next start on, is taken as it lies
+            there now, also by START and RE_LAUNCH, which else take the bytes that ran before.
     """
 
     cluster: str
@@ -49,6 +51,7 @@ class ActionRequest:
     run_id: str | None = None
     cancels_first: bool = False
     spares_running: bool = False
+    new_bytes: bool = False
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,8 @@ class Accepting:
         if request.action not in STARTS or not isinstance(uri, str):
             return None
         digest: str | None = present.get("jar_digest")  # none where it never ran
-        keeps = request.action not in TAKES_NEW_BYTES and "jar" not in request.changes
+        renews = request.new_bytes or request.action in TAKES_NEW_BYTES
+        keeps = not renews and "jar" not in request.changes
         same_bytes = keeps and digest is not None
         if same_bytes and digest is not None:
             kept = await self._storage_threads.call(self._jars.get, digest)

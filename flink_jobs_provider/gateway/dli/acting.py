@@ -14,7 +14,7 @@ from flink_jobs_provider.gateway.dli.calls import Calls, Deed, done, place_of
 from flink_jobs_provider.gateway.dli.errors import code_of, no_such_job
 from flink_jobs_provider.gateway.dli.runs import to_run, to_stop, to_trigger
 from flink_jobs_provider.gateway.service import ActionRequest, JobRow, Refusal
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import STARTS, Action
 
 _Begin = Callable[[JobRow], tuple[Action, Mapping[str, Any]]]
 
@@ -122,6 +122,7 @@ class Acting:
             run_id=row.run_id,
             cancels_first=action is Action.DELETE,
             spares_running=action is Action.STATELESS_UPDATE,
+            new_bytes=action in STARTS,
         )
         try:
             deed.action = await self._calls.service.submit(asked)

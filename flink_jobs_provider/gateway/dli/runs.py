@@ -10,7 +10,7 @@ from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 
 
 def to_run(row: JobRow, resume: bool) -> tuple[Action, dict[str, Any]]:
-    """Return the action that starts a job, and its changes: the jar as it lies there now.
+    """Return the action that starts a job, and its changes.
 
     Args:
         row: The job.
@@ -20,22 +20,21 @@ def to_run(row: JobRow, resume: bool) -> tuple[Action, dict[str, Any]]:
         Refusal: It runs, or there is nothing to go on from.
     """
     _refuse_in_progress(row)
-    jar = {"jar": row.next_spec.jar}
     if runs(row.status):
         raise _not_possible(row, "cannot be run: it runs already")
     if row.status == "DRAFT":
-        return Action.NEW, jar if resume else {**jar, "restore_from": None}
+        return Action.NEW, {} if resume else {"restore_from": None}
     if not resume:
-        return Action.STATELESS_UPDATE, jar
+        return Action.STATELESS_UPDATE, {}
     if row.status == JobStatus.STOPPED:
-        return Action.START, jar
+        return Action.START, {}
     if row.status == JobStatus.FINISHED and row.next_restore is None:
         raise _not_possible(
             row,
             "came to its own end, and has no state to go on with: run it with resume_savepoint "
             "false, or import a savepoint first",
         )
-    return Action.RE_LAUNCH, jar
+    return Action.RE_LAUNCH, {}
 
 
 def to_stop(row: JobRow, with_savepoint: bool) -> Action:

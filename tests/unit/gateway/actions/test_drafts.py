@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,47 @@ def test_a_draft_that_is_no_more_when_its_jar_is_read_is_not_started(
         said = await refused(asked, code)
         assert ("runs already" in said) is (meanwhile == "started")
         assert (await gateway.rows(), len(gateway.flink.submissions)) == before
+
+    live(life)
+
+
+@pytest.mark.parametrize("action", ["NEW", "START", "RE_LAUNCH", "STATELESS_UPDATE"])
+def test_a_change_that_comes_while_the_jar_is_read_counts_whole(live: Life, action: str) -> None:
+    """Shows that a start has all of it, or nothing: no new arguments with the old jar."""
+
+    async def life(gateway: Gateway) -> None:
+        other = make_jar(gateway.directory / "storage/other.jar", "other")
+        if action == "NEW":
+            await gateway.draft()
+        else:
+            await stopped(gateway)
+        if action == "RE_LAUNCH":
+            await gateway.done("START")
+            await gateway.done("CANCEL")
+        run_id = (await gateway.row()).run_id
+        asked = replace(gateway.request(action, run_id=run_id), new_bytes=True)
+        async with while_the_jar_is_opened(gateway, asked) as started:
+            await gateway.change(jar=str(other), args=["--new"])
+        assert (await gateway.ended((await started).id)).result is ActionResult.SUCCESS
+        row = await gateway.row()
+        assert (row.record.spec.jar, row.record.spec.args) == (str(other), ["--new"])
+        submission = gateway.flink.submissions[-1]
+        assert submission.jar_digest == gateway.jobs._jars.open(str(other)).digest
+        assert submission.args == ("--new",)
+        assert dict(row.next_inputs) == {}
+
+    live(life)
+
+
+@pytest.mark.parametrize("new_bytes", [True, False])
+def test_a_start_takes_the_jar_as_it_lies_there_when_told_to(live: Life, new_bytes: bool) -> None:
+    async def life(gateway: Gateway) -> None:
+        await stopped(gateway)
+        before = gateway.flink.submissions[-1].jar_digest
+        make_jar(gateway.jar, "replaced")
+        started = await gateway.jobs.submit(replace(gateway.request("START"), new_bytes=new_bytes))
+        assert (await gateway.ended(started.id)).result is ActionResult.SUCCESS
+        assert (gateway.flink.submissions[-1].jar_digest != before) is new_bytes
 
     live(life)
 
