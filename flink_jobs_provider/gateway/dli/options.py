@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.web.places import as_text, place_on_flink, take_unclaimed
+from flink_jobs_provider.gateway.web.places import (
+    IGNORE_UNCLAIMED,
+    as_text,
+    place_on_flink,
+    take_unclaimed,
+)
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem
 
 #: The fields that become options.
@@ -77,16 +82,8 @@ def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str
     It is the text of a JSON object, or of a list of objects with `key` and `value`.
     """
     path = "runtime_config"
-    if not given:
-        return {}
-    try:
-        content = json.loads(given)
-    except (ValueError, RecursionError):
-        content = None
-    if isinstance(content, list) and all(isinstance(pair, dict) for pair in content):
-        # As the service itself shows them, and clients send them back.
-        content = {str(pair.get("key") or ""): pair.get("value") for pair in content}
-    if not isinstance(content, dict):
+    content = _content(given)
+    if content is None:
         problems.append(Problem(path, f"{path} must be a JSON object of Flink options, as a text."))
         return {}
     options = {}
@@ -99,6 +96,44 @@ def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str
             named = f"{path}.{key[:100]}"
             problems.append(Problem(named, f"{named} must be a text, a number, true or false."))
     return options
+
+
+def _content(given: str | None) -> dict[str, Any] | None:
+    """Return what a `runtime_config` holds by name; none where it is of neither form."""
+    if not given:
+        return {}
+    try:
+        content = json.loads(given)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(content, list) and all(isinstance(pair, dict) for pair in content):
+        # As the service itself shows them, and clients send them back.
+        content = {str(pair.get("key") or ""): pair.get("value") for pair in content}
+    return content if isinstance(content, dict) else None
+
+
+def with_options(given: str | None, options: Mapping[str, str]) -> str:
+    """Return a `runtime_config` with other options, in the form that it had; empty for none."""
+    listed = bool(given) and str(given).lstrip().startswith("[")
+    pairs = [{"key": key, "value": value} for key, value in options.items()]
+    return json.dumps(pairs if listed else dict(options)) if options else ""
+
+
+def with_savepoints(given: str | None, directory: str | None, unclaimed: bool) -> str:
+    """Return a `runtime_config` that says where savepoints go, and what becomes of unclaimed state.
+
+    Args:
+        given: The one so far, from which everything else is kept.
+        directory: None for the one that the cluster has.
+        unclaimed: Whether state that no operator claims is left.
+    """
+    said = {*_DIRECTORIES, *IGNORE_UNCLAIMED}
+    content = {key: value for key, value in (_content(given) or {}).items() if key not in said}
+    if directory is not None:
+        content[_DIRECTORIES[-1]] = directory
+    if unclaimed:
+        content[IGNORE_UNCLAIMED[0]] = "true"
+    return with_options(given, content)
 
 
 def _checkpoints(

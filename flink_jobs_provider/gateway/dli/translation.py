@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -146,11 +145,7 @@ def config_of(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
         config["entrypoint_args"] = " ".join(spec.args)
     if _parallelism(config, []) != spec.parallelism:
         _set_parallelism(config, spec.parallelism)
-    if not _same_options(config, spec, mounts):
-        for field in flink_options.FIELDS:
-            config.pop(field, None)
-        if spec.flink_configuration:
-            config["runtime_config"] = json.dumps(dict(spec.flink_configuration))
+    _set_options(config, spec, cluster)
     return config
 
 
@@ -163,12 +158,28 @@ def _set_parallelism(config: dict[str, Any], parallelism: int) -> None:
         config["parallel_number"] = parallelism
 
 
-def _same_options(config: Mapping[str, Any], spec: JobSpec, mounts: Mounts) -> bool:
+def _set_options(config: dict[str, Any], spec: JobSpec, cluster: ClusterConfiguration) -> None:
+    """Have fields say what the options of a job are, where they say anything else.
+
+    They must say all of it: whoever changes one of them sends back the others as they are shown.
+    """
+    mounts, options = Mounts(cluster.mounts), dict(spec.flink_configuration)
     made = options_of(config, mounts, [])
-    return (
-        made.flink_configuration == dict(spec.flink_configuration)
-        and made.allow_non_restored_state == spec.allow_non_restored_state
-    )
+    if made.flink_configuration != options:
+        given = config.get("runtime_config")
+        for field in flink_options.FIELDS:
+            config.pop(field, None)
+        config["runtime_config"] = flink_options.with_options(given, options)
+        made = options_of(config, mounts, [])
+    goes_to = (made.savepoint_directory or cluster.savepoint_directory or "").rstrip("/")
+    directory = spec.savepoint_directory or goes_to
+    if (goes_to, made.allow_non_restored_state) != (directory, spec.allow_non_restored_state):
+        own = None if directory == cluster.savepoint_directory else directory or None
+        config["runtime_config"] = flink_options.with_savepoints(
+            config.get("runtime_config"), own, spec.allow_non_restored_state
+        )
+    if not config.get("runtime_config"):
+        config.pop("runtime_config", None)
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,8 @@ _OF_FLINK = {
     *("file", "hdfs", "viewfs", "s3", "s3a", "s3p", "gs", "oss", "obs"),
     *("abfs", "abfss", "wasb", "wasbs"),
 }
-_IGNORE_UNCLAIMED = (
+#: By these options a job leaves state that none of its operators claims.
+IGNORE_UNCLAIMED = (
     "execution.savepoint.ignore-unclaimed-state",
     "execution.state-recovery.ignore-unclaimed-state",
 )
@@ -59,7 +60,7 @@ def take_unclaimed(options: dict[str, str], prefix: str, problems: list[Problem]
         problems: Where a value that is neither true nor false is put.
     """
     found = False
-    for key in (key for key in _IGNORE_UNCLAIMED if key in options):
+    for key in (key for key in IGNORE_UNCLAIMED if key in options):
         value = options.pop(key).lower()
         if value not in ("true", "false"):
             path = f"{prefix}{key}"

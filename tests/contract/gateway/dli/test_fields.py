@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from flink_jobs_provider.gateway.dli import body
-from tests.contract.gateway.dli.calling import JOB, Dli, refused
+from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
 
 _CHECKPOINTS = {
     "execution.checkpointing.interval": "30s",
@@ -276,6 +276,48 @@ def test_what_another_face_changed_is_shown_as_it_is() -> None:
     assert (detail["main_class"], detail["entrypoint_args"]) == ("com.example.Other", "--x")
     assert config["parallel_number"] == 9
     assert json.loads(config["runtime_config"]) == {"b": "2"}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_change_of_a_setting_leaves_what_another_face_said_of_savepoints(listed: bool) -> None:
+    """Shows that it is shown, too, in the form in which the caller reads `runtime_config`."""
+    dli = Dli()
+    first = [{"key": "a", "value": "1"}] if listed else {"a": "1", "flink-jobs.spec": "mine"}
+    number = dli.running(runtime_config=json.dumps(first))
+
+    def options() -> dict[str, str]:
+        shown = json.loads(dli.detail(number)["job_config"]["runtime_config"])
+        return {pair["key"]: pair["value"] for pair in shown} if listed else shown
+
+    def update(**configuration: Any) -> None:
+        asked = {"jobType": "FlinkJob", "jobName": "orders", "action": "UPDATE"}
+        body_ = {**asked, "flinkConfiguration": {"parallelism": "3", **configuration}}
+        assert dli.gateway.run_job(body_).status_code == 202
+
+    of_savepoints = {
+        "savepoint.directory": "s3://arm/savepoints",
+        "execution.savepoint.ignore-unclaimed-state": "true",
+    }
+    shown = {
+        "state.savepoints.dir": "s3://arm/savepoints",
+        "execution.savepoint.ignore-unclaimed-state": "true",
+    }
+    for configuration in ({"a": "1"}, {"b": "2"}):
+        update(**configuration, **of_savepoints)
+        notes = {} if listed or configuration != {"a": "1"} else {"flink-jobs.spec": "mine"}
+        assert options() == {**configuration, **notes, **shown}
+        path = f"/flink-jobs/{number}"
+        done(dli.call("PUT", path, json={"checkpoint_path": "bucket/checkpoints"}))
+        spec = dli.gateway.service.rows[number].next_spec
+        assert spec.savepoint_directory == "s3://arm/savepoints"
+        assert spec.allow_non_restored_state is True
+        done(dli.call("PUT", path, json={"checkpoint_path": ""}))
+    update(b="2", **{"savepoint.directory": "s3://arm/savepoints"})
+    assert options() == {"b": "2", "state.savepoints.dir": "s3://arm/savepoints"}
+    dli.acted("stop", number)
+    done(dli.call("PUT", f"/flink-jobs/{number}", json={"runtime_config": '{"b": "3"}'}))
+    spec = dli.gateway.service.rows[number].next_spec
+    assert (spec.savepoint_directory, dict(spec.flink_configuration)) == (None, {"b": "3"})
 
 
 def test_a_job_of_this_face_is_shown_by_the_other_one() -> None:
