@@ -38,6 +38,7 @@ from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.references import resolver
+from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
 from flink_jobs_provider.reconciling.by_step import StepReconciler
@@ -49,6 +50,7 @@ _PROVIDER_KEY = "__provider"
 
 _clusters: Clusters | None = None
 _printed: set[str] = set()
+_run = ThisRun()
 
 
 class FlinkJobError(Exception):
@@ -111,20 +113,26 @@ class FlinkJobProvider(ResourceProvider):
         if digest and pinned not in (None, digest, _olds.get("jar_digest")):
             problems.append(("jar_digest", f"the jar's content is {digest} (got {pinned})"))
         if problems:
+            _run.refused(inputs.get("job_name"))
             return CheckResult(inputs, [CheckFailure(path, why) for path, why in problems])
         if digest and pinned is None:
             inputs["jar_digest"] = digest
         if contains_unknown(inputs, _is_unknown):
             return CheckResult(inputs, [])
         spec = JobSpec.model_validate(inputs)
+        _run.declared(spec)
         if not _without_provider(_olds):
-            _print(plan(None, spec).line())
+            known = _run.known(spec)
+            decided = plan(known, spec)
+            if known is None or decided.needed:
+                _print(decided.line())
         return CheckResult(spec.plain(), [])
 
     @_told_in_one_line
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare what is recorded with what is wanted, and print the plan in one line."""
         recorded = _recorded(olds)
+        _run.holds(recorded)
         inputs = _without_provider(news)
         if contains_unknown(inputs, _is_unknown):
             unknown = [name for name, v in inputs.items() if contains_unknown(v, _is_unknown)]
@@ -143,14 +151,22 @@ class FlinkJobProvider(ResourceProvider):
 
     @_told_in_one_line
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Carry out NEW. A job that an interrupted run has started is adopted."""
-        record = _bring_about(None, props)
+        """Carry out NEW. A job that an interrupted run has started is adopted.
+
+        One that another resource had before goes on from what is recorded there.
+        """
+        wanted = JobSpec.model_validate(_without_provider(props))
+        known = _run.known(wanted)
+        if known and (refusal := plan(known, wanted).refusal):
+            raise FlinkJobError(refusal)
+        record = _bring_about(known, wanted)
         return CreateResult(record.spec.job_name, record.outputs())
 
     @_told_in_one_line
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Carry out UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
-        return UpdateResult(_bring_about(_recorded(olds), news).outputs())
+        wanted = JobSpec.model_validate(_without_provider(news))
+        return UpdateResult(_bring_about(_recorded(olds), wanted).outputs())
 
     @_told_in_one_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -160,13 +176,22 @@ class FlinkJobProvider(ResourceProvider):
         seen = background_loop.run(_look(recorded))
         if not known and seen.job_id is None:
             return ReadResult(None, {})
+        if known:
+            _run.saw(seen)
         return ReadResult(id_, seen.outputs(), seen.spec.plain())
 
     @_told_in_one_line
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Carry out CANCEL, or STOP with a savepoint if `on_delete` says so; and DELETE."""
+        """Carry out CANCEL, or STOP with a savepoint if `on_delete` says so; and DELETE.
+
+        A job that the program declares with another resource is left to that one.
+        """
         recorded = _recorded(props)
+        if _run.takes_over(recorded):
+            _print(_taken_over(recorded))
+            return
         savepoint = background_loop.run(_remove(recorded))
+        _run.ended(recorded, savepoint)
         if savepoint:
             _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
 
@@ -183,8 +208,27 @@ def _why_read(inputs: dict[str, Any]) -> str:
     )
 
 
-def _bring_about(recorded: JobRecord | None, news: dict[str, Any]) -> JobRecord:
-    wanted = JobSpec.model_validate(_without_provider(news))
+def _taken_over(recorded: JobRecord) -> str:
+    job = f"job {recorded.job_id}" if recorded.job_id else "the job"
+    return (
+        f"{recorded.spec.job_name}: {job} was left alone, nothing was cancelled: another resource "
+        "of this stack, or a replacement of this one, takes it over in this run. To rename a "
+        "resource without this, give it an alias."
+    )
+
+
+def _bring_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
+    _run.declared(wanted)
+    try:
+        record = _brought_about(recorded, wanted)
+    except Exception:
+        _run.failed(wanted)
+        raise
+    _run.brought_about(record)
+    return record
+
+
+def _brought_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
     jar = open_jar(wanted.jar)
     if wanted.jar_digest != jar.digest:
         raise PermanentError(

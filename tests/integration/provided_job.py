@@ -9,7 +9,9 @@ from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
 from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.this_run import ThisRun
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import TEST_JOBS_JAR
@@ -56,6 +58,11 @@ class ProvidedJob:
         """Read it back."""
         self.state = dict(self.provider.read("x", self.state).outs or {})
         return self.state
+
+    def destroy(self) -> None:
+        """Delete it, in a run of its own: one that declares it would not end it."""
+        dynamic._run = ThisRun()
+        self.provider.delete("x", self.state)
 
     def unchanged(self) -> bool:
         """Whether nothing is left to do, as the cluster shows it."""

@@ -115,11 +115,11 @@ def test_the_life_of_a_job(job: ProvidedJob) -> None:
     assert job.unchanged()
 
     job.up(upgrade_mode="savepoint", on_delete="savepoint")
-    job.provider.delete("x", job.state)
+    job.destroy()
     assert job.active() == []
     assert_counts_continuous(job.output, complete=True)
     assert not list(Path(job.inputs["target"]["jar_upload_directory"][7:]).glob("*.jar"))
-    job.provider.delete("x", job.state)
+    job.destroy()
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_signed_requests(
     signed |= {"access_key": "env:DLI_ACCESS_KEY", "secret_key": "env:DLI_SECRET_KEY"}
     job.up(target=signed)
     job.assert_runs(None)
-    job.provider.delete("x", job.state)
+    job.destroy()
     assert job.active() == []
     monkeypatch.setenv("DLI_SECRET_KEY", "another-secret-key")
     background_loop.run(dynamic._clusters.close())  # type: ignore[union-attr]

@@ -99,11 +99,11 @@ def test_the_life_of_a_job(job: ProvidedJob) -> None:
     assert job.unchanged()
 
     job.up(upgrade_mode="savepoint", on_delete="savepoint")
-    job.provider.delete("x", job.state)
+    job.destroy()
     assert job.active() == []
     assert_counts_continuous(job.output, complete=True)
     assert not list(Path(job.inputs["target"]["jar_upload_directory"][7:]).glob("*.jar"))
-    job.provider.delete("x", job.state)
+    job.destroy()
 
 
 def test_a_version_that_fails_gives_way_to_the_former(job: ProvidedJob) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.this_run import ThisRun
 from tests.job_jars import COUNTING_JAR
 from tests.unit.model.made_up_jobs import OWNER, URL
 from tests.unit.reconciling.fake_clock import FakeClock
@@ -33,9 +35,15 @@ def flink(monkeypatch: pytest.MonkeyPatch) -> FakeFlink:
 
 
 @pytest.fixture(autouse=True)
-def forget_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Print every line again: a process prints each once."""
-    monkeypatch.setattr(dynamic, "_printed", set())
+def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give what begins another run of the engine, in a process that has not printed anything."""
+
+    def begin() -> None:
+        monkeypatch.setattr(dynamic, "_printed", set())
+        monkeypatch.setattr(dynamic, "_run", ThisRun())
+
+    begin()
+    return begin
 
 
 @pytest.fixture

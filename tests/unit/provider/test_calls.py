@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,14 @@ def test_read_of_what_never_existed(job: Job) -> None:
     assert job.provider.read("orders", job.checked()).id is None
 
 
-def test_delete(job: Job, flink: FakeFlink, capsys: pytest.CaptureFixture[str]) -> None:
+def test_delete(
+    job: Job,
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+    new_run: Callable[[], None],
+) -> None:
     job.create(on_delete="savepoint")
+    new_run()
     job.provider.delete("orders", job.state)
     assert flink.active() == []
     (path,) = [path for path in flink.progress_in if "/on-delete/" in path]

@@ -1,0 +1,124 @@
+"""What a run of the engine has to do with each job; the provider's process lives as long as it.
+
+The engine knows resources, and Flink knows jobs. Where a resource was renamed without an alias, or
+is replaced, one run creates a job and deletes that very job: in either order, and in two runs if
+the first was killed between them. So a job that the program declares is not ended by a delete of
+another resource: its new one goes on from it.
+
+`check` is what tells: it is called for all that the program declares, before anything is deleted,
+and for nothing else, not even by `destroy --run-program` (measured on Pulumi 3.260).
+"""
+
+from __future__ import annotations
+
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
+from flink_jobs_provider.reconciling.records import keep
+
+#: A job within a stack: where it runs, and its name, which it shares with no other job there.
+_Job = tuple[str, str]
+
+
+class ThisRun:
+    """Remembers, by job, what a run declares, what it saw, and what it did."""
+
+    def __init__(self) -> None:
+        self._declared: set[_Job] = set()
+        self._failed: set[_Job] = set()
+        self._refused: set[str] = set()
+        self._seen: dict[_Job, JobRecord] = {}
+        self._held: dict[_Job, JobRecord] = {}
+
+    def declared(self, spec: JobSpec) -> None:
+        """Remember a job that the program declares."""
+        self._declared.add(_job(spec))
+
+    def refused(self, job_name: object) -> None:
+        """Remember the name of a job whose inputs are wrong: where it runs may not be known."""
+        self._refused.add(str(job_name))
+
+    def saw(self, recorded: JobRecord) -> None:
+        """Remember how a job is that some resource of the stack has."""
+        self._seen[_job(recorded.spec)] = recorded
+
+    def holds(self, recorded: JobRecord) -> None:
+        """Remember the record of a resource that the program declares, as it was before."""
+        job = _job(recorded.spec)
+        if job in self._declared:
+            self._held.setdefault(job, recorded)
+
+    def failed(self, spec: JobSpec) -> None:
+        """Remember that a job was to be created or updated, and was not."""
+        self._failed.add(_job(spec))
+
+    def brought_about(self, record: JobRecord) -> None:
+        """Remember a job that was created, adopted or updated."""
+        job = _job(record.spec)
+        self._failed.discard(job)
+        self._seen[job] = self._held[job] = record
+
+    def ended(self, recorded: JobRecord, savepoint: str | None) -> None:
+        """Remember a job that was deleted, and what is left of it."""
+        left = recorded
+        if savepoint:
+            left = keep(left, savepoint, SavepointReason.DELETE, left.spec)
+        status = JobStatus.STOPPED if savepoint else JobStatus.CANCELED
+        self.saw(left.model_copy(update={"status": status}))
+
+    def known(self, spec: JobSpec) -> JobRecord | None:
+        """Return what another resource has recorded of a job that is to be created, if it was seen.
+
+        The job goes on from there: what it does, and where its state lies, is known by that.
+        """
+        seen = self._seen.get(_job(spec))
+        return seen if seen and seen.spec.key == spec.key else None
+
+    def takes_over(self, recorded: JobRecord) -> bool:
+        """Whether the program declares the job of a resource that is to be deleted.
+
+        Raises:
+            ActionFailed: It does, and that resource failed.
+            StateUnavailable: It does, and that resource has not the state of this one.
+        """
+        job, name = _job(recorded.spec), recorded.spec.job_name
+        if job in self._failed or name in self._refused:
+            raise ActionFailed(
+                f"{name}: another resource of this stack declares this job, and failed in this run",
+                now="Nothing was cancelled, and the old resource is kept",
+                remedy="Mend what failed there, and run again",
+            )
+        if job not in self._declared:
+            return False
+        if job in self._held:
+            _check_state(recorded, self._held[job])
+        self._seen.setdefault(job, recorded)
+        return True
+
+
+def _job(spec: JobSpec) -> _Job:
+    return spec.target.place, spec.job_name
+
+
+def _check_state(old: JobRecord, new: JobRecord) -> None:
+    """Raise where a resource that took over a job began without the state that the old one had.
+
+    That of a job which ran is found on its cluster. Of one that had ended long ago, or was lost,
+    the old resource's record alone may know it; and is seen only now, unless a refresh came first.
+    """
+    same = old.job_id == new.job_id or (old.run_id is not None and old.run_id == new.run_id)
+    kept = new.restored_from or new.last_savepoint or new.spec.restore_from
+    dropped = new.spec.upgrade_mode is UpgradeMode.STATELESS
+    if old.job_id is None or same or kept or dropped:
+        return
+    state = old.last_savepoint or old.restored_from
+    known = f", which is {state}" if state else ""
+    raise StateUnavailable(
+        f"{old.spec.job_name}: another resource of this stack has taken this job over, and has not "
+        f"the state of it{known}",
+        now=f"There the job is {new.status}; the old resource is kept, which alone knows the state",
+        remedy=f"Set restore_from of the new resource to {state or 'a savepoint of it'}, or its "
+        'upgrade_mode to "stateless" to drop the state, and run again',
+    )

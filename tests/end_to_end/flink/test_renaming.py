@@ -1,0 +1,33 @@
+"""A resource that is renamed in the program: the job that it declares is still the same."""
+
+from __future__ import annotations
+
+from tests.end_to_end.flink.counting_stack import CountingStack
+
+
+def test_a_renamed_resource_keeps_its_job(stack: CountingStack) -> None:
+    """The job runs on untouched; renamed and changed at once, it is updated with its state."""
+    stack.declare("orders", on_delete="savepoint")
+    stack.project.up()
+    job_id = stack.assert_runs("orders", restored_from=None)
+    stack.await_progress("orders")
+
+    stack.project.jobs["purchases"] = stack.project.jobs.pop("orders")
+    renamed = stack.project.up()
+    renamed.assert_says(
+        f"orders: job {job_id} was left alone, nothing was cancelled: another resource of this "
+        "stack, or a replacement of this one, takes it over in this run."
+    )
+    assert list(stack.project.resources()) == ["purchases"]
+    assert stack.assert_runs("purchases", restored_from=None) == job_id
+    assert stack.submissions("purchases") == {job_id: "RUNNING"}
+    stack.project.preview("--refresh", "--expect-no-changes")
+
+    stack.project.jobs["orders"] = stack.project.jobs.pop("purchases")
+    stack.change("orders", "--label", "two")
+    stack.project.up().assert_says("was left alone, nothing was cancelled")
+    assert list(stack.project.resources()) == ["orders"]
+    stack.assert_updated("orders", job_id)
+    stack.await_progress("orders")
+    stack.project.preview("--refresh", "--expect-no-changes")
+    assert stack.stop_and_count("orders")["orders"].labels["two"] > 0

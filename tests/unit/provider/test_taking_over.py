@@ -1,0 +1,271 @@
+"""A job that one run creates and deletes: its resource was renamed, or is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from tests.unit.provider.test_calls import Job, as_the_engine_has_it
+from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.fake_job import Program
+
+NewRun = Callable[[], None]
+
+
+@pytest.fixture
+def old(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink, new_run: NewRun
+) -> Job:
+    """Give a resource whose job an earlier run has started."""
+    job = Job(provider, inputs)
+    job.create()
+    flink.steps.clear()
+    new_run()
+    return job
+
+
+@pytest.fixture
+def new(provider: FlinkJobProvider, inputs: dict[str, Any]) -> Job:
+    """Give the resource that it is renamed to."""
+    return Job(provider, inputs)
+
+
+def delete(job: Job) -> None:
+    """Delete a resource."""
+    job.provider.delete("orders", job.state)
+
+
+def refresh(job: Job) -> None:
+    """Read a resource as a refresh does: what it answers is compared with the old inputs."""
+    result = job.provider.read("orders", job.state)
+    assert result.outs is not None
+    assert result.inputs is not None
+    job.state = as_the_engine_has_it(result.outs)
+    job.provider.diff("orders", job.state, result.inputs)
+
+
+def assert_untouched(flink: FakeFlink, job: Job) -> None:
+    """Assert that a job goes on, and nothing was asked of it."""
+    assert flink.the_job().job_id == job.state["job_id"]
+    assert not {"cancel", "stop", "delete", "submit", "forget jars"} & set(flink.steps)
+
+
+def test_a_renamed_resource_keeps_its_job(
+    old: Job, new: Job, flink: FakeFlink, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new.create()
+    flink.steps.clear()
+    capsys.readouterr()
+    delete(old)
+    assert_untouched(flink, old)
+    assert new.state["job_id"] == old.state["job_id"]
+    assert capsys.readouterr().out == (
+        f"orders: job {old.state['job_id']} was left alone, nothing was cancelled: another "
+        "resource of this stack, or a replacement of this one, takes it over in this run. To "
+        "rename a resource without this, give it an alias.\n"
+    )
+
+
+def test_a_resource_that_is_renamed_and_changed(old: Job, new: Job, flink: FakeFlink) -> None:
+    new.create(parallelism=3)
+    delete(old)
+    running = flink.the_job()
+    assert running.job_id == new.state["job_id"] != old.state["job_id"]
+    assert running.restored_from == new.state["restored_from"] is not None
+
+
+def test_the_old_resource_says_stop_with_a_savepoint(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    new: Job,
+    flink: FakeFlink,
+    new_run: NewRun,
+) -> None:
+    old = Job(provider, inputs)
+    old.create(on_delete="savepoint")
+    new_run()
+    new.create(on_delete="savepoint")
+    flink.steps.clear()
+    delete(old)
+    assert_untouched(flink, old)
+
+
+def test_a_run_that_was_killed_before_the_delete(
+    old: Job, new: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows that the next run, which has nothing to create any more, does not end it either."""
+    new.create()
+    new_run()
+    flink.steps.clear()
+    assert not new.diff().changes
+    delete(old)
+    assert_untouched(flink, old)
+
+
+def test_a_run_that_was_killed_is_undone(old: Job, new: Job, flink: FakeFlink) -> None:
+    """Shows the same where the program went back to the old name meanwhile."""
+    new.state = old.state
+    assert not old.diff().changes
+    delete(new)
+    assert_untouched(flink, old)
+
+
+def test_the_delete_comes_first(old: Job, flink: FakeFlink) -> None:
+    """Shows a replacement with delete_before_replace: the engine checks, deletes and creates."""
+    wanted = old.checked()
+    delete(old)
+    assert_untouched(flink, old)
+    outputs = old.provider.create(wanted).outs
+    assert_untouched(flink, old)
+    assert outputs is not None
+    assert outputs["job_id"] == old.state["job_id"]
+
+
+def test_a_stopped_job_whose_delete_comes_first(
+    old: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows that its new resource knows what only the old one has recorded."""
+    savepoint = old.update(desired_state="stopped")["last_savepoint"]
+    flink.restart_job_manager()
+    new_run()
+    wanted = old.checked(desired_state="running")
+    delete(old)
+    outputs = old.provider.create(wanted).outs
+    assert outputs is not None
+    assert outputs["restored_from"] == savepoint
+
+
+def test_a_job_that_is_no_longer_declared_is_ended(old: Job, new: Job, flink: FakeFlink) -> None:
+    new.checked(job_name="returns")
+    refresh(old)
+    delete(old)
+    assert flink.active() == []
+
+
+def test_a_job_of_that_name_elsewhere_is_another_one(old: Job, new: Job, flink: FakeFlink) -> None:
+    new.checked(target={"kind": "flink", "url": "http://other:8081"})
+    delete(old)
+    assert flink.active() == []
+
+
+def test_what_could_not_take_it_over_keeps_the_old_resource(
+    old: Job, new: Job, flink: FakeFlink
+) -> None:
+    """Shows an engine that goes on after an error: the delete fails, and the job goes on."""
+    flink.programs["Bad"] = Program(plan_error="no such")
+    with pytest.raises(FlinkJobError, match="cannot be started"):
+        new.create(entry_class="Bad")
+    with pytest.raises(FlinkJobError) as caught:
+        delete(old)
+    assert str(caught.value) == (
+        "orders: another resource of this stack declares this job, and failed in this run. "
+        "Nothing was cancelled, and the old resource is kept. Mend what failed there, and run "
+        "again."
+    )
+    assert flink.the_job().job_id == old.state["job_id"]
+    new.create()
+    delete(old)
+    assert flink.the_job().job_id == old.state["job_id"]
+
+
+def test_a_new_resource_whose_inputs_are_wrong(old: Job, new: Job, flink: FakeFlink) -> None:
+    assert new.provider.check({}, {**new.inputs, "parallelism": 0}).failures
+    with pytest.raises(FlinkJobError, match="declares this job, and failed in this run"):
+        delete(old)
+    assert_untouched(flink, old)
+
+
+@pytest.fixture
+def stopped(old: Job, flink: FakeFlink, new_run: NewRun) -> Job:
+    """Give one that was stopped so long ago that its cluster has forgotten it."""
+    old.update(desired_state="stopped")
+    flink.restart_job_manager()
+    new_run()
+    return old
+
+
+def test_state_that_only_the_old_resource_knows_is_not_dropped(
+    stopped: Job, new: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows that the old resource is kept until the new one has its state."""
+    savepoint = stopped.state["last_savepoint"]
+    assert new.create()["restored_from"] is None
+    with pytest.raises(FlinkJobError) as caught:
+        delete(stopped)
+    assert str(caught.value) == (
+        "orders: another resource of this stack has taken this job over, and has not the state of "
+        f"it, which is {savepoint}. There the job is RUNNING; the old resource is kept, which "
+        f"alone knows the state. Set restore_from of the new resource to {savepoint}, or its "
+        'upgrade_mode to "stateless" to drop the state, and run again.'
+    )
+    new_run()
+    assert not new.diff().changes
+    with pytest.raises(FlinkJobError, match="has not the state of it"):
+        delete(stopped)
+    new_run()
+    assert new.diff(restore_from=savepoint).changes
+    assert new.update(restore_from=savepoint)["restored_from"] == savepoint
+    delete(stopped)
+    assert flink.the_job().restored_from == savepoint
+
+
+def test_a_stopped_job_that_stays_stopped(stopped: Job, new: Job) -> None:
+    new.create(desired_state="stopped")
+    with pytest.raises(FlinkJobError, match="has not the state of it, which is"):
+        delete(stopped)
+    savepoint = stopped.state["last_savepoint"]
+    new.update(desired_state="stopped", restore_from=savepoint)
+    delete(stopped)
+    assert new.update(restore_from=savepoint)["restored_from"] == savepoint
+
+
+def test_state_is_dropped_where_that_is_said(stopped: Job, new: Job, flink: FakeFlink) -> None:
+    new.create(upgrade_mode="stateless")
+    delete(stopped)
+    assert flink.the_job().job_id == new.state["job_id"]
+
+
+def test_a_refresh_tells_the_new_resource_of_the_state(
+    stopped: Job, new: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    savepoint = stopped.state["last_savepoint"]
+    refresh(stopped)
+    capsys.readouterr()
+    assert new.create()["restored_from"] == savepoint
+    assert f"orders: START, start from {savepoint}: " in capsys.readouterr().out
+    assert [known["path"] for known in new.state["savepoints"]] == [savepoint]
+    delete(stopped)
+
+
+def test_another_owners_record_is_not_gone_on_from(stopped: Job, new: Job) -> None:
+    refresh(stopped)
+    assert new.create(owner="organization/shop/other")["restored_from"] is None
+    with pytest.raises(FlinkJobError, match="has not the state of it"):
+        delete(stopped)
+
+
+@pytest.mark.parametrize("on_delete", ["savepoint", "cancel"])
+def test_a_job_that_was_ended_and_is_created_in_one_run(
+    on_delete: str,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    new: Job,
+    flink: FakeFlink,
+    new_run: NewRun,
+) -> None:
+    """Shows that what is created after a delete begins from its savepoint, or not at all."""
+    old = Job(provider, inputs)
+    old.create(on_delete=on_delete)
+    new_run()
+    delete(old)
+    assert flink.active() == []
+    if on_delete == "savepoint":
+        [path] = [path for path in flink.progress_in if "/on-delete/" in path]
+        assert new.create()["restored_from"] == path
+        return
+    with pytest.raises(FlinkJobError, match="Nothing was started, so that its state is not silen"):
+        new.create()
+    assert new.create(upgrade_mode="stateless")["restored_from"] is None
