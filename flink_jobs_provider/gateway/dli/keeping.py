@@ -19,6 +19,7 @@ from flink_jobs_provider.gateway.dli.translation import (
     changed_fields,
     config_of,
     inputs_of,
+    laid_over,
 )
 from flink_jobs_provider.gateway.service import DraftRequest, InputChange, JobRow, Refusal
 from flink_jobs_provider.gateway.web.problems import Problem, RefusedProperties
@@ -110,11 +111,7 @@ def _update(
 ) -> InputChange | None:
     """Return the change that some fields make; none where they are as they were."""
     before = config_of(row, cluster)
-    after = {**before, **given}
-    if "resource_config" in given and "parallel_number" not in given:
-        after.pop("parallel_number", None)
-    if given.get("resource_config_version") in ("v1", "") and "resource_config" not in given:
-        after.pop("resource_config", None)
+    after = laid_over(before, given)
     fields = changed_fields(before, after)
     if not fields:
         return None
@@ -124,7 +121,7 @@ def _update(
         raise RefusedProperties([Problem(name, text)])
     may_wait = set(fields) <= body.CHANGE_WHILE_RUNNING
     if runs(row.status) and not may_wait:
-        kept = ", ".join(sorted(set(fields) - body.CHANGE_WHILE_RUNNING))
+        kept = ", ".join(sorted(set(fields) & set(given) - body.CHANGE_WHILE_RUNNING))
         text = f"{kept} cannot be changed while the job runs: stop it first."
         raise Refusal(409, "JobStatusConflict", text)
     return InputChange(

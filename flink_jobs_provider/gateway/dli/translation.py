@@ -105,6 +105,22 @@ def _parallelism(config: Mapping[str, Any], problems: list[Problem]) -> int:
     return of_resources or plain or 1
 
 
+def laid_over(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job with some of them given anew.
+
+    Its parallelism stays where none of them says one: resources come without it, too.
+    """
+    after = {**before, **given}
+    if given.get("resource_config_version") in ("v1", "") and "resource_config" not in given:
+        after.pop("resource_config", None)
+    if "parallel_number" not in given and PARALLELISM_FIELDS & set(given):
+        if (given.get("resource_config") or {}).get("parallel_number"):
+            after.pop("parallel_number", None)
+        else:
+            after["parallel_number"] = _parallelism(before, [])
+    return after
+
+
 def _wrong(
     inputs: Mapping[str, Any], cluster: ClusterConfiguration, job_name: str
 ) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flink_jobs_provider.gateway.service import Refusal
@@ -250,6 +252,42 @@ def test_a_job_changes_between_both_kinds_of_resources() -> None:
     config = dli.detail(number)["job_config"]
     assert config["parallel_number"] == 6
     assert "resource_config" not in config
+
+
+_V2 = {"resource_config_version": "v2"}
+
+
+@pytest.mark.parametrize(
+    ("created", "given", "parallelism"),
+    [
+        ({"parallel_number": 8, **_V2}, {"resource_config": {"max_slot": 4}}, 8),
+        ({"parallel_number": 8, **_V2}, {"resource_config": {"parallel_number": 5}}, 5),
+        (
+            {"parallel_number": None, **_V2, "resource_config": {"parallel_number": 5}},
+            {"resource_config": {"max_slot": 4, "parallel_number": None}},
+            5,
+        ),
+        (
+            {"parallel_number": None, **_V2, "resource_config": {"parallel_number": 5}},
+            {"resource_config_version": "v1"},
+            5,
+        ),
+        (
+            {"parallel_number": None, **_V2, "resource_config": {"parallel_number": 5}},
+            {"resource_config_version": "v1", "parallel_number": 6},
+            6,
+        ),
+        ({"parallel_number": None}, {**_V2, "resource_config": {"max_slot": 4}}, 1),
+    ],
+)
+def test_a_jobs_parallelism_stays_where_nothing_is_said_of_it(
+    created: dict[str, Any], given: dict[str, Any], parallelism: int
+) -> None:
+    dli = Dli()
+    number = dli.create(**created)
+    done(dli.call("PUT", f"/flink-jobs/{number}", json=given))
+    assert dli.gateway.service.rows[number].next_spec.parallelism == parallelism
+    assert dli.detail(number)["job_config"]["parallel_number"] == parallelism
 
 
 @pytest.mark.parametrize("field", ["name", "queue_name"])
