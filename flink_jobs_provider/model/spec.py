@@ -230,6 +230,15 @@ class JobSpec(BaseModel):
             return []  # the digits of all other jobs stay as they are
         return ["dli", self.target.queue, (self.dli or DliSettings()).of_version()]
 
+    def carrying_on(self, former: JobSpec) -> JobSpec:
+        """Return the spec as it continues a former one: a trigger that was removed asks nothing.
+
+        It belongs to the version that runs, which a removal is not to replace.
+        """
+        if self.restart_trigger is not None or former.restart_trigger is None:
+            return self
+        return self.model_copy(update={"restart_trigger": former.restart_trigger})
+
     def timeout(self, step: str) -> float:
         """Return the seconds allowed for a step of `Timeouts`."""
         return seconds(getattr(self.timeouts, step))

@@ -89,7 +89,7 @@ FIELDS: dict[str, _Field] = {
     "entry_class": _Field(Cost.RESTART, _arrow),
     "args": _Field(Cost.RESTART, _changed),
     "flink_configuration": _Field(Cost.RESTART, _configuration),
-    "restart_trigger": _Field(Cost.RESTART, _changed, lambda old, new: new is None or old == new),
+    "restart_trigger": _Field(Cost.RESTART, _changed),
     "restore_from": _Field(
         Cost.RESTART,
         lambda _n, _old, new: f"restore_from {_short(new)}",
@@ -111,8 +111,10 @@ FIELDS: dict[str, _Field] = {
 def changes(old: JobSpec, new: JobSpec) -> list[Change]:
     """Return what differs between two specs of one job, the costliest first.
 
-    A removed trigger or restore point asks for nothing: it is recorded only.
+    A removed savepoint trigger or restore point asks for nothing: it is recorded only. A removed
+    restart trigger stays that of the version that runs.
     """
+    new = new.carrying_on(old)
     found = [*_queue_changes(old, new), *_dli_changes(old, new)]
     for name, field in FIELDS.items():
         before, after = getattr(old, name), getattr(new, name)

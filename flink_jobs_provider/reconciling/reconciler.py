@@ -77,6 +77,7 @@ class Reconciler:
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
+        wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         seen = await self._observer.observe(recorded, wanted)
         if wanted.desired_state is DesiredState.STOPPED:
             return await self._stopped(recorded, wanted, seen)

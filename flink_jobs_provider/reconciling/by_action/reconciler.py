@@ -57,6 +57,7 @@ class ActionReconciler:
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
+        wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         change = Change(self._plane, self._orders, self._say, recorded, wanted, jar)
         for _ in range(_MOST_TURNS):
             record = await change.turn()

@@ -86,11 +86,20 @@ def test_nothing_changed_is_no_change() -> None:
     assert changes(spec(), spec()) == []
 
 
-@pytest.mark.parametrize("name", ["savepoint_trigger", "restart_trigger", "restore_from"])
+@pytest.mark.parametrize("name", ["savepoint_trigger", "restore_from"])
 def test_what_is_taken_away_asks_for_nothing(name: str) -> None:
     """Shows that a removed trigger or restore point is recorded, and touches no job."""
     (change,) = changes(*_pair(name, "/s/1", None))
     assert (change.name, change.cost) == (name, Cost.RECORDED)
+
+
+def test_a_restart_trigger_that_is_taken_away_stays_that_of_the_running_version() -> None:
+    former, wanted = _pair("restart_trigger", "1", None)
+    assert changes(former, wanted) == []
+    assert wanted.carrying_on(former) == former
+    assert wanted.carrying_on(wanted) == wanted
+    other = spec(restart_trigger="2")
+    assert other.carrying_on(former) == other
 
 
 def test_two_spellings_of_one_savepoint_are_no_restart() -> None:
