@@ -72,6 +72,8 @@ class ActionJob:
         restored_from: The savepoint that was asked for last; empty for none.
         started_from: The savepoint or checkpoint that the last action started it from; empty where
             it did not, or where that is not shown.
+        started: When it was started last, in milliseconds since the epoch; 0 where that is not
+            shown.
         version: What it runs.
     """
 
@@ -88,6 +90,7 @@ class ActionJob:
     last_savepoint: str = ""
     restored_from: str = ""
     started_from: str = ""
+    started: int = 0
     version: Version = field(default_factory=Version)
 
     @property

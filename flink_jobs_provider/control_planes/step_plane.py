@@ -28,12 +28,10 @@ class StepJob(ActionJob):
 
     Attributes:
         shown: Its configuration as far as it is shown, in one spelling.
-        started: When it was run last, in milliseconds since the epoch; 0 where that is not shown.
         unborn: Whether its word is one for a job that has not come up.
     """
 
     shown: Configuration = field(default_factory=dict)
-    started: int = 0
     unborn: bool = False
 
 
@@ -80,14 +78,15 @@ class StepPlane(Protocol):
         ...
 
     def differences(
-        self, asked: Configuration, job: StepJob, former: Configuration
+        self, asked: Configuration, job: StepJob, former: Configuration | None
     ) -> dict[str, Any]:
         """Return what is to be written for a job to be as it is asked for.
 
         Args:
             asked: What is asked for.
             job: How it is shown.
-            former: What was asked for last: what of it is no longer asked for is undone.
+            former: What was asked for last: what of it is no longer asked for is undone. None
+                where nobody knows: then all is that is not asked for.
         """
         ...
 
@@ -97,6 +96,10 @@ class StepPlane(Protocol):
 
     def without_default(self, asked: Configuration, former: Configuration) -> list[str]:
         """Return what is no longer asked for, and cannot be undone, as inputs are called."""
+        ...
+
+    def not_offered(self, asked: Configuration) -> list[str]:
+        """Return what is asked for and cannot be had here, as inputs are called."""
         ...
 
     def inputs(self, written: Configuration) -> list[str]:

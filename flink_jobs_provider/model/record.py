@@ -31,6 +31,11 @@ class JobRecord(BaseModel):
     )
     generation: int = Field(0, description="How often the job was submitted.")
     restored_from: str | None = Field(None, description="What the running version started from.")
+    started_at: str | None = Field(
+        None,
+        description="When the job service says that the job was started last, in UTC; none on a "
+        "Flink session cluster, and where it does not say.",
+    )
     running_parallelism: int | None = Field(
         None, description="Highest parallelism among the running vertices; the program may set it."
     )
@@ -51,8 +56,9 @@ class JobRecord(BaseModel):
     def outputs(self) -> dict[str, Any]:
         """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
         seen = self.model_dump(mode="json", exclude={"spec"})
-        if self.run_id is None:
-            del seen["run_id"]  # states of session clusters were written without it
+        for name in ("run_id", "started_at"):
+            if seen[name] is None:
+                del seen[name]  # states of session clusters were written without it
         return {**self.spec.plain(), **seen}
 
     @classmethod

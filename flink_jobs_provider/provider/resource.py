@@ -25,6 +25,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     jar_digest: Output[str]
     job_id: Output[str | None]
     run_id: Output[str | None]
+    started_at: Output[str | None]
     status: Output[str]
     action: Output[str | None]
     action_result: Output[str | None]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
+from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint, iso_time
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.marks import mark_of, read_mark
 from flink_jobs_provider.reconciling.records import (
     add_aside,
     comes_back_to,
@@ -22,15 +23,25 @@ _REASONS = {
 }
 
 
+def is_another_run(record: JobRecord, row: ActionJob) -> bool:
+    """Whether Flink's id tells that a job was started since it was recorded.
+
+    A record names a job by the service's own id where Flink's was not told.
+    """
+    if row.job_id is None or row.job_id == record.job_id:
+        return False
+    return record.job_id is None or record.job_id != record.run_id
+
+
 def with_row(record: JobRecord, row: ActionJob) -> JobRecord:
     """Put into a record which job it is: its ids, and what it does."""
-    again = record.job_id != row.job_id and row.job_id is not None
     return record.model_copy(
         update={
             "run_id": row.run_id,
             "job_id": row.job_id or record.job_id,
             "status": row.status or record.status,
-            "generation": record.generation + again,
+            "generation": record.generation + is_another_run(record, row),
+            "started_at": iso_time(row.started) or record.started_at,
         }
     )
 
@@ -119,7 +130,12 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
         said = f"The job service says {row.status_word or 'nothing'}"
         # What was said of the action before is no reason for what came after it.
         update["job_output"] = said if row.output in ("", recorded.job_output) else row.output
-    if active and row.job_id != recorded.job_id:
+    if is_another_run(recorded, row):
         found = None if knows(recorded, row.last_savepoint) else row.last_savepoint
-        update["restored_from"] = row.started_from or found or None
+        origin = row.started_from or found or None
+        if active:
+            update["restored_from"] = origin
+        if origin and read_mark(row.version.mark).restore == mark_of(recorded.spec, origin).restore:
+            # A run that was not recorded has honoured that.
+            update["spec"] = recorded.spec.model_copy(update={"restore_from": origin})
     return record.model_copy(update=update)

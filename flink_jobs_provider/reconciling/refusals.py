@@ -26,11 +26,23 @@ def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
     )
 
 
-def no_state(recorded: JobRecord | None, wanted: JobSpec, state: str) -> StateUnavailable:
-    """Say that nothing is known that a job could start from."""
+def no_state(
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    state: str,
+    why: str = "no savepoint or retained checkpoint of it is known",
+) -> StateUnavailable:
+    """Say that nothing is known that a job could go on from.
+
+    Args:
+        recorded: What the state says.
+        wanted: The job as it should be.
+        state: What it is.
+        why: Why it cannot go on.
+    """
     job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
     return StateUnavailable(
-        f"{wanted.job_name}: {job} {state}, and no savepoint or retained checkpoint of it is known",
+        f"{wanted.job_name}: {job} {state}, and {why}",
         now="Nothing was started, so that its state is not silently dropped",
         remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
         'nothing, or desired_state to "stopped" to leave it so',

@@ -18,6 +18,10 @@ from flink_jobs_provider.model.target import DliTarget
 
 #: The option by which a gateway is told where a job's savepoints go.
 SAVEPOINTS_KEY = "state.savepoints.dir"
+#: Settings that need the service's own machinery, which a gateway refuses.
+_NOT_BY_GATEWAYS = ("image", "smn_topic", "dependency_jars", "dependency_files")
+#: What a service may fill in by itself, so that it says nothing of what was asked for.
+_FILLED_IN = frozenset({"obs_bucket", "checkpoint_path", "execution_agency_urn"})
 #: Options that say nothing of the version: another value counts from the next start on.
 _PASSING = frozenset({SPEC_KEY, SAVEPOINTS_KEY})
 
@@ -130,26 +134,29 @@ def spelt(name: str, value: Any) -> Any:
 
 
 def differences(
-    asked: Mapping[str, Any], shown: Mapping[str, Any], former: Mapping[str, Any]
+    asked: Mapping[str, Any], shown: Mapping[str, Any], former: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return what is to be written for a job to be as it is asked for.
 
     Only what is asked for is compared, and with what is shown. What is not shown may be not set,
     or may never be shown: it is written where it was not asked for before. What was asked for
-    before, and no longer is, is set to the service's default if it is still there.
+    before, and no longer is, is set to the service's default if it is still there. Where nobody
+    knows what was asked for before, all is written that may not be there, and all taken away that
+    was not asked for now.
 
     Args:
         asked: What is asked for.
         shown: What the service shows, spelt for comparison.
-        former: What was asked for last, as far as that is recorded.
+        former: What was asked for last, as far as that is recorded; none where nobody knows.
     """
     found: dict[str, Any] = {}
+    unknown, former = former is None, former or {}
     for name, value in asked.items():
         if name in AT_CREATION or name == "runtime_config":
             continue
         mine, theirs = spelt(name, value), shown.get(name)
         if theirs is None:
-            before = former.get(name, value)
+            before = former.get(name, None if unknown else value)
             differs = mine is not None and spelt(name, before) != mine
         elif isinstance(mine, dict):
             differs = any(theirs.get(key, each) != each for key, each in mine.items())
@@ -157,6 +164,8 @@ def differences(
             differs = mine != theirs
         if differs:
             found[name] = value
+    if unknown:
+        former = {name: shown[name] for name in _UNDONE if name in shown and name not in _FILLED_IN}
     for name, value in former.items():
         if name in asked or name not in _UNDONE or name not in shown:
             continue
@@ -186,6 +195,12 @@ def not_taken(
     if "runtime_config" in written and _option_differences(written, shown, former):
         found.append("runtime_config")
     return found
+
+
+def not_by_gateways(asked: Mapping[str, Any]) -> list[str]:
+    """Return what is asked for that needs the service itself."""
+    own_image = asked.get("feature") not in (None, "", "basic")
+    return [*(name for name in _NOT_BY_GATEWAYS if asked.get(name)), *["feature"] * own_image]
 
 
 def cannot_be_undone(asked: Mapping[str, Any], former: Mapping[str, Any]) -> list[str]:

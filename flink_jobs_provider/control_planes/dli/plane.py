@@ -17,6 +17,7 @@ from flink_jobs_provider.control_planes.dli.configuration import (
     cannot_be_undone,
     differences,
     input_names,
+    not_by_gateways,
     not_taken,
     written,
 )
@@ -26,6 +27,7 @@ from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
 from flink_jobs_provider.model.dli_settings import AT_CREATION
 from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
 
@@ -98,10 +100,9 @@ class DliPlane:
 
     async def _listed(self, job_name: str) -> list[dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for page in range(_MOST_PAGES):
-            answer = await self._client.read(
-                "/jobs", name=job_name, limit=_PAGE, offset=page * _PAGE
-            )
+        read = 0
+        for _ in range(_MOST_PAGES):
+            answer = await self._client.read("/jobs", name=job_name, limit=_PAGE, offset=read)
             listed = answer.get("job_list")
             rows = listed.get("jobs") if isinstance(listed, dict) else None
             if not isinstance(rows, list):
@@ -110,7 +111,11 @@ class DliPlane:
                     remedy="Check target.endpoint",
                 )
             new = {str(row.get("job_id")): row for row in rows if isinstance(row, dict)}
-            if not new.keys() - found.keys() or len(rows) < _PAGE:
+            read += len(rows)
+            total = listed.get("total_count") if isinstance(listed, dict) else None
+            # A page may be shorter than was asked for: the count tells whether it is the last.
+            last = read >= total if isinstance(total, int) else len(rows) < _PAGE
+            if last or not new.keys() - found.keys():
                 return list((found | new).values())
             found |= new
         raise ClusterRefused(f"{self._client.endpoint} lists jobs without an end")
@@ -127,7 +132,7 @@ class DliPlane:
         return asked_by(spec, where, main_class, mark, self.is_gateway)
 
     def differences(
-        self, asked: Configuration, job: StepJob, former: Configuration
+        self, asked: Configuration, job: StepJob, former: Configuration | None
     ) -> dict[str, Any]:
         """Return what is to be written for a job to be as it is asked for."""
         return differences(asked, job.shown, former)
@@ -139,6 +144,10 @@ class DliPlane:
     def without_default(self, asked: Configuration, former: Configuration) -> list[str]:
         """Return what is no longer asked for, and cannot be undone, as inputs are called."""
         return cannot_be_undone(asked, former)
+
+    def not_offered(self, asked: Configuration) -> list[str]:
+        """Return what a gateway cannot honour, as inputs are called."""
+        return input_names(not_by_gateways(asked)) if self.is_gateway else []
 
     def inputs(self, written: Configuration) -> list[str]:
         """Return how the inputs are called that a configuration is made of."""
@@ -205,7 +214,7 @@ class DliPlane:
         """Write a savepoint's path as the service documents it: bucket/dir/, without a scheme."""
         if self.is_gateway or not path.startswith("obs://"):
             return path
-        return path.removeprefix("obs://").rstrip("/") + "/"
+        return canonical_path(path.removeprefix("obs://")) + "/"
 
 
 def _number(run_id: str) -> int:

@@ -93,9 +93,10 @@ def judge(
     if row is None:
         return Verdict(False, named)
     mark, right = read_mark(row.version.mark), mark_of(wanted, named)
-    if named and (
-        mark.restore == right.restore if mark.key else same_path(row.restored_from, named)
-    ):
+    asked_for = mark.restore == right.restore if mark.key else same_path(row.restored_from, named)
+    # One that is asked for again is honoured again: nothing was started since it was recorded.
+    same = recorded is not None and is_recorded(row, recorded) and row.job_id == recorded.job_id
+    if named and asked_for and not (same and row.job_id):
         named = None  # an earlier run honoured it already
     if mark.key:
         same = mark.spec == right.spec

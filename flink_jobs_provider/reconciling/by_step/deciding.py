@@ -16,7 +16,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.savepoint import SavepointReason, iso_time, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import newly_restores
@@ -77,6 +77,12 @@ class Verdict:
         return {name: value for name, value in self.write.items() if name in WHILE_RUNNING}
 
 
+def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
+    """Return the savepoint that is newly named to start from, or that no start has honoured."""
+    never_ran = recorded is not None and recorded.job_id is None
+    return wanted.restore_from if never_ran or newly_restores(recorded, wanted) else None
+
+
 def judge(
     job: StepJob | None,
     recorded: JobRecord | None,
@@ -93,7 +99,7 @@ def judge(
         write: What its configuration has otherwise than it is wanted.
         written: Whether this run has written its configuration, for a service that keeps no mark.
     """
-    named = wanted.restore_from if newly_restores(recorded, wanted) else None
+    named = to_restore(recorded, wanted)
     if job is None:
         return Verdict(False, named)
     mark, right = read_mark(job.version.mark), mark_of(wanted, named)
@@ -168,9 +174,9 @@ def _start(
     if from_newest and job.status is not JobStatus.FINISHED:
         stopped = status_of(job, recorded) is JobStatus.STOPPED
         called = Action.START if stopped else Action.RE_LAUNCH
-        origin = newest_savepoint(job, recorded) if stopped else None
+        origin = newest_savepoint(job, recorded, wanted) if stopped else None
         return Step(Move.START, resume=True, origin=origin, called=called)
-    origin = newest_savepoint(job, recorded)
+    origin = newest_savepoint(job, recorded, wanted)
     if origin is None:
         raise _none_newer(job, recorded, wanted)
     own = same_path(origin, job.last_savepoint)
@@ -219,22 +225,55 @@ def status_of(job: StepJob, recorded: JobRecord | None) -> JobStatus | None:
     return JobStatus.STOPPED if new and not ran_since(job, recorded) else JobStatus.CANCELED
 
 
-def newest_savepoint(job: StepJob, recorded: JobRecord | None) -> str | None:
+def newest_savepoint(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> str | None:
     """Return a savepoint that was surely taken after the last start of a job; none for none."""
+    shown = job.last_savepoint
     if recorded is None or not is_recorded(job, recorded):
-        return job.last_savepoint or None
+        its_own = not was_imported(job, wanted) and not (recorded and knows(recorded, shown))
+        return (shown or None) if its_own else None
     if ran_since(job, recorded):
         return None
-    if job.last_savepoint and not knows(recorded, job.last_savepoint):
-        return job.last_savepoint
+    if shown and not knows(recorded, shown):
+        return shown
     last = recorded.last_savepoint
-    return last if last and not same_path(last, recorded.restored_from) else None
+    if not last or same_path(last, recorded.restored_from):
+        return None
+    if recorded.status is JobStatus.STOPPED:
+        return last
+    # What a job that came to its own end had done by then is not done again.
+    return last if job.status is not JobStatus.FINISHED and _of_last_run(last, recorded) else None
 
 
 def ran_since(job: StepJob, recorded: JobRecord | None) -> bool:
-    """Whether a job was started since it was recorded, as far as Flink's ids show that."""
-    known = recorded.job_id if recorded else None
-    return None not in (job.job_id, known) and job.job_id != known != job.run_id
+    """Whether a job was started since it was recorded: by Flink's ids, else by the time.
+
+    The time of one that has not come up is that of a start which came to nothing.
+    """
+    if recorded is None:
+        return False
+    if _shows_ids(job, recorded):
+        return job.job_id != recorded.job_id
+    if job.unborn:
+        return False
+    return bool(recorded.started_at) and iso_time(job.started) > str(recorded.started_at)
+
+
+def _tells_starts(job: StepJob, recorded: JobRecord) -> bool:
+    return _shows_ids(job, recorded) or bool(recorded.started_at and job.started)
+
+
+def _shows_ids(job: StepJob, recorded: JobRecord) -> bool:
+    """Whether Flink's ids are told, now and when the job was recorded."""
+    return None not in (job.job_id, recorded.job_id) and recorded.job_id != job.run_id
+
+
+def _of_last_run(path: str, recorded: JobRecord) -> bool:
+    """Whether a recorded savepoint was taken while the recorded version ran.
+
+    One of a stop or an update was taken of the version before it.
+    """
+    reasons = [each.reason for each in recorded.savepoints if same_path(each.path, path)]
+    return not {SavepointReason.STOP, SavepointReason.UPDATE} & set(reasons)
 
 
 def _honoured(
@@ -248,6 +287,8 @@ def _honoured(
         return False
     if not mark.key and not same_path(job.last_savepoint, named):
         return False
+    if recorded is not None and is_recorded(job, recorded) and _tells_starts(job, recorded):
+        return ran_since(job, recorded)
     if job.active:
         return True
     if recorded is None or recorded.job_id is None:
@@ -266,12 +307,18 @@ def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
 
 
 def _none_newer(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> StateUnavailable:
+    """Say that no savepoint is surely newer than a job's last start."""
     state = f"is {job.status}"
-    if job.last_savepoint and ran_since(job, recorded):
-        state += (
-            f", it was started again since it was recorded, and whether its savepoint "
-            f"{job.last_savepoint} is newer than that start is not told"
+    older = job.last_savepoint or (recorded.last_savepoint if recorded else None)
+    if not older:
+        return no_state(recorded, wanted, state)
+    if job.status is JobStatus.FINISHED:
+        why = f"it came to its own end, and what it did after {older} would be done again"
+    elif ran_since(job, recorded):
+        why = (
+            "it was started again since it was recorded, and whether its savepoint "
+            f"{older} is newer than that start is not told"
         )
-    elif job.last_savepoint:
-        state += f", its savepoint {job.last_savepoint} is the one it was started from"
-    return no_state(recorded, wanted, state)
+    else:
+        why = f"of its savepoints none is newer than its last start; the last one is {older}"
+    return no_state(recorded, wanted, state, why)

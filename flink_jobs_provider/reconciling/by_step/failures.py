@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flink_jobs_provider.control_planes.action_plane import OrderRefused
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import JobStatus
@@ -48,6 +50,16 @@ def no_default(wanted: JobSpec, names: list[str]) -> PermanentError:
         "to go back to",
         now="Nothing was changed",
         remedy="Set the value that is wanted instead",
+    )
+
+
+def not_offered(wanted: JobSpec, names: list[str], job: StepJob | None) -> PermanentError:
+    """Say that a gateway cannot honour settings that need Data Lake Insight itself."""
+    return PermanentError(
+        f"{wanted.job_name}: a gateway cannot honour {', '.join(names)}: its jobs run in the "
+        "processes of a session cluster",
+        now=f"{named(job)} is {job.status or job.status_word}, as before" if job else "",
+        remedy="Leave these inputs out; what the job needs is built into its jar",
     )
 
 
@@ -113,15 +125,23 @@ def no_import(wanted: JobSpec, path: str) -> StateUnavailable:
     )
 
 
+def safe_in(*paths: str | None) -> str:
+    """Say where a job's state is: in the savepoint of its stop, and in the one beside it."""
+    known = list(dict.fromkeys(path for path in paths if path))
+    if not known:
+        return "no savepoint of it is known"
+    return "its state is safe in " + ", and as it was just before that in ".join(known)
+
+
 def start_failed(
-    wanted: JobSpec, after: StepJob | None, origin: str | None, went_back: str, first: bool
+    wanted: JobSpec, after: StepJob | None, states: Sequence[str], went_back: str, first: bool
 ) -> ActionFailed:
     """Say that a version did not come up, and what runs now.
 
     Args:
         wanted: The version.
         after: The job; none where it is no longer there.
-        origin: What it was started from, as far as that is known.
+        states: Savepoints of its state, as far as they are known.
         went_back: What runs since the former version was started again; empty where it was not.
         first: Whether it was its first start.
     """
@@ -129,9 +149,9 @@ def start_failed(
     happened = f"{wanted.job_name}: the new version did not start: {why}"
     if went_back:
         return ActionFailed(happened, now=went_back, remedy="Mend the new version, and run again")
-    state = (after.last_savepoint if after else None) or origin
-    safe = f"its state is safe in {state}" if state else "no savepoint of it is known"
     remedy = "Mend it, and run again"
-    if not first and after is not None and after.status is not JobStatus.RUNNING and not state:
+    # What has come up once, and then failed, may have had a state of its own.
+    ran = after is not None and after.status is JobStatus.FAILED and not after.unborn
+    if (ran or not first) and not states:
         remedy += _ELSE
-    return ActionFailed(happened, now=f"Nothing of it runs; {safe}", remedy=remedy)
+    return ActionFailed(happened, now=f"Nothing of it runs; {safe_in(*states)}", remedy=remedy)

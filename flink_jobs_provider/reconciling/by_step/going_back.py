@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from flink_jobs_provider.control_planes.step_plane import StepPlane
+from collections.abc import Sequence
+
+from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob, StepPlane
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_step.failures import safe_in
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.by_step.waiting import described
 from flink_jobs_provider.reconciling.marks import mark_of
+
+#: How often a service that takes nothing for now is asked again.
+_MOST_TRIES = 8
 
 
 async def go_back(
@@ -17,7 +23,8 @@ async def go_back(
     former: JobSpec,
     main_class: str | None,
     run_id: str,
-    back: str,
+    states: Sequence[str],
+    tried: Configuration,
 ) -> str:
     """Start the former version from the savepoint that was taken of it.
 
@@ -27,34 +34,58 @@ async def go_back(
         former: The version as it is recorded.
         main_class: Its entry class, where the spec leaves that to its jar.
         run_id: The job.
-        back: The savepoint.
+        states: Its savepoints, the newest first. Another one is tried where a job that was
+            started from one has not come up.
+        tried: What was asked for by the version that did not start: it is taken back.
 
     Returns:
         What runs now, in a sentence.
     """
-    try:
+    why, left = "", list(states)
+    for _ in range(_MOST_TRIES):
         job = await plane.job(run_id)
-        if job is None:
-            return _neither("the job service no longer lists it", back)
-        asked = await plane.configuration(former, None, str(mark_of(former)))
-        if former.entry_class is None and main_class:
-            asked["main_class"] = main_class
-        await steps.change(former, job, asked)
-        # What the failed version left, if anything, is not what the former goes on from.
-        own = not plane.is_gateway and same_path(job.last_savepoint, back)
-        after = await steps.start(former, job, resume=True, imported=None if own else back)
-    except JobError as error:
-        return _neither(error.happened, back)
-    except NotNow:
-        return _neither("the service takes nothing now", back)
-    if after is None or not after.active:
-        return _neither((after.output or described(after)) if after else "it is gone", back)
-    job_id = await plane.flink_job_id(run_id) or run_id
-    return f"The previous version runs again as job {job_id}, from {back}"
-
-
-def _neither(why: str, back: str) -> str:
+        if job is not None and job.active:
+            return f"Somebody else has started it: {described(job)}; {safe_in(*states)}"
+        try:
+            after = await _started(steps, plane, former, main_class, job, left[0], tried)
+        except NotNow:
+            why = "the service takes nothing now"
+            continue
+        except JobError as error:
+            why = error.happened
+            break
+        if after is not None and after.active:
+            job_id = await plane.flink_job_id(run_id) or run_id
+            return f"The previous version runs again as job {job_id}, from {left[0]}"
+        why = (after.output or described(after)) if after else "the job service no longer lists it"
+        left = left[1:] if after else []
+        if not left:
+            break
     return (
         f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
-        f"known to run; its state is safe in {back}"
+        f"known to run; {safe_in(*states)}"
     )
+
+
+async def _started(
+    steps: Steps,
+    plane: StepPlane,
+    former: JobSpec,
+    main_class: str | None,
+    job: StepJob | None,
+    back: str,
+    tried: Configuration,
+) -> StepJob | None:
+    """Write the former configuration, start it, and return how the job is then."""
+    if job is None:
+        return None
+    if job.in_progress:
+        await steps.until_idle(job, former)
+        raise NotNow
+    asked = await plane.configuration(former, None, str(mark_of(former)))
+    if former.entry_class is None and main_class:
+        asked["main_class"] = main_class
+    await steps.change(former, job, {**asked, **plane.differences(asked, job, tried)})
+    # What the failed version left, if anything, is not what the former goes on from.
+    own = not plane.is_gateway and same_path(job.last_savepoint, back)
+    return await steps.start(former, job, resume=True, imported=None if own else back)

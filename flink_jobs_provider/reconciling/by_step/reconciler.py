@@ -16,6 +16,7 @@ from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
 from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.by_step.beside import Beside, counting_what_lasts
 from flink_jobs_provider.reconciling.by_step.changing import Change
 from flink_jobs_provider.reconciling.by_step.deciding import ran_since, status_of
 from flink_jobs_provider.reconciling.by_step.removing import Removal
@@ -57,6 +58,7 @@ class StepReconciler:
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
+        wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         change = Change(self._plane, self._steps, self._say, recorded, wanted, jar)
         for _ in range(_MOST_TURNS):
             record = await change.turn()
@@ -81,15 +83,18 @@ class StepReconciler:
             return seen(recorded, None, False)
         job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
         other = await self._is_other(job, recorded.spec)
-        shown = seen(recorded, replace(job, status=status_of(job, recorded)), other)
-        if not job.active and ran_since(job, recorded) and not self._plane.is_gateway:
+        beside = Beside(self._plane, self._steps, self._say)
+        known = await beside.found(recorded, recorded.spec, job)
+        shown = seen(known, replace(job, status=status_of(job, recorded)), other)
+        if ran_since(job, recorded) and not self._plane.is_gateway:
             # Whether its savepoint is newer than the start that nobody recorded is not told.
             shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
-        return shown.model_copy(update={"spec": self._plane.as_shown(recorded.spec, job)})
+            shown = counting_what_lasts(shown, recorded.spec)
+        return shown.model_copy(update={"spec": self._plane.as_shown(shown.spec, job)})
 
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
-        return await Removal(self._plane, self._steps, recorded).carry_out()
+        return await Removal(self._plane, self._steps, self._say, recorded).carry_out()
 
     async def _is_other(self, job: StepJob, spec: JobSpec) -> bool:
         """Whether a job is of another version than a spec, by its mark and what it shows."""

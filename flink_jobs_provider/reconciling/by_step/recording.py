@@ -32,21 +32,13 @@ def telling_where(after: StepJob, lasts: bool) -> StepJob:
     return replace(after, output=said)
 
 
-def lasting(record: JobRecord, of_stop: str, durable: str) -> JobRecord:
-    """Have the record of a version name, of its savepoints, one that the service does not delete.
-
-    Args:
-        record: The version, started from the savepoint of a stop.
-        of_stop: That savepoint, which the service deletes when the job starts again.
-        durable: One that was taken beside it; empty where there is none.
-    """
-    if durable:
-        left = [each for each in record.savepoints if not same_path(each.path, of_stop)]
-        return record.model_copy(update={"savepoints": left, "last_savepoint": durable})
-    said = (
-        f"{record.job_output.rstrip('.')}. The service may delete that savepoint now: set "
-        "savepoint_directory to have another one taken there before each stop"
-    )
+def warning(record: JobRecord, wanted: JobSpec) -> JobRecord:
+    """Have the record of a version say that the service may delete what it was started from."""
+    said = f"{record.job_output.rstrip('.')}. The service may delete that savepoint now: "
+    if wanted.savepoint_directory:
+        said += f"look for another one below {wanted.savepoint_directory}"
+    else:
+        said += "set savepoint_directory to have another one taken there before each stop"
     return record.model_copy(update={"job_output": said})
 
 

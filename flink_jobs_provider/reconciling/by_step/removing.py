@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from flink_jobs_provider.control_planes.step_plane import NotOffered, StepJob, StepPlane
+from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import OnDelete
+from flink_jobs_provider.reconciling.by_step.beside import Beside
 from flink_jobs_provider.reconciling.by_step.deciding import status_of
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.finding import own_row
@@ -20,11 +22,14 @@ _MOST_TURNS = 8
 class Removal:
     """One call of `remove`."""
 
-    def __init__(self, plane: StepPlane, steps: Steps, recorded: JobRecord) -> None:
+    def __init__(
+        self, plane: StepPlane, steps: Steps, say: Callable[[str], None], recorded: JobRecord
+    ) -> None:
         self._plane = plane
         self._steps = steps
         self._recorded = recorded
         self._spec = recorded.spec
+        self._beside = Beside(plane, steps, say)
         self._path: str | None = None
 
     async def carry_out(self) -> str | None:
@@ -65,10 +70,12 @@ class Removal:
         with_savepoint = self._spec.on_delete is OnDelete.SAVEPOINT
         if job.active:
             job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
-            durable = await self._save_beside(job) if with_savepoint else None
+            beside = ""
+            if with_savepoint:
+                job, beside = await self._beside.take(self._spec, job)
             after = await self._steps.stop(self._spec, job, with_savepoint)
             if with_savepoint:
-                self._path = durable or after.last_savepoint
+                self._path = beside or after.last_savepoint
             return
         if with_savepoint and self._path is None:
             stopped = status_of(job, self._recorded) is JobStatus.STOPPED
@@ -76,12 +83,3 @@ class Removal:
             known = recorded if self._recorded.status is JobStatus.STOPPED else None
             self._path = (known or job.last_savepoint or None) if stopped else None
         await self._steps.delete(self._spec, job)
-
-    async def _save_beside(self, job: StepJob) -> str | None:
-        """Take a savepoint to a place of one's own: the service may delete that of the stop."""
-        if self._plane.is_gateway or self._spec.savepoint_directory is None:
-            return None
-        try:
-            return await self._steps.save(self._spec, job)
-        except NotOffered:
-            return None

@@ -15,8 +15,8 @@ from flink_jobs_provider.control_planes.step_plane import (
     StepJob,
     StepPlane,
 )
-from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.savepoint import in_store, join, same_path
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.savepoint import in_store, join
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step.failures import (
     no_import,
@@ -25,7 +25,11 @@ from flink_jobs_provider.reconciling.by_step.failures import (
     savepoint_failed,
     stop_failed,
 )
-from flink_jobs_provider.reconciling.by_step.waiting import StepWaiter, steps_of
+from flink_jobs_provider.reconciling.by_step.waiting import (
+    StepWaiter,
+    has_new_savepoint,
+    steps_of,
+)
 from flink_jobs_provider.reconciling.finding import own_row
 from flink_jobs_provider.reconciling.waiting import Clock
 
@@ -93,9 +97,14 @@ class Steps:
         try:
             await self._sent(wanted, "the change of its configuration", job, send)
         except Unanswered:
-            # The same configuration once more is no other one.
             await self._clock.sleep(_PAUSE)
-            await self._sent(wanted, "the change of its configuration", job, send)
+            try:
+                # The same configuration once more is no other one.
+                await self._sent(wanted, "the change of its configuration", job, send)
+            except ActionFailed:
+                # Of a job that runs, the service may refuse what it has just taken as no change.
+                if await self._waiter.until_taken(job.run_id, asked, {}):
+                    raise
 
     async def until_taken(
         self, job: StepJob, written: Configuration, former: Configuration
@@ -112,12 +121,16 @@ class Steps:
         how = "stopping with a savepoint" if savepoint else "stopping it"
         self._say(f"{wanted.job_name}: {how}")
         sent = self._clock.now()
-        await self._sent(wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint))
+        unanswered = await self._sent_or_not(
+            wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint)
+        )
         steps = ("savepoint", "cancel") if savepoint else ("cancel",)
-        after = await self._waiter.until_down(job, sent, _allowed(wanted, *steps), savepoint)
+        after = await self._waiter.until_down(
+            job, sent, _allowed(wanted, *steps), savepoint, unanswered
+        )
         if after is None or after.active:
             raise stop_failed(wanted, job, after, savepoint)
-        if savepoint and same_path(after.last_savepoint, job.last_savepoint):
+        if savepoint and not has_new_savepoint(after, job):
             raise stop_failed(wanted, job, after, savepoint)
         return after
 
@@ -130,8 +143,11 @@ class Steps:
         self._say(f"{wanted.job_name}: starting it" + (f" from {imported}" if imported else ""))
         before = replace(job, last_savepoint=imported or job.last_savepoint)
         sent = self._clock.now()
-        await self._sent(wanted, "the start", job, lambda: self._plane.run(job.run_id, resume))
-        return await self._waiter.until_up(before, sent, _allowed(wanted, "submit", "running"))
+        unanswered = await self._sent_or_not(
+            wanted, "the start", job, lambda: self._plane.run(job.run_id, resume)
+        )
+        allowed = _allowed(wanted, "submit", "running")
+        return await self._waiter.until_up(before, sent, allowed, unanswered)
 
     async def save(self, wanted: JobSpec, job: StepJob) -> str:
         """Take a savepoint while the job goes on; return its path, which was seen to be there.
@@ -144,7 +160,7 @@ class Steps:
         if directory and not self._plane.is_gateway:
             directory = join(directory, wanted.job_name, job.job_id or job.run_id)
         self._say(f"{wanted.job_name}: taking a savepoint")
-        there = await self._in_directory(directory)
+        there = set(await self.listed(directory))
         sent = self._clock.now()
         await self._sent(
             wanted, "the savepoint", job, lambda: self._plane.take_savepoint(job.run_id, directory)
@@ -152,9 +168,9 @@ class Steps:
         after = await self._waiter.until_saved(job, sent, _allowed(wanted, "savepoint"))
         if after is None:
             raise savepoint_failed(wanted, job, "the job service no longer lists the job")
-        if not same_path(after.last_savepoint, job.last_savepoint):
+        if has_new_savepoint(after, job):
             return after.last_savepoint
-        new = await self._in_directory(directory) - there
+        new = set(await self.listed(directory)) - there
         if len(new) == 1:
             return new.pop()
         why = after.output if after.output != job.output else ""
@@ -195,6 +211,21 @@ class Steps:
                 await self._sent(wanted, f"the import of {path}", job, send)
         except NotOffered:
             raise no_import(wanted, path) from None
+
+    async def _sent_or_not(
+        self,
+        wanted: JobSpec,
+        what: str,
+        job: StepJob,
+        send: Callable[[], Awaitable[None]],
+    ) -> Unanswered | None:
+        """Send a step, once; return why nobody knows whether it was taken: the job shows that."""
+        try:
+            await self._sent(wanted, what, job, send)
+        except Unanswered as unanswered:
+            self._say(f"{wanted.job_name}: {what} was not answered; looking whether it was taken")
+            return unanswered
+        return None
 
     async def _sent(
         self,
@@ -238,16 +269,19 @@ class Steps:
                 return True
         return False
 
-    async def _in_directory(self, directory: str | None) -> set[str]:
-        """Return the savepoints below a directory, where this machine can list it."""
+    async def listed(self, directory: str | None) -> dict[str, float]:
+        """Return the savepoints below a directory, and when each was written, in milliseconds.
+
+        Empty where this machine cannot list it.
+        """
         if directory is None or self._plane.is_gateway:
-            return set()
+            return {}
         try:
             files = await asyncio.to_thread(list_directory, in_store(directory))
         except StorageError:
-            return set()
+            return {}
         return {
-            file.path.removesuffix("/_metadata")
+            file.path.removesuffix("/_metadata"): file.modified
             for file in files
             if file.path.endswith("/_metadata")
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flink_jobs_provider.control_planes.action_plane import Unanswered
 from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob, StepPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionInProgress, DeadlineExceeded
@@ -22,6 +23,8 @@ from flink_jobs_provider.reconciling.waiting import (
 
 #: How long a job that looks as before a step is taken for one that is not up to date.
 _SETTLES = 30.0
+#: How long a step that was not answered is given to show.
+_ARRIVES = 60.0
 #: Words that say nothing of how a start went: the job may just not have been seen to move.
 _SILENT = ("job_init", "job_cancel_success")
 
@@ -34,7 +37,8 @@ class Look:
         job: The job.
         before: As it was before the step.
         moved: Whether something has been in progress on it since.
-        settled: Whether what is shown has had time to be up to date.
+        settled: Whether what is shown has had some time to be up to date. That it then is, is sure
+            of a gateway alone: a step that has not shown there will not any more.
     """
 
     job: StepJob
@@ -49,9 +53,8 @@ class Look:
 
     @property
     def told(self) -> bool:
-        """Whether it shows something else than before, or surely nothing else will come."""
-        differs = _facts(self.job) != _facts(self.before)
-        return self.moved or self.settled or differs
+        """Whether the step has shown: something was in progress, or the job shows another thing."""
+        return self.moved or _facts(self.job) != _facts(self.before)
 
 
 class StepWaiter:
@@ -61,38 +64,48 @@ class StepWaiter:
         self._plane = plane
         self._clock = clock
 
-    async def until_up(self, before: StepJob, sent: float, timeout: float) -> StepJob | None:
+    async def until_up(
+        self,
+        before: StepJob,
+        sent: float,
+        timeout: float,
+        unanswered: Unanswered | None = None,
+    ) -> StepJob | None:
         """Wait for the end of a start: the job runs, or does not come up; none for one gone."""
 
         def ended(look: Look) -> bool:
             if look.job.active:
                 return look.quiet
             if look.job.status_word in _SILENT and not self._plane.is_gateway:
-                return look.quiet and (look.moved or look.settled)
-            return look.quiet and look.told
+                return look.quiet and (look.moved or look.job.started != look.before.started)
+            return look.quiet and self._has_shown(look)
 
-        return await self._until(ended, before, sent, timeout, "the start")
+        return await self._until(ended, before, sent, timeout, "the start", unanswered)
 
     async def until_down(
-        self, before: StepJob, sent: float, timeout: float, savepoint: bool
+        self,
+        before: StepJob,
+        sent: float,
+        timeout: float,
+        savepoint: bool,
+        unanswered: Unanswered | None = None,
     ) -> StepJob | None:
         """Wait for the end of a stop: the job has ended, or goes on; none for one that is gone."""
 
         def ended(look: Look) -> bool:
             if not look.quiet or look.job.active:
-                return look.quiet and look.told
+                return look.quiet and self._has_shown(look)
             lags = savepoint and look.job.status is JobStatus.CANCELED
-            same = same_path(look.job.last_savepoint, before.last_savepoint)
-            return look.settled or not (lags and same)
+            return look.settled or not lags or has_new_savepoint(look.job, look.before)
 
-        return await self._until(ended, before, sent, timeout, "the stop")
+        return await self._until(ended, before, sent, timeout, "the stop", unanswered)
 
     async def until_saved(self, before: StepJob, sent: float, timeout: float) -> StepJob | None:
         """Wait for the end of a savepoint while the job goes on; none for a job that is gone."""
 
         def ended(look: Look) -> bool:
-            new = not same_path(look.job.last_savepoint, before.last_savepoint)
-            return look.quiet and (new or look.told)
+            new = has_new_savepoint(look.job, before)
+            return look.quiet and (new or look.told or look.settled)
 
         return await self._until(ended, before, sent, timeout, "the savepoint")
 
@@ -164,6 +177,9 @@ class StepWaiter:
                 return left
             await pauses.take()
 
+    def _has_shown(self, look: Look) -> bool:
+        return look.told or (look.settled and self._plane.is_gateway)
+
     async def _until(
         self,
         ended: Callable[[Look], bool],
@@ -171,7 +187,21 @@ class StepWaiter:
         sent: float,
         timeout: float,
         what: str,
+        unanswered: Unanswered | None = None,
     ) -> StepJob | None:
+        """Read a job until a step has ended.
+
+        Args:
+            ended: Tells whether it has.
+            before: The job before the step.
+            sent: When the step was sent.
+            timeout: How long it may take, in seconds.
+            what: The step, for messages.
+            unanswered: Why nobody knows whether it was taken: then it must show soon.
+
+        Raises:
+            DeadlineExceeded: It has not ended yet, or has not shown.
+        """
         began, pauses, moved = self._clock.now(), Pauses.of_service(self._clock), False
         while True:
             job = await self._look(before.run_id, sent + timeout)
@@ -179,8 +209,16 @@ class StepWaiter:
                 return None
             moved = moved or job.in_progress
             now = self._clock.now()
-            if ended(Look(job, before, moved, now - began >= _SETTLES)):
+            look = Look(job, before, moved, now - began >= _SETTLES)
+            if ended(look):
                 return job
+            if unanswered and not look.told and now - began >= _ARRIVES:
+                raise DeadlineExceeded(
+                    f"{before.job_name}: {what} was not answered ({unanswered.happened}) and has "
+                    f"not shown in {_ARRIVES:.0f} s: {described(job)}",
+                    now="Whether it was taken is not known; nothing else was begun",
+                    remedy="Run again: what became of it is read from the job",
+                )
             if now - sent >= timeout:
                 raise DeadlineExceeded(
                     f"{before.job_name}: {what} has not ended in {timeout:.0f} s: {described(job)}",
@@ -196,6 +234,11 @@ class StepWaiter:
             return await self._plane.job(run_id)
 
         return await once_reachable(read, deadline, self._clock, LONGEST_PAUSE)
+
+
+def has_new_savepoint(job: StepJob, before: StepJob) -> bool:
+    """Whether a job shows a savepoint that it did not show before."""
+    return bool(job.last_savepoint) and not same_path(job.last_savepoint, before.last_savepoint)
 
 
 def described(job: StepJob) -> str:

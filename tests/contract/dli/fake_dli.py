@@ -85,6 +85,9 @@ class FakeDli:
         after_stop: The word for a job that was stopped.
         broken: Main classes that do not come up, and the word for that.
         savepoints_fail: What a stop with a savepoint says when that fails; empty where it works.
+        shows_graphs: Whether a job that runs shows Flink's id. One that does not run has no graph,
+            except on a gateway.
+        lags: How long a step that was accepted does not show, in seconds.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
         unlike: Answers for single requests, instead of its own.
     """
@@ -102,6 +105,7 @@ class FakeDli:
     broken: dict[str, str] = field(default_factory=dict)
     savepoints_fail: str = ""
     shows_graphs: bool = True
+    lags: float = 0.0
     page: int = 100
     kill: tuple[int, str] | None = None
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
@@ -184,7 +188,8 @@ class FakeDli:
         self, method: str, what: str | None, job: FakeJob, body: dict[str, Any]
     ) -> httpx.Response:
         if what == "execute-graph":
-            if not job.jid or not self.shows_graphs:
+            up = self.gateway or job.status in _UP
+            if not job.jid or not self.shows_graphs or not up:
                 return _error(400, "DLI.0999X", "no graph")
             return self._ok(execute_graph={"jid": job.jid, "name": job.name, "isStoppable": False})
         if what == "savepoint":

@@ -37,7 +37,10 @@ def test_an_older_savepoint_is_not_taken_for_the_newest(word: str, refreshed: bo
         assert "it broke" in stack.recorded.job_output or word == "job_cancel_success"
     with pytest.raises(StateUnavailable) as caught:
         stack.bring_about(spec())
-    assert "no savepoint or retained checkpoint of it is known" in str(caught.value)
+    assert "of its savepoints none is newer than its last start" in str(caught.value)
+    assert f"the last one is {stack.recorded.last_savepoint}. Nothing was started" in str(
+        caught.value
+    )
     assert "restore_from" in str(caught.value)
     assert len(stack.dli.launches) == 2
     path = stack.recorded.last_savepoint
@@ -49,6 +52,7 @@ def test_a_job_started_by_somebody_else_is_not_set_back() -> None:
     """Shows that a savepoint which may be older than the last start is not taken."""
     stack = running()
     job = stack.dli.job()
+    stack.time.time += 60
     stack.dli._stop(job, True)
     stack.dli._launch(job, True)
     stack.dli.fail(job)

@@ -253,8 +253,10 @@ def test_a_named_savepoint_counts_once() -> None:
     job = row(NAMED)
     assert judge(job, known(), NAMED, asked(NAMED)).named == "/s/named"
     marked = replace(job.version, mark=str(mark_of(NAMED, "/s/named")))
-    honoured = judge(replace(job, version=marked), known(), NAMED, asked(NAMED))
-    assert honoured == Verdict(True, None)
+    started = replace(job, version=marked, job_id="b" * 32)
+    assert judge(started, known(), NAMED, asked(NAMED)) == Verdict(True, None)
+    again = judge(replace(job, version=marked), known(), NAMED, asked(NAMED))
+    assert again.named == "/s/named", "nothing was started since the record"
     later = judge(replace(job, version=marked), known(spec=NAMED), SAME, asked(SAME))
     assert later == Verdict(True, None), "its removal from the inputs changes nothing"
 

@@ -299,11 +299,13 @@ def test_a_start_since_the_record_is_seen_by_flinks_ids() -> None:
 
 
 def test_the_newest_savepoint_is_one_since_the_last_start() -> None:
-    assert newest_savepoint(down(last_savepoint=S1), recorded()) == S1
-    assert newest_savepoint(down(last_savepoint=S0), recorded()) is None
-    assert newest_savepoint(down(), recorded(last_savepoint=S1)) == S1
-    assert newest_savepoint(down(last_savepoint="b/s0/"), recorded()) is None, "another spelling"
-    assert newest_savepoint(down(last_savepoint=S1), None) == S1
+    wanted = spec()
+    assert newest_savepoint(down(last_savepoint=S1), recorded(), wanted) == S1
+    assert newest_savepoint(down(last_savepoint=S0), recorded(), wanted) is None
+    assert newest_savepoint(down(), recorded(last_savepoint=S1), wanted) == S1
+    spelt = down(last_savepoint="b/s0/")
+    assert newest_savepoint(spelt, recorded(), wanted) is None, "another spelling"
+    assert newest_savepoint(down(last_savepoint=S1), None, wanted) == S1
 
 
 # What an earlier run has done
@@ -311,7 +313,7 @@ def test_the_newest_savepoint_is_one_since_the_last_start() -> None:
 
 def test_a_named_savepoint_that_was_honoured_is_not_started_from_again() -> None:
     wanted = spec(restore_from=NAMED)
-    honoured = job(wanted, NAMED)
+    honoured = job(wanted, NAMED, job_id=LATER)
     assert judge(honoured, recorded(), wanted, {}).named is None
     assert judge(honoured, None, wanted, {}).named is None
     fell = replace(honoured, status=JobStatus.FAILED, job_id=LATER)
