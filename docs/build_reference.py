@@ -291,7 +291,8 @@ its property, before anything is changed.
 What a change costs:
 
 - **nothing**: it is recorded, and holds from the next action on;
-- **changed while it runs**: the job goes on;
+- **changed while it runs**: the job goes on. Through a gateway it is written down then, and counts
+  from the next start on;
 - **savepoint**: a savepoint is taken, and the job goes on;
 - **stop or start**: the job is stopped with a savepoint, or started from it;
 - **restart**: the job is stopped and its new version started, as `upgrade_mode` says; see
@@ -313,6 +314,10 @@ _TAIL = """
 - **`flink_configuration`.** Options that an input stands for are refused by name, such as
   `parallelism.default`. Numbers and booleans are written as Flink writes them.
 - **`savepoints`** lists the newest 50. No file is ever removed.
+- **On a job service** (`HDInsightCluster`, `DliProject`) these outputs stay empty:
+  `running_parallelism`, `flink_version`, `dashboard_url`, `duplicates`. `run_id` stays empty on
+  Flink. The rest of what differs is in the guides: [HDInsight on AKS](hdinsight.md),
+  [Data Lake Insight](dli.md).
 - **`last_savepoint`** is the savepoint that the present version would come back to. It is empty
   after a fresh start.
 """
