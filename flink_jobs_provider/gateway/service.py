@@ -132,6 +132,8 @@ class JobRow:
         created_by: Who had it put on record.
         started_at: When its latest submission was first seen; none where it was never started.
         changed_at: When its inputs were last changed without a start.
+        ended_at: When its latest submission ended; none while it runs, or where its cluster did
+            not say it.
     """
 
     number: int
@@ -149,6 +151,7 @@ class JobRow:
     created_at: datetime | None = None
     started_at: datetime | None = None
     changed_at: datetime | None = None
+    ended_at: datetime | None = None
 
     @property
     def next_spec(self) -> JobSpec:

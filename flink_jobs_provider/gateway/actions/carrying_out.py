@@ -9,6 +9,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED
 from flink_jobs_provider.gateway.actions.documents import read_record, read_spec, stored_record
+from flink_jobs_provider.gateway.actions.ending import with_end
 from flink_jobs_provider.gateway.actions.listing import listed, merged
 from flink_jobs_provider.gateway.records import JobState, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
@@ -85,7 +86,8 @@ class Carrier:
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
         }
-        return await ways.get(self._action.row.action, self._bring_about)()
+        outcome = await ways.get(self._action.row.action, self._bring_about)()
+        return await self._with_end(outcome)
 
     async def failed(self, error: str) -> Outcome:
         """Return how a failed action ended: the row is to say what runs now."""
@@ -95,7 +97,12 @@ class Carrier:
             state = None
             if self._recorded.job_id is None:
                 state = JobState(self._job.record, LAUNCH_FAILED)
-        return Outcome(ActionResult.FAILED, error, state)
+        return await self._with_end(Outcome(ActionResult.FAILED, error, state))
+
+    async def _with_end(self, outcome: Outcome) -> Outcome:
+        if outcome.state is None or outcome.deleted:
+            return outcome
+        return replace(outcome, state=await with_end(self._plane, outcome.state))
 
     # The actions
 

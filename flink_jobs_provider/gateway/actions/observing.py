@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from flink_jobs_provider.control_planes.shared_call import SharedCall
 from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.documents import read_record, stored_record
+from flink_jobs_provider.gateway.actions.ending import with_end
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import Threads
 from flink_jobs_provider.gateway.actions.working import Planes
@@ -127,7 +128,7 @@ class Observer:
         recorded = read_record(row.record, self._target)
         seen = await reconciler.look(recorded)
         if seen != recorded or seen.status != row.status:
-            state = JobState(stored_record(seen), seen.status.value)
+            state = await with_end(plane, JobState(stored_record(seen), seen.status.value))
             await self._threads.call(self._store.observe, row.number, row.revision, state)
 
 

@@ -149,4 +149,5 @@ def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
         created_at=job.created_at,
         started_at=job.started_at,
         changed_at=job.changed_at,
+        ended_at=job.ended_at,
     )

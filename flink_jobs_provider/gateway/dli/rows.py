@@ -63,7 +63,8 @@ def detail(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
 
 def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:
     started = milliseconds(row.started_at)
-    ended = time.time() * 1000 if runs(row.status) else milliseconds(row.last.finished_at)
+    # Where its cluster did not say when it ended, nobody knows how long it ran.
+    ended = now() if runs(row.status) else milliseconds(row.ended_at) or started
     return {
         "job_id": row.number,
         "name": config["name"],
@@ -74,7 +75,7 @@ def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:
         "status_desc": _status_desc(row),
         "create_time": milliseconds(row.created_at),
         "start_time": started,
-        "duration": max(0, int(ended or 0) - started) if started else 0,
+        "duration": max(0, ended - started) if started else 0,
         "root_id": -1,
         "graph_editor_enabled": False,
         "has_savepoint": bool(row.next_restore or row.record.last_savepoint),
@@ -106,6 +107,11 @@ def _changed_at(row: JobRow) -> datetime | None:
     moments = [row.changed_at, row.started_at, row.created_at]
     known = [moment for moment in moments if moment is not None]
     return max(known, default=None)
+
+
+def now() -> int:
+    """Return the present time as the service writes it."""
+    return int(time.time() * 1000)
 
 
 def milliseconds(moment: datetime | None) -> int:

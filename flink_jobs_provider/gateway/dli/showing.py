@@ -8,7 +8,7 @@ from starlette.responses import Response
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.calls import Calls, done
 from flink_jobs_provider.gateway.dli.listing import list_query
-from flink_jobs_provider.gateway.dli.rows import detail, milliseconds, summary
+from flink_jobs_provider.gateway.dli.rows import detail, now, summary
 from flink_jobs_provider.gateway.dli.statuses import runs
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.requests import caller, query
@@ -49,7 +49,6 @@ class Showing:
             text = f"Job {row.number} was never run: it has no execution plan yet."
             raise Refusal(409, "JobStatusConflict", text)
         ended = execution.ended if execution.ended > 0 else -1
-        now = milliseconds(row.last.finished_at) if ended < 0 else ended
         graph = {
             "jid": execution.job_id,
             "name": execution.name,
@@ -57,7 +56,9 @@ class Showing:
             "state": execution.state,
             "start-time": execution.started,
             "end-time": ended,
-            "duration": max(0, now - execution.started) if execution.started else 0,
+            "duration": max(0, (execution.ended or now()) - execution.started)
+            if execution.started
+            else 0,
         }
         return done("The execution plan is queried.", execute_graph=graph)
 

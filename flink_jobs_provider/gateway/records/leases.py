@@ -258,7 +258,9 @@ def _write(session: Session, number: int, state: JobState, now: float) -> None:
         more["started_at"] = case((begun, JobEntry.started_at), else_=now)
     if state.started or state.status in ACTIVE:
         # A job that runs has state of its own again, which no savepoint named before may replace.
-        more["next_restore"] = None
+        more |= {"next_restore": None, "ended_at": None}
+    elif state.ended is not None:
+        more["ended_at"] = state.ended
     session.execute(
         update(JobEntry)
         .where(JobEntry.number == number)

@@ -214,6 +214,7 @@ def stored_job(job: JobEntry, last: ActionEntry) -> StoredJob:
         created_at=moment(job.created_at),
         started_at=None if job.started_at is None else moment(job.started_at),
         changed_at=None if job.changed_at is None else moment(job.changed_at),
+        ended_at=None if job.ended_at is None else moment(job.ended_at),
     )
 
 

@@ -53,12 +53,15 @@ class JobState:
         record: The job as last seen, without its target.
         as_given: What the face shows; none to leave it as it is.
         started: Whether it is so by a start just made, which used up what was kept for that.
+        ended: When its latest submission ended, in seconds since the epoch by its cluster's clock;
+            none leaves that as it is on record.
     """
 
     record: dict[str, Any]
     status: str
     as_given: Mapping[str, Any] | None = None
     started: bool = False
+    ended: float | None = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -117,6 +120,7 @@ class StoredJob:
     created_at: datetime
     started_at: datetime | None
     changed_at: datetime | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class JobEntry(Base):
         next_restore: A savepoint that the next start goes on from.
         created_by: Who had it put on record.
         started_at: When its latest submission was first seen; none where it was never started.
+        ended_at: When that ended, by its cluster's clock; none while it runs, or where the cluster
+            did not say it.
         changed_at: When its inputs were last changed without a start.
     """
 
@@ -79,6 +81,7 @@ class JobEntry(Base):
     created_by: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[float | None] = mapped_column(Double)
     changed_at: Mapped[float | None] = mapped_column(Double)
+    ended_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (
         Index(

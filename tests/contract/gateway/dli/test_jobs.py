@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -327,6 +330,31 @@ def test_the_execution_graph_names_flinks_job() -> None:
     assert graph["state"] == "RUNNING"
     assert graph["isStoppable"] is True
     assert (graph["start-time"], graph["end-time"]) == (1_700_000_000_000, -1)
+
+
+def test_how_long_a_job_has_run() -> None:
+    """Shows a job that runs, one that came to its end since, and one whose end nobody saw."""
+    dli = Dli()
+    number = dli.create()
+    rows = dli.gateway.service.rows
+    assert dli.detail(number)["duration"] == 0
+    dli.acted("run", number)
+    hour = timedelta(hours=1)
+    began = datetime.now(UTC) - 10 * hour
+    rows[number] = replace(rows[number], started_at=began)
+
+    def since(moment: float) -> range:
+        now = int(time.time() * 1000 - moment)
+        return range(now - 60_000, now + 2)
+
+    assert dli.detail(number)["duration"] in since(began.timestamp() * 1000)
+    graph = done(dli.call("GET", f"/jobs/{number}/execute-graph"))["execute_graph"]
+    assert graph["duration"] in since(graph["start-time"])
+
+    rows[number] = replace(rows[number], status="FINISHED", ended_at=began + 2 * hour)
+    assert dli.detail(number)["duration"] == 2 * 3600 * 1000
+    rows[number] = replace(rows[number], status="LOST", ended_at=None)
+    assert dli.detail(number)["duration"] == 0
 
 
 def test_the_queue_says_which_cluster() -> None:

@@ -47,6 +47,37 @@ def test_new_stop_start_update(live: Life) -> None:
     live(life)
 
 
+@pytest.mark.parametrize("end", ["STOP", "CANCEL", "FINISHED", "FAILED"])
+def test_when_a_job_ended_is_kept_until_it_runs_again(live: Life, end: str) -> None:
+    """Shows that it is the cluster's own time, and outlives what the cluster knows of the job."""
+
+    async def life(gateway: Gateway) -> None:
+        assert (await gateway.done("NEW", flink_configuration=RETAINED)).ended_at is None
+        gateway.flink.pass_time(100)
+        job = gateway.flink.the_job()
+        if end in ("STOP", "CANCEL"):
+            await gateway.done(end)
+        else:
+            gateway.flink.end(job, end)
+            gateway.flink.pass_time(50)
+            await gateway.look()
+        row = await gateway.row()
+        assert row.ended_at is not None
+        assert row.ended_at.timestamp() == pytest.approx(job.ended, abs=0.001)
+        gateway.flink.pass_time(4000)
+        await gateway.look()
+        await gateway.do("LIST_SAVEPOINT")
+        assert (await gateway.row()).ended_at == row.ended_at
+        await gateway.done("STATELESS_UPDATE")
+        assert (await gateway.row()).ended_at is None
+        gateway.flink.restart_job_manager()
+        await gateway.look()
+        row = await gateway.row()
+        assert (row.status, row.ended_at) == ("LOST", None)
+
+    live(life)
+
+
 def test_update_without_any_change_restarts(live: Life) -> None:
     async def life(gateway: Gateway) -> None:
         before = (await gateway.done("NEW")).record.job_id

@@ -91,6 +91,7 @@ def test_records_of_the_first_version_are_brought_up(
     assert job is not None
     assert (job.number, job.status, job.created_by) == (1, "RUNNING", "ci")
     assert (job.next_start, job.started_at, job.changed_at) == (NextStart(), moment(1), None)
+    assert job.ended_at is None
     store.release_all()
     (left,) = store.claim("two", 30, [CLUSTER], 10)
     assert (left.row.id, left.cancels_first) == ("b", False)
