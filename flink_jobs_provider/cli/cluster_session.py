@@ -15,10 +15,14 @@ from rich.console import Console
 
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-from flink_jobs_provider.model.errors import JobError, PermanentError
+from flink_jobs_provider.model.errors import InvalidSpec, JobError, PermanentError
 from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.model.validation import problems_of
 
 T = TypeVar("T")
+
+#: The other kinds of target, as people call them.
+_SERVICES = {"hdinsight": "HDInsight", "dli": "Data Lake Insight"}
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -56,25 +60,35 @@ def _environment(reference: str) -> str:
 
 
 def _target(url: str, file: Path | None) -> FlinkTarget:
-    given: Any = {"url": url}
-    if file is not None:
-        try:
-            given = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise PermanentError(f"{file} cannot be read: {error}") from None
-        if isinstance(given, dict) and given.get("kind") == "hdinsight":
-            raise PermanentError(
-                f"{file} is a target of HDInsight, and this command speaks to Flink itself",
-                remedy="Give the address of the Flink cluster behind it",
-            )
+    if file is None:
+        return _checked({"url": url}, lambda _path: "--url")
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PermanentError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    kind = given.get("kind") if isinstance(given, dict) else None
+    if service := _SERVICES.get(str(kind)):
+        raise PermanentError(
+            f"{file} is a target of {service}, and this command speaks to Flink itself",
+            remedy="If a gateway serves it, give the address of the Flink cluster behind it "
+            "(--url); a job in a cloud is looked after in its console",
+        )
+    if kind not in (None, "flink"):
+        raise InvalidSpec([(f"{file}: target.kind", f"must be flink (got {kind!r})")])
+    return _checked(given, lambda path: f"{file}: {path}")
+
+
+def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
+    """Return a target; what is wrong with it is said in the words of a job's own check."""
     try:
         return FlinkTarget.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise PermanentError(
-            f"the target is wrong: {where}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
+    except ValidationError:
+        problems = [
+            (named(path), why)
+            for path, why in problems_of({"target": given})
+            if path.startswith("target")
+        ]
+        raise InvalidSpec(problems) from None
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey
-from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint
 
 _PREFIX = 18
@@ -76,10 +76,9 @@ async def choose(plane: FlinkRest, wanted: str) -> tuple[ObservedJob, str]:
         PermanentError: None fits, or more than one does.
     """
     snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
-    digits = JobKey(wanted, "").name_digits
-    by_id = [job for job in snapshot.jobs if len(wanted) >= 6 and job.job_id.startswith(wanted)]
-    by_name = [job for job in snapshot.jobs if job.job_id.startswith(digits) or job.name == wanted]
-    fits = by_id or [job for job in by_name if job.active] or by_name
+    fits = fitting(snapshot, wanted)
+    if not _by_id(snapshot, wanted):
+        fits = [job for job in fits if job.active] or fits
     if len(fits) > 1 and not any(job.active for job in fits):
         fits = [max(fits, key=lambda job: job.age_key)]
     if len(fits) != 1:
@@ -88,4 +87,22 @@ async def choose(plane: FlinkRest, wanted: str) -> tuple[ObservedJob, str]:
             f"{wanted}: one job must fit, and these do: {found}",
             remedy="`flink-jobs jobs list --all` shows what there is",
         )
-    return fits[0], names.get(fits[0].job_id[:_PREFIX], fits[0].name)
+    return fits[0], name_of(fits[0], wanted, names)
+
+
+def fitting(snapshot: ClusterSnapshot, wanted: str) -> list[ObservedJob]:
+    """Return the jobs that are meant by a jobId (or its first digits), a job_name or a name."""
+    key = JobKey(wanted, "")
+    by_name = [job for job in snapshot.jobs if key.shares_name(job.job_id) or job.name == wanted]
+    return _by_id(snapshot, wanted) or by_name
+
+
+def _by_id(snapshot: ClusterSnapshot, wanted: str) -> list[ObservedJob]:
+    return [job for job in snapshot.jobs if len(wanted) >= 6 and job.job_id.startswith(wanted)]
+
+
+def name_of(job: ObservedJob, wanted: str, names: dict[str, str]) -> str:
+    """Return the name that a job's savepoints go under: its job_name, or its program's name."""
+    if JobKey(wanted, "").shares_name(job.job_id):
+        return wanted  # its jars, off which names are read, may be gone
+    return names.get(job.job_id[:_PREFIX], job.name)

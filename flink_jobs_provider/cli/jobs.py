@@ -19,16 +19,15 @@ from rich.table import Table
 from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.cli.cluster_session import fail, with_cluster
 from flink_jobs_provider.cli.job_rows import choose, job_rows
+from flink_jobs_provider.cli.savepoint_listing import Listing, list_savepoints
+from flink_jobs_provider.cli.start_inputs import start_inputs
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
-from flink_jobs_provider.job_files import read_job_file
-from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.savepoint import SavepointFormat, join
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.reconciling import Reconciler
-from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
 
 DEFAULT_URL = "http://127.0.0.1:8081"
@@ -46,7 +45,10 @@ UrlOption = Annotated[
 ]
 TargetOption = Annotated[
     Path | None,
-    typer.Option("--target-file", help="YAML file with a whole target: url, basic_auth, tls, …"),
+    typer.Option(
+        "--target-file",
+        help="YAML file with the whole target of a Flink session cluster: url, basic_auth, tls, …",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobArgument = Annotated[
@@ -55,6 +57,14 @@ JobArgument = Annotated[
 DirectoryOption = Annotated[
     str | None,
     typer.Option("--directory", help="Where the savepoint goes; else the cluster's own."),
+]
+PlaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--directory",
+        help="Where to look: the job's savepoint_directory. Else the cluster's own, and where the "
+        "submissions that the cluster lists had theirs.",
+    ),
 ]
 _WAIT = 1800.0
 
@@ -150,24 +160,27 @@ def stop(
 @app.command()
 def savepoints(
     job: JobArgument,
-    directory: DirectoryOption = None,
+    directory: PlaceOption = None,
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List a job's savepoints in its savepoint directory, newest first."""
+    """List a job's savepoints, newest first, as far as their directories can be read from here."""
 
-    async def work(plane: FlinkRest, target: FlinkTarget) -> list[dict[str, str]]:
-        base = await _directory(plane, directory)
-        states = StateFinder(plane, Clock(), target.loopback)
-        found = await states.savepoints_below(join(base, job))
-        return [{"taken_at": point.taken_at, "path": point.path} for point in found]
+    async def work(plane: FlinkRest, target: FlinkTarget) -> Listing:
+        return await list_savepoints(plane, job, directory, target.loopback)
 
-    rows = with_cluster(url, target_file, work)
+    listing = with_cluster(url, target_file, work)
+    rows = [{"taken_at": point.taken_at, "path": point.path} for point in listing.points]
     if as_json:
         print(json.dumps(rows, indent=2))
     elif not rows:
-        _out.print(f"No savepoints of {job} are to be seen from here.", markup=False)
+        hint = "" if directory else " Give its savepoint_directory (--directory), if it has one."
+        _out.print(
+            f"No savepoints of {listing.name} are to be seen from here, below "
+            f"{', '.join(listing.places)}.{hint}",
+            markup=False,
+        )
     else:
         for row in rows:
             _out.print(f"{row['taken_at']}  {row['path']}", markup=False)
@@ -215,15 +228,7 @@ def start(
     """Start a job from its file; one that was stopped goes on from its savepoint."""
 
     async def work(plane: FlinkRest, target: FlinkTarget) -> str:
-        inputs = {"owner": "command-line", **read_job_file(file)}
-        inputs["target"] = target.model_dump(exclude_none=True)
-        if owner:
-            inputs["owner"] = owner
-        if restore_from:
-            inputs["restore_from"] = restore_from
-        problems = problems_of(inputs)
-        if problems:
-            raise InvalidSpec([(f"{file}: {path}", why) for path, why in problems])
+        inputs = start_inputs(file, target, owner=owner, restore_from=restore_from)
         jar = await asyncio.to_thread(open_jar, inputs["jar"])
         spec = JobSpec.model_validate({**inputs, "jar_digest": jar.digest})
         reconciler = Reconciler(plane, target.loopback, lambda line: _err.print(line))

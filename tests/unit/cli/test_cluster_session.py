@@ -9,21 +9,51 @@ from typer.testing import CliRunner
 
 from flink_jobs_provider.cli.app import app
 
+BEHIND = (
+    "and this command speaks to Flink itself. If a gateway serves it, give the address of the "
+    "Flink cluster behind it (--url); a job in a cloud is looked after in its console."
+)
+
+
+def said_of(*words: str) -> str:
+    """Return what `flink-jobs jobs list` says of a wrong target, in one line."""
+    result = CliRunner().invoke(app, ["jobs", "list", *words])
+    assert result.exit_code == 1
+    return " ".join(result.output.split())
+
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kind: hdinsight\nsubscription: s\n", "is a target of HDInsight, and this command speaks"),
-        ("url: nowhere\n", "the target is wrong: url: must be a URL"),
-        ("url: http://h\nbearer_token: hunter2\n", "bearer_token: must be a reference"),
-        ("url: [\n", "cannot be read"),
-        ("just text\n", "the target is wrong: it: Input should be a valid dictionary"),
+        ("kind: hdinsight\nsubscription: s\n", f"FILE is a target of HDInsight, {BEHIND}"),
+        ("kind: dli\nproject_id: p\n", f"FILE is a target of Data Lake Insight, {BEHIND}"),
+        ("kind: yarn\nurl: http://h\n", "FILE: target.kind: must be flink (got 'yarn')."),
+        ("kind: [flink]\n", "FILE: target.kind: must be flink (got ['flink'])."),
+        ("url: nowhere\n", "FILE: target.url: must be a URL such as http://host:8081"),
+        (
+            "url: http://h\nurls: x\nbearer_token: hunter2\n",
+            "FILE: target.bearer_token: must be a reference, env:NAME or config:KEY, so that the "
+            "secret stays out of the state; FILE: target.urls: is not a property of a Flink job.",
+        ),
+        ("headers: {}\n", "FILE: target.url: is required."),
+        ("just text\n", "FILE: target: must be an object"),
+        ("", "FILE: target: must be an object"),
+        ("url: [\n", "FILE cannot be read: while parsing"),
     ],
 )
 def test_target_files(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "target.yaml"
     path.write_text(text)
-    result = CliRunner().invoke(app, ["jobs", "list", "--target-file", str(path)])
-    assert result.exit_code == 1
-    assert said in " ".join(result.output.split())
-    assert "hunter2" not in result.output
+    found = said_of("--target-file", str(path))
+    assert found.startswith(f"error: {said.replace('FILE', str(path))}")
+    assert "hunter2" not in found
+
+
+def test_a_target_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "target.yaml"
+    path.write_bytes(b"url: \xff\n")
+    assert f"{path} cannot be read: " in said_of("--target-file", str(path))
+
+
+def test_a_wrong_address() -> None:
+    assert said_of("--url", "nowhere").startswith("error: --url: must be a URL such as")

@@ -1,0 +1,91 @@
+"""Where a job's savepoints lie, as far as its cluster tells.
+
+Nobody but the job's stack knows its `savepoint_directory`; but the cluster knows, of each
+submission that it still lists, the last savepoint and the one that it started from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flink_jobs_provider.cli.job_rows import fitting, name_of
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import canonical_path, join
+from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
+from flink_jobs_provider.reconciling.waiting import Clock
+
+
+class Plane(ControlPlane, Protocol):
+    """A cluster that knows the names of its jobs."""
+
+    async def job_names(self) -> dict[str, str]:
+        """Return the names of our jobs by the first 18 digits of their jobIds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The savepoints that were found.
+
+    Attributes:
+        name: The job's name, which is a part of their paths.
+        places: The directories that were looked in.
+        points: The savepoints, newest first.
+    """
+
+    name: str
+    places: tuple[str, ...]
+    points: tuple[RestorePoint, ...]
+
+
+async def list_savepoints(
+    plane: Plane, wanted: str, directory: str | None, local_paths: bool
+) -> Listing:
+    """List the savepoints of a job, also of one that its cluster has forgotten.
+
+    Args:
+        plane: The cluster.
+        wanted: The job's job_name, jobId (or first digits), or its program's name.
+        directory: What is looked in instead of the cluster's own savepoint directory, and of those
+            that its jobs of this name used.
+        local_paths: Whether the cluster's local paths are this machine's.
+
+    Raises:
+        PermanentError: Jobs of several names fit, or there is no place to look in.
+    """
+    snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
+    fits = fitting(snapshot, wanted)
+    called = sorted({name_of(job, wanted, names) for job in fits}) or [wanted]
+    if len(called) > 1:
+        raise PermanentError(
+            f"{wanted}: one job must fit, and these do: {', '.join(called)}",
+            remedy="Give more of the jobId, or the job_name",
+        )
+    name = called[0]
+    bases = [directory] if directory else [(await plane.facts()).savepoint_directory]
+    places = [join(base, name) for base in bases if base]
+    if directory is None:
+        places += await _used(plane, fits, name)
+    if not places:
+        raise PermanentError(
+            "the cluster has no savepoint directory of its own", remedy="Give --directory"
+        )
+    places = list({canonical_path(place): place for place in places}.values())
+    states = StateFinder(plane, Clock(), local_paths)
+    found = [point for place in places for point in await states.savepoints_below(place)]
+    found.sort(key=lambda point: point.taken_at, reverse=True)
+    return Listing(name, tuple(places), tuple(found))
+
+
+async def _used(plane: Plane, jobs: Sequence[ObservedJob], name: str) -> list[str]:
+    """Return the directories in which savepoints of these jobs lie, by the job's name."""
+    statistics = await asyncio.gather(*(plane.checkpoints(job.job_id) for job in jobs))
+    paths = [path for each in statistics if each for path in (each.savepoint, each.restored_from)]
+    below = re.compile(rf"(.+/{re.escape(name)})/[0-9a-f]{{32}}/")
+    return [match.group(1) for path in paths if (match := below.match(path))]

@@ -1,0 +1,78 @@
+"""A job file's inputs, for a start on one Flink cluster without Pulumi."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from flink_jobs_provider.job_files import read_job_file
+from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+from flink_jobs_provider.model.target import FlinkTarget, Target
+from flink_jobs_provider.model.validation import problems_of
+
+_TARGETS: TypeAdapter[Target] = TypeAdapter(Target)
+_WHAT = {"flink": "Flink at", "hdinsight": "HDInsight,", "dli": "Data Lake Insight,"}
+
+
+def start_inputs(file: Path, target: FlinkTarget, **given: str | None) -> dict[str, Any]:
+    """Return the inputs of the job in a file, on a cluster.
+
+    Args:
+        file: The job file. Its target must be that cluster, if it names any: a job that is to run
+            elsewhere may well do so already.
+        target: The cluster.
+        given: Inputs that go before those of the file, where they are given.
+
+    Raises:
+        InvalidSpec: The file is wrong; every problem at once.
+        PermanentError: The job is one for another place.
+    """
+    inputs = {"owner": "command-line", **read_job_file(file)}
+    inputs |= {name: value for name, value in given.items() if value}
+    _check_place(file, inputs, target)
+    inputs["target"] = target.model_dump(exclude_none=True)
+    _refuse(file, problems_of(inputs))
+    return inputs
+
+
+def _check_place(file: Path, inputs: dict[str, Any], target: FlinkTarget) -> None:
+    """Raise where a job is one for another place than this cluster."""
+    here = f"and this command starts jobs on Flink itself at {target.url}"
+    of_dli = " and dli" if "dli" in inputs else ""
+    if "target" not in inputs:
+        if of_dli:
+            raise PermanentError(
+                f"{file}: dli is for a target of Data Lake Insight, {here}",
+                now="Nothing was started",
+                remedy="Use `flink-jobs up`, or take dli out of the file",
+            )
+        return
+    try:
+        own = _TARGETS.validate_python(inputs["target"])
+    except ValidationError:
+        _refuse(file, [each for each in problems_of(inputs) if each[0].startswith("target")])
+        raise
+    if isinstance(own, FlinkTarget) and _address(own) == _address(target):
+        return
+    reach = "Give its address (--url), use" if isinstance(own, FlinkTarget) else "Use"
+    raise PermanentError(
+        f"{file}: target is {_WHAT[own.kind]} {own.address}, {here}",
+        now="Nothing was started",
+        remedy=f"{reach} `flink-jobs up`, or take target{of_dli} out of the file",
+    )
+
+
+def _address(target: FlinkTarget) -> object:
+    """Return what tells one cluster from another; this machine has several names."""
+    if not target.loopback:
+        return target.place
+    parts = urlsplit(target.url)
+    return (parts.port or (443 if parts.scheme == "https" else 80), parts.path)
+
+
+def _refuse(file: Path, problems: list[tuple[str, str]]) -> None:
+    if problems:
+        raise InvalidSpec([(f"{file}: {path}", why) for path, why in problems])
