@@ -1,8 +1,8 @@
 """Write docs/targets.md from the code: `python docs/build_targets.py [--check]`.
 
 Each line of its tables is tried: the inputs are given to the same check that refuses them in a
-preview, and the settings of Data Lake Insight, through a gateway, to the schema by which that
-checks a request. What these say is what the table says.
+preview, and the settings of Data Lake Insight to the one that refuses them in a run through a
+gateway. What these say is what the table says.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from flink_jobs_provider.control_planes.dli.configuration import written
-from flink_jobs_provider.gateway.dli.body import IN_WORDS, SHOWN, create_schema
-from flink_jobs_provider.gateway.web.checking import Checker
+from flink_jobs_provider.control_planes.dli.configuration import input_names, not_by_gateways
+from flink_jobs_provider.gateway.dli.body import create_schema
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.reconciling.by_step.failures import not_offered
 
 PAGE = Path(__file__).with_name("targets.md")
 
@@ -129,8 +130,11 @@ def _cell(probe: Probe, target: dict[str, Any], notes: list[str]) -> str:
     settings = probe.inputs.get("dli", {})
     if said or target["kind"] != "dli" or target.get("endpoint") != _GATEWAY:
         return f"no ({_numbers(said, notes)})" if said else "yes"
-    if said := _refused_by_a_gateway(settings):
-        return f"no ({_numbers(said, notes)})"
+    if names := input_names(not_by_gateways(settings)):
+        spec = JobSpec.model_validate({**_JOB, "target": reached, **probe.inputs})
+        reason = not_offered(spec, names, None).happened.removeprefix(f"{spec.job_name}: ")
+        note = f"In the run, before the running version is stopped: {reason}"
+        return f"no ({_numbers([note], notes)})"
     return f"shown ({_numbers([_KEPT], notes)})" if _is_kept(settings) else "yes"
 
 
@@ -138,17 +142,6 @@ def _numbers(said: list[str], notes: list[str]) -> str:
     """Return the numbers of notes; those that are new are added."""
     notes += [note for note in dict.fromkeys(said) if note not in notes]
     return ", ".join(str(notes.index(note) + 1) for note in said)
-
-
-def _refused_by_a_gateway(settings: dict[str, Any]) -> list[str]:
-    """Return what a gateway says of settings that pass the preview."""
-    body = {"name": "orders", "entrypoint": "obs://jobs/orders.jar", **written(settings)}
-    problems = Checker(create_schema(), "this request", IN_WORDS, SHOWN).problems(body)
-    return [
-        f"In the run, before the running version is stopped: `dli.{problem.target}`"
-        + problem.message.removeprefix(problem.target)
-        for problem in problems
-    ]
 
 
 def _is_kept(settings: dict[str, Any]) -> bool:
