@@ -36,8 +36,10 @@ MODES: dict[Any, str] = {1: "exactly_once", 2: "at_least_once"}
 _INTERVAL = 10
 _WITHOUT_END = 2**31 - 1
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
-#: Its name in Flink 1.18 and later, and before.
+# What Flink calls by two names has both, the present one first: an older Flink knows the other
+# alone, and of a newer one the cluster may have the first, which counts then.
 _STRATEGY = ("restart-strategy.type", "restart-strategy")
+_CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 _DIRECTORIES = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
 
 
@@ -66,11 +68,17 @@ def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem
     unclaimed = take_unclaimed(options, "runtime_config.", problems)
     directory = None
     for key in (key for key in _DIRECTORIES if key in options):
+        path = f"runtime_config.{key}"
         with Collecting(problems):
-            directory = place_on_flink(options.pop(key), mounts, f"runtime_config.{key}")
+            place = place_on_flink(options.pop(key), mounts, path)
+            if directory not in (None, place):
+                text = f"{path} says something else than {_DIRECTORIES[0]}: leave one of them out."
+                problems.append(Problem(path, text))
+            directory = place
     made = {**_checkpoints(config, mounts, problems), **_restarts(config, problems)}
-    for key, value in made.items():
-        if key != _RETENTION and options.get(key, value) != value:
+    for key, value in options.items():
+        setting = made.get(key)
+        if key != _RETENTION and setting is not None and setting != value:
             path = f"runtime_config.{key}"
             problems.append(Problem(path, f"{path} says something else than the job's settings."))
     return Options({**made, **options}, unclaimed, directory)
@@ -142,9 +150,8 @@ def _checkpoints(
     options = {}
     if path := config.get("checkpoint_path"):
         with Collecting(problems):
-            options["state.checkpoints.dir"] = place_on_flink(
-                obs_uri(path), mounts, "checkpoint_path"
-            )
+            place = place_on_flink(obs_uri(path), mounts, "checkpoint_path")
+            options |= dict.fromkeys(_CHECKPOINT_DIRECTORY, place)
     if config.get("checkpoint_enabled"):
         # JSON Schema takes 10.0 for a whole number, and Flink does not.
         mode = config.get("checkpoint_mode") or 1

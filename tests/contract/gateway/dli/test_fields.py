@@ -53,7 +53,10 @@ def _inputs(**fields: Any) -> dict[str, Any]:
         ({"checkpoint_enabled": False, "checkpoint_interval": 30}, {}),
         (
             {"checkpoint_path": "obs://other/dir/"},
-            {"state.checkpoints.dir": "obs://other/dir/"},
+            {
+                "execution.checkpointing.dir": "obs://other/dir/",
+                "state.checkpoints.dir": "obs://other/dir/",
+            },
         ),
         (
             {"restart_when_exception": False},
@@ -167,6 +170,34 @@ def test_the_parallelism_of_both_kinds_of_resources(
                 "runtime_config": '{"execution.checkpointing.mode": "AT_LEAST_ONCE"}',
             },
             "says something else",
+        ),
+        (
+            {
+                "checkpoint_path": "bucket/a",
+                "runtime_config": '{"execution.checkpointing.dir": "s3://other/b"}',
+            },
+            "runtime_config.execution.checkpointing.dir says something else",
+        ),
+        (
+            {
+                "checkpoint_path": "bucket/a",
+                "runtime_config": '{"state.checkpoints.dir": "s3://other/b"}',
+            },
+            "runtime_config.state.checkpoints.dir says something else",
+        ),
+        (
+            {
+                "restart_when_exception": False,
+                "runtime_config": '{"restart-strategy": "fixed-delay"}',
+            },
+            "runtime_config.restart-strategy says something else",
+        ),
+        (
+            {
+                "runtime_config": '{"state.savepoints.dir": "s3://a/b", '
+                '"execution.checkpointing.savepoint-dir": "s3://c/d"}',
+            },
+            "runtime_config.state.savepoints.dir says something else",
         ),
         ({"checkpoint_path": "https://host/dir"}, "checkpoint_path must be"),
         ({"checkpoint_path": "bucket/../dir"}, "checkpoint_path must not hold"),

@@ -236,6 +236,7 @@ def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None
         "restart-strategy.type": "fixed-delay",
         "restart-strategy": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": "3",
+        "execution.checkpointing.dir": "s3://mirror/checkpoints",
         "state.checkpoints.dir": "s3://mirror/checkpoints",
     }
     assert dli.detail(number)["job_config"]["resume_max_num"] == 3
