@@ -114,6 +114,7 @@ class FakeDli:
     launches: list[Launch] = field(default_factory=list)
     savepoints: list[str] = field(default_factory=list)
     alive: set[str] = field(default_factory=set)
+    written: dict[str, float] = field(default_factory=dict)
     jobs: dict[int, FakeJob] = field(default_factory=dict)
     _made: int = 0
 
@@ -282,7 +283,13 @@ class FakeDli:
                 ends()
 
     def _begin(self, job: FakeJob, word: str, ends: Callable[[], None]) -> None:
-        job.status, job.ends, job.due = word, ends, self.time.now() + self.takes
+        def begin() -> None:
+            job.status, job.ends, job.due = word, ends, self.time.now() + self.takes
+
+        if self.lags:
+            job.ends, job.due = begin, self.time.now() + self.lags
+        else:
+            begin()
 
     def _launch(self, job: FakeJob, resume: bool) -> None:
         restored = None
@@ -320,6 +327,7 @@ class FakeDli:
     def _store(self, job: FakeJob, path: str) -> None:
         self.savepoints.append(path)
         self.alive.add(path)
+        self.written[path] = self.time.now()
         job.savepoint = path
 
     # How it is shown
