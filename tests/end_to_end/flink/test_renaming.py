@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.end_to_end.flink.counting_stack import CountingStack
 
 
@@ -31,3 +33,24 @@ def test_a_renamed_resource_keeps_its_job(stack: CountingStack) -> None:
     stack.await_progress("orders")
     stack.project.preview("--refresh", "--expect-no-changes")
     assert stack.stop_and_count("orders")["orders"].labels["two"] > 0
+
+
+def test_a_rename_that_was_killed_before_the_delete(stack: CountingStack) -> None:
+    """The next run finds both resources in the state, and the one to delete ends nothing."""
+    stack.declare("orders")
+    stack.project.up()
+    job_id = stack.assert_runs("orders", restored_from=None)
+    old = stack.project.resources()["orders"]
+    stack.project.jobs["purchases"] = stack.project.jobs.pop("orders")
+    stack.project.up()
+
+    state = json.loads(stack.project.checkpoint.read_text(encoding="utf-8"))
+    state["checkpoint"]["latest"]["resources"].append(old)
+    stack.project.checkpoint.write_text(json.dumps(state), encoding="utf-8")
+    assert set(stack.project.resources()) == {"orders", "purchases"}
+
+    stack.project.up().assert_says(f"orders: job {job_id} was left alone, nothing was cancelled")
+    assert list(stack.project.resources()) == ["purchases"]
+    assert stack.assert_runs("purchases", restored_from=None) == job_id
+    assert stack.submissions("purchases") == {job_id: "RUNNING"}
+    stack.project.preview("--refresh", "--expect-no-changes")
