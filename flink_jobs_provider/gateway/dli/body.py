@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,9 @@ CHANGE_WHILE_RUNNING = frozenset(
     }
 )
 
+#: Of these 0 is as not given: Huawei's Terraform provider sends it for what its user left out.
+_KEPT_NUMBERS = frozenset({"cu_number", "manager_cu_number", "tm_cus", "tm_slot_num"})
+
 _LONGEST_PATH = 4096
 _TEXT = ["string", "null"]
 _WHOLE = ["integer", "null"]
@@ -32,6 +36,10 @@ def _number(description: str, minimum: int = 1, maximum: int = 100_000) -> dict[
 
 def _kept(schema: dict[str, Any], what: str) -> dict[str, Any]:
     return {**schema, "description": f"{what} Kept and shown; the cluster decides."}
+
+
+def _kept_number(what: str) -> dict[str, Any]:
+    return _kept(_number("", 0), f"{what} 0 is as not given.")
 
 
 _RESOURCES = {
@@ -83,17 +91,17 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "type": ["object", "null"],
         "properties": {
             "parallel_number": _number("Parallelism of the job.", 1, MAX_PARALLELISM),
-            "max_slot": _kept(_number(""), "Slots of a TaskManager."),
+            "max_slot": _kept_number("Slots of a TaskManager."),
             "jobmanager_resource_spec": _kept(_RESOURCES, "Resources of the JobManager."),
             "taskmanager_resource_spec": _kept(_RESOURCES, "Resources of a TaskManager."),
         },
         "additionalProperties": False,
         "description": "Resources, with `resource_config_version` v2.",
     },
-    "cu_number": _kept(_number(""), "CUs of the job."),
-    "manager_cu_number": _kept(_number(""), "CUs of the JobManager."),
-    "tm_cus": _kept(_number(""), "CUs of a TaskManager."),
-    "tm_slot_num": _kept(_number(""), "Slots of a TaskManager."),
+    "cu_number": _kept_number("CUs of the job."),
+    "manager_cu_number": _kept_number("CUs of the JobManager."),
+    "tm_cus": _kept_number("CUs of a TaskManager."),
+    "tm_slot_num": _kept_number("Slots of a TaskManager."),
     "checkpoint_enabled": {
         "type": _FLAG,
         "description": "Whether checkpoints are taken; they are then kept after a cancel, too.",
@@ -208,6 +216,14 @@ _JOB_ID = {
     "description": "Id of a job.",
 }
 _JOB_IDS = {"type": "array", "minItems": 1, "maxItems": 100, "uniqueItems": True, "items": _JOB_ID}
+
+
+def job_fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job that the content of a body gives."""
+    given = {k: v for k, v in content.items() if not (k in _KEPT_NUMBERS and v == 0)}
+    if (resources := given.get("resource_config")) and resources.get("max_slot") == 0:
+        given["resource_config"] = {k: v for k, v in resources.items() if k != "max_slot"}
+    return given
 
 
 @lru_cache

@@ -38,7 +38,7 @@ class Keeping:
         """Put a job on record; it is not started."""
         async with self._calls.audited(request, "CREATE") as deed:
             clusters = self._calls.project(request, deed.principal)
-            given = await self._calls.body(request, body.create_schema())
+            given = body.job_fields(await self._calls.body(request, body.create_schema()))
             deed.job = given["name"]
             first = self._calls.first_queue(request)
             cluster, queue = _queue(clusters, given.get("queue_name") or first)
@@ -63,7 +63,7 @@ class Keeping:
         """Change a job's fields."""
         async with self._calls.audited(request, "CHANGE") as deed:
             self._calls.project(request, deed.principal)
-            given = await self._calls.body(request, body.update_schema())
+            given = body.job_fields(await self._calls.body(request, body.update_schema()))
             given.pop("job_type", None)
             row = await self._changed(
                 request, deed, lambda row, cluster: _update(row, cluster, given, deed)

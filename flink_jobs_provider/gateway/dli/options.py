@@ -147,7 +147,7 @@ def with_savepoints(given: str | None, directory: str | None, unclaimed: bool) -
 def _checkpoints(
     config: Mapping[str, Any], mounts: Mounts, problems: list[Problem]
 ) -> dict[str, str]:
-    options = {}
+    options: dict[str, str] = {}
     if path := config.get("checkpoint_path"):
         with Collecting(problems):
             place = place_on_flink(obs_uri(path), mounts, "checkpoint_path")

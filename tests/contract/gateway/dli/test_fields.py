@@ -277,6 +277,25 @@ def test_what_was_given_is_shown_as_it_was_given() -> None:
     assert detail["job_type"] == "flink_jar_job"
 
 
+def test_zero_is_as_not_given_where_the_cluster_decides() -> None:
+    """Shows it for what Huawei's Terraform provider sends of a job that says nothing of these."""
+    dli = Dli()
+    zeros = dict.fromkeys(("cu_number", "manager_cu_number", "tm_cus", "tm_slot_num"), 0)
+    resources = {"resource_config_version": "v2", "resource_config": {"max_slot": 0}}
+    config = dli.detail(dli.create(**zeros, **resources))["job_config"]
+    assert {name: config[name] for name in zeros} == {
+        "cu_number": 2,
+        "manager_cu_number": 1,
+        "tm_cus": 1,
+        "tm_slot_num": 1,
+    }
+    assert "resource_config" not in config or "max_slot" not in config["resource_config"]
+    number = dli.running(name="other", tm_slot_num=3)
+    done(dli.call("PUT", f"/flink-jobs/{number}", json={**zeros, "obs_bucket": "logs"}))
+    config = dli.detail(number)["job_config"]
+    assert (config["tm_slot_num"], config["obs_bucket"]) == (3, "logs")
+
+
 def test_defaults_are_shown_for_what_was_not_given() -> None:
     dli = Dli()
     config = dli.detail(dli.create(parallel_number=None))["job_config"]
