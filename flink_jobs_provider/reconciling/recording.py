@@ -135,7 +135,18 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
         origin = row.started_from or found or None
         if active:
             update["restored_from"] = origin
-        if origin and read_mark(row.version.mark).restore == mark_of(recorded.spec, origin).restore:
-            # A run that was not recorded has honoured that.
-            update["spec"] = recorded.spec.model_copy(update={"restore_from": origin})
+        update["spec"] = with_honoured(recorded.spec, row, origin)
     return record.model_copy(update=update)
+
+
+def with_honoured(spec: JobSpec, row: ActionJob, origin: str | None) -> JobSpec:
+    """Put into a spec the savepoint that was named to start from, in a run that nobody recorded.
+
+    Args:
+        spec: What is recorded.
+        row: The job, which was started since.
+        origin: What it may have started from: its mark tells whether that was named.
+    """
+    if origin and read_mark(row.version.mark).restore == mark_of(spec, origin).restore:
+        return spec.model_copy(update={"restore_from": origin})
+    return spec

@@ -293,7 +293,8 @@ def _honoured(
         return True
     if recorded is None or recorded.job_id is None:
         moved_on = bool(job.last_savepoint) and not same_path(job.last_savepoint, named)
-        return job.job_id is not None or moved_on
+        came_up = job.started > 0 and not job.unborn
+        return job.job_id is not None or moved_on or came_up
     return ran_since(job, recorded)
 
 

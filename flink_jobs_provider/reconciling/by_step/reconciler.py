@@ -23,7 +23,7 @@ from flink_jobs_provider.reconciling.by_step.removing import Removal
 from flink_jobs_provider.reconciling.by_step.taking import Steps
 from flink_jobs_provider.reconciling.finding import own_row
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
-from flink_jobs_provider.reconciling.recording import seen
+from flink_jobs_provider.reconciling.recording import seen, with_honoured
 from flink_jobs_provider.reconciling.waiting import Clock
 
 #: The most turns of a change: what is in progress, create, stop, write, start, savepoint, the
@@ -84,11 +84,12 @@ class StepReconciler:
         job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
         other = await self._is_other(job, recorded.spec)
         beside = Beside(self._plane, self._steps, self._say)
-        known = await beside.found(recorded, recorded.spec, job)
-        shown = seen(known, replace(job, status=status_of(job, recorded)), other)
+        found = await beside.found(recorded, recorded.spec, job)
+        shown = seen(found, replace(job, status=status_of(job, recorded)), other)
         if ran_since(job, recorded) and not self._plane.is_gateway:
             # Whether its savepoint is newer than the start that nobody recorded is not told.
-            shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
+            known = with_honoured(shown.spec, job, job.last_savepoint)
+            shown = shown.model_copy(update={"restored_from": shown.last_savepoint, "spec": known})
             shown = counting_what_lasts(shown, recorded.spec)
         return shown.model_copy(update={"spec": self._plane.as_shown(shown.spec, job)})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.dli import DliPlane
@@ -16,7 +17,7 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling.by_step import StepReconciler
-from tests.contract.dli.fake_dli import PROJECT, FakeDli
+from tests.contract.dli.fake_dli import PROJECT, FakeDli, Killed
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -126,3 +127,18 @@ def stopped(**service: Any) -> Stack:
 def restored(stack: Stack) -> list[str | None]:
     """Return what each version was started from."""
     return [launch.restored_from for launch in stack.dli.launches]
+
+
+def killed_at(stack: Stack, wanted: JobSpec, path: str, method: str = "POST") -> None:
+    """Bring a version about, and be killed when a step was taken, before its answer came."""
+
+    def unlike(request: httpx.Request) -> None:
+        if request.method == method and request.url.path.endswith(path):
+            stack.dli.unlike = lambda _request: None
+            stack.dli.kill = (len(stack.dli.requests) - 1, "after")
+
+    stack.dli.unlike = unlike
+    with pytest.raises(Killed):
+        stack.bring_about(wanted)
+    stack.dli.kill = None
+    stack.time.time += 60

@@ -10,7 +10,17 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
 )
 from flink_jobs_provider.model.savepoint import same_path
-from tests.contract.dli.stack import BESIDE, restored, running, spec, stopped
+from flink_jobs_provider.model.spec import JobSpec
+from tests.contract.dli.stack import (
+    BESIDE,
+    NAMED,
+    Stack,
+    killed_at,
+    restored,
+    running,
+    spec,
+    stopped,
+)
 
 
 @pytest.mark.parametrize("word", ["job_running_exception", "job_cancel_success", "job_init"])
@@ -121,3 +131,83 @@ def test_a_job_that_is_gone_without_a_savepoint_starts_only_when_that_is_said() 
     assert len(stack.dli.steps) == 2
     stack.up(spec(upgrade_mode="stateless"))
     assert restored(stack) == [None, None]
+
+
+def started_by_a_run_that_died(stack: Stack, wanted: JobSpec) -> None:
+    """Have a run start a version and be killed; the version runs for hours, and fails."""
+    killed_at(stack, wanted, "/jobs/run")
+    stack.time.time += 36_000
+    stack.dli.fail(stack.dli.job())
+
+
+NEW = {"plain": spec("New"), "named": spec("New", restore_from=NAMED)}
+
+
+@pytest.mark.parametrize("refreshed", [True, False])
+@pytest.mark.parametrize("wanted", NEW.values(), ids=NEW)
+def test_a_version_that_nobody_recorded_is_not_set_back(wanted: JobSpec, refreshed: bool) -> None:
+    """Shows that it is seen without a graph that a version ran on since its savepoint."""
+    stack = running()
+    started_by_a_run_that_died(stack, wanted)
+    if refreshed:
+        stack.refresh()
+    with pytest.raises(StateUnavailable, match="newer than"):
+        stack.up(wanted)
+    assert len(stack.dli.launches) == 2
+
+
+def test_a_first_version_that_nobody_recorded_is_not_started_from_its_origin_again() -> None:
+    stack = Stack()
+    wanted = spec(restore_from=NAMED)
+    started_by_a_run_that_died(stack, wanted)
+    with pytest.raises(StateUnavailable, match="none is newer than its last start"):
+        stack.up(wanted)
+    assert len(stack.dli.launches) == 1
+
+
+def test_a_job_that_was_gone_is_not_started_from_its_savepoint_twice() -> None:
+    wanted = spec(savepoint_trigger="1", savepoint_directory=BESIDE)
+    stack = running()
+    stack.up(wanted)
+    stack.dli.jobs.clear()
+    stack.refresh()
+    started_by_a_run_that_died(stack, wanted)
+    with pytest.raises(StateUnavailable, match="newer than"):
+        stack.up(wanted)
+    assert len(stack.dli.launches) == 2
+
+
+@pytest.mark.parametrize("graphs", ["never", "not once", "another"])
+def test_a_refresh_forgets_nothing_of_the_start(graphs: str) -> None:
+    """Shows that an older savepoint does not count when Flink's id is not told, or is new."""
+    wanted = spec(savepoint_trigger="1", savepoint_directory=BESIDE)
+    stack = stopped(shows_graphs=graphs != "never")
+    stack.up(spec())
+    if graphs == "another":
+        stack.up(wanted)
+        stack.dli.job().jid = "c" * 32  # the service has started it again by itself
+    stack.dli.shows_graphs = graphs == "another"
+    stack.refresh()
+    stack.dli.shows_graphs = graphs != "never"
+    stack.refresh()
+    stack.time.time += 36_000
+    stack.dli.fail(stack.dli.job())
+    stack.refresh()
+    with pytest.raises(StateUnavailable, match="none is newer than its last start"):
+        stack.up(wanted)
+    assert len(stack.dli.launches) == 2
+
+
+def test_a_finished_job_is_not_run_again_from_an_earlier_savepoint() -> None:
+    wanted = spec(savepoint_trigger="1", savepoint_directory=BESIDE)
+    stack = running()
+    path = stack.up(wanted).last_savepoint
+    stack.dli.fail(stack.dli.job(), "job_finish")
+    stack.refresh()
+    with pytest.raises(StateUnavailable) as caught:
+        stack.up(wanted)
+    assert f"it came to its own end, and what it did after {path} would be done again" in str(
+        caught.value
+    )
+    stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE, restore_from=path))
+    assert same_path(restored(stack)[-1], path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-)
+from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
 from flink_jobs_provider.model.savepoint import in_store, same_path
-from tests.contract.dli.stack import JAR, Stack, restored, running, spec
+from tests.contract.dli.scripted import error
+from tests.contract.dli.stack import JAR, NAMED, Stack, restored, running, spec
 from tests.unit.model.made_up_jobs import DIGEST_2
 
 
@@ -95,3 +95,54 @@ def test_a_stop_that_fails_leaves_the_job_running() -> None:
     stack.dli.savepoints_fail = ""
     stack.up(spec("New"))
     assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+
+
+REFUSALS = {
+    "no import": ("import-savepoint", None, "no call to start a job from"),
+    "import": ("import-savepoint", error("DLI.0001", message="not found"), "the import of"),
+    "run": ("run", error("DLI.1028", message="quota of CUs exceeded"), "the start was refused"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_step_that_is_refused_after_the_stop_is_taken_back(case: str) -> None:
+    """Shows that a job which ran before does not stay down for it."""
+    path, refusal, said = REFUSALS[case]
+    stack = running(lacks=() if refusal else ("import-savepoint",))
+    left = [1]
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if refusal and request.url.path.endswith(f"/{path}") and left:
+            left.pop()
+            return refusal
+        return None
+
+    stack.dli.unlike = unlike
+    wanted = spec("New", **({} if case == "run" else {"restore_from": NAMED}))
+    with pytest.raises(JobError) as caught:
+        stack.up(wanted)
+    assert said in caught.value.happened
+    assert "The previous version runs again as job" in caught.value.now
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old", "Old"]
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+    stack.refresh()
+    assert not stack.plan(spec()).needed
+
+
+def test_the_same_version_from_a_savepoint_that_cannot_be_imported_is_taken_back() -> None:
+    stack = running(lacks=("import-savepoint",))
+    with pytest.raises(JobError, match="The previous version runs again"):
+        stack.up(spec(restore_from=NAMED))
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+
+
+def test_a_first_version_that_ran_and_failed_says_what_next() -> None:
+    """Shows that the first message names what the second run will ask for."""
+    stack = Stack(broken={"Old": "job_running_exception"})
+    with pytest.raises(ActionFailed, match='upgrade_mode to "stateless" to start from nothing'):
+        stack.up(spec())
+    with pytest.raises(StateUnavailable, match='upgrade_mode to "stateless"'):
+        stack.up(spec())
+    stack.dli.broken.clear()
+    stack.up(spec(upgrade_mode="stateless"))
+    assert stack.dli.job().status == "job_running"

@@ -10,8 +10,8 @@ from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
 from flink_jobs_provider.model.savepoint import in_store, same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step import taking
-from tests.contract.dli.fake_dli import FakeJob, Killed
-from tests.contract.dli.stack import BESIDE, NAMED, Stack, restored, spec
+from tests.contract.dli.fake_dli import FakeJob
+from tests.contract.dli.stack import BESIDE, NAMED, Stack, killed_at, restored, spec
 
 
 def version(entry_class: str = "Old", **changes: object) -> JobSpec:
@@ -38,21 +38,6 @@ def readable(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
     monkeypatch.setattr(taking, "list_directory", listed)
-
-
-def killed_at(stack: Stack, wanted: JobSpec, path: str) -> None:
-    """Bring a version about, and be killed when a step was taken, before its answer came."""
-
-    def unlike(request: object) -> None:
-        if request.method == "POST" and request.url.path.endswith(path):  # type: ignore[attr-defined]
-            stack.dli.unlike = lambda _request: None
-            stack.dli.kill = (len(stack.dli.requests) - 1, "after")
-
-    stack.dli.unlike = unlike  # type: ignore[assignment]
-    with pytest.raises(Killed):
-        stack.bring_about(wanted)
-    stack.dli.kill = None
-    stack.time.time += 60
 
 
 def lasts(stack: Stack) -> None:
@@ -181,7 +166,8 @@ def test_a_stop_without_a_savepoint_is_no_success(wanted: JobSpec | None, shown:
     stack = kept()
     stack.up(version(on_delete="savepoint"))
 
-    def stop(job: FakeJob, _saves: bool) -> None:
+    def stop(job: FakeJob, saves: bool) -> None:
+        assert saves
         stack.dli.fail(job, "job_cancel_success", "the savepoint failed")
         job.savepoint = job.savepoint if shown == "as before" else ""
 

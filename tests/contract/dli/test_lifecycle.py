@@ -293,3 +293,55 @@ def test_delete_of_what_is_gone_or_stopped() -> None:
     stack.up(spec(desired_state="stopped", on_delete="savepoint"))
     assert same_path(stack.destroy(), stack.dli.savepoints[-1])
     assert stack.dli.steps[2:] == ["stop, saved", "delete"]
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+def test_created_stopped_with_a_named_savepoint_then_started(gateway: bool) -> None:
+    stack = Stack(gateway=gateway)
+    stack.up(spec(desired_state="stopped", restore_from=NAMED))
+    assert "start from " + NAMED in stack.plan(spec(restore_from=NAMED)).line()
+    record = stack.up(spec(restore_from=NAMED))
+    assert stack.dli.steps == ["create", "import", "run, resumed"]
+    assert same_path(record.restored_from, NAMED)
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+@pytest.mark.parametrize("marks", [True, False])
+def test_a_savepoint_that_is_named_again_is_started_from_again(marks: bool, gateway: bool) -> None:
+    """Shows that the plan's word is kept: what was honoured once may be asked for again."""
+    stack = running(gateway=gateway, keeps_unknown_keys=marks)
+    for _ in range(2):
+        stack.up(spec(restore_from=NAMED))
+        stack.up(spec())
+    assert [same_path(each, NAMED) for each in restored(stack)] == [False, True, True]
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+def test_a_restart_trigger_that_is_taken_away_restarts_nothing(gateway: bool) -> None:
+    stack = Stack(gateway=gateway)
+    stack.up(spec(restart_trigger="1"))
+    assert not stack.plan(spec()).needed
+    stack.bring_about(spec(timeouts={"submit": "1m"}))
+    assert stack.dli.steps == ["create", "run"]
+    stack.refresh()
+    assert not stack.plan(spec(timeouts={"submit": "1m"})).needed
+    stack.up(spec(restart_trigger="2"))
+    assert len(stack.dli.launches) == 2
+
+
+def test_a_savepoint_is_imported_by_its_directory() -> None:
+    stack = Stack()
+    stack.up(spec(restore_from=f"{NAMED}/_metadata"))
+    (sent,) = [r for r in stack.dli.requests if r.url.path.endswith("/import-savepoint")]
+    path = NAMED.removeprefix("obs://")
+    assert json.loads(sent.content)["savepoint_path"] == f"{path}/"
+
+
+def test_a_job_is_found_where_the_service_lists_fewer_than_it_was_asked_for() -> None:
+    stack = Stack(page=20)
+    for number in range(60):
+        stack.dli.put(config={"name": f"orders-{number}"})
+    stack.up(spec())
+    stack.record = None
+    stack.up(spec())
+    assert stack.dli.steps == ["create", "run"]

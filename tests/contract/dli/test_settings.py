@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.model.errors import (
-    PermanentError,
-)
-from tests.contract.dli.stack import Stack, spec
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from tests.contract.dli.stack import Stack, killed_at, spec
 
 
 def test_resources_of_version_2() -> None:
@@ -100,3 +98,84 @@ def test_tags_cannot_be_changed() -> None:
     stack = Stack()
     stack.up(spec(dli={"tags": {"a": "1"}}))
     assert "dli.tags cannot be changed" in stack.plan(spec(dli={"tags": {"a": "2"}})).refusal
+
+
+BROAD: dict[str, Any] = {
+    "cu_number": 8,
+    "checkpoint_enabled": True,
+    "checkpoint_mode": "at_least_once",
+    "image": "mine",
+    "feature": "basic",
+}
+PLAIN: dict[str, Any] = {
+    "cu_number": 2,
+    "checkpoint_enabled": False,
+    "checkpoint_mode": 1,
+    "image": "",
+    "smn_topic": "rest",
+}
+
+
+def shows(stack: Stack, expected: dict[str, Any]) -> None:
+    """Check a job's configuration as far as it is expected, and that nothing is left to do."""
+    config = stack.dli.job().config
+    assert {name: config.get(name) for name in expected} == expected
+
+
+def test_what_a_version_has_set_that_did_not_start_is_taken_back() -> None:
+    stack = Stack(broken={"New": "job_submit_fail"})
+    stack.up(spec(dli={"smn_topic": "rest"}))
+    with pytest.raises(ActionFailed, match="The previous version runs again"):
+        stack.up(spec("New", dli={"smn_topic": "rest", **BROAD}))
+    shows(stack, PLAIN)
+    stack.refresh()
+    assert not stack.plan(spec(dli={"smn_topic": "rest"})).needed
+
+
+def test_what_a_run_that_died_has_set_is_taken_back() -> None:
+    stack = Stack()
+    stack.up(spec(dli={"smn_topic": "rest"}))
+    killed_at(stack, spec("New", dli={"smn_topic": "rest", **BROAD}), "", "PUT")
+    assert stack.dli.job().config["cu_number"] == 8
+    stack.up(spec("Other", dli={"smn_topic": "rest"}))
+    shows(stack, PLAIN)
+
+
+def test_settings_given_while_it_is_stopped_count_from_its_start() -> None:
+    settings = {"smn_topic": "alarm", "resume_checkpoint": True, "restart_when_exception": True}
+    stack = Stack()
+    stack.up(spec())
+    stack.up(spec(desired_state="stopped"))
+    stack.up(spec(desired_state="stopped", dli=settings))
+    stack.up(spec(dli=settings))
+    shows(stack, settings)
+    stack.refresh()
+    assert not stack.plan(spec(dli=settings)).needed
+
+
+def test_settings_taken_away_while_it_is_stopped_go_back_to_their_defaults() -> None:
+    settings = {"smn_topic": "alarm", "cu_number": 9, "checkpoint_enabled": True}
+    stack = Stack()
+    stack.up(spec(dli=settings))
+    stack.up(spec(desired_state="stopped", dli=settings))
+    stack.up(spec(desired_state="stopped"))
+    stack.up(spec())
+    shows(stack, {"smn_topic": "", "cu_number": 2, "checkpoint_enabled": False})
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"image": "mine", "feature": "custom"}, "dli.feature, dli.image"),
+        ({"smn_topic": "alarm"}, "dli.smn_topic"),
+        ({"dependency_jars": ["obs://b/one.jar"]}, "dli.dependency_jars"),
+    ],
+)
+def test_what_a_gateway_cannot_honour_stops_no_job(settings: dict[str, Any], named: str) -> None:
+    stack = Stack(gateway=True)
+    stack.up(spec())
+    with pytest.raises(PermanentError) as caught:
+        stack.up(spec("New", dli=settings))
+    assert caught.value.happened.startswith(f"orders: a gateway cannot honour {named}:")
+    assert caught.value.now == f"Job {stack.recorded.job_id} is RUNNING, as before."
+    assert stack.dli.steps == ["create", "run"]

@@ -1,0 +1,138 @@
+"""Steps that show late, or whose answer was lost: they are waited for, and not taken twice."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from flink_jobs_provider.model.errors import DeadlineExceeded, JobError
+from flink_jobs_provider.model.savepoint import in_store, same_path
+from tests.contract.dli.scripted import error
+from tests.contract.dli.stack import Stack, restored, running, spec, stopped
+
+
+@pytest.mark.parametrize("lags", [40.0, 200.0])
+def test_an_accepted_step_that_shows_late_is_no_failure(lags: float) -> None:
+    """Shows that nothing is begun beside it, and that the former version is not run again."""
+    stack = running()
+    stack.dli.lags = lags
+    record = stack.up(spec("New"))
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old", "New"]
+    assert same_path(record.restored_from, stack.dli.savepoints[-1])
+    assert stack.dli.steps[2:] == ["stop, saved", "change", "run, resumed"]
+
+
+@pytest.mark.parametrize("step", ["stop", "start"])
+def test_one_that_never_shows_is_waited_for_until_its_time_is_over(step: str) -> None:
+    stack = running() if step == "stop" else stopped()
+    stack.dli.lags = 1e6
+    before = len(stack.dli.steps)
+    began = stack.time.now()
+    with pytest.raises(DeadlineExceeded) as caught:
+        stack.up(spec("New"))
+    assert f"the {step} has not ended in {35 * 60 if step == 'stop' else 15 * 60} s" in str(
+        caught.value
+    )
+    assert "nothing else was begun" in caught.value.now
+    assert stack.time.now() - began >= 15 * 60
+    assert stack.dli.steps[before:] == (
+        ["stop, saved"] if step == "stop" else ["change", "run, resumed"]
+    )
+
+
+@pytest.mark.parametrize("path", ["/jobs/stop", "/jobs/run"])
+@pytest.mark.parametrize("answer", ["none", "empty batch"])
+def test_a_step_that_was_taken_without_an_answer_is_read_from_the_job(
+    path: str, answer: str
+) -> None:
+    stack = running()
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith(path):
+            return None
+        stack.dli._answer(request)
+        if answer == "none":
+            raise httpx.ReadTimeout("slow")
+        return httpx.Response(200, json=[])
+
+    stack.dli.unlike = unlike
+    stack.up(spec("New"))
+    assert stack.dli.steps[2:] == ["stop, saved", "change", "run, resumed"]
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old", "New"]
+    assert any("was not answered; looking whether it was taken" in line for line in stack.said)
+
+
+@pytest.mark.parametrize(("path", "what"), [("/jobs/stop", "stop"), ("/jobs/run", "start")])
+def test_a_step_that_was_not_answered_and_does_not_show(path: str, what: str) -> None:
+    stack = running()
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith(path):
+            raise httpx.ReadTimeout("slow")
+        return None
+
+    stack.dli.unlike = unlike
+    began = stack.time.now()
+    with pytest.raises(DeadlineExceeded) as caught:
+        stack.up(spec("New"))
+    assert f"the {what} was not answered (" in caught.value.happened
+    assert caught.value.now.startswith("Whether it was taken is not known; nothing else was begun")
+    assert stack.time.now() - began < 120
+    stack.dli.unlike = lambda _request: None
+    stack.up(spec("New"))
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old", "New"]
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+
+
+def test_a_change_that_was_taken_without_an_answer() -> None:
+    """Shows that the service's refusal of the same change again is not taken for a failure."""
+    stack = Stack()
+    stack.up(spec(dli={"obs_bucket": "one"}))
+    unanswered = [True]
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "PUT" and unanswered:
+            unanswered.pop()
+            stack.dli._answer(request)
+            raise httpx.ReadTimeout("slow")
+        return None
+
+    stack.dli.unlike = unlike
+    stack.up(spec(dli={"obs_bucket": "two"}))
+    assert stack.dli.job().config["obs_bucket"] == "two"
+    assert stack.dli.steps == ["create", "run", "change"]
+
+
+def test_going_back_waits_for_a_service_that_is_busy() -> None:
+    stack = running(broken={"New": "job_submit_fail"})
+    changes = []
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        changes.extend([request] if request.method == "PUT" else [])
+        return error("APIGW.0308", 429) if len(changes) == 2 and request.method == "PUT" else None
+
+    stack.dli.unlike = unlike
+    with pytest.raises(JobError) as caught:
+        stack.up(spec("New"))
+    assert "The previous version runs again as job" in caught.value.now
+    assert stack.dli.job().config["main_class"] == "Old"
+
+
+def test_credentials_that_end_in_the_middle_say_how_the_job_stands() -> None:
+    stack = running()
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("/jobs/run"):
+            return error("APIGW.0301", 401, message="token expired")
+        return None
+
+    stack.dli.unlike = unlike
+    with pytest.raises(JobError) as caught:
+        stack.up(spec("New"))
+    taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
+    assert caught.value.now == (
+        f"The former version was stopped, and nothing of it runs; its state is safe in {taken}."
+    )
+    stack.dli.unlike = lambda _request: None
+    stack.up(spec("New"))
+    assert same_path(restored(stack)[-1], taken)
