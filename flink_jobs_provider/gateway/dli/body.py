@@ -267,6 +267,14 @@ def import_schema() -> dict[str, Any]:
     return _object("import", {"job_id": _JOB_ID, "savepoint_path": path}, ["savepoint_path"])
 
 
+@lru_cache
+def buckets_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the body that lets the service have buckets."""
+    name = {"type": "string", "minLength": 1, "maxLength": 255}
+    buckets = {"type": "array", "minItems": 1, "maxItems": 100, "items": name}
+    return _object("obs-authorize", {"obs_buckets": buckets}, ["obs_buckets"])
+
+
 def _path(description: str) -> dict[str, Any]:
     more = "A bare `bucket/directory` is one of OBS."
     return {"type": _TEXT, "maxLength": _LONGEST_PATH, "description": f"{description} {more}"}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import paths
 from flink_jobs_provider.gateway.dli.acting import Acting
+from flink_jobs_provider.gateway.dli.authorizing import Authorizing
 from flink_jobs_provider.gateway.dli.calls import Calls
 from flink_jobs_provider.gateway.dli.keeping import Keeping
 from flink_jobs_provider.gateway.dli.showing import Showing
@@ -34,6 +35,7 @@ class DliFace:
     ) -> None:
         calls = Calls(service, clusters, audit, body_bytes)
         self._keeping, self._acting, self._showing = Keeping(calls), Acting(calls), Showing(calls)
+        self._authorizing = Authorizing(calls)
 
     def routes(self) -> list[NamedRoute]:
         """Return the routes of the API."""
@@ -49,4 +51,5 @@ class DliFace:
             NamedRoute(paths.JOBS_PATH, self._showing.list_jobs, methods=["GET"]),
             NamedRoute(paths.JOB_PATH, self._showing.show, methods=["GET"]),
             NamedRoute(paths.GRAPH_PATH, self._showing.show_graph, methods=["GET"]),
+            NamedRoute(paths.BUCKETS_PATH, self._authorizing.authorize_buckets, methods=["POST"]),
         ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from flink_jobs_provider.gateway.dli import body
 from flink_jobs_provider.gateway.dli.paths import (
+    BUCKETS_PATH,
     CREATE_PATH,
     DELETE_PATH,
     GRAPH_PATH,
@@ -131,6 +132,15 @@ def paths() -> dict[str, Any]:
                 "Show Flink's job.",
                 None,
                 _envelope(execute_graph=graph),
+            )
+        },
+        BUCKETS_PATH: {
+            "post": _call(
+                "registerBucket",
+                "Let the service have buckets. It does nothing here: a cluster's own access to "
+                "storage counts.",
+                body.buckets_schema(),
+                _envelope(),
             )
         },
     }

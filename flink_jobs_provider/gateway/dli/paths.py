@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-#: What they begin with.
-DLI_PATHS = "/v1.0/"
+#: What all paths of the service begin with: also of those that are not served.
+DLI_PATHS = ("/v1.0/", "/v3/")
+BUCKETS_PATH = "/v1.0/{project_id}/dli/obs-authorize"
 PREFIX = "/v1.0/{project_id}/streaming"
 CREATE_PATH = f"{PREFIX}/flink-jobs"
 UPDATE_PATH = f"{PREFIX}/flink-jobs/{{job_id}}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.service import Refusal
 from tests.contract.gateway.calling import Gateway
-from tests.contract.gateway.dli.calling import JOB, URL, Dli, refused
+from tests.contract.gateway.dli.calling import JOB, URL, Dli, done, refused
 
 
 def test_every_answer_says_that_a_gateway_gave_it_and_has_an_id() -> None:
@@ -20,6 +21,35 @@ def test_every_answer_says_that_a_gateway_gave_it_and_has_an_id() -> None:
         assert "x-ms-request-id" not in answer.headers
     other = dli.gateway.call("GET", "/healthz")
     assert "X-Flink-Jobs-Gateway" not in other.headers
+
+
+@pytest.mark.parametrize("path", ["/v1.0/x/dli/other", "/v3/x/dli_flink_job/1/tags"])
+def test_what_the_service_has_and_the_gateway_has_not_is_answered_as_by_it(path: str) -> None:
+    dli = Dli()
+    answer = dli.gateway.call("GET", path, caller=None, headers={"X-Auth-Token": "operator"})
+    refused(answer, 404, "APIGW.0101")
+    assert answer.headers["X-Flink-Jobs-Gateway"] == "1"
+    refused(dli.gateway.call("GET", path, caller=None), 401, "APIGW.0301")
+
+
+def test_buckets_are_authorized_by_doing_nothing() -> None:
+    """Shows a call that Huawei's Terraform provider sends where a job names a bucket."""
+    dli = Dli()
+    url = URL.replace("streaming", "dli/obs-authorize")
+
+    def ask(token: str, body: Any, url: str = url) -> httpx.Response:
+        headers = {"X-Auth-Token": token}
+        return dli.gateway.call("POST", url, caller=None, headers=headers, json=body)
+
+    buckets = {"obs_buckets": ["logs"]}
+    for token in ("operator", "second"):
+        done(ask(token, buckets))
+    refused(ask("reader", buckets), 403, "APIGW.0302")
+    refused(ask("stranger", buckets), 403, "APIGW.0302")
+    refused(ask("operator", buckets, url.replace("/v1.0/", "/v1.0/elsewhere")), 403, "APIGW.0302")
+    assert "obs_buckets is required" in refused(ask("operator", {}), 400, "DLI.0001")
+    entries = [(entry["what"], entry["status"]) for entry in dli.gateway.audit.entries]
+    assert entries == [("OBS_AUTHORIZE", status) for status in (200, 200, 403, 403, 403, 400)]
 
 
 @pytest.mark.parametrize(
