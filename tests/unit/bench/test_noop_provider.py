@@ -27,5 +27,5 @@ def test_as_many_properties_as_a_real_job() -> None:
     assert noop.keys() - {"__provider"} == real.keys()
     assert noop["target"].keys() == real["target"].keys()
     assert noop["timeouts"] == real["timeouts"]
-    # A session cluster gives no run id, and then there is no such output.
-    assert OUTPUTS.keys() == set(JobRecord.output_names()) - {"run_id"}
+    # A session cluster gives neither, and then there are no such outputs.
+    assert OUTPUTS.keys() == set(JobRecord.output_names()) - {"run_id", "started_at"}
