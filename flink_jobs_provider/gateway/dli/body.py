@@ -24,6 +24,20 @@ CHANGE_WHILE_RUNNING = frozenset(
 #: Of these 0 is as not given: Huawei's Terraform provider sends it for what its user left out.
 _KEPT_NUMBERS = frozenset({"cu_number", "manager_cu_number", "tm_cus", "tm_slot_num"})
 
+#: What the service says of fields that were not given.
+DEFAULTS: Mapping[str, Any] = {
+    "checkpoint_enabled": False,
+    "checkpoint_mode": "exactly_once",
+    "log_enabled": False,
+    "cu_number": 2,
+    "manager_cu_number": 1,
+    "tm_cus": 1,
+    "tm_slot_num": 1,
+    "dependency_jars": [],
+    "dependency_files": [],
+    "resume_max_num": -1,
+}
+
 _LONGEST_PATH = 4096
 _TEXT = ["string", "null"]
 _WHOLE = ["integer", "null"]

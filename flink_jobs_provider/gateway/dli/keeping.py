@@ -111,6 +111,9 @@ def _update(
 ) -> InputChange | None:
     """Return the change that some fields make; none where they are as they were."""
     before = config_of(row, cluster)
+    changed = changed_fields(before, laid_over(before, given))
+    # What is sent back as it was shown is not given: a default that is shown is no wish.
+    given = {name: value for name, value in given.items() if name in changed}
     after = laid_over(before, given)
     fields = changed_fields(before, after)
     if not fields:

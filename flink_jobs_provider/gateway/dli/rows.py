@@ -8,25 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.dli.body import JOB_TYPE
+from flink_jobs_provider.gateway.dli.body import DEFAULTS, JOB_TYPE
 from flink_jobs_provider.gateway.dli.options import MODES
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
 from flink_jobs_provider.gateway.dli.translation import config_of
 from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 
-#: What the service says of fields that were not given.
-_DEFAULTS: Mapping[str, Any] = {
-    "checkpoint_enabled": False,
-    "checkpoint_mode": "exactly_once",
-    "log_enabled": False,
-    "cu_number": 2,
-    "manager_cu_number": 1,
-    "tm_cus": 1,
-    "tm_slot_num": 1,
-    "dependency_jars": [],
-    "dependency_files": [],
-    "resume_max_num": -1,
+#: What the service says of every job, and this gateway has not.
+_ALWAYS: Mapping[str, Any] = {
     "root_id": -1,
     "edge_group_ids": [],
     "graph_editor_enabled": False,
@@ -91,7 +81,7 @@ def _job_config(config: Mapping[str, Any], parallelism: int) -> dict[str, Any]:
     }
     if "checkpoint_mode" in given:
         given["checkpoint_mode"] = MODES.get(given["checkpoint_mode"], given["checkpoint_mode"])
-    return {**_DEFAULTS, "parallel_number": parallelism, **given}
+    return {**_ALWAYS, **DEFAULTS, "parallel_number": parallelism, **given}
 
 
 def _status_desc(row: JobRow) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import options as flink_options
+from flink_jobs_provider.gateway.dli.body import DEFAULTS
 from flink_jobs_provider.gateway.dli.options import options_of
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow, Refusal
@@ -199,13 +200,19 @@ def _set_options(config: dict[str, Any], spec: JobSpec, cluster: ClusterConfigur
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the names of the fields that differ; nothing is the same as empty or null."""
+    """Return the names of the fields that differ from what is shown of them.
+
+    Nothing, empty, and the default that is shown in its place are the same.
+    """
     names = sorted({*before, *after})
     return [name for name in names if _plain(name, before) != _plain(name, after)]
 
 
 def _plain(name: str, config: Mapping[str, Any]) -> Any:
+    if name == "parallel_number":
+        return _parallelism(config, [])
     value = config.get(name)
+    value = DEFAULTS.get(name) if value in (None, "", [], {}) else value
     if name == "checkpoint_mode":
         return flink_options.MODES.get(value, value)
-    return None if value in ("", [], {}) else value
+    return value

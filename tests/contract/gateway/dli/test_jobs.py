@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.gateway.dli.body import update_schema
 from flink_jobs_provider.gateway.service import Refusal
 from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
 
@@ -240,6 +242,48 @@ def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None
         "state.checkpoints.dir": "s3://mirror/checkpoints",
     }
     assert dli.detail(number)["job_config"]["resume_max_num"] == 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"parallel_number": None},
+        {"runtime_config": '{"execution.checkpointing.interval": "10s"}'},
+        {
+            "parallel_number": None,
+            "resource_config_version": "v2",
+            "resource_config": {"parallel_number": 5, "max_slot": 2},
+            "checkpoint_enabled": True,
+            "checkpoint_mode": 2,
+        },
+    ],
+)
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_is_shown_can_be_sent_back(fields: dict[str, Any], runs: bool) -> None:
+    """Shows it for a job that runs, and with a change beside it for one that does not."""
+    dli = Dli()
+    number = dli.running(**fields)
+    if not runs:
+        dli.acted("stop", number)
+    shown = dli.detail(number)
+    known = set(update_schema()["properties"])
+    sent = {name: value for name, value in shown.items() if name in known}
+    sent |= {name: value for name, value in shown["job_config"].items() if name in known}
+    assert {"cu_number", "checkpoint_enabled", "resume_max_num", "parallel_number"} <= set(sent)
+    done(dli.call("PUT", f"/flink-jobs/{number}", json=sent))
+    assert dli.gateway.service.changes == []
+    if runs:
+        answer = dli.call("PUT", f"/flink-jobs/{number}", json={**sent, "cu_number": 3})
+        said = refused(answer, 400, "DLI.0007")
+        assert "cu_number cannot be changed" in said
+        return
+    runtime = {**json.loads(sent.get("runtime_config", "{}")), "a": "b"}
+    sent = {**sent, "checkpoint_enabled": True, "runtime_config": json.dumps(runtime)}
+    done(dli.call("PUT", f"/flink-jobs/{number}", json=sent))
+    spec = dli.gateway.service.rows[number].next_spec
+    assert spec.parallelism == shown["job_config"]["parallel_number"]
+    assert spec.flink_configuration.items() >= runtime.items()
 
 
 def test_a_job_changes_between_both_kinds_of_resources() -> None:
