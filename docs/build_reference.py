@@ -318,8 +318,8 @@ _TAIL = """
   `running_parallelism`, `flink_version`, `dashboard_url`, `duplicates`. `run_id` stays empty on
   Flink. The rest of what differs is in the guides: [HDInsight on AKS](hdinsight.md),
   [Data Lake Insight](dli.md).
-- **`last_savepoint`** is the savepoint that the present version would come back to. It is empty
-  after a fresh start.
+- **`last_savepoint`** is empty after a fresh start. In a cloud's Data Lake Insight it is the newest
+  that the service [does not delete](dli.md#savepoints), where there is one.
 """
 
 

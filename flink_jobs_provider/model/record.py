@@ -25,7 +25,9 @@ class JobRecord(BaseModel):
     action: Action | None = Field(None, description="The last action that was carried out.")
     action_result: ActionResult | None = Field(None, description="How that action ended.")
     job_output: str = Field("", description="What the last action said; the reason, if it failed.")
-    last_savepoint: str | None = Field(None, description="Path of the newest savepoint.")
+    last_savepoint: str | None = Field(
+        None, description="Path of the savepoint that the job would come back to."
+    )
     savepoints: list[Savepoint] = Field(
         default_factory=list, description="Known savepoints, newest first: path, taken_at, reason."
     )
