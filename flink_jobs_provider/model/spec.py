@@ -231,13 +231,23 @@ class JobSpec(BaseModel):
         return ["dli", self.target.queue, (self.dli or DliSettings()).of_version()]
 
     def carrying_on(self, former: JobSpec) -> JobSpec:
-        """Return the spec as it continues a former one: a trigger that was removed asks nothing.
+        """Return the spec as it continues a former one: what was removed and asks for nothing.
 
-        It belongs to the version that runs, which a removal is not to replace.
+        A trigger belongs to the version that runs, which its removal is not to replace; and a job
+        stays in its queue where the queue is left to the service.
         """
-        if self.restart_trigger is not None or former.restart_trigger is None:
-            return self
-        return self.model_copy(update={"restart_trigger": former.restart_trigger})
+        update: dict[str, Any] = {}
+        if self.restart_trigger is None:
+            update["restart_trigger"] = former.restart_trigger
+        mine, theirs = self.target, former.target
+        if (
+            isinstance(mine, DliTarget)
+            and isinstance(theirs, DliTarget)
+            and mine.place == theirs.place
+            and mine.queue is None
+        ):
+            update["target"] = mine.model_copy(update={"queue": theirs.queue})
+        return self.model_copy(update=update)
 
     def timeout(self, step: str) -> float:
         """Return the seconds allowed for a step of `Timeouts`."""

@@ -197,3 +197,11 @@ def test_a_job_moves_from_queue_to_queue_and_is_the_same() -> None:
     found = {change.name: change for change in changes(one, other)}
     assert found["target.queue"] == Change("target.queue", Cost.RESTART, "target.queue a → b")
     assert found["target"].cost is Cost.RECORDED
+
+
+def test_a_job_stays_in_its_queue_where_that_is_left_to_the_service() -> None:
+    one, other = spec(target={**DLI, "queue": "a"}), spec(target=DLI)
+    assert changes(one, other) == []
+    assert other.carrying_on(one) == one
+    elsewhere = spec(target={**DLI, "project_id": "other"})
+    assert elsewhere.carrying_on(one) == elsewhere
