@@ -8,6 +8,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.planning.fields import Change, Cost, changes
 
 _UPGRADES = {
@@ -85,7 +86,11 @@ def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
     if cost is Cost.SAVEPOINT:
         how = "take a savepoint, the job goes on"
         return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
-    how = "changed while it runs" if cost is Cost.IN_PLACE else ""
+    how = ""
+    if cost is Cost.IN_PLACE:
+        cloud = isinstance(wanted.target, DliTarget) and wanted.target.is_cloud
+        how = "changed while it runs"
+        how += "" if cloud else ", and on a gateway counting from the next start"
     return Plan(wanted.job_name, None, how, texts, changed)
 
 

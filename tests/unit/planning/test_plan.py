@@ -325,6 +325,16 @@ def test_what_is_changed_while_it_runs_is_no_restart() -> None:
     assert decided.line() == ("orders: no restart, changed while it runs: dli.smn_topic a → b")
 
 
+def test_a_gateway_takes_that_for_the_next_start_and_the_plan_says_so() -> None:
+    there = {"kind": "dli", "endpoint": "https://gateway.shop", "project_id": "p", "token": "env:T"}
+    recorded = record(spec(target=there, dli={"resume_max_num": 3}), run_id="1")
+    decided = plan(recorded, spec(target=there, dli={"resume_max_num": 4}))
+    assert decided.line() == (
+        "orders: no restart, changed while it runs, and on a gateway counting from the next start: "
+        "dli.resume_max_num 3 → 4"
+    )
+
+
 def test_what_cannot_be_changed_is_refused() -> None:
     recorded = record(spec(target=DLI, dli={"tags": {"a": "1"}}), run_id="1")
     decided = plan(recorded, spec(target=DLI, dli={"tags": {"a": "2"}}, parallelism=3))
