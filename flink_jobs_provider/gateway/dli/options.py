@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flink_jobs_provider.gateway.dli.flink_values import same_duration, same_place, same_word
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.web.places import (
     IGNORE_UNCLAIMED,
@@ -56,6 +57,23 @@ class Options:
     savepoint_directory: str | None
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """What a field is to Flink.
+
+    Attributes:
+        names: What Flink calls it: all of them are set.
+        same: Whether two texts mean the same value of it.
+        default: Whether nobody has given it: what runtime_config says counts then.
+    """
+
+    field: str
+    names: tuple[str, ...]
+    value: str
+    same: Callable[[str, str], bool] = same_word
+    default: bool = False
+
+
 def obs_uri(path: str) -> str:
     """Return a place as a URI: a bare `bucket/directory` is one of OBS."""
     path = path.strip()
@@ -72,16 +90,23 @@ def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem
         with Collecting(problems):
             place = place_on_flink(options.pop(key), mounts, path)
             if directory not in (None, place):
-                text = f"{path} says something else than {_DIRECTORIES[0]}: leave one of them out."
-                problems.append(Problem(path, text))
+                problems.append(_contradiction(path, _DIRECTORIES[0]))
             directory = place
-    made = {**_checkpoints(config, mounts, problems), **_restarts(config, problems)}
-    for key, value in options.items():
-        setting = made.get(key)
-        if key != _RETENTION and setting is not None and setting != value:
-            path = f"runtime_config.{key}"
-            problems.append(Problem(path, f"{path} says something else than the job's settings."))
+    made: dict[str, str] = {}
+    for setting in (*_checkpoints(config, mounts, problems), *_restarts(config, problems)):
+        said = [name for name in setting.names if name in options]
+        if not (setting.default and said):
+            made |= dict.fromkeys(setting.names, setting.value)
+            problems += [
+                _contradiction(f"runtime_config.{name}", setting.field)
+                for name in said
+                if not setting.same(options[name], setting.value)
+            ]
     return Options({**made, **options}, unclaimed, directory)
+
+
+def _contradiction(path: str, other: str) -> Problem:
+    return Problem(path, f"{path} says something else than {other}: leave one of them out.")
 
 
 def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str]:
@@ -146,29 +171,40 @@ def with_savepoints(given: str | None, directory: str | None, unclaimed: bool) -
 
 def _checkpoints(
     config: Mapping[str, Any], mounts: Mounts, problems: list[Problem]
-) -> dict[str, str]:
-    options: dict[str, str] = {}
+) -> Iterator[_Setting]:
     if path := config.get("checkpoint_path"):
         with Collecting(problems):
             place = place_on_flink(obs_uri(path), mounts, "checkpoint_path")
-            options |= dict.fromkeys(_CHECKPOINT_DIRECTORY, place)
+            yield _Setting("checkpoint_path", _CHECKPOINT_DIRECTORY, place, same_place)
     if config.get("checkpoint_enabled"):
         # JSON Schema takes 10.0 for a whole number, and Flink does not.
-        mode = config.get("checkpoint_mode") or 1
-        interval = config.get("checkpoint_interval") or _INTERVAL
-        options["execution.checkpointing.interval"] = f"{int(interval)}s"
-        options["execution.checkpointing.mode"] = str(MODES.get(mode, mode)).upper()
+        interval, mode = config.get("checkpoint_interval"), config.get("checkpoint_mode")
+        yield _Setting(
+            "checkpoint_interval",
+            ("execution.checkpointing.interval",),
+            f"{int(interval or _INTERVAL)}s",
+            same_duration,
+            default=not interval,
+        )
+        yield _Setting(
+            "checkpoint_mode",
+            ("execution.checkpointing.mode",),
+            str(MODES.get(mode or 1, mode)).upper(),
+            default=not mode,
+        )
         # So that `run` finds the newest state of a job which was stopped without a savepoint.
-        options[_RETENTION] = "RETAIN_ON_CANCELLATION"
-    return options
+        kept = "RETAIN_ON_CANCELLATION"
+        yield _Setting("checkpoint_enabled", (_RETENTION,), kept, default=True)
 
 
-def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:
-    restarts = config.get("restart_when_exception")
+def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> Iterator[_Setting]:
+    field = "restart_when_exception"
+    restarts = config.get(field)
     if restarts is None:
-        return {}
+        return
     if not restarts:
-        return dict.fromkeys(_STRATEGY, "none")
+        yield _Setting(field, _STRATEGY, "none")
+        return
     if config.get("resume_checkpoint") is False:
         path = "resume_checkpoint"
         problems.append(
@@ -178,10 +214,12 @@ def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> dict[str, s
                 "on from the newest checkpoint.",
             )
         )
+    yield _Setting(field, _STRATEGY, "fixed-delay")
     attempts = config.get("resume_max_num")
-    if attempts is None or attempts < 0:
-        attempts = _WITHOUT_END
-    return {
-        **dict.fromkeys(_STRATEGY, "fixed-delay"),
-        "restart-strategy.fixed-delay.attempts": str(int(attempts)),
-    }
+    without_end = attempts is None or attempts < 0
+    yield _Setting(
+        "resume_max_num",
+        ("restart-strategy.fixed-delay.attempts",),
+        str(_WITHOUT_END if without_end else int(attempts or 0)),
+        default=without_end,
+    )

@@ -79,6 +79,50 @@ def _inputs(**fields: Any) -> dict[str, Any]:
         (
             {
                 "checkpoint_enabled": True,
+                "checkpoint_interval": 60,
+                "checkpoint_mode": "at_least_once",
+                "checkpoint_path": "obs://other/dir",
+                "runtime_config": json.dumps(
+                    {
+                        "execution.checkpointing.interval": "1 min",
+                        "execution.checkpointing.mode": "at_least_once",
+                        "state.checkpoints.dir": "obs://other/dir/",
+                    }
+                ),
+            },
+            {
+                **_CHECKPOINTS,
+                "execution.checkpointing.interval": "1 min",
+                "execution.checkpointing.mode": "at_least_once",
+                "execution.checkpointing.dir": "obs://other/dir",
+                "state.checkpoints.dir": "obs://other/dir/",
+            },
+        ),
+        (
+            {
+                "checkpoint_enabled": True,
+                "restart_when_exception": True,
+                "resume_max_num": -1,
+                "runtime_config": json.dumps(
+                    {
+                        "execution.checkpointing.interval": "60s",
+                        "execution.checkpointing.mode": "AT_LEAST_ONCE",
+                        "restart-strategy": "fixeddelay",
+                        "restart-strategy.fixed-delay.attempts": 3,
+                    }
+                ),
+            },
+            {
+                **_CHECKPOINTS,
+                "execution.checkpointing.interval": "60s",
+                "restart-strategy.type": "fixed-delay",
+                "restart-strategy": "fixeddelay",
+                "restart-strategy.fixed-delay.attempts": "3",
+            },
+        ),
+        (
+            {
+                "checkpoint_enabled": True,
                 "runtime_config": json.dumps(
                     {
                         "execution.checkpointing.externalized-checkpoint-retention": "NO",
@@ -167,9 +211,26 @@ def test_the_parallelism_of_both_kinds_of_resources(
         (
             {
                 "checkpoint_enabled": True,
+                "checkpoint_mode": 1,
                 "runtime_config": '{"execution.checkpointing.mode": "AT_LEAST_ONCE"}',
             },
-            "says something else",
+            "runtime_config.execution.checkpointing.mode says something else than checkpoint_mode",
+        ),
+        (
+            {
+                "checkpoint_enabled": True,
+                "checkpoint_interval": 60,
+                "runtime_config": '{"execution.checkpointing.interval": "60"}',
+            },
+            "says something else than checkpoint_interval",
+        ),
+        (
+            {
+                "restart_when_exception": True,
+                "resume_max_num": 3,
+                "runtime_config": '{"restart-strategy.fixed-delay.attempts": 4}',
+            },
+            "says something else than resume_max_num",
         ),
         (
             {

@@ -249,7 +249,7 @@ def test_a_job_that_runs_takes_the_changes_that_the_service_takes_then() -> None
     [
         {},
         {"parallel_number": None},
-        {"runtime_config": '{"execution.checkpointing.interval": "10s"}'},
+        {"runtime_config": '{"execution.checkpointing.mode": "AT_LEAST_ONCE"}'},
         {
             "parallel_number": None,
             "resource_config_version": "v2",
