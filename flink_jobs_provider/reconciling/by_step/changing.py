@@ -44,6 +44,7 @@ class Change:
         self._steps = steps
         self._say = say
         self._beside = Beside(plane, steps, say)
+        self._searched = False
         self._progress = Progress(recorded, wanted, jar, recorded)
         self._acts = Acts(plane, steps, say, self._beside, self._progress)
 
@@ -115,9 +116,12 @@ class Change:
 
     async def _with_found(self, base: JobRecord, job: StepJob) -> JobRecord:
         """Put savepoints into a record that it does not know: somebody else has taken them."""
-        wanted = self._progress.wanted
-        if not ran_since(job, base):
+        wanted, ran = self._progress.wanted, ran_since(job, base)
+        if not ran:
             base = with_savepoint_of(base, job, SavepointReason.FOUND, wanted)
+        if self._searched or self._progress.kept:
+            return base  # what this run has taken, it knows
+        self._searched = ran or not job.active
         return await self._beside.found(base, wanted, job)
 
     def _asks_for_savepoint(self) -> bool:
