@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +29,7 @@ from flink_jobs_provider.gateway.actions.documents import (
 from flink_jobs_provider.gateway.actions.drafting import first_inputs, new_run_id
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.pace import Pace
-from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.actions.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.records import (
     JobState,
@@ -142,8 +141,12 @@ class Accepting:
             if kept is not None:
                 return None
         try:
-            async with asyncio.timeout(self._pace.open_jar):
-                jar = await self._storage_threads.call(self._jars.open, uri)
+            jar = await self._storage_threads.call_within(
+                self._pace.open_jar, self._pace.jar_queue, self._jars.open, uri
+            )
+        except NoTurn:
+            text = "Other jars are being read, and it is not this one's turn yet. Nothing was begun"
+            raise Refusal(503, "ServiceUnavailable", f"{text}: ask again later.") from None
         except (JarError, TimeoutError) as error:
             if same_bytes:
                 return None  # the cluster may have it

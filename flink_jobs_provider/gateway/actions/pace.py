@@ -23,7 +23,8 @@ class Pace:
         relaunch_pause: Between two such starts that failed; doubled each time.
         longest_relaunch_pause: The longest of these pauses.
         sweep: Between two clearings of old records.
-        open_jar: How long opening a jar may take.
+        open_jar: How long opening a jar may take, once it is its turn.
+        jar_queue: How long it may wait for its turn, while others are opened.
     """
 
     observe: float = 3.0
@@ -39,3 +40,4 @@ class Pace:
     longest_relaunch_pause: float = 600.0
     sweep: float = 3600.0
     open_jar: float = 60.0
+    jar_queue: float = 600.0

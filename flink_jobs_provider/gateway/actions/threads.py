@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
@@ -10,6 +11,10 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class NoTurn(Exception):
+    """All threads were busy for too long."""
 
 
 class Threads:
@@ -21,10 +26,55 @@ class Threads:
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function in one of the threads."""
-        call = self._pool.submit(partial(function, *args, **kwargs))
+        return await asyncio.wrap_future(self._submit(partial(function, *args, **kwargs)))
+
+    async def call_within(
+        self,
+        seconds: float,
+        patience: float,
+        function: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Call a function in one of the threads, which may take so many seconds.
+
+        They count from when a thread takes it up. One that others keep from being taken up is not
+        at fault itself.
+
+        Args:
+            seconds: How long the function may take.
+            patience: How long it may wait for a thread.
+            function: What is called.
+            args: With what.
+            kwargs: With what.
+
+        Raises:
+            TimeoutError: It takes longer.
+            NoTurn: No thread took it up in time; it is not called any more.
+        """
+        loop = asyncio.get_running_loop()
+        begun: asyncio.Future[None] = loop.create_future()
+
+        def beginning() -> R:
+            loop.call_soon_threadsafe(begun.set_result, None)
+            return function(*args, **kwargs)
+
+        submitted = self._submit(beginning)
+        call = asyncio.wrap_future(submitted)
+        try:
+            await asyncio.wait((begun, call), timeout=patience, return_when=FIRST_COMPLETED)
+            if submitted.cancel():
+                raise NoTurn
+            async with asyncio.timeout(seconds):
+                return await call
+        finally:
+            submitted.cancel()
+
+    def _submit(self, function: Callable[[], R]) -> Future[R]:
+        call = self._pool.submit(function)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
-        return await asyncio.wrap_future(call)
+        return call
 
     async def close(self, patience: float) -> None:
         """Take no more calls, and wait a while for those that are being made.
