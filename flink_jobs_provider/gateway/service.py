@@ -34,10 +34,11 @@ class ActionRequest:
             earlier requests gave.
         caller: Who asks, for the audit log.
         run_id: The run that is meant, where the face's request names one: refused where the job of
-            that name is another one, or none is there. NEW with a run id starts that draft, and
-            nothing else.
+            that name is another one, or none is there. NEW with the one of a draft starts that.
         cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
         spares_running: Whether a job that runs is left as it is: the action is refused then.
+        starts_draft: NEW with a run id only: whether it is refused unless that is a draft still.
+            It may give no inputs, and must not put another job on record in the draft's place.
         new_bytes: Whether the jar that the job has, from its next start on, is taken as it lies
             there now, also by START and RE_LAUNCH, which else take the bytes that ran before.
     """
@@ -51,6 +52,7 @@ class ActionRequest:
     run_id: str | None = None
     cancels_first: bool = False
     spares_running: bool = False
+    starts_draft: bool = False
     new_bytes: bool = False
 
 

@@ -102,9 +102,10 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
         raise Refusal(
             404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
         )
-    if action is Action.NEW and request.run_id:
+    gives_way = {LAUNCH_FAILED, DRAFT} if request.run_id else {LAUNCH_FAILED}
+    if request.starts_draft:
         _check_draft(name, status)
-    elif action is Action.NEW and status != LAUNCH_FAILED:
+    elif action is Action.NEW and status not in gives_way:
         raise Refusal(
             409,
             "JobAlreadyExists",
@@ -124,16 +125,11 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
 
 def _check_draft(name: str, status: str) -> None:
     """Check that a job is a draft still: whoever asks for its first start means nothing else."""
-    if status == DRAFT:
-        return
     if status in _ACTIVE:
         raise _runs_already(name, status)
-    raise Refusal(
-        409,
-        "JobStatusConflict",
-        f"NEW with a run id starts a draft, and job {name} is {status}. "
-        f"{_INSTEAD[status].replace('RE_LAUNCH or NEW', 'RE_LAUNCH')}.",
-    )
+    if status != DRAFT:
+        message = f"Job {name} is no draft any more: it is {status}. Look at it, and ask again."
+        raise Refusal(409, "JobStatusConflict", message)
 
 
 def _runs_already(name: str, status: str) -> Refusal:

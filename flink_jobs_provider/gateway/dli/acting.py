@@ -122,6 +122,7 @@ class Acting:
             run_id=row.run_id,
             cancels_first=action is Action.DELETE,
             spares_running=action is Action.STATELESS_UPDATE,
+            starts_draft=action is Action.NEW,
             new_bytes=action in STARTS,
         )
         try:

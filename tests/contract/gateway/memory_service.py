@@ -87,14 +87,14 @@ class MemoryService:
         row = self._live(request)
         if request.run_id and (row is None or row.run_id != request.run_id):
             raise Refusal(404, "JobNotFound", f"There is no run {request.run_id}.")
-        if request.action is Action.NEW and request.run_id is None:
+        if request.starts_draft and row and row.status != "DRAFT":
+            raise Refusal(409, "JobStatusConflict", f"It is {row.status}.")
+        if request.action is Action.NEW and not (request.run_id and row and row.status == "DRAFT"):
             if row:
                 raise Refusal(409, "JobAlreadyExists", f"A job {request.job_name} exists already.")
             row = self._new(request, request.changes)
         if row is None:
             raise Refusal(404, "JobNotFound", f"There is no job {request.job_name}.")
-        if request.action is Action.NEW and request.run_id and row.status != "DRAFT":
-            raise Refusal(409, "JobStatusConflict", f"It is {row.status}.")
         if row.last.result is ActionResult.IN_PROGRESS and row.last.id in self.actions:
             message = f"{row.last.action} is in progress: operation {row.last.id}."
             raise Refusal(409, "ActionInProgress", message)

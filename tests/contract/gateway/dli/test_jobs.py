@@ -36,6 +36,7 @@ def test_a_draft_runs_under_its_id() -> None:
     number = dli.running()
     (request,) = dli.gateway.service.requests
     assert (request.action, request.run_id) == ("NEW", dli.gateway.service.rows[1].run_id)
+    assert request.starts_draft
     detail = dli.detail(number)
     assert (detail["job_id"], detail["status"]) == (1, "job_running")
 

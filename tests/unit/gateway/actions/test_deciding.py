@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,20 +84,42 @@ def test_another_run_than_the_one_that_is_meant() -> None:
         ("DRAFT", "job-2", "JobNotFound", "it is job-2"),
         ("JOB_LAUNCH_FAILED", "job-2", "JobNotFound", "it is job-2"),
         (None, None, "JobNotFound", "There is no job orders"),
-        ("JOB_LAUNCH_FAILED", "job-1", "JobStatusConflict", "JOB_LAUNCH_FAILED. RE_LAUNCH starts"),
-        ("", "job-1", "JobStatusConflict", "JOB_LAUNCH_FAILED. RE_LAUNCH starts"),
-        ("STOPPED", "job-1", "JobStatusConflict", "STOPPED. START starts"),
+        ("JOB_LAUNCH_FAILED", "job-1", "JobStatusConflict", "it is JOB_LAUNCH_FAILED"),
+        ("", "job-1", "JobStatusConflict", "it is JOB_LAUNCH_FAILED"),
+        ("STOPPED", "job-1", "JobStatusConflict", "no draft any more: it is STOPPED"),
         ("RUNNING", "job-1", "JobStatusConflict", "runs already"),
     ],
 )
-def test_a_new_of_a_run_starts_that_draft_and_nothing_else(
+def test_a_start_of_a_draft_starts_that_draft_and_nothing_else(
     status: str | None, run_id: str | None, code: str, says: str
 ) -> None:
-    asked = request(Action.NEW, run_id="job-1")
+    asked = replace(request(Action.NEW, run_id="job-1"), starts_draft=True)
     if not code:
         check(asked, status, run_id)
         return
     with pytest.raises(Refusal, match=says) as refused:
+        check(asked, status, run_id)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "run_id", "code"),
+    [
+        ("DRAFT", "job-1", ""),
+        ("JOB_LAUNCH_FAILED", "job-1", ""),
+        ("DRAFT", "job-2", "JobNotFound"),
+        ("JOB_LAUNCH_FAILED", "job-2", "JobNotFound"),
+        (None, None, "JobNotFound"),
+        ("RUNNING", "job-1", "JobAlreadyExists"),
+        ("STOPPED", "job-1", "JobAlreadyExists"),
+    ],
+)
+def test_a_new_of_a_run_means_that_run(status: str | None, run_id: str | None, code: str) -> None:
+    asked = request(Action.NEW, run_id="job-1")
+    if not code:
+        check(asked, status, run_id)
+        return
+    with pytest.raises(Refusal) as refused:
         check(asked, status, run_id)
     assert refused.value.code == code
 

@@ -134,7 +134,7 @@ def test_a_draft_that_is_no_more_when_its_jar_is_read_is_not_started(
 
     async def life(gateway: Gateway) -> None:
         row = await gateway.draft(args=["--topic", "orders"])
-        slow = gateway.request("NEW", run_id=row.run_id)
+        slow = replace(gateway.request("NEW", run_id=row.run_id), starts_draft=True)
         slow_jars = gateway.jobs._jars.open
         async with while_the_jar_is_opened(gateway, slow) as asked:
             if meanwhile in ("deleted", "another of that name"):
