@@ -106,7 +106,9 @@ class Starter:
                 return
             except ActionFailed as error:
                 reason = error.happened
-                await self._waiter.until_running(job_id, max(left, 1.0))
+                snapshot = await self._waiter.until_running(job_id, max(left, 1.0))
+                if not snapshot.by_id[job_id].active:
+                    return  # it came to its own end meanwhile
             except (DeadlineExceeded, ClusterUnreachable) as error:
                 reason = error.happened
             if self._clock.now() >= deadline:

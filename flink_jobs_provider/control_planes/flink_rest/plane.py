@@ -19,6 +19,7 @@ from flink_jobs_provider.control_planes.flink_rest.bodies import (
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.flink_rest.jars import ClusterJars
+from flink_jobs_provider.control_planes.flink_rest.outliving import Outliving
 from flink_jobs_provider.control_planes.flink_rest.overview import SharedSnapshot
 from flink_jobs_provider.control_planes.flink_rest.savepoints import SavepointOperations
 from flink_jobs_provider.control_planes.flink_rest.statistics import parse_checkpoints
@@ -61,7 +62,7 @@ class FlinkRest:
         self._sleep = sleep
         self._overview = SharedSnapshot(lambda: self._get("jobs/overview"), clock)
         self._jars = ClusterJars(self.client, clock)
-        self._savepoints = SavepointOperations(self.client, clock, sleep)
+        self._savepoints = SavepointOperations(self.client, self._ended, clock, sleep)
         self._facts: asyncio.Task[ClusterFacts] | None = None
 
     async def close(self) -> None:
@@ -203,6 +204,7 @@ class FlinkRest:
         ):
             return False
         deadline = self._clock() + timeout
+        outliving = Outliving(lambda: self._ended(job_id), self._clock)
         trigger = trigger_id(job_id, "checkpoint", int(self._clock() * 1000))
         body = {"checkpointType": "CONFIGURED", "triggerId": trigger}
         try:
@@ -215,6 +217,8 @@ class FlinkRest:
                     break
                 if self._clock() >= deadline:
                     raise DeadlineExceeded("no checkpoint has completed yet")
+                if state := await outliving.state():
+                    raise ActionFailed(f"the job is {state}, and no checkpoint has completed")
                 await self._sleep(0.05)
         except FlinkAnswer as answer:
             raise ActionFailed(answer.cause) from None
@@ -223,6 +227,13 @@ class FlinkRest:
         if cause:
             raise ActionFailed(last_cause(cause.get("stack-trace") or cause.get("class") or ""))
         return True
+
+    async def _ended(self, job_id: str) -> str:
+        """Return the state of a job that has ended, or is gone; an empty text for any other."""
+        job = (await self.jobs()).by_id.get(job_id)
+        if job is None:
+            return "gone"
+        return "" if job.active else job.state
 
     async def retains_checkpoints(self, job_id: str) -> bool:
         """Whether `GET /jobs/:id/checkpoints/config` says that checkpoints outlive a cancel."""

@@ -11,6 +11,7 @@ from typing import Any
 from flink_jobs_provider.control_planes.flink_rest.bodies import savepoint_body
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink_rest.outliving import Outliving
 from flink_jobs_provider.control_planes.protocol import SavepointRequest
 from flink_jobs_provider.model.errors import (
     ActionFailed,
@@ -39,15 +40,24 @@ class Operation:
 
 
 class SavepointOperations:
-    """Takes savepoints, each attempt under a trigger id derived from the request."""
+    """Takes savepoints, each attempt under a trigger id derived from the request.
+
+    Args:
+        client: The cluster's API.
+        ended: Returns the state of a job that has ended or is gone; else an empty text.
+        clock: Seconds that only ever grow.
+        sleep: Waits that many seconds.
+    """
 
     def __init__(
         self,
         client: FlinkClient,
+        ended: Callable[[str], Awaitable[str]],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
+        self._ended = ended
         self._clock = clock
         self._sleep = sleep
 
@@ -110,8 +120,10 @@ class SavepointOperations:
 
     async def _wait(self, request: SavepointRequest, operation: Operation, deadline: float) -> str:
         pause, answered = _FIRST_PAUSE, self._clock()
+        outliving = Outliving(lambda: self._ended(request.job_id), self._clock)
         while not operation.path:
             try:
+                state = await outliving.state()
                 operation = await self._look(request.job_id, operation.trigger)
             except ClusterUnreachable:
                 if self._clock() >= min(deadline, answered + _LONGEST_ABSENCE):
@@ -129,6 +141,11 @@ class SavepointOperations:
             if operation.in_progress:
                 if self._clock() >= deadline:
                     raise DeadlineExceeded("the savepoint is still being taken")
+                if state:
+                    raise TemporaryError(
+                        f"the job is {state}, and Flink does not say what became of its savepoint",
+                        remedy="Run again: the job goes on from what it left",
+                    )
                 await self._sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
         return operation.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -141,6 +142,7 @@ def test_an_answer_lost_again_and_again_is_an_unreachable_cluster() -> None:
 
 def test_the_time_allowed_ends_the_waiting_and_not_the_savepoint() -> None:
     flink = ScriptedFlink()
+    flink.answer("GET jobs/overview", job_list("RUNNING"))
     flink.answer(poll(0), IN_PROGRESS)
     with pytest.raises(DeadlineExceeded, match="still being taken"):
         take(flink, timeout=10)
@@ -180,3 +182,54 @@ def test_finding_takes_nothing() -> None:
     assert found is not None
     assert found.startswith(PATH)
     assert flink.changes() == []
+
+
+def job_list(state: str) -> httpx.Response:
+    """Return a list of jobs with the one in that state."""
+    tasks = dict.fromkeys(("total", "running"), 1)
+    job = {"jid": JOB_ID, "name": "orders", "state": state, "start-time": 1, "tasks": tasks}
+    return ok(jobs=[job])
+
+
+OUTLIVED = {"failed": job_list("FAILED"), "gone": ok(jobs=[])}
+
+
+@pytest.mark.parametrize("jobs", OUTLIVED.values(), ids=OUTLIVED)
+def test_a_savepoint_that_outlives_its_job_is_not_waited_for(jobs: httpx.Response) -> None:
+    """Shows that a job's end ends the wait, where Flink never says how the savepoint went."""
+    flink = ScriptedFlink()
+    flink.answer(STOP, recorded("stop-accepted"))
+    flink.answer(poll(0), unknown(), IN_PROGRESS)
+    flink.answer("GET jobs/overview", job_list("RUNNING"), job_list("RUNNING"), jobs)
+    began = flink.clock.now()
+    with pytest.raises(TemporaryError, match="Flink does not say what became of its savepoint"):
+        take(flink, timeout=1800)
+    assert 5 <= flink.clock.now() - began < 15
+
+
+def test_a_savepoint_whose_answer_comes_after_the_jobs_end_is_taken() -> None:
+    flink = ScriptedFlink()
+    flink.answer(STOP, recorded("stop-accepted"))
+    done = recorded("stop-completed")
+    flink.answer(poll(0), unknown(), *[IN_PROGRESS] * 14, done)
+    flink.answer("GET jobs/overview", job_list("FINISHED"))
+    assert take(flink, timeout=1800).startswith(PATH)
+
+
+@pytest.mark.parametrize("jobs", OUTLIVED.values(), ids=OUTLIVED)
+def test_a_checkpoint_that_outlives_its_job_is_not_waited_for(jobs: httpx.Response) -> None:
+    flink = ScriptedFlink()
+    flink.answer(f"GET jobs/{JOB_ID}/checkpoints/config", recorded("checkpoints-config"))
+    accepted: list[str] = []
+
+    def accept(request: httpx.Request) -> httpx.Response:
+        accepted.append(json.loads(request.content)["triggerId"])
+        flink.answer(f"GET jobs/{JOB_ID}/checkpoints/{accepted[0]}", IN_PROGRESS)
+        return ok(**{"request-id": accepted[0]})
+
+    flink.answer(f"POST jobs/{JOB_ID}/checkpoints", accept)
+    flink.answer("GET jobs/overview", jobs)
+    began = flink.clock.now()
+    with pytest.raises(ActionFailed, match="and no checkpoint has completed"):
+        asyncio.run(flink.plane().checkpoint(JOB_ID, 600))
+    assert 5 <= flink.clock.now() - began < 15
