@@ -75,8 +75,8 @@ class ClusterConfiguration(Settings):
     )
     mounts: dict[str, str] = Field(
         default_factory=dict,
-        description="Storage by the prefix that stands for it in jobJarDirectory. What lies below "
-        "no prefix is refused.",
+        description="Storage by the prefix that stands for it in what callers name. A jar below no "
+        "prefix is refused.",
         examples=[{"abfs://container@account": "file:///srv/jobs"}],
     )
     relaunch_lost: bool = Field(
