@@ -210,7 +210,8 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 def _plain(name: str, config: Mapping[str, Any]) -> Any:
     if name == "parallel_number":
-        return _parallelism(config, [])
+        # A number that resource_config contradicts is a change, too: it is refused as one.
+        return int(config.get(name) or 0) or _parallelism(config, [])
     value = config.get(name)
     value = DEFAULTS.get(name) if value in (None, "", [], {}) else value
     if name == "checkpoint_mode":

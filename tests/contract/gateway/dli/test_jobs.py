@@ -339,6 +339,31 @@ def test_a_jobs_parallelism_stays_where_nothing_is_said_of_it(
     assert dli.detail(number)["job_config"]["parallel_number"] == parallelism
 
 
+@pytest.mark.parametrize("more", [{}, {"resource_config": {"parallel_number": 4}}])
+def test_another_number_than_that_of_the_resources_is_refused(more: dict[str, Any]) -> None:
+    """Shows that it is not answered as done: resources win over it."""
+    dli = Dli()
+    resources = {"resource_config": {"parallel_number": 4}}
+    number = dli.create(**_V2, **resources, parallel_number=None)
+    path = f"/flink-jobs/{number}"
+    said = refused(dli.call("PUT", path, json={"parallel_number": 8, **more}), 400, "DLI.0001")
+    assert "resource_config.parallel_number must not differ" in said
+    assert dli.gateway.service.changes == []
+    dli.acted("run", number)
+    said = refused(dli.call("PUT", path, json={"parallel_number": 8, **more}), 400, "DLI.0007")
+    assert "parallel_number cannot be changed while the job runs" in said
+
+
+def test_resources_are_changed_with_the_number_sent_back_as_it_was_shown() -> None:
+    dli = Dli()
+    resources = {"resource_config": {"parallel_number": 4}}
+    number = dli.create(**_V2, **resources, parallel_number=4)
+    body = {"parallel_number": 4, **_V2, "resource_config": {"parallel_number": 8}}
+    done(dli.call("PUT", f"/flink-jobs/{number}", json=body))
+    assert dli.gateway.service.rows[number].next_spec.parallelism == 8
+    assert dli.detail(number)["job_config"]["parallel_number"] == 8
+
+
 @pytest.mark.parametrize("field", ["name", "queue_name"])
 def test_name_and_queue_stay(field: str) -> None:
     dli = Dli()
