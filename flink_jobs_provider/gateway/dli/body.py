@@ -24,7 +24,7 @@ CHANGE_WHILE_RUNNING = frozenset(
 #: Of these 0 is as not given: Huawei's Terraform provider sends it for what its user left out.
 _KEPT_NUMBERS = frozenset({"cu_number", "manager_cu_number", "tm_cus", "tm_slot_num"})
 
-#: What the service says of fields that were not given.
+#: What the service says of fields that were not given, unless runtime_config sets them.
 DEFAULTS: Mapping[str, Any] = {
     "checkpoint_enabled": False,
     "checkpoint_mode": "exactly_once",

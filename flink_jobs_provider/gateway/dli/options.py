@@ -36,6 +36,7 @@ MODES: dict[Any, str] = {1: "exactly_once", 2: "at_least_once"}
 
 _INTERVAL = 10
 _WITHOUT_END = 2**31 - 1
+_MODE = "execution.checkpointing.mode"
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 # What Flink calls by two names has both, the present one first: an older Flink knows the other
 # alone, and of a newer one the cluster may have the first, which counts then.
@@ -65,6 +66,7 @@ class _Setting:
         names: What Flink calls it: all of them are set.
         same: Whether two texts mean the same value of it.
         default: Whether nobody has given it: what runtime_config says counts then.
+        counts: Whether it is set at all; what contradicts it is wrong in any case.
     """
 
     field: str
@@ -72,6 +74,7 @@ class _Setting:
     value: str
     same: Callable[[str, str], bool] = same_word
     default: bool = False
+    counts: bool = True
 
 
 def obs_uri(path: str) -> str:
@@ -96,13 +99,20 @@ def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem
     for setting in (*_checkpoints(config, mounts, problems), *_restarts(config, problems)):
         said = [name for name in setting.names if name in options]
         if not (setting.default and said):
-            made |= dict.fromkeys(setting.names, setting.value)
+            if setting.counts:
+                made |= dict.fromkeys(setting.names, setting.value)
             problems += [
                 _contradiction(f"runtime_config.{name}", setting.field)
                 for name in said
                 if not setting.same(options[name], setting.value)
             ]
     return Options({**made, **options}, unclaimed, directory)
+
+
+def mode_unless_given(config: Mapping[str, Any]) -> str:
+    """Return the checkpoint mode that counts where `checkpoint_mode` says none, by its name."""
+    said = runtime_options(config.get("runtime_config"), []).get(_MODE, "")
+    return next((mode for mode in MODES.values() if same_word(mode, said)), MODES[1])
 
 
 def _contradiction(path: str, other: str) -> Problem:
@@ -178,7 +188,7 @@ def _checkpoints(
             yield _Setting("checkpoint_path", _CHECKPOINT_DIRECTORY, place, same_place)
     if config.get("checkpoint_enabled"):
         # JSON Schema takes 10.0 for a whole number, and Flink does not.
-        interval, mode = config.get("checkpoint_interval"), config.get("checkpoint_mode")
+        interval = config.get("checkpoint_interval")
         yield _Setting(
             "checkpoint_interval",
             ("execution.checkpointing.interval",),
@@ -186,15 +196,17 @@ def _checkpoints(
             same_duration,
             default=not interval,
         )
-        yield _Setting(
-            "checkpoint_mode",
-            ("execution.checkpointing.mode",),
-            str(MODES.get(mode or 1, mode)).upper(),
-            default=not mode,
-        )
         # So that `run` finds the newest state of a job which was stopped without a savepoint.
         kept = "RETAIN_ON_CANCELLATION"
         yield _Setting("checkpoint_enabled", (_RETENTION,), kept, default=True)
+    mode = config.get("checkpoint_mode")
+    yield _Setting(
+        "checkpoint_mode",
+        (_MODE,),
+        str(MODES.get(mode or 1, mode)).upper(),
+        default=not mode,
+        counts=bool(config.get("checkpoint_enabled")),
+    )
 
 
 def _restarts(config: Mapping[str, Any], problems: list[Problem]) -> Iterator[_Setting]:

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.dli.body import DEFAULTS, JOB_TYPE
+from flink_jobs_provider.gateway.dli.body import JOB_TYPE
 from flink_jobs_provider.gateway.dli.options import MODES
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
-from flink_jobs_provider.gateway.dli.translation import config_of
+from flink_jobs_provider.gateway.dli.translation import config_of, defaults_of
 from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 
@@ -81,7 +81,7 @@ def _job_config(config: Mapping[str, Any], parallelism: int) -> dict[str, Any]:
     }
     if "checkpoint_mode" in given:
         given["checkpoint_mode"] = MODES.get(given["checkpoint_mode"], given["checkpoint_mode"])
-    return {**_ALWAYS, **DEFAULTS, "parallel_number": parallelism, **given}
+    return {**_ALWAYS, **defaults_of(config), "parallel_number": parallelism, **given}
 
 
 def _status_desc(row: JobRow) -> str:

@@ -208,12 +208,17 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     return [name for name in names if _plain(name, before) != _plain(name, after)]
 
 
+def defaults_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is shown of fields that were not given."""
+    return {**DEFAULTS, "checkpoint_mode": flink_options.mode_unless_given(config)}
+
+
 def _plain(name: str, config: Mapping[str, Any]) -> Any:
     if name == "parallel_number":
         # A number that resource_config contradicts is a change, too: it is refused as one.
         return int(config.get(name) or 0) or _parallelism(config, [])
     value = config.get(name)
-    value = DEFAULTS.get(name) if value in (None, "", [], {}) else value
+    value = defaults_of(config).get(name) if value in (None, "", [], {}) else value
     if name == "checkpoint_mode":
         return flink_options.MODES.get(value, value)
     return value

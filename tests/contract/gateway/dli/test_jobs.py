@@ -364,6 +364,25 @@ def test_resources_are_changed_with_the_number_sent_back_as_it_was_shown() -> No
     assert dli.detail(number)["job_config"]["parallel_number"] == 8
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_mode_that_runtime_config_sets_is_shown_and_no_other_is_taken_beside_it(
+    enabled: bool,
+) -> None:
+    dli = Dli()
+    runtime = '{"execution.checkpointing.mode": "AT_LEAST_ONCE"}'
+    number = dli.create(checkpoint_enabled=enabled, runtime_config=runtime)
+    path = f"/flink-jobs/{number}"
+    assert dli.detail(number)["job_config"]["checkpoint_mode"] == "at_least_once"
+    done(dli.call("PUT", path, json={"checkpoint_mode": 2}))
+    assert dli.gateway.service.changes == [], "it is so"
+    said = refused(dli.call("PUT", path, json={"checkpoint_mode": 1}), 400, "DLI.0001")
+    assert "mode says something else than checkpoint_mode" in said
+    done(dli.call("PUT", path, json={"checkpoint_mode": 1, "runtime_config": ""}))
+    assert dli.detail(number)["job_config"]["checkpoint_mode"] == "exactly_once"
+    made = dli.gateway.service.rows[number].next_spec.flink_configuration
+    assert made.get("execution.checkpointing.mode") == ("EXACTLY_ONCE" if enabled else None)
+
+
 @pytest.mark.parametrize("field", ["name", "queue_name"])
 def test_name_and_queue_stay(field: str) -> None:
     dli = Dli()
