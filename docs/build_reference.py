@@ -97,6 +97,7 @@ _UNDESCRIBED = {
     "path": "Where it lies, as Flink names it.",
     "taken_at": "When it was taken: UTC, ISO 8601; empty where that is not known.",
     "reason": "Why it was taken.",
+    "run": "On a job service: of which run of the job, by the time of its start or Flink's jobId.",
 }
 _WORDS: dict[type[StrEnum], dict[str, str]] = {
     JobStatus: {

@@ -74,6 +74,7 @@ class ActionJob:
             it did not, or where that is not shown.
         started: When it was started last, in milliseconds since the epoch; 0 where that is not
             shown.
+        unborn: Whether its word is one for a job that has not come up.
         version: What it runs.
     """
 
@@ -91,6 +92,7 @@ class ActionJob:
     restored_from: str = ""
     started_from: str = ""
     started: int = 0
+    unborn: bool = False
     version: Version = field(default_factory=Version)
 
     @property

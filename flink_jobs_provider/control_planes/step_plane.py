@@ -28,11 +28,9 @@ class StepJob(ActionJob):
 
     Attributes:
         shown: Its configuration as far as it is shown, in one spelling.
-        unborn: Whether its word is one for a job that has not come up.
     """
 
     shown: Configuration = field(default_factory=dict)
-    unborn: bool = False
 
 
 class StepPlane(Protocol):

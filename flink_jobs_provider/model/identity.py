@@ -17,6 +17,8 @@ import json
 import re
 from dataclasses import dataclass
 
+from flink_jobs_provider.model.savepoint import canonical_path
+
 _NAME, _OWNER, _GENERATION, _SPEC = 12, 6, 6, 8
 MAX_GENERATION = 16**_GENERATION - 1
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
@@ -93,3 +95,8 @@ def trigger_id(job_id: str, purpose: str, attempt: int) -> str:
     one that it knows (measured on Flink 1.17 to 2.3).
     """
     return digest("trigger", job_id, purpose, attempt)[:32]
+
+
+def restore_digest(path: str) -> str:
+    """Return what stands for a savepoint that is named to start from: 8 hexadecimal digits."""
+    return digest("restore", canonical_path(path))[:8]

@@ -38,6 +38,11 @@ class JobRecord(BaseModel):
         description="When the job service says that the job was started last, in UTC; none on a "
         "Flink session cluster, and where it does not say.",
     )
+    honoured: str | None = Field(
+        None,
+        description="Digest of the savepoint that a run which was not recorded started from, since "
+        "it was named in restore_from; none as a rule.",
+    )
     running_parallelism: int | None = Field(
         None, description="Highest parallelism among the running vertices; the program may set it."
     )
@@ -58,7 +63,7 @@ class JobRecord(BaseModel):
     def outputs(self) -> dict[str, Any]:
         """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
         seen = self.model_dump(mode="json", exclude={"spec"})
-        for name in ("run_id", "started_at"):
+        for name in ("run_id", "started_at", "honoured"):
             if seen[name] is None:
                 del seen[name]  # states of session clusters were written without it
         return {**self.spec.plain(), **seen}

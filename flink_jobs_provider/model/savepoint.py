@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 class SavepointReason(StrEnum):
@@ -30,7 +31,9 @@ class SavepointFormat(StrEnum):
 class Savepoint(BaseModel):
     """A completed savepoint.
 
-    `taken_at` is UTC in ISO 8601, to the second; empty where it is not known.
+    `taken_at` is UTC in ISO 8601, to the second; empty where it is not known. `run` names the run
+    of a job service's job that it was taken of: by Flink's jobId, or by the time of its start;
+    empty, and not written, on a Flink session cluster, and where it is not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +41,14 @@ class Savepoint(BaseModel):
     path: str
     taken_at: str = ""
     reason: SavepointReason = SavepointReason.SAVEPOINT
+    run: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_unknown_run(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if not self.run:
+            del written["run"]
+        return written
 
 
 def iso_time(milliseconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
@@ -177,6 +178,8 @@ def _start(
         )
     else:
         where = recorded.last_savepoint or "its newest savepoint or checkpoint"
+        if isinstance(wanted.target, DliTarget) and recorded.status is not JobStatus.STOPPED:
+            where = "its newest state, if that is known to be newer than its last start"
         action, how = Action.START, f"start from {where}"
     return Plan(wanted.job_name, action, how, reasons, changed)
 
@@ -184,6 +187,8 @@ def _start(
 def newly_restores(recorded: JobRecord | None, wanted: JobSpec) -> bool:
     """Whether a restore point is newly named, which wins over what the job itself has."""
     if wanted.restore_from is None:
+        return False
+    if recorded and recorded.honoured == restore_digest(wanted.restore_from):
         return False
     return recorded is None or not same_path(recorded.spec.restore_from, wanted.restore_from)
 

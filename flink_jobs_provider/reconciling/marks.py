@@ -3,18 +3,17 @@
 A job service keeps no owner and shows no jar's content. So this text goes along where it is shown
 again, and tells a later run what an earlier one has done. Its parts, in order, with dashes between
 them: digests of the job's name and owner, of the spec, and, where a savepoint was named to start
-from, of that.
+from, of that and of the run before: it was honoured when another run is the last one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flink_jobs_provider.model.identity import JobKey, digest
-from flink_jobs_provider.model.savepoint import canonical_path
+from flink_jobs_provider.model.identity import JobKey, digest, restore_digest
 from flink_jobs_provider.model.spec import JobSpec
 
-_SPEC, _RESTORE = 32, 8
+_SPEC, _RUN = 32, 8
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,16 @@ class Mark:
     key: str
     spec: str
     restore: str = ""
+    before: str = ""
 
     def __str__(self) -> str:
         """Write it."""
-        return "-".join(part for part in (self.key, self.spec, self.restore) if part)
+        parts = (self.key, self.spec, self.restore, self.before)
+        return "-".join(part for part in parts if part)
+
+    def was_written_before(self, run: str) -> bool:
+        """Whether it was written before a run began, which is then the one that it was for."""
+        return bool(run) and self.before != digest_of_run(run)
 
     def is_of(self, *keys: JobKey) -> bool:
         """Whether it marks a job with one of these identities."""
@@ -37,16 +42,24 @@ class Mark:
 def read_mark(text: str) -> Mark:
     """Read a mark back."""
     key, _, rest = text.partition("-")
-    spec, _, restore = rest.partition("-")
-    return Mark(key, spec, restore)
+    spec, _, rest = rest.partition("-")
+    restore, _, before = rest.partition("-")
+    return Mark(key, spec, restore, before)
 
 
-def mark_of(spec: JobSpec, restore_from: str | None = None) -> Mark:
+def mark_of(spec: JobSpec, restore_from: str | None = None, before: str = "") -> Mark:
     """Return the mark of a spec.
 
     Args:
         spec: What is asked for.
         restore_from: The savepoint that is newly named to start from.
+        before: The job's last run until then; empty for none.
     """
-    restore = digest("restore", canonical_path(restore_from))[:_RESTORE] if restore_from else ""
-    return Mark(spec.key.prefix, spec.digits(None)[:_SPEC], restore)
+    restore = restore_digest(restore_from) if restore_from else ""
+    run = digest_of_run(before) if restore_from and before else ""
+    return Mark(spec.key.prefix, spec.digits(None)[:_SPEC], restore, run)
+
+
+def digest_of_run(run: str) -> str:
+    """Return what stands for a run."""
+    return digest("run", run)[:_RUN]

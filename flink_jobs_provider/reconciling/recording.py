@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint, iso_time
+from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.marks import read_mark
 from flink_jobs_provider.reconciling.records import (
     add_aside,
     comes_back_to,
     done,
     keep,
     knows,
+)
+from flink_jobs_provider.reconciling.runs import (
+    is_another_id,
+    ran_since,
+    recorded_run,
+    run_of,
+    with_run,
 )
 
 _REASONS = {
@@ -23,40 +31,36 @@ _REASONS = {
 }
 
 
-def is_another_run(record: JobRecord, row: ActionJob) -> bool:
-    """Whether Flink's id tells that a job was started since it was recorded.
-
-    A record names a job by the service's own id where Flink's was not told.
-    """
-    if row.job_id is None or row.job_id == record.job_id:
-        return False
-    return record.job_id is None or record.job_id != record.run_id
-
-
 def with_row(record: JobRecord, row: ActionJob) -> JobRecord:
     """Put into a record which job it is: its ids, and what it does."""
-    return record.model_copy(
-        update={
-            "run_id": row.run_id,
-            "job_id": row.job_id or record.job_id,
-            "status": row.status or record.status,
-            "generation": record.generation + is_another_run(record, row),
-            "started_at": iso_time(row.started) or record.started_at,
-        }
-    )
+    return with_run(record, row).model_copy(update={"status": row.status or record.status})
 
 
 def with_savepoint_of(
-    record: JobRecord, row: ActionJob, reason: SavepointReason, wanted: JobSpec
+    record: JobRecord,
+    row: ActionJob,
+    reason: SavepointReason,
+    wanted: JobSpec,
+    run: str | None = None,
 ) -> JobRecord:
-    """Put a row's last savepoint first, if the record does not know it yet."""
+    """Put a row's last savepoint first, if the record does not know it yet.
+
+    Args:
+        record: The record.
+        row: The job.
+        reason: Why it was taken.
+        wanted: The job as it should be.
+        run: The run that it was taken of, empty where that is not known; the row's last one if none
+            is given.
+    """
     path = row.last_savepoint
+    run = (run_of(row) or recorded_run(record)) if run is None else run
     if not path or knows(record, path):
         return record
     taken_at = "" if reason is SavepointReason.FOUND else None
     if is_checkpoint(path):
-        return add_aside(record, path, reason)
-    return keep(record, path, reason, wanted, taken_at=taken_at)
+        return add_aside(record, path, reason, run)
+    return keep(record, path, reason, wanted, taken_at=taken_at, run=run)
 
 
 def blank(wanted: JobSpec, row: ActionJob) -> JobRecord:
@@ -119,10 +123,12 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
                 "job_output": f"The job service no longer lists {recorded.spec.job_name}",
             }
         )
-    record = with_savepoint_of(quiet, row, SavepointReason.FOUND, recorded.spec)
+    ran = ran_since(row, recorded)
+    run = "" if ran else None  # whether its savepoint is newer than the start is not told
+    record = with_savepoint_of(quiet, row, SavepointReason.FOUND, recorded.spec, run)
     record = with_row(record, row)
     active = row.active
-    stopped = recorded.status is JobStatus.STOPPED and not active
+    stopped = recorded.status is JobStatus.STOPPED and not active and not ran
     update: dict[str, object] = {"other_version": other_version and active}
     if stopped:
         update["status"] = JobStatus.STOPPED  # as it was recorded: it ended with its savepoint
@@ -130,23 +136,17 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
         said = f"The job service says {row.status_word or 'nothing'}"
         # What was said of the action before is no reason for what came after it.
         update["job_output"] = said if row.output in ("", recorded.job_output) else row.output
-    if is_another_run(recorded, row):
+    if is_another_id(recorded, row) and active:
         found = None if knows(recorded, row.last_savepoint) else row.last_savepoint
-        origin = row.started_from or found or None
-        if active:
-            update["restored_from"] = origin
-        update["spec"] = with_honoured(recorded.spec, row, origin)
+        update["restored_from"] = row.started_from or found or None
+    if ran:
+        update["honoured"] = honoured_by(row)
     return record.model_copy(update=update)
 
 
-def with_honoured(spec: JobSpec, row: ActionJob, origin: str | None) -> JobSpec:
-    """Put into a spec the savepoint that was named to start from, in a run that nobody recorded.
-
-    Args:
-        spec: What is recorded.
-        row: The job, which was started since.
-        origin: What it may have started from: its mark tells whether that was named.
-    """
-    if origin and read_mark(row.version.mark).restore == mark_of(spec, origin).restore:
-        return spec.model_copy(update={"restore_from": origin})
-    return spec
+def honoured_by(row: ActionJob) -> str | None:
+    """Return what stands for the savepoint that the last run was named to start from, if any."""
+    mark = read_mark(row.version.mark)
+    if mark.key:
+        return mark.restore or None if mark.was_written_before(run_of(row)) else None
+    return restore_digest(row.restored_from) if row.restored_from else None

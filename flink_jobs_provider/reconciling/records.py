@@ -32,6 +32,7 @@ def keep(
     wanted: JobSpec,
     job: ObservedJob | None = None,
     taken_at: str | None = None,
+    run: str = "",
 ) -> JobRecord:
     """Put a savepoint first in a record, making the record where there is none yet."""
     if record is None:
@@ -42,7 +43,7 @@ def keep(
             generation=job.generation if job else 0,
         )
     when = now_text() if taken_at is None else taken_at
-    return record.with_savepoint(Savepoint(path=path, taken_at=when, reason=reason))
+    return record.with_savepoint(Savepoint(path=path, taken_at=when, reason=reason, run=run))
 
 
 def knows(recorded: JobRecord, path: str) -> bool:
@@ -52,10 +53,10 @@ def knows(recorded: JobRecord, path: str) -> bool:
     return any(known and same_path(known, path) for known in paths)
 
 
-def add_aside(record: JobRecord, path: str, reason: SavepointReason) -> JobRecord:
+def add_aside(record: JobRecord, path: str, reason: SavepointReason, run: str = "") -> JobRecord:
     """List a savepoint that is not of the state that the job goes on with."""
     others = [known for known in record.savepoints if known.path != path]
-    extra = Savepoint(path=path, taken_at=now_text(), reason=reason)
+    extra = Savepoint(path=path, taken_at=now_text(), reason=reason, run=run)
     return record.model_copy(update={"savepoints": [extra, *others]})
 
 

@@ -54,6 +54,7 @@ _UNDONE: dict[str, Any] = {
     "tm_cus": 1,
     "checkpoint_interval": 10,
     "checkpoint_mode": "exactly_once",
+    "feature": "basic",
     "resume_max_num": -1,
     "resource_config_version": "v1",
 }

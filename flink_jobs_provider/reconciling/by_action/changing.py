@@ -47,6 +47,7 @@ from flink_jobs_provider.reconciling.recording import (
 )
 from flink_jobs_provider.reconciling.records import add_aside, done, knows
 from flink_jobs_provider.reconciling.refusals import refuse_stranger
+from flink_jobs_provider.reconciling.runs import run_of
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
@@ -231,7 +232,7 @@ class Change:
     async def _order(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Order:
         version = None
         if step.carries:
-            mark = mark_of(self._wanted, verdict.named)
+            mark = mark_of(self._wanted, verdict.named, run_of(row) if row else "")
             version = replace(await self._version(), mark=str(mark))
         run_id = row.run_id if row else ""
         return Order(step.action, self._wanted.job_name, run_id, version, step.restore_from)

@@ -17,9 +17,10 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.finding import is_recorded
-from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
 from flink_jobs_provider.reconciling.refusals import no_state
+from flink_jobs_provider.reconciling.runs import run_of
 
 _UPDATES = {
     UpgradeMode.SAVEPOINT: Action.UPDATE,
@@ -93,11 +94,8 @@ def judge(
     if row is None:
         return Verdict(False, named)
     mark, right = read_mark(row.version.mark), mark_of(wanted, named)
-    asked_for = mark.restore == right.restore if mark.key else same_path(row.restored_from, named)
-    # One that is asked for again is honoured again: nothing was started since it was recorded.
-    same = recorded is not None and is_recorded(row, recorded) and row.job_id == recorded.job_id
-    if named and asked_for and not (same and row.job_id):
-        named = None  # an earlier run honoured it already
+    if named and _honoured(row, recorded, mark, right, named):
+        named = None
     if mark.key:
         same = mark.spec == right.spec
     else:
@@ -107,6 +105,22 @@ def judge(
     if recorded and recorded.spec.jar_digest == wanted.jar_digest:
         asked = replace(asked, jar=None)  # the same content may have moved
     return Verdict(same and not kept(asked, row.version, recorded), named)
+
+
+def _honoured(
+    row: ActionJob, recorded: JobRecord | None, mark: Mark, right: Mark, named: str
+) -> bool:
+    """Whether an earlier run, whose record was lost, has started a job from a named savepoint."""
+    if recorded is not None and recorded.honoured == right.restore:
+        return True
+    known = row.job_id if recorded is not None and is_recorded(row, recorded) else None
+    if recorded is not None and known is not None and known == recorded.job_id:
+        return False  # one that is asked for again is honoured again: nothing was started since
+    if not mark.key:
+        return same_path(row.restored_from, named)
+    return mark.restore == right.restore and (
+        row.job_id is None or mark.was_written_before(run_of(row))
+    )
 
 
 def kept(asked: Version, shown: Version, recorded: JobRecord | None) -> list[str]:

@@ -63,7 +63,7 @@ class ActionReconciler:
             record = await change.turn()
             if record is not None:
                 await self._forget_jars(recorded, wanted)
-                return record
+                return record.model_copy(update={"honoured": None})
         raise PermanentError(
             f"{wanted.job_name}: it is still not as it should be after all that was tried",
             now="The last action has ended, and nothing more was begun",

@@ -11,7 +11,12 @@ from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavai
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, UpgradeMode
-from flink_jobs_provider.reconciling.by_step.beside import Beside, counting_what_lasts, lasting_in
+from flink_jobs_provider.reconciling.by_step.beside import (
+    Beside,
+    beside_of,
+    counting_what_lasts,
+    lies_in_own,
+)
 from flink_jobs_provider.reconciling.by_step.deciding import (
     Move,
     Step,
@@ -37,6 +42,7 @@ from flink_jobs_provider.reconciling.recording import (
     with_savepoint_of,
 )
 from flink_jobs_provider.reconciling.records import done, keep, now_text
+from flink_jobs_provider.reconciling.runs import run_of
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
 _RETAINS = (
@@ -80,7 +86,14 @@ class Acts:
         progress = self._progress
         path = await self._steps.save_as_asked(self._wanted, job)
         base = progress.base or blank(self._wanted, job)
-        base = keep(base, path, SavepointReason.SAVEPOINT, self._wanted, taken_at=now_text())
+        base = keep(
+            base,
+            path,
+            SavepointReason.SAVEPOINT,
+            self._wanted,
+            taken_at=now_text(),
+            run=run_of(job),
+        )
         output = f"Savepoint completed. Path: {path}"
         progress.base = with_row(done(base, self._wanted, Action.SAVEPOINT, output), job)
         progress.saved = True
@@ -100,7 +113,9 @@ class Acts:
         if step.savepoint:
             job, progress.beside = await self._beside.take(self._wanted, job)
             if progress.beside:
-                base = progress.base = keep(base, progress.beside, reason, self._wanted)
+                run = run_of(job)
+                base = keep(base, progress.beside, reason, self._wanted, run=run)
+                progress.base = base
         try:
             after = await self._steps.stop(self._wanted, job, step.savepoint)
         except ActionFailed as error:
@@ -162,6 +177,7 @@ class Acts:
             left = await self._steps.until_taken(job, written, progress.former)
             if left:
                 raise not_taken_over(self._wanted, job, left)
+            progress.former = {**progress.former, **written} if step.write else written
             progress.written = progress.written or not step.write
         except (ActionFailed, StateUnavailable) as error:
             if step.write or not self._goes_back(job):
@@ -194,8 +210,10 @@ class Acts:
     def _with_one_that_lasts(self, record: JobRecord) -> JobRecord:
         """Name, of a job started from its own savepoint, one that the service keeps."""
         counted = counting_what_lasts(record, self._wanted)
-        its_own = record.last_savepoint and not lasting_in(counted, self._wanted)
-        return warning(counted, self._wanted) if its_own else counted
+        last = counted.last_savepoint
+        if last is None or lies_in_own(last, counted.spec, self._wanted):
+            return counted
+        return warning(counted, self._wanted)
 
     def _called(self, step: Step) -> Action:
         """Return what a start is called in the record."""
@@ -217,7 +235,9 @@ class Acts:
         shown = after.last_savepoint if after else None
         states = [each for each in (shown or step.origin, progress.beside) if each]
         first = progress.recorded is None or progress.recorded.job_id is None
-        return start_failed(self._wanted, after, states, went_back, first)
+        # Elsewhere nobody can tell whether its last savepoint is newer than this start.
+        names = not self._plane.is_gateway
+        return start_failed(self._wanted, after, states, went_back, first, names)
 
     def _goes_back(self, job: StepJob, step: Step | None = None) -> bool:
         """Whether there is a former version to go back to, and a savepoint of it."""
@@ -226,7 +246,7 @@ class Acts:
         if recorded is None or recorded.job_id is None:
             return False
         if step and not progress.kept and progress.runs_on and step.called is Action.START:
-            progress.kept = job.last_savepoint  # of a stop by a run that died
+            progress.kept = step.origin or job.last_savepoint  # of a stop by a run that died
         if not progress.kept:
             return False
         if step is None or to_restore(recorded, self._wanted):
@@ -247,8 +267,8 @@ class Acts:
             "previous version"
         )
         beside = progress.beside
-        if not self._plane.is_gateway:
-            beside = beside or lasting_in(progress.base, self._wanted)
+        if not self._plane.is_gateway and progress.base is not None:
+            beside = beside or beside_of(progress.kept, progress.base, self._wanted)
         came = await go_back(
             self._steps,
             self._plane,

@@ -21,9 +21,12 @@ from flink_jobs_provider.model.savepoint import (
     same_path,
 )
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_step.deciding import ran_since
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.records import SAVEPOINTS_LISTED, knows
+from flink_jobs_provider.reconciling.runs import ran_since, recorded_run, run_of
+
+#: Within how many seconds of one another a stop and the start after it are taken for one change.
+_STOPS_WITHIN = 3600.0
 
 
 class Beside:
@@ -67,47 +70,76 @@ class Beside:
         directory, ran = wanted.savepoint_directory, ran_since(job, record)
         if self._plane.is_gateway or directory is None or (job.active and not ran):
             return record
-        last_run, newest = job.job_id or (None if ran else record.job_id), ""
-        for run in sorted({each for each in (record.job_id, job.job_id) if each}):
-            listed = await self._steps.listed(join(directory, wanted.job_name, run))
-            of_last_run = run == last_run != job.run_id
-            reason = SavepointReason.FOUND if of_last_run else SavepointReason.UPDATE
+        runs = {record.job_id: recorded_run(record), job.job_id: run_of(job)}
+        for job_id, run in runs.items():
+            place = join(directory, wanted.job_name, job_id) if job_id else None
+            listed = await self._steps.listed(place)
             for path, written in sorted(listed.items(), key=itemgetter(1)):
                 if not knows(record, path):
-                    taken_at = iso_time(written * 1000)
-                    entry = Savepoint(path=path, taken_at=taken_at, reason=reason)
+                    entry = Savepoint(
+                        path=path,
+                        taken_at=iso_time(written * 1000),
+                        reason=SavepointReason.FOUND,
+                        run=run if job_id != job.run_id else "",
+                    )
                     record = _with_entry(record, entry)
-                    newest = path if of_last_run else newest
-        last = record.last_savepoint
-        if newest and (last is None or same_path(last, record.restored_from)):
-            return record.model_copy(update={"last_savepoint": newest})
         return record
+
+
+def stop_of_dead_run(record: JobRecord, recorded: JobRecord, job: StepJob) -> JobRecord:
+    """Tell of which run a job's last savepoint is, where the run that took it has died.
+
+    It is that of a stop, if one was taken beside it, shortly before the job was started again.
+
+    Args:
+        record: What is known of the job now.
+        recorded: What was recorded before it was started.
+        job: The job.
+    """
+    run, until = recorded_run(recorded), job.started / 1000
+    before = {iso_time((until - age) * 1000) for age in (0.0, _STOPS_WITHIN)}
+    first, last = min(before), max(before)
+    beside = [
+        each
+        for each in record.savepoints
+        if run and each.run == run and first <= each.taken_at <= last
+    ]
+    path = job.last_savepoint
+    if not beside or not path or any(same_path(path, each.path) for each in beside):
+        return record
+    of_stop = Savepoint(path=path, reason=SavepointReason.UPDATE, run=run)
+    others = [each for each in record.savepoints if not same_path(each.path, path)]
+    return record.model_copy(update={"savepoints": [of_stop, *others]})
 
 
 def counting_what_lasts(record: JobRecord, wanted: JobSpec) -> JobRecord:
-    """Have another savepoint count as the last one, where that is one of the service's own.
+    """Have the savepoint beside a stop's count as the last one, after a start from the latter.
 
-    The service may have deleted that since it started the job from it.
+    The service may have deleted that one since.
     """
     last = record.last_savepoint
-    own = any(same_path(last, spec.restore_from) for spec in (record.spec, wanted))
-    if not last or own or not same_path(last, record.restored_from):
+    named = any(same_path(last, spec.restore_from) for spec in (record.spec, wanted))
+    if not last or named or not same_path(last, record.restored_from):
         return record
-    if not _lies_in_own(last, record.spec, wanted) and (other := lasting_in(record, wanted)):
-        left = [each for each in record.savepoints if not same_path(each.path, last)]
-        return record.model_copy(update={"savepoints": left, "last_savepoint": other})
+    if not lies_in_own(last, record.spec, wanted) and (other := beside_of(last, record, wanted)):
+        return record.model_copy(update={"last_savepoint": other})
     return record
 
 
-def lasting_in(record: JobRecord | None, wanted: JobSpec) -> str:
-    """Return the newest savepoint in a place of one's own; empty for none."""
-    if record is None:
-        return ""
-    paths = (each.path for each in record.savepoints)
-    return next((path for path in paths if _lies_in_own(path, record.spec, wanted)), "")
+def beside_of(of_stop: str, record: JobRecord, wanted: JobSpec) -> str:
+    """Return the savepoint that was taken beside that of a stop; empty for none.
+
+    It lies in a place of one's own, and is the newest there of the run that was stopped.
+    """
+    runs = {each.run for each in record.savepoints if same_path(each.path, of_stop)} - {""}
+    # What was asked for by savepoint_trigger may be of any age.
+    taken = [each for each in record.savepoints if each.reason is not SavepointReason.SAVEPOINT]
+    of_run = [each.path for each in taken if each.run in runs]
+    return next((path for path in of_run if lies_in_own(path, record.spec, wanted)), "")
 
 
-def _lies_in_own(path: str, *specs: JobSpec) -> bool:
+def lies_in_own(path: str, *specs: JobSpec) -> bool:
+    """Whether a savepoint lies in a place of one's own, of which the service deletes nothing."""
     places = [spec.savepoint_directory for spec in specs if spec.savepoint_directory]
     return any(in_store(path).startswith(in_store(place).rstrip("/") + "/") for place in places)
 

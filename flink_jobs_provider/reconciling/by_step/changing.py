@@ -12,12 +12,15 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling.by_step.acting import Acts
-from flink_jobs_provider.reconciling.by_step.beside import Beside, counting_what_lasts
+from flink_jobs_provider.reconciling.by_step.beside import (
+    Beside,
+    counting_what_lasts,
+    stop_of_dead_run,
+)
 from flink_jobs_provider.reconciling.by_step.deciding import (
     Verdict,
     decide,
     judge,
-    ran_since,
     status_of,
 )
 from flink_jobs_provider.reconciling.by_step.progress import Progress
@@ -26,6 +29,7 @@ from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
 from flink_jobs_provider.reconciling.recording import ended, with_row, with_savepoint_of
 from flink_jobs_provider.reconciling.refusals import refuse_stranger
+from flink_jobs_provider.reconciling.runs import ran_since
 
 
 class Change:
@@ -156,4 +160,8 @@ class Change:
         progress = self._progress
         self._say(f"{progress.wanted.job_name}: it was started before, adopted")
         record = adopted(progress.recorded, progress.base, progress.wanted, job)
-        return record if self._plane.is_gateway else counting_what_lasts(record, progress.wanted)
+        if self._plane.is_gateway:
+            return record
+        if progress.recorded is not None:
+            record = stop_of_dead_run(record, progress.recorded, job)
+        return counting_what_lasts(record, progress.wanted)

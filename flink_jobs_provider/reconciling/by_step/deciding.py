@@ -16,7 +16,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, iso_time, same_path
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import newly_restores
@@ -24,6 +24,16 @@ from flink_jobs_provider.reconciling.finding import is_recorded
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
 from flink_jobs_provider.reconciling.refusals import no_state
+from flink_jobs_provider.reconciling.runs import (
+    is_of_recorded_run,
+    ran_since,
+    recorded_run,
+    run_of,
+    tells_runs,
+)
+
+#: Why savepoints are taken that end a run.
+_STOPS = (SavepointReason.STOP, SavepointReason.UPDATE)
 
 
 class Move(StrEnum):
@@ -103,7 +113,8 @@ def judge(
     if job is None:
         return Verdict(False, named)
     mark, right = read_mark(job.version.mark), mark_of(wanted, named)
-    if named and _honoured(job, recorded, mark, right, named):
+    # What this run has written itself says nothing of an earlier one.
+    if named and not written and _honoured(job, recorded, mark, right, named):
         named = None
     same_jar = recorded is not None and recorded.spec.jar_digest == wanted.jar_digest
     if mark.key:
@@ -220,60 +231,27 @@ def status_of(job: StepJob, recorded: JobRecord | None) -> JobStatus | None:
     if job.status is not JobStatus.CANCELED:
         return job.status
     if recorded and recorded.status is JobStatus.STOPPED and is_recorded(job, recorded):
-        return JobStatus.STOPPED
+        return JobStatus.CANCELED if ran_since(job, recorded) else JobStatus.STOPPED
     new = job.last_savepoint and (recorded is None or not knows(recorded, job.last_savepoint))
     return JobStatus.STOPPED if new and not ran_since(job, recorded) else JobStatus.CANCELED
 
 
 def newest_savepoint(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> str | None:
-    """Return a savepoint that was surely taken after the last start of a job; none for none."""
-    shown = job.last_savepoint
+    """Return a savepoint that was surely taken of the last run of a job; none for none."""
+    shown, finished = job.last_savepoint, job.status is JobStatus.FINISHED
     if recorded is None or not is_recorded(job, recorded):
         its_own = not was_imported(job, wanted) and not (recorded and knows(recorded, shown))
-        return (shown or None) if its_own else None
+        return (shown or None) if its_own and not finished else None
     if ran_since(job, recorded):
         return None
-    if shown and not knows(recorded, shown):
+    if shown and not knows(recorded, shown) and not finished:
         return shown
-    last = recorded.last_savepoint
-    if not last or same_path(last, recorded.restored_from):
-        return None
-    if recorded.status is JobStatus.STOPPED:
-        return last
+    if not recorded_run(recorded):  # nothing tells its runs apart, but that it was stopped
+        ended = recorded.status is JobStatus.STOPPED and same_path(shown, recorded.last_savepoint)
+        return shown if ended and not same_path(shown, recorded.restored_from) else None
+    of_last_run = (each for each in recorded.savepoints if is_of_recorded_run(each, recorded))
     # What a job that came to its own end had done by then is not done again.
-    return last if job.status is not JobStatus.FINISHED and _of_last_run(last, recorded) else None
-
-
-def ran_since(job: StepJob, recorded: JobRecord | None) -> bool:
-    """Whether a job was started since it was recorded: by Flink's ids, else by the time.
-
-    The time of one that has not come up is that of a start which came to nothing.
-    """
-    if recorded is None:
-        return False
-    if _shows_ids(job, recorded):
-        return job.job_id != recorded.job_id
-    if job.unborn:
-        return False
-    return bool(recorded.started_at) and iso_time(job.started) > str(recorded.started_at)
-
-
-def _tells_starts(job: StepJob, recorded: JobRecord) -> bool:
-    return _shows_ids(job, recorded) or bool(recorded.started_at and job.started)
-
-
-def _shows_ids(job: StepJob, recorded: JobRecord) -> bool:
-    """Whether Flink's ids are told, now and when the job was recorded."""
-    return None not in (job.job_id, recorded.job_id) and recorded.job_id != job.run_id
-
-
-def _of_last_run(path: str, recorded: JobRecord) -> bool:
-    """Whether a recorded savepoint was taken while the recorded version ran.
-
-    One of a stop or an update was taken of the version before it.
-    """
-    reasons = [each.reason for each in recorded.savepoints if same_path(each.path, path)]
-    return not {SavepointReason.STOP, SavepointReason.UPDATE} & set(reasons)
+    return next((each.path for each in of_last_run if not finished or each.reason in _STOPS), None)
 
 
 def _honoured(
@@ -283,19 +261,20 @@ def _honoured(
 
     Its mark alone does not say that: it is written before the job is run.
     """
+    if recorded is not None and recorded.honoured == right.restore:
+        return True
     if mark.key and mark.restore != right.restore:
         return False
     if not mark.key and not same_path(job.last_savepoint, named):
         return False
-    if recorded is not None and is_recorded(job, recorded) and _tells_starts(job, recorded):
-        return ran_since(job, recorded)
+    known = recorded is not None and recorded.job_id and is_recorded(job, recorded)
+    if recorded is not None and known and tells_runs(job, recorded):
+        # One that is asked for again is honoured again: nothing was started since.
+        ran = ran_since(job, recorded)
+        return ran and (not mark.key or mark.was_written_before(run_of(job)))
     if job.active:
         return True
-    if recorded is None or recorded.job_id is None:
-        moved_on = bool(job.last_savepoint) and not same_path(job.last_savepoint, named)
-        came_up = job.started > 0 and not job.unborn
-        return job.job_id is not None or moved_on or came_up
-    return ran_since(job, recorded)
+    return mark.was_written_before(run_of(job)) if mark.key else bool(run_of(job))
 
 
 def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
@@ -310,7 +289,9 @@ def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
 def _none_newer(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> StateUnavailable:
     """Say that no savepoint is surely newer than a job's last start."""
     state = f"is {job.status}"
-    older = job.last_savepoint or (recorded.last_savepoint if recorded else None)
+    older = job.last_savepoint
+    if recorded and (not older or knows(recorded, older)):
+        older = recorded.last_savepoint or older  # the service may have deleted its own
     if not older:
         return no_state(recorded, wanted, state)
     if job.status is JobStatus.FINISHED:

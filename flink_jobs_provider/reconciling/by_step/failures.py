@@ -17,6 +17,10 @@ _ELSE = (
 )
 
 
+#: How a sentence begins that says that the way back has succeeded.
+RUNS_AGAIN = "The previous version runs again"
+
+
 def named(job: StepJob) -> str:
     """Name a job for people: by Flink's id, where that is known."""
     return f"Job {job.job_id}" if job.job_id else f"Job {job.run_id}"
@@ -106,6 +110,18 @@ def savepoint_failed(wanted: JobSpec, job: StepJob, why: str) -> ActionFailed:
     )
 
 
+def savepoint_not_seen(wanted: JobSpec, job: StepJob, directory: str | None) -> ActionFailed:
+    """Say that nothing shows a savepoint that was asked for."""
+    where = directory or "its storage"
+    return ActionFailed(
+        f"{wanted.job_name}: the savepoint failed: neither the job nor {where} shows it",
+        now=f"{named(job)} is {job.status}; no other version was started",
+        remedy="See that the job may write there, and that this machine can list it "
+        '(pip install "flink_jobs_provider[obs]", and its credentials); or take '
+        "savepoint_directory away",
+    )
+
+
 def no_savepoints(wanted: JobSpec, job: StepJob) -> ActionFailed:
     """Say that the service has no call to take a savepoint of a running job."""
     return ActionFailed(
@@ -134,7 +150,12 @@ def safe_in(*paths: str | None) -> str:
 
 
 def start_failed(
-    wanted: JobSpec, after: StepJob | None, states: Sequence[str], went_back: str, first: bool
+    wanted: JobSpec,
+    after: StepJob | None,
+    states: Sequence[str],
+    went_back: str,
+    first: bool,
+    names: bool,
 ) -> ActionFailed:
     """Say that a version did not come up, and what runs now.
 
@@ -144,14 +165,17 @@ def start_failed(
         states: Savepoints of its state, as far as they are known.
         went_back: What runs since the former version was started again; empty where it was not.
         first: Whether it was its first start.
+        names: Whether a version that ran, if only for a moment, needs the savepoint to be named.
     """
     why = (after.output or described(after)) if after else "the job service no longer lists it"
     happened = f"{wanted.job_name}: the new version did not start: {why}"
-    if went_back:
-        return ActionFailed(happened, now=went_back, remedy="Mend the new version, and run again")
-    remedy = "Mend it, and run again"
     # What has come up once, and then failed, may have had a state of its own.
     ran = after is not None and after.status is JobStatus.FAILED and not after.unborn
+    remedy = "Mend the new version, and run again" if went_back else "Mend it, and run again"
+    if ran and names and states and not went_back.startswith(RUNS_AGAIN):
+        remedy += f" with restore_from set to {states[0]}"
+    if went_back:
+        return ActionFailed(happened, now=went_back, remedy=remedy)
     if (ran or not first) and not states:
         remedy += _ELSE
     return ActionFailed(happened, now=f"Nothing of it runs; {safe_in(*states)}", remedy=remedy)

@@ -8,7 +8,7 @@ from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_step.failures import safe_in
+from flink_jobs_provider.reconciling.by_step.failures import RUNS_AGAIN, safe_in
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.by_step.waiting import described
 from flink_jobs_provider.reconciling.marks import mark_of
@@ -56,7 +56,7 @@ async def go_back(
             break
         if after is not None and after.active:
             job_id = await plane.flink_job_id(run_id) or run_id
-            return f"The previous version runs again as job {job_id}, from {left[0]}"
+            return f"{RUNS_AGAIN} as job {job_id}, from {left[0]}"
         why = (after.output or described(after)) if after else "the job service no longer lists it"
         left = left[1:] if after else []
         if not left:

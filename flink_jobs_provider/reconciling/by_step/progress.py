@@ -12,6 +12,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling.by_step.deciding import to_restore
 from flink_jobs_provider.reconciling.by_step.failures import no_default, not_offered, safe_in
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.runs import run_of
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Progress:
         jar: Its jar.
         base: What is recorded, with what was found and done on the way.
         asked: The configuration that is wanted; empty until it was asked for.
-        former: The configuration that is recorded.
+        former: The configuration that was written last, as far as it is known.
         former_class: The entry class that ran before, where the spec leaves that to its jar.
         replaces: Whether a version was stopped for the wanted one.
         kept: The savepoint of that stop.
@@ -58,7 +59,8 @@ class Progress:
         """
         if not self.asked:
             recorded = self.recorded
-            mark = str(mark_of(self.wanted, to_restore(recorded, self.wanted)))
+            before = run_of(job) if job else ""
+            mark = str(mark_of(self.wanted, to_restore(recorded, self.wanted), before))
             self.asked = await plane.configuration(self.wanted, self.jar, mark)
             if names := plane.not_offered(self.asked):
                 raise not_offered(self.wanted, names, job)

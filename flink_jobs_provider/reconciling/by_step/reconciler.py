@@ -16,14 +16,19 @@ from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
 from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_step.beside import Beside, counting_what_lasts
+from flink_jobs_provider.reconciling.by_step.beside import (
+    Beside,
+    counting_what_lasts,
+    stop_of_dead_run,
+)
 from flink_jobs_provider.reconciling.by_step.changing import Change
-from flink_jobs_provider.reconciling.by_step.deciding import ran_since, status_of
+from flink_jobs_provider.reconciling.by_step.deciding import status_of
 from flink_jobs_provider.reconciling.by_step.removing import Removal
 from flink_jobs_provider.reconciling.by_step.taking import Steps
 from flink_jobs_provider.reconciling.finding import own_row
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
-from flink_jobs_provider.reconciling.recording import seen, with_honoured
+from flink_jobs_provider.reconciling.recording import seen
+from flink_jobs_provider.reconciling.runs import ran_since
 from flink_jobs_provider.reconciling.waiting import Clock
 
 #: The most turns of a change: what is in progress, create, stop, write, start, savepoint, the
@@ -64,7 +69,7 @@ class StepReconciler:
             record = await change.turn()
             if record is not None:
                 await self._forget_jars(recorded, wanted)
-                return record
+                return record.model_copy(update={"honoured": None})
         raise PermanentError(
             f"{wanted.job_name}: it is still not as it should be after all that was tried",
             now="The last step has ended, and nothing more was begun",
@@ -88,8 +93,8 @@ class StepReconciler:
         shown = seen(found, replace(job, status=status_of(job, recorded)), other)
         if ran_since(job, recorded) and not self._plane.is_gateway:
             # Whether its savepoint is newer than the start that nobody recorded is not told.
-            known = with_honoured(shown.spec, job, job.last_savepoint)
-            shown = shown.model_copy(update={"restored_from": shown.last_savepoint, "spec": known})
+            shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
+            shown = stop_of_dead_run(shown, recorded, job)
             shown = counting_what_lasts(shown, recorded.spec)
         return shown.model_copy(update={"spec": self._plane.as_shown(shown.spec, job)})
 

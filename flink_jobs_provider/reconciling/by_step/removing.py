@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import OnDelete
 from flink_jobs_provider.reconciling.by_step.beside import Beside
@@ -30,6 +30,7 @@ class Removal:
         self._recorded = recorded
         self._spec = recorded.spec
         self._beside = Beside(plane, steps, say)
+        self._say = say
         self._path: str | None = None
 
     async def carry_out(self) -> str | None:
@@ -73,7 +74,7 @@ class Removal:
             beside = ""
             if with_savepoint:
                 job, beside = await self._beside.take(self._spec, job)
-            after = await self._steps.stop(self._spec, job, with_savepoint)
+            after = await self._stopped(job, with_savepoint, beside)
             if with_savepoint:
                 self._path = beside or after.last_savepoint
             return
@@ -82,4 +83,27 @@ class Removal:
             recorded = self._recorded.last_savepoint
             known = recorded if self._recorded.status is JobStatus.STOPPED else None
             self._path = (known or job.last_savepoint or None) if stopped else None
+            if self._path is None:
+                self._say_without(job)
         await self._steps.delete(self._spec, job)
+
+    async def _stopped(self, job: StepJob, with_savepoint: bool, beside: str) -> StepJob:
+        try:
+            return await self._steps.stop(self._spec, job, with_savepoint)
+        except ActionFailed as error:
+            left = f" A savepoint of just before is in {beside}" if beside else ""
+            raise ActionFailed(
+                error.happened,
+                now=error.now + left,
+                remedy="Run again: if it runs it is stopped once more, and if not it is deleted "
+                "without a savepoint of its own",
+            ) from None
+
+    def _say_without(self, job: StepJob) -> None:
+        """Say that no savepoint can be taken of a job that does not run."""
+        last = self._recorded.last_savepoint or job.last_savepoint
+        known = f"; the last one that is known is {last}" if last else ""
+        self._say(
+            f"{self._spec.job_name}: it does not run ({job.status_word}), so that it is deleted "
+            f"without a savepoint of its own{known}"
+        )

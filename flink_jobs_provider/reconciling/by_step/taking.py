@@ -23,6 +23,7 @@ from flink_jobs_provider.reconciling.by_step.failures import (
     no_savepoints,
     refused,
     savepoint_failed,
+    savepoint_not_seen,
     stop_failed,
 )
 from flink_jobs_provider.reconciling.by_step.waiting import (
@@ -173,10 +174,9 @@ class Steps:
         new = set(await self.listed(directory)) - there
         if len(new) == 1:
             return new.pop()
-        why = after.output if after.output != job.output else ""
-        raise savepoint_failed(
-            wanted, after, why or f"neither the job nor {directory or 'its storage'} shows it"
-        )
+        if after.output and after.output != job.output:
+            raise savepoint_failed(wanted, after, after.output)
+        raise savepoint_not_seen(wanted, after, directory)
 
     async def save_as_asked(self, wanted: JobSpec, job: StepJob) -> str:
         """Take the savepoint that `savepoint_trigger` asks for."""
@@ -270,7 +270,7 @@ class Steps:
         return False
 
     async def listed(self, directory: str | None) -> dict[str, float]:
-        """Return the savepoints below a directory, and when each was written, in milliseconds.
+        """Return the savepoints below a directory, and when each was written, in seconds.
 
         Empty where this machine cannot list it.
         """

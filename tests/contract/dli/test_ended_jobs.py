@@ -185,7 +185,9 @@ def test_a_refresh_forgets_nothing_of_the_start(graphs: str) -> None:
     stack.up(spec())
     if graphs == "another":
         stack.up(wanted)
-        stack.dli.job().jid = "c" * 32  # the service has started it again by itself
+        stack.time.time += 60  # the service starts it again by itself
+        stack.dli.job().jid = "c" * 32
+        stack.dli.job().started = int(stack.time.now() * 1000)
     stack.dli.shows_graphs = graphs == "another"
     stack.refresh()
     stack.dli.shows_graphs = graphs != "never"

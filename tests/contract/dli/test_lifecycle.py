@@ -151,7 +151,8 @@ def test_a_savepoint_that_the_service_deletes_is_never_the_only_one() -> None:
     assert stack.dli.alive == {own}
     assert same_path(record.last_savepoint, own)
     assert same_path(record.restored_from, of_stop)
-    assert [each.path for each in record.savepoints] == [record.last_savepoint]
+    listed = [each.path for each in record.savepoints]
+    assert listed == [record.restored_from, record.last_savepoint]
     assert f"{BESIDE}/orders/" in str(record.last_savepoint)
     stack.refresh()
     assert not stack.plan(spec("New", savepoint_directory=BESIDE)).needed

@@ -88,8 +88,10 @@ def test_a_setting_that_is_taken_away_goes_back_to_its_default() -> None:
 
 def test_a_setting_without_a_default_cannot_be_taken_away() -> None:
     stack = Stack()
-    stack.up(spec(dli={"flink_version": "1.15", "feature": "basic"}))
-    with pytest.raises(PermanentError, match=r"dli\.feature, dli\.flink_version cannot be taken"):
+    stack.up(spec(dli={"flink_version": "1.15", "tm_slot_num": 2}))
+    with pytest.raises(
+        PermanentError, match=r"dli\.flink_version, dli\.tm_slot_num cannot be taken"
+    ):
         stack.up(spec())
     assert stack.dli.steps == ["create", "run"]
 
@@ -105,13 +107,14 @@ BROAD: dict[str, Any] = {
     "checkpoint_enabled": True,
     "checkpoint_mode": "at_least_once",
     "image": "mine",
-    "feature": "basic",
+    "feature": "custom",
 }
 PLAIN: dict[str, Any] = {
     "cu_number": 2,
     "checkpoint_enabled": False,
     "checkpoint_mode": 1,
     "image": "",
+    "feature": "basic",
     "smn_topic": "rest",
 }
 

@@ -27,5 +27,6 @@ def test_as_many_properties_as_a_real_job() -> None:
     assert noop.keys() - {"__provider"} == real.keys()
     assert noop["target"].keys() == real["target"].keys()
     assert noop["timeouts"] == real["timeouts"]
-    # A session cluster gives neither, and then there are no such outputs.
-    assert OUTPUTS.keys() == set(JobRecord.output_names()) - {"run_id", "started_at"}
+    # A session cluster gives none of these, and then there are no such outputs.
+    services = {"run_id", "started_at", "honoured"}
+    assert OUTPUTS.keys() == set(JobRecord.output_names()) - services

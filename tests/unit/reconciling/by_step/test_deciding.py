@@ -12,6 +12,7 @@ from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step.deciding import (
     Move,
@@ -21,10 +22,10 @@ from flink_jobs_provider.reconciling.by_step.deciding import (
     is_draft,
     judge,
     newest_savepoint,
-    ran_since,
     status_of,
 )
 from flink_jobs_provider.reconciling.marks import mark_of
+from flink_jobs_provider.reconciling.runs import ran_since
 from tests.unit.model.made_up_jobs import record as flink_record
 from tests.unit.model.made_up_jobs import spec as flink_spec
 
@@ -41,8 +42,12 @@ def spec(**changes: Any) -> JobSpec:
 
 
 def recorded(**changes: Any) -> JobRecord:
-    """Return the record of a running job, started from S0."""
+    """Return the record of a running job, started from S0; other savepoints are of its last run."""
     values = {"run_id": RUN, "job_id": JID, "restored_from": S0, "last_savepoint": S0, **changes}
+    last = values["last_savepoint"]
+    values.setdefault(
+        "savepoints", [Savepoint(path=last, run=JID)] if last not in (None, S0) else []
+    )
     return flink_record(values.pop("spec", spec()), **values)
 
 
