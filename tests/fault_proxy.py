@@ -175,7 +175,8 @@ class FaultProxy:
 
     def record(self, method: str, path: str, client: tuple[str, int]) -> Exchange:
         """Note down a request that has come in."""
-        process = 0 if method == "GET" else _process_at(client)
+        server = self._server.server_address[:2]
+        process = 0 if method == "GET" else _process_at(client, server)
         with self._lock:
             self._changes += method != "GET"
             exchange = Exchange(method, path, self._changes if method != "GET" else 0, process)
@@ -245,9 +246,13 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _process_at(client: tuple[str, int]) -> int:
-    """Return the number of the process that holds the other end of a connection."""
+def _process_at(client: tuple[str, int], server: tuple[object, ...]) -> int:
+    """Return the number of the process that holds the other end of a connection.
+
+    Another process may have a connection from the same port to another server.
+    """
     for connection in psutil.net_connections("tcp4"):
-        if connection.laddr and tuple(connection.laddr) == client and connection.pid:
+        ends = (tuple(connection.laddr), tuple(connection.raddr or ()))
+        if ends == (client, server) and connection.pid:
             return connection.pid
     return 0
