@@ -151,7 +151,7 @@ def _restart(
     mode = wanted.upgrade_mode
     stateless = mode is UpgradeMode.STATELESS
     action, how = _UPGRADES[mode], _HOW[mode]
-    if newly_restores(recorded, wanted):
+    if to_restore(recorded, wanted):
         start = f"start from {wanted.restore_from}"
         action = Action.STATELESS_UPDATE if stateless else Action.UPDATE
         how = f"cancel and {start}" if stateless else f"stop with savepoint, and re{start} instead"
@@ -162,7 +162,7 @@ def _start(
     recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...], reasons: tuple[str, ...]
 ) -> Plan:
     existed = recorded.job_id is not None
-    if newly_restores(recorded, wanted):
+    if to_restore(recorded, wanted):
         action = Action.START if existed else Action.NEW
         how = f"start from {wanted.restore_from}"
     elif not existed:
@@ -188,9 +188,15 @@ def newly_restores(recorded: JobRecord | None, wanted: JobSpec) -> bool:
     """Whether a restore point is newly named, which wins over what the job itself has."""
     if wanted.restore_from is None:
         return False
-    if recorded and recorded.honoured == restore_digest(wanted.restore_from):
-        return False
     return recorded is None or not same_path(recorded.spec.restore_from, wanted.restore_from)
+
+
+def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
+    """Return the restore point that is newly named, and that no run which died has honoured."""
+    path = wanted.restore_from
+    if path is None or not newly_restores(recorded, wanted):
+        return None
+    return None if recorded and recorded.honoured == restore_digest(path) else path
 
 
 def _drift(recorded: JobRecord) -> tuple[str, ...]:

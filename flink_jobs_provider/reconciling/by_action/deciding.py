@@ -15,7 +15,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
-from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.planning.plan import to_restore
 from flink_jobs_provider.reconciling.finding import is_recorded
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
@@ -90,7 +90,7 @@ def judge(
         asked: The version that is asked for by that.
         shows_what_runs: Whether a row shows what runs, also after an update that failed.
     """
-    named = wanted.restore_from if newly_restores(recorded, wanted) else None
+    named = to_restore(recorded, wanted)
     if row is None:
         return Verdict(False, named)
     mark, right = read_mark(row.version.mark), mark_of(wanted, named)
@@ -111,8 +111,6 @@ def _honoured(
     row: ActionJob, recorded: JobRecord | None, mark: Mark, right: Mark, named: str
 ) -> bool:
     """Whether an earlier run, whose record was lost, has started a job from a named savepoint."""
-    if recorded is not None and recorded.honoured == right.restore:
-        return True
     known = row.job_id if recorded is not None and is_recorded(row, recorded) else None
     if recorded is not None and known is not None and known == recorded.job_id:
         return False  # one that is asked for again is honoured again: nothing was started since

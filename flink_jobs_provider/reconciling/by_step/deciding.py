@@ -19,7 +19,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
-from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.planning.plan import to_restore as newly_named
 from flink_jobs_provider.reconciling.finding import is_recorded
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
@@ -90,7 +90,7 @@ class Verdict:
 def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
     """Return the savepoint that is newly named to start from, or that no start has honoured."""
     never_ran = recorded is not None and recorded.job_id is None
-    return wanted.restore_from if never_ran or newly_restores(recorded, wanted) else None
+    return wanted.restore_from if never_ran else newly_named(recorded, wanted)
 
 
 def judge(
@@ -261,8 +261,6 @@ def _honoured(
 
     Its mark alone does not say that: it is written before the job is run.
     """
-    if recorded is not None and recorded.honoured == right.restore:
-        return True
     if mark.key and mark.restore != right.restore:
         return False
     if not mark.key and not same_path(job.last_savepoint, named):

@@ -94,9 +94,13 @@ def test_update(pause: float, refreshed: bool, mode: str) -> None:
 
 
 @pytest.mark.parametrize("pause", PAUSES)
-def test_update_from_a_named_savepoint(pause: float) -> None:
+@pytest.mark.parametrize("refreshed", [True, False])
+def test_update_from_a_named_savepoint(pause: float, refreshed: bool) -> None:
+    """Shows that the named savepoint is the one it starts from, once."""
     wanted = spec("New", restore_from=NAMED)
     for stack in each_request(running, lambda s: s.up(wanted), pause):
+        if refreshed:
+            stack.refresh()
         record = stack.up(wanted)
         is_up(stack, wanted)
         assert [launch.restored_from for launch in stack.arm.launches] == [None, NAMED]
