@@ -21,6 +21,7 @@ from flink_jobs_provider.cli.cluster_session import fail, with_cluster
 from flink_jobs_provider.cli.job_rows import choose, job_rows
 from flink_jobs_provider.cli.savepoint_listing import Listing, list_savepoints
 from flink_jobs_provider.cli.start_inputs import start_inputs
+from flink_jobs_provider.cli.starting import start_from
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
 from flink_jobs_provider.model.errors import PermanentError
@@ -232,7 +233,7 @@ def start(
         jar = await asyncio.to_thread(open_jar, inputs["jar"])
         spec = JobSpec.model_validate({**inputs, "jar_digest": jar.digest})
         reconciler = Reconciler(plane, target.loopback, lambda line: _err.print(line))
-        record = await reconciler.bring_about(None, spec, jar)
+        record = await start_from(reconciler, spec, jar, restore_from)
         return f"{spec.job_name} is {record.status} as job {record.job_id}."
 
     _out.print(with_cluster(url, target_file, work), markup=False)

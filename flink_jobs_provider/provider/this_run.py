@@ -73,7 +73,8 @@ class ThisRun:
 
         The job goes on from there: what it does, and where its state lies, is known by that.
         """
-        seen = self._seen.get(_job(spec))
+        job = _job(spec)
+        seen = self._seen.get(job) or self._held.get(job)
         return seen if seen and seen.spec.key == spec.key else None
 
     def takes_over(self, recorded: JobRecord) -> bool:

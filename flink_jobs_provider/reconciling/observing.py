@@ -13,6 +13,7 @@ from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.honouring import started_from, unclear
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,15 @@ class Observer:
         return Seen(tuple(ours))
 
     async def version(
-        self, job: ObservedJob, recorded: JobRecord | None, wanted: JobSpec
+        self, job: ObservedJob, recorded: JobRecord | None, wanted: JobSpec, seen: Seen
     ) -> Version:
         """Tell which version a submission is.
 
         A recorded one is known by its record. Of any other the jobId holds the digest of its spec
         and of what it started from, so the latter is found by trying.
+
+        Raises:
+            RestoreUnclear: It might be set back to a savepoint that it has left behind.
         """
         named = wanted.restore_from if newly_restores(recorded, wanted) else None
         if recorded and job.job_id == recorded.job_id and not recorded.other_version:
@@ -93,6 +97,11 @@ class Observer:
         matches, restored_from = await self.submitted_as(job, recorded, wanted)
         if named and same_path(named, restored_from):
             named = None  # an earlier run honoured it already
+        if named and recorded is None:
+            before = await started_from(self._plane, seen.ours, wanted, named)
+            if before is None:
+                raise unclear(wanted, job.job_id, "runs already")
+            named = None if before else named
         return Version(matches and named is None, restored_from, named)
 
     async def submitted_as(

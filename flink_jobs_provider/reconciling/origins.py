@@ -12,6 +12,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.honouring import started_from, unclear
 from flink_jobs_provider.reconciling.observing import Seen
 from flink_jobs_provider.reconciling.records import keep
 from flink_jobs_provider.reconciling.restoring import ON_DELETE, RestorePoint, StateFinder
@@ -46,6 +47,9 @@ class Origins:
         """Decide what a job that does not run starts from.
 
         Only one that never existed starts from nothing by itself.
+
+        Raises:
+            StateUnavailable: Going on would drop state, or might set the job back.
         """
         existed = recorded is not None and recorded.job_id is not None
         if newly_restores(recorded, wanted) and not await self._honoured(recorded, wanted, seen):
@@ -72,13 +76,29 @@ class Origins:
 
     async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
         """Whether a run that died has started from the named savepoint, and got further since."""
+        if recorded is None:
+            return await self._left_behind(wanted, seen)
         newest = seen.ended[0] if seen.ended else None
-        if newest is None or (recorded and newest.job_id == recorded.job_id):
+        if newest is None or newest.job_id == recorded.job_id:
             return False
         statistics = await self._plane.checkpoints(newest.job_id)
         if statistics is None or not same_path(statistics.restored_from, wanted.restore_from):
             return False
         return statistics.completed > 0 and newest.state != "CANCELED"
+
+    async def _left_behind(self, wanted: JobSpec, seen: Seen) -> bool:
+        """Whether a job that no record names has started from the named savepoint, and run on.
+
+        Of a cancelled one it is not told whether it was deleted, or did not come up.
+        """
+        point = await self._left_by_earlier_run(seen, 0)
+        if point is None or same_path(point.path, wanted.restore_from):
+            return False
+        newest, named = seen.ended[0], wanted.restore_from or ""
+        before = await started_from(self._plane, seen.ours, wanted, named)
+        if before is None or (before and newest.state == "CANCELED"):
+            raise unclear(wanted, newest.job_id, f"has left {point}")
+        return before
 
     async def _left_by_earlier_run(self, seen: Seen, after: int) -> RestorePoint | None:
         """Return the state of a job that no record names: a create died, or it was deleted.

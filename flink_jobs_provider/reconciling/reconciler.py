@@ -117,7 +117,7 @@ class Reconciler:
         seen: Seen,
         current: ObservedJob,
     ) -> JobRecord:
-        version = await self._observer.version(current, recorded, wanted)
+        version = await self._observer.version(current, recorded, wanted, seen)
         if not version.wanted:
             return await self._restart(recorded, wanted, jar, seen, current, version)
         if recorded is None or recorded.job_id != current.job_id or recorded.other_version:

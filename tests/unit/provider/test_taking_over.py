@@ -269,3 +269,55 @@ def test_a_job_that_was_ended_and_is_created_in_one_run(
     with pytest.raises(FlinkJobError, match="Nothing was started, so that its state is not silen"):
         new.create()
     assert new.create(upgrade_mode="stateless")["restored_from"] is None
+
+
+@pytest.fixture
+def beyond(old: Job, flink: FakeFlink, new_run: NewRun) -> str:
+    """Let the old one name a savepoint that it has left behind long ago; return that."""
+    flink.progress_in["/backup/savepoint-1"] = 7
+    old.inputs["restore_from"] = "/backup/savepoint-1"
+    old.update(args=["--old"])
+    flink.pass_time(60)
+    new_run()
+    old.update()
+    flink.pass_time(60)
+    new_run()
+    flink.steps.clear()
+    return "/backup/savepoint-1"
+
+
+def test_a_restore_point_left_in_the_program_does_not_set_the_job_back(
+    beyond: str, old: Job, new: Job, flink: FakeFlink
+) -> None:
+    """Shows that the cluster tells: it lists the version that started from it."""
+    new.create(restore_from=beyond)
+    assert new.state["restored_from"] == old.state["restored_from"] != beyond
+    delete(old)
+    assert_untouched(flink, old)
+
+
+def test_a_replacement_knows_what_its_own_resource_has_recorded(
+    beyond: str, old: Job, flink: FakeFlink
+) -> None:
+    """Shows one that the user asks for; the cluster has forgotten what the job started from."""
+    flink.pass_time(3700)
+    assert not old.diff().changes
+    outputs = old.provider.create({**old.checked(), "restore_from": beyond}).outs
+    assert outputs is not None
+    assert outputs["restored_from"] == old.state["restored_from"] != beyond
+    delete(old)
+    assert_untouched(flink, old)
+
+
+def test_where_it_cannot_be_told_nothing_is_touched(
+    beyond: str, old: Job, new: Job, flink: FakeFlink
+) -> None:
+    flink.pass_time(3700)
+    with pytest.raises(FlinkJobError, match="give it an alias, or refresh first"):
+        new.create(restore_from=beyond)
+    with pytest.raises(FlinkJobError, match="failed in this run"):
+        delete(old)
+    refresh(old)
+    new.create(restore_from=beyond)
+    delete(old)
+    assert_untouched(flink, old)
