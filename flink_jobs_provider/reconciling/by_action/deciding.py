@@ -17,6 +17,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import to_restore
 from flink_jobs_provider.reconciling.finding import is_recorded
+from flink_jobs_provider.reconciling.honouring import unclear
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
 from flink_jobs_provider.reconciling.refusals import no_state
@@ -68,10 +69,12 @@ class Verdict:
     Attributes:
         wanted: Whether it is the version that is wanted.
         named: The savepoint that is newly named to start from, and not yet honoured.
+        unclear: Whether it may be honoured all the same: no record tells, and neither does the row.
     """
 
     wanted: bool
     named: str | None
+    unclear: bool = False
 
 
 def judge(
@@ -104,7 +107,8 @@ def judge(
     same = same and (shows_what_runs or not failed)  # else it may show what was asked for
     if recorded and recorded.spec.jar_digest == wanted.jar_digest:
         asked = replace(asked, jar=None)  # the same content may have moved
-    return Verdict(same and not kept(asked, row.version, recorded), named)
+    unknown = named is not None and recorded is None and not _never_honoured(row, mark, right)
+    return Verdict(same and not kept(asked, row.version, recorded), named, unknown)
 
 
 def _honoured(
@@ -119,6 +123,18 @@ def _honoured(
     return mark.restore == right.restore and (
         row.job_id is None or mark.was_written_before(run_of(row))
     )
+
+
+def _never_honoured(row: ActionJob, mark: Mark, right: Mark) -> bool:
+    """Whether a job that no record names has surely not started from a named savepoint yet.
+
+    A mark tells of the last change alone, and so does a row: they tell it of a job that was only
+    created, or whose last change names that savepoint, and has not been carried out.
+    """
+    if row.never_came_up or (mark.restore and mark.restore == right.restore):
+        return True
+    origin = mark.restore or row.restored_from or row.started_from
+    return row.action is Action.NEW and not origin
 
 
 def kept(asked: Version, shown: Version, recorded: JobRecord | None) -> list[str]:
@@ -154,18 +170,32 @@ def decide(
         abilities: What the system can do.
 
     Raises:
-        StateUnavailable: Going on would drop state.
+        StateUnavailable: Going on would drop state, or might set the job back.
     """
     if wanted.desired_state is DesiredState.STOPPED:
         return Step(Action.STOP) if row and row.active else None
     if row is None:
         return _new(recorded, wanted, verdict)
+    if verdict.unclear:
+        _refuse_unclear(row, recorded, wanted, abilities)
     if row.active:
         return _update(wanted, verdict)
     if row.never_came_up:
         _new(recorded, wanted, verdict)  # refuses now what it would refuse when the row is gone
         return Step(Action.DELETE)
     return _start(row, recorded, wanted, verdict, abilities)
+
+
+def _refuse_unclear(
+    row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, abilities: Abilities
+) -> None:
+    job = row.job_id or row.run_id
+    if row.active:
+        raise unclear(wanted, job, "runs already")
+    saved = newest_savepoint(row, recorded)
+    if saved or abilities.starts_ended:
+        left = f"has left savepoint {saved}" if saved else f"is {row.status_word or 'there'}"
+        raise unclear(wanted, job, left)
 
 
 def _update(wanted: JobSpec, verdict: Verdict) -> Step | None:

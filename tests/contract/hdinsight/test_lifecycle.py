@@ -123,6 +123,25 @@ def test_update_from_a_named_savepoint() -> None:
     assert stack.arm.actions() == ["NEW", "UPDATE"]
 
 
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_a_restore_point_that_was_left_in_the_program(state: str) -> None:
+    """Shows a renamed resource, or a lost state: the job is not set back to it."""
+    stack = Stack()
+    named = f"{DIRECTORY}/savepoint-1"
+    stack.up(spec(restore_from=named))
+    stack.up(spec("New", restore_from=named))
+    record = stack.up(spec("New", restore_from=named, desired_state=state))
+    stack.record = None
+    orders = len(stack.arm.orders)
+    with pytest.raises(StateUnavailable, match=r"is not recorded\. Nothing was changed"):
+        stack.up(spec("New", restore_from=named))
+    assert len(stack.arm.orders) == orders
+    stack.up(spec("New"))
+    assert stack.arm.launches[-1].restored_from == record.last_savepoint != named
+    stack.up(spec("New", restore_from=named))
+    assert stack.arm.launches[-1].restored_from == named, "named anew, it counts"
+
+
 def test_savepoint() -> None:
     stack = running()
     for number in ("1", "2"):

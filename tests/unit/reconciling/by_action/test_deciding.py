@@ -22,6 +22,7 @@ from flink_jobs_provider.reconciling.by_action.deciding import (
     newest_savepoint,
     renewal,
 )
+from flink_jobs_provider.reconciling.honouring import RestoreUnclear
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
 from tests.unit.model.made_up_jobs import DIGEST_2, SAVEPOINT, record, record_with_savepoint, spec
 
@@ -265,6 +266,61 @@ def test_a_named_savepoint_where_no_mark_is_shown() -> None:
     bare = replace(row(NAMED), version=asked(NAMED), restored_from="/s/named")
     assert judge(bare, None, NAMED, asked(NAMED)) == Verdict(True, None)
     assert judge(replace(bare, restored_from=""), None, NAMED, asked(NAMED)).named == "/s/named"
+
+
+UNRECORDED = {
+    "only created": (row(), False),
+    "created from it": (
+        row(version=replace(asked(NAMED), mark=str(mark_of(NAMED, "/s/named")))),
+        False,
+    ),
+    "created from another": (row(restored_from="/s/other"), True),
+    "updated since": (row(action=Action.UPDATE), True),
+    "a savepoint taken since": (row(action=Action.SAVEPOINT), True),
+    "stopped": (row(action=Action.STOP, status=JobStatus.STOPPED, last_savepoint="/s/1"), True),
+    "failed, with a savepoint": (
+        row(action=Action.UPDATE, status=JobStatus.FAILED, last_savepoint="/s/1"),
+        True,
+    ),
+    "failed, and nothing to go on from": (
+        row(action=Action.UPDATE, status=JobStatus.FAILED),
+        False,
+    ),
+    "never came up": (
+        row(result=ActionResult.FAILED, status=JobStatus.FAILED, restored_from="/s/other"),
+        False,
+    ),
+    "about to be updated from it, by a run that died": (
+        row(
+            action=Action.UPDATE,
+            version=replace(asked(NAMED), mark=str(mark_of(NAMED, "/s/named", "a" * 32))),
+        ),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNRECORDED)
+def test_a_restore_point_that_may_be_left_in_the_program(case: str) -> None:
+    """Shows that a job which no record names is not set back to where it may have started."""
+    job, refused = UNRECORDED[case]
+    if not refused:
+        next_action(job, None, NAMED)
+        return
+    with pytest.raises(RestoreUnclear) as caught:
+        next_action(job, None, NAMED)
+    state = "runs already" if job.active else "has left savepoint /s/1"
+    assert caught.value.happened == (
+        f"orders: job {'a' * 32} of this stack {state}, and whether it has started from "
+        "restore_from (/s/named) before is not recorded."
+    )
+    assert next_action(job, None, STOPPED) == (Step(Action.STOP) if job.active else None)
+
+
+def test_a_gateways_job_has_its_newest_state_without_a_savepoint() -> None:
+    failed = row(action=Action.UPDATE, status=JobStatus.FAILED, status_word="FAILED")
+    with pytest.raises(RestoreUnclear, match="of this stack is FAILED, and whether"):
+        next_action(failed, None, NAMED, GATEWAY)
 
 
 def test_without_a_mark_the_record_tells() -> None:
