@@ -23,8 +23,10 @@ class Pace:
         relaunch_pause: Between two such starts that failed; doubled each time.
         longest_relaunch_pause: The longest of these pauses.
         sweep: Between two clearings of old records.
+        kept_jar: How long a look at a jar that is kept here may take.
         open_jar: How long opening a jar may take, once it is its turn.
-        jar_queue: How long it may wait for its turn, while others are opened.
+        jar_queue: Until when after a request that turn must come, while others are opened. Both
+            together are less than the 60 s for which clients wait, this provider's own among them.
     """
 
     observe: float = 3.0
@@ -39,5 +41,6 @@ class Pace:
     relaunch_pause: float = 15.0
     longest_relaunch_pause: float = 600.0
     sweep: float = 3600.0
-    open_jar: float = 60.0
-    jar_queue: float = 600.0
+    kept_jar: float = 5.0
+    open_jar: float = 30.0
+    jar_queue: float = 20.0
