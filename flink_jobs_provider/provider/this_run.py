@@ -16,7 +16,7 @@ from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
-from flink_jobs_provider.reconciling.records import keep
+from flink_jobs_provider.reconciling.records import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
 _Job = tuple[str, str]
@@ -110,16 +110,32 @@ def _check_state(old: JobRecord, new: JobRecord) -> None:
     the old resource's record alone may know it; and is seen only now, unless a refresh came first.
     """
     same = old.job_id == new.job_id or (old.run_id is not None and old.run_id == new.run_id)
-    kept = new.restored_from or new.last_savepoint or new.spec.restore_from
     dropped = new.spec.upgrade_mode is UpgradeMode.STATELESS
-    if old.job_id is None or same or kept or dropped:
+    if old.job_id is None or same or dropped or _has_state_of(old, new):
         return
     state = old.last_savepoint or old.restored_from
     known = f", which is {state}" if state else ""
+    alone = (
+        "which alone knows the state" if state else f"which names the job that had it, {old.job_id}"
+    )
     raise StateUnavailable(
         f"{old.spec.job_name}: another resource of this stack has taken this job over, and has not "
         f"the state of it{known}",
-        now=f"There the job is {new.status}; the old resource is kept, which alone knows the state",
-        remedy=f"Set restore_from of the new resource to {state or 'a savepoint of it'}, or its "
-        'upgrade_mode to "stateless" to drop the state, and run again',
+        now=f"There the job is {new.status}; the old resource is kept, {alone}",
+        remedy=f"Set restore_from of the new resource to {state or 'a savepoint of that job'}, or "
+        'its upgrade_mode to "stateless" to drop the state, and run again; or take the old '
+        "resource out of the stack's state (pulumi state delete), if its state is not needed",
     )
+
+
+def _has_state_of(old: JobRecord, new: JobRecord) -> bool:
+    """Whether a record names the state that another one had.
+
+    What ran may have got further than its record says: a savepoint or checkpoint that was found of
+    it has its jobId in the path.
+    """
+    state = old.last_savepoint or old.restored_from
+    if state and knows(new, state):
+        return True
+    origins = (new.restored_from, new.last_savepoint, *(each.path for each in new.savepoints))
+    return old.status.active and any(f"/{old.job_id}/" in path for path in origins if path)

@@ -199,7 +199,8 @@ def test_state_that_only_the_old_resource_knows_is_not_dropped(
         "orders: another resource of this stack has taken this job over, and has not the state of "
         f"it, which is {savepoint}. There the job is RUNNING; the old resource is kept, which "
         f"alone knows the state. Set restore_from of the new resource to {savepoint}, or its "
-        'upgrade_mode to "stateless" to drop the state, and run again.'
+        'upgrade_mode to "stateless" to drop the state, and run again; or take the old resource out '
+        "of the stack's state (pulumi state delete), if its state is not needed."
     )
     new_run()
     assert not new.diff().changes
@@ -210,6 +211,53 @@ def test_state_that_only_the_old_resource_knows_is_not_dropped(
     assert new.update(restore_from=savepoint)["restored_from"] == savepoint
     delete(stopped)
     assert flink.the_job().restored_from == savepoint
+
+
+def test_any_other_state_is_not_that_of_the_old_resource(
+    stopped: Job, new: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows a new resource that began with nothing, and was updated with its own state since."""
+    new.create()
+    new_run()
+    flink.pass_time(60)
+    new.diff(parallelism=3)
+    assert new.update(parallelism=3)["restored_from"] is not None
+    with pytest.raises(FlinkJobError, match="has not the state of it, which is"):
+        delete(stopped)
+
+
+def test_a_named_state_that_is_older_is_not_that_of_the_old_resource(
+    stopped: Job, new: Job, flink: FakeFlink
+) -> None:
+    flink.progress_in["/backup/savepoint-1"] = 7
+    new.create(restore_from="/backup/savepoint-1")
+    with pytest.raises(FlinkJobError, match="has not the state of it, which is"):
+        delete(stopped)
+
+
+def test_a_job_that_ran_further_than_its_record_says(
+    old: Job, new: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows that what the cluster had of it counts, though the record names an older state."""
+    old.update(savepoint_trigger="1")
+    flink.pass_time(60)
+    flink.end(flink.the_job(), "FINISHED")
+    flink.jobs_by_id[old.state["job_id"]].savepoint = "/s/" + old.state["job_id"] + "/savepoint-2"
+    flink.progress_in["/s/" + old.state["job_id"] + "/savepoint-2"] = 99
+    new_run()
+    assert new.create()["restored_from"].endswith("savepoint-2")
+    delete(old)
+
+
+def test_where_no_state_is_known_the_job_is_named(old: Job, new: Job, flink: FakeFlink) -> None:
+    flink.restart_job_manager()
+    new.create()
+    with pytest.raises(FlinkJobError) as caught:
+        delete(old)
+    assert (
+        f"the old resource is kept, which names the job that had it, {old.state['job_id']}. "
+        "Set restore_from of the new resource to a savepoint of that job, or its upgrade_mode to "
+    ) in str(caught.value)
 
 
 def test_a_stopped_job_that_stays_stopped(stopped: Job, new: Job) -> None:
