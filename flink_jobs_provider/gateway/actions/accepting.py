@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +28,7 @@ from flink_jobs_provider.gateway.actions.documents import (
     stored_spec,
 )
 from flink_jobs_provider.gateway.actions.drafting import first_inputs, new_run_id
-from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
+from flink_jobs_provider.gateway.actions.opening import Opening
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
@@ -61,9 +62,8 @@ class Accepting:
     Args:
         gateway: The name under which this gateway claims actions.
         store: The records.
-        jars: The jars that are kept.
+        opening: Opens jars.
         threads: For calls of the records.
-        storage_threads: For opening jars.
         pace: How often and how long.
         timeout: For how many seconds an action is tried again.
     """
@@ -72,17 +72,15 @@ class Accepting:
         self,
         gateway: str,
         store: Store,
-        jars: KeptJars,
+        opening: Opening,
         threads: Threads,
-        storage_threads: Threads,
         pace: Pace,
         timeout: float,
     ) -> None:
         self._gateway = gateway
         self._store = store
-        self._jars = jars
+        self._opening = opening
         self._threads = threads
-        self._storage_threads = storage_threads
         self._pace = pace
         self._timeout = timeout
 
@@ -92,6 +90,8 @@ class Accepting:
         Raises:
             Refusal: It is not accepted; nothing was changed.
         """
+        # A caller is answered while it waits: what it gave up on is not to be begun later.
+        latest = time.monotonic() + self._pace.jar_queue
         opened: Jar | None = None
         asked = request
         for _ in range(_TRIES):
@@ -102,7 +102,7 @@ class Accepting:
             check(request, job.status if job else None, job.run_id if job else None)
             present = _present(job, cluster, request)
             if opened is None or opened.uri != request.changes.get("jar", present.get("jar")):
-                opened = await self._jar(request, present)
+                opened = await self._jar(request, present, latest)
             action_id = str(uuid.uuid4())
             wanted = _wanted(request, action_id, job, present, opened)
             try:
@@ -127,8 +127,16 @@ class Accepting:
                 "it says whether the action was accepted.",
             ) from None
 
-    async def _jar(self, request: ActionRequest, present: dict[str, Any]) -> Jar | None:
-        """Open the jar that an action starts; none where it starts none, or the one it has."""
+    async def _jar(
+        self, request: ActionRequest, present: dict[str, Any], latest: float
+    ) -> Jar | None:
+        """Open the jar that an action starts; none where it starts none, or the one it has.
+
+        Args:
+            request: The action.
+            present: The inputs that its job has.
+            latest: Until when it may be opened at all.
+        """
         uri = request.changes.get("jar") or present.get("jar")
         if request.action not in STARTS or not isinstance(uri, str):
             return None
@@ -137,14 +145,14 @@ class Accepting:
         keeps = not renews and "jar" not in request.changes
         same_bytes = keeps and digest is not None
         if same_bytes and digest is not None:
-            kept = await self._storage_threads.call(self._jars.get, digest)
+            kept = await self._opening.kept(digest)
             if kept is not None:
                 return None
         try:
-            jar = await self._storage_threads.call_within(
-                self._pace.open_jar, self._pace.jar_queue, self._jars.open, uri
-            )
+            jar = await self._opening.open(uri, latest - time.monotonic())
         except NoTurn:
+            if same_bytes:
+                return None  # the cluster may have it
             text = "Other jars are being read, and it is not this one's turn yet. Nothing was begun"
             raise Refusal(503, "ServiceUnavailable", f"{text}: ask again later.") from None
         except (JarError, TimeoutError) as error:

@@ -18,6 +18,7 @@ from flink_jobs_provider.gateway.actions.drafting import Drafting
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease
 from flink_jobs_provider.gateway.actions.observing import Observer, keep_looking
+from flink_jobs_provider.gateway.actions.opening import Opening
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.reading import Reading
 from flink_jobs_provider.gateway.actions.relaunching import Relauncher
@@ -72,8 +73,8 @@ class Jobs(Reading):
         self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         clusters_by_key = {cluster.key: cluster for cluster in configuration.clusters}
         self._threads = Threads(8, "records")
-        self._storage_threads = Threads(4, "storage")
         self._jars = KeptJars(Path(configuration.data_directory))
+        self._opening = Opening(self._jars, pace)
         clock = clock or Clock()
         limit = configuration.limits.concurrent_actions
         self._limit = limit * _QUEUE
@@ -82,9 +83,8 @@ class Jobs(Reading):
             store,
             clusters,
             {key: cluster.flink for key, cluster in clusters_by_key.items()},
-            self._jars,
+            self._opening,
             self._threads,
-            self._storage_threads,
             pace,
             clock,
             limit,
@@ -93,9 +93,8 @@ class Jobs(Reading):
         self._accepting = Accepting(
             self._gateway,
             store,
-            self._jars,
+            self._opening,
             self._threads,
-            self._storage_threads,
             pace,
             seconds(configuration.action_timeout),
         )
@@ -144,7 +143,7 @@ class Jobs(Reading):
         except SQLAlchemyError as error:
             _log.warning("actions could not be handed over: %s", type(error).__name__)
         await self._threads.close(self._pace.patience)
-        await self._storage_threads.close(0)
+        await self._opening.close(0)
 
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
         """Call a function with each action that ends here."""
@@ -260,7 +259,7 @@ class Jobs(Reading):
                     self._store.sweep, seconds(kept.actions), seconds(kept.savepoints)
                 )
                 needed = await self._threads.call(self._store.jars_needed)
-                await self._storage_threads.call(self._jars.sweep, needed)
+                await self._opening.sweep(needed)
             except SQLAlchemyError as error:
                 _log.warning("old records are not cleared away: %s", type(error).__name__)
             await asyncio.sleep(self._pace.sweep)

@@ -17,10 +17,10 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome, explained
 from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, NOT_YET
-from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
+from flink_jobs_provider.gateway.actions.opening import Opening
 from flink_jobs_provider.gateway.actions.pace import Pace
-from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.actions.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.actions.trouble import saying
 from flink_jobs_provider.gateway.records import JobState, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.service import ActionRow
@@ -51,9 +51,8 @@ class Workers:
         store: The records.
         planes: Opens clusters.
         targets: The configured clusters, by key.
-        jars: The jars that are kept.
+        opening: Opens jars.
         threads: For calls of the records.
-        storage_threads: For opening jars.
         pace: How often and how long.
         clock: Time as the reconcilers see it.
         at_once: How many are carried out at once.
@@ -66,9 +65,8 @@ class Workers:
         store: Store,
         planes: Planes,
         targets: Mapping[str, FlinkTarget],
-        jars: KeptJars,
+        opening: Opening,
         threads: Threads,
-        storage_threads: Threads,
         pace: Pace,
         clock: Clock,
         at_once: int,
@@ -78,9 +76,8 @@ class Workers:
         self._store = store
         self._planes = planes
         self._targets = targets
-        self._jars = jars
+        self._opening = opening
         self._threads = threads
-        self._storage_threads = storage_threads
         self._pace = pace
         self._clock = clock
         self._slots = asyncio.Semaphore(at_once)
@@ -237,13 +234,13 @@ class Workers:
         digest = action.jar_digest
         if digest is None or action.wanted is None or action.row.action not in STARTS:
             return digest
-        kept = await self._storage_threads.call(self._jars.get, digest)
+        kept = await self._opening.kept(digest)
         if kept is not None:
             return kept
         try:
-            jar = await self._storage_threads.call(self._jars.open, action.wanted["jar"])
-        except JarError:
-            return digest
+            jar = await self._opening.open(action.wanted["jar"], self._pace.jar_queue)
+        except (JarError, TimeoutError, NoTurn):
+            return digest  # the cluster may have it
         return jar if jar.digest == digest else digest
 
     async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:

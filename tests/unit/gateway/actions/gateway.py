@@ -125,7 +125,7 @@ class Gateway:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         await jobs._threads.close(30)
-        await jobs._storage_threads.close(30)
+        await jobs._opening.close(30)
         self.store.close()
 
     async def stop(self, timeout: float = 10) -> None:
