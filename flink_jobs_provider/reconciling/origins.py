@@ -79,7 +79,7 @@ class Origins:
         if recorded is None:
             return await self._left_behind(wanted, seen)
         newest = seen.ended[0] if seen.ended else None
-        if newest is None or newest.job_id == recorded.job_id:
+        if newest is None or newest.generation <= recorded.generation:
             return False
         statistics = await self._plane.checkpoints(newest.job_id)
         if statistics is None or not same_path(statistics.restored_from, wanted.restore_from):

@@ -237,13 +237,15 @@ class Carrier:
             now = await self._reconciler.look(other)
             if not now.other_version:
                 seen, as_given = now, self._action.as_given
+        # What has failed is known from now on, and no submission that somebody else must look after.
+        ours = snapshot.of(self._recorded.spec.key)
+        generation = max([self._recorded.generation, *(job.generation for job in ours)])
+        record = self._recorded.model_copy(update={"generation": generation})
         if seen.job_id is None:
-            ours = snapshot.of(self._recorded.spec.key)
-            generation = max([self._recorded.generation, *(job.generation for job in ours)])
-            record = self._recorded.model_copy(update={"generation": generation})
             return JobState(stored_record(record), LAUNCH_FAILED)
         if not self._recorded.status.active and not seen.status.active and self._recorded.job_id:
-            return None  # what it was before, it still is: STOPPED, LOST, FAILED …
+            # What it was before, it still is: STOPPED, LOST, FAILED …
+            return JobState(stored_record(record), self._job.status)
         started = as_given is not None and self._action.row.action in STARTS
         return JobState(stored_record(seen), seen.status.value, as_given, started=started)
 

@@ -25,7 +25,7 @@ from tests.unit.gateway.actions.conftest import Life
 from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar, until
 from tests.unit.gateway.records.entries import accept
 from tests.unit.reconciling.fake_flink import RETAINED, Killed
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.fake_job import FakeJob, Program
 
 
 async def refused(work: Awaitable[object], code: str) -> str:
@@ -39,6 +39,12 @@ async def refused(work: Awaitable[object], code: str) -> str:
 async def start(gateway: Gateway, **changes: Any) -> JobRow:
     """Start the draft."""
     return await gateway.done("NEW", run_id=(await gateway.row()).run_id, **changes)
+
+
+async def up(gateway: Gateway) -> FakeJob:
+    """Wait until a job runs on the cluster; return it."""
+    await until(lambda: any(job.state == "RUNNING" for job in gateway.flink.active()))
+    return gateway.flink.the_job()
 
 
 async def stopped(gateway: Gateway) -> str:
@@ -293,6 +299,29 @@ def test_an_imported_savepoint_is_what_the_next_start_goes_on_from(live: Life, e
         row = await gateway.done("START" if end == "STOP" else "RE_LAUNCH")
         assert gateway.flink.the_job().restored_from == first
         assert row.next_restore is None
+
+    live(life)
+
+
+def test_an_imported_savepoint_counts_after_a_start_from_it_that_failed(live: Life) -> None:
+    """Shows that what a version which failed has done since does not stand in for it."""
+
+    async def life(gateway: Gateway) -> None:
+        first = await stopped(gateway)
+        gateway.flink.programs["New"] = Program(checkpoint_faults=10_000)
+        await gateway.change(entry_class="New")
+        action = await gateway.submit("START")
+        failing = await up(gateway)
+        assert failing.restored_from == first
+        failing.completed, failing.retains = 6, True
+        gateway.flink._checkpoint(failing)
+        gateway.flink.end(failing, "FAILED", "RuntimeException: no")
+        await gateway.ended(action.id)
+        row = await gateway.row()
+        assert (row.status, row.record.generation) == ("STOPPED", 2)
+        await gateway.change(entry_class="Old", restore_from=first)
+        await gateway.done("START")
+        assert gateway.flink.the_job().restored_from == first
 
     live(life)
 
