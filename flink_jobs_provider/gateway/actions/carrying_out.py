@@ -237,7 +237,7 @@ class Carrier:
             now = await self._reconciler.look(other)
             if not now.other_version:
                 seen, as_given = now, self._action.as_given
-        # What has failed is known from now on, and no submission that somebody else must look after.
+        # A submission that failed is known from now on: nobody takes it for one to go on from.
         ours = snapshot.of(self._recorded.spec.key)
         generation = max([self._recorded.generation, *(job.generation for job in ours)])
         record = self._recorded.model_copy(update={"generation": generation})
