@@ -38,7 +38,7 @@ from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.references import resolver
-from flink_jobs_provider.provider.this_run import ThisRun
+from flink_jobs_provider.provider.this_run import GIVEN_UP, ThisRun
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
 from flink_jobs_provider.reconciling.by_step import StepReconciler
@@ -120,6 +120,9 @@ class FlinkJobProvider(ResourceProvider):
         if contains_unknown(inputs, _is_unknown):
             return CheckResult(inputs, [])
         spec = JobSpec.model_validate(inputs)
+        if _run.is_given_up(spec):
+            _run.refused(spec.job_name)
+            return CheckResult(inputs, [CheckFailure("job_name", GIVEN_UP)])
         _run.declared(spec)
         if not _without_provider(_olds):
             known = _run.known(spec)
@@ -145,8 +148,11 @@ class FlinkJobProvider(ResourceProvider):
         decided = plan(recorded, JobSpec.model_validate(inputs))
         if decided.refusal:
             raise FlinkJobError(decided.refusal)
+        if decided.replaces:
+            _run.gives_up(recorded)
         if decided.needed:
             _print(decided.line())
+        # Not both at a time: they would read, and write, the same things.
         return DiffResult(decided.needed, list(decided.replaces), [], bool(decided.replaces))
 
     @_told_in_one_line

@@ -5,14 +5,17 @@ is replaced, one run creates a job and deletes that very job: in either order, a
 the first was killed between them. So a job that the program declares is not ended by a delete of
 another resource: its new one goes on from it.
 
-`check` is what tells: it is called for all that the program declares, before anything is deleted,
-and for nothing else, not even by `destroy --run-program` (measured on Pulumi 3.260).
+`check` is what tells: it is called for what the program declares, and for nothing else, not even by
+`destroy --run-program`. It comes before the deletes at the end of a run; but not before those of
+resources that are replaced, which are deleted as soon as they are registered: what the program
+declares after them is not checked yet. Nor is what a run leaves out (`--target`). Measured on
+Pulumi 3.260.
 """
 
 from __future__ import annotations
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
@@ -20,6 +23,16 @@ from flink_jobs_provider.reconciling.records import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
 _Job = tuple[str, str]
+
+_ONE_AFTER_THE_OTHER = (
+    "Give the resource that is to have the job an alias of the one that has it; or replace in one "
+    "run, which ends the job, and declare it anew in the next"
+)
+#: What `check` says of a job whose resource is replaced by one of another job in the same run.
+GIVEN_UP = (
+    "is that of a job whose resource is replaced by one of another job in this run, which ends it. "
+    f"{_ONE_AFTER_THE_OTHER}."
+)
 
 
 class ThisRun:
@@ -31,10 +44,32 @@ class ThisRun:
         self._refused: set[str] = set()
         self._seen: dict[_Job, JobRecord] = {}
         self._held: dict[_Job, JobRecord] = {}
+        self._given_up: set[_Job] = set()
 
     def declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""
         self._declared.add(_job(spec))
+
+    def gives_up(self, recorded: JobRecord) -> None:
+        """Remember a job whose resource is replaced by one of another job, and which is to end.
+
+        Raises:
+            PermanentError: Another resource declares it: it would be ended first, or not, as the
+                engine's steps happen to fall.
+        """
+        job, name = _job(recorded.spec), recorded.spec.job_name
+        if job in self._declared:
+            raise PermanentError(
+                f"{name}: this resource is to be replaced by one of another job, and another "
+                "resource of this stack declares its job in the same run",
+                now="Nothing was changed",
+                remedy=_ONE_AFTER_THE_OTHER,
+            )
+        self._given_up.add(job)
+
+    def is_given_up(self, spec: JobSpec) -> bool:
+        """Whether the resource that has a job is replaced in this run by one of another job."""
+        return _job(spec) in self._given_up
 
     def refused(self, job_name: object) -> None:
         """Remember the name of a job whose inputs are wrong: where it runs may not be known."""

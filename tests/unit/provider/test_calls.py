@@ -97,8 +97,9 @@ def test_a_line_is_printed_once(job: Job, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.count("\n") == 1
 
 
-def test_another_cluster_is_a_replacement(job: Job) -> None:
+def test_another_cluster_is_a_replacement(job: Job, new_run: Callable[[], None]) -> None:
     job.create()
+    new_run()
     target = {"kind": "flink", "url": "http://other:8081"}
     with pytest.raises(FlinkJobError, match="a change of target starts another job"):
         job.diff(target=target)

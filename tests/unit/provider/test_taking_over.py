@@ -138,6 +138,39 @@ def test_a_stopped_job_whose_delete_comes_first(
     assert outputs["restored_from"] == savepoint
 
 
+ONE_AFTER_THE_OTHER = (
+    "Give the resource that is to have the job an alias of the one that has it; or replace in one "
+    "run, which ends the job, and declare it anew in the next."
+)
+
+
+def test_a_job_whose_resource_gets_another_one_is_not_declared_anew(
+    old: Job, new: Job, flink: FakeFlink
+) -> None:
+    """Shows the resource that gets another job registered first: a replacement deletes first."""
+    assert old.diff(job_name="orders-2", upgrade_mode="stateless").delete_before_replace
+    [failure] = new.provider.check({}, new.inputs).failures
+    assert (failure.property, failure.reason) == (
+        "job_name",
+        "is that of a job whose resource is replaced by one of another job in this run, which ends "
+        f"it. {ONE_AFTER_THE_OTHER}",
+    )
+    with pytest.raises(FlinkJobError, match=r"failed in this run\. Nothing was cancelled"):
+        delete(old)
+    assert_untouched(flink, old)
+
+
+def test_a_declared_job_is_not_given_up(old: Job, new: Job) -> None:
+    """Shows the same where the resource that is to have the job is registered first."""
+    new.checked()
+    with pytest.raises(FlinkJobError) as caught:
+        old.diff(job_name="orders-2", upgrade_mode="stateless")
+    assert str(caught.value) == (
+        "orders: this resource is to be replaced by one of another job, and another resource of "
+        f"this stack declares its job in the same run. Nothing was changed. {ONE_AFTER_THE_OTHER}"
+    )
+
+
 def test_a_job_that_is_no_longer_declared_is_ended(old: Job, new: Job, flink: FakeFlink) -> None:
     new.checked(job_name="returns")
     refresh(old)
@@ -199,8 +232,8 @@ def test_state_that_only_the_old_resource_knows_is_not_dropped(
         "orders: another resource of this stack has taken this job over, and has not the state of "
         f"it, which is {savepoint}. There the job is RUNNING; the old resource is kept, which "
         f"alone knows the state. Set restore_from of the new resource to {savepoint}, or its "
-        'upgrade_mode to "stateless" to drop the state, and run again; or take the old resource out '
-        "of the stack's state (pulumi state delete), if its state is not needed."
+        'upgrade_mode to "stateless" to drop the state, and run again; or take the old resource '
+        "out of the stack's state (pulumi state delete), if its state is not needed."
     )
     new_run()
     assert not new.diff().changes
