@@ -117,7 +117,7 @@ def savepoint_not_seen(wanted: JobSpec, job: StepJob, directory: str | None) -> 
         f"{wanted.job_name}: the savepoint failed: neither the job nor {where} shows it",
         now=f"{named(job)} is {job.status}; no other version was started",
         remedy="See that the job may write there, and that this machine can list it "
-        '(pip install "flink_jobs_provider[obs]", and its credentials); or take '
+        '(pip install "flink-jobs-provider[obs]", and its credentials); or take '
         "savepoint_directory away",
     )
 
