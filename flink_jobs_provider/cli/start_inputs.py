@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -55,7 +54,7 @@ def _check_place(file: Path, inputs: dict[str, Any], target: FlinkTarget) -> Non
     except ValidationError:
         _refuse(file, [each for each in problems_of(inputs) if each[0].startswith("target")])
         raise
-    if isinstance(own, FlinkTarget) and _address(own) == _address(target):
+    if isinstance(own, FlinkTarget) and own.place == target.place:
         return
     reach = "Give its address (--url), use" if isinstance(own, FlinkTarget) else "Use"
     raise PermanentError(
@@ -63,14 +62,6 @@ def _check_place(file: Path, inputs: dict[str, Any], target: FlinkTarget) -> Non
         now="Nothing was started",
         remedy=f"{reach} `flink-jobs up`, or take target{of_dli} out of the file",
     )
-
-
-def _address(target: FlinkTarget) -> object:
-    """Return what tells one cluster from another; this machine has several names."""
-    if not target.loopback:
-        return target.place
-    parts = urlsplit(target.url)
-    return (parts.port or (443 if parts.scheme == "https" else 80), parts.path)
 
 
 def _refuse(file: Path, problems: list[tuple[str, str]]) -> None:

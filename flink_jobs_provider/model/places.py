@@ -82,10 +82,14 @@ UploadDirectory = Annotated[str, AfterValidator(_upload_directory)]
 
 
 def host_and_path(url: str) -> str:
-    """Return what tells one address from another, however it is spelt."""
+    """Return what tells one address from another, however it is spelt.
+
+    This machine has several names, which are one.
+    """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{(parts.hostname or '').lower()}:{port}{parts.path}"
+    host = "localhost" if is_this_machine(url) else (parts.hostname or "").lower()
+    return f"{host}:{port}{parts.path}"
 
 
 def is_this_machine(url: str) -> bool:

@@ -37,6 +37,7 @@ from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
+from flink_jobs_provider.provider.other_address import is_same_job
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.this_run import GIVEN_UP, ThisRun
 from flink_jobs_provider.reconciling import Reconciler
@@ -193,7 +194,7 @@ class FlinkJobProvider(ResourceProvider):
         A job that the program declares with another resource is left to that one.
         """
         recorded = _recorded(props)
-        if _run.takes_over(recorded):
+        if _run.takes_over(recorded) or background_loop.run(_has_another_address(recorded)):
             _print(_taken_over(recorded))
             return
         savepoint = background_loop.run(_remove(recorded))
@@ -254,19 +255,28 @@ async def _look(recorded: JobRecord) -> JobRecord:
     return await _reconciler(recorded.spec).look(recorded)
 
 
+async def _has_another_address(recorded: JobRecord) -> bool:
+    others = _run.elsewhere(recorded)
+    return any([await is_same_job(_known_clusters(), recorded, other) for other in others])
+
+
 async def _remove(recorded: JobRecord) -> str | None:
     return await _reconciler(recorded.spec).remove(recorded)
 
 
 def _reconciler(spec: JobSpec) -> Reconciler | ActionReconciler | StepReconciler:
+    clusters, target = _known_clusters(), spec.target
+    if isinstance(target, HDInsightTarget):
+        return ActionReconciler(clusters.of(target), _print_step)
+    if isinstance(target, DliTarget):
+        return StepReconciler(clusters.of(target), _print_step)
+    return Reconciler(clusters.of(target), target.loopback, _print_step)
+
+
+def _known_clusters() -> Clusters:
     if _clusters is None:
         raise FlinkJobError("the provider was used before it was configured")
-    target = spec.target
-    if isinstance(target, HDInsightTarget):
-        return ActionReconciler(_clusters.of(target), _print_step)
-    if isinstance(target, DliTarget):
-        return StepReconciler(_clusters.of(target), _print_step)
-    return Reconciler(_clusters.of(target), target.loopback, _print_step)
+    return _clusters
 
 
 def _recorded(olds: dict[str, Any]) -> JobRecord:

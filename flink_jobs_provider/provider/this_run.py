@@ -112,6 +112,15 @@ class ThisRun:
         seen = self._seen.get(job) or self._held.get(job)
         return seen if seen and seen.spec.key == spec.key else None
 
+    def elsewhere(self, recorded: JobRecord) -> list[JobRecord]:
+        """Return the records of jobs that the program declares with this key at another address."""
+        job, key = _job(recorded.spec), recorded.spec.key
+        return [
+            held
+            for other, held in self._held.items()
+            if other != job and held.spec.key == key and held.job_id
+        ]
+
     def takes_over(self, recorded: JobRecord) -> bool:
         """Whether the program declares the job of a resource that is to be deleted.
 

@@ -156,8 +156,8 @@ def test_errors_say_three_things_in_one_line() -> None:
         ("http://flink", "flink:80", False),
         ("https://flink/a/b", "flink:443/a/b", False),
         ("http://localhost:1", "localhost:1", True),
-        ("http://127.0.0.1:1", "127.0.0.1:1", True),
-        ("http://[::1]:1", "::1:1", True),
+        ("http://127.0.0.1:1", "localhost:1", True),
+        ("http://[::1]:1", "localhost:1", True),
     ],
 )
 def test_places(url: str, place: str, loopback: bool) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
+from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
 from tests.unit.reconciling.fake_job import Program
 
@@ -182,6 +185,57 @@ def test_a_job_of_that_name_elsewhere_is_another_one(old: Job, new: Job, flink: 
     new.checked(target={"kind": "flink", "url": "http://other:8081"})
     delete(old)
     assert flink.active() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("http://localhost:8081", "http://127.0.0.1:8081"),
+        ("http://[::1]:8081", "http://localhost:8081"),
+        ("http://flink:8081", "http://flink.example:8081"),
+    ],
+)
+def test_a_renamed_resource_whose_cluster_has_another_address_now(
+    before: str,
+    now: str,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    new_run: NewRun,
+) -> None:
+    old, new = (
+        Job(provider, {**inputs, "target": {"kind": "flink", "url": url}}) for url in (before, now)
+    )
+    old.create()
+    new_run()
+    new.create()
+    flink.steps.clear()
+    delete(old)
+    assert_untouched(flink, old)
+
+
+def test_a_renamed_resource_whose_job_moved_to_another_cluster(
+    old: Job, new: Job, flink: FakeFlink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that one jobId on two clusters is not one job: the first version has it anywhere."""
+    flink.pass_time(60)
+    clock = FakeClock()
+    clock.time += 1000
+    other = FakeFlink(clock)
+
+    class Two:
+        """Gives each by its address."""
+
+        def of(self, target: FlinkTarget) -> FakeFlink:
+            """Return one."""
+            return other if "other" in target.url else flink
+
+    monkeypatch.setattr(dynamic, "_clusters", Two())
+    new.create(target={"kind": "flink", "url": "http://other:8081"})
+    assert new.state["job_id"] == old.state["job_id"]
+    delete(old)
+    assert flink.active() == []
+    assert other.the_job().job_id == new.state["job_id"]
 
 
 def test_what_could_not_take_it_over_keeps_the_old_resource(
