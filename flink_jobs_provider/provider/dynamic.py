@@ -163,10 +163,7 @@ class FlinkJobProvider(ResourceProvider):
         One that another resource had before goes on from what is recorded there.
         """
         wanted = JobSpec.model_validate(_without_provider(props))
-        known = _run.known(wanted)
-        if known and (refusal := plan(known, wanted).refusal):
-            raise FlinkJobError(refusal)
-        record = _bring_about(known, wanted)
+        record = _bring_about(_run.known(wanted), wanted)
         return CreateResult(record.spec.job_name, record.outputs())
 
     @_told_in_one_line
@@ -236,6 +233,8 @@ def _bring_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
 
 
 def _brought_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
+    if recorded and (refusal := plan(recorded, wanted).refusal):
+        raise FlinkJobError(refusal)
     jar = open_jar(wanted.jar)
     if wanted.jar_digest != jar.digest:
         raise PermanentError(

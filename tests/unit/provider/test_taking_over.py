@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from tests.unit.model.made_up_jobs import spec
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -256,6 +259,21 @@ def test_what_could_not_take_it_over_keeps_the_old_resource(
     new.create()
     delete(old)
     assert flink.the_job().job_id == old.state["job_id"]
+
+
+def test_a_new_resource_whose_change_is_refused(
+    old: Job, new: Job, flink: FakeFlink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows what the plan refuses, as it does settings that a service takes once."""
+    refresh(old)
+    wanted = new.checked()
+    refused = replace(plan(None, spec()), refusal="orders: the queue cannot be changed.")
+    monkeypatch.setattr(dynamic, "plan", lambda _recorded, _wanted: refused)
+    with pytest.raises(FlinkJobError, match="the queue cannot be changed"):
+        new.provider.create(wanted)
+    with pytest.raises(FlinkJobError, match="declares this job, and failed in this run"):
+        delete(old)
+    assert_untouched(flink, old)
 
 
 def test_a_new_resource_whose_inputs_are_wrong(old: Job, new: Job, flink: FakeFlink) -> None:
