@@ -191,6 +191,8 @@ class FlinkJobProvider(ResourceProvider):
         A job that the program declares with another resource is left to that one.
         """
         recorded = _recorded(props)
+        if _run.awaits(recorded):
+            _run.check_found(background_loop.run(_look(recorded)))
         if _run.takes_over(recorded) or background_loop.run(_has_another_address(recorded)):
             _print(_taken_over(recorded))
             return

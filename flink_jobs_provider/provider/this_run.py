@@ -17,7 +17,7 @@ from __future__ import annotations
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.reconciling.records import keep, knows
 
@@ -39,16 +39,17 @@ class ThisRun:
     """Remembers, by job, what a run declares, what it saw, and what it did."""
 
     def __init__(self) -> None:
-        self._declared: set[_Job] = set()
+        self._declared: dict[_Job, JobSpec] = {}
         self._failed: set[_Job] = set()
         self._refused: set[str] = set()
         self._seen: dict[_Job, JobRecord] = {}
         self._held: dict[_Job, JobRecord] = {}
+        self._brought_about: set[_Job] = set()
         self._given_up: set[_Job] = set()
 
     def declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""
-        self._declared.add(_job(spec))
+        self._declared[_job(spec)] = spec
 
     def gives_up(self, recorded: JobRecord) -> None:
         """Remember a job whose resource is replaced by one of another job, and which is to end.
@@ -93,6 +94,7 @@ class ThisRun:
         """Remember a job that was created, adopted or updated."""
         job = _job(record.spec)
         self._failed.discard(job)
+        self._brought_about.add(job)
         self._seen[job] = self._held[job] = record
 
     def ended(self, recorded: JobRecord, savepoint: str | None) -> None:
@@ -121,6 +123,40 @@ class ThisRun:
             if other != job and held.spec.key == key and held.job_id
         ]
 
+    def awaits(self, recorded: JobRecord) -> bool:
+        """Whether the program declares the job of a resource to be deleted, and none has it yet.
+
+        The new resource is created later; or never, where the run breaks off before.
+        """
+        job = _job(recorded.spec)
+        if job not in self._declared or job in self._brought_about or self._has_failed(recorded):
+            return False
+        return self._held.get(job) in (None, recorded)
+
+    def check_found(self, seen: JobRecord) -> None:
+        """Check that a resource that is still to be created will find the state of its job.
+
+        Args:
+            seen: What the resource to be deleted has recorded, and how the job is now.
+
+        Raises:
+            StateUnavailable: It may not: once it is deleted, nothing may know the state.
+        """
+        wanted = self._declared[_job(seen.spec)]
+        state = seen.last_savepoint or seen.restored_from
+        dropped = wanted.upgrade_mode is UpgradeMode.STATELESS
+        if seen.status.active or not state or dropped or same_path(wanted.restore_from, state):
+            return
+        raise StateUnavailable(
+            f"{seen.spec.job_name}: another resource of this stack, or a replacement of this one, "
+            "declares this job, and has not been created",
+            now=f"The job is {seen.status}; the old resource is kept, which may alone know the "
+            f"state, {state}",
+            remedy="Mend what kept the new one from being created, and run again; or give a "
+            "renamed resource an alias; or replace without delete_before_replace; or set "
+            f"restore_from to {state}",
+        )
+
     def takes_over(self, recorded: JobRecord) -> bool:
         """Whether the program declares the job of a resource that is to be deleted.
 
@@ -129,7 +165,7 @@ class ThisRun:
             StateUnavailable: It does, and that resource has not the state of this one.
         """
         job, name = _job(recorded.spec), recorded.spec.job_name
-        if job in self._failed or name in self._refused:
+        if self._has_failed(recorded):
             raise ActionFailed(
                 f"{name}: another resource of this stack declares this job, and failed in this run",
                 now="Nothing was cancelled, and the old resource is kept",
@@ -141,6 +177,9 @@ class ThisRun:
             _check_state(recorded, self._held[job])
         self._seen.setdefault(job, recorded)
         return True
+
+    def _has_failed(self, recorded: JobRecord) -> bool:
+        return _job(recorded.spec) in self._failed or recorded.spec.job_name in self._refused
 
 
 def _job(spec: JobSpec) -> _Job:

@@ -130,18 +130,55 @@ def test_the_delete_comes_first(old: Job, flink: FakeFlink) -> None:
     assert outputs["job_id"] == old.state["job_id"]
 
 
+@pytest.mark.parametrize("diffed", [True, False])
 def test_a_stopped_job_whose_delete_comes_first(
-    old: Job, flink: FakeFlink, new_run: NewRun
+    diffed: bool, old: Job, flink: FakeFlink, new_run: NewRun
 ) -> None:
-    """Shows that its new resource knows what only the old one has recorded."""
+    """Shows that a record is not let go which alone knows the state: the create may never come."""
     savepoint = old.update(desired_state="stopped")["last_savepoint"]
     flink.restart_job_manager()
     new_run()
     wanted = old.checked(desired_state="running")
+    if diffed:
+        old.provider.diff("orders", old.state, wanted)
+    with pytest.raises(FlinkJobError) as caught:
+        delete(old)
+    assert str(caught.value) == (
+        "orders: another resource of this stack, or a replacement of this one, declares this job, "
+        "and has not been created. The job is STOPPED; the old resource is kept, which may alone "
+        f"know the state, {savepoint}. Mend what kept the new one from being created, and run "
+        "again; or give a renamed resource an alias; or replace without delete_before_replace; or "
+        f"set restore_from to {savepoint}."
+    )
+    new_run()
+    wanted = old.checked(restore_from=savepoint)
     delete(old)
+    new_run()
     outputs = old.provider.create(wanted).outs
     assert outputs is not None
     assert outputs["restored_from"] == savepoint
+
+
+def test_a_new_resource_that_was_never_created(old: Job, new: Job, flink: FakeFlink) -> None:
+    """Shows one whose dependency failed, in a run that goes on: a running job is found again."""
+    new.checked()
+    delete(old)
+    assert_untouched(flink, old)
+
+
+def test_a_lost_job_whose_new_resource_was_never_created(
+    old: Job, new: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows that the cluster is asked: the record says that the job runs."""
+    savepoint = old.update(savepoint_trigger="1")["last_savepoint"]
+    flink.restart_job_manager()
+    new_run()
+    new.checked()
+    with pytest.raises(FlinkJobError, match=f"The job is LOST; .* the state, {savepoint}"):
+        delete(old)
+    new_run()
+    new.checked(upgrade_mode="stateless")
+    delete(old)
 
 
 ONE_AFTER_THE_OTHER = (
