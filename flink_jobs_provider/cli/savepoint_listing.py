@@ -16,7 +16,7 @@ from flink_jobs_provider.cli.job_rows import fitting, name_of
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import canonical_path, join
+from flink_jobs_provider.model.savepoint import canonical_path, is_checkpoint, join
 from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
 from flink_jobs_provider.reconciling.waiting import Clock
 
@@ -79,6 +79,7 @@ async def list_savepoints(
     places = list({canonical_path(place): place for place in places}.values())
     states = StateFinder(plane, Clock(), local_paths)
     found = [point for place in places for point in await states.savepoints_below(place)]
+    found = [point for point in found if not is_checkpoint(point.path)]
     found.sort(key=lambda point: point.taken_at, reverse=True)
     return Listing(name, tuple(places), tuple(found))
 
@@ -86,6 +87,7 @@ async def list_savepoints(
 async def _used(plane: Plane, jobs: Sequence[ObservedJob], name: str) -> list[str]:
     """Return the directories in which savepoints of these jobs lie, by the job's name."""
     statistics = await asyncio.gather(*(plane.checkpoints(job.job_id) for job in jobs))
-    paths = [path for each in statistics if each for path in (each.savepoint, each.restored_from)]
+    named = [path for each in statistics if each for path in (each.savepoint, each.restored_from)]
+    paths = [path for path in named if not is_checkpoint(path)]
     below = re.compile(rf"(.+/{re.escape(name)})/[0-9a-f]{{32}}/")
     return [match.group(1) for path in paths if (match := below.match(path))]

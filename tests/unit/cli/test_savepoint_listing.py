@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+import fsspec
 import pytest
 from typer.testing import CliRunner
 
@@ -100,6 +101,20 @@ def test_what_a_job_started_from(flink: NamingFlink) -> None:
     flink.end(flink.jobs_by_id.pop(first), "CANCELED")
     flink.start("orders", "1234abcd", restore_from=origin)
     assert paths(listed(flink, "orders")) == {origin}
+
+
+def test_checkpoints_are_no_savepoints(flink: NamingFlink) -> None:
+    """Shows a job that went on from one, and checkpoints that lie where savepoints do."""
+    former = JobKey("orders", OWNER).job_id(2, "12345678")
+    retained = f"{flink.own}/orders/{former}/chk-7"
+    flink.progress_in[retained] = 5
+    job_id = flink.start("orders", restore_from=retained)
+    cluster = flink.cluster.savepoint_directory
+    path = flink.save(job_id, f"{cluster}/orders/{job_id}")
+    for place in (retained, f"{cluster}/orders/{job_id}/chk-8"):
+        fsspec.filesystem("memory").pipe_file(f"{place}/_metadata".split("//", 1)[1], b"")
+    found = listed(flink, "orders")
+    assert (found.places, paths(found)) == ((f"{cluster}/orders",), {path})
 
 
 def test_a_job_by_its_id_is_looked_for_by_its_name(flink: NamingFlink) -> None:
