@@ -63,7 +63,7 @@ def read_job_file(path: str | Path) -> dict[str, Any]:
     errors = Draft202012Validator(job_file_schema()).iter_errors(job)
     problems = [_problem(path, error) for error in sorted(errors, key=lambda e: list(e.path))]
     if problems:
-        raise InvalidSpec(problems)
+        raise InvalidSpec(list(dict.fromkeys(problems)))  # each kind of target finds its own
     if "://" not in job["jar"] and not os.path.isabs(job["jar"]):
         job["jar"] = os.path.relpath(path.parent / job["jar"])
     return dict(job)
@@ -75,6 +75,8 @@ def _problem(path: Path, error: ValidationError) -> tuple[str, str]:
     reason = cause.message
     if cause.validator == "not":  # a property that has no place beside others
         reason = "must not be given for a target of this kind"
+    if cause.instance is None and cause.validator in ("type", "anyOf"):
+        reason = "has no value: give it one, or take it out"
     if cause.validator == "pattern":
         reason = f"{cause.instance!r} must match {cause.validator_value}"
     if cause.validator == "additionalProperties":

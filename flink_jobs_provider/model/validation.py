@@ -119,6 +119,8 @@ def _reason(detail: ErrorDetails) -> str:
     if kind == "union_tag_invalid":
         context = detail["ctx"]
         return f"must be {context['expected_tags'].replace(', ', ' or ')} (got {context['tag']!r})"
+    if kind == "extra_forbidden" and detail["loc"][0] == "target":
+        return "is not a property of this kind of target"
     if kind in _PLAIN:
         return _PLAIN[kind] + ("" if kind in _SAYS_ALL else _got(detail))
     message = detail["msg"].replace("Input should be", "must be").replace("String should", "must")

@@ -52,6 +52,7 @@ _JOB_NAME = "must be 1 to 63 lower-case letters, digits and dashes"
 _BLANKS = "must be a path or URI without blanks around it"
 _DURATION = 'must be a duration above zero such as "90s", "10m" or "1h30m"'
 _UNKNOWN = "is not a property of a Flink job"
+_UNKNOWN_OF_TARGET = "is not a property of this kind of target"
 
 #: Wrong properties; the path that must be named; how the reason must begin.
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -67,7 +68,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (_target(url="http://me:pass@host"), "target.url", "must not carry credentials: use basic"),
     (_target(url="ftp://me:pass@host"), "target.url", "must not carry credentials: use basic"),
     (_target(url=8081.0), "target.url", "must be a text"),
-    (_target(adress=_URL), "target.adress", _UNKNOWN),
+    (_target(adress=_URL), "target.adress", _UNKNOWN_OF_TARGET),
     (_target(basic_auth={"username": "me"}), "target.basic_auth.password", "is required"),
     (
         _target(basic_auth={"username": "", "password": "env:P"}),
@@ -90,7 +91,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (_target(headers={"X-Team": 1.0}), "target.headers.X-Team", "must be a text"),
     (_target(secret_headers={"X-Key": "pass"}), "target.secret_headers.X-Key", _REFERENCE),
     (_target(tls="yes"), "target.tls", "must be an object"),
-    (_target(tls={"cafile": "x"}), "target.tls.cafile", _UNKNOWN),
+    (_target(tls={"cafile": "x"}), "target.tls.cafile", _UNKNOWN_OF_TARGET),
     (_target(tls={"key_password": "pass"}), "target.tls.key_password", _REFERENCE),
     ({"job_name": None}, "job_name", "is required"),
     ({"job_name": ""}, "job_name", _JOB_NAME),

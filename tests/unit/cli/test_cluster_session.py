@@ -33,7 +33,8 @@ def said_of(*words: str) -> str:
         (
             "url: http://h\nurls: x\nbearer_token: hunter2\n",
             "FILE: target.bearer_token: must be a reference, env:NAME or config:KEY, so that the "
-            "secret stays out of the state; FILE: target.urls: is not a property of a Flink job.",
+            "secret stays out of the state; FILE: target.urls: is not a property of this kind of "
+            "target.",
         ),
         ("headers: {}\n", "FILE: target.url: is required."),
         ("just text\n", "FILE: target: must be an object"),

@@ -62,6 +62,7 @@ def test_uri_and_absolute_jars_are_left_alone(tmp_path: Path) -> None:
             "job_name: a\njar: a.jar\ntarget: {kind: dli, project_id: 3}\n",
             "target.project_id: 3 is not of type 'string'",
         ),
+        ("job_name: a\njar: a.jar\nargs:\n", "args: has no value: give it one, or take it out"),
         ("job_name: a\njar: a.jar\ndli: {cu_numbers: 3}\n", "'cu_numbers' was unexpected"),
         (
             "job_name: a\njar: a.jar\ntarget: {url: 'http://f:1'}\ndli: {cu_number: 3}\n",
@@ -80,6 +81,18 @@ def test_problems_name_file_path_and_what_would_be_right(
         read_job_file(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("null", "has no value: give it one, or take it out"), ("[]", "[] is not of type 'object'")],
+)
+def test_a_problem_is_said_once(tmp_path: Path, target: str, said: str) -> None:
+    """Shows a target that is none of any kind."""
+    path = write(tmp_path, "a.yaml", f"job_name: a\njar: a.jar\ntarget: {target}\n")
+    with pytest.raises(InvalidSpec) as caught:
+        read_job_file(path)
+    assert caught.value.problems == [(f"{path}: target", said)]
 
 
 def test_a_target_of_hdinsight(tmp_path: Path) -> None:
