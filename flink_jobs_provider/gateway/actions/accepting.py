@@ -66,6 +66,7 @@ class Accepting:
         threads: For calls of the records.
         pace: How often and how long.
         timeout: For how many seconds an action is tried again.
+        begins: Whether an action that is accepted now begins at once.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Accepting:
         threads: Threads,
         pace: Pace,
         timeout: float,
+        begins: Callable[[], bool],
     ) -> None:
         self._gateway = gateway
         self._store = store
@@ -83,6 +85,7 @@ class Accepting:
         self._threads = threads
         self._pace = pace
         self._timeout = timeout
+        self._begins = begins
 
     async def accept(self, request: ActionRequest, cluster: ClusterConfiguration) -> StoredAction:
         """Put an action on record, claimed by this gateway.
@@ -185,7 +188,7 @@ class Accepting:
             timeout=self._timeout,
             cancels_first=request.cancels_first,
         )
-        lease = self._pace.lease
+        lease, begins = self._pace.lease, self._begins()
         if not new_job and job is not None:
             return await self.ask(
                 self._store.accept,
@@ -195,6 +198,7 @@ class Accepting:
                 gateway=self._gateway,
                 lease=lease,
                 status=NOT_YET if draft else None,
+                begins=begins,
             )
         assert wanted is not None  # noqa: S101 - every NEW wants something
         record = JobRecord(spec=wanted, status=JobStatus.STARTING)
@@ -209,6 +213,7 @@ class Accepting:
             replaces=(job.number, job.revision) if job else None,
             gateway=self._gateway,
             lease=lease,
+            begins=begins,
         )
 
 

@@ -51,7 +51,7 @@ class Carrier:
         job: The job's row, as it was when the action was accepted.
         action: The action.
         jar: The jar to start, by digest where it is on the cluster alone; none where none is.
-        known: The savepoints on record.
+        known: The savepoints on record, for an action that lists them.
     """
 
     def __init__(

@@ -97,6 +97,7 @@ class Jobs(Reading):
             self._threads,
             pace,
             seconds(configuration.action_timeout),
+            lambda: self._workers.free,
         )
         self._drafting = Drafting(store, self._accepting.ask)
         observers = {

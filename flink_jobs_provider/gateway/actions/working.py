@@ -24,7 +24,7 @@ from flink_jobs_provider.gateway.actions.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.actions.trouble import saying
 from flink_jobs_provider.gateway.records import JobState, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.service import ActionRow
-from flink_jobs_provider.model.action import STARTS, ActionResult
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
@@ -96,6 +96,11 @@ class Workers:
         """The ids of those actions."""
         return list(self._tasks)
 
+    @property
+    def free(self) -> bool:
+        """Whether an action that is taken now begins at once."""
+        return not self._slots.locked()
+
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
         """Call a function with each action that ends here."""
         self._listeners.append(listener)
@@ -148,7 +153,7 @@ class Workers:
         deadline = begun + action.seconds_left
         pause = self._pace.first_retry
         async with self._slots:
-            job = await self._insist(
+            job = action.begun_on or await self._insist(
                 partial(self._store.begin, action.row.id, self._gateway), lease
             )
         if job is None:
@@ -218,7 +223,9 @@ class Workers:
         def say(line: str) -> None:
             _log.info("operation %s: %s", action.row.id, line)
 
-        known = await self._insist(partial(self._store.savepoints, job.number), lease)
+        known = None
+        if action.row.action is Action.LIST_SAVEPOINT:
+            known = await self._insist(partial(self._store.savepoints, job.number), lease)
         return Carrier(
             plane,
             Reconciler(plane, target.loopback, say, self._clock),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -15,7 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
-from flink_jobs_provider.gateway.records.reads import action_row, stored_action
+from flink_jobs_provider.gateway.records.reads import (
+    action_row,
+    one_job,
+    stored_action,
+    with_last,
+)
 from flink_jobs_provider.gateway.records.rows import (
     JobState,
     NewAction,
@@ -61,6 +67,7 @@ class Acceptance:
         replaces: tuple[int, int] | None,
         gateway: str,
         lease: float,
+        begins: bool = False,
     ) -> StoredAction:
         """Accept the first action of a new job.
 
@@ -74,6 +81,7 @@ class Acceptance:
             replaces: Number and revision of the row that gives way to it, if there is one.
             gateway: Who carries it out.
             lease: For how many seconds nobody else may.
+            begins: Whether it begins at once, as `Leases.begin` would note afterwards.
 
         Raises:
             Changed: A job of that name is there meanwhile, or the one that gives way has changed.
@@ -88,7 +96,8 @@ class Acceptance:
                     .values(deleted_at=now, revision=JobEntry.revision + 1)
                 )
             number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
-            return _insert(session, number, action, now, _claim(now, action, gateway, lease))
+            claim = _claim(now, action, gateway, lease, begins)
+            return _insert(session, number, action, now, claim, begins)
 
     def accept(
         self,
@@ -99,6 +108,7 @@ class Acceptance:
         gateway: str,
         lease: float,
         status: str | None = None,
+        begins: bool = False,
     ) -> StoredAction:
         """Accept an action on a job that is on record.
 
@@ -109,6 +119,7 @@ class Acceptance:
             gateway: Who carries it out.
             lease: For how many seconds nobody else may.
             status: What the job's row says from now on; none to leave it as it is.
+            begins: Whether it begins at once, as `Leases.begin` would note afterwards.
 
         Raises:
             Changed: The row is no longer of that revision.
@@ -118,7 +129,8 @@ class Acceptance:
             _locked(session, number, revision)
             more = {} if status is None else {"status": status}
             _update_job(session, number, action, **more)
-            return _insert(session, number, action, now, _claim(now, action, gateway, lease))
+            claim = _claim(now, action, gateway, lease, begins)
+            return _insert(session, number, action, now, claim, begins)
 
     def put_draft(
         self,
@@ -250,7 +262,9 @@ def _last(session: Session, cluster: str, job_name: str) -> int:
     return session.execute(query).scalar_one() or 0
 
 
-def _claim(now: float, action: NewAction, gateway: str, lease: float) -> dict[str, Any]:
+def _claim(
+    now: float, action: NewAction, gateway: str, lease: float, begins: bool
+) -> dict[str, Any]:
     """Return the columns of an action that a gateway has claimed."""
     return {
         "result": ActionResult.IN_PROGRESS.value,
@@ -258,6 +272,7 @@ def _claim(now: float, action: NewAction, gateway: str, lease: float) -> dict[st
         "deadline": now + action.timeout,
         "claimed_by": gateway,
         "claimed_until": now + lease,
+        "began_at": now if begins else None,
     }
 
 
@@ -273,7 +288,12 @@ def _ended(now: float, output: str) -> dict[str, Any]:
 
 
 def _insert(
-    session: Session, number: int, action: NewAction, now: float, columns: dict[str, Any]
+    session: Session,
+    number: int,
+    action: NewAction,
+    now: float,
+    columns: dict[str, Any],
+    begins: bool = False,
 ) -> StoredAction:
     values: dict[str, Any] = {
         "id": action.id,
@@ -288,5 +308,7 @@ def _insert(
         **columns,
     }
     entry = session.execute(insert(ActionEntry).values(values).returning(ActionEntry)).scalar_one()
-    job = session.get_one(JobEntry, number)
-    return stored_action(entry, job, now)
+    accepted = stored_action(entry, session.get_one(JobEntry, number), now)
+    if not begins:
+        return accepted
+    return replace(accepted, begun_on=one_job(session, with_last(number)))

@@ -17,6 +17,7 @@ from flink_jobs_provider.gateway.records.reads import (
     action_row,
     one_job,
     stored_action,
+    with_last,
 )
 from flink_jobs_provider.gateway.records.rows import JobState, StoredAction, StoredJob
 from flink_jobs_provider.gateway.records.schema import (
@@ -46,12 +47,7 @@ class Leases:
             ).scalar_one_or_none()
             if job_number is None:
                 return None
-            return one_job(
-                session,
-                select(JobEntry, ActionEntry)
-                .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
-                .where(JobEntry.number == job_number),
-            )
+            return one_job(session, with_last(job_number))
 
     def say(self, action_id: str, gateway: str, output: str) -> None:
         """Note what an action waits for."""
@@ -267,6 +263,8 @@ def _write(session: Session, number: int, state: JobState, now: float) -> None:
         .values(**state.columns, **more, revision=JobEntry.revision + 1)
     )
     listed = state.record.get("savepoints", [])
+    if not listed:
+        return
     known = set(
         session.scalars(
             select(SavepointEntry.path).where(

@@ -183,6 +183,16 @@ def live(cluster: str) -> Select[JobEntry, ActionEntry]:
     )
 
 
+def with_last(number: int) -> Select[JobEntry, ActionEntry]:
+    """Select a job with its last action, as the present transaction has left them."""
+    return (
+        select(JobEntry, ActionEntry)
+        .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
+        .where(JobEntry.number == number)
+        .execution_options(populate_existing=True)
+    )
+
+
 def one_job(session: Session, query: Select[JobEntry, ActionEntry]) -> StoredJob | None:
     """Return the one job that a query finds, if it finds one."""
     found = session.execute(query).one_or_none()

@@ -88,6 +88,7 @@ class StoredAction:
     Attributes:
         row: What is shown of it.
         seconds_left: For how long it is tried again, when it was read.
+        begun_on: The job that it began on as it was accepted; none where it is to begin yet.
     """
 
     row: ActionRow
@@ -97,6 +98,7 @@ class StoredAction:
     as_given: Mapping[str, Any]
     seconds_left: float
     cancels_first: bool = False
+    begun_on: StoredJob | None = None
 
 
 @dataclass(frozen=True)

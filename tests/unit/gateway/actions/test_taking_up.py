@@ -12,8 +12,10 @@ from sqlalchemy.exc import OperationalError
 
 from flink_jobs_provider.gateway.actions import guard
 from flink_jobs_provider.gateway.actions.lease import Lease, LeaseLost, current_lease
+from flink_jobs_provider.gateway.records import StoredJob
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.observation import ClusterSnapshot
 from tests.postgres_server import PostgresServer
 from tests.unit.gateway.actions.conftest import Life
 from tests.unit.gateway.actions.gateway import STILL, Gateway, until
@@ -106,6 +108,43 @@ def test_so_many_at_once_and_so_many_more_that_wait(tmp_path: Path) -> None:
             ended = [await gateway.ended(row.id) for row in rows]
             assert {row.result for row in ended} == {ActionResult.SUCCESS}
             await gateway.done("NEW", "one-more")
+
+    asyncio.run(life())
+
+
+def test_an_action_begins_as_it_is_accepted_unless_it_waits_its_turn(tmp_path: Path) -> None:
+    """Shows that its beginning is written down with it, and by itself only for one that waited."""
+
+    async def life() -> None:
+        one = Gateway(tmp_path, limits={"concurrent_actions": 1}, action_timeout="365d")
+        async with one.running() as gateway:
+            noted: list[str] = []
+            begin = gateway.store.begin
+
+            def noting(action_id: str, gateway: str) -> StoredJob | None:
+                noted.append(action_id)
+                return begin(action_id, gateway)
+
+            gateway.store.begin = noting  # type: ignore[method-assign]
+            answers = asyncio.Event()
+            jobs = gateway.flink.jobs
+
+            async def held_up(max_age: float = 0.0) -> ClusterSnapshot:
+                await answers.wait()
+                return await jobs(max_age)
+
+            await gateway.look()
+            gateway.flink.jobs = held_up  # type: ignore[method-assign]
+            first = await gateway.submit("NEW")
+            assert first.began_at == first.accepted_at
+            await until(lambda: not gateway.jobs._workers.free)
+            second = await gateway.submit("NEW", "waits")
+            assert second.began_at is None
+            answers.set()
+            for row in (first, second):
+                ended = await gateway.ended(row.id)
+                assert (ended.result, ended.began_at is None) == (ActionResult.SUCCESS, False)
+            assert noted == [second.id]
 
     asyncio.run(life())
 

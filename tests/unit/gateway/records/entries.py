@@ -38,6 +38,7 @@ def add_job(
     replaces: tuple[int, int] | None = None,
     lease: float = LEASE,
     timeout: float = 60,
+    begins: bool = False,
 ) -> StoredAction:
     """Accept a NEW."""
     wanted = JobRecord(spec=spec(job_name=job), status=JobStatus.STARTING)
@@ -51,6 +52,7 @@ def add_job(
         replaces=replaces,
         gateway=gateway,
         lease=lease,
+        begins=begins,
     )
 
 

@@ -28,6 +28,7 @@ from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from tests.unit.gateway.records.entries import (
     CLUSTER,
+    LEASE,
     accept,
     action,
     add_job,
@@ -146,6 +147,31 @@ def test_a_new_job_and_its_action_are_read_back(store: Store) -> None:
     assert store.action(first.row.id) == first.row
     assert 59 < first.seconds_left <= 60
     assert store.in_progress() == 1
+
+
+def test_an_action_may_begin_as_it_is_accepted(store: Store) -> None:
+    """Shows that it is then as if it had begun right after, for a new job and for one there."""
+    new = add_job(store, begins=True)
+    assert new.row.began_at == new.row.accepted_at
+    assert new.begun_on == store.begin(new.row.id, "one")
+    finish(store, new, job_state=state())
+    job = store.live_job(CLUSTER, "orders")
+    assert job is not None
+    update = store.accept(
+        job.number,
+        job.revision,
+        action(),
+        gateway="one",
+        lease=LEASE,
+        status="STARTING",
+        begins=True,
+    )
+    assert update.begun_on == store.begin(update.row.id, "one")
+    assert update.begun_on is not None
+    assert (update.begun_on.status, update.begun_on.revision) == ("STARTING", job.revision + 1)
+    assert update.begun_on.last == update.row
+    later = add_job(store, "later")
+    assert (later.row.began_at, later.begun_on) == (None, None)
 
 
 def test_a_name_is_taken_once_on_each_cluster(store: Store) -> None:
