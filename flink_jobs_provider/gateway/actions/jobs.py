@@ -27,6 +27,7 @@ from flink_jobs_provider.gateway.actions.working import Planes, Workers
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.records import Store
+from flink_jobs_provider.gateway.records.database import CONNECTIONS
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,
@@ -72,7 +73,7 @@ class Jobs(Reading):
         pace = pace or Pace()
         self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         clusters_by_key = {cluster.key: cluster for cluster in configuration.clusters}
-        self._threads = Threads(8, "records")
+        self._threads = Threads(CONNECTIONS, "records")
         self._jars = KeptJars(Path(configuration.data_directory))
         self._opening = Opening(self._jars, pace)
         clock = clock or Clock()

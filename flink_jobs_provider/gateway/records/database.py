@@ -16,6 +16,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 _BUSY_S = 30
+#: Connections that are kept: as many as there are threads that call the records.
+CONNECTIONS = 8
 
 
 class DatabaseUnusable(Exception):
@@ -142,7 +144,11 @@ def _make_private(path: Path) -> None:
 def _postgresql(url: URL) -> Engine:
     try:
         return create_engine(
-            url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True
+            url,
+            pool_size=CONNECTIONS,
+            max_overflow=8,
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     except (ModuleNotFoundError, NoSuchModuleError):
         raise DatabaseUnusable(
@@ -151,7 +157,9 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _BUSY_S}, hide_parameters=True)
+    engine = create_engine(
+        url, pool_size=CONNECTIONS, connect_args={"timeout": _BUSY_S}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from flink_jobs_provider.gateway.records import (
     DatabaseInUse,
@@ -22,6 +23,7 @@ from flink_jobs_provider.gateway.records import (
     migrating,
 )
 from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
+from flink_jobs_provider.gateway.records.database import CONNECTIONS
 from flink_jobs_provider.gateway.records.rows import moment
 from flink_jobs_provider.gateway.records.schema import Base
 from flink_jobs_provider.model.action import Action, ActionResult
@@ -407,6 +409,18 @@ def test_a_second_gateway_on_one_file_is_refused(tmp_path: Path) -> None:
         Store(url)
     first.close()
     Store(url).close()
+
+
+def test_connections_are_kept_for_all_who_call_at_once(store: Store) -> None:
+    """Shows that none of the gateway's threads opens one anew each time."""
+    opened: list[object] = []
+    database = store._database
+    event.listen(database.engine, "connect", lambda connection, _record: opened.append(connection))
+    for _ in range(2):
+        with ExitStack() as at_once:
+            for _ in range(CONNECTIONS):
+                at_once.enter_context(database.reading())
+    assert len(opened) <= CONNECTIONS
 
 
 def test_two_gateways_that_start_at_once_migrate_once(
