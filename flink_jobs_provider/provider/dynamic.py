@@ -126,6 +126,7 @@ class FlinkJobProvider(ResourceProvider):
             return CheckResult(inputs, [CheckFailure("job_name", GIVEN_UP)])
         _run.declared(spec)
         if not _without_provider(_olds):
+            _run.creates(spec)
             known = _run.known(spec)
             decided = plan(known, spec)
             if known is None or decided.needed:

@@ -44,12 +44,16 @@ class ThisRun:
         self._refused: set[str] = set()
         self._seen: dict[_Job, JobRecord] = {}
         self._held: dict[_Job, JobRecord] = {}
-        self._brought_about: set[_Job] = set()
+        self._to_create: set[_Job] = set()
         self._given_up: set[_Job] = set()
 
     def declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""
         self._declared[_job(spec)] = spec
+
+    def creates(self, spec: JobSpec) -> None:
+        """Remember a job that is to get a new resource, or a replacement of the one it has."""
+        self._to_create.add(_job(spec))
 
     def gives_up(self, recorded: JobRecord) -> None:
         """Remember a job whose resource is replaced by one of another job, and which is to end.
@@ -94,7 +98,7 @@ class ThisRun:
         """Remember a job that was created, adopted or updated."""
         job = _job(record.spec)
         self._failed.discard(job)
-        self._brought_about.add(job)
+        self._to_create.discard(job)
         self._seen[job] = self._held[job] = record
 
     def ended(self, recorded: JobRecord, savepoint: str | None) -> None:
@@ -124,14 +128,11 @@ class ThisRun:
         ]
 
     def awaits(self, recorded: JobRecord) -> bool:
-        """Whether the program declares the job of a resource to be deleted, and none has it yet.
+        """Whether the job of a resource to be deleted is to get another one, and has not yet.
 
-        The new resource is created later; or never, where the run breaks off before.
+        That one is created later; or never, where the run breaks off before.
         """
-        job = _job(recorded.spec)
-        if job not in self._declared or job in self._brought_about or self._has_failed(recorded):
-            return False
-        return self._held.get(job) in (None, recorded)
+        return _job(recorded.spec) in self._to_create and not self._has_failed(recorded)
 
     def check_found(self, seen: JobRecord) -> None:
         """Check that a resource that is still to be created will find the state of its job.

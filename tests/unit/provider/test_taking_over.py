@@ -44,6 +44,11 @@ def delete(job: Job) -> None:
     job.provider.delete("orders", job.state)
 
 
+def anew(job: Job, **changes: Any) -> dict[str, Any]:
+    """Check a replacement, as engines do once more: without what was recorded before."""
+    return Job(job.provider, job.inputs).checked(**changes)
+
+
 def refresh(job: Job) -> None:
     """Read a resource as a refresh does: what it answers is compared with the old inputs."""
     result = job.provider.read("orders", job.state)
@@ -141,6 +146,7 @@ def test_a_stopped_job_whose_delete_comes_first(
     wanted = old.checked(desired_state="running")
     if diffed:
         old.provider.diff("orders", old.state, wanted)
+    anew(old, desired_state="running")
     with pytest.raises(FlinkJobError) as caught:
         delete(old)
     assert str(caught.value) == (
@@ -151,12 +157,24 @@ def test_a_stopped_job_whose_delete_comes_first(
         f"set restore_from to {savepoint}."
     )
     new_run()
-    wanted = old.checked(restore_from=savepoint)
+    wanted = anew(old, restore_from=savepoint)
     delete(old)
     new_run()
     outputs = old.provider.create(wanted).outs
     assert outputs is not None
     assert outputs["restored_from"] == savepoint
+
+
+def test_an_old_record_that_the_new_one_repeats(
+    stopped: Job, new: Job, flink: FakeFlink, new_run: NewRun
+) -> None:
+    """Shows a run that was killed between the create and the delete, after a refresh."""
+    refresh(stopped)
+    new.create(desired_state="stopped")
+    assert new.state == stopped.state
+    new_run()
+    assert not new.diff(desired_state="stopped").changes
+    delete(stopped)
 
 
 def test_a_new_resource_that_was_never_created(old: Job, new: Job, flink: FakeFlink) -> None:
