@@ -178,7 +178,8 @@ def _start(
         )
     else:
         where = recorded.last_savepoint or "its newest savepoint or checkpoint"
-        if isinstance(wanted.target, DliTarget) and recorded.status is not JobStatus.STOPPED:
+        cloud = isinstance(wanted.target, DliTarget) and wanted.target.is_cloud
+        if cloud and recorded.status is not JobStatus.STOPPED:
             where = "its newest state, if that is known to be newer than its last start"
         action, how = Action.START, f"start from {where}"
     return Plan(wanted.job_name, action, how, reasons, changed)

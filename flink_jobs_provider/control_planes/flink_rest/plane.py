@@ -43,6 +43,8 @@ from flink_jobs_provider.model.observation import (
 
 _NEVER = 2**62  # an interval beyond this is Flink's way to say: no periodic checkpoints
 _PLAN_S = 300.0
+#: Between two looks at a checkpoint, in seconds.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
 
 
@@ -211,6 +213,7 @@ class FlinkRest:
             await self.client.change(
                 "POST", f"jobs/{job_id}/checkpoints", json=body, repeatable=True
             )
+            pause = _FIRST_PAUSE
             while True:
                 result = await self.client.get(f"jobs/{job_id}/checkpoints/{trigger}")
                 if result["status"]["id"] == "COMPLETED":
@@ -219,7 +222,8 @@ class FlinkRest:
                     raise DeadlineExceeded("no checkpoint has completed yet")
                 if state := await outliving.state():
                     raise ActionFailed(f"the job is {state}, and no checkpoint has completed")
-                await self._sleep(0.05)
+                await self._sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
         except FlinkAnswer as answer:
             raise ActionFailed(answer.cause) from None
         # Not "failure-cause", as of savepoints (CheckpointInfo; measured on 1.20 and 2.3).

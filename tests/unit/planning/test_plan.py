@@ -346,3 +346,18 @@ def test_another_target_is_another_job_whatever_else_changes() -> None:
     recorded = record(spec(target=DLI, dli={"tags": {"a": "1"}}), run_id="1")
     decided = plan(recorded, spec(restore_from="/s/1"))
     assert decided.replaces == ("target",)
+
+
+def test_in_a_cloud_no_older_state_is_promised() -> None:
+    """Shows that the plan names no savepoint that the run may refuse to start from."""
+    failed = {
+        "status": JobStatus.FAILED,
+        "run_id": "1",
+        "job_id": "2",
+        "last_savepoint": "obs://s/1",
+    }
+    line = plan(record(spec(target=DLI), **failed), spec(target=DLI)).line()
+    assert "start from its newest state, if that is known to be newer than its last start" in line
+    there = {"kind": "dli", "endpoint": "https://gateway.shop", "project_id": "p", "token": "env:T"}
+    line = plan(record(spec(target=there), **failed), spec(target=there)).line()
+    assert "start from obs://s/1" in line
