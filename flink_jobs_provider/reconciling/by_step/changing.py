@@ -19,6 +19,7 @@ from flink_jobs_provider.reconciling.by_step.beside import (
 )
 from flink_jobs_provider.reconciling.by_step.deciding import (
     Verdict,
+    check_restore,
     decide,
     judge,
     status_of,
@@ -73,6 +74,8 @@ class Change:
             return None
         if job is not None and progress.base is not None:
             progress.base = await self._with_found(progress.base, job)
+        if job is not None and progress.recorded is None and not progress.touched:
+            check_restore(job, wanted)
         verdict = Verdict(False, None)
         if wanted.desired_state is DesiredState.RUNNING:
             write = await progress.to_write(self._plane, job)

@@ -21,6 +21,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import to_restore as newly_named
 from flink_jobs_provider.reconciling.finding import is_recorded
+from flink_jobs_provider.reconciling.honouring import unclear
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
 from flink_jobs_provider.reconciling.refusals import no_state
@@ -252,6 +253,21 @@ def newest_savepoint(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) 
     of_last_run = (each for each in recorded.savepoints if is_of_recorded_run(each, recorded))
     # What a job that came to its own end had done by then is not done again.
     return next((each.path for each in of_last_run if not finished or each.reason in _STOPS), None)
+
+
+def check_restore(job: StepJob, wanted: JobSpec) -> None:
+    """Raise where a job that no record names might be set back to where it started long ago.
+
+    Raises:
+        RestoreUnclear: It has run, and whether it has started from the named savepoint is not told.
+    """
+    named = wanted.restore_from
+    if named is None or not run_of(job):
+        return
+    mark, right = read_mark(job.version.mark), mark_of(wanted, named)
+    pending = mark.restore == right.restore and bool(mark.key)
+    if not pending and not _honoured(job, None, mark, right, named):
+        raise unclear(wanted, job.job_id or job.run_id, "is there already")
 
 
 def _honoured(

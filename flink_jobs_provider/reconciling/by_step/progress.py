@@ -73,6 +73,11 @@ class Progress:
         return plane.differences(self.asked, job, self.former if self._is_former(job) else None)
 
     @property
+    def touched(self) -> bool:
+        """Whether anything was done to the job."""
+        return self.replaces or self.written or self.started
+
+    @property
     def runs_on(self) -> bool:
         """Whether another version than the wanted one is recorded as running."""
         recorded = self.recorded

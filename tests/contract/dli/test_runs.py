@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.savepoint import in_store, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from tests.contract.dli.fake_dli import FakeJob
@@ -232,3 +232,29 @@ def test_a_setting_that_is_never_shown_is_written_once(name: str, one: Any, two:
     assert stack.dli.steps.count("change") == before + 1
     assert stack.dli.job().config[name] == two
     assert stack.dli.job().status == "job_running"
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+@pytest.mark.parametrize("state", ["running", "stopped"])
+@pytest.mark.parametrize("marks", [True, False])
+def test_a_job_without_a_record_is_not_set_back(marks: bool, state: str, gateway: bool) -> None:
+    """Shows that a savepoint that was left in the program is not started from once more."""
+    stack = Stack(gateway=gateway, keeps_unknown_keys=marks)
+    stack.up(spec(restore_from=NAMED))
+    stack.up(spec("New", restore_from=NAMED))
+    if state == "stopped":
+        stack.up(spec("New", restore_from=NAMED, desired_state="stopped"))
+    stack.time.time += _HOURS
+    stack.record = None
+    steps = list(stack.dli.steps)
+    refuses = marks or state == "running"
+    with pytest.raises(StateUnavailable if refuses else PermanentError) as caught:
+        stack.up(spec("New", restore_from=NAMED))
+    if refuses:
+        assert "whether it has started from restore_from" in str(caught.value)
+        assert "Nothing was changed" in caught.value.now
+    assert stack.dli.steps == steps
+    if marks:
+        stack.up(spec("New"))
+        assert stack.dli.launches[-1].main_class == "New"
+        assert not same_path(restored(stack)[-1], NAMED)
