@@ -39,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = [
         pytest.param(kind, marks=[pytest.mark.skip(reason=why)] if why else [])
         for kind, cases in CANNOT_EXIST.items()
-        if ALL or kind == "flink" or name in CHOSEN
+        if ALL or kind == "flink" or name in CHOSEN[kind]
         for why in [cases.get(name)]
     ]
     metafunc.parametrize("target", kinds, indirect=True)
