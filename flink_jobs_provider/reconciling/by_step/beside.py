@@ -96,9 +96,8 @@ def stop_of_dead_run(record: JobRecord, recorded: JobRecord, job: StepJob) -> Jo
         recorded: What was recorded before it was started.
         job: The job.
     """
-    run, until = recorded_run(recorded), job.started / 1000
-    before = {iso_time((until - age) * 1000) for age in (0.0, _STOPS_WITHIN)}
-    first, last = min(before), max(before)
+    run = recorded_run(recorded)
+    first, last = iso_time(job.started - _STOPS_WITHIN * 1000), iso_time(job.started)
     beside = [
         each
         for each in record.savepoints
