@@ -35,6 +35,12 @@ class JobError(Exception):
         self.remedy = _sentence(remedy)
         super().__init__(" ".join(part for part in (self.happened, self.now, self.remedy) if part))
 
+    def complete(self, *, now: str = "", remedy: str = "") -> None:
+        """Say how the job is now, and what would help, where that was not said yet."""
+        self.now = self.now or _sentence(now)
+        self.remedy = self.remedy or _sentence(remedy)
+        self.args = (" ".join(part for part in (self.happened, self.now, self.remedy) if part),)
+
 
 class PermanentError(JobError):
     """The same request would fail again."""

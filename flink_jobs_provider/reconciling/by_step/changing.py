@@ -60,11 +60,10 @@ class Change:
         except NotNow:
             return None  # somebody was faster, or the service is busy: judge anew
         except JobError as error:
-            now = error.now or self._progress.standing
-            remedy = error.remedy or "Run again: it goes on from there"
-            if not now or (now, remedy) == (error.now, error.remedy):
-                raise
-            raise type(error)(error.happened, now=now, remedy=remedy) from None
+            error.complete(now=self._progress.standing)
+            if error.now:
+                error.complete(remedy="Run again: it goes on from there")
+            raise
 
     async def _turn(self) -> JobRecord | None:
         progress, wanted = self._progress, self._progress.wanted

@@ -136,3 +136,23 @@ def test_credentials_that_end_in_the_middle_say_how_the_job_stands() -> None:
     stack.dli.unlike = lambda _request: None
     stack.up(spec("New"))
     assert same_path(restored(stack)[-1], taken)
+
+
+def test_a_service_that_takes_nothing_for_long_says_how_the_job_stands() -> None:
+    stack = running()
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("/jobs/run"):
+            return error("APIGW.0308", 429, **{"Retry-After": "3600"})
+        return None
+
+    stack.dli.unlike = unlike
+    with pytest.raises(JobError) as caught:
+        stack.up(spec("New"))
+    taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
+    assert f"nothing of it runs; its state is safe in {taken}. Run again later." in str(
+        caught.value
+    )
+    stack.dli.unlike = lambda _request: None
+    stack.up(spec("New"))
+    assert same_path(restored(stack)[-1], taken)
