@@ -26,11 +26,18 @@ class Origin:
         base: The record, with what was found on the way.
         restore: The savepoint or checkpoint to start from; none for a fresh start.
         action: What the start is called.
+        former: The state of the version that ran before, where another savepoint is named.
     """
 
     base: JobRecord | None
     restore: str | None
     action: Action
+    former: str | None = None
+
+    @property
+    def back(self) -> str | None:
+        """What the previous version starts from, if this start fails; None for a fresh start."""
+        return None if self.action is Action.STATELESS_UPDATE else self.former or self.restore
 
 
 class Origins:
@@ -53,8 +60,12 @@ class Origins:
         """
         existed = recorded is not None and recorded.job_id is not None
         if newly_restores(recorded, wanted) and not await self._honoured(recorded, wanted, seen):
-            action = Action.START if existed else Action.NEW
-            return Origin(recorded, wanted.restore_from, action)
+            if recorded is None or not existed:
+                return Origin(recorded, wanted.restore_from, Action.NEW)
+            own = [job for job in seen.ended if job.job_id == recorded.job_id]
+            point = await self._states.newest(recorded.spec, own, recorded)
+            base = self._with_found(recorded, wanted, point)
+            return Origin(base, wanted.restore_from, Action.START, point.path if point else None)
         if wanted.upgrade_mode is UpgradeMode.STATELESS:
             return Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
         if recorded is None or recorded.job_id is None:
@@ -67,12 +78,16 @@ class Origins:
         if point is None:
             raise _no_state(recorded, wanted, seen)
         self._say(f"{wanted.job_name}: going on from {point}")
-        base = recorded
-        if point.what == "savepoint" and not same_path(point.path, recorded.last_savepoint):
-            base = keep(
-                recorded, point.path, SavepointReason.FOUND, wanted, taken_at=point.taken_at
-            )
-        return Origin(base, point.path, Action.START)
+        return Origin(self._with_found(recorded, wanted, point), point.path, Action.START)
+
+    @staticmethod
+    def _with_found(recorded: JobRecord, wanted: JobSpec, point: RestorePoint | None) -> JobRecord:
+        """Return the record with a savepoint that it does not name yet."""
+        if point is None or point.what != "savepoint":
+            return recorded
+        if same_path(point.path, recorded.last_savepoint):
+            return recorded
+        return keep(recorded, point.path, SavepointReason.FOUND, wanted, taken_at=point.taken_at)
 
     async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
         """Whether a run that died has started from the named savepoint, and got further since."""

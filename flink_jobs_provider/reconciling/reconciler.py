@@ -17,6 +17,7 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
 from flink_jobs_provider.reconciling.origins import Origins
 from flink_jobs_provider.reconciling.preflight import Preflight
@@ -121,9 +122,9 @@ class Reconciler:
         if not version.wanted:
             return await self._restart(recorded, wanted, jar, seen, current, version)
         if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
-            return await self._adopt(recorded, wanted, current, version)
+            return await self._adopt(recorded, wanted, jar, seen, current, version)
         if recorded.spec.desired_state is DesiredState.STOPPED:  # a START that died, read back
-            return await self._adopt(recorded, wanted, current, version)
+            return await self._adopt(recorded, wanted, jar, seen, current, version)
         if wanted.savepoint_trigger not in (None, recorded.spec.savepoint_trigger):
             return await self._savepoint(recorded, wanted, current)
         return recorded.model_copy(
@@ -134,15 +135,23 @@ class Reconciler:
         self,
         recorded: JobRecord | None,
         wanted: JobSpec,
+        jar: Jar | str,
+        seen: Seen,
         current: ObservedJob,
         version: Version,
     ) -> JobRecord:
-        """Take over the wanted version, which a run that died has started."""
+        """Take over the wanted version, which a run that died has started.
+
+        One that does not come up gives way to the previous version, as it would have in that run.
+        """
         self._say(f"{wanted.job_name}: version {current.generation} was started before, adopted")
         origin = version.restored_from
         try:
             await self._starter.watch(wanted, current.job_id, origin)
         except ActionFailed as error:
+            launch = await self._interrupted(recorded, wanted, jar, seen, current, version)
+            if launch:
+                raise await self._roller.give_up(launch, current.job_id, error.happened) from None
             raise ActionFailed(
                 f"{wanted.job_name}: {error.happened}",
                 now=f"It is job {current.job_id}, which an earlier run started",
@@ -156,6 +165,45 @@ class Reconciler:
         if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
             action = Action.START
         return await self._roller.record(base, wanted, started, action)
+
+    async def _interrupted(
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar | str,
+        seen: Seen,
+        current: ObservedJob,
+        version: Version,
+    ) -> Launch | None:
+        """Return the launch that a killed run began, or None where nothing is to go back to.
+
+        A version that has completed a checkpoint of its own holds state that the previous one
+        would drop.
+        """
+        if recorded is None or recorded.job_id == current.job_id:
+            return None
+        row = (await self._plane.jobs()).by_id.get(current.job_id, current)
+        statistics = await self._states.settled(row)
+        if statistics and statistics.completed:
+            return None
+        back = version.restored_from
+        if back and newly_restores(recorded, wanted) and same_path(back, wanted.restore_from):
+            former = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
+            point = await self._states.of_ended(former) if former else None
+            back = point.path if point else None
+        if back is None and wanted.upgrade_mode is not UpgradeMode.STATELESS:
+            return None
+        launch = Launch(
+            recorded,
+            recorded,
+            wanted,
+            jar,
+            current.generation,
+            version.restored_from,
+            back,
+            Action.UPDATE,
+        )
+        return launch if launch.previous else None
 
     async def _savepoint(
         self, recorded: JobRecord, wanted: JobSpec, current: ObservedJob
@@ -245,7 +293,6 @@ class Reconciler:
         if origin.restore and same_path(origin.restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, origin.restore, now)
         await self._check_program(recorded, wanted, jar, generation, origin.restore, None, now)
-        back = None if origin.action is Action.STATELESS_UPDATE else origin.restore
         return await self._roller.launch(
             Launch(
                 recorded,
@@ -254,7 +301,7 @@ class Reconciler:
                 jar,
                 generation,
                 origin.restore,
-                back,
+                origin.back,
                 origin.action,
             )
         )

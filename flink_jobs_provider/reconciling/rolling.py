@@ -92,6 +92,11 @@ class Roller:
         await self.forget_jars(launch.recorded, wanted, started.job_id, launch.jar_digest)
         return record
 
+    async def give_up(self, launch: Launch, job_id: str, failure: str) -> JobError:
+        """End a version that a killed run started, run the previous one again; return the error."""
+        await self._starter.end(job_id, launch.wanted)
+        return await self._go_back(launch, failure)
+
     async def _go_back(self, launch: Launch, failure: str) -> JobError:
         """Run the previous version again, and return the error that reports both."""
         what = f"{launch.wanted.job_name}: version {launch.generation} did not start: {failure}"

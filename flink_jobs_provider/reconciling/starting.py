@@ -61,7 +61,7 @@ class Starter:
             await self._plane.submit(request, spec.timeout("submit"))
             return await self.watch(spec, request.job_id, restore_from)
         except ActionFailed as error:
-            await self._end(request.job_id, spec)
+            await self.end(request.job_id, spec)
             raise DidNotStart(error.happened) from None
 
     async def watch(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
@@ -126,16 +126,17 @@ class Starter:
             if not other.active or other.job_id == job_id:
                 continue
             if other.generation > ours.generation:
-                await self._end(job_id, spec)
+                await self.end(job_id, spec)
                 raise PermanentError(
                     f"{spec.job_name}: another run started version {other.generation} meanwhile",
                     now=f"Job {other.job_id} runs, and the one of this run was cancelled",
                     remedy="See that only one run works on this stack, and run again",
                 )
             self._say(f"{spec.job_name}: cancelling {other.job_id}, an older copy that still runs")
-            await self._end(other.job_id, spec)
+            await self.end(other.job_id, spec)
 
-    async def _end(self, job_id: str, spec: JobSpec) -> None:
+    async def end(self, job_id: str, spec: JobSpec) -> None:
+        """Cancel a submission that still runs, and wait until it has ended."""
         job = (await self._plane.jobs()).by_id.get(job_id)
         if job and job.active:
             await self._plane.cancel(job_id)

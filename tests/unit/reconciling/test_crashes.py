@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
@@ -201,6 +202,42 @@ def test_update_that_rolls_back(pause: float, failure: str) -> None:
         stack.up(wanted)
         is_up(stack, wanted)
         assert stack.flink.progress(stack.flink.the_job()) >= so_far
+
+
+@pytest.mark.parametrize(
+    ("failure", "mode", "restore"),
+    [
+        case
+        for case in product(
+            BAD, ["savepoint", "last-state", "stateless"], ["own state", "named savepoint"]
+        )
+        # Where nothing is restored, there is no state that might not fit.
+        if case != ("state does not fit", "stateless", "own state")
+    ],
+)
+def test_a_repeated_bad_update_rolls_back(failure: str, mode: str, restore: str) -> None:
+    """Shows an update whose run died, and whose version fails while the next run waits for it."""
+
+    def begin() -> Stack:
+        stack = running(mode)
+        if restore == "named savepoint":
+            stack.up(version("Old", mode, savepoint_trigger="1"))
+            stack.flink.pass_time(60)
+        stack.flink.programs["New"] = BAD[failure]
+        return stack
+
+    def update(stack: Stack) -> None:
+        named = stack.recorded.last_savepoint if restore == "named savepoint" else None
+        changes = {"restore_from": named, "timeouts": {"running": "2s"}, "savepoint_trigger": "1"}
+        with pytest.raises(ActionFailed, match="The previous version runs again"):
+            stack.up(version("New", mode, **changes))
+
+    for stack in each_step(begin, update, 0):
+        so_far = 0 if mode == "stateless" else state_kept(stack, mode)
+        update(stack)
+        job = stack.flink.the_job()
+        assert stack.flink.submissions[-1].entry_class == "Old"
+        assert stack.flink.progress(job) >= so_far
 
 
 @pytest.mark.parametrize("pause", PAUSES)
