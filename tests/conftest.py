@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
+
+# How long an example takes is a matter of the machine: a busy one is no failure.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 _stack_numbers = count(1)
 

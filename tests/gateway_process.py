@@ -89,7 +89,7 @@ class GatewayProcess:
             [*COMMAND, *words, "--config", str(self.config)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

@@ -28,7 +28,7 @@ from tests.waiting import wait_until
 PULUMI_CLI = shutil.which("pulumi")
 NO_PULUMI_CLI = "the Pulumi CLI is not on the PATH: this was shown for the embedded engine alone"
 #: No command of a test takes this long; one that does hangs.
-COMMAND_TIMEOUT_S = 240.0
+COMMAND_TIMEOUT_S = 600.0
 _PASSPHRASE = "open sesame"
 _COMMAND = [sys.executable, "-c", "from flink_jobs_provider.cli import main; main()"]
 _PROGRAM = '''\

@@ -8,13 +8,18 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: Timeouts are for a quiet machine. A busy one takes longer, which is no failure; and a condition
+#: that comes true is not waited for any longer.
+PATIENCE = 6.0
+
 
 def wait_until(condition: Callable[[], T], timeout: float, what: str, interval: float = 0.05) -> T:
     """Call `condition` until it returns something true, and return that.
 
-    After `timeout` seconds the test fails with `what` was awaited and what was last seen. An
-    AssertionError from `condition` counts as not yet.
+    After `timeout` seconds, times `PATIENCE`, the test fails with `what` was awaited and what was
+    last seen. An AssertionError from `condition` counts as not yet.
     """
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -64,7 +64,7 @@ def test_every_action_is_polled_to_its_end(gateway: Gateway, url: str) -> None:
             if not gateway.service.rows:
                 jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result()
             poller = jobs.begin_run_job(*PLACE, _job(action), **OPTIONS)
-            done = poller.result(timeout=30)
+            done = poller.result(timeout=180)
             assert poller.status() == "Succeeded"
             assert done.properties.action == action
             assert done.properties.action_result == "SUCCESS"
@@ -80,7 +80,7 @@ def test_a_poller_waits_while_the_action_is_in_progress(gateway: Gateway, url: s
         poller.wait(timeout=0.5)
         assert poller.status() == "InProgress"
         gateway.service.finish(next(iter(gateway.service.actions)))
-        assert poller.result(timeout=30).properties.action_result == "SUCCESS"
+        assert poller.result(timeout=180).properties.action_result == "SUCCESS"
 
 
 def test_a_failed_action_is_told_in_the_result_or_raised(gateway: Gateway, url: str) -> None:
@@ -88,7 +88,7 @@ def test_a_failed_action_is_told_in_the_result_or_raised(gateway: Gateway, url: 
     gateway.service.fails_with = "The jar has no class com.example.Job."
     with client(url) as azure:
         jobs = azure.cluster_jobs
-        done = jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result(timeout=30)
+        done = jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result(timeout=180)
         assert done.properties.action_result == "FAILED"
         (row,) = jobs.list(*PLACE, enforce_https=False)
         assert row.properties.status == "JOB_LAUNCH_FAILED"
@@ -96,7 +96,7 @@ def test_a_failed_action_is_told_in_the_result_or_raised(gateway: Gateway, url: 
             *PLACE, _new("job2"), params={"failOperation": "true"}, **OPTIONS
         )
         with pytest.raises(HttpResponseError, match=r"no class com\.example\.Job") as raised:
-            poller.result(timeout=30)
+            poller.result(timeout=180)
         assert raised.value.error is not None
         assert raised.value.error.code == "NEW_FAILED"
 
@@ -106,8 +106,8 @@ def test_jobs_are_read_with_all_their_properties(gateway: Gateway, url: str, ver
     """Shows that each property of the model is filled, in each version."""
     with client(url, api_version=version) as azure:
         jobs = azure.cluster_jobs
-        jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result(timeout=30)
-        jobs.begin_run_job(*PLACE, _job("SAVEPOINT"), **OPTIONS).result(timeout=30)
+        jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result(timeout=180)
+        jobs.begin_run_job(*PLACE, _job("SAVEPOINT"), **OPTIONS).result(timeout=180)
         (row,) = jobs.list(*PLACE, enforce_https=False)
     job = row.properties
     assert isinstance(job, FlinkJobProperties)
@@ -146,7 +146,7 @@ def test_refusals_are_the_clients_own_errors(gateway: Gateway, url: str) -> None
     """Shows which exception each refusal becomes, with code, target and details."""
     with client(url) as azure:
         jobs = azure.cluster_jobs
-        jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result(timeout=30)
+        jobs.begin_run_job(*PLACE, _new(), **OPTIONS).result(timeout=180)
         with pytest.raises(ResourceExistsError, match="JobAlreadyExists"):
             jobs.begin_run_job(*PLACE, _new(), **OPTIONS)
         with pytest.raises(ResourceNotFoundError, match="JobNotFound"):

@@ -54,7 +54,7 @@ def test_odd_requests_are_answered(port: int, line: bytes, headers: bytes, statu
     """Shows that each gets the status that fits, and none is a fault of the gateway."""
     if b"HTTP/1.1" in line and b"Host:" not in headers:
         headers = b"Host: x\r\n" + headers
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=180) as connection:
         connection.sendall(line + b"\r\n" + headers + b"Connection: close\r\n\r\n")
         with connection.makefile("rb") as answer:
             assert int(answer.readline().split()[1]) == status
@@ -80,6 +80,6 @@ def test_a_caller_that_goes_away_does_no_harm(port: int) -> None:
     """Shows that a body which ends too early leaves the gateway as it was."""
     head = b"POST " + _RUN + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n" + _TOKEN + b"\r\n"
     for _ in range(3):
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=180) as connection:
             connection.sendall(head + b'{"properties"')
     test_odd_requests_are_answered(port, b"GET " + _JOBS + b" HTTP/1.1", _TOKEN, 200)

@@ -15,7 +15,7 @@ def test_the_first_waits_for_what_is_in_flight_and_begins_nothing_more(embedded:
     embedded.wait_until_held()
     process.send_signal(signal.SIGINT)
     embedded.release()
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "waiting for what is in flight" in out
     assert "update cancelled" in out
@@ -38,7 +38,7 @@ def test_the_second_stops_at_once_and_leaves_the_operation_pending(embedded: Pro
     first = next(line for line in process.stdout if "interrupted" in line)
     assert "waiting for what is in flight" in first
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "left pending" in out
     assert [each["type"] for each in embedded.state()["pending_operations"]] == ["creating"]

@@ -59,7 +59,7 @@ def test_engine_and_provider_killed_at_a_call(embedded: Project, number: int, wh
         f'{{"mutation:{number}": {{"kill": "{when}"}}}}'
     )
     process = embedded.start("up", "--yes", "--stack", "dev", "--skip-preview", "--parallel", "1")
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL
     assert embedded.state()["pending_operations"], "the operation was on disk before it began"
     end_with(embedded)
@@ -109,7 +109,7 @@ def test_engine_killed_at_each_write(embedded: Project, when: str) -> None:
             cwd=embedded.root,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         if process.returncode == 0:
@@ -123,7 +123,7 @@ def test_the_next_up_takes_over_and_says_what_was_pending(embedded: Project) -> 
     """The lock of the dead run is taken over, the interrupted create is named and done again."""
     embedded.program("File('a', size=1)")
     embedded.faults(create_a={"kill": "after"})
-    embedded.start("up", "--yes", "--stack", "dev").communicate(timeout=120)
+    embedded.start("up", "--yes", "--stack", "dev").communicate(timeout=600)
     assert embedded.files()["a"]["made"] == 1
     embedded.faults()
     again = embedded.up()
@@ -141,7 +141,7 @@ def test_the_program_dies_with_the_engine_and_the_provider_lives_on(embedded: Pr
     embedded.wait_until_held()
     assert _kinds(embedded) == {"program", "provider"}
     process.kill()
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     wait_for(lambda: _kinds(embedded) == {"provider"}, "the program to end")
     (provider,) = (each for each in embedded.processes() if "pulumi.dynamic" in each.cmdline())
     assert provider.ppid() != process.pid
@@ -184,7 +184,7 @@ def test_two_runs_at_once_are_kept_apart(embedded: Project) -> None:
     assert f"process {first.pid}" in refused.err
     embedded.preview()
     embedded.release()
-    first.communicate(timeout=120)
+    first.communicate(timeout=600)
     assert first.returncode == 0
 
 

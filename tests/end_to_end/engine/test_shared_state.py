@@ -41,7 +41,7 @@ def test_one_is_killed_and_the_other_goes_on(both: Project, first: str, second: 
     both.program("a = File('a', size=1)\nb = File('b', of=a.made)\npulumi.export('x', b.made)")
     both.faults(create_b={"kill": "before"})
     process = both.start("up", "--yes", "--stack", "dev", "--skip-preview", engine=first)
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert [each["type"] for each in both.state()["pending_operations"]] == ["creating"]
     both.faults()
     if second == "pulumi":
@@ -83,7 +83,7 @@ def test_the_lock_of_the_cli_is_respected(both: Project) -> None:
     refused = both.up(engine="embedded", code=255)
     assert "the stack is locked by" in refused.err
     both.release()
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert process.returncode == 0
 
 

@@ -35,7 +35,7 @@ def test_a_cluster_outlives_the_command_that_started_it(tmp_path: Path) -> None:
             text=True,
             start_new_session=True,
         ) as up:
-            said = up.communicate(timeout=120)[0]
+            said = up.communicate(timeout=600)[0]
             assert up.returncode == 0
             # Where nothing is left in its process group, that is as good.
             with suppress(ProcessLookupError):

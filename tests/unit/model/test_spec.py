@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -249,7 +249,6 @@ VALID = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(VALID)
 def test_schema_and_model_take_the_same(job: dict[str, Any]) -> None:
     assert SCHEMA.is_valid(job)

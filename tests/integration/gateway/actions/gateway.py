@@ -17,6 +17,7 @@ from tests.counting_output import Counts, assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
 from tests.unit.gateway.actions.gateway import CLUSTER, configuration
+from tests.waiting import PATIENCE
 
 #: Quicker than in production, so that tests need not wait.
 QUICK = Pace(observe=0.3, fresh=0, lease=3, renew=0.5, relaunch_after=1, relaunch_pause=1)
@@ -75,7 +76,7 @@ class RealGateway:
 
     async def ended(self, action_id: str) -> ActionRow:
         """Wait for the end of an action."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(120 * PATIENCE):
             while True:
                 row = await self.jobs.operation(action_id)
                 assert row is not None
@@ -102,7 +103,7 @@ class RealGateway:
         self, condition: Callable[[JobRow], bool], job: str = "counted", timeout: float = 120
     ) -> JobRow:
         """Wait until a job's row is as it should be, and return it."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(timeout * PATIENCE):
             while not condition(row := await self.row(job)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             return row
@@ -121,6 +122,6 @@ class RealGateway:
 
 async def until(condition: Callable[[], bool], timeout: float = 60) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(timeout * PATIENCE):
         while not condition():  # noqa: ASYNC110 - there is nothing that would tell
             await asyncio.sleep(0.05)

@@ -15,6 +15,7 @@ from tests.flink_cluster import FlinkCluster
 from tests.integration.gateway.actions.gateway import RealGateway, until
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.postgres_server import PostgresServer
+from tests.waiting import PATIENCE
 
 RETAINED = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
 
@@ -153,7 +154,7 @@ def test_two_gateways_on_one_cluster(
         for name in names:
             gateways[0].output = tmp_path / f"output-{name}"
             await gateways[0].done("NEW", name, **gateways[0].version(name))
-        async with asyncio.timeout(150):
+        async with asyncio.timeout(150 * PATIENCE):
             ids = await asyncio.gather(*(insist(number) for number in range(24)))
             ended = [await gateways[1].ended(action_id) for action_id in ids]
         assert {row.result for row in ended} == {ActionResult.SUCCESS}

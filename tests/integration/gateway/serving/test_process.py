@@ -172,7 +172,7 @@ def test_it_stops_in_order(tmp_path: Path, number: int) -> None:
 @pytest.fixture
 def waiting(tmp_path: Path) -> Iterator[GatewayProcess]:
     """Give a gateway with an action in progress that its cluster keeps waiting."""
-    with closing(GatewayProcess(tmp_path, NO_FLINK, stop_timeout="45s")) as process:
+    with closing(GatewayProcess(tmp_path, NO_FLINK, stop_timeout="10m")) as process:
         token = process.token("ci", Role.OPERATE)
         process.start()
         with process.client(token) as client:
@@ -200,7 +200,7 @@ def test_a_second_signal_ends_the_wait(waiting: GatewayProcess) -> None:
     waiting.send(signal.SIGTERM)
     wait_until(lambda: "waiting for actions to end" in waiting.log, 30, "it waits")
     waiting.send(signal.SIGTERM)
-    assert waiting.wait(timeout=20) == 0
+    assert waiting.wait(timeout=120) == 0, "it does not wait for the 10 minutes that it may take"
     token = waiting.token("reader", Role.READ)
     waiting.start()
     wait_until(lambda: "is taken up" in waiting.log, 30, "the action is taken up")

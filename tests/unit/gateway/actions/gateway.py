@@ -59,7 +59,7 @@ def make_jar(path: Path, note: str = "") -> Path:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not condition():  # noqa: ASYNC110 - there is nothing that would tell
             await asyncio.sleep(0.005)
 
@@ -194,7 +194,7 @@ class Gateway:
 
     async def ended(self, action_id: str) -> ActionRow:
         """Wait for the end of an action."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while True:
                 row = await self.jobs.operation(action_id)
                 assert row is not None

@@ -153,7 +153,7 @@ def test_a_relaunch_that_fails_is_tried_again(tmp_path: Path) -> None:
             assert (await gateway.row()).status == "LOST"
             gateway.flink.slots = 24
             gateway.finished.clear()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(180):
                 while (await relaunched(gateway)).result is ActionResult.FAILED:
                     gateway.finished.clear()
             assert gateway.flink.the_job().base >= kept > 0
