@@ -5,8 +5,11 @@ A cluster is started when the first test asks for it.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
@@ -40,6 +43,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for variable, what in _CHOICES.items():
         if os.environ.get(variable) != "1":
             terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, bool | None, bool | None]:
+    """Collect what a failed test left open, so that it fails no other test."""
+    failures = item.session.testsfailed
+    done = yield
+    if item.session.testsfailed > failures:
+        sys.last_type = sys.last_value = sys.last_traceback = None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+    return done
 
 
 @pytest.fixture(scope="session")

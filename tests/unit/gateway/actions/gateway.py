@@ -64,6 +64,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def told(number: int, *gateways: Gateway) -> list[ActionRow]:
+    """Wait until gateways have told of so many ends: just after the records have them."""
+    await until(lambda: sum(len(gateway.finished) for gateway in gateways) >= number)
+    return [row for gateway in gateways for row in gateway.finished]
+
+
 class OneFlink:
     """Opens the same cluster, whatever the target."""
 

@@ -9,7 +9,7 @@ import pytest
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.actions.conftest import Life
-from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar
+from tests.unit.gateway.actions.gateway import CLUSTER, Gateway, make_jar, told
 from tests.unit.reconciling.fake_flink import RETAINED
 from tests.unit.reconciling.fake_job import Program
 
@@ -42,7 +42,7 @@ def test_new_stop_start_update(live: Life) -> None:
         assert row.record.spec.parallelism == 4
         assert row.as_given == {"asked": "UPDATE"}
         assert len(await gateway.jobs.savepoints(row.cluster, row.number)) == 2
-        assert [row.action for row in gateway.finished] == ["NEW", "STOP", "START", "UPDATE"]
+        assert [row.action for row in await told(4, gateway)] == ["NEW", "STOP", "START", "UPDATE"]
 
     live(life)
 

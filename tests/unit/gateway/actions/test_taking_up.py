@@ -18,7 +18,7 @@ from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.observation import ClusterSnapshot
 from tests.postgres_server import PostgresServer
 from tests.unit.gateway.actions.conftest import Life
-from tests.unit.gateway.actions.gateway import STILL, Gateway, until
+from tests.unit.gateway.actions.gateway import STILL, Gateway, told, until
 
 #: Steps that change something on the cluster, before which the control planes call the guard.
 CHANGES = {"submit", "cancel", "stop", "savepoint", "forget jars"}
@@ -227,7 +227,7 @@ def test_another_gateway_goes_on_when_one_is_killed(
         job = await other.row()
         assert job.record.job_id == other.flink.the_job().job_id
         assert other.flink.submissions[-1].entry_class == "New"
-        assert [done.id for done in other.finished] == [row.id]
+        assert [done.id for done in await told(1, other)] == [row.id]
         await other.stop()
 
     asyncio.run(life())
@@ -264,7 +264,7 @@ def test_a_gateway_that_was_overtaken_begins_nothing_more(
         assert ended.result is ActionResult.SUCCESS
         assert [step for step, lease in begun if lease is halted[0]] == ["stop"]
         assert "submit" in {step for step, lease in begun if lease is not halted[0]}
-        assert [done.id for done in (*one.finished[1:], *other.finished)] == [row.id]
+        assert [done.id for done in (await told(2, one, other))[1:]] == [row.id]
         assert (await one.row()).record.job_id == one.flink.the_job().job_id
         one.flink.on_step = lambda _step: None
         await one.stop()
@@ -298,15 +298,14 @@ def test_two_gateways_and_two_hundred_requests(
                         raise
                     await asyncio.sleep(0.02)
 
-        async with asyncio.timeout(200):
+        async with asyncio.timeout(800):
             ids = await asyncio.gather(*(insist(number) for number in range(200)))
             for action_id in ids:
                 ended = await one.ended(action_id)
                 assert ended.result is ActionResult.SUCCESS, ended.output
 
         assert len(set(ids)) == 200
-        told = [row.id for row in (*one.finished, *other.finished)]
-        assert sorted(told) == sorted(ids)
+        assert sorted(row.id for row in await told(200, one, other)) == sorted(ids)
         for row in await other.rows():
             actions = one.store.actions_of(row.number)[::-1]
             assert len(actions) == 11
