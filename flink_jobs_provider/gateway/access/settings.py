@@ -57,7 +57,8 @@ class Issuer(Settings):
     claims: list[str] = Field(
         default=["roles", "scp"],
         min_length=1,
-        description="Claims that name roles: a list of texts, or one text with blanks between.",
+        description="Claims that name roles: a text, which is one value, or a list of texts. Of "
+        "`scp` and `scope` alone, a text is a list of words.",
     )
     name_claim: str = Field(
         "sub", min_length=1, description="Claim that names the caller in the audit log."

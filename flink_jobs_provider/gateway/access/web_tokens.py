@@ -19,6 +19,8 @@ from flink_jobs_provider.gateway.principal import Principal, Role
 #: How far the clocks of issuer and gateway may be apart.
 LEEWAY = 60.0
 _LONGEST_NAME = 200
+#: Claims whose text is a list of words: Microsoft's name of it, and that of the standard.
+_SCOPES = ("scp", "scope")
 
 
 class RefusedToken(Exception):
@@ -114,10 +116,20 @@ def _roles(claims: Mapping[str, Any], issuer: Issuer) -> dict[str, Role]:
     """Return the roles that the values of the claims grant; the higher one where several do."""
     roles: dict[str, Role] = {}
     for claim in issuer.claims:
-        value = claims.get(claim)
-        values = value.split() if isinstance(value, str) else value
-        for granted in values if isinstance(values, list) else ():
-            for cluster, role in issuer.grants.get(str(granted), {}).items():
+        for granted in _values(claim, claims.get(claim)):
+            for cluster, role in issuer.grants.get(granted, {}).items():
                 if roles.get(cluster) is not Role.OPERATE:
                     roles[cluster] = role
     return roles
+
+
+def _values(claim: str, value: object) -> list[str]:
+    """Return the values of a claim that grants may name.
+
+    Only scopes are words separated by blanks (RFC 8693, section 4.2). Any other text is one value,
+    blanks included: who chooses their own name must not be able to choose a role with it.
+    """
+    if isinstance(value, str):
+        return value.split(" ") if claim in _SCOPES else [value]
+    listed = value if isinstance(value, list) else []
+    return [item for item in listed if isinstance(item, str)]

@@ -189,6 +189,43 @@ def test_roles_come_from_the_claims_that_are_configured(
     assert authenticate(f"Bearer {signed(ISSUER, **given)}").roles == roles
 
 
+@pytest.mark.parametrize(
+    ("claim", "value", "granted"),
+    [
+        ("sub", "mallory admin", False),
+        ("sub", "admin mallory", False),
+        ("sub", "admin\tmallory", False),
+        ("preferred_username", " admin", False),
+        ("roles", "admin other", False),
+        ("roles", ["mallory admin"], False),
+        ("scp", ["mallory admin"], False),
+        ("scp", "openid\tadmin", False),
+        ("SCP", "openid admin", False),
+        ("sub", "admin", True),
+        ("roles", "admin", True),
+        ("roles", ["other", "admin"], True),
+        ("scp", "openid admin", True),
+        ("scope", "openid admin", True),
+        ("scp", ["openid", "admin"], True),
+    ],
+)
+def test_a_part_of_a_claim_grants_nothing(claim: str, value: object, granted: bool) -> None:
+    """Shows that only scopes are lists of words: who chooses a name chooses no role with it."""
+    given = {"roles": None, "scp": None, claim: value}
+    settings = {"claims": [claim], "name_claim": "jti", "grants": {"admin": {"*": "operate"}}}
+    principal = authenticate(f"Bearer {signed(ISSUER, jti='mallory', **given)}", **settings)
+    assert principal.may(Role.OPERATE, CLUSTER) is granted
+    assert principal.may(Role.READ, CLUSTER) is granted
+
+
+@pytest.mark.parametrize("value", [True, 3, [True], [3], [["admin"]], {"True": 1}, 3.0])
+def test_only_texts_grant_roles(value: object) -> None:
+    """Shows that a number or a flag is not taken for the text that it would be written as."""
+    grants = {name: {"*": "operate"} for name in ("True", "3", "3.0", "['admin']")}
+    token = signed(ISSUER, roles=value)
+    assert authenticate(f"Bearer {token}", grants=grants).roles == {}
+
+
 def test_another_claim_may_name_roles_and_callers() -> None:
     """Shows what it takes to accept tokens without roles, such as those for Azure itself."""
     token = signed(ISSUER, roles=None, oid="1111-2222", appid="app")
