@@ -209,17 +209,21 @@ def test_roles_come_from_the_claims_that_are_configured(
         ("scp", ["openid", "admin"], True),
     ],
 )
-def test_a_part_of_a_claim_grants_nothing(claim: str, value: object, granted: bool) -> None:
+def test_a_part_of_a_claim_grants_nothing(claim: str, value: Any, granted: bool) -> None:
     """Shows that only scopes are lists of words: who chooses a name chooses no role with it."""
-    given = {"roles": None, "scp": None, claim: value}
-    settings = {"claims": [claim], "name_claim": "jti", "grants": {"admin": {"*": "operate"}}}
+    given: dict[str, Any] = {"roles": None, "scp": None, claim: value}
+    settings: dict[str, Any] = {
+        "claims": [claim],
+        "name_claim": "jti",
+        "grants": {"admin": {"*": "operate"}},
+    }
     principal = authenticate(f"Bearer {signed(ISSUER, jti='mallory', **given)}", **settings)
     assert principal.may(Role.OPERATE, CLUSTER) is granted
     assert principal.may(Role.READ, CLUSTER) is granted
 
 
 @pytest.mark.parametrize("value", [True, 3, [True], [3], [["admin"]], {"True": 1}, 3.0])
-def test_only_texts_grant_roles(value: object) -> None:
+def test_only_texts_grant_roles(value: Any) -> None:
     """Shows that a number or a flag is not taken for the text that it would be written as."""
     grants = {name: {"*": "operate"} for name in ("True", "3", "3.0", "['admin']")}
     token = signed(ISSUER, roles=value)
