@@ -105,7 +105,7 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
         "RUNNING": "runs",
         "RESTARTING": "Flink restarts it after a failure",
         "STOPPED": "ended with a savepoint, as was asked",
-        "FINISHED": "came to its own end",
+        "FINISHED": "came to its own end; starts again only when that is asked for",
         "CANCELED": "was cancelled by somebody else",
         "FAILED": "failed, and Flink has given it up",
         "LOST": "was recorded as active, and its cluster no longer knows it",

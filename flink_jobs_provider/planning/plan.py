@@ -77,6 +77,10 @@ def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
     if wanted.desired_state is DesiredState.STOPPED:
         return _towards_stopped(recorded, wanted, changed)
     drift = _drift(recorded)
+    if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
+        return Plan(
+            wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
+        )
     if not recorded.status.active:
         return _start(recorded, wanted, changed, (*drift, *texts))
     if cost is Cost.RESTART or recorded.other_version:
@@ -176,6 +180,8 @@ def _start(
             changed,
             discards_state=True,
         )
+    elif recorded.status is JobStatus.FINISHED:
+        action, how = Action.START, _new_run(recorded)
     else:
         where = recorded.last_savepoint or "its newest savepoint or checkpoint"
         cloud = isinstance(wanted.target, DliTarget) and wanted.target.is_cloud
@@ -183,6 +189,23 @@ def _start(
             where = "its newest state, if that is known to be newer than its last start"
         action, how = Action.START, f"start from {where}"
     return Plan(wanted.job_name, action, how, reasons, changed)
+
+
+def _new_run(recorded: JobRecord) -> str:
+    """Return where a new run of a job starts that came to its own end."""
+    where = recorded.last_savepoint or recorded.restored_from
+    if where is None:
+        return "start from nothing, since no state is known of the run that finished"
+    return f"start from {where}, so that what the finished run did after it is done again"
+
+
+def asks_for_new_run(recorded: JobRecord, wanted: JobSpec) -> bool:
+    """Whether a job that came to its own end is to run once more: nothing else starts it."""
+    if to_restore(recorded, wanted):
+        return True
+    found = changes(recorded.spec, wanted)
+    costs = [change.cost for change in found if change.name != "restore_from"]
+    return max(costs, default=Cost.RECORDED) >= Cost.RESTART
 
 
 def newly_restores(recorded: JobRecord | None, wanted: JobSpec) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
@@ -75,6 +75,8 @@ class Origins:
             self._say(f"{wanted.job_name}: an earlier run left {point}, going on from it")
             return Origin(recorded, point.path, Action.START)
         point = await self._states.newest(wanted, seen.ended, recorded)
+        if point is None and recorded.status is JobStatus.FINISHED:
+            return Origin(recorded, None, Action.START)  # as its plan has said
         if point is None:
             raise _no_state(recorded, wanted, seen)
         self._say(f"{wanted.job_name}: going on from {point}")

@@ -83,12 +83,15 @@ class Reader:
         if job.state == "FAILED":
             reason = await self._waiter.cause(job)
             update["job_output"] = reason or "The job failed"
-        if job.state == "FINISHED":
-            statistics = await self._states.settled(job)
-            if statistics and statistics.stopped_with_savepoint:
-                update["status"] = JobStatus.STOPPED
-                if statistics.savepoint not in {known.path for known in recorded.savepoints}:
-                    recorded = keep(
-                        recorded, statistics.savepoint, SavepointReason.FOUND, recorded.spec
-                    )
+        if job.state == "FINISHED" and not await self._states.came_to_its_end(job):
+            update["status"] = JobStatus.STOPPED
+            point = await self._states.of_ended(job)
+            if point and point.path not in {known.path for known in recorded.savepoints}:
+                recorded = keep(
+                    recorded,
+                    point.path,
+                    SavepointReason.FOUND,
+                    recorded.spec,
+                    taken_at=point.taken_at,
+                )
         return recorded.model_copy(update=update)

@@ -8,6 +8,7 @@ one, the work was done before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
@@ -17,16 +18,17 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.planning.plan import asks_for_new_run, newly_restores
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
 from flink_jobs_provider.reconciling.origins import Origins
 from flink_jobs_provider.reconciling.preflight import Preflight
 from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
+from flink_jobs_provider.reconciling.refusals import finished_meanwhile
 from flink_jobs_provider.reconciling.removing import cancel, remove
 from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
-from flink_jobs_provider.reconciling.starting import Started, Starter, submission
+from flink_jobs_provider.reconciling.starting import Starter, submission
 from flink_jobs_provider.reconciling.stopping import Stopper
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
 
@@ -147,7 +149,7 @@ class Reconciler:
         self._say(f"{wanted.job_name}: version {current.generation} was started before, adopted")
         origin = version.restored_from
         try:
-            await self._starter.watch(wanted, current.job_id, origin)
+            started = await self._starter.watch(wanted, current.job_id, origin)
         except ActionFailed as error:
             launch = await self._interrupted(recorded, wanted, jar, seen, current, version)
             if launch:
@@ -160,7 +162,7 @@ class Reconciler:
         base = recorded
         if base and origin and all(known.path != origin for known in base.savepoints):
             base = keep(base, origin, SavepointReason.FOUND, wanted, taken_at="")
-        started = Started(current.job_id, current.generation, origin)
+        started = replace(started, generation=current.generation)
         action = Action.UPDATE if recorded else Action.NEW
         if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
             action = Action.START
@@ -285,6 +287,10 @@ class Reconciler:
         self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, seen: Seen
     ) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost."""
+        if recorded and recorded.job_id:
+            over = await self._finished(recorded, wanted, jar, seen)
+            if over is not None:
+                return over
         origin = await self._origins.of(recorded, wanted, seen)
         generation = seen.next_generation(recorded)
         if generation == 1:
@@ -306,6 +312,33 @@ class Reconciler:
             )
         )
 
+    async def _finished(
+        self, recorded: JobRecord, wanted: JobSpec, jar: Jar | str, seen: Seen
+    ) -> JobRecord | None:
+        """Return the record of a job that came to its own end; None where a new run is asked for.
+
+        Raises:
+            StateUnavailable: One is, and the plan was made for a job that runs.
+        """
+        newest = seen.ended[0] if seen.ended else None
+        if newest is None or newest.generation < recorded.generation:
+            over = recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted)
+            return recorded.model_copy(update={"spec": wanted}) if over else None
+        if recorded.status is JobStatus.STOPPED and newest.job_id == recorded.job_id:
+            return None
+        if not await self._states.came_to_its_end(newest):
+            return None
+        version = await self._observer.version(newest, recorded, wanted, seen)
+        if version.wanted and newest.job_id != recorded.job_id:
+            return await self._adopt(recorded, wanted, jar, seen, newest, version)
+        if version.wanted:
+            update = {"spec": wanted, "status": JobStatus.FINISHED, "running_parallelism": None}
+            return recorded.model_copy(update={**update, "duplicates": []})
+        stateless = wanted.upgrade_mode is UpgradeMode.STATELESS
+        if recorded.status.active and not version.restores and not stateless:
+            raise finished_meanwhile(wanted, newest.job_id)
+        return None
+
     # Stopping
 
     async def _stopped(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> JobRecord:
@@ -316,16 +349,37 @@ class Reconciler:
             path = await self._stopper.take(wanted, job, Purpose.STOP)
             base = recorded and record
             record = keep(base, path, SavepointReason.STOP, wanted, job)
-        if not seen.active and seen.ended and recorded and recorded.status.active:
-            point = await self._states.of_ended(seen.ended[0])
-            if point and point.what == "savepoint":
-                path = point.path
-                record = keep(record, path, SavepointReason.STOP, wanted, seen.ended[0])
+        status = JobStatus.STOPPED
+        if not seen.active and recorded and recorded.status is not JobStatus.STOPPED:
+            path, record, status = await self._found_ended(recorded, wanted, seen)
         action = Action.STOP if path else record.action
         output = f"Savepoint completed. Path: {path}" if path else record.job_output
         return done(record, wanted, action, output).model_copy(
-            update={"status": JobStatus.STOPPED, "running_parallelism": None}
+            update={"status": status, "running_parallelism": None}
         )
+
+    async def _found_ended(
+        self, recorded: JobRecord, wanted: JobSpec, seen: Seen
+    ) -> tuple[str | None, JobRecord, JobStatus]:
+        """Return how a job is that ended before it was to be stopped.
+
+        Returns:
+            The savepoint of a stop by a run that died, or None; the record, with the savepoint
+            that was found; and the job's status.
+        """
+        newest = seen.ended[0] if seen.ended else None
+        if newest is None or newest.generation < recorded.generation:
+            finished = recorded.status is JobStatus.FINISHED
+            return None, recorded, JobStatus.FINISHED if finished else JobStatus.STOPPED
+        if await self._states.came_to_its_end(newest):
+            return None, recorded, JobStatus.FINISHED
+        point = await self._states.of_ended(newest)
+        if point is None or point.what != "savepoint":
+            return None, recorded, JobStatus.STOPPED
+        stopped = newest.state == "FINISHED"
+        reason = SavepointReason.STOP if stopped else SavepointReason.FOUND
+        record = keep(recorded, point.path, reason, wanted, newest, taken_at=point.taken_at)
+        return point.path if stopped else None, record, JobStatus.STOPPED
 
     async def _stop_duplicate(
         self, recorded: JobRecord | None, wanted: JobSpec, older: ObservedJob

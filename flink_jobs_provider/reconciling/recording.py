@@ -8,6 +8,7 @@ from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.finishing import has_finished
 from flink_jobs_provider.reconciling.marks import read_mark
 from flink_jobs_provider.reconciling.records import (
     add_aside,
@@ -104,11 +105,14 @@ def started(
 
 
 def ended(base: JobRecord | None, wanted: JobSpec, row: ActionJob | None) -> JobRecord:
-    """Return what is recorded of a job that is to be stopped, and does not run."""
+    """Return what is recorded of a job that does not run, and is not to be started."""
     record = base or JobRecord(spec=wanted, status=JobStatus.STOPPED)
+    finished = record.status is JobStatus.FINISHED
     if row is not None:
+        finished = has_finished(row, base)
         record = with_row(record, row)
-    return record.model_copy(update={"spec": wanted, "status": JobStatus.STOPPED})
+    status = JobStatus.FINISHED if finished else JobStatus.STOPPED
+    return record.model_copy(update={"spec": wanted, "status": status})
 
 
 def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> JobRecord:

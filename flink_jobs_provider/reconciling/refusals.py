@@ -26,6 +26,17 @@ def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
     )
 
 
+def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
+    """Return the refusal of a new run that no plan has shown: the job was recorded as running."""
+    return StateUnavailable(
+        f"{wanted.job_name}: job {job} has come to its own end since it was recorded, and the plan "
+        "did not say where a new run would start",
+        now="Nothing was started",
+        remedy="Refresh (preview --refresh, up --refresh): the plan says it then; or set "
+        'restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing',
+    )
+
+
 def no_state(
     recorded: JobRecord | None,
     wanted: JobSpec,

@@ -86,14 +86,26 @@ class StateFinder:
                 return found
         return await self._stored(spec, recorded)
 
+    async def came_to_its_end(self, job: ObservedJob) -> bool:
+        """Whether a job has finished by itself, rather than by a stop with a savepoint."""
+        if job.state != "FINISHED" or await self._found_of_stop(job):
+            return False
+        statistics = await self.settled(job)
+        return not (statistics and statistics.stopped_with_savepoint)
+
+    async def _found_of_stop(self, job: ObservedJob) -> str | None:
+        """Return the savepoint of a job's stop, if Flink still knows it by its trigger id."""
+        for purpose in (Purpose.STOP, Purpose.DELETE):
+            request = SavepointRequest(job.job_id, "", purpose, SavepointFormat.CANONICAL)
+            path = await self._plane.find_savepoint(request)
+            if path:
+                return path
+        return None
+
     async def of_ended(self, job: ObservedJob) -> RestorePoint | None:
         """Return the state that an ended job left: its stop's savepoint, or its newest of any."""
-        if job.state == "FINISHED":
-            for purpose in (Purpose.STOP, Purpose.DELETE):
-                request = SavepointRequest(job.job_id, "", purpose, SavepointFormat.CANONICAL)
-                path = await self._plane.find_savepoint(request)
-                if path:
-                    return RestorePoint(path, "savepoint", iso_time(job.ended))
+        if job.state == "FINISHED" and (path := await self._found_of_stop(job)):
+            return RestorePoint(path, "savepoint", iso_time(job.ended))
         statistics = await self.settled(job)
         if statistics is None:
             return None

@@ -54,6 +54,8 @@ class Launch:
             return None
         if record.spec.desired_state is not DesiredState.RUNNING:
             return None
+        if record.status is JobStatus.FINISHED:
+            return None  # it was at its end, and is not run again for the failure of another
         same = record.spec.digits(self.back) == self.wanted.digits(self.restore)
         return None if same else record.spec
 

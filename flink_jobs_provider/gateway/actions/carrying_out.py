@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED
+from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, instead_of
 from flink_jobs_provider.gateway.actions.documents import read_record, read_spec, stored_record
 from flink_jobs_provider.gateway.actions.ending import with_end
 from flink_jobs_provider.gateway.actions.listing import listed, merged
@@ -131,7 +131,7 @@ class Carrier:
                 f"{self._job.job_name}: it had ended before it could be stopped: it is "
                 f"{seen.status}",
                 now="No savepoint was taken",
-                remedy="RE_LAUNCH starts it from its newest state",
+                remedy=instead_of(seen.status.value, self._action.row.action),
             )
         return self._succeeded(record)
 

@@ -109,18 +109,21 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
         raise Refusal(
             409,
             "JobAlreadyExists",
-            f"A job {name} exists already, and is {status}. "
-            f"{_INSTEAD.get(status) or _WHILE_IT_RUNS[action]}.",
+            f"A job {name} exists already, and is {status}. {instead_of(status, action)}.",
         )
     elif request.spares_running and status in _ACTIVE:
         raise _runs_already(name, status)
     elif status not in ALLOWED[action] and not _allowed_besides(request, status):
-        instead = _INSTEAD.get(status) or _WHILE_IT_RUNS[action]
         raise Refusal(
             409,
             "JobStatusConflict",
-            f"{action} is not possible while job {name} is {status}. {instead}.",
+            f"{action} is not possible while job {name} is {status}. {instead_of(status, action)}.",
         )
+
+
+def instead_of(status: str, action: Action) -> str:
+    """Return what can be done with a job of a status, instead of an action that cannot."""
+    return _INSTEAD.get(status) or _WHILE_IT_RUNS[action]
 
 
 def _check_draft(name: str, status: str) -> None:

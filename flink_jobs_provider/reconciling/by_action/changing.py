@@ -36,6 +36,7 @@ from flink_jobs_provider.reconciling.by_action.failures import failed, not_taken
 from flink_jobs_provider.reconciling.by_action.going_back import go_back
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
 from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
+from flink_jobs_provider.reconciling.finishing import has_finished
 from flink_jobs_provider.reconciling.marks import mark_of
 from flink_jobs_provider.reconciling.recording import (
     blank,
@@ -162,7 +163,7 @@ class Change:
         if base is None or recorded is None or not is_recorded(row, recorded):
             return self._adopted(row)
         ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
-        if ran and recorded.job_id == row.job_id:
+        if (ran or has_finished(row, recorded)) and recorded.job_id == row.job_id:
             return with_row(base, row).model_copy(update={"spec": self._wanted})
         return self._adopted(row)
 

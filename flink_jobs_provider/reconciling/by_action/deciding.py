@@ -17,6 +17,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import to_restore
 from flink_jobs_provider.reconciling.finding import is_recorded
+from flink_jobs_provider.reconciling.finishing import has_finished, is_over, stays_finished
 from flink_jobs_provider.reconciling.honouring import unclear
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
@@ -175,7 +176,7 @@ def decide(
     if wanted.desired_state is DesiredState.STOPPED:
         return Step(Action.STOP) if row and row.active else None
     if row is None:
-        return _new(recorded, wanted, verdict)
+        return None if is_over(recorded, wanted) else _new(recorded, wanted, verdict)
     if verdict.unclear:
         _refuse_unclear(row, recorded, wanted, abilities)
     if row.active:
@@ -183,6 +184,10 @@ def decide(
     if row.never_came_up:
         _new(recorded, wanted, verdict)  # refuses now what it would refuse when the row is gone
         return Step(Action.DELETE)
+    if has_finished(row, recorded) and stays_finished(
+        row, recorded, wanted, verdict.wanted, verdict.named
+    ):
+        return None
     return _start(row, recorded, wanted, verdict, abilities)
 
 
@@ -217,6 +222,8 @@ def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
     if wanted.upgrade_mode is UpgradeMode.STATELESS:
         return Step(Action.NEW, True, called=Action.STATELESS_UPDATE)
     origin = recorded.last_savepoint or recorded.restored_from
+    if origin is None and recorded.status is JobStatus.FINISHED:
+        return Step(Action.NEW, True, called=Action.START)  # as its plan has said
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
     return Step(Action.NEW, True, origin, origin, Action.START)
@@ -241,9 +248,11 @@ def _start(
     if relaunches and abilities.starts_ended and not verdict.named:
         return Step(Action.RE_LAUNCH, carries, called=Action.RE_LAUNCH)
     origin = verdict.named or newest_savepoint(row, recorded)
-    if origin is None:
+    if origin is None and abilities.starts_ended and _runs_anew(row, recorded):
+        return Step(Action.STATELESS_UPDATE, True, called=Action.START)
+    if origin is None and not _runs_anew(row, recorded):
         raise no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
-    if row.status is JobStatus.STOPPED:
+    if row.status is JobStatus.STOPPED and origin:
         last = same_path(origin, row.last_savepoint)
         return Step(Action.START, carries, None if last else origin, origin, Action.START)
     if relaunches:
@@ -258,6 +267,8 @@ def renewal(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict
         StateUnavailable: It is not.
     """
     origin = verdict.named or newest_savepoint(row, recorded)
+    if origin is None and _runs_anew(row, recorded):
+        return Step(Action.DELETE)
     durable = verdict.named or (recorded and recorded.last_savepoint)
     if not origin or not same_path(origin, durable or None):
         raise StateUnavailable(
@@ -267,6 +278,13 @@ def renewal(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict
             remedy="Run a refresh, which records it, and then run again",
         )
     return Step(Action.DELETE)
+
+
+def _runs_anew(row: ActionJob, recorded: JobRecord | None) -> bool:
+    """Whether a job came to its own end, and was recorded so: its plan says where it starts."""
+    if recorded is None or recorded.status is not JobStatus.FINISHED:
+        return False
+    return has_finished(row, recorded)
 
 
 def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:

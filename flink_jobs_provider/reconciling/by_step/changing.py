@@ -28,6 +28,7 @@ from flink_jobs_provider.reconciling.by_step.progress import Progress
 from flink_jobs_provider.reconciling.by_step.recording import adopted
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
+from flink_jobs_provider.reconciling.finishing import has_finished
 from flink_jobs_provider.reconciling.recording import ended, with_row, with_savepoint_of
 from flink_jobs_provider.reconciling.refusals import refuse_stranger
 from flink_jobs_provider.reconciling.runs import ran_since
@@ -151,7 +152,7 @@ class Change:
         if base is None or recorded is None or not is_recorded(job, recorded):
             return self._adopted(job)
         ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
-        if ran and not ran_since(job, recorded):
+        if (ran or has_finished(job, recorded)) and not ran_since(job, recorded):
             return with_row(base, job).model_copy(update={"spec": wanted})
         return self._adopted(job)
 

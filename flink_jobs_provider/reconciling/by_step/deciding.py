@@ -21,6 +21,12 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.fields import Cost, changes
 from flink_jobs_provider.planning.plan import to_restore as newly_named
 from flink_jobs_provider.reconciling.finding import is_recorded
+from flink_jobs_provider.reconciling.finishing import (
+    has_finished,
+    is_over,
+    last_known,
+    stays_finished,
+)
 from flink_jobs_provider.reconciling.honouring import unclear
 from flink_jobs_provider.reconciling.marks import Mark, mark_of, read_mark
 from flink_jobs_provider.reconciling.records import knows
@@ -151,12 +157,18 @@ def decide(
     if wanted.desired_state is DesiredState.STOPPED:
         return Step(Move.STOP, savepoint=True) if job and job.active else None
     if job is None:
+        if is_over(recorded, wanted):
+            return None
         _start_anew(recorded, wanted, verdict)  # refuses now what would be refused later
         return Step(Move.CREATE)
     if job.active:
         if verdict.named or not verdict.wanted:
             return Step(Move.STOP, savepoint=wanted.upgrade_mode is UpgradeMode.SAVEPOINT)
         return Step(Move.CHANGE, write=verdict.in_place) if verdict.in_place else None
+    if has_finished(job, recorded) and stays_finished(
+        job, recorded, wanted, verdict.wanted, verdict.named
+    ):
+        return None
     start = _start(job, recorded, wanted, verdict, from_newest)  # refuses before anything changes
     marked, right = read_mark(job.version.mark), mark_of(wanted, verdict.named)
     unmarked = marked.key and right.restore and marked.restore != right.restore
@@ -189,6 +201,10 @@ def _start(
         origin = newest_savepoint(job, recorded, wanted) if stopped else None
         return Step(Move.START, resume=True, origin=origin, called=called)
     origin = newest_savepoint(job, recorded, wanted)
+    its_end = recorded and recorded.status is JobStatus.FINISHED and not ran_since(job, recorded)
+    if origin is None and its_end:
+        again = last_known(recorded)
+        return Step(Move.START, resume=bool(again), imported=again, origin=again)
     if origin is None:
         raise _none_newer(job, recorded, wanted)
     own = same_path(origin, job.last_savepoint)
@@ -203,6 +219,8 @@ def _start_anew(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -
     if not named and wanted.upgrade_mode is UpgradeMode.STATELESS:
         return Step(Move.START, called=Action.STATELESS_UPDATE)
     origin = named or recorded.last_savepoint or recorded.restored_from
+    if origin is None and recorded.status is JobStatus.FINISHED:
+        return Step(Move.START)  # as its plan has said
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
     return Step(Move.START, resume=True, imported=origin, origin=origin)

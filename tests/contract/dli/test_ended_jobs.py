@@ -100,13 +100,26 @@ def test_a_gateway_without_any_state_refuses() -> None:
 
 
 @pytest.mark.parametrize("gateway", [True, False])
-def test_a_finished_job_is_not_run_again_from_nothing(gateway: bool) -> None:
+def test_a_finished_job_is_run_again_when_that_is_asked_for(gateway: bool) -> None:
     stack = running(gateway=gateway)
     stack.dli.fail(stack.dli.job(), "job_finish")
     stack.refresh()
     assert stack.recorded.status is JobStatus.FINISHED
-    with pytest.raises(StateUnavailable, match="is FINISHED, and no savepoint"):
-        stack.up(spec())
+    stack.bring_about(spec(on_delete="savepoint"))
+    assert stack.recorded.status is JobStatus.FINISHED
+    assert len(stack.dli.launches) == 1
+    record = stack.up(spec(on_delete="savepoint", restart_trigger="1"))
+    assert restored(stack) == [None, None]
+    assert (record.status, record.action) == (JobStatus.RUNNING, Action.START)
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+def test_a_job_that_finished_since_it_was_recorded_is_not_replaced(gateway: bool) -> None:
+    """Shows that a plan made for a running job starts no new run that it did not show."""
+    stack = running(gateway=gateway)
+    stack.dli.fail(stack.dli.job(), "job_finish")
+    with pytest.raises(StateUnavailable, match="come to its own end since it was recorded"):
+        stack.up(spec(parallelism=5))
     assert len(stack.dli.launches) == 1
 
 
@@ -206,10 +219,8 @@ def test_a_finished_job_is_not_run_again_from_an_earlier_savepoint() -> None:
     path = stack.up(wanted).last_savepoint
     stack.dli.fail(stack.dli.job(), "job_finish")
     stack.refresh()
-    with pytest.raises(StateUnavailable) as caught:
-        stack.up(wanted)
-    assert f"it came to its own end, and what it did after {path} would be done again" in str(
-        caught.value
-    )
-    stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE, restore_from=path))
+    stack.bring_about(wanted)
+    assert len(stack.dli.launches) == 1
+    stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE, parallelism=5))
+    assert len(stack.dli.launches) == 2
     assert same_path(restored(stack)[-1], path)

@@ -101,10 +101,10 @@ def test_of_two_copies_one_is_kept(stack: CountingStack, tmp_path: Path) -> None
     stack.project.preview("--refresh", "--expect-no-changes")
 
 
-def test_a_finished_job_is_drift_and_is_not_run_again_from_nothing(
+def test_a_finished_job_is_run_again_only_when_that_is_asked_for(
     stack: CountingStack, tmp_path: Path
 ) -> None:
-    """A job that came to its own end: `up` refuses to begin it anew, unless that is said."""
+    """A job that came to its own end is no drift; another version of it is a run that is planned."""
     stack.project.declare(
         "batch",
         jar=str(TEST_JOBS_JAR),
@@ -116,19 +116,27 @@ def test_a_finished_job_is_drift_and_is_not_run_again_from_nothing(
     job_id = stack.job_id("batch")
     stack.cluster.await_state(job_id, "FINISHED")
     stack.target.await_shown("batch", "FINISHED")
-    stack.project.drift().assert_says("the job is FINISHED on its cluster")
-    refused = stack.project.up("--refresh", code=None)
-    assert refused.code != 0
-    refused.assert_says(
-        f"batch: job {job_id} is FINISHED, and no savepoint or retained checkpoint",
-        'desired_state to "stopped" to leave it so',
-    )
-    assert stack.submissions("batch") == {job_id: "FINISHED"}
+    stack.change("batch", parallelism=2)
+    refused = stack.project.up(code=None)
+    refused.assert_says(f"batch: job {job_id} has come to its own end since it was recorded")
+    stack.change("batch", parallelism=1)
 
-    stack.change("batch", desired_state="stopped")
-    stack.project.up()
     stack.project.preview("--refresh", "--expect-no-changes")
+    stack.change("batch", on_delete="savepoint")
+    stack.project.preview("--refresh").assert_says("batch: no action, recorded only: on_delete")
+    stack.project.up("--refresh")
     assert stack.submissions("batch") == {job_id: "FINISHED"}
+    assert stack.recorded("batch")["status"] == "FINISHED"
+
+    stack.change("batch", restart_trigger="once more")
+    plan = "batch: START, start from nothing, since no state is known of the run that finished"
+    stack.project.preview("--refresh").assert_says(plan)
+    stack.project.up("--refresh")
+    [first, second] = stack.submissions("batch")
+    assert (first, second) == (job_id, stack.job_id("batch"))
+    stack.cluster.await_state(second, "FINISHED")
+    stack.target.await_shown("batch", "FINISHED")
+    stack.project.preview("--refresh", "--expect-no-changes")
 
 
 def test_a_cluster_restarted_without_its_jobs(

@@ -15,7 +15,6 @@ MODES = ("savepoint", "last-state", "stateless")
 ACTIVE = (JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RESTARTING)
 ENDED = (
     JobStatus.STOPPED,
-    JobStatus.FINISHED,
     JobStatus.CANCELED,
     JobStatus.FAILED,
     JobStatus.LOST,
@@ -131,6 +130,47 @@ ONCE_ENDED: dict[str, Row] = {
 }
 
 
+AGAIN = f"START, start from {SAVEPOINT}, so that what the finished run did after it is done again"
+#: Why a finished job is left so, after what differs.
+_OVER = "the job has finished"
+
+ONCE_FINISHED: dict[str, Row] = {
+    "nothing": ({}, {}, (RECORDED,) * 3, _OVER),
+    "recorded only": (
+        {"on_delete": "savepoint"},
+        {},
+        (RECORDED,) * 3,
+        f"on_delete cancel → savepoint, {_OVER}",
+    ),
+    "savepoint trigger": (
+        {"savepoint_trigger": "1"},
+        {},
+        (RECORDED,) * 3,
+        f"savepoint_trigger changed, {_OVER}",
+    ),
+    "parallelism": (
+        {"parallelism": 4},
+        {},
+        (AGAIN, AGAIN, START_AFRESH),
+        "{drift}, parallelism 2 → 4",
+    ),
+    "jar": (
+        {"jar_digest": DIGEST_2},
+        {},
+        (AGAIN, AGAIN, START_AFRESH),
+        "{drift}, jar content changed",
+    ),
+    "restart trigger": (
+        {"restart_trigger": "1"},
+        {},
+        (AGAIN, AGAIN, START_AFRESH),
+        "{drift}, restart_trigger changed",
+    ),
+    "restore point": ONCE_ENDED["restore point"],
+    "stop": ONCE_ENDED["stop"],
+}
+
+
 def _cases(rows: dict[str, Row], statuses: tuple[JobStatus, ...]) -> list[Any]:
     return [
         pytest.param(status, mode, *row[:2], row[2][i], row[3], id=f"{kind}-{status}-{mode}")
@@ -142,7 +182,11 @@ def _cases(rows: dict[str, Row], statuses: tuple[JobStatus, ...]) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("status", "mode", "inputs", "drift", "done", "why"),
-    [*_cases(WHILE_ACTIVE, ACTIVE), *_cases(ONCE_ENDED, ENDED)],
+    [
+        *_cases(WHILE_ACTIVE, ACTIVE),
+        *_cases(ONCE_ENDED, ENDED),
+        *_cases(ONCE_FINISHED, (JobStatus.FINISHED,)),
+    ],
 )
 def test_matrix(
     status: JobStatus,
@@ -164,8 +208,26 @@ def test_matrix(
     assert decided.needed == bool(inputs or drift or status in ENDED)
 
 
+@pytest.mark.parametrize("mode", ["savepoint", "last-state"])
+def test_a_new_run_of_a_finished_job_without_known_state(mode: str) -> None:
+    """Shows that the plan says so where a new run starts from nothing."""
+    recorded = record(spec(upgrade_mode=mode), status=JobStatus.FINISHED)
+    decided = plan(recorded, spec(upgrade_mode=mode, restart_trigger="1"))
+    assert decided.line() == (
+        "orders: START, start from nothing, since no state is known of the run that finished: "
+        "the job is FINISHED on its cluster, restart_trigger changed"
+    )
+
+
+def test_a_change_that_is_recorded_only_starts_no_finished_job() -> None:
+    recorded = record(spec(desired_state="stopped"), status=JobStatus.FINISHED)
+    decided = plan(recorded, spec(upgrade_mode="stateless", owner="organization/shop/other"))
+    assert decided.action is None
+    assert decided.needed
+
+
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("status", [*ACTIVE, *ENDED])
+@pytest.mark.parametrize("status", [*ACTIVE, *ENDED, JobStatus.FINISHED])
 @pytest.mark.parametrize(
     ("change", "name"), [({"target": OTHER_PLACE}, "target"), ({"job_name": "bills"}, "job_name")]
 )

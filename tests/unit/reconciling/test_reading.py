@@ -21,15 +21,17 @@ def test_no_drift() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "status"), [("CANCELED", "CANCELED"), ("FAILED", "FAILED"), ("FINISHED", "FINISHED")]
+    ("state", "drift"), [("CANCELED", True), ("FAILED", True), ("FINISHED", False)]
 )
-def test_ended(state: str, status: str) -> None:
+def test_ended(state: str, drift: bool) -> None:
+    """Shows that a job which came to its own end is no drift."""
     stack = running("savepoint")
     stack.flink.end(stack.flink.the_job(), state, "RuntimeException: no")
     seen = stack.refresh()
-    assert (seen.status, seen.running_parallelism) == (status, None)
+    assert (seen.status, seen.running_parallelism) == (state, None)
     assert (seen.job_output == "RuntimeException: no") == (state == "FAILED")
-    assert f"the job is {status} on its cluster" in stack.plan(seen.spec).line()
+    assert stack.plan(seen.spec).needed == drift
+    assert (f"the job is {state} on its cluster" in stack.plan(seen.spec).line()) == drift
 
 
 def test_stopped_by_hand() -> None:

@@ -147,7 +147,7 @@ MATRIX = {
         f"RE_LAUNCH with version from {SAVEPOINT}",
         "-",
     ],
-    "FINISHED": ["DELETE", "DELETE", "DELETE", "DELETE", "DELETE", "-"],
+    "FINISHED": ["-", "DELETE", "DELETE", "DELETE", "DELETE", "-"],
     "no row": [
         f"NEW with version from {SAVEPOINT}",
         f"NEW with version from {SAVEPOINT}",
@@ -165,11 +165,12 @@ def test_matrix(status: str, wanted: str) -> None:
     job = None
     if status != "no row":
         job = row(status=JobStatus(status), status_word=status, last_savepoint=SAVEPOINT)
-    step = next_action(job, known(), WANTED[wanted])
+    before = known(status=JobStatus.FINISHED) if status == "FINISHED" else known()
+    step = next_action(job, before, WANTED[wanted])
     assert words(step) == MATRIX[status][list(WANTED).index(wanted)]
 
 
-@pytest.mark.parametrize("status", ["STOPPED", "FAILED", "CANCELED", "LOST", "FINISHED", "no row"])
+@pytest.mark.parametrize("status", ["STOPPED", "FAILED", "CANCELED", "LOST", "no row"])
 @pytest.mark.parametrize("wanted", ["same", "other", "last-state"])
 def test_without_a_savepoint_nothing_starts(status: str, wanted: str) -> None:
     job = None if status == "no row" else row(status=JobStatus(status), status_word=status)
@@ -197,7 +198,39 @@ def test_a_gateway_starts_ended_jobs_afresh(status: str) -> None:
     assert words(next_action(job, known(), DROPPED, GATEWAY)) == "STATELESS_UPDATE with version"
 
 
-@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "FINISHED"])
+@pytest.mark.parametrize("abilities", [AZURE, FIRST_API, GATEWAY])
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_finished_job(abilities: Abilities, saved: bool) -> None:
+    """Shows that it stays so, until another version is asked for by a plan that knows it."""
+    savepoint = SAVEPOINT if saved else ""
+    job = row(status=JobStatus.FINISHED, status_word="FINISHED", last_savepoint=savepoint)
+    finished = (known if saved else record)(run_id=RUN, job_id="a" * 32, status=JobStatus.FINISHED)
+    running = (known if saved else record)(run_id=RUN, job_id="a" * 32)
+    for before in (finished, running, None):
+        assert next_action(job, before, SAME, abilities) is None
+        if before is not None:
+            later = replace(job, job_id="b" * 32)
+            kept = spec(on_delete="savepoint")
+            assert next_action(later, before, kept, abilities) is None
+    assert next_action(None, finished, SAME, abilities) is None
+    with pytest.raises(StateUnavailable, match="come to its own end since it was recorded"):
+        next_action(job, running, OTHER, abilities)
+    afresh = abilities.starts_ended and not saved
+    expected = "STATELESS_UPDATE with version" if afresh else "DELETE"
+    assert words(next_action(job, finished, OTHER, abilities)) == expected
+    anew = next_action(None, finished, OTHER, abilities)
+    assert words(anew) == "NEW with version" + (f" from {SAVEPOINT}" if saved else "")
+    assert anew
+    assert anew.called is Action.START
+
+
+def test_a_finished_job_that_a_killed_run_has_started_is_not_run_once_more() -> None:
+    job = row(OTHER, job_id="b" * 32, status=JobStatus.FINISHED, status_word="FINISHED")
+    assert next_action(job, known(status=JobStatus.FINISHED), OTHER) is None
+    assert next_action(job, known(), OTHER) is None
+
+
+@pytest.mark.parametrize("status", ["FAILED", "CANCELED"])
 def test_the_first_version_of_the_api_starts_anew(status: str) -> None:
     """Shows that, without RE_LAUNCH, the row gives way: NEW names the savepoint then."""
     job = row(status=JobStatus(status), status_word=status, last_savepoint=SAVEPOINT)
@@ -207,7 +240,7 @@ def test_the_first_version_of_the_api_starts_anew(status: str) -> None:
 def test_no_row_is_deleted_that_alone_knows_the_state() -> None:
     job = row(status=JobStatus.FINISHED, status_word="FINISHED", last_savepoint="/s/unrecorded")
     with pytest.raises(StateUnavailable, match="from /s/unrecorded alone, which is not recorded"):
-        next_action(job, known(), SAME)
+        next_action(job, known(status=JobStatus.FINISHED), OTHER)
     with pytest.raises(StateUnavailable):
         renewal(job, None, SAME, Verdict(True, None))
     assert renewal(job, known(), SAME, Verdict(True, "/s/named")).action is Action.DELETE

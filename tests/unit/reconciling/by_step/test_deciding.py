@@ -33,7 +33,8 @@ DLI = {"kind": "dli", "region": "eu-west-101", "project_id": "p", "token": "env:
 RUN = "9007199254740993"
 JID, LATER = "a" * 32, "b" * 32
 S0, S1, NAMED = "obs://b/s0", "obs://b/s1", "obs://b/named"
-ENDED = [JobStatus.CANCELED, JobStatus.FAILED, JobStatus.FINISHED]
+BROKEN = [JobStatus.CANCELED, JobStatus.FAILED]
+ENDED = [*BROKEN, JobStatus.FINISHED]
 
 
 def spec(**changes: Any) -> JobSpec:
@@ -219,7 +220,7 @@ def test_a_recorded_savepoint_that_the_service_does_not_show_is_imported() -> No
     assert step(down(last_savepoint=S0), stopped, spec()) == expected
 
 
-@pytest.mark.parametrize("status", ENDED)
+@pytest.mark.parametrize("status", BROKEN)
 @pytest.mark.parametrize("shown", ["", S0])
 def test_a_savepoint_from_before_the_last_start_is_not_started_from(
     status: JobStatus, shown: str
@@ -231,7 +232,7 @@ def test_a_savepoint_from_before_the_last_start_is_not_started_from(
     assert "stateless" in caught.value.remedy
 
 
-@pytest.mark.parametrize("status", ENDED)
+@pytest.mark.parametrize("status", BROKEN)
 def test_one_that_was_started_since_it_was_recorded_is_not_set_back(status: JobStatus) -> None:
     shown = down(status, last_savepoint=S1, job_id=LATER)
     with pytest.raises(StateUnavailable, match=S1):
@@ -243,12 +244,32 @@ def test_a_gateway_starts_from_the_newest_state(status: JobStatus) -> None:
     expected = Step(Move.START, resume=True, called=Action.RE_LAUNCH)
     assert step(down(status), recorded(), spec(), True) == expected
     assert step(down(status, last_savepoint=S0), recorded(), spec(), True) == expected
-    with pytest.raises(StateUnavailable):
-        step(down(JobStatus.FINISHED), recorded(), spec(), True)
 
 
 @pytest.mark.parametrize("newest", [True, False])
-@pytest.mark.parametrize("status", ENDED)
+@pytest.mark.parametrize("last", [S1, None])
+def test_a_finished_job(newest: bool, last: str | None) -> None:
+    """Shows that it stays so, until another version is asked for by a plan that knows it."""
+    shown = down(JobStatus.FINISHED, last_savepoint=last or "")
+    finished = recorded(status=JobStatus.FINISHED, last_savepoint=last, restored_from=last)
+    running = recorded(last_savepoint=last, restored_from=last)
+    for before in (finished, running, None):
+        assert step(shown, before, spec(on_delete="savepoint"), newest) is None
+    assert step(None, finished, spec(), newest) is None
+    other = spec(parallelism=5)
+    with pytest.raises(StateUnavailable, match="come to its own end since it was recorded"):
+        step(shown, running, other, newest)
+    assert step(shown, finished, other, newest) == Step(Move.CHANGE)
+    assert step(None, finished, other, newest) == Step(Move.CREATE)
+    written = down(JobStatus.FINISHED, wanted=other, last_savepoint=last or "")
+    expected = Step(Move.START, resume=bool(last), imported=last, origin=last)
+    assert step(written, finished, other, newest) == expected
+    started = replace(written, job_id=LATER)
+    assert step(started, finished, other, newest) is None, "a killed run has started it"
+
+
+@pytest.mark.parametrize("newest", [True, False])
+@pytest.mark.parametrize("status", BROKEN)
 def test_state_is_dropped_where_that_is_said(status: JobStatus, newest: bool) -> None:
     wanted = spec(upgrade_mode="stateless")
     found = step(down(status, last_savepoint=S1), recorded(), wanted, newest)
