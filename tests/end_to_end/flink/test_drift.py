@@ -104,7 +104,7 @@ def test_of_two_copies_one_is_kept(stack: CountingStack, tmp_path: Path) -> None
 def test_a_finished_job_is_run_again_only_when_that_is_asked_for(
     stack: CountingStack, tmp_path: Path
 ) -> None:
-    """A job that came to its own end is no drift; another version of it is a run that is planned."""
+    """A job that came to its own end is no drift; another version of it is a planned run."""
     stack.project.declare(
         "batch",
         jar=str(TEST_JOBS_JAR),
