@@ -1,6 +1,6 @@
 """Jars: opened by URI, digested, cached."""
 
-from flink_jobs_provider.artifacts.jar import Jar, open_jar
+from flink_jobs_provider.artifacts.jar import Jar, find_jar, open_jar
 from flink_jobs_provider.artifacts.storage import (
     FileMissing,
     StorageError,
@@ -8,4 +8,12 @@ from flink_jobs_provider.artifacts.storage import (
     list_names,
 )
 
-__all__ = ["FileMissing", "Jar", "StorageError", "list_directory", "list_names", "open_jar"]
+__all__ = [
+    "FileMissing",
+    "Jar",
+    "StorageError",
+    "find_jar",
+    "list_directory",
+    "list_names",
+    "open_jar",
+]

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,31 @@ def open_jar(uri: str) -> Jar:
         return _remote(uri)
     except StorageError as error:
         raise JarError(f"cannot open {uri}: {error}") from None
+
+
+def find_jar(uri: str, digest: str) -> Jar:
+    """Return the jar that a URI once led to: there still, or as a cached copy. Blocks.
+
+    Args:
+        uri: Where it was read from.
+        digest: SHA-256 of its bytes then.
+
+    Raises:
+        JarError: It is nowhere; the text says what is at the URI now.
+    """
+    try:
+        jar = open_jar(uri)
+        if jar.digest == digest:
+            return jar
+        reason = f"{uri} has other content now"
+    except JarError as error:
+        reason = error.reason
+    copy = _cache() / f"{digest}.jar"
+    if copy.is_file():
+        jar = _local(str(copy), copy)
+        if jar.digest == digest:  # its name is a digest, but somebody may have written to it
+            return replace(jar, uri=uri)
+    raise JarError(reason)
 
 
 def _local(uri: str, path: Path) -> Jar:

@@ -114,6 +114,14 @@ class ControlPlane(Protocol):
         """Run the program's `main` as a submission would, and submit nothing."""
         ...
 
+    async def provide_jar(self, submission: Submission, timeout: float) -> bool:
+        """Make sure that a submission's jar is on the cluster, uploading it if it is missing.
+
+        Returns:
+            False where the jar is missing, and only its digest is known.
+        """
+        ...
+
     async def submit(self, submission: Submission, timeout: float) -> None:
         """Start a job. Returns when it is accepted, also when it was accepted before."""
         ...

@@ -19,6 +19,12 @@ Each says three things in one line: what happened, what state the job is in now,
 
 from __future__ import annotations
 
+import re
+
+#: A full stop of a quoted sentence before the punctuation of the one around it; never an ellipsis
+#: or a path such as "../jobs".
+_DOUBLED = re.compile(r"(?<=[^\s./])\.([.,;:])(?=\s|$)")
+
 
 class JobError(Exception):
     """Say what happened, how the job is now, and what would help.
@@ -34,6 +40,12 @@ class JobError(Exception):
         self.now = _sentence(now)
         self.remedy = _sentence(remedy)
         super().__init__(" ".join(part for part in (self.happened, self.now, self.remedy) if part))
+
+    @property
+    def reason(self) -> str:
+        """What happened, without the full stop: for use within another sentence."""
+        ellipsis = self.happened.endswith("..")
+        return self.happened if ellipsis else self.happened.removesuffix(".")
 
     def complete(self, *, now: str = "", remedy: str = "") -> None:
         """Say how the job is now, and what would help, where that was not said yet."""
@@ -99,8 +111,11 @@ class DeadlineExceeded(TemporaryError):
 
 
 def _sentence(text: str) -> str:
-    """Fold white space and end with a full stop, so that a message stays one line."""
-    text = " ".join(text.split())
+    """Fold white space and end with one full stop, so that a message stays one line.
+
+    A sentence that quotes another one ends up with a stop too many: it is removed.
+    """
+    text = _DOUBLED.sub(r"\1", " ".join(text.split()))
     if text and text[-1] not in ".!?":
         text += "."
     return text

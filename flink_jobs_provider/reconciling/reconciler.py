@@ -31,6 +31,12 @@ from flink_jobs_provider.reconciling.rolling import Launch, Roller
 from flink_jobs_provider.reconciling.starting import Starter, submission
 from flink_jobs_provider.reconciling.stopping import Stopper
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
+from flink_jobs_provider.reconciling.way_back import (
+    FindJar,
+    WayBack,
+    find_here,
+    previous_version,
+)
 
 
 class Reconciler:
@@ -41,6 +47,7 @@ class Reconciler:
         local_paths: Whether the cluster's local paths are this machine's.
         say: Told each step in a line, while it happens.
         clock: Time and sleep.
+        find_jar: Returns the jar of a previous version that is no longer on the cluster.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class Reconciler:
         local_paths: bool = False,
         say: Callable[[str], None] = lambda _line: None,
         clock: Clock | None = None,
+        find_jar: FindJar = find_here,
     ) -> None:
         self._plane = plane
         self._say = say
@@ -60,7 +68,8 @@ class Reconciler:
         self._origins = Origins(plane, self._states, say)
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
-        self._roller = Roller(plane, self._starter, say)
+        self._way_back = WayBack(plane, find_jar)
+        self._roller = Roller(plane, self._starter, self._way_back, say)
         self._reader = Reader(plane, self._states, self._observer, waiter)
 
     async def bring_about(
@@ -239,6 +248,9 @@ class Reconciler:
         )
         if with_savepoint:
             await self._preflight.savepoint_directory(wanted, current.job_id, unchanged)
+        previous = previous_version(recorded)
+        if previous and previous.jar_digest != wanted.jar_digest:
+            await self._way_back.secure(previous, unchanged)
         await self._check_program(recorded, wanted, jar, generation, named, current, unchanged)
         base = recorded
         restore: str | None

@@ -11,10 +11,11 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, TemporaryError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.observing import identities
 from flink_jobs_provider.reconciling.records import comes_back_to, done
 from flink_jobs_provider.reconciling.starting import DidNotStart, Started, Starter
+from flink_jobs_provider.reconciling.way_back import WayBack, previous_version
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,26 @@ class Launch:
     @property
     def previous(self) -> JobSpec | None:
         """The version to go back to; none where there is none, or that start would be the same."""
-        record = self.recorded
-        if record is None or record.job_id is None or record.spec.jar_digest is None:
+        previous = previous_version(self.recorded)
+        if previous is None:
             return None
-        if record.spec.desired_state is not DesiredState.RUNNING:
-            return None
-        if record.status is JobStatus.FINISHED:
-            return None  # it was at its end, and is not run again for the failure of another
-        same = record.spec.digits(self.back) == self.wanted.digits(self.restore)
-        return None if same else record.spec
+        same = previous.digits(self.back) == self.wanted.digits(self.restore)
+        return None if same else previous
 
 
 class Roller:
     """Starts versions so that one that fails leaves the previous one running."""
 
-    def __init__(self, plane: ControlPlane, starter: Starter, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        starter: Starter,
+        way_back: WayBack,
+        say: Callable[[str], None],
+    ) -> None:
         self._plane = plane
         self._starter = starter
+        self._way_back = way_back
         self._say = say
 
     async def launch(self, launch: Launch) -> JobRecord:
@@ -110,15 +114,14 @@ class Roller:
                 what, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
             )
         self._say(f"{what}; going back to the previous version")
-        same_jar = launch.jar_digest == previous.jar_digest
-        jar = launch.jar if same_jar else previous.jar_digest
         try:
+            jar = await self._way_back.jar(previous, launch.jar)
             started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)
         except (DidNotStart, JobError) as second:
-            reason = second.happened if isinstance(second, JobError) else f"{second}."
+            reason = second.reason if isinstance(second, JobError) else str(second)
             return ActionFailed(
                 what,
-                now=f"The previous version did not start again either: {reason} Nothing of it "
+                now=f"The previous version did not start again either: {reason}. Nothing of it "
                 f"is known to run; {safe}",
                 remedy="Mend it, and run again: it starts from there",
             )

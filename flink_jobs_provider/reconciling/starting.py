@@ -62,7 +62,7 @@ class Starter:
             return await self.watch(spec, request.job_id, restore_from)
         except ActionFailed as error:
             await self.end(request.job_id, spec)
-            raise DidNotStart(error.happened) from None
+            raise DidNotStart(error.reason) from None
 
     async def watch(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
         """Wait until a submitted version is up.
@@ -105,12 +105,12 @@ class Starter:
                 await self._plane.checkpoint(job_id, max(left, 1.0))
                 return
             except ActionFailed as error:
-                reason = error.happened
+                reason = error.reason
                 snapshot = await self._waiter.until_running(job_id, max(left, 1.0))
                 if not snapshot.by_id[job_id].active:
                     return  # it came to its own end meanwhile
             except (DeadlineExceeded, ClusterUnreachable) as error:
-                reason = error.happened
+                reason = error.reason
             if self._clock.now() >= deadline:
                 raise DeadlineExceeded(
                     f"{spec.job_name}: it runs, but has completed no checkpoint: {reason}",

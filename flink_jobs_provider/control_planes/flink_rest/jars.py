@@ -29,6 +29,8 @@ _DIGEST = 32
 #: Seconds for which a list is trusted. A jar that another process removed meanwhile shows when it
 #: is run, before anything started; one that it uploaded is uploaded twice.
 _TRUSTED_S = 60.0
+#: Seconds for which a list is trusted where a job is to be stopped on the strength of it.
+_FRESH_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class ClusterJars:
         self._client = client
         # Flink opens every jar for a list, so with many jobs it is the dearest call of all.
         self._listing = SharedCall(self._list, clock)
-        self._uploaded: dict[str, UploadedJar] = {}
+        self._clock = clock
+        self._uploaded: dict[str, tuple[UploadedJar, float]] = {}
         self._gone: set[str] = set()
 
     async def list(self) -> tuple[UploadedJar, ...]:
@@ -76,7 +79,8 @@ class ClusterJars:
     async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
         """Return a job's jars: those of a list, and what this process did since."""
         listed = {jar.id: jar for jar in await self._listing.get(max_age)}
-        there = {**listed, **self._uploaded}
+        uploaded = {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
+        there = {**listed, **uploaded}
         return tuple(
             jar for jar in there.values() if jar.prefix == identity and jar.id not in self._gone
         )
@@ -97,9 +101,35 @@ class ClusterJars:
                     return jar.id
         if isinstance(submission.jar, str):
             raise ActionFailed(
-                "the jar of the previous version is no longer on the cluster, nor in the cache"
+                f"the jar with SHA-256 {submission.jar_digest[:12]}… is no longer on the cluster, "
+                "and no copy of it was found"
             )
         return await self._upload(submission.jar, submission.job_name, identity, timeout)
+
+    async def provide(self, submission: Submission, timeout: float) -> bool:
+        """Make sure that a submission's jar is on the cluster now, uploading it if it is missing.
+
+        Returns:
+            False where the jar is missing, and only its digest is known.
+
+        Raises:
+            ActionFailed: The upload was refused.
+        """
+        identity = identity_of(submission.job_id)
+        digest = submission.jar_digest[:_DIGEST]
+        oldest = self._clock() - _FRESH_S
+        listed = {jar.id for jar in await self._listing.get(_FRESH_S)}
+        for jar in await self._of(identity):
+            if jar.digest != digest:
+                continue
+            _, uploaded_at = self._uploaded.get(jar.id, (jar, float("-inf")))
+            if jar.id in listed or uploaded_at >= oldest:
+                return True
+            self.lose(jar.id)  # somebody removed the file since this process uploaded it
+        if isinstance(submission.jar, str):
+            return False
+        await self._upload(submission.jar, submission.job_name, identity, timeout)
+        return True
 
     def lose(self, jar_id: str) -> None:
         """Note that a jar is not on the cluster any more, whatever a list said."""
@@ -126,7 +156,10 @@ class ClusterJars:
             raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
         jar_id = str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
         self._gone.discard(jar_id)
-        self._uploaded[jar_id] = UploadedJar(jar_id, job_name, identity, digest)
+        self._uploaded[jar_id] = (
+            UploadedJar(jar_id, job_name, identity, digest),
+            self._clock(),
+        )
         return jar_id
 
     async def remove(self, identity: str, keep: frozenset[str]) -> None:

@@ -138,6 +138,10 @@ class FlinkRest:
         widest = max((int(node.get("parallelism") or 1) for node in nodes), default=1)
         return PlannedGraph(widest)
 
+    async def provide_jar(self, submission: Submission, timeout: float) -> bool:
+        """Make sure that the jar is among `GET /jars`, uploading it if it is missing."""
+        return await self._jars.provide(submission, timeout)
+
     async def submit(self, submission: Submission, timeout: float) -> None:
         """Upload the jar if it is not there, and run it under the submission's jobId.
 

@@ -228,7 +228,7 @@ class Workers:
             known = await self._insist(partial(self._store.savepoints, job.number), lease)
         return Carrier(
             plane,
-            Reconciler(plane, target.loopback, say, self._clock),
+            Reconciler(plane, target.loopback, say, self._clock, self._find_jar),
             target,
             job,
             action,
@@ -241,14 +241,27 @@ class Workers:
         digest = action.jar_digest
         if digest is None or action.wanted is None or action.row.action not in STARTS:
             return digest
+        try:
+            return await self._find_jar(action.wanted["jar"], digest)
+        except JarError:
+            return digest  # the cluster may have it
+
+    async def _find_jar(self, uri: str, digest: str) -> Jar:
+        """Return the jar with a digest: the copy that is kept here, or from its storage.
+
+        Raises:
+            JarError: It is in neither.
+        """
         kept = await self._opening.kept(digest)
         if kept is not None:
             return kept
         try:
-            jar = await self._opening.open(action.wanted["jar"], self._pace.jar_queue)
-        except (JarError, TimeoutError, NoTurn):
-            return digest  # the cluster may have it
-        return jar if jar.digest == digest else digest
+            jar = await self._opening.open(uri, self._pace.jar_queue)
+        except (TimeoutError, NoTurn):
+            raise JarError(f"{uri} was not read in time") from None
+        if jar.digest != digest:
+            raise JarError(f"{uri} has other content now")
+        return jar
 
     async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:
         row = await self._insist(

@@ -214,7 +214,7 @@ class StepWaiter:
                 return job
             if unanswered and not look.told and now - began >= _ARRIVES:
                 raise DeadlineExceeded(
-                    f"{before.job_name}: {what} was not answered ({unanswered.happened}) and has "
+                    f"{before.job_name}: {what} was not answered ({unanswered.reason}) and has "
                     f"not shown in {_ARRIVES:.0f} s: {described(job)}",
                     now="Whether it was taken is not known; nothing else was begun",
                     remedy="Run again: what became of it is read from the job",

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from tests.contract.flink_rest.scripted import (
     IDENTITY,
     VERSIONS,
@@ -125,3 +126,44 @@ def test_a_jar_uploaded_since_the_list_is_removed_with_the_others(tmp_path: Path
 
     asyncio.run(work())
     assert flink.changes()[2:] == ["DELETE jars/0.jar", "DELETE jars/one.jar"]
+
+
+async def provided(plane: FlinkRest, **changes: object) -> bool:
+    """Ask for a jar to be on the cluster."""
+    return await plane.provide_jar(submission(**changes), 60)
+
+
+def test_a_jar_is_provided_where_it_is_missing(tmp_path: Path) -> None:
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing())
+    flink.answer("POST jars/upload", ok(filename="/up/one.jar", status="success"))
+    plane = flink.plane()
+
+    async def work() -> None:
+        assert not await provided(plane)
+        assert flink.changes() == []
+        assert await provided(plane, jar=jar_file(tmp_path))
+        assert flink.changes() == ["POST jars/upload"]
+        assert await provided(plane, jar="2" * 64)
+
+    asyncio.run(work())
+    assert flink.count("POST jars/upload") == 1
+
+
+def test_a_jar_that_was_removed_since_is_not_trusted_to_be_there(tmp_path: Path) -> None:
+    """Shows that what this process listed or uploaded a while ago stops no job."""
+    flink = ScriptedFlink()
+    former = listing(f"orders-{IDENTITY}-{'1' * 32}.jar")
+    flink.answer("GET jars", former, listing())
+    flink.answer("POST jars/upload", ok(filename="/up/one.jar", status="success"))
+    plane = flink.plane()
+
+    async def work() -> None:
+        assert await provided(plane)
+        assert await provided(plane, jar=jar_file(tmp_path))
+        await flink.clock.sleep(6)
+        assert not await provided(plane)
+        assert not await provided(plane, jar="2" * 64)
+
+    asyncio.run(work())
+    assert flink.count("GET jars") == 2

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flink_jobs_provider.model.savepoint import same_path
 from tests.end_to_end.flink.counting_stack import COUNTING_CLASS, CountingStack
-from tests.flink_cluster import SLOTS
-from tests.job_jars import entry_class
+from tests.flink_cluster import SLOTS, FlinkCluster
+from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes, entry_class
 
 
 @pytest.fixture
@@ -104,3 +105,37 @@ def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack) -> None
     stack.change("orders", entry_class=COUNTING_CLASS)
     stack.project.up()
     stack.assert_runs("orders", restored_from=None)
+
+
+def test_the_way_back_is_there_before_the_old_version_is_stopped(
+    stack: CountingStack, tmp_path: Path
+) -> None:
+    """The upload directory is emptied: the old jar's file is uploaded again, or nothing is stopped.
+
+    With the file where it was, a version that fails gives way to the old one. With other content
+    there, the update is refused while the old version runs on.
+    """
+    first = copy_with_other_bytes(TEST_JOBS_JAR, tmp_path / "orders.jar", "first")
+    second = copy_with_other_bytes(TEST_JOBS_JAR, tmp_path / "next.jar", "second")
+    stack.declare("orders", jar=first)
+    stack.project.up()
+    stack.await_progress("orders")
+    _empty_upload_directory(stack.cluster)
+    failing = {"entry_class": entry_class("FailingTask"), "jar": str(second)}
+    stack.change("orders", "--fail-after-millis", "0", **failing)
+    stack.project.failing_up().assert_says("The previous version runs again as job")
+    stack.await_progress("orders")
+
+    [running] = stack.active("orders")
+    _empty_upload_directory(stack.cluster)
+    copy_with_other_bytes(TEST_JOBS_JAR, first, "rebuilt in place")
+    failed = stack.project.failing_up("--refresh")
+    failed.assert_says("the previous version could not be started again if the new one fails")
+    failed.assert_says(f"and {first} has other content now. Job {running} goes on as it was.")
+    assert stack.active("orders") == [running]
+    stack.await_progress("orders")
+
+
+def _empty_upload_directory(cluster: FlinkCluster) -> None:
+    for jar in cluster.layout.uploads.rglob("*.jar"):
+        jar.unlink()

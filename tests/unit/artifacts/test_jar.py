@@ -14,7 +14,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.artifacts import find_jar, open_jar
 from flink_jobs_provider.model.errors import JarError
 
 MANIFEST = "Manifest-Version: 1.0\r\nMain-Class: shop.Orders\r\n"
@@ -230,3 +230,29 @@ def test_a_server_that_is_down(web: _Web) -> None:
     with pytest.raises(JarError) as caught:
         open_jar(f"{web.url}/orders.jar")
     assert "\n" not in str(caught.value)
+
+
+def test_a_jar_is_found_by_its_digest_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jar"
+    path.write_bytes(content())
+    jar = open_jar(str(path))
+    assert find_jar(str(path), jar.digest) == jar
+    path.write_bytes(content(note="other"))
+    with pytest.raises(JarError, match=r"orders\.jar has other content now"):
+        find_jar(str(path), jar.digest)
+    path.unlink()
+    with pytest.raises(JarError, match="No such file"):
+        find_jar(str(path), jar.digest)
+
+
+def test_a_cached_copy_is_found_when_its_source_has_changed(cache: Path) -> None:
+    """Shows it of a remote jar; a copy that somebody wrote to is not taken."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/shop/orders.jar", content())
+    jar = open_jar("memory:///shop/orders.jar")
+    memory.pipe_file("/shop/orders.jar", content(note="other"))
+    found = find_jar("memory:///shop/orders.jar", jar.digest)
+    assert (found.uri, found.path, found.digest) == (jar.uri, jar.path, jar.digest)
+    jar.path.write_bytes(content(note="tampered"))
+    with pytest.raises(JarError, match=r"orders\.jar has other content now"):
+        find_jar("memory:///shop/orders.jar", jar.digest)

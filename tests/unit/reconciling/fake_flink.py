@@ -111,6 +111,17 @@ class FakeFlink:
         self._step("planned")
         return PlannedGraph(program.parallelism or submission.parallelism)
 
+    async def provide_jar(self, submission: Submission, timeout: float) -> bool:
+        self._step("list jars")
+        jar = (submission.job_id[:18], submission.jar_digest[:32])
+        if jar in self.jars:
+            return True
+        if isinstance(submission.jar, str):
+            return False
+        self._upload(submission)
+        self._step("uploaded")
+        return True
+
     async def submit(self, submission: Submission, timeout: float) -> None:
         self._step("submit")
         self._upload(submission)

@@ -13,7 +13,7 @@ from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
@@ -34,6 +34,8 @@ class Stack:
         flink: The cluster.
         record: What the state says; none before the job was created.
         said: The lines told while it happened.
+        find: The former versions' jars that are still found somewhere, by digest.
+        find_error: What is said where a jar is searched for and not found.
 
     """
 
@@ -42,6 +44,8 @@ class Stack:
         self.flink = FakeFlink(self.time, readable, slots)
         self.record: JobRecord | None = None
         self.said: list[str] = []
+        self.find: dict[str, Jar] = {}
+        self.find_error = "it is nowhere"
 
     @property
     def recorded(self) -> JobRecord:
@@ -78,7 +82,14 @@ class Stack:
 
     def _reconciler(self) -> Reconciler:
         plane: ControlPlane = self.flink
-        return Reconciler(plane, say=self.said.append, clock=self.time.clock())
+        return Reconciler(
+            plane, say=self.said.append, clock=self.time.clock(), find_jar=self._find_jar
+        )
+
+    async def _find_jar(self, _uri: str, digest: str) -> Jar:
+        if digest not in self.find:
+            raise JarError(self.find_error)
+        return self.find[digest]
 
 
 def jar(wanted: JobSpec) -> Jar:
