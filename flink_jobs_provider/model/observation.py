@@ -128,12 +128,14 @@ class ClusterFacts:
         checkpoint_directory: Where checkpoints of its jobs lie; empty where none is configured.
         fixed_slots: Whether a job needs as many slots as are there now; False where the cluster
             starts TaskManagers on demand (Kubernetes, YARN), or its scheduler makes do with fewer.
+        instance: What no other running cluster has; empty where that is not shown.
     """
 
     version: tuple[int, ...]
     savepoint_directory: str = ""
     checkpoint_directory: str = ""
     fixed_slots: bool = True
+    instance: str = ""
 
     @property
     def version_text(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -36,10 +36,15 @@ from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import background_loop
+from flink_jobs_provider.provider.declarations import (
+    RESOURCE_KEY,
+    Declaration,
+    declared_twice,
+)
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
-from flink_jobs_provider.provider.other_address import is_same_job
+from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
-from flink_jobs_provider.provider.this_run import GIVEN_UP, ThisRun
+from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
 from flink_jobs_provider.reconciling.by_step import StepReconciler
@@ -47,7 +52,8 @@ from flink_jobs_provider.reconciling.by_step import StepReconciler
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PROVIDER_KEY = "__provider"
+#: What a resource has besides its inputs and outputs.
+_NO_INPUTS = {"__provider", RESOURCE_KEY}
 
 _clusters: Clusters | None = None
 _printed: set[str] = set()
@@ -113,6 +119,10 @@ class FlinkJobProvider(ResourceProvider):
         pinned = inputs.get("jar_digest")
         if digest and pinned not in (None, digest, _olds.get("jar_digest")):
             problems.append(("jar_digest", f"the jar's content is {digest} (got {pinned})"))
+        declared = Declaration.of(news)
+        other = _declared_by_another(declared) if declared else None
+        if declared and other:
+            problems.append(("job_name", declared_twice(other, declared)))
         if problems:
             _run.refused(inputs.get("job_name"))
             return CheckResult(inputs, [CheckFailure(path, why) for path, why in problems])
@@ -121,10 +131,9 @@ class FlinkJobProvider(ResourceProvider):
         if contains_unknown(inputs, _is_unknown):
             return CheckResult(inputs, [])
         spec = JobSpec.model_validate(inputs)
-        if _run.is_given_up(spec):
+        if refusal := _run.declares(spec):
             _run.refused(spec.job_name)
-            return CheckResult(inputs, [CheckFailure("job_name", GIVEN_UP)])
-        _run.declared(spec)
+            return CheckResult(inputs, [CheckFailure("job_name", refusal)])
         if not _without_provider(_olds):
             _run.creates(spec)
             known = _run.known(spec)
@@ -151,7 +160,7 @@ class FlinkJobProvider(ResourceProvider):
         if decided.refusal:
             raise FlinkJobError(decided.refusal)
         if decided.replaces:
-            _run.gives_up(recorded)
+            _run.gives_up(recorded, JobSpec.model_validate(inputs))
         if decided.needed:
             _print(decided.line())
         # Not both at a time: they would read, and write, the same things.
@@ -250,7 +259,44 @@ def _brought_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
     async def work() -> JobRecord:
         return await _reconciler(wanted).bring_about(recorded, wanted, jar)
 
-    return background_loop.run(work())
+    declared = _run.declarations.find(wanted.target, wanted.job_name)
+    namesakes = _run.declarations.namesakes(declared)
+    if background_loop.run(_are_elsewhere(declared, namesakes)):
+        return background_loop.run(work())
+    # One after the other: what the first has started tells the second that it is one cluster.
+    with _run.declarations.turn(wanted.job_name):
+        if other := background_loop.run(_on_one_cluster(declared, namesakes)):
+            raise PermanentError(
+                f"{wanted.job_name}: job_name {declared_twice(other, declared)[:-1]}"
+            )
+        return background_loop.run(work())
+
+
+def _declared_by_another(declared: Declaration) -> Declaration | None:
+    """Return the declaration by which another resource has a job, or None."""
+    if other := _run.declarations.add(declared):
+        return other
+    namesakes = _run.declarations.namesakes(declared)
+    return background_loop.run(_on_one_cluster(declared, namesakes)) if namesakes else None
+
+
+async def _on_one_cluster(
+    declared: Declaration, others: Sequence[Declaration]
+) -> Declaration | None:
+    """Return the one of other declarations that names the same cluster by another address."""
+    for other in others:
+        if await _is_same_cluster(declared, other):
+            return other
+    return None
+
+
+async def _are_elsewhere(declared: Declaration, others: Sequence[Declaration]) -> bool:
+    """Whether other declarations surely name other clusters."""
+    return all([await _is_same_cluster(declared, other) is False for other in others])
+
+
+async def _is_same_cluster(one: Declaration, other: Declaration) -> bool | None:
+    return await is_same_cluster(_known_clusters(), one.target, other.target, one.job_name)
 
 
 async def _look(recorded: JobRecord) -> JobRecord:
@@ -294,7 +340,7 @@ def _recorded(olds: dict[str, Any]) -> JobRecord:
 
 
 def _without_provider(props: dict[str, Any]) -> dict[str, Any]:
-    return {name: v for name, v in props.items() if name != _PROVIDER_KEY and v is not None}
+    return {name: v for name, v in props.items() if name not in _NO_INPUTS and v is not None}
 
 
 def _is_unknown(value: Any) -> bool:

@@ -1,10 +1,47 @@
-"""Whether two resources have one job, whose cluster they call by two addresses."""
+"""Whether two resources have one cluster, or one job, which they call by two addresses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.model.target import DliTarget, FlinkTarget, Target
+
+
+async def is_same_cluster(
+    clusters: Clusters, one: Target, other: Target, job_name: str
+) -> bool | None:
+    """Whether two addresses lead to one cluster; None where that is not known.
+
+    A Flink cluster shows what no other one has, unless a proxy hides it. Else the jobs of that
+    name tell, once there are any: no two clusters have one of one id and one millisecond of start.
+    """
+    if one.kind != other.kind:
+        return None
+    try:
+        if isinstance(one, FlinkTarget) and isinstance(other, FlinkTarget):
+            names = [(await clusters.of(each).facts()).instance for each in (one, other)]
+            if all(names):
+                return names[0] == names[1]
+        here, there = [await _started_jobs(clusters, each, job_name) for each in (one, other)]
+    except JobError:
+        return None
+    return True if here & there else None
+
+
+async def _started_jobs(clusters: Clusters, target: Target, name: str) -> set[tuple[object, ...]]:
+    rows: Sequence[ActionJob]
+    if isinstance(target, FlinkTarget):
+        snapshot = await clusters.of(target).jobs()
+        return {(job.job_id, job.started) for job in snapshot.jobs if job.started}
+    if isinstance(target, DliTarget):
+        rows = await clusters.of(target).named(name)
+    else:
+        rows = [row for row in await clusters.of(target).jobs() if row.job_name == name]
+    return {(row.run_id, row.job_id, row.started) for row in rows if row.started}
 
 
 async def is_same_job(clusters: Clusters, old: JobRecord, new: JobRecord) -> bool:

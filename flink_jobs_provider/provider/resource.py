@@ -11,6 +11,7 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
 
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.provider.declarations import RESOURCE_KEY
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.inputs import FlinkJobArgs, JobArguments, JobInputs
 
@@ -67,7 +68,27 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
             props = FlinkJobArgs(args=args, **inputs).props()
         props.setdefault("owner", default_owner())
         outputs = dict.fromkeys([*JobRecord.output_names(), "jar_digest"])
+        props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)
         super().__init__(FlinkJobProvider(), resource_name, {**outputs, **props}, opts)
+
+
+#: The parents of jobs, by type and name: two of one type and name have other parents themselves.
+_parents: dict[tuple[str, str], list[pulumi.Resource]] = {}
+
+
+def _identity(name: str, parent: pulumi.Resource | None) -> str:
+    """Return what tells a resource from the others of its stack, with its name after the last `::`.
+
+    The URN would, but is not known before the resource is registered.
+    """
+    if parent is None:
+        return f"::{name}"
+    kind = (parent.pulumi_resource_type, parent.pulumi_resource_name)
+    known = _parents.setdefault(kind, [])
+    if not any(each is parent for each in known):
+        known.append(parent)
+    number = next(index for index, each in enumerate(known) if each is parent)
+    return f"{kind[0]}#{number}::{kind[1]}/{name}"
 
 
 def default_owner() -> str:

@@ -14,11 +14,14 @@ Pulumi 3.260.
 
 from __future__ import annotations
 
+from threading import Lock
+
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
+from flink_jobs_provider.provider.declarations import Declarations, shown
 from flink_jobs_provider.reconciling.records import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
@@ -27,11 +30,6 @@ _Job = tuple[str, str]
 _ONE_AFTER_THE_OTHER = (
     "Give the resource that is to have the job an alias of the one that has it; or replace in one "
     "run, which ends the job, and declare it anew in the next"
-)
-#: What `check` says of a job whose resource is replaced by one of another job in the same run.
-GIVEN_UP = (
-    "is that of a job whose resource is replaced by one of another job in this run, which ends it. "
-    f"{_ONE_AFTER_THE_OTHER}."
 )
 
 
@@ -45,36 +43,59 @@ class ThisRun:
         self._seen: dict[_Job, JobRecord] = {}
         self._held: dict[_Job, JobRecord] = {}
         self._to_create: set[_Job] = set()
-        self._given_up: set[_Job] = set()
+        self._given_up: dict[_Job, str] = {}
+        self._lock = Lock()
+        self.declarations = Declarations()
 
     def declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""
         self._declared[_job(spec)] = spec
 
+    def declares(self, spec: JobSpec) -> str | None:
+        """Remember a job that the program declares; return why it may not, or None.
+
+        It may not where the resource that has the job is replaced by one of another job.
+        """
+        with self._lock:
+            replaced = self._given_up.get(_job(spec))
+            if replaced is None:
+                self._declared[_job(spec)] = spec
+                return None
+        return (
+            f"is that of a job whose resource, {replaced}, is replaced by one of another job in "
+            f"this run, which ends it. {_ONE_AFTER_THE_OTHER}."
+        )
+
     def creates(self, spec: JobSpec) -> None:
         """Remember a job that is to get a new resource, or a replacement of the one it has."""
         self._to_create.add(_job(spec))
 
-    def gives_up(self, recorded: JobRecord) -> None:
+    def gives_up(self, recorded: JobRecord, wanted: JobSpec) -> None:
         """Remember a job whose resource is replaced by one of another job, and which is to end.
+
+        Args:
+            recorded: The job that ends.
+            wanted: The other job.
 
         Raises:
             PermanentError: Another resource declares it: it would be ended first, or not, as the
                 engine's steps happen to fall.
         """
         job, name = _job(recorded.spec), recorded.spec.job_name
-        if job in self._declared:
-            raise PermanentError(
-                f"{name}: this resource is to be replaced by one of another job, and another "
-                "resource of this stack declares its job in the same run",
-                now="Nothing was changed",
-                remedy=_ONE_AFTER_THE_OTHER,
-            )
-        self._given_up.add(job)
+        replaced, other = self._resource_of(wanted), self._resource_of(recorded.spec)
+        with self._lock:
+            if job not in self._declared:
+                self._given_up[job] = replaced
+                return
+        raise PermanentError(
+            f"{name}: this resource, {replaced}, is to be replaced by one of another job, and "
+            f"another resource of this stack, {other}, declares its job in the same run",
+            now="Nothing was changed",
+            remedy=_ONE_AFTER_THE_OTHER,
+        )
 
-    def is_given_up(self, spec: JobSpec) -> bool:
-        """Whether the resource that has a job is replaced in this run by one of another job."""
-        return _job(spec) in self._given_up
+    def _resource_of(self, spec: JobSpec) -> str:
+        return shown(self.declarations.find(spec.target, spec.job_name).resource)
 
     def refused(self, job_name: object) -> None:
         """Remember the name of a job whose inputs are wrong: where it runs may not be known."""

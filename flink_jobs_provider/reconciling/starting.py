@@ -14,7 +14,7 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     PermanentError,
 )
-from flink_jobs_provider.model.observation import ClusterSnapshot
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
@@ -125,14 +125,15 @@ class Starter:
         for other in snapshot.of(spec.key):
             if not other.active or other.job_id == job_id:
                 continue
-            if other.generation > ours.generation:
+            if _prevails(other, ours):
                 await self.end(job_id, spec)
                 raise PermanentError(
                     f"{spec.job_name}: another run started version {other.generation} meanwhile",
                     now=f"Job {other.job_id} runs, and the one of this run was cancelled",
                     remedy="See that only one run works on this stack, and run again",
                 )
-            self._say(f"{spec.job_name}: cancelling {other.job_id}, an older copy that still runs")
+            age = "an older copy" if other.generation < ours.generation else "a later copy"
+            self._say(f"{spec.job_name}: cancelling {other.job_id}, {age} that still runs")
             await self.end(other.job_id, spec)
 
     async def end(self, job_id: str, spec: JobSpec) -> None:
@@ -141,6 +142,17 @@ class Starter:
         if job and job.active:
             await self._plane.cancel(job_id)
             await self._waiter.until_ended(job_id, spec.timeout("cancel"))
+
+
+def _prevails(other: ObservedJob, ours: ObservedJob) -> bool:
+    """Whether ours gives way to another submission of a job: to a newer generation.
+
+    Two runs that met may have submitted two versions under one generation. Neither is older, and
+    each run sees the same order: the later one gives way, which may be a killed run's last request.
+    """
+    if other.generation != ours.generation:
+        return other.generation > ours.generation
+    return (other.started, other.job_id) < (ours.started, ours.job_id)
 
 
 def submission(

@@ -105,6 +105,7 @@ class FlinkRest:
             checkpoint_directory=options.get("execution.checkpointing.dir")
             or options.get("state.checkpoints.dir", ""),
             fixed_slots=_fixed_slots(options),
+            instance=_instance(options),
         )
 
     async def free_slots(self) -> int:
@@ -306,6 +307,15 @@ class FlinkRest:
     def dashboard(self, job_id: str) -> str:
         """Return the job's page on Flink's dashboard."""
         return f"{self.client.url}/#/job/running/{job_id}/overview"
+
+
+def _instance(options: dict[str, str]) -> str:
+    """Return the part of a path to which a JobManager adds a random UUID at each start.
+
+    Measured on Flink 1.20.5 and 2.3.0.
+    """
+    found = re.search(r"flink-web-[0-9a-f-]{36}$", options.get("web.tmpdir", ""))
+    return found.group() if found else ""
 
 
 def _fixed_slots(options: dict[str, str]) -> bool:

@@ -97,10 +97,25 @@ def test_an_object_and_keywords_come_to_the_same(engine: _Engine) -> None:
     for job in (one, two):
         value(job.status)
     first, second = (registered.inputs for registered in engine.registered)
+    assert (first.pop("__resource"), second.pop("__resource")) == ("::one", "::two")
     assert first == second
     assert first["timeouts"] == {"running": "20m"}
     assert first["owner"] == "me/shop/old"
     assert first["args"] == ["--a"]
+
+
+def test_resources_of_one_name_are_told_apart_by_their_parents(engine: _Engine) -> None:
+    """Shows two components of one type and name, whose own parents differ."""
+    options: dict[str, Any] = {"job_name": "orders", "jar": "orders.jar", "target": {"url": URL}}
+    parents = [pulumi.ComponentResource("shop:Pipeline", name) for name in ("eu", "us", "us")]
+    for parent in parents:
+        value(FlinkJob("orders", **options, opts=pulumi.ResourceOptions(parent=parent)).status)
+    found = [each.inputs["__resource"] for each in engine.registered if "__resource" in each.inputs]
+    assert found == [
+        "shop:Pipeline#0::eu/orders",
+        "shop:Pipeline#0::us/orders",
+        "shop:Pipeline#1::us/orders",
+    ]
 
 
 def test_inputs_may_be_outputs_of_others(engine: _Engine) -> None:

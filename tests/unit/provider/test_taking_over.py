@@ -11,6 +11,7 @@ import pytest
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider.declarations import RESOURCE_KEY
 from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
@@ -26,7 +27,7 @@ def old(
     provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink, new_run: NewRun
 ) -> Job:
     """Give a resource whose job an earlier run has started."""
-    job = Job(provider, inputs)
+    job = Job(provider, {**inputs, RESOURCE_KEY: "::before"})
     job.create()
     flink.steps.clear()
     new_run()
@@ -36,7 +37,7 @@ def old(
 @pytest.fixture
 def new(provider: FlinkJobProvider, inputs: dict[str, Any]) -> Job:
     """Give the resource that it is renamed to."""
-    return Job(provider, inputs)
+    return Job(provider, {**inputs, RESOURCE_KEY: "::after"})
 
 
 def delete(job: Job) -> None:
@@ -213,8 +214,8 @@ def test_a_job_whose_resource_gets_another_one_is_not_declared_anew(
     [failure] = new.provider.check({}, new.inputs).failures
     assert (failure.property, failure.reason) == (
         "job_name",
-        "is that of a job whose resource is replaced by one of another job in this run, which ends "
-        f"it. {ONE_AFTER_THE_OTHER}",
+        "is that of a job whose resource, 'before', is replaced by one of another job in this run, "
+        f"which ends it. {ONE_AFTER_THE_OTHER}",
     )
     with pytest.raises(FlinkJobError, match=r"failed in this run\. Nothing was cancelled"):
         delete(old)
@@ -227,8 +228,9 @@ def test_a_declared_job_is_not_given_up(old: Job, new: Job) -> None:
     with pytest.raises(FlinkJobError) as caught:
         old.diff(job_name="orders-2", upgrade_mode="stateless")
     assert str(caught.value) == (
-        "orders: this resource is to be replaced by one of another job, and another resource of "
-        f"this stack declares its job in the same run. Nothing was changed. {ONE_AFTER_THE_OTHER}"
+        "orders: this resource, 'before', is to be replaced by one of another job, and another "
+        "resource of this stack, 'after', declares its job in the same run. Nothing was changed. "
+        f"{ONE_AFTER_THE_OTHER}"
     )
 
 
