@@ -6,33 +6,38 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
-import yaml
-from pydantic import ValidationError
-from rich.console import Console
 
-from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-from flink_jobs_provider.model.errors import InvalidSpec, JobError, PermanentError
-from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.cli.printing import fail
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.model.target import FlinkTarget
 
 T = TypeVar("T")
 
 #: The other kinds of target, as people call them.
 _SERVICES = {"hdinsight": "HDInsight", "dli": "Data Lake Insight"}
 
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
-
 
 def with_cluster(
     url: str,
     target_file: Path | None,
     work: Callable[[FlinkRest, FlinkTarget], Awaitable[T]],
+    interrupted: str = "interrupted; what was asked for goes on, on the cluster",
 ) -> T:
-    """Open a cluster, do the work, close it; on an error print it and exit with code 1."""
+    """Open a cluster, do the work, close it; on an error print it and exit with code 1.
+
+    Args:
+        url: The cluster's address, unless a file is given.
+        target_file: A file with the whole target.
+        work: What is done with it.
+        interrupted: What is printed after Ctrl-C; where it is empty, only the exit code tells.
+    """
+    from flink_jobs_provider.control_planes.clusters import Clusters
+    from flink_jobs_provider.model.errors import JobError
 
     async def session() -> T:
         target = _target(url, target_file)
@@ -48,7 +53,9 @@ def with_cluster(
     except JobError as error:
         fail(str(error))
     except KeyboardInterrupt:
-        fail("interrupted; what was asked for goes on, on the cluster", code=130)
+        if not interrupted:
+            raise typer.Exit(130) from None
+        fail(interrupted, code=130)
 
 
 def _environment(reference: str) -> str:
@@ -60,6 +67,10 @@ def _environment(reference: str) -> str:
 
 
 def _target(url: str, file: Path | None) -> FlinkTarget:
+    import yaml
+
+    from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+
     if file is None:
         return _checked({"url": url}, lambda _path: "--url")
     try:
@@ -80,6 +91,12 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
 
 def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
     """Return a target; what is wrong with it is said in the words of a job's own check."""
+    from pydantic import ValidationError
+
+    from flink_jobs_provider.model.errors import InvalidSpec
+    from flink_jobs_provider.model.target import FlinkTarget
+    from flink_jobs_provider.model.validation import problems_of
+
     try:
         return FlinkTarget.model_validate(given)
     except ValidationError:
@@ -89,10 +106,3 @@ def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
             if path.startswith("target")
         ]
         raise InvalidSpec(problems) from None
-
-
-def fail(message: str, code: int = 1) -> NoReturn:
-    """Print an error and exit."""
-    _err.print("[red]error:[/red] ", end="")
-    _err.print(message, markup=False)
-    raise typer.Exit(code)

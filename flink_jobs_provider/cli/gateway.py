@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flink_jobs_provider.cli.cluster_session import fail
+from flink_jobs_provider.cli.printing import fail
 
 if TYPE_CHECKING:
     from flink_jobs_provider.gateway.clusters import ClusterConfiguration

@@ -1,18 +1,30 @@
-"""The jobs of a cluster as rows: what `flink-jobs jobs` lists, and how a job is chosen."""
+"""The jobs of a cluster as rows: what `flink-jobs jobs list` and `describe` show."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
+from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.identity import JobKey
-from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.control_planes.flink_rest.inspection import (
+    Checkpoint,
+    JobInspection,
+    newest_completed,
+)
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint
 
-_PREFIX = 18
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Jobs whose details are asked for at once. Flink tells them job by job alone.
+_AT_ONCE = 8
+#: The first request for metrics has a cluster gather them; they are there a moment later.
+_METRICS_TRIES, _METRICS_PAUSE_S = 5, 0.1
 
 
 @dataclass(frozen=True)
@@ -20,17 +32,29 @@ class JobRow:
     """One job of a cluster, for people.
 
     Attributes:
-        job_name: The name that its owner gave it; none for a job that is not ours.
+        job_name: The name that its owner gave it; None for a job that is not ours.
         name: The name that the program gave itself.
-        generation: Its submission's number; none for a job that is not ours.
+        owner: Whose it is, or the digits for an owner that is unknown here; None if not ours.
+        generation: Its submission's number; None for a job that is not ours.
+        started_at: When it was submitted, in UTC.
+        age: Seconds from then until now, or until it ended.
+        restarts: How often it was restarted; None where the cluster does not tell.
+        last_checkpoint_at: When its newest checkpoint completed, in UTC.
+        last_checkpoint_age: Seconds since then.
     """
 
     job_name: str | None
     name: str
     status: str
     job_id: str
+    owner: str | None
     generation: int | None
     parallelism: int | None
+    started_at: str
+    age: int
+    restarts: int | None
+    last_checkpoint_at: str | None
+    last_checkpoint_age: int | None
     last_savepoint: str | None
     dashboard_url: str
 
@@ -38,71 +62,109 @@ class JobRow:
         """Return the row as plain JSON types."""
         return asdict(self)
 
-
-async def job_rows(plane: FlinkRest, everything: bool) -> list[JobRow]:
-    """Return the jobs of a cluster: those that are active, or all that it lists."""
-    snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
-    jobs = [job for job in snapshot.jobs if job.active or everything]
-    jobs.sort(key=lambda job: (names.get(job.job_id[:_PREFIX], "~"), -job.started))
-    return list(await asyncio.gather(*(_row(plane, job, names) for job in jobs)))
+    @property
+    def title(self) -> str:
+        """What the job is called, and whether it is ours."""
+        return self.job_name or f"{self.name} (not ours)"
 
 
-async def _row(plane: FlinkRest, job: ObservedJob, names: dict[str, str]) -> JobRow:
-    name = names.get(job.job_id[:_PREFIX])
-    parallelism, statistics = await asyncio.gather(
-        plane.parallelism(job.job_id), plane.checkpoints(job.job_id)
+async def job_rows(plane: FlinkRest, jobs: NamedJobs, shown: Sequence[ObservedJob]) -> list[JobRow]:
+    """Return rows of jobs, in the order of their names, the newest submission first."""
+    inspection = JobInspection(plane.client)
+    now = await inspection.clock()
+    ordered = sorted(shown, key=lambda job: (jobs.job_name(job) or f"~{job.name}", -job.started))
+    return await _bounded(ordered, lambda job: _row(plane, inspection, jobs, job, now))
+
+
+async def _bounded(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await work(item)
+
+    return list(await asyncio.gather(*map(one, items)))
+
+
+async def _row(
+    plane: FlinkRest, inspection: JobInspection, jobs: NamedJobs, job: ObservedJob, now: int
+) -> JobRow:
+    name = jobs.job_name(job)
+    parallelism, restarts, (statistics, history) = await asyncio.gather(
+        plane.parallelism(job.job_id),
+        _restarts(inspection, job),
+        inspection.checkpoints(job.job_id),
     )
-    savepoint = (statistics.savepoint or statistics.restored_from) if statistics else ""
-    savepoint = "" if is_checkpoint(savepoint) else savepoint
+    savepoint = statistics.savepoint or statistics.restored_from
+    checkpoint = newest_completed(history)
     return JobRow(
         job_name=name,
         name=job.name,
         status=job.status.value,
         job_id=job.job_id,
+        owner=jobs.owner(job),
         generation=job.generation if name else None,
         parallelism=parallelism,
-        last_savepoint=savepoint or None,
+        started_at=utc(job.started),
+        age=_seconds(job.started, job.ended or now),
+        restarts=restarts,
+        last_checkpoint_at=utc(checkpoint.completed) if checkpoint else None,
+        last_checkpoint_age=_seconds(checkpoint.completed, now) if checkpoint else None,
+        last_savepoint=savepoint if savepoint and not is_checkpoint(savepoint) else None,
         dashboard_url=plane.dashboard(job.job_id),
     )
 
 
-async def choose(plane: FlinkRest, wanted: str) -> tuple[ObservedJob, str]:
-    """Find one job by jobId (or its first digits), by its job_name, or by its program's name.
-
-    Returns:
-        The job, and the name its savepoints go under.
-
-    Raises:
-        PermanentError: None fits, or more than one does.
-    """
-    snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
-    fits = fitting(snapshot, wanted)
-    if not _by_id(snapshot, wanted):
-        fits = [job for job in fits if job.active] or fits
-    if len(fits) > 1 and not any(job.active for job in fits):
-        fits = [max(fits, key=lambda job: job.age_key)]
-    if len(fits) != 1:
-        found = ", ".join(job.job_id for job in fits) or "none"
-        raise PermanentError(
-            f"{wanted}: one job must fit, and these do: {found}",
-            remedy="`flink-jobs jobs list --all` shows what there is",
-        )
-    return fits[0], name_of(fits[0], wanted, names)
+async def _restarts(inspection: JobInspection, job: ObservedJob) -> int | None:
+    if not job.active:
+        return None  # its metrics went with it
+    for _ in range(_METRICS_TRIES):
+        restarts = await inspection.restarts(job.job_id)
+        if restarts is not None:
+            return restarts
+        await asyncio.sleep(_METRICS_PAUSE_S)
+    return None
 
 
-def fitting(snapshot: ClusterSnapshot, wanted: str) -> list[ObservedJob]:
-    """Return the jobs that are meant by a jobId (or its first digits), a job_name or a name."""
-    key = JobKey(wanted, "")
-    by_name = [job for job in snapshot.jobs if key.shares_name(job.job_id) or job.name == wanted]
-    return _by_id(snapshot, wanted) or by_name
+async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> dict[str, Any]:
+    """Return all that `describe` tells of one job."""
+    inspection = JobInspection(plane.client)
+    rows, (statistics, history), failure = await asyncio.gather(
+        job_rows(plane, jobs, [job]),
+        inspection.checkpoints(job.job_id),
+        plane.failure(job.job_id),
+    )
+    newest = newest_completed(history)
+    return {
+        **rows[0].plain(),
+        "tasks": f"{job.running_tasks} of {job.tasks} running",
+        "restored_from": statistics.restored_from or None,
+        "last_checkpoint": checkpoint_facts(newest) if newest else None,
+        "last_failure": failure or None,
+    }
 
 
-def _by_id(snapshot: ClusterSnapshot, wanted: str) -> list[ObservedJob]:
-    return [job for job in snapshot.jobs if len(wanted) >= 6 and job.job_id.startswith(wanted)]
+def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return a checkpoint as plain JSON types."""
+    return {
+        "id": checkpoint.number,
+        "kind": checkpoint.kind,
+        "status": checkpoint.status,
+        "triggered_at": utc(checkpoint.triggered),
+        "completed_at": utc(checkpoint.completed) if checkpoint.completed else None,
+        "duration_ms": checkpoint.duration,
+        "size_bytes": checkpoint.size,
+        "path": checkpoint.path or None,
+        "discarded": checkpoint.discarded,
+        "failure": checkpoint.failure or None,
+    }
 
 
-def name_of(job: ObservedJob, wanted: str, names: dict[str, str]) -> str:
-    """Return the name that a job's savepoints go under: its job_name, or its program's name."""
-    if JobKey(wanted, "").shares_name(job.job_id):
-        return wanted  # its jars, off which names are read, may be gone
-    return names.get(job.job_id[:_PREFIX], job.name)
+def utc(milliseconds: int) -> str:
+    """Return a moment as ISO 8601 in UTC, to the second."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(since: int, until: int) -> int:
+    return max(0, (until - since) // 1000)

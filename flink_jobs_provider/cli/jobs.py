@@ -1,35 +1,38 @@
 """`flink-jobs jobs`: the jobs of one cluster, without Pulumi.
 
-What is changed here shows as drift in the stack that owns the job; its next `up` mends it.
+What is changed here shows as drift in the stack that owns the job; its next `up` repairs it.
+The modules that do the work are imported by the commands: `--help` need not wait for them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from flink_jobs_provider.artifacts import open_jar
-from flink_jobs_provider.cli.cluster_session import fail, with_cluster
-from flink_jobs_provider.cli.job_rows import choose, job_rows
-from flink_jobs_provider.cli.savepoint_listing import Listing, list_savepoints
-from flink_jobs_provider.cli.start_inputs import start_inputs
-from flink_jobs_provider.cli.starting import start_from
-from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
-from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.savepoint import SavepointFormat, join
-from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.reconciling import Reconciler
-from flink_jobs_provider.reconciling.waiting import Clock, Waiter
+from flink_jobs_provider.cli.cluster_session import with_cluster
+from flink_jobs_provider.cli.printing import (
+    JsonOption,
+    ago,
+    fail,
+    say,
+    say_either,
+    say_facts,
+    say_json,
+    say_table,
+    size,
+)
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.cli.job_choice import NamedJobs
+    from flink_jobs_provider.cli.job_rows import JobRow
+    from flink_jobs_provider.cli.savepoint_listing import Listing
+    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.model.target import FlinkTarget
 
 DEFAULT_URL = "http://127.0.0.1:8081"
 
@@ -38,8 +41,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Columns(StrEnum):
+    """How much `list` shows of each job."""
+
+    TABLE = "table"
+    WIDE = "wide"
+
 
 UrlOption = Annotated[
     str, typer.Option(envvar="FLINK_JOBS_URL", help="Address of the cluster's REST API.")
@@ -51,7 +60,6 @@ TargetOption = Annotated[
         help="YAML file with the whole target of a Flink session cluster: url, basic_auth, tls, …",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", help="Its job_name, jobId (or first digits), or name.")
 ]
@@ -67,7 +75,6 @@ PlaceOption = Annotated[
         "submissions that the cluster lists had theirs.",
     ),
 ]
-_WAIT = 1800.0
 
 
 @app.command("list")
@@ -75,34 +82,42 @@ def list_jobs(
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Ended jobs too.")] = False,
+    output: Annotated[
+        Columns, typer.Option("--output", "-o", help="wide: with ids, savepoints and addresses.")
+    ] = Columns.TABLE,
     as_json: JsonOption = False,
 ) -> None:
     """List the jobs that are active."""
-    rows = with_cluster(url, target_file, lambda plane, _: job_rows(plane, everything))
+
+    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[JobRow]:
+        from flink_jobs_provider.cli.job_rows import job_rows
+
+        jobs = await _named(plane)
+        shown = [job for job in jobs.snapshot.jobs if job.active or everything]
+        return await job_rows(plane, jobs, shown)
+
+    rows = with_cluster(url, target_file, work)
     if as_json:
-        print(json.dumps([row.plain() for row in rows], indent=2))
-        return
-    if not rows:
-        _out.print("No jobs." if everything else "No active jobs.")
-        return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("job", "status", "parallelism", "generation"):
-        right = heading in ("parallelism", "generation")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+        say_json([row.plain() for row in rows])
+    elif not rows:
+        say("No jobs." if everything else "No active jobs.")
+    else:
+        _say_rows(rows, wide=output is Columns.WIDE)
+
+
+def _say_rows(rows: list[JobRow], *, wide: bool) -> None:
+    headings = ["job", "status", "parallelism", "generation", "age", "owner"]
+    headings += ["restarts", "last checkpoint"]
+    table: list[list[object]] = []
     for row in rows:
-        table.add_row(
-            row.job_name or f"{row.name} (not ours)",
-            _coloured(row.status),
-            _text(row.parallelism),
-            _text(row.generation),
-        )
-    _out.print(table)
-    _out.print()
-    for row in rows:
-        _out.print(f"{row.job_name or row.name}", style="bold")
-        _out.print(f"  job id          {row.job_id}", markup=False)
-        _out.print(f"  last savepoint  {row.last_savepoint or '-'}", markup=False)
-        _out.print(f"  dashboard       {row.dashboard_url}", markup=False)
+        since = ago(row.last_checkpoint_age)
+        cells: list[object] = [row.title, row.status, row.parallelism, row.generation]
+        cells += [ago(row.age), row.owner, row.restarts, f"{since} ago" if since else None]
+        table.append([*cells, row.job_id, row.last_savepoint, row.dashboard_url] if wide else cells)
+    if wide:
+        headings += ["job id", "last savepoint", "dashboard"]
+    right = ("parallelism", "generation", "age", "restarts", "last checkpoint")
+    say_table(headings, table, right=right)
 
 
 @app.command()
@@ -115,25 +130,150 @@ def describe(
     """Show one job: what it does, where its state is, why it failed."""
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> dict[str, Any]:
-        found, _ = await choose(plane, job)
-        rows = await job_rows(plane, everything=True)
-        row = next(row for row in rows if row.job_id == found.job_id)
-        statistics = await plane.checkpoints(found.job_id)
-        return {
-            **row.plain(),
-            "tasks": f"{found.running_tasks} of {found.tasks} running",
-            "restored_from": (statistics.restored_from if statistics else "") or None,
-            "last_checkpoint": (statistics.checkpoint if statistics else "") or None,
-            "last_failure": await plane.failure(found.job_id) or None,
-        }
+        from flink_jobs_provider.cli.job_choice import choose
+        from flink_jobs_provider.cli.job_rows import job_facts
+
+        jobs = await _named(plane)
+        found, _ = choose(jobs, job)
+        return await job_facts(plane, jobs, found)
 
     facts = with_cluster(url, target_file, work)
     if as_json:
-        print(json.dumps(facts, indent=2))
+        say_json(facts)
         return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        _out.print(f"{name.replace('_', ' '):<{width}}  {_text(value)}", markup=False)
+    since = ago(facts.pop("last_checkpoint_age"))
+    del facts["last_checkpoint_at"]
+    facts["age"] = ago(facts["age"])
+    if checkpoint := facts["last_checkpoint"]:
+        facts["last_checkpoint"] = (
+            f"number {checkpoint['id']}, {since} ago, {size(checkpoint['size_bytes'])}, "
+            f"{_where(checkpoint)}"
+        )
+    say_facts(facts)
+
+
+@app.command()
+def checkpoints(
+    job: JobArgument,
+    url: UrlOption = DEFAULT_URL,
+    target_file: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a job's last checkpoints and savepoints, newest first, and why any failed."""
+
+    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
+        from flink_jobs_provider.cli.job_choice import choose
+        from flink_jobs_provider.cli.job_rows import checkpoint_facts
+        from flink_jobs_provider.control_planes.flink_rest.inspection import JobInspection
+
+        found, _ = choose(await _named(plane), job)
+        _, history = await JobInspection(plane.client).checkpoints(found.job_id)
+        return [checkpoint_facts(each) for each in history]
+
+    rows = with_cluster(url, target_file, work)
+    if as_json:
+        say_json(rows)
+        return
+    if not rows:
+        say(f"The cluster lists no checkpoints of {job}.")
+        return
+    headings = ["number", "kind", "status", "triggered", "duration", "size", "path, or failure"]
+    table = [
+        [
+            *(row["id"], row["kind"], row["status"], row["triggered_at"]),
+            *(f"{row['duration_ms']} ms", size(row["size_bytes"]), row["failure"] or _where(row)),
+        ]
+        for row in rows
+    ]
+    say_table(headings, table, right=("number", "duration", "size"))
+
+
+def _where(checkpoint: dict[str, Any]) -> str:
+    path = checkpoint["path"] or "no path to restore from"
+    return f"{path} (discarded since)" if checkpoint["discarded"] else str(path)
+
+
+@app.command()
+def exceptions(
+    job: JobArgument,
+    url: UrlOption = DEFAULT_URL,
+    target_file: TargetOption = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="At most so many; a cluster keeps 16.")
+    ] = 16,
+    trace: Annotated[bool, typer.Option("--trace", help="With Java's stack traces.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List what a job failed of, newest first: also what it was restarted after."""
+
+    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
+        from flink_jobs_provider.cli.job_choice import choose
+        from flink_jobs_provider.cli.job_rows import utc
+        from flink_jobs_provider.control_planes.flink_rest.inspection import JobInspection
+
+        found, _ = choose(await _named(plane), job)
+        return [
+            {
+                "at": utc(each.at),
+                "cause": each.cause,
+                "task": each.task or None,
+                "task_manager": each.where or None,
+                "trace": each.trace,
+            }
+            for each in await JobInspection(plane.client).exceptions(found.job_id, limit)
+        ]
+
+    rows = with_cluster(url, target_file, work)
+    if as_json:
+        say_json(rows)
+        return
+    if not rows:
+        say(f"The cluster lists no exceptions of {job}.")
+    for row in rows:
+        place = ", ".join(each for each in (row["task"], row["task_manager"]) if each)
+        say(f"{row['at']}  {row['cause']}{f'  ({place})' if place else ''}")
+        if trace:
+            say(row["trace"])
+
+
+@app.command()
+def watch(
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="[JOB]", help="One job, until it has ended; else all, for ever."),
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    target_file: TargetOption = None,
+    interval: Annotated[
+        float, typer.Option("--interval", "-n", min=0.1, help="Seconds between two looks.")
+    ] = 2.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", "-j", help="Print a JSON document a line.")
+    ] = False,
+) -> None:
+    """Print a line whenever a job appears, changes its status or its running tasks, or ends.
+
+    Exit code 1 when the job that is watched has FAILED.
+    """
+
+    async def work(plane: FlinkRest, _target: FlinkTarget) -> str:
+        import json
+
+        from flink_jobs_provider.cli.watching import Change, Watch
+
+        def tell(change: Change) -> None:
+            line = json.dumps(change.plain(), ensure_ascii=False) if as_json else change.line()
+            print(line, flush=True)
+
+        return await Watch(
+            lambda: _named(plane),
+            tell,
+            lambda warning: say(warning, error=True),
+            lambda: asyncio.sleep(interval),
+        ).run(job)
+
+    if with_cluster(url, target_file, work, interrupted="") == "FAILED":
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -142,9 +282,10 @@ def savepoint(
     directory: DirectoryOption = None,
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a savepoint; the job goes on. Prints its path."""
-    print(with_cluster(url, target_file, lambda plane, _: _take(plane, job, directory, stop=False)))
+    _take(job, directory, url, target_file, as_json, stop=False)
 
 
 @app.command()
@@ -153,9 +294,28 @@ def stop(
     directory: DirectoryOption = None,
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Stop a job with a savepoint. Prints its path."""
-    print(with_cluster(url, target_file, lambda plane, _: _take(plane, job, directory, stop=True)))
+    _take(job, directory, url, target_file, as_json, stop=True)
+
+
+def _take(
+    job: str,
+    directory: str | None,
+    url: str,
+    target_file: Path | None,
+    as_json: bool,
+    *,
+    stop: bool,
+) -> None:
+    async def work(plane: FlinkRest, _target: FlinkTarget) -> dict[str, str | None]:
+        from flink_jobs_provider.cli.savepoint_work import take
+
+        return await take(plane, await _named(plane), job, directory, stop=stop)
+
+    done = with_cluster(url, target_file, work)
+    say_either(as_json, done, str(done["savepoint"]))
 
 
 @app.command()
@@ -169,22 +329,24 @@ def savepoints(
     """List a job's savepoints, newest first, as far as their directories can be read from here."""
 
     async def work(plane: FlinkRest, target: FlinkTarget) -> Listing:
-        return await list_savepoints(plane, job, directory, target.loopback)
+        from flink_jobs_provider.cli.savepoint_listing import list_savepoints
+
+        jobs = await _named(plane)
+        return await list_savepoints(plane, jobs, job, directory, target.loopback)
 
     listing = with_cluster(url, target_file, work)
     rows = [{"taken_at": point.taken_at, "path": point.path} for point in listing.points]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        say_json(rows)
     elif not rows:
         hint = "" if directory else " Give its savepoint_directory (--directory), if it has one."
-        _out.print(
+        say(
             f"No savepoints of {listing.name} are to be seen from here, below "
-            f"{', '.join(listing.places)}.{hint}",
-            markup=False,
+            f"{', '.join(listing.places)}.{hint}"
         )
     else:
         for row in rows:
-            _out.print(f"{row['taken_at']}  {row['path']}", markup=False)
+            say(f"{row['taken_at']}  {row['path']}")
 
 
 @app.command()
@@ -193,25 +355,31 @@ def cancel(
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Cancel a job: it ends at once, and what it did since its last savepoint is dropped."""
 
     async def find(plane: FlinkRest, _target: FlinkTarget) -> tuple[str, str]:
-        found, name = await choose(plane, job)
+        from flink_jobs_provider.cli.job_choice import choose
+
+        found, name = choose(await _named(plane), job)
         return found.job_id, name
 
     job_id, name = with_cluster(url, target_file, find)
     if not yes:
         if not sys.stdin.isatty():
             fail("cancelling drops state: say --yes")
-        typer.confirm(f"Cancel {name} ({job_id}), without a savepoint?", abort=True)
+        typer.confirm(f"Cancel {name} ({job_id}), without a savepoint?", abort=True, err=True)
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> str:
-        await plane.cancel(job_id)
-        ended = await Waiter(plane, Clock()).until_ended(job_id, 300.0)
-        return ended.state if ended else "gone"
+        from flink_jobs_provider.cli.savepoint_work import ended
 
-    _out.print(f"{name} is {with_cluster(url, target_file, work)}.", markup=False)
+        await plane.cancel(job_id)
+        return await ended(plane, job_id) or "gone"
+
+    state = with_cluster(url, target_file, work)
+    done = {"job_name": name, "job_id": job_id, "status": state}
+    say_either(as_json, done, f"{name} is {state}.")
 
 
 @app.command()
@@ -225,50 +393,36 @@ def start(
     owner: Annotated[
         str | None, typer.Option(help="organization/project/stack, to start a stack's own job.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Start a job from its file; one that was stopped goes on from its savepoint."""
 
-    async def work(plane: FlinkRest, target: FlinkTarget) -> str:
+    async def work(plane: FlinkRest, target: FlinkTarget) -> dict[str, Any]:
+        from flink_jobs_provider.artifacts import open_jar
+        from flink_jobs_provider.cli.start_inputs import start_inputs
+        from flink_jobs_provider.cli.starting import start_from
+        from flink_jobs_provider.model.spec import JobSpec
+        from flink_jobs_provider.reconciling import Reconciler
+
         inputs = start_inputs(file, target, owner=owner, restore_from=restore_from)
         jar = await asyncio.to_thread(open_jar, inputs["jar"])
         spec = JobSpec.model_validate({**inputs, "jar_digest": jar.digest})
-        reconciler = Reconciler(plane, target.loopback, lambda line: _err.print(line))
+        reconciler = Reconciler(plane, target.loopback, lambda line: say(line, error=True))
         record = await start_from(reconciler, spec, jar, restore_from)
-        return f"{spec.job_name} is {record.status} as job {record.job_id}."
+        return {
+            "job_name": spec.job_name,
+            "job_id": record.job_id,
+            "status": str(record.status),
+            "restored_from": record.restored_from,
+        }
 
-    _out.print(with_cluster(url, target_file, work), markup=False)
-
-
-async def _take(plane: FlinkRest, job: str, directory: str | None, stop: bool) -> str:
-    found, name = await choose(plane, job)
-    if not found.active:
-        raise PermanentError(f"{name} is {found.state}: nothing to take a savepoint of")
-    request = SavepointRequest(
-        found.job_id,
-        join(await _directory(plane, directory), name, found.job_id),
-        Purpose.STOP if stop else Purpose.SAVEPOINT,
-        SavepointFormat.CANONICAL,
-        occasion="" if stop else os.urandom(8).hex(),
-    )
-    path = await plane.take_savepoint(request, _WAIT)
-    if stop:
-        await Waiter(plane, Clock()).until_ended(found.job_id, 300.0)
-    return path
+    done = with_cluster(url, target_file, work)
+    say_either(as_json, done, f"{done['job_name']} is {done['status']} as job {done['job_id']}.")
 
 
-async def _directory(plane: FlinkRest, given: str | None) -> str:
-    directory = given or (await plane.facts()).savepoint_directory
-    if not directory:
-        raise PermanentError(
-            "the cluster has no savepoint directory of its own", remedy="Give --directory"
-        )
-    return directory
+async def _named(plane: FlinkRest) -> NamedJobs:
+    """Return the cluster's jobs, with the names and owners that are known here."""
+    from flink_jobs_provider.cli.job_choice import named_jobs
+    from flink_jobs_provider.cli.owners import owners_known_in
 
-
-def _text(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _coloured(status: str) -> str:
-    colour = {"RUNNING": "green", "FAILED": "red", "RESTARTING": "yellow"}.get(status)
-    return f"[{colour}]{status}[/{colour}]" if colour else status
+    return await named_jobs(plane, owners_known_in(Path()))

@@ -10,23 +10,14 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from flink_jobs_provider.cli.job_rows import fitting, name_of
+from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import canonical_path, is_checkpoint, join
 from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
 from flink_jobs_provider.reconciling.waiting import Clock
-
-
-class Plane(ControlPlane, Protocol):
-    """A cluster that knows the names of its jobs."""
-
-    async def job_names(self) -> dict[str, str]:
-        """Return the names of our jobs by the first 18 digits of their jobIds."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -45,12 +36,13 @@ class Listing:
 
 
 async def list_savepoints(
-    plane: Plane, wanted: str, directory: str | None, local_paths: bool
+    plane: ControlPlane, jobs: NamedJobs, wanted: str, directory: str | None, local_paths: bool
 ) -> Listing:
     """List the savepoints of a job, also of one that its cluster has forgotten.
 
     Args:
         plane: The cluster.
+        jobs: Its jobs.
         wanted: The job's job_name, jobId (or first digits), or its program's name.
         directory: What is looked in instead of the cluster's own savepoint directory, and of those
             that its jobs of this name used.
@@ -59,12 +51,11 @@ async def list_savepoints(
     Raises:
         PermanentError: Jobs of several names fit, or there is no place to look in.
     """
-    snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
-    fits = fitting(snapshot, wanted)
-    called = sorted({name_of(job, wanted, names) for job in fits}) or [wanted]
+    fits = jobs.fitting(wanted)
+    called = sorted({jobs.name_of(job, wanted) for job in fits}) or [wanted]
     if len(called) > 1:
         raise PermanentError(
-            f"{wanted}: one job must fit, and these do: {', '.join(called)}",
+            f"{wanted}: one job must fit, and these do: {jobs.described(fits)}",
             remedy="Give more of the jobId, or the job_name",
         )
     name = called[0]
@@ -84,7 +75,7 @@ async def list_savepoints(
     return Listing(name, tuple(places), tuple(found))
 
 
-async def _used(plane: Plane, jobs: Sequence[ObservedJob], name: str) -> list[str]:
+async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> list[str]:
     """Return the directories in which savepoints of these jobs lie, by the job's name."""
     statistics = await asyncio.gather(*(plane.checkpoints(job.job_id) for job in jobs))
     named = [path for each in statistics if each for path in (each.savepoint, each.restored_from)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from flink_jobs_provider.cli.owners import COMMAND_LINE
 from flink_jobs_provider.job_files import read_job_file
 from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
 from flink_jobs_provider.model.target import FlinkTarget, Target
@@ -29,7 +30,7 @@ def start_inputs(file: Path, target: FlinkTarget, **given: str | None) -> dict[s
         InvalidSpec: The file is wrong; every problem at once.
         PermanentError: The job is one for another place.
     """
-    inputs = {"owner": "command-line", **read_job_file(file)}
+    inputs = {"owner": COMMAND_LINE, **read_job_file(file)}
     inputs |= {name: value for name, value in given.items() if value}
     _check_place(file, inputs, target)
     inputs["target"] = target.model_dump(exclude_none=True)

@@ -43,9 +43,14 @@ class JobKey:
         return digest("name", self.name)[:_NAME]
 
     @property
+    def owner_digits(self) -> str:
+        """The digits that every job of this owner has, whatever its name."""
+        return digest("owner", self.owner)[:_OWNER]
+
+    @property
     def prefix(self) -> str:
         """The digits that all submissions of this job share."""
-        return self.name_digits + digest("owner", self.owner)[:_OWNER]
+        return self.name_digits + self.owner_digits
 
     def job_id(self, generation: int, spec_digits: str) -> str:
         """Return the jobId of one submission.
@@ -81,6 +86,11 @@ def generation_of(job_id: str) -> int:
 def name_digits_of(job_id: str) -> str:
     """Return the digits of a jobId that stand for the job's name."""
     return job_id[:_NAME]
+
+
+def owner_digits_of(job_id: str) -> str:
+    """Return the digits of a jobId that stand for the job's owner."""
+    return job_id[_NAME : _NAME + _OWNER]
 
 
 def spec_digits_of(job_id: str) -> str:

@@ -20,16 +20,16 @@ def parse_checkpoints(body: dict[str, Any]) -> CheckpointStatistics:
     there = not checkpoint.get("discarded", True)
     return CheckpointStatistics(
         completed=int((body.get("counts") or {}).get("completed") or 0),
-        restored_from=_addressable(restored.get("external_path")),
-        savepoint=_addressable(savepoint.get("external_path")),
+        restored_from=addressable(restored.get("external_path")),
+        savepoint=addressable(savepoint.get("external_path")),
         savepoint_time=savepoint_time,
         stopped_with_savepoint=savepoint.get("checkpoint_type") == "SYNC_SAVEPOINT"
         and savepoint_time >= checkpoint_time,
-        checkpoint=_addressable(checkpoint.get("external_path")) if there else "",
+        checkpoint=addressable(checkpoint.get("external_path")) if there else "",
         checkpoint_time=checkpoint_time if there else 0,
     )
 
 
-def _addressable(path: object) -> str:
+def addressable(path: object) -> str:
     """Return a path that can be restored from; others Flink puts into angle brackets."""
     return path if isinstance(path, str) and not path.startswith("<") else ""

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from flink_jobs_provider.cli.app import app
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.job_jars import COUNTING_JAR
+from tests.job_jars import COUNTING_JAR, TEST_JOBS_JAR, entry_class
 from tests.waiting import wait_until
 
 
@@ -40,13 +40,26 @@ def test_a_job_from_start_to_cancel(flink: FlinkCluster, job_file: Path, tmp_pat
     row = json.loads(jobs(flink, "list", "--json").stdout)[0]
     assert (row["job_name"], row["status"], row["parallelism"]) == ("counts", "RUNNING", 1)
     assert row["generation"] == 1
-    assert "counts" in jobs(flink, "list").output
+    assert row["owner"] == "command-line"
+    assert row["restarts"] == 0
+    assert row["age"] < 600
+    lines = [line.split() for line in jobs(flink, "list").output.splitlines()]
+    assert len(lines) == 2
+    assert lines[1][:4] == ["counts", "RUNNING", "1", "1"]
+    assert row["job_id"] in jobs(flink, "list", "-o", "wide").output
+    healthy = json.loads(jobs(flink, "describe", "counts", "--json").stdout)
+    assert healthy["last_checkpoint"]["status"] == "COMPLETED"
+    listed = json.loads(jobs(flink, "checkpoints", "counts", "--json").stdout)
+    assert [each["id"] for each in listed] == sorted((e["id"] for e in listed), reverse=True)
+    assert "COMPLETED" in jobs(flink, "checkpoints", "counts").output
 
     first = jobs(flink, "savepoint", "counts").stdout.strip()
     assert Path(first.removeprefix("file:")).joinpath("_metadata").is_file()
     assert f"/counts/{row['job_id']}/" in first
 
-    stopped = jobs(flink, "stop", row["job_id"][:10]).stdout.strip()
+    done = json.loads(jobs(flink, "stop", row["job_id"][:10], "--json").stdout)
+    assert (done["job_name"], done["status"]) == ("counts", "FINISHED")
+    stopped = done["savepoint"]
     assert stopped != first
     assert flink.jobs()[row["job_id"]]["state"] == "FINISHED"
     assert jobs(flink, "list").output.strip() == "No active jobs."
@@ -85,9 +98,35 @@ def test_a_job_that_is_not_ours_is_shown_as_such(flink_2: FlinkCluster, tmp_path
 def test_unknown_job_and_wrong_file_are_told(flink_2: FlinkCluster, tmp_path: Path) -> None:
     """What is not there, or wrong, is named in a line; nothing is started."""
     before = set(flink_2.jobs())
-    assert "one job must fit" in jobs(flink_2, "stop", "nope", code=1).stderr
+    assert "no such job" in jobs(flink_2, "stop", "nope", code=1).stderr
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("job_name: counts\njar: nowhere.jar\nparallelism: 0\n")
     said = jobs(flink_2, "start", str(wrong), code=1).stderr
     assert "parallelism" in said
     assert set(flink_2.jobs()) == before
+
+
+def test_a_job_name_wins_and_a_failing_job_is_explained(
+    flink: FlinkCluster, job_file: Path, tmp_path: Path
+) -> None:
+    """Shows our job beside one whose program bears its name, which fails while it is watched."""
+    job_file.write_text(job_file.read_text().replace("job_name: counts", "job_name: counting"))
+    jobs(flink, "start", str(job_file))
+    args = ["--output", str(tmp_path / "other"), "--fail-after-millis", "1500", "--restarts", "1"]
+    other = flink.run(TEST_JOBS_JAR, args, entryClass=entry_class("FailingTask"))
+    seen = json.loads(jobs(flink, "describe", "counting", "--json").stdout)
+    assert seen["job_name"] == "counting"
+    assert seen["job_id"] != other
+
+    lines = jobs(flink, "watch", other, "--interval", "0.2", "--json", code=1).stdout.splitlines()
+    last = json.loads(lines[-1])
+    assert (last["job_id"], last["status"]) == (other, "FAILED")
+
+    failures = json.loads(jobs(flink, "exceptions", other, "--json").stdout)
+    assert "the task failed on purpose" in failures[0]["cause"]
+    assert "count" in failures[-1]["task"].lower()
+    assert "\tat " in failures[0]["trace"]
+    shown = jobs(flink, "exceptions", other, "-n", "1").stdout
+    assert "the task failed on purpose" in shown
+    assert "\tat " not in shown
+    assert "names like it: counting" in jobs(flink, "describe", "countin", code=1).stderr

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from flink_jobs_provider.cli import jobs
 from flink_jobs_provider.cli.app import app
+from flink_jobs_provider.cli.job_choice import named_jobs
+from flink_jobs_provider.cli.owners import Owners
 from flink_jobs_provider.cli.savepoint_listing import Listing, list_savepoints
 from flink_jobs_provider.control_planes.protocol import (
     Purpose,
@@ -66,7 +68,12 @@ def flink() -> NamingFlink:
 
 def listed(flink: NamingFlink, wanted: str, directory: str | None = None) -> Listing:
     """List a job's savepoints."""
-    return asyncio.run(list_savepoints(flink, wanted, directory, False))
+
+    async def work() -> Listing:
+        jobs = await named_jobs(flink, Owners())
+        return await list_savepoints(flink, jobs, wanted, directory, False)
+
+    return asyncio.run(work())
 
 
 def paths(listing: Listing) -> set[str]:
@@ -151,7 +158,7 @@ def test_digits_of_several_jobs(flink: NamingFlink, monkeypatch: pytest.MonkeyPa
     twin = first[:12] + "f" * 6 + first[18:]
     flink.jobs_by_id[twin] = replace(flink.jobs_by_id[first], job_id=twin)
     flink.names[twin[:18]] = "other"
-    with pytest.raises(PermanentError, match="these do: orders, other"):
+    with pytest.raises(PermanentError, match=r"these do: orders \(.*\), other \(owner ff"):
         listed(flink, first[:10])
 
 

@@ -1,0 +1,146 @@
+"""Which job of a cluster a name or an id on the command line means."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Protocol
+
+from flink_jobs_provider.cli.owners import Owners
+from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.identity import JobKey, identity_of
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+
+_SHORTEST_ID = 6
+_NEAREST = 5
+
+
+class NamingPlane(Protocol):
+    """A cluster that lists its jobs and knows the names of ours."""
+
+    async def jobs(self, max_age: float = 0.0) -> ClusterSnapshot:
+        """Return all jobs."""
+        ...
+
+    async def job_names(self) -> dict[str, str]:
+        """Return the names of our jobs by the digits that all their submissions share."""
+        ...
+
+
+@dataclass(frozen=True)
+class NamedJobs:
+    """The jobs of a cluster, with the job_names and owners that are known.
+
+    Attributes:
+        snapshot: The jobs.
+        names: The job_names, by the digits that all submissions of a job share.
+        owners: The owners that are known here.
+    """
+
+    snapshot: ClusterSnapshot
+    names: dict[str, str]
+    owners: Owners
+
+    def job_name(self, job: ObservedJob) -> str | None:
+        """Return the job_name, or None for a job that is not ours."""
+        return self.names.get(identity_of(job.job_id))
+
+    def owner(self, job: ObservedJob) -> str | None:
+        """Return the owner as far as it is known, or None for a job that is not ours."""
+        return self.owners.of(job.job_id) if self.job_name(job) is not None else None
+
+    def fitting(self, wanted: str) -> list[ObservedJob]:
+        """Return the jobs that are meant.
+
+        In this order: by the whole jobId, by job_name, by the first digits of a jobId, and by the
+        name that the program gives itself.
+        """
+        if job := self.snapshot.by_id.get(wanted):
+            return [job]
+        jobs = self.snapshot.jobs
+        return (
+            [job for job in jobs if self._bears(job, wanted)]
+            or [job for job in jobs if _begins(job.job_id, wanted)]
+            or [job for job in jobs if job.name == wanted]
+        )
+
+    def _bears(self, job: ObservedJob, wanted: str) -> bool:
+        # Its jars, off which names are read, may be gone: the digits of the name tell it, too.
+        return self.job_name(job) == wanted or JobKey(wanted, "").shares_name(job.job_id)
+
+    def name_of(self, job: ObservedJob, wanted: str) -> str:
+        """Return the name that a job's savepoints go under: its job_name, or its program's."""
+        if JobKey(wanted, "").shares_name(job.job_id):
+            return wanted
+        return self.job_name(job) or job.name
+
+    def described(self, jobs: Iterable[ObservedJob]) -> str:
+        """Return jobs with their names, owners and ids, for a message."""
+        return ", ".join(
+            f"{self.job_name(job) or job.name} "
+            f"(owner {self.owner(job) or 'unknown'}, job {job.job_id}, {job.state})"
+            for job in jobs
+        )
+
+    def nearest(self, wanted: str) -> list[str]:
+        """Return the names that are most like the one that is wanted."""
+        names = {self.job_name(job) or job.name for job in self.snapshot.jobs}
+        by_folded = {name.casefold(): name for name in sorted(names)}
+        found = get_close_matches(wanted.casefold(), by_folded, n=_NEAREST)
+        return [by_folded[each] for each in found]
+
+    def unknown(self, wanted: str) -> PermanentError:
+        """Return the error for a job that the cluster does not list."""
+        nearest = self.nearest(wanted)
+        like = f"; names like it: {', '.join(nearest)}" if nearest else ""
+        return PermanentError(
+            f"{wanted}: the cluster lists no such job{like}",
+            remedy="`flink-jobs jobs list --all` shows what there is",
+        )
+
+
+async def named_jobs(plane: NamingPlane, owners: Owners) -> NamedJobs:
+    """Ask a cluster for its jobs and their names."""
+    snapshot, names = await asyncio.gather(plane.jobs(), plane.job_names())
+    return NamedJobs(snapshot, names, owners)
+
+
+def choose(jobs: NamedJobs, wanted: str) -> tuple[ObservedJob, str]:
+    """Find the one job that is meant.
+
+    An active job is preferred to ended ones, and of a job's ended submissions the newest one.
+
+    Returns:
+        The job, and the name its savepoints go under.
+
+    Raises:
+        PermanentError: None fits, or more than one does.
+    """
+    fits = jobs.fitting(wanted)
+    fits = [job for job in fits if job.active] or _newest(jobs, fits)
+    if not fits:
+        raise jobs.unknown(wanted)
+    if len(fits) > 1:
+        raise PermanentError(
+            f"{wanted}: one job must fit, and these do: {jobs.described(fits)}",
+            remedy="Give the jobId, or the first digits of it that no other one has",
+        )
+    return fits[0], jobs.name_of(fits[0], wanted)
+
+
+def _newest(jobs: NamedJobs, ended: Sequence[ObservedJob]) -> list[ObservedJob]:
+    """Return the newest of each job's ended submissions; of jobs that are not ours, the last."""
+    newest = {
+        identity_of(job.job_id) if jobs.job_name(job) else "": job
+        for job in sorted(ended, key=lambda each: each.started)
+    }
+    return list(newest.values())
+
+
+def _begins(job_id: str, wanted: str) -> bool:
+    if len(wanted) < _SHORTEST_ID or not re.fullmatch("[0-9a-fA-F]+", wanted):
+        return False
+    return job_id.startswith(wanted.lower())

@@ -1,0 +1,119 @@
+"""What all commands print alike: aligned columns, JSON, ages, errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+JsonOption = Annotated[bool, typer.Option("--json", "-j", help="Print JSON.")]
+
+_STYLES = {
+    "RUNNING": "green",
+    "running": "green",
+    "FAILED": "red",
+    "dead": "red",
+    "RESTARTING": "yellow",
+    "not ready": "yellow",
+    "stopped": "dim",
+}
+
+
+def console(*, error: bool = False) -> Console:
+    """Return a console that neither wraps lines nor colours words of its own accord."""
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False, soft_wrap=True)
+
+
+def say(line: str, *, error: bool = False) -> None:
+    """Print a line as it is."""
+    print(line, file=sys.stderr if error else sys.stdout)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Print an error and exit."""
+    err = console(error=True)
+    err.print("[red]error:[/red] ", end="")
+    err.print(message, markup=False)
+    raise typer.Exit(code)
+
+
+def say_json(document: Any) -> None:
+    """Print a document as JSON."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say_either(as_json: bool, document: Mapping[str, Any], line: str) -> None:
+    """Print what a command did: as JSON, or as a line for people."""
+    if as_json:
+        say_json(document)
+    else:
+        say(line)
+
+
+def say_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+) -> None:
+    """Print rows below their headings, in columns as wide as they need; statuses are coloured.
+
+    Args:
+        headings: One for each column.
+        rows: Of any values; None is printed as `-`.
+        right: The headings of the columns that are aligned to the right.
+    """
+    from rich.text import Text
+
+    out = console()
+    cells = [[text(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    for number, row in enumerate([list(headings), *cells]):
+        line = Text(style="dim" if number == 0 else "")
+        for heading, cell, width in zip(headings, row, widths, strict=True):
+            padded = cell.rjust(width) if heading in right else cell.ljust(width)
+            line.append(padded, style=_STYLES.get(cell, "") if number else "")
+            line.append("  ")
+        line.rstrip()
+        out.print(line)
+
+
+def say_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, a line each."""
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        say(f"{name.replace('_', ' '):<{width}}  {text(value)}")
+
+
+def text(value: object) -> str:
+    """Return a value for people; None is `-`."""
+    return "-" if value is None else str(value)
+
+
+def ago(seconds: int | None) -> str | None:
+    """Return an age in its two largest units, such as 3d4h, 2h05m, 40s."""
+    if seconds is None:
+        return None
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in a unit that people read."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
