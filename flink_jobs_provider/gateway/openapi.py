@@ -7,10 +7,16 @@ from importlib.metadata import version as version_of
 from typing import Any
 
 from flink_jobs_provider.gateway.arm.body import body_schema, row_schema
-from flink_jobs_provider.gateway.arm.face import JOBS_PATH, RUN_JOB_PATH, STATUS_PATH
+from flink_jobs_provider.gateway.arm.face import (
+    JOBS_PATH,
+    RUN_JOB_PATH,
+    SAVEPOINTS_PATH,
+    STATUS_PATH,
+)
 from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
 from flink_jobs_provider.gateway.dli import openapi as dli
+from flink_jobs_provider.model.savepoint import SavepointReason
 
 _JSON = "application/json"
 _REASONS = {
@@ -46,6 +52,7 @@ def openapi_document(version: ApiVersion) -> dict[str, Any]:
         "paths": {
             RUN_JOB_PATH: {"post": _run_job(version)},
             JOBS_PATH: {"get": _jobs(version, "get"), "post": _jobs(version, "post")},
+            SAVEPOINTS_PATH: {"get": _savepoints(version)},
             STATUS_PATH: {"get": _operation_status(version)},
             **{
                 path: dli.with_path_parameters(path, methods)
@@ -107,6 +114,30 @@ def _jobs(version: ApiVersion, method: str) -> dict[str, Any]:
         "summary": "List the jobs of a cluster.",
         "parameters": parameters,
         "responses": {"200": _answer("A page of jobs.", page), **_refusals(*_ANY)},
+    }
+
+
+def _savepoints(version: ApiVersion) -> dict[str, Any]:
+    savepoint = {
+        "type": "object",
+        "required": ["name", "path", "takenAt", "reason"],
+        "properties": {
+            "name": {"type": "string", "description": "As `savePointName` takes it."},
+            "path": {"type": "string"},
+            "takenAt": {"type": ["string", "null"], "format": "date-time"},
+            "reason": {"enum": [str(reason) for reason in SavepointReason]},
+        },
+    }
+    listed = {
+        "type": "object",
+        "required": ["value"],
+        "properties": {"value": {"type": "array", "items": savepoint}},
+    }
+    return {
+        "operationId": "savepoints",
+        "summary": "List the savepoints on record of a job, the newest first; without an action.",
+        "parameters": [*_cluster(), _path("job_name"), _version(version)],
+        "responses": {"200": _answer("All of them.", listed), **_refusals(*_ANY)},
     }
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
+from flink_jobs_provider.gateway.web.places import MOST_OPTIONS
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.spec import MAX_PARALLELISM
 
@@ -94,7 +95,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
             },
         },
         "propertyNames": {"minLength": 1, "maxLength": 1024},
-        "maxProperties": 500,
+        "maxProperties": MOST_OPTIONS,
         "additionalProperties": {"type": ["string", "number", "boolean"]},
     },
 }

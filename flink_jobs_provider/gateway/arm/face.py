@@ -20,7 +20,7 @@ from flink_jobs_provider.gateway.arm.operation_status import (
     status_document,
     status_url,
 )
-from flink_jobs_provider.gateway.arm.rows import job_row
+from flink_jobs_provider.gateway.arm.rows import job_row, savepoint_rows
 from flink_jobs_provider.gateway.arm.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.arm.validation import validated
 from flink_jobs_provider.gateway.arm.versions import ApiVersion, api_version
@@ -32,7 +32,6 @@ from flink_jobs_provider.gateway.web.middleware import Audit
 from flink_jobs_provider.gateway.web.printed_json import parse
 from flink_jobs_provider.gateway.web.requests import base_url, caller, json_text, query
 from flink_jobs_provider.gateway.web.routing import AnyCaseRoute
-from flink_jobs_provider.model.action import Action
 
 CLUSTER_PATH = (
     "/subscriptions/{subscription}/resourceGroups/{resource_group}"
@@ -40,6 +39,7 @@ CLUSTER_PATH = (
 )
 RUN_JOB_PATH = f"{CLUSTER_PATH}/runJob"
 JOBS_PATH = f"{CLUSTER_PATH}/jobs"
+SAVEPOINTS_PATH = f"{JOBS_PATH}/{{job_name}}/savepoints"
 STATUS_PATH = "/providers/Microsoft.HDInsight/locations/{location}/operationStatuses/{operation}"
 
 
@@ -78,6 +78,7 @@ class ArmFace:
             AnyCaseRoute(RUN_JOB_PATH, self._run_job, ["POST"]),
             # One of the two printed descriptions lists by POST.
             AnyCaseRoute(JOBS_PATH, self._jobs, ["GET", "POST"]),
+            AnyCaseRoute(SAVEPOINTS_PATH, self._savepoints, ["GET"]),
             AnyCaseRoute(STATUS_PATH, self._operation_status, ["GET"]),
         ]
 
@@ -107,10 +108,10 @@ class ArmFace:
         version: ApiVersion,
         about: dict[str, str],
     ) -> ActionRow:
+        # Before the body is read: parsing is work that only callers who may act can ask for.
+        _authorize(principal, Role.OPERATE, cluster.key)
         properties = validated(parse(await json_text(request, self._body_bytes)), version)
         about.update(what=properties["action"], job=properties["jobName"])
-        if properties["action"] != Action.LIST_SAVEPOINT:
-            _authorize(principal, Role.OPERATE, cluster.key)
         translator = self._translators[cluster.key]
         wanted = await translator.request(properties, principal.name)
         try:
@@ -136,6 +137,21 @@ class ArmFace:
             url = f"{base_url(request, self._public_url)}{place}/jobs"
             answer["nextLink"] = listing.next_link(url, version, filters, page[-1].number)
         return ArmResponse(answer)
+
+    async def _savepoints(self, request: Request) -> Response:
+        """List what is on record: no action, so that a job is not changed by who may only read.
+
+        LIST_SAVEPOINT also looks into the job's directory, and replaces the job's last action.
+        """
+        cluster = self._cluster(request, caller(request))
+        api_version(query(request).get("api-version", []))
+        job_name = request.path_params["job_name"].lower()
+        row = next(iter(await self._service.jobs(cluster.key, job_name=job_name)), None)
+        if row is None:
+            message = f"There is no job {job_name[:63]!r} on this cluster."
+            raise Refusal(404, "ResourceNotFound", message)
+        on_record = await self._service.savepoints(cluster.key, row.number)
+        return ArmResponse({"value": savepoint_rows([*on_record, *row.record.savepoints])})
 
     async def _operation_status(self, request: Request) -> Response:
         values = query(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from flink_jobs_provider.gateway.arm.body import PARALLELISM, TAKES_SAVEPOINT
@@ -11,7 +12,7 @@ from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.places import as_text
 from flink_jobs_provider.model.action import ActionResult, JobStatus
-from flink_jobs_provider.model.savepoint import canonical_path
+from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 
 #: In the order of the service's own answers.
 _ORDER = (
@@ -57,6 +58,21 @@ def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:
     }
     properties["savePointName"] = _savepoint_name(row)
     return {name: properties[name] for name in _ORDER if properties[name] is not None}
+
+
+def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None]]:
+    """Return savepoints as a list shows them: each once, the newest first."""
+    once = {canonical_path(savepoint.path): savepoint for savepoint in reversed([*savepoints])}
+    newest_first = sorted(once.values(), key=lambda savepoint: savepoint.taken_at, reverse=True)
+    return [
+        {
+            "name": canonical_path(savepoint.path).rpartition("/")[2],
+            "path": savepoint.path,
+            "takenAt": savepoint.taken_at or None,
+            "reason": str(savepoint.reason),
+        }
+        for savepoint in newest_first
+    ]
 
 
 def _output(row: JobRow) -> str:

@@ -61,7 +61,7 @@ class Acting:
         """
         what = request.url.path.rsplit("/", 1)[-1].upper()
         async with self._calls.audited(request, what, only_refusals=True) as deed:
-            self._calls.project(request, deed.principal)
+            self._calls.operable(request, deed.principal)
             given = await self._calls.body(request, body.batch_schema(flag))
         numbers = list(dict.fromkeys(str(int(number)) for number in given["job_ids"]))
         alone = len(numbers) == 1
@@ -87,14 +87,14 @@ class Acting:
     async def delete(self, request: Request) -> Response:
         """Delete a job, also one that runs."""
         async with self._calls.audited(request, "DELETE") as deed:
-            self._calls.project(request, deed.principal)
+            self._calls.operable(request, deed.principal)
             await self._begin(request, request.path_params["job_id"], _to_delete, deed)
         return done("The request for deleting the job is delivered successfully.")
 
     async def trigger(self, request: Request) -> Response:
         """Take a savepoint; the job goes on."""
         async with self._calls.audited(request, "SAVEPOINT") as deed:
-            self._calls.project(request, deed.principal)
+            self._calls.operable(request, deed.principal)
             given = await self._calls.body(request, body.trigger_schema())
             row, cluster = await self._calls.job(request, deed)
             changes = {}

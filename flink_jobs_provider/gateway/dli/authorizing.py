@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.dli import body
-from flink_jobs_provider.gateway.dli.calls import Calls, authorize, done
-from flink_jobs_provider.gateway.principal import Role
+from flink_jobs_provider.gateway.dli.calls import Calls, done
 
 
 class Authorizing:
@@ -23,9 +22,7 @@ class Authorizing:
     async def authorize_buckets(self, request: Request) -> Response:
         """Say that there is nothing to be done."""
         async with self._calls.audited(request, "OBS_AUTHORIZE") as deed:
-            clusters = list(self._calls.project(request, deed.principal).values())
-            may = (one for one in clusters if deed.principal.may(Role.OPERATE, one.key))
-            authorize(deed.principal, next(may, clusters[0]))
+            self._calls.operable(request, deed.principal)
             await self._calls.body(request, body.buckets_schema())
         return done(
             "Nothing had to be done: a cluster's own access to storage is what counts here."

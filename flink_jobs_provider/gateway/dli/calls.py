@@ -83,6 +83,17 @@ class Calls:
             )
         return found
 
+    def operable(self, request: Request, principal: Principal) -> dict[str, ClusterConfiguration]:
+        """Return the clusters of a project that a caller may read, if they may operate on any.
+
+        It is asked before a body is read: parsing is work that only callers who may act can ask
+        for. Which cluster is meant may depend on the body; `authorize` is asked for that one.
+        """
+        found = self.project(request, principal)
+        may = (one for one in found.values() if principal.may(Role.OPERATE, one.key))
+        authorize(principal, next(may, next(iter(found.values()))))
+        return found
+
     def first_queue(self, request: Request) -> str:
         """Return the queue of a project that is meant where none is named."""
         project = request.path_params["project_id"]

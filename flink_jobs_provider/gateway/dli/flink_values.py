@@ -43,7 +43,8 @@ def _word(text: str) -> str:
 
 def _milliseconds(text: str) -> Decimal | str:
     """Return how long a time is; the text itself where it is none."""
-    match = re.fullmatch(r"\s*([0-9]+)\s*([a-zµ]*)\s*", text.lower())
+    # Stripped first: two runs of blanks side by side would be tried in each division of one run.
+    match = re.fullmatch(r"([0-9]{1,40})\s*([a-zµ]*)", text.strip().lower())
     if match is None:
         return text
     unit = match[2] if match[2] in _UNITS else match[2].removesuffix("s")

@@ -37,7 +37,7 @@ class Keeping:
     async def create(self, request: Request) -> Response:
         """Put a job on record; it is not started."""
         async with self._calls.audited(request, "CREATE") as deed:
-            clusters = self._calls.project(request, deed.principal)
+            clusters = self._calls.operable(request, deed.principal)
             given = body.job_fields(await self._calls.body(request, body.create_schema()))
             deed.job = given["name"]
             first = self._calls.first_queue(request)
@@ -62,7 +62,7 @@ class Keeping:
     async def update(self, request: Request) -> Response:
         """Change a job's fields."""
         async with self._calls.audited(request, "CHANGE") as deed:
-            self._calls.project(request, deed.principal)
+            self._calls.operable(request, deed.principal)
             given = body.job_fields(await self._calls.body(request, body.update_schema()))
             given.pop("job_type", None)
             row = await self._changed(
@@ -74,7 +74,7 @@ class Keeping:
     async def import_savepoint(self, request: Request) -> Response:
         """Name the savepoint that the job's next run starts from."""
         async with self._calls.audited(request, "IMPORT_SAVEPOINT") as deed:
-            self._calls.project(request, deed.principal)
+            self._calls.operable(request, deed.principal)
             given = await self._calls.body(request, body.import_schema())
             named = given.get("job_id")
             if named is not None and str(int(named)) != request.path_params["job_id"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -112,8 +113,8 @@ def _query(scope: Scope) -> list[tuple[str, str]]:
 def _headers(scope: Scope) -> dict[str, str]:
     """Return the headers that came once, as their senders wrote them."""
     pairs = [(name.decode("latin-1").lower(), value) for name, value in scope["headers"]]
-    names = [name for name, _ in pairs]
-    return {name: _text(value) for name, value in pairs if names.count(name) == 1}
+    times = Counter(name for name, _ in pairs)
+    return {name: _text(value) for name, value in pairs if times[name] == 1}
 
 
 def _text(value: bytes) -> str:

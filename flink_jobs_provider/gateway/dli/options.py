@@ -9,12 +9,15 @@ from typing import Any
 
 from flink_jobs_provider.gateway.dli.flink_values import same_duration, same_place, same_word
 from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.gateway.web.places import (
     IGNORE_UNCLAIMED,
+    MOST_OPTIONS,
     as_text,
     place_on_flink,
     take_unclaimed,
 )
+from flink_jobs_provider.gateway.web.printed_json import strict
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem
 
 #: The fields that become options.
@@ -127,7 +130,12 @@ def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str
     path = "runtime_config"
     content = _content(given)
     if content is None:
-        problems.append(Problem(path, f"{path} must be a JSON object of Flink options, as a text."))
+        text = f"{path} must be a JSON object of Flink options, as a text, each name once."
+        problems.append(Problem(path, text))
+        return {}
+    if len(content) > MOST_OPTIONS:
+        text = f"{path} must not hold more than {MOST_OPTIONS} options (got {len(content)})."
+        problems.append(Problem(path, text))
         return {}
     options = {}
     for key, value in content.items():
@@ -142,16 +150,22 @@ def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str
 
 
 def _content(given: str | None) -> dict[str, Any] | None:
-    """Return what a `runtime_config` holds by name; none where it is of neither form."""
+    """Return what a `runtime_config` holds by name; None where it is of neither form.
+
+    A name that it holds twice is an error, as in any body: one of the two would be dropped.
+    """
     if not given:
         return {}
     try:
-        content = json.loads(given)
-    except (ValueError, RecursionError):
+        content = strict(given)
+    except (json.JSONDecodeError, Refusal):
         return None
     if isinstance(content, list) and all(isinstance(pair, dict) for pair in content):
         # As the service itself shows them, and clients send them back.
-        content = {str(pair.get("key") or ""): pair.get("value") for pair in content}
+        pairs = content
+        content = {str(pair.get("key") or ""): pair.get("value") for pair in pairs}
+        if len(content) < len(pairs):
+            return None
     return content if isinstance(content, dict) else None
 
 

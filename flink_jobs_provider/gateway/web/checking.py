@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
@@ -9,7 +11,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from flink_jobs_provider.gateway.web.problems import Problem
+from flink_jobs_provider.gateway.web.problems import MOST_PROBLEMS, Problem
 
 _TYPES = {
     "string": "a text",
@@ -19,7 +21,6 @@ _TYPES = {
     "number": "a number",
     "boolean": "true or false",
 }
-_MOST_PROBLEMS = 50
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
@@ -28,8 +29,32 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
         yield ValidationError("does not match")
 
 
+def _within(rule: str, limit: str) -> Any:
+    """Return a rule that is left out where a list or an object exceeds its limit.
+
+    The limit is an error of its own then. What is beyond it is not validated: that costs time for
+    each entry, and for entries of several kinds `uniqueItems` compares each with all others.
+    """
+    check: Any = Draft202012Validator.VALIDATORS[rule]
+
+    def checked(
+        validator: Any, value: Any, instance: Any, schema: Any
+    ) -> Iterator[ValidationError]:
+        if not (isinstance(instance, dict | list) and len(instance) > schema.get(limit, math.inf)):
+            yield from check(validator, value, instance, schema) or ()
+
+    return checked
+
+
 _Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern}
+    Draft202012Validator,
+    {
+        "pattern": _pattern,
+        "propertyNames": _within("propertyNames", "maxProperties"),
+        "additionalProperties": _within("additionalProperties", "maxProperties"),
+        "items": _within("items", "maxItems"),
+        "uniqueItems": _within("uniqueItems", "maxItems"),
+    },
 )
 
 
@@ -62,8 +87,12 @@ class Checker:
     def problems(self, body: Any) -> list[Problem]:
         """Return what is wrong with a body."""
         errors = self._validator.iter_errors(body)
-        found = dict.fromkeys(problem for error in errors for problem in self._problems(error))
-        return list(found)[:_MOST_PROBLEMS]
+        found: dict[Problem, None] = {}
+        for error in errors:
+            found |= dict.fromkeys(self._problems(error))
+            if len(found) >= MOST_PROBLEMS:
+                break
+        return list(found)[:MOST_PROBLEMS]
 
     def _problems(self, error: ValidationError) -> Iterator[Problem]:
         """Say what an error of the schema means; one error may mean several properties."""
@@ -78,7 +107,7 @@ class Checker:
                 missing = ".".join([*path, name])
                 yield Problem(missing, f"{missing} is required.")
         elif rule == "additionalProperties" and wanted is False:
-            for name in sorted(set(value) - set(schema["properties"])):
+            for name in heapq.nsmallest(MOST_PROBLEMS, set(value) - set(schema["properties"])):
                 unknown = ".".join([*path, name[:100]])
                 yield Problem(unknown, f"{unknown} is not a property of {self._of_what}.")
         elif "propertyNames" in error.absolute_schema_path:

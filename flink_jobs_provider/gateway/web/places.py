@@ -13,6 +13,8 @@ _OF_FLINK = {
     *("file", "hdfs", "viewfs", "s3", "s3a", "s3p", "gs", "oss", "obs"),
     *("abfs", "abfss", "wasb", "wasbs"),
 }
+#: How many options of Flink one job may set.
+MOST_OPTIONS = 500
 #: By these options a job leaves state that none of its operators claims.
 IGNORE_UNCLAIMED = (
     "execution.savepoint.ignore-unclaimed-state",

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from flink_jobs_provider.gateway.service import Refusal
 
+#: How many problems of one request are reported.
+MOST_PROBLEMS = 50
+
 
 class Problem(NamedTuple):
     """One property that is wrong: its path, and a sentence that says what would be right."""
@@ -19,8 +22,8 @@ class RefusedProperties(Refusal):
     """A request with wrong properties, all of them at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = problems
-        message = " ".join(problem.message for problem in problems)
+        self.problems = problems[:MOST_PROBLEMS]
+        message = " ".join(problem.message for problem in self.problems)
         target = problems[0].target
         if len(problems) > 1:
             message, target = f"{len(problems)} properties are wrong. {message}", ""

@@ -96,7 +96,7 @@ async def content(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    read = b""
+    read = bytearray()
     try:
         async with asyncio.timeout(_BODY_TIME):
             async for chunk in request.stream():
@@ -107,7 +107,7 @@ async def content(request: Request, limit: int) -> bytes:
         raise Refusal(
             408, "RequestTimeout", f"The request content did not arrive within {_BODY_TIME:g} s."
         ) from None
-    return read
+    return bytes(read)
 
 
 def _too_large(limit: int) -> Refusal:

@@ -135,9 +135,11 @@ def test_every_error_code_is_there() -> None:
 
 def test_the_samples_are_right() -> None:
     """Shows that the body is accepted, and that the answers fit the OpenAPI document."""
-    body, listed, operation, error = _blocks()
+    body, listed, savepoints, operation, error = _blocks()
     assert validated(body, ApiVersion(NEWEST))["action"] == "NEW"
     assert isinstance(listed, dict)
+    assert isinstance(savepoints, dict)
+    assert set(savepoints["value"][0]) == {"name", "path", "takenAt", "reason"}
     assert isinstance(operation, dict)
     assert isinstance(error, dict)
     (row,) = listed["value"]

@@ -248,17 +248,29 @@ def test_nothing_is_told_without_a_token() -> None:
 
 
 def test_a_reader_reads_and_does_nothing() -> None:
-    """Shows the role read: lists, operations and LIST_SAVEPOINT."""
+    """Shows the role read: lists, operations and savepoints, none of which is an action."""
     gateway = Gateway()
     gateway.run_job(NEW)
     assert gateway.call("GET", _JOBS, caller="reader").status_code == 200
-    body = {"jobType": "FlinkJob", "jobName": "job1", "action": "LIST_SAVEPOINT"}
-    assert gateway.run_job(body, caller="reader").status_code == 202
-    for action in ("STOP", "DELETE", "SAVEPOINT"):
+    before = gateway.row()
+    savepoints = f"{CLUSTER_ID}/jobs/job1/savepoints?api-version={NEWEST}"
+    assert gateway.call("GET", savepoints, caller="reader").json() == {"value": []}
+    assert gateway.row() == before
+    body = {"jobType": "FlinkJob", "jobName": "job1"}
+    for action in ("STOP", "DELETE", "SAVEPOINT", "LIST_SAVEPOINT"):
         answer = gateway.run_job({**body, "action": action}, caller="reader")
         assert error_of(answer, 403)["code"] == "AuthorizationFailed"
     assert error_of(gateway.run_job(NEW, caller="reader"), 403)
-    assert [request.action for request in gateway.service.requests] == ["NEW", "LIST_SAVEPOINT"]
+    assert [request.action for request in gateway.service.requests] == ["NEW"]
+
+
+def test_a_body_is_not_parsed_for_who_may_only_read() -> None:
+    """Shows that the role is checked first: parsing is work that not every token may ask for."""
+    gateway = Gateway()
+    url = f"{CLUSTER_ID}/runJob?api-version={NEWEST}"
+    for content in (b"no JSON", b'{"a": 1, "a": 2}', b"x" * 70000):
+        answer = gateway.call("POST", url, caller="reader", content=content)
+        assert error_of(answer, 403)["code"] == "AuthorizationFailed"
 
 
 def test_who_has_no_role_is_not_told_whether_there_is_a_cluster() -> None:
@@ -288,7 +300,9 @@ def test_what_is_done_and_refused_is_written_down() -> None:
         {"who": "one", **of_new, "has_action": False, "result": "JobAlreadyExists", "status": 409},
         {
             "who": "reader",
-            **of_new,
+            "what": "runJob",
+            "cluster": CLUSTER.key,
+            "job": None,
             "has_action": False,
             "result": "AuthorizationFailed",
             "status": 403,

@@ -20,6 +20,35 @@ def _named(name: str, jar: str = "job.jar") -> dict[str, Any]:
     return {**NEW, "jobName": name, "jarName": jar}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_savepoints_are_listed_without_an_action(version: str) -> None:
+    """Shows each savepoint once, the newest first; the job's row stays as it is, also in action."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    gateway.act("SAVEPOINT")
+    row = gateway.service.rows[1]
+    first = row.record.savepoints[0].model_copy(update={"taken_at": "2024-05-21T06:57:28Z"})
+    second = first.model_copy(update={"path": "s3://b/savepoint-2", "taken_at": "2024-06-01"})
+    record = row.record.model_copy(update={"savepoints": (first, second)})
+    gateway.service.rows[1] = replace(row, record=record)
+    gateway.service.hold = True
+    gateway.act("STOP")
+    before = gateway.row()
+    url = f"{CLUSTER_ID}/JOBS/job1/savepoints"
+    answer = gateway.call("GET", f"{url}?api-version={version}", caller="reader")
+    assert [(entry["path"], entry["takenAt"]) for entry in answer.json()["value"]] == [
+        ("s3://b/savepoint-2", "2024-06-01"),
+        (first.path, "2024-05-21T06:57:28Z"),
+    ]
+    assert answer.json()["value"][0]["name"] == "savepoint-2"
+    assert gateway.row() == before
+    assert error_of(gateway.call("GET", url), 400)["code"] == "MissingApiVersionParameter"
+    missing = gateway.call("GET", f"{CLUSTER_ID}/jobs/job2/savepoints?api-version={version}")
+    assert error_of(missing, 404)["code"] == "ResourceNotFound"
+    elsewhere = f"{OTHER.id}/jobs/job1/savepoints?api-version={version}"
+    assert error_of(gateway.call("GET", elsewhere, caller="reader"), 403)
+
+
 @pytest.mark.parametrize("version", _WITH_RUN_IDS)
 def test_a_row_is_as_the_service_had_it(version: str) -> None:
     """Shows every property of a job that runs, in the service's order."""

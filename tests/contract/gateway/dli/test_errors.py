@@ -87,7 +87,7 @@ def test_another_project_is_told_from_a_deleted_job(token: str) -> None:
     refused(answer, 403, "APIGW.0302")
 
 
-@pytest.mark.parametrize(
+_CHANGES = pytest.mark.parametrize(
     ("method", "path", "body"),
     [
         ("POST", "/flink-jobs", {**JOB, "name": "other"}),
@@ -100,6 +100,19 @@ def test_another_project_is_told_from_a_deleted_job(token: str) -> None:
         ("POST", "/jobs/1/import-savepoint", {"job_id": 1, "savepoint_path": "bucket/a"}),
     ],
 )
+
+
+@_CHANGES
+def test_a_body_is_not_parsed_for_who_may_only_read(method: str, path: str, body: Any) -> None:
+    """Shows that the role is checked first: parsing is work that not every token may ask for."""
+    dli = Dli()
+    dli.create()
+    if body is not None:
+        answer = dli.call(method, path, token="reader", content=b'{"a": 1, "a": 2}')
+        assert "operate" in refused(answer, 403, "APIGW.0302")
+
+
+@_CHANGES
 def test_who_may_only_read_changes_nothing(method: str, path: str, body: Any) -> None:
     dli = Dli()
     dli.create()

@@ -69,5 +69,5 @@ def test_a_path_cannot_forge_a_line() -> None:
 
 
 def test_a_long_path_does_not_fill_the_log() -> None:
-    (line,) = lines("GET", "/" + "[parameters: " * 2000)
+    (line,) = lines("GET", "/" + "[parameter: " * 2000)
     assert len(line["path"]) == 512
