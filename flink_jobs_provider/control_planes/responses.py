@@ -23,6 +23,33 @@ def json_of(response: httpx.Response) -> Any:
         return None
 
 
+def is_page(response: httpx.Response) -> bool:
+    """Whether a success has a body that is no JSON: whoever wrote it is not the service.
+
+    It may be a proxy that answers while the service is away, so it is as temporary as a 502.
+    """
+    if not response.is_success or not response.content.strip():
+        return False
+    try:
+        response.json()
+    except ValueError:
+        return True
+    return False
+
+
+def not_the_service(happened: str, check: str = "target.endpoint") -> ClusterUnreachable:
+    """Return the error for a success that is not the service's own.
+
+    Args:
+        happened: Who answered, and how.
+        check: The inputs that name the address.
+    """
+    return ClusterUnreachable(
+        happened,
+        remedy=f"If a proxy answers while the service is away, it will pass. Check {check}",
+    )
+
+
 def plain(text: str) -> str:
     """Return a text of the service as one line, without the signatures that addresses carry."""
     text = re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']+", r"\1", " ".join(text.split()))

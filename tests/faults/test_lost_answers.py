@@ -17,7 +17,9 @@ pytestmark = pytest.mark.parametrize("engine", ["embedded"])
 UP = ("up", "--yes", "--skip-preview")
 
 
-@pytest.mark.parametrize("lost", [Verdict.DROP, Answer(502)], ids=["dropped", "bad_gateway"])
+@pytest.mark.parametrize(
+    "lost", [Verdict.DROP, Answer(502), Answer(200)], ids=["dropped", "bad_gateway", "page"]
+)
 def test_a_submission_whose_answer_is_lost(running_job: CountedJob, lost: Verdict | Answer) -> None:
     """The job that was started is found by its id, and is not submitted again."""
     running_job.next_version()

@@ -19,7 +19,13 @@ from flink_jobs_provider.control_planes.dli.answers import (
     succeeded,
 )
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.responses import json_of, retry_after, unreachable
+from flink_jobs_provider.control_planes.responses import (
+    is_page,
+    json_of,
+    not_the_service,
+    retry_after,
+    unreachable,
+)
 from flink_jobs_provider.control_planes.step_plane import NotOffered
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
@@ -118,6 +124,8 @@ class DliClient:
                 raise failure from None  # no connection: nothing was sent
             raise Unanswered(failure.happened) from None
         answer = json_of(response)
+        if is_page(response):
+            raise Unanswered(self._page(response))
         if response.is_success:
             return self._taken(answer)
         code, message = error_in(answer)
@@ -173,15 +181,20 @@ class DliClient:
             return ClusterUnreachable(
                 f"{self.endpoint} answered {said}", remedy="Try again when the service is back"
             )
+        if response.is_success and not (isinstance(body, dict) and "is_success" in body):
+            return not_the_service(self._page(response), "target.endpoint and target.region")
         if not code and not message:
             return ClusterRefused(
-                f"{self.endpoint} answers {status}, and not as Data Lake Insight does",
+                self._page(response),
                 remedy="Check target.endpoint and target.region",
             )
         return ClusterRefused(
             f"{self.endpoint} answered {said}",
             remedy="Check region, endpoint, project_id and queue of target",
         )
+
+    def _page(self, response: httpx.Response) -> str:
+        return f"{self.endpoint} answers {response.status_code}, and not as Data Lake Insight does"
 
     def _not_let_in(self, response: httpx.Response, code: str, message: str) -> ClusterRefused:
         status = response.status_code

@@ -47,8 +47,12 @@ class FlinkAnswer(Exception):
 class FlinkClient:
     """One cluster's REST API.
 
-    Reads are tried again when the connection fails; what changes something is sent once, unless
-    the caller says that a second time does no harm.
+    Reads are retried when the connection fails; what changes something is sent once, unless the
+    caller says that a second time does no harm.
+
+    What is no answer of Flink's may come from a proxy in front of it: a success without Flink's
+    content, such as a page of maintenance, is as temporary as a 502, and so is any other status
+    once Flink itself has answered at this address. Before that, a 4xx means a wrong address.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class FlinkClient:
         self._http = http
         self._guard = guard
         self._sleep = sleep
+        self._met_flink = False
         self.requests = 0
 
     @property
@@ -67,8 +72,12 @@ class FlinkClient:
         """The cluster's address."""
         return str(self._http.base_url).rstrip("/")
 
-    async def get(self, path: str) -> Any:
-        """Read. A lost connection, and a server's error, is tried twice more.
+    async def get(self, path: str, has: str = "") -> Any:
+        """Read. A lost connection, and a server's error, is retried twice.
+
+        Args:
+            path: Below the cluster's address.
+            has: A name that Flink's answer has; any JSON will do if empty.
 
         Raises:
             FlinkAnswer: Flink answered that there is no such thing, or that it cannot be read.
@@ -78,7 +87,7 @@ class FlinkClient:
         async for attempt in self._tries(_TRIES):
             with attempt:
                 try:
-                    return await self._send("GET", path)
+                    return await self._send("GET", path, has=has)
                 except FlinkAnswer as answer:
                     if answer.status < 500:
                         raise
@@ -97,6 +106,7 @@ class FlinkClient:
         files: Any = None,
         timeout: float | None = None,
         repeatable: bool = False,
+        has: str = "",
     ) -> Any:
         """Send a request that changes something, once; when its answer is lost, nobody knows.
 
@@ -106,18 +116,21 @@ class FlinkClient:
             json: The body.
             files: The body, in parts.
             timeout: Seconds for each try; the client's own if not given.
-            repeatable: A second one does no harm: it is tried again as a read is.
+            repeatable: A second one does no harm: it is retried as a read is.
+            has: A name that Flink's answer has; any JSON will do if empty.
 
         Raises:
             EngineGone: The run this belongs to has ended; nothing was sent.
             FlinkAnswer: Flink answered with an error.
-            ClusterUnreachable: No answer: it may or may not have been carried out.
+            ClusterUnreachable: No answer of Flink's: it may or may not have been carried out.
             ClusterRefused: Something else answered, or did not let us in.
         """
         async for attempt in self._tries(_TRIES if repeatable else 1):
             with attempt:
                 self._guard()
-                return await self._send(method, path, json=json, files=files, timeout=timeout)
+                return await self._send(
+                    method, path, json=json, files=files, timeout=timeout, has=has
+                )
         raise AssertionError("unreachable")
 
     def _tries(self, times: int) -> AsyncRetrying:
@@ -137,6 +150,7 @@ class FlinkClient:
         json: Any = None,
         files: Any = None,
         timeout: float | None = None,
+        has: str = "",
     ) -> Any:
         self.requests += 1
         extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
@@ -148,7 +162,7 @@ class FlinkClient:
             ) from None
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
-        return self._answer(response)
+        return self._answer(response, has)
 
     def _unreachable(self, error: httpx.TransportError) -> Exception:
         if is_tls(error):
@@ -161,7 +175,7 @@ class FlinkClient:
             remedy="Is the cluster up, and the address right?",
         )
 
-    def _answer(self, response: httpx.Response) -> Any:
+    def _answer(self, response: httpx.Response, has: str) -> Any:
         status = response.status_code
         if status in (401, 403, 407):
             raise ClusterRefused(
@@ -178,6 +192,9 @@ class FlinkClient:
         except ValueError:
             raise self._not_flink(status) from None
         if response.is_success:
+            if has and not (isinstance(body, dict) and has in body):
+                raise self._not_flink(status)
+            self._met_flink = self._met_flink or bool(has)
             return body
         errors = body.get("errors") if isinstance(body, dict) else None
         if not isinstance(errors, list):
@@ -196,12 +213,16 @@ class FlinkClient:
         raise answer
 
     def _not_flink(self, status: int) -> Exception:
-        if status == 429 or status >= 500:
+        if status in (408, 429) or status >= 500:
             return ClusterUnreachable(
                 f"{self.url} answers {status}, and not as Flink does: something in between",
                 remedy="Try again when the cluster is back",
             )
-        return ClusterRefused(
-            f"{self.url} answers {status}, and not as a Flink REST API does",
-            remedy="Check target.url: host, port, and the path a proxy may want",
-        )
+        happened = f"{self.url} answers {status}, and not as a Flink REST API does"
+        check = "Check target.url: host, port, and the path a proxy may want"
+        if status < 300 or self._met_flink:
+            return ClusterUnreachable(
+                happened,
+                remedy=f"If a proxy answers while the cluster is away, it will pass. {check}",
+            )
+        return ClusterRefused(happened, remedy=check)

@@ -65,7 +65,7 @@ class ClusterJars:
 
     async def _list(self) -> tuple[UploadedJar, ...]:
         try:
-            body = await self._client.get("jars")
+            body = await self._client.get("jars", "files")
         except FlinkAnswer as answer:
             if answer.status != 404:
                 raise ActionFailed(f"the jars could not be listed: {answer.cause}") from None
@@ -143,7 +143,12 @@ class ClusterJars:
             with jar.path.open("rb") as content:
                 files = {"jarfile": (name, content, "application/x-java-archive")}
                 body = await self._client.change(
-                    "POST", "jars/upload", files=files, timeout=timeout, repeatable=True
+                    "POST",
+                    "jars/upload",
+                    files=files,
+                    timeout=timeout,
+                    repeatable=True,
+                    has="filename",
                 )
         except FlinkAnswer as answer:
             happened = f"the jar could not be uploaded: Flink answered {answer}"

@@ -62,7 +62,7 @@ class FlinkRest:
         self._http = http
         self._clock = clock
         self._sleep = sleep
-        self._overview = SharedSnapshot(lambda: self._get("jobs/overview"), clock)
+        self._overview = SharedSnapshot(lambda: self._get("jobs/overview", "jobs"), clock)
         self._jars = ClusterJars(self.client, clock)
         self._savepoints = SavepointOperations(self.client, self._ended, clock, sleep)
         self._facts: asyncio.Task[ClusterFacts] | None = None
@@ -71,9 +71,9 @@ class FlinkRest:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _get(self, path: str) -> Any:
+    async def _get(self, path: str, has: str) -> Any:
         try:
-            return await self.client.get(path)
+            return await self.client.get(path, has)
         except FlinkAnswer as answer:
             raise ActionFailed(f"{self.client.url}/{path} answered {answer}") from None
 
@@ -89,9 +89,7 @@ class FlinkRest:
         return await asyncio.shield(self._facts)
 
     async def _ask_facts(self) -> ClusterFacts:
-        config = await self._get("config")
-        if not isinstance(config, dict) or "flink-version" not in config:
-            raise self.client._not_flink(200)
+        config = await self._get("config", "flink-version")
         version = parse_version(str(config["flink-version"]))
         try:
             rows = await self.client.get("jobmanager/config")
@@ -110,7 +108,7 @@ class FlinkRest:
 
     async def free_slots(self) -> int:
         """Return `slots-available` of `GET /overview`."""
-        return int((await self._get("overview"))["slots-available"])
+        return int((await self._get("overview", "slots-available"))["slots-available"])
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the old job's end.
@@ -128,6 +126,7 @@ class FlinkRest:
                     json=plan_body(submission),
                     timeout=_PLAN_S,
                     repeatable=True,
+                    has="plan",
                 )
                 break
             except FlinkAnswer as refusal:
@@ -160,7 +159,7 @@ class FlinkRest:
             jar = await self._jars.ensure(submission, timeout)
             try:
                 answer = await self.client.change(
-                    "POST", f"jars/{jar}/run", json=body, timeout=timeout
+                    "POST", f"jars/{jar}/run", json=body, timeout=timeout, has="jobid"
                 )
             except FlinkAnswer as refusal:
                 if _duplicate(refusal):
@@ -220,7 +219,7 @@ class FlinkRest:
             )
             pause = _FIRST_PAUSE
             while True:
-                result = await self.client.get(f"jobs/{job_id}/checkpoints/{trigger}")
+                result = await self.client.get(f"jobs/{job_id}/checkpoints/{trigger}", "status")
                 if result["status"]["id"] == "COMPLETED":
                     break
                 if self._clock() >= deadline:
@@ -251,7 +250,9 @@ class FlinkRest:
 
     async def _checkpointing(self, job_id: str) -> dict[str, Any] | None:
         try:
-            config: dict[str, Any] = await self.client.get(f"jobs/{job_id}/checkpoints/config")
+            config: dict[str, Any] = await self.client.get(
+                f"jobs/{job_id}/checkpoints/config", "interval"
+            )
         except FlinkAnswer as answer:
             if answer.status == 404:
                 return None
@@ -276,7 +277,7 @@ class FlinkRest:
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
         """Read `GET /jobs/:id/checkpoints`; none where the job is unknown."""
         try:
-            return parse_checkpoints(await self.client.get(f"jobs/{job_id}/checkpoints"))
+            return parse_checkpoints(await self.client.get(f"jobs/{job_id}/checkpoints", "counts"))
         except FlinkAnswer as answer:
             if answer.status == 404:
                 return (
@@ -289,7 +290,7 @@ class FlinkRest:
     async def parallelism(self, job_id: str) -> int | None:
         """Read the widest vertex of `GET /jobs/:id`: code wins over what was asked for."""
         try:
-            vertices = (await self.client.get(f"jobs/{job_id}"))["vertices"]
+            vertices = (await self.client.get(f"jobs/{job_id}", "vertices"))["vertices"]
         except FlinkAnswer:
             return None
         return max((int(vertex["parallelism"]) for vertex in vertices), default=None)

@@ -103,7 +103,7 @@ class SavepointOperations:
 
     async def _look(self, job_id: str, trigger: str) -> Operation:
         try:
-            body = await self._client.get(f"jobs/{job_id}/savepoints/{trigger}")
+            body = await self._client.get(f"jobs/{job_id}/savepoints/{trigger}", "status")
         except FlinkAnswer as answer:
             if answer.status == 404:
                 return Operation(trigger, known=False)
@@ -114,7 +114,7 @@ class SavepointOperations:
         """Send the request; the same trigger id again starts nothing new, so it may be repeated."""
         path, body = savepoint_body(request, trigger)
         try:
-            await self._client.change("POST", path, json=body, repeatable=True)
+            await self._client.change("POST", path, json=body, repeatable=True, has="request-id")
         except FlinkAnswer as answer:
             raise ActionFailed(f"the savepoint was refused: {answer.cause}") from None
 

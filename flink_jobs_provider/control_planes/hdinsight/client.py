@@ -11,7 +11,13 @@ import httpx
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.hdinsight.answers import error_in
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.responses import json_of, retry_after, unreachable
+from flink_jobs_provider.control_planes.responses import (
+    is_page,
+    json_of,
+    not_the_service,
+    retry_after,
+    unreachable,
+)
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterRefused,
@@ -19,6 +25,7 @@ from flink_jobs_provider.model.errors import (
     JobError,
 )
 
+_SERVICE = "Azure Resource Manager"
 _TRIES = 4
 _LONGEST_WAIT = 30.0
 #: Errors after which nobody knows whether an order was taken.
@@ -68,9 +75,9 @@ class ArmClient:
             except (httpx.TimeoutException, httpx.TransportError) as error:
                 failure, pause = self._unreachable(error), None
             else:
-                if response.is_success:
+                if response.is_success and not is_page(response):
                     return response
-                if response.status_code != 429 and response.status_code < 500:
+                if 300 <= response.status_code < 500 and response.status_code != 429:
                     raise self._refusal(response)
                 failure, pause = self._not_ready(response), retry_after(response)
             if attempt == _TRIES or isinstance(failure, ClusterRefused):
@@ -98,6 +105,8 @@ class ArmClient:
                 raise failure from None  # no connection: nothing was sent
             raise Unanswered(failure.happened) from None
         status = response.status_code
+        if is_page(response):
+            raise Unanswered(self._page(response))
         if response.is_success:
             return response
         code, message = error_in(json_of(response))
@@ -138,7 +147,12 @@ class ArmClient:
     def _unreachable(self, error: Exception) -> JobError:
         return unreachable(error, self.endpoint, "target.endpoint")
 
+    def _page(self, response: httpx.Response) -> str:
+        return f"{self.endpoint} answers {response.status_code}, and not as {_SERVICE} does"
+
     def _not_ready(self, response: httpx.Response) -> JobError:
+        if is_page(response):
+            return not_the_service(self._page(response))
         code, message = error_in(json_of(response))
         said = f"{response.status_code} {message or code}".strip()
         return ClusterUnreachable(
@@ -158,7 +172,7 @@ class ArmClient:
             )
         if not said:
             return ClusterRefused(
-                f"{self.endpoint} answers {status}, and not as Azure Resource Manager does",
+                self._page(response),
                 remedy="Check target.endpoint",
             )
         return ClusterRefused(

@@ -17,7 +17,7 @@ from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
 from flink_jobs_provider.control_planes.hdinsight.operations import Operations
 from flink_jobs_provider.control_planes.hdinsight.rows import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.responses import json_of
+from flink_jobs_provider.control_planes.responses import json_of, not_the_service
 from flink_jobs_provider.control_planes.shared_call import SharedCall
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
 from flink_jobs_provider.model.action import Action
@@ -123,9 +123,8 @@ class HDInsightPlane:
             asked.add(address)
             body: Any = json_of(await self._client.read(address))
             if not isinstance(body, dict) or not isinstance(body.get("value"), list):
-                raise ClusterRefused(
-                    f"{self._client.endpoint} answers, and not with a list of jobs",
-                    remedy="Check target.endpoint",
+                raise not_the_service(
+                    f"{self._client.endpoint} answers, and not with a list of jobs"
                 )
             found += filter(None, map(job_of, body["value"]))
             address = body.get("nextLink") or None

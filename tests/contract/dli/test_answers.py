@@ -48,6 +48,12 @@ def test_a_200_that_is_no_success_is_a_refusal(body: Any) -> None:
         Service(answer(body)).ask("run", RUN, False)
 
 
+@pytest.mark.parametrize("text", ["<html>maintenance</html>", '{"is_success": "tr', "OK"])
+def test_a_page_does_not_tell_whether_a_step_was_taken(text: str) -> None:
+    with pytest.raises(Unanswered, match="answers 200, and not as Data Lake Insight does"):
+        Service(httpx.Response(200, text=text)).ask("run", RUN, False)
+
+
 def test_an_answer_within_an_answer_counts() -> None:
     inner = json.dumps({"is_success": True, "message": "begun"})
     service = Service(answer({"is_success": "true", "message": inner}))
@@ -100,7 +106,6 @@ def test_a_missing_job(missing: httpx.Response) -> None:
         httpx.Response(404, text="<html>not found</html>"),
         answer({"detail": "Not Found"}, 404),
         answer({**OK, "job_detail": None}),
-        httpx.Response(200, text="<html>log in</html>"),
     ],
     ids=str,
 )
@@ -136,6 +141,10 @@ def test_a_creation_that_does_not_say_what_it_has_created() -> None:
         httpx.ReadTimeout("slow"),
         httpx.ConnectError("refused"),
         httpx.RemoteProtocolError("cut"),
+        httpx.Response(200, text="<html>maintenance</html>"),
+        httpx.Response(200, text='{"is_success": "tr'),
+        answer({"status": "UP"}),
+        answer([1]),
     ],
     ids=str,
 )

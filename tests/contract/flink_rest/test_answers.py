@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, ClusterUnreachable
 from tests.contract.flink_rest.scripted import JOB_ID, VERSIONS, ScriptedFlink, ok, recorded
@@ -31,11 +33,8 @@ def look(flink: ScriptedFlink) -> object:
             httpx.Response(302, headers={"location": "https://login.example"}),
             "redirects to https://login.example",
         ),
-        (HTML, "answers 200, and not as a Flink REST API does"),
         (httpx.Response(404, text="404 page not found"), "answers 404, and not as a Flink"),
         (httpx.Response(404, json={"detail": "Not Found"}), "answers 404, and not as a Flink"),
-        (httpx.Response(200, json=["something", "else"]), "answers 200, and not as a Flink"),
-        (httpx.Response(200, json={"version": 1}), "answers 200, and not as a Flink"),
         (ok(**{"flink-version": "1.16.3"}), "runs Flink 1.16.3"),
         (ok(**{"flink-version": "<unknown>"}), "none of Flink's"),
     ],
@@ -62,6 +61,13 @@ def test_what_is_no_flink_is_told_and_not_tried_again(answer: httpx.Response, wo
         (httpx.Response(504, json={"message": "upstream"}), "answers 504"),
         (httpx.Response(429, text="slow down"), "answers 429"),
         (httpx.Response(500, text="oops"), "answers 500, and not as Flink does"),
+        (httpx.Response(408, text="too slow"), "answers 408, and not as Flink does"),
+        (HTML, "answers 200, and not as a Flink REST API does"),
+        (httpx.Response(200, text="maintenance"), "answers 200, and not as a Flink"),
+        (httpx.Response(200), "answers 200, and not as a Flink"),
+        (httpx.Response(200, text='{"flink-version": "2.3'), "answers 200, and not as a Flink"),
+        (httpx.Response(200, json=["something", "else"]), "answers 200, and not as a Flink"),
+        (httpx.Response(200, json={"version": 1}), "answers 200, and not as a Flink"),
         (
             httpx.Response(500, json={"errors": ["a.b.SomeException: no"]}),
             "answered 500: SomeExc",
@@ -78,6 +84,43 @@ def test_what_may_pass_is_tried_again_and_then_told(
     assert words in caught.value.happened
     assert caught.value.remedy
     assert flink.count("GET config") == 3
+
+
+READS: dict[str, Callable[[FlinkRest], Awaitable[object]]] = {
+    "config": lambda plane: plane.facts(),
+    "jobs/overview": lambda plane: plane.jobs(),
+    "overview": lambda plane: plane.free_slots(),
+    "jars": lambda plane: plane.job_names(),
+    f"jobs/{JOB_ID}": lambda plane: plane.parallelism(JOB_ID),
+    f"jobs/{JOB_ID}/checkpoints": lambda plane: plane.checkpoints(JOB_ID),
+    f"jobs/{JOB_ID}/checkpoints/config": lambda plane: plane.retains_checkpoints(JOB_ID),
+}
+
+
+@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize(
+    "other",
+    [
+        HTML,
+        httpx.Response(200, json={"status": "UP"}),
+        httpx.Response(200, json=None),
+        httpx.Response(404, text="404 page not found"),
+    ],
+    ids=["page", "json", "null", "no page"],
+)
+def test_a_proxy_in_a_known_clusters_place_is_temporary(path: str, other: httpx.Response) -> None:
+    """Shows each read of a cluster that has answered before, while something else answers."""
+    flink = ScriptedFlink()
+    plane = flink.plane()
+
+    async def work() -> None:
+        await plane.jobs()
+        plane._facts = None
+        flink.answer(f"GET {path}", other)
+        with pytest.raises(ClusterUnreachable, match="not as a Flink REST API does"):
+            await READS[path](plane)
+
+    asyncio.run(work())
 
 
 def test_a_read_that_fails_once_is_tried_again() -> None:

@@ -28,20 +28,27 @@ class RealGateway:
 
     Attributes:
         output: Where the counting jobs write to.
+
+    The cluster is reached at `url` where one is given, such as that of a proxy.
     """
 
     jobs: Jobs
     store: Store
 
     def __init__(
-        self, directory: Path, flink: FlinkCluster, database: str = "", pace: Pace = QUICK
+        self,
+        directory: Path,
+        flink: FlinkCluster,
+        database: str = "",
+        pace: Pace = QUICK,
+        url: str = "",
     ) -> None:
         self.directory = directory
         self.flink = flink
         self.output = directory / "output"
         self._url = database or f"sqlite:///{directory / 'gateway.db'}"
         self._pace = pace
-        self._configuration = configuration(directory, cluster={"flink": {"url": flink.url}})
+        self._configuration = configuration(directory, cluster={"flink": {"url": url or flink.url}})
 
     async def start(self) -> None:
         """Start a process."""

@@ -11,6 +11,7 @@ import pytest
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.savepoint import same_path
+from tests.fault_proxy import Answer, Exchange, FaultProxy, Moment, Verdict
 from tests.flink_cluster import FlinkCluster
 from tests.integration.gateway.actions.gateway import RealGateway, until
 from tests.job_jars import TEST_JOBS_JAR, entry_class
@@ -87,6 +88,38 @@ def test_every_action_once(tmp_path: Path, flink_2: FlinkCluster) -> None:
         await gateway.stop()
 
     asyncio.run(life())
+
+
+def test_pages_in_the_clusters_place_end_no_action(tmp_path: Path, flink_2: FlinkCluster) -> None:
+    """Shows a proxy that answers every request, and then each POST once, with a page and 200."""
+    page = Answer(200, b"<html>Down for maintenance</html>")
+    with FaultProxy(flink_2.url, lambda _exchange, _moment: page) as proxy:
+        gateway = RealGateway(tmp_path, flink_2, url=proxy.url)
+        spoilt: set[str] = set()
+
+        def each_post_once(exchange: Exchange, moment: Moment) -> Verdict | Answer:
+            kind = exchange.path.rsplit("/", 1)[-1]
+            if exchange.method != "POST" or moment is Moment.BEFORE or kind in spoilt:
+                return Verdict.PASS
+            spoilt.add(kind)
+            return page
+
+        async def life() -> None:
+            await gateway.start()
+            action = await gateway.submit("NEW", **gateway.version("v1"))
+            waiting = await gateway.row_that(lambda row: row.last.output != "")
+            assert "answers 200, and not as a Flink REST API does" in waiting.last.output
+            assert "Tried again until" in waiting.last.output
+            proxy.begin(each_post_once)
+            ended = await gateway.ended(action.id)
+            assert ended.result is ActionResult.SUCCESS, ended.output
+            await gateway.counts("v1")
+            assert (await gateway.done("STOP")).status == "STOPPED"
+            assert {"upload", "run", "stop"} <= spoilt
+            assert gateway.active() == []
+            await gateway.stop()
+
+        asyncio.run(life())
 
 
 def test_a_cluster_that_goes_down_in_an_action_and_comes_back_without_its_jobs(
