@@ -82,10 +82,33 @@ class SavepointRequest:
 
 
 @dataclass(frozen=True)
+class Vertex:
+    """A vertex of a job graph: operators that are chained into one task.
+
+    Attributes:
+        id: The id of its first operator, under which the vertex is listed everywhere.
+        operators: How its operators are described, the first one first.
+        source: Whether no other vertex feeds it.
+        keyed: Whether records reach it by key.
+    """
+
+    id: str
+    operators: tuple[str, ...] = ()
+    source: bool = False
+    keyed: bool = False
+
+
+@dataclass(frozen=True)
 class PlannedGraph:
-    """What a program would run: found by running its `main` without submitting anything."""
+    """What a program would run, or a job runs.
+
+    Attributes:
+        parallelism: The highest among its vertices.
+        vertices: Its vertices; none where they are not known.
+    """
 
     parallelism: int
+    vertices: tuple[Vertex, ...] = ()
 
 
 class ControlPlane(Protocol):
@@ -112,6 +135,14 @@ class ControlPlane(Protocol):
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run the program's `main` as a submission would, and submit nothing."""
+        ...
+
+    async def running_graph(self, job_id: str) -> PlannedGraph | None:
+        """Return the graph of a job; none where the cluster does not know it."""
+        ...
+
+    async def state_sizes(self, job_id: str) -> dict[str, int] | None:
+        """Return the bytes of state by vertex id, as of a job's newest checkpoint; none without."""
         ...
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:

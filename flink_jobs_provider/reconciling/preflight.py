@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
+from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import join
@@ -55,11 +55,16 @@ class Preflight:
                 remedy="Name the directory that holds its _metadata file",
             )
 
-    async def program(self, submission: Submission, replaced: ObservedJob | None, now: str) -> None:
+    async def program(
+        self, submission: Submission, replaced: ObservedJob | None, now: str
+    ) -> PlannedGraph | None:
         """Check that the program builds its job graph, and that there are slots enough for it.
 
         The program's `main` runs on the cluster, as it will when the job is submitted. A first
         start is not planned unless slots are short: nothing is at risk then.
+
+        Returns:
+            Its plan, or None where it was not planned.
 
         Raises:
             PermanentError: It would not start; nothing was changed.
@@ -68,17 +73,18 @@ class Preflight:
         facts = await self._plane.facts()
         free = await self._plane.free_slots() if facts.fixed_slots else submission.parallelism
         if replaced is None and free >= submission.parallelism:
-            return
+            return None
         try:
-            needed = (await self._plane.plan(submission)).parallelism
+            planned = await self._plane.plan(submission)
         except ActionFailed as error:
             raise PermanentError(
                 f"{submission.job_name}: the new version cannot be started: {error.happened}",
                 now=now,
                 remedy="Mend the jar, entry_class or args, and run again",
             ) from None
+        needed = planned.parallelism
         if not facts.fixed_slots or free >= needed:
-            return
+            return planned
         used = await self._plane.parallelism(replaced.job_id) if replaced else 0
         if free + (used or 0) < needed:
             freed = f", and {used} more when the present version stops" if used else ""
@@ -88,3 +94,4 @@ class Preflight:
                 now=now,
                 remedy="Lower parallelism, or add TaskManagers",
             )
+        return planned

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, Submission
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
@@ -19,6 +19,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, newly_restores
+from flink_jobs_provider.reconciling.lost_operators import LostOperators
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
 from flink_jobs_provider.reconciling.origins import Origins
 from flink_jobs_provider.reconciling.preflight import Preflight
@@ -68,6 +69,7 @@ class Reconciler:
         self._origins = Origins(plane, self._states, say)
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
+        self._operators = LostOperators(plane, say)
         self._way_back = WayBack(plane, find_jar)
         self._roller = Roller(plane, self._starter, self._way_back, say)
         self._reader = Reader(plane, self._states, self._observer, waiter)
@@ -251,7 +253,16 @@ class Reconciler:
         previous = previous_version(recorded)
         if previous and previous.jar_digest != wanted.jar_digest:
             await self._way_back.secure(previous, unchanged)
-        await self._check_program(recorded, wanted, jar, generation, named, current, unchanged)
+        await self._check_program(
+            recorded,
+            wanted,
+            jar,
+            generation,
+            named,
+            current,
+            unchanged,
+            carried=named is None and mode is not UpgradeMode.STATELESS,
+        )
         base = recorded
         restore: str | None
         back: str | None
@@ -282,16 +293,48 @@ class Reconciler:
         restore: str | None,
         replaced: ObservedJob | None,
         now: str,
+        carried: bool = False,
     ) -> None:
-        """Check that a version could start; one that could not leaves no jar behind."""
+        """Check that a version could start; one that could not leaves no jar behind.
+
+        Args:
+            recorded: What the state says.
+            wanted: The version.
+            jar: Its jar.
+            generation: Its generation.
+            restore: What it starts from.
+            replaced: The running version.
+            now: What is said of that in errors.
+            carried: Whether the state of the running version is to be carried over.
+        """
         try:
             request = submission(wanted, jar, generation, restore)
-            await self._preflight.program(request, replaced, now)
+            planned = await self._preflight.program(request, replaced, now)
+            if carried and replaced and planned and not wanted.allow_non_restored_state:
+
+                async def running_version() -> Submission | None:
+                    return await self._running_version(recorded, replaced, jar)
+
+                await self._operators.check(replaced.job_id, request, planned, running_version, now)
         except PermanentError:
             running = recorded.job_id if recorded else None
             digest = recorded.spec.jar_digest if recorded else None
             await self._roller.forget_jars(recorded, wanted, running, digest)
             raise
+
+    async def _running_version(
+        self, recorded: JobRecord | None, current: ObservedJob, jar: Jar | str
+    ) -> Submission | None:
+        """Return the running version, or None where it is not the recorded one."""
+        previous = previous_version(recorded)
+        if recorded is None or previous is None:
+            return None
+        if current.job_id != recorded.job_id or recorded.other_version:
+            same, _ = await self._observer.submitted_as(current, recorded, previous)
+            if not same:
+                return None
+        same_jar = isinstance(jar, Jar) and jar.digest == previous.jar_digest
+        return submission(previous, jar if same_jar else str(previous.jar_digest), 1, None)
 
     # No version runs
 

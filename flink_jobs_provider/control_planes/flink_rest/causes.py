@@ -9,6 +9,12 @@ _CAUSE = re.compile(r"^(?:Caused by: )?((?:[\w$]+\.)+[\w$]+)(?:: (.*))?$")
 _MAX_LENGTH = 500
 
 
+#: How Flink names an option of its own command line, which nobody here uses.
+_COMMAND_LINE_OPTION = re.compile(
+    r"the --?allowNonRestoredState(?: \(short: -n\))?( option)?( on the CLI)?"
+)
+
+
 def last_cause(text: str) -> str:
     """Return the innermost cause of a stack trace as one line: class name and message.
 
@@ -29,4 +35,5 @@ def last_cause(text: str) -> str:
     if match:
         name, detail = match.group(1).rsplit(".", 1)[-1], match.group(2)
         message = f"{name}: {detail}" if detail else name
+    message = _COMMAND_LINE_OPTION.sub("allow_non_restored_state", message)
     return message if len(message) <= _MAX_LENGTH else message[:_MAX_LENGTH] + "…"

@@ -18,6 +18,11 @@ from flink_jobs_provider.control_planes.flink_rest.bodies import (
 )
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink_rest.graphs import (
+    newest_checkpoint,
+    parse_graph,
+    parse_state_sizes,
+)
 from flink_jobs_provider.control_planes.flink_rest.jars import ClusterJars
 from flink_jobs_provider.control_planes.flink_rest.outliving import Outliving
 from flink_jobs_provider.control_planes.flink_rest.overview import SharedSnapshot
@@ -134,9 +139,25 @@ class FlinkRest:
                     self._jars.lose(jar)
                     continue
                 raise ActionFailed(refusal.cause) from None
-        nodes = (body.get("plan") or {}).get("nodes") or []
-        widest = max((int(node.get("parallelism") or 1) for node in nodes), default=1)
-        return PlannedGraph(widest)
+        return parse_graph(body)
+
+    async def running_graph(self, job_id: str) -> PlannedGraph | None:
+        """Read `GET /jobs/:id/plan`; none where the job is unknown."""
+        try:
+            return parse_graph(await self.client.get(f"jobs/{job_id}/plan"))
+        except FlinkAnswer:
+            return None
+
+    async def state_sizes(self, job_id: str) -> dict[str, int] | None:
+        """Read the details of the newest completed checkpoint; none where there is none."""
+        statistics = f"jobs/{job_id}/checkpoints"
+        try:
+            newest = newest_checkpoint(await self.client.get(statistics))
+            if newest is None:
+                return None
+            return parse_state_sizes(await self.client.get(f"{statistics}/details/{newest}"))
+        except FlinkAnswer:
+            return None  # a batch job has no statistics, and an old checkpoint no details
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         """Make sure that the jar is among `GET /jars`, uploading it if it is missing."""

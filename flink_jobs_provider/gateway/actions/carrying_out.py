@@ -25,6 +25,9 @@ from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
 
+#: The option by which both job APIs take `allow_non_restored_state`.
+_DROPS_STATE = "execution.savepoint.ignore-unclaimed-state"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -257,7 +260,7 @@ def explained(error: JobError) -> str:
         return " ".join(word for word in words if word) + (
             " there; STATELESS_UPDATE starts it from nothing."
         )
-    return str(error)
+    return str(error).replace("allow_non_restored_state", _DROPS_STATE)
 
 
 def _without_mode(spec: JobSpec) -> JobSpec:

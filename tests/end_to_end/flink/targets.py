@@ -29,6 +29,8 @@ CANNOT_EXIST: dict[str, dict[str, str]] = {
         "test_of_two_copies_one_is_kept": "the service lists one job of a name, not its copies",
         "test_what_cannot_start_does_not_stop_the_old_version": "the service takes a new version "
         "when the job is stopped, and no sooner",
+        "test_state_without_a_place_is_refused_before_the_stop": "the service takes a new version "
+        "when the job is stopped, and no sooner",
         "test_a_directory_that_cannot_be_written_leaves_the_job_running": "the service keeps to "
         "the directory that a job had at its start",
     },

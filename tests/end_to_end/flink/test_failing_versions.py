@@ -54,7 +54,7 @@ def test_what_cannot_start_does_not_stop_the_old_version(orders: CountingStack) 
 
 
 def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: CountingStack) -> None:
-    """State without a place, state of another type, failing tasks: the old version runs again.
+    """State of another type, failing tasks: the old version runs again.
 
     It starts from the savepoint that was just taken; the error names both versions, and that
     savepoint. Declared again, the old version is known for what it is and not restarted; a good
@@ -63,7 +63,6 @@ def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: Coun
     beside = orders.job_id("beside")
     savepoint = None
     bad = [
-        (entry_class("MissingOperator"), (), "allowNonRestoredState"),
         (entry_class("IncompatibleState"), (), "must not be incompatible"),
         (entry_class("FailingTask"), ("--fail-after-millis", "0"), "the task failed on purpose"),
     ]
@@ -92,6 +91,26 @@ def test_a_version_that_fails_on_the_state_gives_way_to_the_old_one(orders: Coun
     orders.assert_updated("orders", before)
     assert orders.active("beside") == [beside]
     assert orders.stop_and_count("orders")["orders"].labels["v2-good"] > 0
+
+
+def test_state_without_a_place_is_refused_before_the_stop(stack: CountingStack) -> None:
+    """An operator that is missing from the new version, and ids that are random: nothing stops."""
+    stack.declare("orders")
+    stack.declare("random", entry="RandomUid")
+    stack.project.up()
+    stack.await_progress("orders", "random")
+    running = {name: stack.job_id(name) for name in ("orders", "random")}
+    missing = {"entry_class": entry_class("MissingOperator")}
+    for name, inputs in (("orders", missing), ("random", {"restart_trigger": "again"})):
+        job_id, before = running[name], dict(stack.project.jobs[name])
+        stack.change(name, **inputs)
+        failed = stack.project.failing_up()
+        failed.assert_says(f"{name}: the new version has no place for")
+        failed.assert_says("it has no operator with the id of count -> lines: Writer")
+        failed.assert_says(f"Job {job_id} goes on as it was.")
+        assert stack.active(name) == [job_id]
+        stack.project.jobs[name] = before
+    stack.await_progress("orders", "random")
 
 
 def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack) -> None:

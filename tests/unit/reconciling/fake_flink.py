@@ -32,6 +32,7 @@ from tests.unit.reconciling.fake_job import FakeJob, Program
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 RETAINED = {_RETENTION: "RETAIN_ON_CANCELLATION"}
 CHECKPOINT_INTERVAL = 60.0
+_CHAINING = "pipeline.operator-chaining.enabled"
 _STORE, _JOB_STORE, _CACHE = 300.0, 3600.0, 3.0
 _numbers = count(1)
 
@@ -109,7 +110,18 @@ class FakeFlink:
         if program.plan_error:
             raise ActionFailed(program.plan_error)
         self._step("planned")
-        return PlannedGraph(program.parallelism or submission.parallelism)
+        chained = submission.flink_configuration.get(_CHAINING) != "false"
+        vertices = program.vertices if chained else program.operators or program.vertices
+        return PlannedGraph(program.parallelism or submission.parallelism, vertices)
+
+    async def running_graph(self, job_id: str) -> PlannedGraph | None:
+        job = self.jobs_by_id.get(job_id)
+        vertices = job.program.ran_as or job.program.vertices if job else ()
+        return PlannedGraph(job.parallelism, vertices) if job else None
+
+    async def state_sizes(self, job_id: str) -> dict[str, int] | None:
+        job = self.jobs_by_id[job_id]
+        return dict(job.program.state_sizes) if job.completed else None
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         self._step("list jars")

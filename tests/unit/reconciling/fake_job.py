@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flink_jobs_provider.control_planes.protocol import Vertex
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 
 ENDED = ("FINISHED", "CANCELED", "FAILED")
@@ -24,6 +25,10 @@ class Program:
         parallelism: What it sets itself, whatever was asked for.
         checkpoints: Whether it has periodic checkpoints.
         checkpoint_faults: How many checkpoints fail before one completes.
+        vertices: Its job graph, as its plan shows it.
+        operators: The same without chaining; as the graph where it has no chains.
+        ran_as: The graph of its jobs, where each run of `main` makes other ids.
+        state_sizes: Bytes of state by vertex id.
 
     """
 
@@ -37,6 +42,10 @@ class Program:
     parallelism: int | None = None
     checkpoints: bool = True
     checkpoint_faults: int = 0
+    vertices: tuple[Vertex, ...] = ()
+    operators: tuple[Vertex, ...] = ()
+    ran_as: tuple[Vertex, ...] = ()
+    state_sizes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass
