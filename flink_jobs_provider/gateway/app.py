@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,7 +26,7 @@ from flink_jobs_provider.gateway.dli.manners import DliManners, SignatureCheck
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.service import JobService, Refusal
-from flink_jobs_provider.gateway.web.manners import Manners
+from flink_jobs_provider.gateway.web.manners import MannersOf
 from flink_jobs_provider.gateway.web.middleware import (
     Answering,
     Audit,
@@ -75,12 +77,7 @@ def make_app(
     """
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
     dli = DliFace(service, clusters, audit, limits.body_bytes)
-    arm_manners = ArmManners(authenticator)
-    dli_manners = DliManners(authenticator, signatures, limits.body_bytes)
-
-    def manners_of(path: str) -> Manners:
-        return dli_manners if path.startswith(DLI_PATHS) else arm_manners
-
+    manners_of = make_manners(authenticator, signatures, limits)
     watched = _Watched(service, clusters, authenticator, metrics)
     app = Starlette(
         routes=[*watched.routes(), *dli.routes(), *arm.routes()],
@@ -94,6 +91,27 @@ def make_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def make_manners(
+    authenticator: Authenticator, signatures: SignatureCheck | None, limits: Limits
+) -> MannersOf:
+    """Return what tells by a path whose manners count."""
+    arm = ArmManners(authenticator)
+    dli = DliManners(authenticator, signatures, limits.body_bytes)
+    return lambda path: dli if path.startswith(DLI_PATHS) else arm
+
+
+def refused_unread(manners_of: MannersOf, path: str, refusal: Refusal) -> Response:
+    """Return the answer to a request that cannot be read, in the envelope of its API.
+
+    Args:
+        manners_of: Whose manners count, by the path.
+        path: As far as it is known.
+        refusal: Why it cannot be read.
+    """
+    manners = manners_of(path)
+    return manners.refused(refusal, manners.headers(Headers({}), str(uuid.uuid4())))
 
 
 class _Watched:

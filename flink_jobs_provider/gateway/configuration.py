@@ -93,6 +93,10 @@ class Limits(Settings):
         50, gt=0, allow_inf_nan=False, description="Of one caller, over time."
     )
     burst: int = Field(100, ge=1, description="Of one caller, at once.")
+    connections: int = Field(1000, ge=10, description="Connections that are served at once.")
+    connections_per_address: int = Field(
+        200, ge=1, description="Of one address at once; of IPv6, of one /64 network."
+    )
     concurrent_actions: int = Field(32, ge=1, description="Actions in progress, of all callers.")
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -23,9 +24,10 @@ from flink_jobs_provider.gateway.access.rate_limit import RateLimit
 from flink_jobs_provider.gateway.access.signatures import Signatures, SignaturesUnavailable
 from flink_jobs_provider.gateway.access.tokens import TokensFileError, read_tokens
 from flink_jobs_provider.gateway.actions import Jobs, guard
-from flink_jobs_provider.gateway.app import make_app
+from flink_jobs_provider.gateway.app import make_app, make_manners, refused_unread
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.operations.certificate import Certificate, CertificateUnusable
+from flink_jobs_provider.gateway.operations.connections import ConnectionLimits
 from flink_jobs_provider.gateway.operations.log import configure_logging
 from flink_jobs_provider.gateway.operations.metrics import Metrics
 from flink_jobs_provider.gateway.operations.redaction import hidden_in
@@ -63,10 +65,29 @@ def serve(configuration: GatewayConfiguration) -> None:
     if sys.platform == "win32":
         raise CannotServe("a gateway needs Linux or macOS; on Windows, run it inside WSL")
     os.umask(0o077)  # what is written holds arguments of jobs
+    _allow_open_files(configuration.limits.connections)
     # A PostgreSQL that swallows packets must not hold up the start, or a stop, for minutes.
     os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
     configure_logging(configuration.log.level, configuration.log.format)
     asyncio.run(_serve(configuration))
+
+
+def _allow_open_files(connections: int) -> None:
+    """Raise this process's limit of open files to what its connections need, where it may.
+
+    Twice as many connections are open at times, and half as many again belong to clusters, the
+    database and jars.
+    """
+    import resource
+
+    needed = 4 * connections
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY or allowed >= needed:
+        return
+    raised = needed if most == resource.RLIM_INFINITY else min(needed, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (raised, most))
+    if raised < needed:
+        _log.warning("the limit of open files is low", allowed=raised, needed=needed)
 
 
 def check(configuration: GatewayConfiguration) -> None:
@@ -165,7 +186,9 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             notify("READY=1")
 
         tls = certificate.context if certificate else None
-        await serve_http(RequestLog(app), channel, tls, stop, ready)
+        refused = partial(refused_unread, make_manners(authenticator, signatures, limits))
+        served = ConnectionLimits(limits.connections, limits.connections_per_address)
+        await serve_http(RequestLog(app), channel, tls, stop, ready, refused, served)
         notify("STOPPING=1")
     _log.info("the gateway has stopped")
 

@@ -8,10 +8,18 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.server import ServerState
+
+from flink_jobs_provider.gateway.operations.connections import (
+    ConnectionLimits,
+    Connections,
+    Listening,
+)
+from flink_jobs_provider.gateway.operations.http_protocol import GatewayProtocol, Refused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -21,15 +29,13 @@ _ANSWERS_S = 10
 _KEEP_ALIVE_S = 30
 _GOODBYE_S = 0.25
 _BACKLOG = 2048
-#: Connections with a request at once; what comes beyond is answered 503.
-_CONCURRENCY = 1000
 
 
 class CannotListen(Exception):
     """The address cannot be listened on; the text says why."""
 
 
-def open_socket(host: str, port: int) -> socket.socket:
+def open_socket(host: str, port: int) -> Listening:
     """Return a socket that holds an address; nobody can connect before the server begins.
 
     Raises:
@@ -39,7 +45,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        opened = socket.socket(family, kind, protocol)
+        opened = Listening(family, kind, protocol)
     except OSError as error:
         raise CannotListen(f"cannot listen on {host}: {error.strerror or error}") from None
     try:
@@ -97,10 +103,12 @@ class _Server(uvicorn.Server):
 
 async def serve_http(
     app: ASGIApp,
-    opened: socket.socket,
+    opened: Listening,
     tls: ssl.SSLContext | None,
     stop: StopSignals,
     ready: Callable[[], None],
+    refused: Refused,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Answer requests until a stop is asked for; return when the last answer is sent.
 
@@ -110,16 +118,19 @@ async def serve_http(
         tls: The certificate; none for plain HTTP.
         stop: When to end.
         ready: Called as soon as nobody is turned away any more.
+        refused: Answers what cannot be read as a request.
+        limits: How many connections are served.
     """
+    connections = opened.connections = Connections(limits or ConnectionLimits())
     config = uvicorn.Config(
         app,
+        http=partial(GatewayProtocol, connections=connections, refused=refused),  # type: ignore[arg-type]
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
         ws="none",
         interface="asgi3",
-        limit_concurrency=_CONCURRENCY,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_ANSWERS_S,
     )

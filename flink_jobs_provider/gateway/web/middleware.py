@@ -19,6 +19,8 @@ from flink_jobs_provider.gateway.web.manners import MannersOf
 
 _log = structlog.get_logger("gateway.request")
 
+#: Key of a scope: whether its connection is beyond a limit, so that it is closed after the answer.
+OVERLOADED = "overloaded"
 #: In place of a route, for a path that is none.
 NO_ROUTE = "none"
 
@@ -90,6 +92,8 @@ class Answering:
         began = self._clock()
         request_id = str(uuid.uuid4())
         ids = self._manners_of(scope["path"]).headers(Headers(scope=scope), request_id)
+        if scope.get(OVERLOADED):
+            ids = {**ids, "Connection": "close"}
         status = 0
 
         async def sending(message: Message) -> None:
@@ -151,6 +155,13 @@ class Authenticated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, if its caller may call."""
         if scope["type"] == "http" and scope["path"] not in self._open_paths:
+            if scope.get(OVERLOADED):
+                raise Refusal(
+                    503,
+                    "TooManyConnections",
+                    "There are too many connections to the gateway, of this address or of all. "
+                    "Nothing of this request was carried out; close others, or try again later.",
+                )
             manners = self._manners_of(scope["path"])
             scope["principal"], receive = await manners.principal(scope, receive)
             self._rate_limit.take(scope["principal"].name)

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import httpx
@@ -17,12 +18,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from flink_jobs_provider.gateway.app import make_manners, refused_unread
+from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.operations.server import (
     StopSignals,
     address_of,
     open_socket,
     serve_http,
 )
+from tests.contract.gateway.calling import ByName
 
 AUTHORITY = trustme.CA()
 
@@ -59,7 +63,9 @@ async def served() -> AsyncIterator[_Served]:
     channel = open_socket("127.0.0.1", 0)
     ready = asyncio.Event()
     app = Starlette(routes=[Route("/slow", server.slow), Route("/fast", server.fast)])
-    server.task = asyncio.create_task(serve_http(app, channel, tls, server.stop, ready.set))
+    refused = partial(refused_unread, make_manners(ByName(), None, Limits()))
+    serving = serve_http(app, channel, tls, server.stop, ready.set, refused)
+    server.task = asyncio.create_task(serving)
     await ready.wait()
     url = f"https://127.0.0.1:{channel.getsockname()[1]}"
     async with httpx.AsyncClient(base_url=url, verify=trust, trust_env=False) as client:
