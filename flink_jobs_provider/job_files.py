@@ -16,6 +16,11 @@ from jsonschema.exceptions import ValidationError, best_match
 from flink_jobs_provider.model.errors import InvalidSpec
 from flink_jobs_provider.model.spec import job_file_schema
 
+_NO_JOB_FILES = (
+    "holds no job file (*.yaml, *.yml), and a stack without jobs would delete all that it has; to "
+    "delete them on purpose, run `destroy`"
+)
+
 
 def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
     """Read all job files (*.yaml, *.yml) of a directory.
@@ -24,15 +29,19 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
         The inputs of each job, by the name of its file without the ending, in their order.
 
     Raises:
-        InvalidSpec: One or more files are wrong: file, path in it, and what would be right.
+        InvalidSpec: There is no job file, since an empty stack would delete every job of it; or
+            one or more files are invalid: file, path in it, and what would be valid.
     """
     directory = Path(directory)
     if not directory.is_dir():
         raise InvalidSpec([(str(directory), "is not a directory")])
+    paths = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
+    if not paths:
+        raise InvalidSpec([(str(directory), _NO_JOB_FILES)])
     jobs: dict[str, dict[str, Any]] = {}
     names: set[str] = set()
     problems: list[tuple[str, str]] = []
-    for path in sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")]):
+    for path in paths:
         try:
             job = read_job_file(path)
         except InvalidSpec as error:

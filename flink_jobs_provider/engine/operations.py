@@ -128,6 +128,8 @@ async def _go(
     registration = Registration(run, execution)
     if options.kind is Kind.UPDATE:
         await _run_program(stack, options, run, registration, server)
+        if not run.stopping.is_set():
+            _warn_of_many_deletions(stack, run)
     if not run.stopping.is_set():
         await delete_what_is_left(run, execution)
     outcome.outputs = registration.finish_stack_outputs()
@@ -236,6 +238,24 @@ def _warn_of_pending_operations(run: Run) -> None:
             f" {operation.resource.name!r}; how far it came is not known",
             operation.resource.urn,
         )
+
+
+def _warn_of_many_deletions(stack: OpenStack, run: Run) -> None:
+    """Warn where more than half of a stack's resources have left the program."""
+    before = sum(_is_deletable(state) for state in stack.snapshot.resources)
+    going = [record.state.name for record in run.keeper.remaining if _is_deletable(record.state)]
+    if 2 * len(going) > before:
+        deletes = "would delete" if run.dry_run else "deletes"
+        run.tell(
+            Severity.WARNING,
+            f"the program no longer declares {len(going)} of the stack's {before} resources, so "
+            f"this run {deletes} more than half of them: {', '.join(sorted(going))}",
+        )
+
+
+def _is_deletable(state: ResourceState) -> bool:
+    gone = state.delete or state.pending_replacement
+    return state.custom and not (state.external or state.is_provider or gone)
 
 
 @contextmanager

@@ -55,6 +55,19 @@ def test_a_preview_in_json(embedded: Project) -> None:
     assert "hidden" not in json.dumps(document)
 
 
+def test_deleting_more_than_half_is_said(embedded: Project) -> None:
+    """Shows it in preview and run; half of the resources is not more than half."""
+    embedded.program("File('a')\nFile('b')\nFile('c')\nFile('d')\n")
+    embedded.up("--skip-preview")
+    embedded.program("File('a')\nFile('b')\n")
+    assert "more than half" not in embedded.up("--skip-preview").out
+    embedded.program("")
+    said = "no longer declares 2 of the stack's 2 resources, so this run {} more than half of them"
+    assert said.format("would delete") in " ".join(embedded.preview().out.split())
+    out = " ".join(embedded.up("--skip-preview").out.split())
+    assert f"{said.format('deletes')}: a, b" in out
+
+
 def test_expect_no_changes_is_exit_code_7(project: Project) -> None:
     """With changes in the program, and with drift when it is looked for; 0 without either."""
     project.program("File('a', size=1)")

@@ -132,6 +132,13 @@ def test_missing_directory_is_named(tmp_path: Path) -> None:
         read_job_files(tmp_path / "none")
 
 
+def test_a_directory_without_job_files_is_refused(tmp_path: Path) -> None:
+    """Shows that an emptied or misnamed directory does not become an `up` that deletes all jobs."""
+    write(tmp_path, "orders.json", "{}")
+    with pytest.raises(InvalidSpec, match="holds no job file .* would delete all .* `destroy`"):
+        read_job_files(tmp_path)
+
+
 def test_example_jobs_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example stack's job files are valid inputs, and their jars are there."""
     monkeypatch.chdir(ROOT / "stacks")
