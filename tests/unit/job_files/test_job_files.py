@@ -135,7 +135,7 @@ def test_missing_directory_is_named(tmp_path: Path) -> None:
 def test_a_directory_without_job_files_is_refused(tmp_path: Path) -> None:
     """Shows that an emptied or misnamed directory does not become an `up` that deletes all jobs."""
     write(tmp_path, "orders.json", "{}")
-    with pytest.raises(InvalidSpec, match="holds no job file .* would delete all .* `destroy`"):
+    with pytest.raises(InvalidSpec, match=r"holds no job file .* would delete all .* `destroy`"):
         read_job_files(tmp_path)
 
 
