@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
-from flink_jobs_provider.control_planes.protocol import Resolve
+from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.target import Tls
 
@@ -69,3 +70,17 @@ def _unusable(what: str, error: OSError) -> ClusterRefused:
         f"{what} cannot be used: {error.strerror or error}",
         remedy="It must be a PEM file that this machine can read",
     )
+
+
+def looking_first(guard: Guard) -> dict[str, Any]:
+    """Return the extensions of a request that have a guard called right before it is written.
+
+    It may have waited for a connection, or for TLS, since it was made. Nothing of it was sent where
+    the guard raises.
+    """
+
+    async def before(event: str, _details: object) -> None:
+        if event.endswith(".send_request_headers.started"):
+            guard()
+
+    return {"trace": before}

@@ -1,7 +1,7 @@
 """Run `python -m pulumi.dynamic` and speak the provider protocol to it.
 
-The process is left alone when the engine dies, as under the CLI: an operation in flight goes on,
-and it is for the provider to notice that its engine (its parent process) is gone.
+The process is left alone when the engine dies, as under the CLI: it is for the provider to notice
+that its engine (its parent process) is gone, and to end.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from flink_jobs_provider.engine.wire import CHANNEL_OPTIONS
 
 _START_TIMEOUT_S = 60.0
 _KEPT_ERROR_LINES = 200
+_ENDS_WITH_ENGINE = "flink_jobs_provider.provider.process"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class DynamicProvider:
         Raises ProviderError when it does not come up.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-u", "-m", "pulumi.dynamic", engine_address),
+            *(sys.executable, "-u", "-m", _ENDS_WITH_ENGINE, "pulumi.dynamic", engine_address),
             cwd=working_directory,
             env={**os.environ, "PULUMI_PROJECT": project},
             stdin=asyncio.subprocess.DEVNULL,

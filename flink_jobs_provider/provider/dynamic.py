@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -42,6 +43,7 @@ from flink_jobs_provider.provider.declarations import (
     declared_twice,
 )
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
+from flink_jobs_provider.provider.engine_watch import CallsInProgress, EngineWatch
 from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.this_run import ThisRun
@@ -58,6 +60,7 @@ _NO_INPUTS = {"__provider", RESOURCE_KEY}
 _clusters: Clusters | None = None
 _printed: set[str] = set()
 _run = ThisRun()
+_calls = CallsInProgress()
 
 
 class FlinkJobError(Exception):
@@ -72,7 +75,8 @@ def _told_in_one_line(method: Callable[P, R]) -> Callable[P, R]:
     @wraps(method)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return method(*args, **kwargs)
+            with _calls.one():
+                return method(*args, **kwargs)
         except JobError as error:
             message = str(error)
         except FlinkJobError:
@@ -98,7 +102,10 @@ class FlinkJobProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Prepare the clusters' clients; credentials come from configuration and environment."""
         global _clusters
-        _clusters = Clusters(resolver(req.config.get), EngineLiveness().check)
+        liveness = EngineLiveness()
+        if _clusters is None:
+            EngineWatch(liveness, lambda: bool(_calls)).start()
+        _clusters = Clusters(resolver(req.config.get), liveness.check)
 
     @_told_in_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -355,5 +362,7 @@ def _print(line: str) -> None:
 
 
 def _print_step(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """Print a line; nobody reads what is printed after the engine's end, which is found out."""
+    with suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

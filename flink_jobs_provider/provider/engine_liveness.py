@@ -23,6 +23,11 @@ class EngineLiveness:
         self._parent = os.getppid()
         self._address = _engine_address(sys.argv[1:] if arguments is None else arguments)
 
+    @property
+    def is_told_an_engine(self) -> bool:
+        """Whether this process was started with an engine's address."""
+        return self._address is not None
+
     def check(self) -> None:
         """Return while the engine lives.
 

@@ -28,7 +28,7 @@ CASES = cases(
 )
 
 
-@pytest.mark.parametrize(("engine", "case"), on_engines(CASES, [Case(RUN)]))
+@pytest.mark.parametrize(("engine", "case"), on_engines(CASES, [Case(RUN, Victims.ENGINE)]))
 def test_the_next_up_takes_over(fresh_job: CountedJob, case: Case) -> None:
     """A job that the killed run started is adopted, or upgraded with its state; never doubled."""
     fresh_job.interrupted(UP, case.point.strike, case.who)

@@ -19,6 +19,7 @@ from flink_jobs_provider.control_planes.dli.answers import (
     succeeded,
 )
 from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.reaching import looking_first
 from flink_jobs_provider.control_planes.responses import (
     is_page,
     json_of,
@@ -117,7 +118,7 @@ class DliClient:
         """
         self._guard()
         try:
-            response = await self._send(method, path, body)
+            response = await self._send(method, path, body, extensions=looking_first(self._guard))
         except (httpx.TimeoutException, httpx.TransportError) as error:
             failure = self._unreachable(error)
             if isinstance(failure, ClusterRefused) or isinstance(error, httpx.ConnectError):
@@ -160,10 +161,16 @@ class DliClient:
         raise OrderRefused(f"{self.endpoint} answered {said}")
 
     async def _send(
-        self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        extensions: dict[str, Any] | None = None,
     ) -> httpx.Response:
+        url = f"{self._prefix}{path}"
         response = await self._http.request(
-            method, f"{self._prefix}{path}", json=body, params=query or None
+            method, url, json=body, params=query or None, extensions=extensions
         )
         self.is_gateway = response.headers.get(_GATEWAY) == "1" or self.is_gateway
         return response

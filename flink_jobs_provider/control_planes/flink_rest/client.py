@@ -17,7 +17,7 @@ from tenacity import (
 
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.reaching import is_tls
+from flink_jobs_provider.control_planes.reaching import is_tls, looking_first
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
 _TRIES = 3
@@ -129,7 +129,13 @@ class FlinkClient:
             with attempt:
                 self._guard()
                 return await self._send(
-                    method, path, json=json, files=files, timeout=timeout, has=has
+                    method,
+                    path,
+                    json=json,
+                    files=files,
+                    timeout=timeout,
+                    has=has,
+                    extensions=looking_first(self._guard),
                 )
         raise AssertionError("unreachable")
 
@@ -151,9 +157,11 @@ class FlinkClient:
         files: Any = None,
         timeout: float | None = None,
         has: str = "",
+        extensions: dict[str, Any] | None = None,
     ) -> Any:
         self.requests += 1
         extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        extra["extensions"] = extensions
         try:
             response = await self._http.request(method, path, json=json, files=files, **extra)
         except httpx.TimeoutException:

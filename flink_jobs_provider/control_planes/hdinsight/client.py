@@ -11,6 +11,7 @@ import httpx
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.hdinsight.answers import error_in
 from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.reaching import looking_first
 from flink_jobs_provider.control_planes.responses import (
     is_page,
     json_of,
@@ -98,7 +99,7 @@ class ArmClient:
         """
         self._guard()
         try:
-            response = await self._send("POST", path, body)
+            response = await self._send("POST", path, body, looking_first(self._guard))
         except (httpx.TimeoutException, httpx.TransportError) as error:
             failure = self._unreachable(error)
             if isinstance(failure, ClusterRefused) or isinstance(error, httpx.ConnectError):
@@ -121,8 +122,15 @@ class ArmClient:
             raise OrderRefused(f"{self.endpoint} answered {said}")
         raise self._refusal(response)
 
-    async def _send(self, method: str, address: str, body: Any = None) -> httpx.Response:
-        return await self._http.request(method, self._own(address), json=body)
+    async def _send(
+        self,
+        method: str,
+        address: str,
+        body: Any = None,
+        extensions: dict[str, Any] | None = None,
+    ) -> httpx.Response:
+        url = self._own(address)
+        return await self._http.request(method, url, json=body, extensions=extensions)
 
     def _own(self, address: str) -> httpx.URL:
         """Return an address at the endpoint: the token goes nowhere else.

@@ -154,7 +154,8 @@ def test_two_addresses_that_only_a_started_job_tells_of(
             except FlinkJobError as error:
                 outcomes.append(str(error))
     (told,) = [each for each in outcomes if each != "orders"]
-    assert "orders: job_name is declared by two resources of this stack, 'or" in told
+    assert told.startswith("orders: job_name is declared by two resources of this stack, '")
+    assert "the same cluster as " in told
     assert len(flink.submissions) == 1
     assert flink.active()
 

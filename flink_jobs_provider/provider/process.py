@@ -1,0 +1,31 @@
+"""Run a dynamic provider's module as an engine's child that ends with its engine.
+
+`python -m flink_jobs_provider.provider.process pulumi.dynamic <engine address>`. A provider's own
+watch begins with its first call; this one covers an engine that is killed before.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import threading
+
+from flink_jobs_provider.provider.engine_liveness import EngineLiveness
+from flink_jobs_provider.provider.engine_watch import EngineWatch
+
+
+def main() -> None:
+    """Run the module that the first argument names."""
+    _, module, *arguments = sys.argv
+    EngineWatch(EngineLiveness(arguments), _was_called).start()
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _was_called() -> bool:
+    """Whether the engine has called the provider: which calls are in progress is not known here."""
+    return any(each.name.startswith("ThreadPoolExecutor") for each in threading.enumerate())
+
+
+if __name__ == "__main__":
+    main()
