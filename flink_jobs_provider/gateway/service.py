@@ -6,7 +6,7 @@ these into its answers; it decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -164,16 +164,41 @@ class JobRow:
 
 
 @dataclass(frozen=True)
-class JobOutline:
-    """As much of a job as lists are filtered and ordered by."""
+class GivenText:
+    """A text among what a face was given of a job.
 
-    number: int
-    cluster: str
-    job_name: str
-    status: str
-    as_given: Mapping[str, Any]
-    created_by: str
-    last: ActionRow
+    Attributes:
+        path: Where it is in `JobRow.as_given`.
+        value: What it must be.
+        default_of: Clusters whose jobs have that value where none was given.
+    """
+
+    path: tuple[str, ...]
+    value: str
+    default_of: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """The jobs of a list. What is None or empty lets every job through, but for `clusters`.
+
+    Attributes:
+        clusters: Keys of their clusters.
+        job_name: The job of that name on its cluster.
+        created_by: Who had them put on record.
+        standings: Their status, with the action and the result of their last action: one of these.
+        given: Texts that they were given.
+        entries_path: Where among what was given a list of objects with `key` and `value` is.
+        entries: Values that it must have, by key; one without a value has an empty one.
+    """
+
+    clusters: Sequence[str]
+    job_name: str | None = None
+    created_by: str | None = None
+    standings: Collection[tuple[str, str, str]] | None = None
+    given: Sequence[GivenText] = ()
+    entries_path: tuple[str, ...] = ()
+    entries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -229,8 +254,10 @@ class JobService(Protocol):
         """Return the key of the cluster that a job is on; none where there is no such job."""
         ...
 
-    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
-        """Return all jobs of some clusters, in the order of their numbers.
+    async def found(
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+    ) -> tuple[Sequence[JobRow], int]:
+        """Return a page of the jobs that pass a filter, and how many pass it in all.
 
         Raises:
             Refusal: No such cluster.

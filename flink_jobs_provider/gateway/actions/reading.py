@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.records import Store, StoredJob
 from flink_jobs_provider.gateway.service import (
     ActionRow,
     Execution,
-    JobOutline,
+    JobFilter,
     JobRow,
     Refusal,
 )
@@ -55,11 +55,16 @@ class Reading:
         """Return the key of the cluster that a job is on; none where there is no such job."""
         return await self._ask(self._store.cluster_of, number)
 
-    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
-        """Return all jobs of some clusters, in the order of their numbers."""
-        observers = [self._observers[self.configured(key).key] for key in clusters]
-        await asyncio.gather(*(observer.fresh() for observer in observers))
-        return await self._ask(self._store.outlines, clusters)
+    async def found(
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+    ) -> tuple[Sequence[JobRow], int]:
+        """Return a page of the jobs that pass a filter, and how many pass it in all."""
+        clusters = {key: self.configured(key) for key in jobs.clusters}
+        await asyncio.gather(*(self._observers[key].fresh() for key in clusters))
+        page, total = await self._ask(
+            self._store.found, jobs, offset=offset, limit=limit, newest_first=newest_first
+        )
+        return [_job_row(job, clusters[job.cluster]) for job in page], total
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
         """Return the latest submission of a job; none where it was never started."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.body import JOB_TYPE
-from flink_jobs_provider.gateway.dli.statuses import DliStatus, dli_status
+from flink_jobs_provider.gateway.dli.naming import job_name_of
+from flink_jobs_provider.gateway.dli.statuses import DliStatus, standings_of
 from flink_jobs_provider.gateway.dli.translation import AS_GIVEN
-from flink_jobs_provider.gateway.service import JobOutline
+from flink_jobs_provider.gateway.service import GivenText, JobFilter
 from flink_jobs_provider.gateway.web.problems import Problem, RefusedProperties
 
 _PAGE, _LARGEST_PAGE = 10, 100
@@ -38,26 +38,26 @@ class ListQuery:
     offset: int
     limit: int
 
-    def page(
-        self, outlines: Sequence[JobOutline], clusters: Mapping[str, ClusterConfiguration]
-    ) -> tuple[list[JobOutline], int]:
-        """Return the page that is meant, and how many fit on all pages."""
-        found = [one for one in outlines if self._fits(one, clusters[one.cluster])]
-        if self.newest_first:
-            found.reverse()
-        return found[self.offset : self.offset + self.limit], len(found)
-
-    def _fits(self, one: JobOutline, cluster: ClusterConfiguration) -> bool:
-        given: Mapping[str, Any] = one.as_given.get(AS_GIVEN) or {}
-        first = cluster.dli.queues[0] if cluster.dli else ""
-        tags = {tag["key"]: tag.get("value") or "" for tag in given.get("tags") or []}
-        return not self.nothing and (
-            self.name in (None, given.get("name", one.job_name))
-            and self.status in (None, dli_status(one.status, one.last))
-            and self.queue_name in (None, given.get("queue_name", first))
-            and self.user_name in (None, one.created_by)
-            and all(tags.get(key) == value for key, value in self.tags.items())
+    def jobs(self, clusters: Mapping[str, ClusterConfiguration]) -> JobFilter:
+        """Return the filter that lets through what is asked for, of the jobs of some clusters."""
+        return JobFilter(
+            clusters=[] if self.nothing else list(clusters),
+            job_name=None if self.name is None else job_name_of(self.name),
+            created_by=self.user_name,
+            standings=None if self.status is None else standings_of(self.status),
+            given=list(self._given(clusters)),
+            entries_path=(AS_GIVEN, "tags"),
+            entries=self.tags,
         )
+
+    def _given(self, clusters: Mapping[str, ClusterConfiguration]) -> Iterator[GivenText]:
+        """Name what jobs were given; those of the other API have a name and the first queue."""
+        if (name := self.name) is not None:
+            named_so = clusters if name == job_name_of(name) else ()
+            yield GivenText((AS_GIVEN, "name"), name, list(named_so))
+        if (queue := self.queue_name) is not None:
+            first = [key for key, one in clusters.items() if one.dli and one.dli.queues[0] == queue]
+            yield GivenText((AS_GIVEN, "queue_name"), queue, first)
 
 
 def list_query(given: Mapping[str, Sequence[str]]) -> ListQuery:

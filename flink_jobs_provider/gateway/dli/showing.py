@@ -24,14 +24,14 @@ class Showing:
         """List the jobs of a project."""
         clusters = self._calls.project(request, caller(request))
         asked = list_query(query(request))
-        outlines = await self._calls.service.outlines(list(clusters))
-        page, total = asked.page(outlines, clusters)
+        page, total = await self._calls.service.found(
+            asked.jobs(clusters),
+            offset=asked.offset,
+            limit=asked.limit,
+            newest_first=asked.newest_first,
+        )
         shown = detail if asked.show_detail else summary
-        jobs = []
-        for outline in page:
-            row = await self._calls.service.job(outline.cluster, outline.number)
-            if row is not None:  # else it was deleted meanwhile
-                jobs.append(shown(row, clusters[row.cluster]))
+        jobs = [shown(row, clusters[row.cluster]) for row in page]
         return done("The job list is queried.", job_list={"total_count": total, "jobs": jobs})
 
     async def show(self, request: Request) -> Response:

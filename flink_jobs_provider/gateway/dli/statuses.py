@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
@@ -56,17 +57,33 @@ def dli_status(status: str, last: ActionRow) -> DliStatus:
         status: Its status, in the gateway's words.
         last: Its last action.
     """
-    if last.result is ActionResult.IN_PROGRESS:
-        if last.action in _ENDS:
+    return _status(status, last.action, last.result)
+
+
+@lru_cache
+def standings_of(wanted: DliStatus) -> frozenset[tuple[str, str, str]]:
+    """Return with which statuses, last actions and results of these a job has that status."""
+    return frozenset(
+        (str(status), action.value, result.value)
+        for status in (*_SETTLED, *JobStatus)
+        for action in Action
+        for result in ActionResult
+        if _status(status, action, result) is wanted
+    )
+
+
+def _status(status: str, action: Action, result: ActionResult) -> DliStatus:
+    if result is ActionResult.IN_PROGRESS:
+        if action in _ENDS:
             return DliStatus.CANCELING
-        if last.action is Action.SAVEPOINT:
+        if action is Action.SAVEPOINT:
             return DliStatus.SAVEPOINTING
-        if last.action in STARTS:
+        if action in STARTS:
             return DliStatus.SUBMITTING
-    if last.result is ActionResult.FAILED:
+    if result is ActionResult.FAILED:
         # Whoever waits for the end of a stop or a start must not wait for ever.
-        if last.action in _ENDS and runs(status):
+        if action in _ENDS and runs(status):
             return DliStatus.CANCEL_FAIL
-        if last.action in STARTS and not runs(status):
+        if action in STARTS and not runs(status):
             return DliStatus.SUBMIT_FAIL
     return _SETTLED.get(status, DliStatus.SUBMITTING)

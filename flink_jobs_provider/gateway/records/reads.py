@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
+from flink_jobs_provider.gateway.records.filters import filtered, of_clusters
 from flink_jobs_provider.gateway.records.rows import (
     NextStart,
     StoredAction,
@@ -21,7 +22,7 @@ from flink_jobs_provider.gateway.records.schema import (
     SavepointEntry,
     database_now,
 )
-from flink_jobs_provider.gateway.service import ActionRow, JobOutline
+from flink_jobs_provider.gateway.service import ActionRow, JobFilter
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 
@@ -75,28 +76,20 @@ class Reads:
         with self._database.reading() as session:
             return session.execute(query).scalar_one_or_none()
 
-    def outlines(self, clusters: Sequence[str]) -> list[JobOutline]:
-        """Return as much of all jobs of some clusters as lists are filtered by."""
-        query = (
-            select(JobEntry, ActionEntry)
-            .options(defer(JobEntry.record), defer(ActionEntry.wanted))
-            .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
-            .where(JobEntry.cluster.in_(clusters), JobEntry.deleted_at.is_(None))
-            .order_by(JobEntry.number)
-        )
+    def found(
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+    ) -> tuple[list[StoredJob], int]:
+        """Return a page of the jobs that pass a filter, and how many pass it in all."""
+        which = filtered(jobs, self._database.shared)
+        total = select(func.count()).select_from(which.subquery())
+        order = JobEntry.number.desc() if newest_first else JobEntry.number.asc()
+        # The numbers first: a sort or a step over rows must not carry their documents along.
+        numbers = which.order_by(order).offset(offset).limit(limit)
         with self._database.reading() as session:
-            return [
-                JobOutline(
-                    number=job.number,
-                    cluster=job.cluster,
-                    job_name=job.job_name,
-                    status=job.status,
-                    as_given=job.as_given,
-                    created_by=job.created_by or "",
-                    last=action_row(last, job),
-                )
-                for job, last in session.execute(query)
-            ]
+            page = list(session.scalars(numbers))
+            rows = live(*jobs.clusters).where(JobEntry.number.in_(page)).order_by(order)
+            counted = int(session.execute(total).scalar_one())
+            return all_jobs(session, rows) if page else [], counted
 
     def jobs_with_status(self, cluster: str, statuses: Sequence[str]) -> list[StoredJob]:
         """Return the jobs of a cluster that were last seen so."""
@@ -174,12 +167,12 @@ class Reads:
         return {digest for digest in found if digest}
 
 
-def live(cluster: str) -> Select[JobEntry, ActionEntry]:
-    """Select the jobs of a cluster that were not deleted, each with its last action."""
+def live(*clusters: str) -> Select[JobEntry, ActionEntry]:
+    """Select the jobs of clusters that were not deleted, each with its last action."""
     return (
         select(JobEntry, ActionEntry)
         .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
-        .where(JobEntry.cluster == cluster, JobEntry.deleted_at.is_(None))
+        .where(of_clusters(clusters), JobEntry.deleted_at.is_(None))
     )
 
 

@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.service import (
     DraftRequest,
     Execution,
     InputChange,
-    JobOutline,
+    JobFilter,
     JobRow,
     Refusal,
 )
@@ -184,21 +184,13 @@ class MemoryService:
         row = self.rows.get(number)
         return row.cluster if row else None
 
-    async def outlines(self, clusters: Sequence[str]) -> Sequence[JobOutline]:
-        """Return all jobs of some clusters."""
-        return [
-            JobOutline(
-                row.number,
-                row.cluster,
-                row.job_name,
-                row.status,
-                row.as_given,
-                row.created_by,
-                row.last,
-            )
-            for _, row in sorted(self.rows.items())
-            if row.cluster in clusters
-        ]
+    async def found(
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+    ) -> tuple[Sequence[JobRow], int]:
+        """Return a page of the jobs that pass a filter, and how many pass it."""
+        rows = sorted(self.rows.values(), key=lambda row: row.number, reverse=newest_first)
+        found = [row for row in rows if _passes(row, jobs)]
+        return found[offset : offset + limit], len(found)
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
         """Return the latest submission."""
@@ -312,3 +304,29 @@ class MemoryService:
                 "restored_from": restored_from,
             }
         )
+
+
+def _passes(row: JobRow, jobs: JobFilter) -> bool:
+    entries = {one["key"]: one.get("value") or "" for one in _at(row, jobs.entries_path) or []}
+    return (
+        row.cluster in jobs.clusters
+        and jobs.job_name in (None, row.job_name)
+        and jobs.created_by in (None, row.created_by)
+        and (
+            jobs.standings is None
+            or (str(row.status), row.last.action.value, row.last.result.value) in jobs.standings
+        )
+        and all(
+            _at(row, text.path) == text.value
+            or (_at(row, text.path) is None and row.cluster in text.default_of)
+            for text in jobs.given
+        )
+        and all(entries.get(key) == value for key, value in jobs.entries.items())
+    )
+
+
+def _at(row: JobRow, path: tuple[str, ...]) -> Any:
+    value: Any = row.as_given
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

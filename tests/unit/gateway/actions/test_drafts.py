@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,
     InputChange,
+    JobFilter,
     JobRow,
     Refusal,
 )
@@ -488,16 +490,18 @@ def test_of_many_changes_at_once_each_counts_or_is_refused(live: Life) -> None:
     live(life)
 
 
-def test_jobs_are_found_by_number_and_outlined(live: Life) -> None:
+def test_jobs_are_found_by_number_and_in_pages(live: Life) -> None:
     async def life(gateway: Gateway) -> None:
         await gateway.draft("one")
         await gateway.done("NEW", "two")
         assert await gateway.jobs.cluster_of(2) == CLUSTER
         assert await gateway.jobs.cluster_of(3) is None
-        first, second = await gateway.jobs.outlines([CLUSTER])
+        page = partial(gateway.jobs.found, offset=0, limit=10, newest_first=False)
+        (first, second), total = await page(JobFilter([CLUSTER]))
+        assert total == 2
         assert (first.number, first.job_name, first.status) == (1, "one", "DRAFT")
         assert (second.status, second.created_by) == ("RUNNING", "tester")
-        await refused(gateway.jobs.outlines(["/elsewhere"]), "ClusterNotFound")
+        await refused(page(JobFilter(["/elsewhere"])), "ClusterNotFound")
 
     live(life)
 

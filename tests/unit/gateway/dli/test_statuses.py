@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
+from flink_jobs_provider.gateway.dli.statuses import DliStatus, dli_status, runs, standings_of
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 
@@ -65,3 +65,13 @@ def test_who_waits_for_a_start_or_a_stop_that_failed_is_told(status: str) -> Non
     stop, start = _last(Action.STOP, "FAILED"), _last(Action.RE_LAUNCH, "FAILED")
     assert (dli_status(status, stop) == "job_cancel_fail") == runs(status)
     assert (dli_status(status, start) == "job_submit_fail") == (not runs(status))
+
+
+def test_each_standing_is_of_one_status() -> None:
+    """Shows that a filter by status finds each job under the status that it is shown with."""
+    for status in EVERY:
+        for action in Action:
+            for result in ActionResult:
+                shown = dli_status(status, _last(action, result))
+                standing = (str(status), action.value, result.value)
+                assert [one for one in DliStatus if standing in standings_of(one)] == [shown]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, text
 
-from flink_jobs_provider.gateway.records import Store
+from flink_jobs_provider.gateway.records import Store, StoredJob
 from flink_jobs_provider.gateway.records.reads import ACTIVE
 from flink_jobs_provider.gateway.records.schema import ActionEntry, JobEntry
+from flink_jobs_provider.gateway.service import GivenText, JobFilter
 from tests.unit.gateway.records.entries import CLUSTER, state
 
 JOBS = 10_000
@@ -76,6 +77,8 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "first page": lambda store: store.jobs(CLUSTER, limit=100),
     "last page": lambda store: store.jobs(CLUSTER, after=JOBS - 100, limit=100),
     "by name": lambda store: store.jobs(CLUSTER, job_name="job-500"),
+    "newest": lambda store: found(store),
+    "newest by name": lambda store: found(store, job_name="job-500"),
     "by number": lambda store: store.job(CLUSTER, 501),
     "live job": lambda store: store.live_job(CLUSTER, "job-500"),
     "by status": lambda store: store.watched(CLUSTER, ACTIVE),
@@ -84,6 +87,37 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "left behind": lambda store: store.claim("one", 30, [CLUSTER], 100),
     "in progress": lambda store: store.in_progress(),
 }
+
+
+def found(store: Store, limit: int = 10, **filters: Any) -> tuple[list[StoredJob], int]:
+    """Return the newest jobs that pass a filter, and how many pass it."""
+    jobs = JobFilter([CLUSTER], **filters)
+    return store.found(jobs, offset=20, limit=limit, newest_first=True)
+
+
+@pytest.mark.parametrize(
+    ("filters", "total"),
+    [
+        ({}, 9900),
+        ({"standings": [("FINISHED", "NEW", "SUCCESS")]}, 9890),
+        ({"given": [GivenText(("dli", "queue_name"), "default", [CLUSTER])]}, 9900),
+    ],
+    ids=["all", "status", "queue"],
+)
+def test_a_filtered_page_reads_no_more_rows_than_it_shows(
+    crowded: Store, filters: dict[str, Any], total: int
+) -> None:
+    """Shows that memory does not grow with the jobs: the database filters, counts and skips."""
+    read: list[JobEntry] = []
+
+    def note(job: JobEntry, _context: object) -> None:
+        read.append(job)
+
+    event.listen(JobEntry, "load", note)
+    page, counted = found(crowded, **filters)
+    event.remove(JobEntry, "load", note)
+    assert counted == total
+    assert len(page) == len(read) == 10
 
 
 @pytest.mark.parametrize("call", CALLS)

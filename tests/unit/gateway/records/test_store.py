@@ -26,6 +26,7 @@ from flink_jobs_provider.gateway.records.acceptance import Busy, Changed
 from flink_jobs_provider.gateway.records.database import CONNECTIONS
 from flink_jobs_provider.gateway.records.rows import moment
 from flink_jobs_provider.gateway.records.schema import Base
+from flink_jobs_provider.gateway.service import JobFilter
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from tests.unit.gateway.records.entries import (
@@ -98,7 +99,8 @@ def test_records_of_the_first_version_are_brought_up(
     store.release_all()
     (left,) = store.claim("two", 30, [CLUSTER], 10)
     assert (left.row.id, left.cancels_first) == ("b", False)
-    assert [one.created_by for one in store.outlines([CLUSTER])] == ["ci"]
+    found, _ = store.found(JobFilter([CLUSTER]), offset=0, limit=10, newest_first=True)
+    assert [one.created_by for one in found] == ["ci"]
 
 
 def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
