@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flink_jobs_provider.artifacts.manifest import UnreadableManifest, read_main_class
 from flink_jobs_provider.artifacts.storage import StorageError, local_path, open_filesystem
 from flink_jobs_provider.model.errors import JarError
 
@@ -103,28 +104,14 @@ def _inspected(uri: str, path: Path) -> Jar:
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        with zipfile.ZipFile(path) as archive:
-            main_class = _main_class(archive)
+        main_class = read_main_class(path)
     except zipfile.BadZipFile:
         raise JarError(f"{uri} is not a jar (no zip archive)") from None
+    except UnreadableManifest as error:
+        raise JarError(f"{uri} is not a jar that Flink can run: {error}") from None
     except OSError as error:
         raise JarError(f"cannot read {uri}: {error.strerror or error}") from None
     return Jar(uri, path, digest, main_class)
-
-
-def _main_class(archive: zipfile.ZipFile) -> str:
-    """Return the manifest's entry class: Flink looks for program-class before Main-Class.
-
-    Only the section before the first empty line is the jar's own; names have no case.
-    """
-    try:
-        manifest = archive.read("META-INF/MANIFEST.MF").decode("utf-8", "replace")
-    except KeyError:
-        return ""
-    lines = manifest.replace("\r\n", "\n").replace("\n ", "").split("\n\n", 1)[0].splitlines()
-    pairs = (line.split(":", 1) for line in lines if ":" in line)
-    values = {name.strip().lower(): value.strip() for name, value in pairs}
-    return values.get("program-class") or values.get("main-class") or ""
 
 
 def _remote(uri: str) -> Jar:
