@@ -10,10 +10,10 @@ export UV_SYSTEM_CERTS ?= true
 
 # A file that a failed command began is not taken for a made one.
 .DELETE_ON_ERROR:
-.PHONY: help env lock cluster stack up preview drift down check test bench
+.PHONY: help env lock cluster stack up preview drift down check test test-versions bench
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 env: $(VENV)/.ready ## Make the Python environment (.venv), versions as in requirements.lock
 
@@ -79,6 +79,16 @@ check: env ## Lint, format, types, layer contracts
 
 test: check ## All tests, on real Flink clusters that they start themselves
 	@pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+VERSIONS ?= 1.17.2 1.18.1 1.19.3 1.20.5 2.0.2 2.1.3 2.2.1 2.3.0
+
+test-versions: env ## What is shown on a real Flink, on each version from 1.17 to 2.3 (about an hour)
+	@for version in $(VERSIONS); do echo "Flink $$version"; \
+	  FLINK_JOBS_TEST_FLINK=$$version pytest -q --numprocesses 2 --dist loadfile \
+	    tests/end_to_end/flink tests/integration/examples/test_counting_job.py \
+	    tests/integration/examples/test_failing_jobs.py \
+	    -k 'not hdinsight and not dli' || exit 1; \
+	done
 
 bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md
 	@python -m tests.bench

@@ -29,6 +29,9 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+#: Flink 1.20 has its defaults, by which what is shown of a job is up to 3 s old.
+QUICK = {"web.refresh-interval": "100"}
+
 _stack_numbers = count(1)
 
 #: What a test run leaves out, by the variable that brings it in.
@@ -64,7 +67,8 @@ def pytest_runtest_protocol(
 def flink_2_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
     """Run one Flink 2.3 for all tests; take `flink_2`, which clears up after each test."""
     end_orphans()
-    with closing(FlinkCluster(tmp_path_factory.mktemp("flink-2"), FLINK_2)) as cluster:
+    directory = tmp_path_factory.mktemp("flink-2")
+    with closing(FlinkCluster(directory, FLINK_2, configuration=QUICK)) as cluster:
         yield cluster
 
 
@@ -90,7 +94,10 @@ def flink_1(flink_1_session: FlinkCluster) -> Iterator[FlinkCluster]:
     flink_1_session.clear()
 
 
-@pytest.fixture(params=["flink_2", "flink_1"], ids=[f"flink-{FLINK_2}", f"flink-{FLINK_1}"])
+_CLUSTERS = {f"flink-{FLINK_2}": "flink_2", f"flink-{FLINK_1}": "flink_1"}
+
+
+@pytest.fixture(params=list(_CLUSTERS.values()), ids=list(_CLUSTERS))
 def flink(request: pytest.FixtureRequest) -> FlinkCluster:
     """Give each of the two in turn."""
     cluster: FlinkCluster = request.getfixturevalue(request.param)

@@ -129,6 +129,8 @@ class ClusterFacts:
         fixed_slots: Whether a job needs as many slots as are there now; False where the cluster
             starts TaskManagers on demand (Kubernetes, YARN), or its scheduler makes do with fewer.
         instance: What no other running cluster has; empty where that is not shown.
+        job_cache: How old a job may be that the cluster shows in detail, in seconds.
+        statistics_cache: How old its checkpoint statistics may be, in seconds.
     """
 
     version: tuple[int, ...]
@@ -136,6 +138,8 @@ class ClusterFacts:
     checkpoint_directory: str = ""
     fixed_slots: bool = True
     instance: str = ""
+    job_cache: float = 3.0
+    statistics_cache: float = 3.0
 
     @property
     def version_text(self) -> str:

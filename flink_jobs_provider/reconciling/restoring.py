@@ -32,10 +32,11 @@ from flink_jobs_provider.reconciling.waiting import Clock
 
 #: Savepoints that a deletion asked for lie here, so that they are not taken for an update's.
 ON_DELETE = "on-delete"
-#: Checkpoint statistics are cached for 3 s (rest.cache.checkpoint-statistics.timeout).
-_STATISTICS_CACHE = 3.2
-#: An end this long ago is not hidden by that cache, even with the clocks a little apart.
-_RECENTLY_ENDED = 10.0
+#: How much longer than Flink caches checkpoint statistics they may take to be new, in seconds.
+_CACHE_MARGIN = 0.2
+#: An end is not hidden by that cache this long after it has passed, even with the clocks a little
+#: apart.
+_RECENTLY_ENDED = 7.0
 #: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
 #: the second is what Flink called it before 1.20, and still takes where nothing says the first.
 _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
@@ -129,8 +130,7 @@ class StateFinder:
         """
         statistics = await self._plane.checkpoints(job.job_id)
         if statistics and not statistics.checkpoint:
-            await self._clock.sleep(_STATISTICS_CACHE)
-            statistics = await self._plane.checkpoints(job.job_id)
+            statistics = await self._fresh(job)
         if statistics is None:
             return None
         if statistics.completed:
@@ -145,11 +145,16 @@ class StateFinder:
         statistics = await self._plane.checkpoints(job.job_id)
         if statistics is None or not statistics.enabled:
             return statistics
-        recent = abs(self._clock.wall() - job.ended / 1000) < _RECENTLY_ENDED
+        recently = (await self._plane.facts()).statistics_cache + _RECENTLY_ENDED
+        recent = abs(self._clock.wall() - job.ended / 1000) < recently
         if recent and not statistics.stopped_with_savepoint:
-            await self._clock.sleep(_STATISTICS_CACHE)
-            statistics = await self._plane.checkpoints(job.job_id)
+            statistics = await self._fresh(job)
         return statistics
+
+    async def _fresh(self, job: ObservedJob) -> CheckpointStatistics | None:
+        """Read the statistics once more, when Flink's cache of them has passed."""
+        await self._clock.sleep((await self._plane.facts()).statistics_cache + _CACHE_MARGIN)
+        return await self._plane.checkpoints(job.job_id)
 
     async def _there(self, path: str) -> bool:
         """Whether something lies there; True where that cannot be seen from here."""

@@ -25,8 +25,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 #: The longest pause between looks at a job service, in seconds.
 LONGEST_PAUSE = 5.0
 _RESTARTS = 3
-#: Exceptions are read from a copy of the job that is at most this old (web.refresh-interval, 3 s).
-_CACHED = 3.5
+#: How much longer than Flink's cache of a job an exception may take to show, in seconds.
+_CACHE_MARGIN = 0.5
+#: A reason is not waited for any longer than this, in seconds, whatever the cluster's interval.
+_LONGEST_CACHE = 30.0
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,10 @@ class Waiter:
     async def cause(self, job: ObservedJob) -> str:
         """Return why a job failed, empty where Flink does not say.
 
-        Flink may show a job as it was up to `_CACHED` seconds ago, before it failed.
+        Flink may show a job as it was before it failed (web.refresh-interval, 3 s by default).
         """
-        deadline = self._clock.now() + (_CACHED if job.state == "FAILED" else 0.0)
+        cached = min((await self._plane.facts()).job_cache, _LONGEST_CACHE) + _CACHE_MARGIN
+        deadline = self._clock.now() + (cached if job.state == "FAILED" else 0.0)
         cause = await self._plane.failure(job.job_id)
         while not cause and self._clock.now() < deadline:
             await self._clock.sleep(_LONGEST_PAUSE)

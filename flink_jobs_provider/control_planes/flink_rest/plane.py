@@ -34,6 +34,7 @@ from flink_jobs_provider.control_planes.protocol import (
     SavepointRequest,
     Submission,
 )
+from flink_jobs_provider.model.duration import flink_milliseconds
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,
@@ -109,6 +110,11 @@ class FlinkRest:
             or options.get("state.checkpoints.dir", ""),
             fixed_slots=_fixed_slots(options),
             instance=_instance(options),
+            job_cache=_seconds(config.get("refresh-interval")),
+            statistics_cache=_seconds(
+                options.get("rest.cache.checkpoint-statistics.timeout")
+                or config.get("refresh-interval")
+            ),
         )
 
     async def free_slots(self) -> int:
@@ -338,6 +344,12 @@ def _instance(options: dict[str, str]) -> str:
     """
     found = re.search(r"flink-web-[0-9a-f-]{36}$", options.get("web.tmpdir", ""))
     return found.group() if found else ""
+
+
+def _seconds(interval: object) -> float:
+    """Return the seconds of an interval of Flink's, 3 where it is not shown: its default."""
+    milliseconds = flink_milliseconds(str(interval))
+    return 3.0 if milliseconds is None else float(milliseconds) / 1000
 
 
 def _fixed_slots(options: dict[str, str]) -> bool:

@@ -38,6 +38,26 @@ def test_facts(version: str) -> None:
     assert facts.savepoint_directory == "file:///flink/savepoints"
     assert facts.checkpoint_directory == "file:///flink/checkpoints"
     assert facts.fixed_slots
+    assert (facts.job_cache, facts.statistics_cache) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("shown", "caches"),
+    [
+        ([], (7, 7)),
+        ([{"key": "rest.cache.checkpoint-statistics.timeout", "value": "500 ms"}], (7, 0.5)),
+        ([{"key": "rest.cache.checkpoint-statistics.timeout", "value": "soon"}], (7, 3)),
+    ],
+)
+def test_what_is_shown_may_be_as_old_as_the_cluster_is_set_to(
+    shown: list[dict[str, str]], caches: tuple[float, float]
+) -> None:
+    flink = ScriptedFlink()
+    config = {**recorded("config", "2.3.0").json(), "refresh-interval": 7000}
+    flink.answer("GET config", httpx.Response(200, json=config))
+    flink.answer("GET jobmanager/config", httpx.Response(200, json=shown))
+    facts = asyncio.run(flink.plane().facts())
+    assert (facts.job_cache, facts.statistics_cache) == caches
 
 
 def _facts_with(*rows: dict[str, str]) -> tuple[str, bool]:

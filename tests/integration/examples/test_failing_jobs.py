@@ -189,11 +189,12 @@ def test_without_checkpointing_only_a_stop_commits(
 
 def test_a_batch_job_finishes_and_cannot_be_stopped(flink: FlinkCluster, tmp_path: Path) -> None:
     """It has no checkpoints and no savepoint; left alone it ends FINISHED with all its output."""
-    job_id = flink.run(
-        TEST_JOBS_JAR,
+    answer = flink.submit(
+        flink.upload(TEST_JOBS_JAR),
         ["--output", str(tmp_path / "out"), "--numbers", "80", "--millis", "20"],
         entryClass=entry_class("BatchJob"),
     )
+    job_id = answer.raise_for_status().json()["jobid"]
     assert "failure-cause" in flink.stop(job_id)
     flink.await_state(job_id, "FINISHED")
     assert assert_counts_continuous(tmp_path / "out").by_key == dict.fromkeys(range(8), 10)

@@ -9,7 +9,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
-from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.observation import ClusterFacts, ClusterSnapshot, ObservedJob
 from flink_jobs_provider.reconciling.waiting import Waiter
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -48,6 +48,10 @@ class Replay:
         state, tasks, running = row
         job = ObservedJob(JOB, "x", state, tasks=tasks, running_tasks=running)
         return ClusterSnapshot((job,))
+
+    async def facts(self) -> ClusterFacts:
+        """Return that Flink has its defaults."""
+        return ClusterFacts((2, 3, 0))
 
     async def failure(self, _job_id: str) -> str:
         """Return why it failed."""
