@@ -46,6 +46,7 @@ from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.engine_watch import CallsInProgress, EngineWatch
 from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
+from flink_jobs_provider.provider.short_errors import answer_in_words
 from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
@@ -61,6 +62,8 @@ _clusters: Clusters | None = None
 _printed: set[str] = set()
 _run = ThisRun()
 _calls = CallsInProgress()
+#: Resources that a refresh could not read: it compares each once with what was recorded.
+_unreadable_ids: set[str] = set()
 
 
 class FlinkJobError(Exception):
@@ -102,6 +105,7 @@ class FlinkJobProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Prepare the clusters' clients; credentials come from configuration and environment."""
         global _clusters
+        answer_in_words(FlinkJobError)
         liveness = EngineLiveness()
         if _clusters is None:
             EngineWatch(liveness, lambda: bool(_calls)).start()
@@ -150,9 +154,12 @@ class FlinkJobProvider(ResourceProvider):
         return CheckResult(spec.plain(), [])
 
     @_told_in_one_line
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare what is recorded with what is wanted, and print the plan in one line."""
-        recorded = _recorded(olds)
+        if id_ in _unreadable_ids:
+            _unreadable_ids.discard(id_)  # a refresh asks whether the job has drifted
+            return DiffResult(False)
+        recorded = _recorded(id_, olds)
         _run.holds(recorded)
         inputs = _without_provider(news)
         if contains_unknown(inputs, _is_unknown):
@@ -184,30 +191,36 @@ class FlinkJobProvider(ResourceProvider):
         return CreateResult(record.spec.job_name, record.outputs())
 
     @_told_in_one_line
-    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Carry out UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
         wanted = JobSpec.model_validate(_without_provider(news))
-        return UpdateResult(_bring_about(_recorded(olds), wanted).outputs())
+        return UpdateResult(_bring_about(_recorded(id_, olds), wanted).outputs())
 
     @_told_in_one_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Return the job as its cluster shows it; only one that never existed is gone."""
-        known = "status" in props
-        recorded = _recorded(props if known else {**props, "status": JobStatus.LOST})
+        """Return the job as its cluster shows it: one that is recorded, or one that is named.
+
+        It is named by the option `id`, for a job that is none of this stack's resources.
+        """
+        if "job_name" in props and not props.keys() & set(JobRecord.output_names()):
+            return ReadResult(id_, _looked_up(id_, _without_provider(props)).outputs())
+        try:
+            recorded = JobRecord.from_outputs(_without_provider(props))
+        except ValidationError as error:
+            _print(f"{_unreadable(id_, error)} It was not refreshed.")
+            _unreadable_ids.add(id_)
+            return ReadResult(id_, props)  # an error would end the refresh of all others
         seen = background_loop.run(_look(recorded))
-        if not known and seen.job_id is None:
-            return ReadResult(None, {})
-        if known:
-            _run.saw(seen)
+        _run.saw(seen)
         return ReadResult(id_, seen.outputs(), seen.spec.plain())
 
     @_told_in_one_line
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Carry out CANCEL, or STOP with a savepoint if `on_delete` says so; and DELETE.
 
         A job that the program declares with another resource is left to that one.
         """
-        recorded = _recorded(props)
+        recorded = _recorded(id_, props)
         if _run.awaits(recorded):
             _run.check_found(background_loop.run(_look(recorded)))
         if _run.takes_over(recorded) or background_loop.run(_has_another_address(recorded)):
@@ -334,16 +347,42 @@ def _known_clusters() -> Clusters:
     return _clusters
 
 
-def _recorded(olds: dict[str, Any]) -> JobRecord:
+def _recorded(id_: str, olds: dict[str, Any]) -> JobRecord:
     try:
         return JobRecord.from_outputs(_without_provider(olds))
     except ValidationError as error:
-        name = olds.get("job_name", "a job")
-        fields = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
-        raise FlinkJobError(
-            f"{name}: its recorded state cannot be read ({', '.join(fields)}). Nothing was "
-            "changed. Is it of a newer version of flink_jobs_provider than this one?"
-        ) from None
+        raise FlinkJobError(_unreadable(id_, error)) from None
+
+
+def _unreadable(id_: str, error: ValidationError) -> str:
+    fields = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
+    return (
+        f"{id_}: its recorded state cannot be read ({', '.join(fields)}). Nothing was changed. Is "
+        "it of a newer version of flink_jobs_provider than this one? If its record is of no use, "
+        "take it out of the stack's state (pulumi state delete), which touches no job."
+    )
+
+
+def _looked_up(id_: str, inputs: dict[str, Any]) -> JobRecord:
+    """Return a job that the option `id` names.
+
+    Raises:
+        FlinkJobError: Its inputs do not say where it is, or it is not there.
+    """
+    problems = problems_of(inputs, _is_unknown)
+    if problems:
+        told = "; ".join(f"{path}: {why}" for path, why in problems)
+        raise FlinkJobError(f"{id_}: the job to be read is not declared in full. {told}")
+    spec = JobSpec.model_validate(inputs)
+    seen = background_loop.run(_look(JobRecord(spec=spec, status=JobStatus.LOST)))
+    if seen.job_id is not None and id_ in (spec.job_name, seen.job_id):
+        return seen
+    job = f"job {spec.job_name} of {spec.owner}" + (f" is job {seen.job_id}" if seen.job_id else "")
+    raise FlinkJobError(
+        f"{id_}: there is no job of this id: {job} {'' if seen.job_id else 'is not '}on "
+        f"{spec.target.address}. Nothing was recorded. The option id reads a job that is there, by "
+        "its job_name or jobId; leave it out to have the job started."
+    )
 
 
 def _without_provider(props: dict[str, Any]) -> dict[str, Any]:

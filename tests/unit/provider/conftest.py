@@ -41,6 +41,7 @@ def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def begin() -> None:
         monkeypatch.setattr(dynamic, "_printed", set())
         monkeypatch.setattr(dynamic, "_run", ThisRun())
+        monkeypatch.setattr(dynamic, "_unreadable_ids", set())
 
     begin()
     return begin

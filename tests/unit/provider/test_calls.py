@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pulumi.output import Unknown
 
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from tests.unit.model.made_up_jobs import OWNER, URL
 from tests.unit.reconciling.fake_flink import FakeFlink
 from tests.unit.reconciling.fake_job import Program
 
@@ -148,8 +150,44 @@ def test_read(job: Job, flink: FakeFlink) -> None:
     assert job.diff().changes
 
 
-def test_read_of_what_never_existed(job: Job) -> None:
-    assert job.provider.read("orders", job.checked()).id is None
+def test_read_of_a_job_that_the_option_id_names(job: Job) -> None:
+    wanted = job.checked()
+    with pytest.raises(FlinkJobError) as caught:
+        job.provider.read("orders", wanted)
+    assert str(caught.value) == (
+        f"orders: there is no job of this id: job orders of {OWNER} is not on {URL}. Nothing was "
+        "recorded. The option id reads a job that is there, by its job_name or jobId; leave it out "
+        "to have the job started."
+    )
+    job_id = job.create()["job_id"]
+    for name in ("orders", job_id):
+        found = job.provider.read(name, wanted)
+        assert (found.id, (found.outs or {})["job_id"]) == (name, job_id)
+    with pytest.raises(FlinkJobError, match=rf"^returns: there is no job of .* is job {job_id} on"):
+        job.provider.read("returns", wanted)
+    with pytest.raises(FlinkJobError, match=r"^orders: the job to be read is not .*full\. jar:"):
+        job.provider.read("orders", {**wanted, "jar": None})
+
+
+def test_a_state_that_cannot_be_read_ends_no_refresh(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shows a record that holds nothing, as a job that was not there had left it."""
+    left = {"__provider": "gASV"}
+    capsys.readouterr()
+    result = job.provider.read("orders", left)
+    assert (result.id, result.outs, result.inputs) == ("orders", left, None)
+    assert not job.provider.diff("orders", left, job.inputs).changes
+    assert re.fullmatch(
+        r"orders: its recorded state cannot be read \(.*\)\. Nothing was changed\. .* take it out "
+        r"of the stack's state \(pulumi state delete\), which touches no job\. It was not "
+        r"refreshed\.\n",
+        capsys.readouterr().out,
+    )
+    with pytest.raises(FlinkJobError, match="its recorded state cannot be read"):
+        job.provider.diff("orders", left, job.checked())
+    with pytest.raises(FlinkJobError, match="its recorded state cannot be read"):
+        job.provider.delete("orders", left)
 
 
 def test_delete(
