@@ -32,6 +32,11 @@ class SharedCall(Generic[T]):
         self._latest: _Answer[T] | None = None
         self._begun = 0
 
+    @property
+    def latest(self) -> T | None:
+        """The newest answer that was fetched, or None."""
+        return self._latest.value if self._latest else None
+
     async def get(self, max_age: float = 0.0) -> T:
         """Return an answer whose fetching began at most `max_age` seconds before this call."""
         # Counted, not timed: a coarse clock could take what began just before for what began after.

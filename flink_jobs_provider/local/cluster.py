@@ -148,7 +148,7 @@ class LocalCluster:
 
     def _prepare(self, settings: Settings, flink_home: Path, java: Java) -> Launcher:
         """Write the configuration; no process is touched."""
-        configuration = flink_configuration(settings, self.layout)
+        configuration = flink_configuration(settings, self.layout, java.release)
         launcher = Launcher(flink_home, java, configuration)
         launcher.refuse_bad_sizes()
         self.layout.create()

@@ -31,7 +31,7 @@ appender.file.strategy.max = 3
 """
 
 
-def flink_configuration(settings: Settings, layout: Layout) -> dict[str, str]:
+def flink_configuration(settings: Settings, layout: Layout, java_release: int) -> dict[str, str]:
     """Return every Flink setting of a cluster; what the user gave wins.
 
     Addresses are loopback only. What decides how quickly a job's state shows is left at Flink's
@@ -59,10 +59,19 @@ def flink_configuration(settings: Settings, layout: Layout) -> dict[str, str]:
         "state.checkpoints.dir": checkpoints,
         "execution.checkpointing.savepoint-dir": savepoints,
         "execution.checkpointing.dir": checkpoints,
+        **_exits(java_release),
         **JOB_MANAGER_MEMORY,
         **TASK_MANAGER_MEMORY,
         **settings.configuration,
     }
+
+
+def _exits(java_release: int) -> dict[str, str]:
+    """Let System.exit in a program's main fail there, rather than end the JobManager.
+
+    Flink does so by a security manager, which Java 24 has no more.
+    """
+    return {"cluster.intercept-user-system-exit": "THROW"} if java_release < 24 else {}
 
 
 def write_configuration(

@@ -7,6 +7,7 @@
      │   ├─ ClusterRefused      credentials, TLS, or something that is not a Flink cluster
      │   ├─ OwnedElsewhere      another stack's job runs under this name
      │   ├─ StateUnavailable    going on would drop state
+     │   ├─ ClusterTakenDown    a program may have ended the cluster it was tried on
      │   ├─ ActionFailed        Flink carried the action out and it failed
      │   └─ EngineGone          the run this process belongs to has ended
      └─ TemporaryError          worth another try as it stands
@@ -88,6 +89,10 @@ class OwnedElsewhere(PermanentError):
 
 class StateUnavailable(PermanentError):
     """No savepoint or checkpoint is known to carry the state over."""
+
+
+class ClusterTakenDown(PermanentError):
+    """A program may have ended the JobManager in which its `main` ran; again, it would again."""
 
 
 class ActionFailed(PermanentError):

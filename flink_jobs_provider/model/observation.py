@@ -128,6 +128,8 @@ class ClusterFacts:
         checkpoint_directory: Where checkpoints of its jobs lie; empty where none is configured.
         fixed_slots: Whether a job needs as many slots as are there now; False where the cluster
             starts TaskManagers on demand (Kubernetes, YARN), or its scheduler makes do with fewer.
+        intercepts_exit: Whether a program that calls System.exit fails alone, and does not end the
+            JobManager; None where the configuration is hidden.
         instance: What no other running cluster has; empty where that is not shown.
         job_cache: How old a job may be that the cluster shows in detail, in seconds.
         statistics_cache: How old its checkpoint statistics may be, in seconds.
@@ -137,6 +139,7 @@ class ClusterFacts:
     savepoint_directory: str = ""
     checkpoint_directory: str = ""
     fixed_slots: bool = True
+    intercepts_exit: bool | None = None
     instance: str = ""
     job_cache: float = 3.0
     statistics_cache: float = 3.0

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from weakref import WeakSet
+
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import join
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.restoring import StateFinder
+
+#: The clusters whose users were told once that a program can end them.
+_warned: WeakSet[ControlPlane] = WeakSet()
+_ENDED_BY_MAIN = (
+    "warning: a program whose main calls System.exit ends this cluster's JobManager, with all its "
+    "jobs. Set cluster.intercept-user-system-exit to THROW in the cluster's configuration"
+)
 
 
 class NotEnoughSlots(PermanentError):
@@ -20,9 +30,12 @@ class NotEnoughSlots(PermanentError):
 class Preflight:
     """Checks that a version could start, as far as can be told without starting it."""
 
-    def __init__(self, plane: ControlPlane, states: StateFinder) -> None:
+    def __init__(
+        self, plane: ControlPlane, states: StateFinder, say: Callable[[str], None]
+    ) -> None:
         self._plane = plane
         self._states = states
+        self._say = say
 
     async def savepoint_directory(self, spec: JobSpec, job_id: str, now: str) -> str:
         """Return where a submission's savepoints go: <directory>/<job_name>/<jobId>.
@@ -71,6 +84,9 @@ class Preflight:
             NotEnoughSlots: Nothing of it runs, and slots are short.
         """
         facts = await self._plane.facts()
+        if facts.intercepts_exit is False and self._plane not in _warned:
+            _warned.add(self._plane)
+            self._say(_ENDED_BY_MAIN)
         free = await self._plane.free_slots() if facts.fixed_slots else submission.parallelism
         if replaced is None and free >= submission.parallelism:
             return None

@@ -13,7 +13,7 @@ from dataclasses import replace
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, Submission
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, ClusterTakenDown, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
@@ -65,7 +65,7 @@ class Reconciler:
         waiter = Waiter(plane, clock)
         self._observer = Observer(plane)
         self._states = StateFinder(plane, clock, local_paths)
-        self._preflight = Preflight(plane, self._states)
+        self._preflight = Preflight(plane, self._states, say)
         self._origins = Origins(plane, self._states, say)
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
@@ -316,6 +316,8 @@ class Reconciler:
                     return await self._running_version(recorded, replaced, jar)
 
                 await self._operators.check(replaced.job_id, request, planned, running_version, now)
+        except ClusterTakenDown:
+            raise
         except PermanentError:
             running = recorded.job_id if recorded else None
             digest = recorded.spec.jar_digest if recorded else None

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, JobError, TemporaryError
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterTakenDown,
+    JobError,
+    TemporaryError,
+)
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
@@ -86,6 +91,10 @@ class Roller:
             )
         except DidNotStart as failure:
             raise await self._go_back(launch, str(failure)) from None
+        except ClusterTakenDown as error:
+            safe = f" The state is safe in {launch.back}" if launch.back else ""
+            now = f"{error.now}{safe}"
+            raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
         except TemporaryError as error:
             if error.now:
                 raise

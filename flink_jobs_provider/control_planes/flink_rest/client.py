@@ -44,6 +44,10 @@ class FlinkAnswer(Exception):
         super().__init__(f"{status}: {self.cause}")
 
 
+class ConnectionBroke(ClusterUnreachable):
+    """The connection was lost after a request was sent: its answer will never come."""
+
+
 class FlinkClient:
     """One cluster's REST API.
 
@@ -178,7 +182,9 @@ class FlinkClient:
                 f"no TLS connection to {self.url}: {error}",
                 remedy="Check target.tls, and whether the address should be http or https",
             )
-        return ClusterUnreachable(
+        sent = httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError
+        kind = ConnectionBroke if isinstance(error, sent) else ClusterUnreachable
+        return kind(
             f"no connection to {self.url}: {str(error) or type(error).__name__}",
             remedy="Is the cluster up, and the address right?",
         )

@@ -17,7 +17,12 @@ from flink_jobs_provider.control_planes.flink_rest.bodies import (
     run_body,
 )
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
-from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink_rest.client import (
+    ConnectionBroke,
+    FlinkAnswer,
+    FlinkClient,
+)
+from flink_jobs_provider.control_planes.flink_rest.exits import OPTION, MainRuns
 from flink_jobs_provider.control_planes.flink_rest.graphs import (
     newest_checkpoint,
     parse_graph,
@@ -49,6 +54,8 @@ from flink_jobs_provider.model.observation import (
 
 _NEVER = 2**62  # an interval beyond this is Flink's way to say: no periodic checkpoints
 _PLAN_S = 300.0
+#: How often a plan is asked for that gets no answer, and after how many seconds.
+_PLAN_TRIES, _PLAN_PAUSE = 3, 0.4
 #: Between two looks at a checkpoint, in seconds.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
@@ -109,6 +116,7 @@ class FlinkRest:
             checkpoint_directory=options.get("execution.checkpointing.dir")
             or options.get("state.checkpoints.dir", ""),
             fixed_slots=_fixed_slots(options),
+            intercepts_exit=options.get(OPTION, "").upper() == "THROW" if options else None,
             instance=_instance(options),
             job_cache=_seconds(config.get("refresh-interval")),
             statistics_cache=_seconds(
@@ -126,8 +134,10 @@ class FlinkRest:
 
         Raises:
             ActionFailed: The program has no such entry class, or its `main` throws.
+            ClusterTakenDown: The connection broke, and the cluster may be down.
         """
         deadline = self._clock() + _PLAN_S
+        main, tries = self._main(submission, "was being tried"), 1
         while True:
             jar = await self._jars.ensure(submission, _PLAN_S)
             try:
@@ -136,16 +146,27 @@ class FlinkRest:
                     f"jars/{jar}/plan",
                     json=plan_body(submission),
                     timeout=_PLAN_S,
-                    repeatable=True,
                     has="plan",
                 )
                 break
+            except ConnectionBroke as error:
+                await main.broke(error)
+            except ClusterUnreachable:
+                if tries == _PLAN_TRIES:
+                    raise
+                tries += 1
+                await self._sleep(_PLAN_PAUSE)
             except FlinkAnswer as refusal:
                 if _no_such_jar(refusal) and self._clock() < deadline:
                     self._jars.lose(jar)
                     continue
                 raise ActionFailed(refusal.cause) from None
         return parse_graph(body)
+
+    def _main(self, submission: Submission, doing: str) -> MainRuns:
+        """Return what judges a connection that breaks while the program's `main` runs."""
+        name, job_id = submission.job_name, submission.job_id
+        return MainRuns(name, job_id, doing, self.jobs, self._overview.latest)
 
     async def running_graph(self, job_id: str) -> PlannedGraph | None:
         """Read `GET /jobs/:id/plan`; none where the job is unknown."""
@@ -177,11 +198,13 @@ class FlinkRest:
 
         Raises:
             ActionFailed: The program or the savepoint is at fault; the text is the last cause.
+            ClusterTakenDown: The connection broke, and the cluster may be down.
             ClusterUnreachable: No answer came in time: whether the job was accepted is not known.
         """
         facts = await self.facts()
         deadline = self._clock() + timeout
         body = run_body(submission, facts.version)
+        main = self._main(submission, "was being run")
         while True:
             jar = await self._jars.ensure(submission, timeout)
             try:
@@ -195,13 +218,15 @@ class FlinkRest:
                     self._jars.lose(jar)
                     continue
                 raise ActionFailed(refusal.cause) from None
-            except ClusterUnreachable:
-                if self._clock() >= deadline:
+            except ClusterUnreachable as error:
+                if self._clock() >= deadline and not isinstance(error, ConnectionBroke):
                     raise
                 await self._sleep(1.0)
                 with contextlib.suppress(ClusterUnreachable):
                     if submission.job_id in (await self.jobs()).by_id:
                         return
+                if isinstance(error, ConnectionBroke):
+                    await main.broke(error)
                 continue
             if answer.get("jobid") != submission.job_id:
                 raise ActionFailed(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flink_jobs_provider.model.savepoint import same_path
+from tests.end_to_end.flink.conftest import StackOn
 from tests.end_to_end.flink.counting_stack import COUNTING_CLASS, CountingStack
 from tests.flink_cluster import SLOTS, FlinkCluster
 from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes, entry_class
@@ -32,6 +34,7 @@ def test_what_cannot_start_does_not_stop_the_old_version(orders: CountingStack) 
     bad: list[tuple[dict[str, Any], str]] = [
         ({"entry_class": "flinkjobs.NoSuchJob"}, "flinkjobs.NoSuchJob"),
         ({"entry_class": entry_class("ThrowingMain")}, "main threw on purpose"),
+        ({"entry_class": entry_class("ExitingMain")}, "attempted to exit JVM"),
         ({"parallelism": SLOTS + 6}, f"{SLOTS + 6} task slots are needed"),
     ]
     for inputs, reason in bad:
@@ -111,6 +114,30 @@ def test_state_without_a_place_is_refused_before_the_stop(stack: CountingStack) 
         assert stack.active(name) == [job_id]
         stack.project.jobs[name] = before
     stack.await_progress("orders", "random")
+
+
+def test_a_main_that_ends_the_job_manager_is_named(
+    start_flink: Callable[..., FlinkCluster], stack_on: StackOn, target: str
+) -> None:
+    """System.exit in `main` on a cluster that does not intercept it: the step, and who else ran.
+
+    It is said in the run before that the cluster can be ended so.
+    """
+    cluster = start_flink(configuration={"cluster.intercept-user-system-exit": "DISABLED"})
+    stack = stack_on(cluster)
+    stack.declare("orders")
+    stack.declare("beside")
+    up = stack.project.up()
+    if target == "flink":
+        assert "a program whose main calls System.exit ends this cluster's JobManager" in up.text
+    beside = stack.job_id("beside")
+    stack.change("orders", entry_class=entry_class("ExitingMain"))
+    failed = stack.project.failing_up()
+    failed.assert_says("the connection broke while main of the new version was being tried")
+    failed.assert_says("the cluster may have gone down with it")
+    failed.assert_says(f"counting ({beside})")
+    failed.assert_says("Set cluster.intercept-user-system-exit to THROW")
+    assert cluster.status().state == "incomplete", "the JobManager is gone"
 
 
 def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack) -> None:

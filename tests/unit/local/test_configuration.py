@@ -22,7 +22,7 @@ from flink_jobs_provider.local.settings import Settings
 LAYOUT = Layout(Path("/data/my cluster"))
 
 
-def configuration(**given: str) -> dict[str, str]:
+def configuration(java_release: int = 17, **given: str) -> dict[str, str]:
     settings = Settings(
         version="2.3.0",
         port=9001,
@@ -32,7 +32,15 @@ def configuration(**given: str) -> dict[str, str]:
         configuration={key.replace("__", "."): value for key, value in given.items()},
         java="Java 17",
     )
-    return flink_configuration(settings, LAYOUT)
+    return flink_configuration(settings, LAYOUT, java_release)
+
+
+def test_a_program_cannot_end_the_job_manager() -> None:
+    """System.exit fails in the program; Java 24 has no security manager to see to that."""
+    option = "cluster.intercept-user-system-exit"
+    assert configuration()[option] == "THROW"
+    assert configuration(17, **{option: "LOG"})[option] == "LOG"
+    assert option not in configuration(java_release=24)
 
 
 def test_paths_are_written_as_flink_reads_them() -> None:

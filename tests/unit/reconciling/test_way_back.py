@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, ClusterTakenDown, PermanentError
 from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2
 from tests.unit.reconciling.fake_job import Program
 from tests.unit.reconciling.stack import Stack
@@ -90,6 +91,38 @@ def test_a_jar_that_vanishes_everywhere_during_the_update_is_named_in_one_senten
     with pytest.raises(ActionFailed, match=r"did not start again either: the jar .*; its state"):
         stack.up(version("New", "savepoint", jar_digest=DIGEST_2))
     assert not [line for line in stack.said if ".." in line or ".;" in line]
+
+
+def test_a_cluster_that_goes_down_with_main_is_named_and_so_is_the_state() -> None:
+    """Shows that the savepoint is not left out, and that nothing is asked of the cluster then."""
+    stack = running("savepoint")
+    taken_down = ClusterTakenDown("orders: the connection broke", now="What runs is not known")
+
+    def exit_in_main(step: str) -> None:
+        if step == "submit":
+            raise taken_down
+
+    stack.flink.on_step = exit_in_main
+    with pytest.raises(ClusterTakenDown) as caught:
+        stack.up(version("New", "savepoint"))
+    savepoint = stack.flink.jobs_by_id[str(stack.recorded.job_id)].savepoint
+    assert caught.value.now == f"What runs is not known. The state is safe in {savepoint}."
+
+
+def test_it_is_said_once_that_a_program_can_end_the_cluster() -> None:
+    stack = Stack()
+    stack.flink.cluster = replace(stack.flink.cluster, intercepts_exit=False)
+    stack.up(version("Old", "savepoint"))
+    stack.up(version("New", "savepoint"))
+    assert len([line for line in stack.said if "calls System.exit" in line]) == 1
+
+
+@pytest.mark.parametrize("intercepts", [True, None])
+def test_nothing_is_said_where_it_cannot_or_is_not_shown(intercepts: bool | None) -> None:
+    stack = Stack()
+    stack.flink.cluster = replace(stack.flink.cluster, intercepts_exit=intercepts)
+    stack.up(version("Old", "savepoint"))
+    assert not [line for line in stack.said if "System.exit" in line]
 
 
 def test_the_same_jar_needs_no_other() -> None:

@@ -1,0 +1,87 @@
+"""Programs that end the JobManager: System.exit in `main`, which Flink runs in that process.
+
+Measured on 1.20.5 and 2.3.0: the connection breaks without an answer, and the cluster is gone with
+all its jobs. With `cluster.intercept-user-system-exit: THROW` the call fails in the program alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from flink_jobs_provider.model.errors import ClusterTakenDown, ClusterUnreachable
+from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+
+OPTION = "cluster.intercept-user-system-exit"
+_NAMED = 5
+
+
+class MainRuns:
+    """The attempts to run one program's `main`, and whether one took the cluster down.
+
+    Args:
+        job_name: The job.
+        job_id: What it is to run as.
+        doing: What is done with `main`, for messages.
+        jobs: Lists the cluster's jobs.
+        before: The jobs as they were last seen, or None.
+    """
+
+    def __init__(
+        self,
+        job_name: str,
+        job_id: str,
+        doing: str,
+        jobs: Callable[[], Awaitable[ClusterSnapshot]],
+        before: ClusterSnapshot | None,
+    ) -> None:
+        self._job_name = job_name
+        self._job_id = job_id
+        self._doing = doing
+        self._jobs = jobs
+        self._active = tuple(job for job in before.jobs if job.active) if before else ()
+        self._breaks = 0
+
+    async def broke(self, error: ClusterUnreachable) -> None:
+        """Return where only the connection broke; where the cluster is down, raise.
+
+        A supervisor may have restarted the JobManager: its jobs are gone, or start again. Where no
+        job tells, `main` is run once more, and no third time.
+
+        Raises:
+            ClusterTakenDown: The program may have ended the cluster.
+        """
+        self._breaks += 1
+        if self._breaks == 1 and await self._is_up():
+            return
+        others = [job for job in self._active if identity_of(job.job_id) != self._identity]
+        raise ClusterTakenDown(
+            f"{self._job_name}: the connection broke while main of the new version {self._doing} "
+            f"({error.reason}); the cluster may have gone down with it{_named(others)}",
+            now="What runs on the cluster now is not known",
+            remedy=f"Does main call System.exit? Set {OPTION} to THROW in the cluster's "
+            "configuration, so that a program cannot end the JobManager",
+        )
+
+    @property
+    def _identity(self) -> str:
+        return identity_of(self._job_id)
+
+    async def _is_up(self) -> bool:
+        try:
+            after = await self._jobs()
+        except ClusterUnreachable:
+            return False
+        return all(_runs_on(job, after.by_id.get(job.job_id)) for job in self._active)
+
+
+def _runs_on(before: ObservedJob, after: ObservedJob | None) -> bool:
+    return after is not None and (after.state == before.state or not after.active)
+
+
+def _named(others: list[ObservedJob]) -> str:
+    if not others:
+        return ""
+    names = ", ".join(f"{job.name} ({job.job_id})" for job in others[:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return f". Other jobs ran on it: {names}{more}"
