@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -76,8 +77,8 @@ class Finished:
 
     @property
     def lines(self) -> list[str]:
-        """All that it wrote, line by line, blanks around each removed."""
-        return [line.strip() for line in self.text.splitlines()]
+        """All that it wrote, line by line, without blanks around it or the time before it."""
+        return [re.sub(r"^\d+\.\ds  ", "", line.strip()) for line in self.text.splitlines()]
 
     def assert_says(self, *texts: str) -> None:
         """Assert that each text is part of what it wrote; else show all that it wrote."""

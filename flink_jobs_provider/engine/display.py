@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
 from flink_jobs_provider.engine import urns
+from flink_jobs_provider.engine.drift_words import before_and_after, drift_words
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.operations import Outcome
 from flink_jobs_provider.engine.redaction import Redactor
@@ -58,14 +60,18 @@ class Display(Listener):
         self._running: dict[Step, float] = {}
         self._next_report: dict[Step, float] = {}
         self._status: Status | None = None
+        self._begun = time.monotonic()
+        self._phase = "starting"
 
     def begin(self, title: str) -> None:
         """Head a run."""
         self._diagnostics.clear()
         self._running.clear()
+        self._begun = time.monotonic()
+        self._phase = "starting"
         self._console.print(Text(f"{title}:", style="bold"))
         if self._console.is_terminal:
-            self._status = self._console.status("")
+            self._status = self._console.status(self._phase)
             self._status.start()
 
     def end(self) -> None:
@@ -91,13 +97,26 @@ class Display(Listener):
             if self._show_diffs and not failed:
                 self._write_diff(step)
 
+    def phase(self, text: str) -> None:
+        """Show it while nothing takes long; on a terminal alone."""
+        self._phase = text
+
     def notice(self, text: str) -> None:
         """Write it at once."""
         self._print(text, style="yellow")
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
-        """Keep what was said for the end of the run."""
+        """Write progress at once, with the time since the start; keep the rest for the end."""
+        if diagnostic.severity is Severity.INFO:
+            self._write_progress(diagnostic)
+            return
         self._diagnostics.setdefault(diagnostic.urn, []).append(diagnostic)
+
+    def _write_progress(self, diagnostic: Diagnostic) -> None:
+        since = f"{time.monotonic() - self._begun:.1f}s"
+        name = f"{urns.name_of(diagnostic.urn)}: " if diagnostic.urn else ""
+        for line in diagnostic.message.splitlines():
+            self._print(f"{since:>8}  {name}{line}")
 
     def tick(self) -> None:
         """Show what takes longer than two seconds; called several times a second.
@@ -115,7 +134,8 @@ class Display(Listener):
             for step, took in slow.items()
         }
         if self._status is not None:
-            self._status.update(", ".join(texts.values()))
+            doing = f"{self._phase} ({moment - self._begun:.0f}s)"
+            self._status.update(escape(", ".join(texts.values()) or doing))
             return
         for step, text in texts.items():
             if moment >= self._next_report.get(step, 0.0):
@@ -147,11 +167,13 @@ class Display(Listener):
         if step.op is Op.REFRESH and step.new is None:
             symbol, style, word = "-", "red", "gone"
         if failed:
-            style, word = "red", f"{word} failed"
+            style, word = "red", f"{'reading' if step.op is Op.REFRESH else word} failed"
         state = step.new or step.old
         hidden = {str(path[0]) for path in (state.hide_diffs if state else ()) if path}
         notes = []
-        if step.op in (Op.UPDATE, Op.REPLACE, Op.REFRESH) and (shown := step.diff.shown(hidden)):
+        if step.op is Op.REFRESH and step.new is not None and not failed:
+            notes.append(self._redactor.redact(drift_words(step, hidden)))
+        if step.op in (Op.UPDATE, Op.REPLACE) and (shown := step.diff.shown(hidden)):
             notes.append(f"[diff: {shown}]")
         if took > _SLOW_S:
             notes.append(f"{took:.1f}s")
@@ -164,11 +186,15 @@ class Display(Listener):
         return line
 
     def _write_diff(self, step: Step) -> None:
+        if step.op is Op.REFRESH:
+            for key in _visible(step.diff.keys):
+                old_text, new_text = before_and_after(step, key)
+                self._print(f"       {key}: {old_text} => {new_text}")
+            return
         old = step.old.inputs if step.old else {}
         new = step.new.inputs if step.new else {}
-        for key in step.diff.keys:
-            if not key.startswith("__"):
-                self._print(f"       {key}: {_shown(old, key)} => {_shown(new, key)}")
+        for key in _visible(step.diff.keys):
+            self._print(f"       {key}: {_shown(old, key)} => {_shown(new, key)}")
 
     def _write_diagnostics(self) -> None:
         if not self._diagnostics:
@@ -184,11 +210,10 @@ class Display(Listener):
                 self._write_diagnostic(diagnostic)
 
     def _write_diagnostic(self, diagnostic: Diagnostic) -> None:
-        prefix = "" if diagnostic.severity is Severity.INFO else f"{diagnostic.severity}: "
         message = diagnostic.message
         if self._verbose and diagnostic.details:
             message = diagnostic.details
-        lines = f"{prefix}{message}".splitlines() or [""]
+        lines = f"{diagnostic.severity}: {message}".splitlines()
         for line in lines:
             self._print(f"    {line}", style=_SEVERITY_STYLES.get(diagnostic.severity, ""))
 

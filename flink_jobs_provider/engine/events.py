@@ -60,6 +60,9 @@ class Listener:
     def step_ended(self, step: Step, *, failed: bool) -> None:
         """Hear that a step has ended."""
 
+    def phase(self, text: str) -> None:
+        """Hear what the run is at."""
+
     def notice(self, text: str) -> None:
         """Hear something that the user should see at once."""
 

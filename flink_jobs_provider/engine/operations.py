@@ -16,6 +16,7 @@ from flink_jobs_provider.engine.errors import EngineError, UnsupportedError
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.execution import Execution
 from flink_jobs_provider.engine.monitor import EngineServicer, MonitorServer, MonitorServicer
+from flink_jobs_provider.engine.not_begun import Begun
 from flink_jobs_provider.engine.plugin import DynamicProvider
 from flink_jobs_provider.engine.program import Program
 from flink_jobs_provider.engine.reading import Reading
@@ -59,16 +60,19 @@ class Outcome:
     cancelled: bool = False
     seconds: float = 0.0
     writes: int = 0
+    program_cut_short: bool = False
 
 
 class _Counting(Listener):
     """Count steps on their way to whoever shows them."""
 
-    def __init__(self, shown: Listener, outcome: Outcome) -> None:
+    def __init__(self, shown: Listener, outcome: Outcome, begun: Begun) -> None:
         self._shown = shown
         self._outcome = outcome
+        self._begun = begun
 
     def step_started(self, step: Step) -> None:
+        self._begun.step_started(step)
         self._shown.step_started(step)
 
     def step_ended(self, step: Step, *, failed: bool) -> None:
@@ -78,10 +82,14 @@ class _Counting(Listener):
             self._outcome.changes += step.is_change
         self._shown.step_ended(step, failed=failed)
 
+    def phase(self, text: str) -> None:
+        self._shown.phase(text)
+
     def notice(self, text: str) -> None:
         self._shown.notice(text)
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
+        self._begun.diagnostic(diagnostic)
         self._shown.diagnostic(diagnostic)
 
 
@@ -95,7 +103,8 @@ async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> O
     started = time.monotonic()
     outcome = Outcome()
     server = MonitorServer()
-    run = _new_run(stack, options, _Counting(listener, outcome), server.address)
+    begun = Begun(refreshing=options.kind is Kind.REFRESH)
+    run = _new_run(stack, options, _Counting(listener, outcome, begun), server.address)
     if not options.dry_run:
         stack.files.keep_backup()
     try:
@@ -112,6 +121,8 @@ async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> O
         await run.settle()
         await run.close()
         await server.stop()
+    if (run.failed or run.cancelled) and not options.dry_run:
+        begun.report_others(run, program_cut_short=outcome.program_cut_short)
     outcome.failed, outcome.cancelled = run.failed, run.cancelled
     outcome.seconds, outcome.writes = time.monotonic() - started, run.keeper.writes
     return outcome
@@ -121,23 +132,27 @@ async def _go(
     stack: OpenStack, options: Options, run: Run, server: MonitorServer, outcome: Outcome
 ) -> None:
     if options.refresh_first or options.kind is Kind.REFRESH:
+        run.listener.phase("reading what really runs")
         await refresh(run)
     if options.kind is Kind.REFRESH or run.stopping.is_set():
         return
     execution = Execution(run)
     registration = Registration(run, execution)
     if options.kind is Kind.UPDATE:
-        await _run_program(stack, options, run, registration, server)
+        run.listener.phase("running the program")
+        outcome.program_cut_short = await _run_program(stack, options, run, registration, server)
         if not run.stopping.is_set():
             _warn_of_many_deletions(stack, run)
     if not run.stopping.is_set():
+        run.listener.phase("deleting what the program no longer declares")
         await delete_what_is_left(run, execution)
     outcome.outputs = registration.finish_stack_outputs()
 
 
 async def _run_program(
     stack: OpenStack, options: Options, run: Run, registration: Registration, server: MonitorServer
-) -> None:
+) -> bool:
+    """Run the program; tell whether it was ended before it had come to its own end."""
     project = stack.place.project
     if any(state.provider_urn and not state.external for state in stack.snapshot.resources):
         # It will be needed, and takes as long to start as the program.
@@ -160,7 +175,8 @@ async def _run_program(
     stopping = asyncio.create_task(run.stopping.wait())
     try:
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
+        cut_short = not ended.done()
+        if cut_short:
             await run.settle()
     finally:
         stopping.cancel()
@@ -172,6 +188,7 @@ async def _run_program(
             run.tell(Severity.ERROR, f"the program ended with exit code {code}")
         run.failed = True
         run.stopping.set()
+    return cut_short or bool(code)
 
 
 def _new_run(stack: OpenStack, options: Options, listener: Listener, address: str) -> Run:

@@ -49,6 +49,8 @@ class Registration:
         """
         run = self._run
         urn = urns.make(run.stack.name, run.stack.project, goal.parent, goal.type, goal.name)
+        if run.stopping.is_set():
+            self._books.refused.add(urn)
         run.refuse_when_stopping()
         try:
             return await self._register(urn, goal)

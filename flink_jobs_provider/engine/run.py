@@ -42,7 +42,8 @@ class Books:
 
     Of the `decided` it is clear what becomes of them; the `settled` are done with; the `replaced`
     get a new instance; the `deleted` are deleted or about to be, because they left the program or
-    together with one that they need. `alias_of` leads from old names to new ones, `alias_used`
+    together with one that they need; the `refused` were declared when no new step might begin.
+    `alias_of` leads from old names to new ones, `alias_used`
     back.
     """
 
@@ -51,6 +52,7 @@ class Books:
     settled: dict[str, Record] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     alias_of: dict[str, str] = field(default_factory=dict)
     alias_used: dict[str, str] = field(default_factory=dict)
 

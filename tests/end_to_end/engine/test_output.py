@@ -90,13 +90,13 @@ def test_up_that_expects_no_changes_makes_none(embedded: Project) -> None:
 
 
 def test_what_a_provider_prints_is_shown_without_secrets(embedded: Project) -> None:
-    """Under Diagnostics, secrets of the configuration and of resources masked."""
+    """At once, with the time since the start, secrets of configuration and resources masked."""
     embedded.program(
         "token = pulumi.Config().require_secret('token')\n"
         "File('a', print='a line for people')\nFile('b', print=token)\nprint('from the program')"
     )
     out = embedded.preview().out
-    assert "checked a: a line for people" in out
+    assert len(re.findall(r"^ +\d+\.\ds  checked a: a line for people$", out, re.MULTILINE)) == 1
     assert "checked b: [secret]" in out
     assert "from the program" in out
     assert "hush-hush" not in out
@@ -119,7 +119,7 @@ def test_drift_is_shown(embedded: Project) -> None:
     (embedded.directory / "a.json").write_text('{"name": "a", "size": 5, "made": 1}')
     (embedded.directory / "b.json").unlink()
     out = embedded.run("refresh", "--yes", "--stack", "dev", "--skip-preview").out
-    assert re.search(r"~ demo:File +a +drifted +\[diff: .*size\]", out)
+    assert re.search(r"~ demo:File +a +drifted +checked: true → none; size: 1 → 5$", out, re.M)
     assert re.search(r"- demo:File +b +gone", out)
     assert set(embedded.resources()) == {"demo-dev", "default", "a"}
 
@@ -128,3 +128,54 @@ def test_which_engine_runs_is_said(embedded: Project) -> None:
     """In one line on standard error, so that outputs stay clean."""
     embedded.program("pass")
     assert embedded.preview().err.strip() == "Running with the embedded engine"
+
+
+def test_what_cannot_be_read_is_said_so(embedded: Project) -> None:
+    """Shows a refresh that fails: it found no drift."""
+    embedded.program("File('a')\nFile('b')")
+    embedded.up("--skip-preview")
+    embedded.faults(read_a={"raise": "no connection"})
+    out = embedded.run("refresh", "--yes", "--stack", "dev", "--skip-preview", code=255).out
+    assert re.search(r"~ demo:File +a +reading failed", out)
+    assert "drifted" not in out
+
+
+def test_progress_is_printed_when_it_happens(embedded: Project) -> None:
+    """In a pipeline, too: the line is there while the create that it precedes goes on."""
+    embedded.program("File('a', print='about to begin')")
+    embedded.faults(create_a={"hold": True})
+    process = embedded.start("up", "--yes", "--stack", "dev", "--skip-preview")
+    assert process.stdout is not None
+    line = next(line for line in process.stdout if "about to begin" in line)
+    assert re.fullmatch(r" +\d+\.\ds  checked a: about to begin\n", line)
+    embedded.wait_until_held()
+    assert process.poll() is None
+    embedded.release()
+    rest, _ = process.communicate(timeout=600)
+    assert "about to begin" not in rest
+
+
+def test_a_run_that_ends_early_names_what_it_did_not_begin(embedded: Project) -> None:
+    """What was declared, what the state holds, and that the program had not come to its end."""
+    embedded.program("File('old')\nFile('kept')")
+    embedded.up("--skip-preview")
+    program = "a = File('a')\nb = File('b', of=a.made)\nFile('c', of=a.made)\nFile('kept')\n"
+    embedded.program(program)
+    embedded.faults(create_a={"raise": "the disk is full"})
+    out = embedded.up("--skip-preview", code=255).out
+    (line,) = [each for each in out.splitlines() if "not begun: " in each]
+    named = line.partition("not begun: ")[2].split(", ")
+    assert "old" in named
+    assert "a" not in named
+    assert "what the program had not declared by then" in named
+    assert embedded.files().keys() == {"old", "kept"}
+
+
+def test_a_destroy_that_ends_early_names_what_it_did_not_begin(embedded: Project) -> None:
+    """Shows what is needed by the one that could not be deleted, and no word of a program."""
+    embedded.program("a = File('a')\nb = File('b', of=a.made)\nFile('c', of=b.made)")
+    embedded.up("--skip-preview")
+    embedded.faults(delete_b={"raise": "locked"})
+    out = embedded.destroy("--skip-preview", code=255).out
+    assert "the run ended early; not begun: a\n" in out
+    assert embedded.up().out.count("not begun") == 0
