@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from flink_jobs_provider.cli import gateway, jobs, local, schema, stack
@@ -9,7 +13,6 @@ from flink_jobs_provider.cli import gateway, jobs, local, schema, stack
 app = typer.Typer(
     help="Apache Flink jobs as code.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 stack.register(app)
@@ -17,6 +20,39 @@ app.add_typer(local.app, name="local")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(gateway.app, name="gateway")
 app.command("schema")(schema.schema)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"flink-jobs {version('flink-jobs-provider')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_any_command(
+    context: typer.Context,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--cwd",
+            "-C",
+            help="Run as if started in this directory.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version, and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Apache Flink jobs as code."""
+    if directory is not None:
+        context.with_resource(contextlib.chdir(directory))
 
 
 def main() -> None:

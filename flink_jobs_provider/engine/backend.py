@@ -66,6 +66,14 @@ class StackFiles:
             shutil.copyfile(self.checkpoint, backup.with_name(backup.name + ".new"))
             os.replace(backup.with_name(backup.name + ".new"), backup)
 
+    def remove(self) -> Path:
+        """Remove the stack's state but for a backup of it; return that."""
+        self.keep_backup()
+        backup = self.checkpoint.with_name(self.checkpoint.name + ".bak")
+        for path in (self.checkpoint, self.checkpoint.with_name(self.checkpoint.name + ".attrs")):
+            path.unlink(missing_ok=True)
+        return backup
+
 
 class FileBackend:
     """Find stacks in a `file://` backend."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.console import Console
 
@@ -37,12 +38,7 @@ def preview(request: Request, console: Console) -> None:
     stack = OpenStack.open(place, stack_name(request, place))
     redactor = Redactor(secret_texts(stack))
     options = _options(request, Kind.UPDATE, dry_run=True)
-    if request.json:
-        recorder = JsonRecorder(redactor)
-        outcome = asyncio.run(_watched(stack, options, recorder, lambda: None))
-        print(recorder.document(outcome))
-    else:
-        outcome = asyncio.run(_shown(stack, options, console, request, redactor))
+    outcome = asyncio.run(_shown(stack, options, console, request, redactor, last=True))
     _raise_for(outcome, "preview")
     _refuse_changes(outcome, request)
 
@@ -50,9 +46,10 @@ def preview(request: Request, console: Console) -> None:
 def change(request: Request, kind: Kind, console: Console) -> None:
     """Preview, ask, and carry out an update, a refresh or a destroy.
 
+    In JSON there is one document: that of the run, or of the preview that it does not come past.
     Raises ConfirmationError unless it is confirmed, and otherwise as `preview` does.
     """
-    if not (request.yes or request.asks):
+    if not (request.yes or (request.asks and not request.json)):
         raise ConfirmationError(
             "nobody is there to confirm", "Pass --yes to go ahead without being asked."
         )
@@ -65,27 +62,34 @@ def change(request: Request, kind: Kind, console: Console) -> None:
         with asyncio.Runner() as runner:
             if not request.skip_preview or request.expect_no_changes:
                 options = _options(request, kind, dry_run=True)
-                outcome = runner.run(_shown(stack, options, console, request, redactor))
+                outcome = runner.run(_shown(stack, options, console, request, redactor, last=False))
                 _raise_for(outcome, "preview")
                 _refuse_changes(outcome, request)
-                console.print()
+                if not request.json:
+                    console.print()
             if not request.yes:
                 _confirm(kind, files.stack)
             options = _options(request, kind, dry_run=False)
-            outcome = runner.run(_shown(stack, options, console, request, redactor))
+            outcome = runner.run(_shown(stack, options, console, request, redactor, last=True))
     _raise_for(outcome, _TITLES[kind][2])
 
 
-def cancel(request: Request, console: Console) -> None:
+@dataclass(frozen=True)
+class Unlocked:
+    """A stack, and the locks that were removed from it."""
+
+    stack: str
+    locks: list[str]
+
+
+def cancel(request: Request) -> Unlocked:
     """Remove the locks of a stack."""
     place = request.place()
     files = place.files(stack_name(request, place))
     found = locks.locks_in(files.locks)
     for lock in found:
         locks.remove(lock)
-        console.print(f"removed the lock of {lock}")
-    if not found:
-        console.print(f"stack {files.stack} is not locked")
+    return Unlocked(files.stack, [str(lock) for lock in found])
 
 
 def _options(request: Request, kind: Kind, *, dry_run: bool) -> Options:
@@ -98,8 +102,21 @@ def _options(request: Request, kind: Kind, *, dry_run: bool) -> Options:
 
 
 async def _shown(
-    stack: OpenStack, options: Options, console: Console, request: Request, redactor: Redactor
+    stack: OpenStack,
+    options: Options,
+    console: Console,
+    request: Request,
+    redactor: Redactor,
+    *,
+    last: bool,
 ) -> Outcome:
+    if request.json:
+        recorder = JsonRecorder(redactor)
+        outcome = await _watched(stack, options, recorder, lambda: None)
+        stops = outcome.failed or outcome.cancelled
+        if last or stops or (request.expect_no_changes and outcome.changes):
+            print(recorder.document(outcome))
+        return outcome
     display = Display(console, redactor, show_diffs=request.diff, verbose=request.verbose)
     previewing, doing, _ = _TITLES[options.kind]
     display.begin(f"{previewing if options.dry_run else doing} ({stack.files.stack})")

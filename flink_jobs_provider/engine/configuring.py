@@ -1,4 +1,4 @@
-"""Make stacks, set what they are configured with, and show what they give."""
+"""Set what stacks are configured with, and show what they give."""
 
 import json
 from collections.abc import Callable
@@ -18,19 +18,6 @@ from flink_jobs_provider.engine.stacks import OpenStack, Place
 from flink_jobs_provider.engine.values import SECRET_TEXT, Value, masked, plain
 
 
-def initialise(request: Request, stack: str, console: Console) -> None:
-    """Make an empty stack."""
-    path = request.place().initialise(stack)
-    console.print(f"made stack {stack}; its configuration is {path}", soft_wrap=True)
-
-
-def list_stacks(request: Request, console: Console) -> None:
-    """List the project's stacks."""
-    place = request.place()
-    for name in place.backend.stacks_of(place.project.name):
-        console.print(name)
-
-
 def set_value(request: Request, key: str, text: str, *, secret: bool, path: bool) -> None:
     """Set a configuration value of a stack that exists."""
     place, stack, configuration = _opened(request)
@@ -46,7 +33,7 @@ def remove_value(request: Request, key: str) -> None:
     configuration.write()
 
 
-def value(request: Request, key: str) -> str:
+def value(request: Request, key: str) -> ConfigurationValue:
     """Give one configuration value in plain.
 
     Raises ConfigurationError when it is not set.
@@ -56,13 +43,27 @@ def value(request: Request, key: str) -> str:
     name = full_name(key, place.project.name)
     if name not in values:
         raise ConfigurationError(f"configuration key {key!r} is not set for stack {stack!r}")
-    return values[name].text
+    return values[name]
 
 
-def list_values(request: Request, console: Console, *, show_secrets: bool) -> None:
+def as_plain(item: ConfigurationValue, *, show_secret: bool) -> dict[str, Any]:
+    """Give a value in the shape of the CLI's `config --json`: a secret one without its text."""
+    shown = {"value": item.text} if show_secret or not item.secret else {}
+    return {**shown, "secret": item.secret}
+
+
+def list_values(
+    request: Request, console: Console, *, show_secrets: bool, json_: bool = False
+) -> None:
     """List a stack's configuration, secrets masked unless asked for."""
     place, stack, configuration = _opened(request)
     values = _values(place, stack, configuration)
+    if json_:
+        document = {
+            name: as_plain(item, show_secret=show_secrets) for name, item in sorted(values.items())
+        }
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return
     width = max(map(len, values), default=0)
     for name, item in sorted(values.items()):
         shown = SECRET_TEXT if item.secret and not show_secrets else item.text

@@ -228,16 +228,19 @@ def _shown(properties: PropertyMap, key: str) -> str:
 
 
 class JsonRecorder(Listener):
-    """Gather a preview for machines, in the shape of the CLI's `preview --json`."""
+    """Gather a run for machines, in the shape of the CLI's `preview --json`.
+
+    A step that failed is marked as such, and `result` says how the run ended.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._steps: list[dict[str, Any]] = []
         self._diagnostics: list[dict[str, str]] = []
 
-    def step_ended(self, step: Step, *, failed: bool) -> None:  # noqa: ARG002 - a listener's
+    def step_ended(self, step: Step, *, failed: bool) -> None:
         """Add a step."""
-        if step.op is Op.REFRESH and not step.is_change:
+        if step.op is Op.REFRESH and not step.is_change and not failed:
             return
         if not step.shown:
             return
@@ -256,6 +259,8 @@ class JsonRecorder(Listener):
                 }
         if step.op is not Op.SAME:
             entry["diffReasons"] = _visible(step.diff.keys)
+        if failed:
+            entry["failed"] = True
         if step.replaces:
             entry["replaceReasons"] = list(step.replaces)
         self._steps.append(entry)
@@ -274,6 +279,7 @@ class JsonRecorder(Listener):
         """Give the whole in JSON."""
         return json.dumps(
             {
+                "result": _result(outcome),
                 "steps": self._steps,
                 "duration": int(outcome.seconds * 1e9),
                 "changeSummary": {str(op): count for op, count in outcome.counts.items()},
@@ -283,6 +289,12 @@ class JsonRecorder(Listener):
             indent=2,
             ensure_ascii=False,
         )
+
+
+def _result(outcome: Outcome) -> str:
+    if outcome.cancelled:
+        return "cancelled"
+    return "failed" if outcome.failed else "succeeded"
 
 
 def _visible(keys: Iterable[str]) -> list[str]:

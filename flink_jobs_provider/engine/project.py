@@ -15,10 +15,11 @@ _FILE_NAMES = ("Pulumi.yaml", "Pulumi.yml")
 class Project:
     """Hold what the engine needs of a Pulumi.yaml.
 
-    `root` is the directory of Pulumi.yaml, `program` the directory or file to run.
+    `file` is Pulumi.yaml itself, `root` its directory, `program` the directory or file to run.
     """
 
     name: str
+    file: Path
     root: Path
     program: Path
     stack_configuration_directory: Path
@@ -65,6 +66,7 @@ def _read(path: Path) -> Project:
     backend = content.get("backend")
     return Project(
         name=name,
+        file=path,
         root=path.parent,
         program=program,
         stack_configuration_directory=path.parent / str(content.get("stackConfigDir") or "."),

@@ -44,7 +44,7 @@ class Request:
 
 
 def stack_name(request: Request, place: Place) -> str:
-    """Find the stack that is meant: the one named, else the project's only one.
+    """Find the stack that is meant: named, else selected, else the project's only one.
 
     Raises StackError when that is not clear.
     """
@@ -52,6 +52,9 @@ def stack_name(request: Request, place: Place) -> str:
     if name := request.stack or environment.get("PULUMI_STACK"):
         return name
     stacks = place.backend.stacks_of(place.project.name)
+    selected = place.workspace.selected().rpartition("/")[2]
+    if selected in stacks:
+        return selected
     if len(stacks) == 1:
         return stacks[0]
     if not stacks:
@@ -61,5 +64,5 @@ def stack_name(request: Request, place: Place) -> str:
         )
     raise StackError(
         f"project {place.project.name!r} has several stacks: {', '.join(stacks)}",
-        "Name one with --stack.",
+        "Name one with --stack, or select it: flink-jobs stack select <name>",
     )

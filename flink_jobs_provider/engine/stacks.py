@@ -16,6 +16,7 @@ from flink_jobs_provider.engine.stack_configuration import (
 )
 from flink_jobs_provider.engine.urns import STACK_TYPE
 from flink_jobs_provider.engine.values import PropertyMap, Secret, contains_secrets
+from flink_jobs_provider.engine.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Place:
         """Read a stack's configuration file."""
         files = self.files(stack)
         return StackConfiguration.read(self.project.stack_configuration_file(files.stack))
+
+    @property
+    def workspace(self) -> Workspace:
+        """Name where the selected stack is kept."""
+        return Workspace(self.project, self.backend.url, self.environment)
 
     def crypter(self, stack: str, salt: str) -> Crypter:
         """Make the crypter of a stack, asking for the passphrase where that is possible."""

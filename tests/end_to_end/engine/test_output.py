@@ -179,3 +179,18 @@ def test_a_destroy_that_ends_early_names_what_it_did_not_begin(embedded: Project
     out = embedded.destroy("--skip-preview", code=255).out
     assert "the run ended early; not begun: a\n" in out
     assert embedded.up().out.count("not begun") == 0
+
+
+def test_an_up_in_json(embedded: Project) -> None:
+    """One document, which says how the run ended, and which step failed."""
+    embedded.program("a = File('a', print='a line')\nFile('b', of=a.made)")
+    embedded.faults(create_b={"raise": "the disk is full"})
+    document = json.loads(embedded.up("--json", code=255).out)
+    assert document["result"] == "failed"
+    failed = {step["urn"].rpartition("::")[2]: step.get("failed") for step in document["steps"]}
+    assert (failed["a"], failed["b"]) == (None, True)
+    said = [each["message"] for each in document["diagnostics"]]
+    assert "checked a: a line" in said
+    assert any("the disk is full" in each for each in said)
+    embedded.faults()
+    assert json.loads(embedded.up("--json").out)["result"] == "succeeded"

@@ -1,5 +1,7 @@
 """The embedded engine and the CLI go on where the other stopped."""
 
+import json
+
 import pytest
 
 from tests.end_to_end.engine.demo_project import Project
@@ -103,3 +105,32 @@ def test_another_stacks_outputs_made_by_the_other_engine(both: Project) -> None:
     shown = both.run("outputs", "--stack", "second", "--json", engine="embedded").out
     assert '"[secret]"' in shown
     both.run("preview", "--stack", "second", "--expect-no-changes", engine="pulumi")
+
+
+@pytest.mark.parametrize(("first", "second"), ENGINES)
+def test_what_one_selects_the_other_takes(both: Project, first: str, second: str) -> None:
+    """Selected, listed, and after its removal no longer selected."""
+    for name in ("dev", "prod"):
+        both.run("stack", "init", name, engine=first)
+    both.run("stack", "select", "prod", engine=first)
+    both.run("config", "set", "place", "here", engine=second)
+    assert both.run("config", "get", "place", "-s", "prod", engine=first).out == "here\n"
+    rows = json.loads(both.run("stack", "ls", "--json", engine=second).out)
+    assert {row["name"]: row["current"] for row in rows} == {"dev": False, "prod": True}
+    done = both.run("stack", "rm", "prod", "--yes", "--json", engine=second)
+    assert json.loads(done.out)["stack"] == "prod"
+    assert not list((both.root / "home/workspaces").glob("*.json"))
+    rows = json.loads(both.run("stack", "ls", "--json", engine=first).out)
+    assert [(row["name"], row["current"]) for row in rows] == [("dev", False)]
+
+
+def test_neither_removes_a_stack_that_holds_resources(project: Project) -> None:
+    """Unless it is forced to: then what the stack held is left as it is."""
+    project.program("File('a')")
+    project.up("--skip-preview")
+    refused = project.run("stack", "rm", "dev", "--yes", code=None)
+    assert refused.code not in (0, None)
+    assert "resources" in refused.err
+    project.run("stack", "rm", "dev", "--yes", "--force")
+    assert list(project.files()) == ["a"]
+    assert not project.checkpoint.exists()

@@ -45,6 +45,9 @@ def test_flink_jobs_commands_exist(page: str, command: str) -> None:
         word = words.pop(0)
         if word == "--help":
             return
+        if options := [each for each in where.params if word in each.opts]:
+            words = words if options[0].is_flag else words[1:]
+            continue
         assert word in where.commands, f"{page}: {path} {word}"
         where, path = where.commands[word], f"{path} {word}"
     known = {option for parameter in where.params for option in parameter.opts} | {"--help"}
