@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from flink_jobs_provider.gateway.arm.operation_status import (
     status_document,
     status_url,
 )
-from flink_jobs_provider.gateway.arm.rows import job_row, savepoint_rows
+from flink_jobs_provider.gateway.arm.rows import job_row, masked_row, savepoint_rows
 from flink_jobs_provider.gateway.arm.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.arm.validation import validated
 from flink_jobs_provider.gateway.arm.versions import ApiVersion, api_version
@@ -28,6 +29,7 @@ from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.service import ActionRow, JobService, Refusal
+from flink_jobs_provider.gateway.web.masking import masked_text
 from flink_jobs_provider.gateway.web.middleware import Audit
 from flink_jobs_provider.gateway.web.printed_json import parse
 from flink_jobs_provider.gateway.web.requests import base_url, caller, json_text, query
@@ -120,7 +122,8 @@ class ArmFace:
             raise in_arm_words(refusal) from None
 
     async def _jobs(self, request: Request) -> Response:
-        cluster = self._cluster(request, caller(request))
+        principal = caller(request)
+        cluster = self._cluster(request, principal)
         values = query(request)
         version = api_version(values.get("api-version", []))
         filters = values.get("$filter", [])
@@ -132,7 +135,10 @@ class ArmFace:
         )
         page = rows[: listing.PAGE]
         mounts, place = self._mounts[cluster.key], str(cluster.id)
-        answer: dict[str, Any] = {"value": [job_row(row, place, mounts, version) for row in page]}
+        shown = [job_row(row, place, mounts, version) for row in page]
+        if not principal.may(Role.OPERATE, cluster.key):
+            shown = [masked_row(entry) for entry in shown]
+        answer: dict[str, Any] = {"value": shown}
         if len(rows) > len(page):
             url = f"{base_url(request, self._public_url)}{place}/jobs"
             answer["nextLink"] = listing.next_link(url, version, filters, page[-1].number)
@@ -168,6 +174,8 @@ class ArmFace:
                 "There is no such operation: it never was, or its record is older than the "
                 "gateway keeps them. The list of jobs says how the last action ended.",
             )
+        if not caller(request).may(Role.OPERATE, action.cluster):
+            action = replace(action, output=masked_text(action.output))
         cluster = self._clusters.get(action.cluster)
         resource = str(cluster.id) if cluster else action.cluster
         document = status_document(action, resource, version, fails=fails)

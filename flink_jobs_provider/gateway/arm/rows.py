@@ -10,6 +10,7 @@ from flink_jobs_provider.gateway.arm.body import PARALLELISM, TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.arm.versions import ApiVersion
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.gateway.web.masking import masked_args, masked_options, masked_text
 from flink_jobs_provider.gateway.web.places import as_text
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
@@ -32,6 +33,19 @@ def job_row(row: JobRow, cluster_id: str, mounts: Mounts, version: ApiVersion) -
         del properties["runId"]
     last = row.run_id if version.has_run_ids else row.job_name
     return {"id": f"{cluster_id}/jobs/{last}", "properties": properties}
+
+
+def masked_row(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of a list as it is shown to who may only read."""
+    properties = dict(shown["properties"])
+    for name, mask in (
+        ("args", masked_args),
+        ("flinkConfiguration", masked_options),
+        ("jobOutput", masked_text),
+    ):
+        if name in properties:
+            properties[name] = mask(properties[name])
+    return {**shown, "properties": properties}
 
 
 def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:

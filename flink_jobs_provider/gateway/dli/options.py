@@ -9,7 +9,9 @@ from typing import Any
 
 from flink_jobs_provider.gateway.dli.flink_values import same_duration, same_place, same_word
 from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.operations.redaction import HIDDEN
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.web.masking import masked_text, names_secret
 from flink_jobs_provider.gateway.web.places import (
     IGNORE_UNCLAIMED,
     MOST_OPTIONS,
@@ -169,11 +171,27 @@ def _content(given: str | None) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def with_options(given: str | None, options: Mapping[str, str]) -> str:
+def with_options(given: str | None, options: Mapping[str, Any]) -> str:
     """Return a `runtime_config` with other options, in the form that it had; empty for none."""
     listed = bool(given) and str(given).lstrip().startswith("[")
     pairs = [{"key": key, "value": value} for key, value in options.items()]
     return json.dumps(pairs if listed else dict(options)) if options else ""
+
+
+def with_masked_values(given: str) -> str:
+    """Return a `runtime_config` as it is shown to who may only read; in the form that it had."""
+    content = _content(given)
+    if content is None:
+        return masked_text(given)
+    masked = {
+        name: HIDDEN
+        if names_secret(name)
+        else masked_text(value)
+        if isinstance(value, str)
+        else value
+        for name, value in content.items()
+    }
+    return given if masked == content else with_options(given, masked)
 
 
 def with_savepoints(given: str | None, directory: str | None, unclaimed: bool) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.body import JOB_TYPE
-from flink_jobs_provider.gateway.dli.options import MODES
+from flink_jobs_provider.gateway.dli.options import MODES, with_masked_values
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
 from flink_jobs_provider.gateway.dli.translation import config_of, defaults_of
 from flink_jobs_provider.gateway.service import JobRow
+from flink_jobs_provider.gateway.web.masking import masked_args, masked_text
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 
 #: What the service says of every job, and this gateway has not.
@@ -23,6 +24,9 @@ _ALWAYS: Mapping[str, Any] = {
 }
 #: Fields that stand beside `job_config`, not in it.
 _BESIDE = ("name", "desc", "queue_name", "main_class", "entrypoint_args", "tags", "job_type")
+
+#: Fields of `job_config` that callers may write anything to, besides `runtime_config`.
+_FREE_TEXTS = ("flink_log_config",)
 
 
 def summary(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
@@ -49,6 +53,22 @@ def detail(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
         "tags": config.get("tags") or [],
         "savepoint_path": savepoint or "",
     }
+
+
+def masked(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job as it is shown to who may only read."""
+    known = dict(shown)
+    known["status_desc"] = masked_text(known["status_desc"])
+    if "entrypoint_args" in known:
+        known["entrypoint_args"] = masked_args(known["entrypoint_args"])
+    if "job_config" in known:
+        known["job_config"] = {
+            name: masked_text(value) if isinstance(value, str) and name in _FREE_TEXTS else value
+            for name, value in known["job_config"].items()
+        }
+        if options := known["job_config"].get("runtime_config"):
+            known["job_config"]["runtime_config"] = with_masked_values(options)
+    return known
 
 
 def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli.calls import Calls, done
 from flink_jobs_provider.gateway.dli.listing import list_query
-from flink_jobs_provider.gateway.dli.rows import detail, now, summary
+from flink_jobs_provider.gateway.dli.rows import detail, masked, now, summary
 from flink_jobs_provider.gateway.dli.statuses import runs
+from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.requests import caller, query
 
@@ -22,7 +25,8 @@ class Showing:
 
     async def list_jobs(self, request: Request) -> Response:
         """List the jobs of a project."""
-        clusters = self._calls.project(request, caller(request))
+        principal = caller(request)
+        clusters = self._calls.project(request, principal)
         asked = list_query(query(request))
         page, total = await self._calls.service.found(
             asked.jobs(clusters),
@@ -31,15 +35,14 @@ class Showing:
             newest_first=asked.newest_first,
         )
         shown = detail if asked.show_detail else summary
-        jobs = [shown(row, clusters[row.cluster]) for row in page]
+        jobs = [_for(principal, row, shown(row, clusters[row.cluster])) for row in page]
         return done("The job list is queried.", job_list={"total_count": total, "jobs": jobs})
 
     async def show(self, request: Request) -> Response:
         """Show a job."""
-        row, cluster = await self._calls.readable(
-            request, caller(request), request.path_params["job_id"]
-        )
-        return done("The job is queried.", job_detail=detail(row, cluster))
+        row, cluster = await self._job(request)
+        shown = _for(caller(request), row, detail(row, cluster))
+        return done("The job is queried.", job_detail=shown)
 
     async def show_graph(self, request: Request) -> Response:
         """Show the latest submission of a job."""
@@ -65,3 +68,8 @@ class Showing:
     async def _job(self, request: Request) -> tuple[JobRow, ClusterConfiguration]:
         number = request.path_params["job_id"]
         return await self._calls.readable(request, caller(request), number)
+
+
+def _for(principal: Principal, row: JobRow, shown: dict[str, Any]) -> dict[str, Any]:
+    """Return a job as a caller may see it."""
+    return shown if principal.may(Role.OPERATE, row.cluster) else masked(shown)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from flink_jobs_provider.gateway.arm import listing
+from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER_ID, OTHER
@@ -255,3 +256,29 @@ def test_pages_hold_every_job_once(monkeypatch: pytest.MonkeyPatch) -> None:
     second = gateway.call("GET", first["nextLink"]).json()
     assert [row["properties"]["jobName"] for row in second["value"]] == ["job2"]
     assert "nextLink" not in second
+
+
+def test_who_may_only_read_sees_no_secrets() -> None:
+    """Shows arguments, options and what actions said, in the list and in operations."""
+    gateway = Gateway()
+    options = {"parallelism": "4", "s3.secret-key": "hunter2", "table.exec.state.ttl": "1 d"}
+    args = "--topic a --password hunter2"
+    gateway.run_job({**NEW, "args": args, "flinkConfiguration": options})
+    gateway.service.fails_with = "no access: password=hunter2"
+    operation = gateway.act("STOP").headers["Location"].removeprefix(str(gateway.public_url))
+    mine, theirs = (
+        gateway.jobs(caller=caller).json()["value"][0]["properties"]
+        for caller in ("operator", "reader")
+    )
+    assert (mine["args"], mine["flinkConfiguration"]) == (args, options)
+    assert theirs["args"] == "--topic a --password ***"
+    assert theirs["flinkConfiguration"] == {**options, "s3.secret-key": "***"}
+    assert theirs["jobOutput"] == "no access: password=***"
+    assert {**theirs, "args": 0, "flinkConfiguration": 0, "jobOutput": 0} == (
+        {**mine, "args": 0, "flinkConfiguration": 0, "jobOutput": 0}
+    )
+    failed = f"{operation}&{FAIL_OPERATION}=true"
+    assert "hunter2" in gateway.call("GET", failed).text
+    shown = gateway.call("GET", failed, caller="reader")
+    assert shown.status_code == 200
+    assert "hunter2" not in shown.text

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.contract.gateway.calling import NEW
-from tests.contract.gateway.dli.calling import Dli, refused
+from tests.contract.gateway.dli.calling import Dli, done, refused
 
 
 def _names(listed: dict[str, Any]) -> list[str]:
@@ -96,3 +97,27 @@ def test_jobs_of_the_other_face_are_listed_too() -> None:
     listed = dli.listed(limit=1)
     assert _names(listed) == ["job1"]
     assert listed["jobs"][0]["queue_name"] == "default"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_who_may_only_read_sees_no_secrets(listed: bool) -> None:
+    """Shows arguments, options in either form, and what actions said, in list and details."""
+    options = {"s3.secret-key": "hunter2", "table.exec.state.ttl": "1 d"}
+    pairs = [{"key": key, "value": value} for key, value in options.items()]
+    given = json.dumps(pairs if listed else options)
+    dli = Dli()
+    log = "password=hunter2"
+    args = "--topic a --password hunter2"
+    number = dli.running(entrypoint_args=args, runtime_config=given, flink_log_config=log)
+    dli.gateway.service.fails_with = "no access: password=hunter2"
+    dli.act("stop", number)
+    mine = dli.detail(number)
+    assert (mine["entrypoint_args"], mine["job_config"]["runtime_config"]) == (args, given)
+    theirs = done(dli.call("GET", f"/jobs/{number}", token="reader"))["job_detail"]
+    assert theirs["entrypoint_args"] == "--topic a --password ***"
+    assert theirs["job_config"]["runtime_config"] == given.replace("hunter2", "***")
+    for query in ({}, {"show_detail": "true"}):
+        answer = dli.call("GET", "/jobs", token="reader", params=query)
+        assert len(done(answer)["job_list"]["jobs"]) == 1
+        assert "hunter2" not in answer.text
+    assert "hunter2" not in str(theirs)

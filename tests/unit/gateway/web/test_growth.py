@@ -30,6 +30,7 @@ from flink_jobs_provider.gateway.operations.redaction import hidden_in
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.gateway.web.checking import Checker
+from flink_jobs_provider.gateway.web.masking import masked_args
 from flink_jobs_provider.gateway.web.printed_json import parse
 from tests.contract.gateway.calling import ByName
 
@@ -130,6 +131,8 @@ _CASES = {
     "headers of a signed request": _Case(500, _signed, lambda read: read()),
     "halves of tokens in a log": _Case(500, lambda n: "eyJ" * n, hidden_in),
     "begun parameters in a log": _Case(100, lambda n: "[parameters: " * n, hidden_in),
+    "arguments that are masked": _Case(500, lambda n: "a" * n + " --key" * n, masked_args),
+    "quotes that are masked": _Case(500, lambda n: "a='b=\"" * n, masked_args),
     "begun values in a log": _Case(100, lambda n: "input_value=" * n, hidden_in),
 }
 
