@@ -1,0 +1,64 @@
+"""What is told of a savepoint by its `_metadata` file: there and whole, cut off, or gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from flink_jobs_provider.artifacts.savepoint_files import Condition, inspect_savepoint
+from tests.savepoint_metadata import metadata
+
+
+def condition(directory: Path, content: bytes) -> Condition:
+    """Write a file, and return the condition of the savepoint."""
+    (directory / "_metadata").write_bytes(content)
+    found = inspect_savepoint(f"file:{directory}")
+    assert found.broken == (found.condition in (Condition.TORN, Condition.GONE))
+    return found.condition
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_every_cut_is_seen(tmp_path: Path, version: int, checkpoint: bool) -> None:
+    whole = metadata(version, checkpoint)
+    assert condition(tmp_path, whole) is Condition.WHOLE
+    for length in range(len(whole)):
+        assert condition(tmp_path, whole[:length]) is Condition.TORN, length
+
+
+def test_an_old_format_has_no_known_end(tmp_path: Path) -> None:
+    assert condition(tmp_path, metadata(3)) is Condition.WHOLE
+    assert condition(tmp_path, metadata(3)[:7]) is Condition.TORN
+
+
+def test_another_file(tmp_path: Path) -> None:
+    assert condition(tmp_path, b"not a savepoint") is Condition.TORN
+
+
+def test_a_format_that_is_not_known_is_not_called_torn(tmp_path: Path) -> None:
+    """Shows that a part of the properties that is not known here condemns no savepoint."""
+    whole = metadata()
+    begin = whole.rfind(b"\xac\xed\x00\x05") + 4
+    later = whole[:begin] + b"\x7d" + whole[begin + 1 :]
+    assert condition(tmp_path, later) is Condition.UNSEEN
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none", tmp_path / "none/_metadata"):
+        found = inspect_savepoint(str(path))
+        assert found.condition is Condition.GONE
+        assert str(found) == "is not there (it has no _metadata file)"
+
+
+def test_a_store_that_cannot_be_read_tells_nothing() -> None:
+    assert inspect_savepoint("nowhere://bucket/savepoint").condition is Condition.UNSEEN
+    assert inspect_savepoint("http://127.0.0.1:9/savepoint").condition is Condition.UNSEEN
+
+
+def test_an_object_store() -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/savepoint-files/one/_metadata", metadata())
+    assert inspect_savepoint("memory:///savepoint-files/one").condition is Condition.WHOLE
+    assert inspect_savepoint("memory:///savepoint-files/two").condition is Condition.GONE
