@@ -1,6 +1,12 @@
-"""Jars: opened by URI, digested, cached."""
+"""Files by URI: jars, opened, digested and cached; and savepoints, looked at."""
 
 from flink_jobs_provider.artifacts.jar import Jar, find_jar, open_jar
+from flink_jobs_provider.artifacts.savepoint_files import (
+    UNSEEN,
+    Condition,
+    Finding,
+    inspect_savepoint,
+)
 from flink_jobs_provider.artifacts.storage import (
     FileMissing,
     StorageError,
@@ -9,10 +15,14 @@ from flink_jobs_provider.artifacts.storage import (
 )
 
 __all__ = [
+    "UNSEEN",
+    "Condition",
     "FileMissing",
+    "Finding",
     "Jar",
     "StorageError",
     "find_jar",
+    "inspect_savepoint",
     "list_directory",
     "list_names",
     "open_jar",

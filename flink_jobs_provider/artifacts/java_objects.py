@@ -6,7 +6,6 @@ and enum constants need it.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 _NULL, _REFERENCE, _CLASS, _OBJECT, _STRING = 0x70, 0x71, 0x72, 0x73, 0x74
@@ -77,8 +76,7 @@ class _Reader:
         if tag == _NULL:
             return None
         if tag == _REFERENCE:
-            (handle,) = struct.unpack(">i", self._take(4))
-            index = handle - _FIRST_HANDLE
+            index = int.from_bytes(self._take(4)) - _FIRST_HANDLE
             if not 0 <= index < len(self._handles):
                 raise UnknownObject("a reference to nothing")
             return self._handles[index]

@@ -67,6 +67,8 @@ def inspect_savepoint(uri: str) -> Finding:
         head = filesystem.cat_file(path, start=0, end=min(size, _HEAD))
         tail = filesystem.cat_file(path, start=max(0, size - _TAIL), end=size)
     except FileNotFoundError:
+        if place.startswith("http"):
+            return UNSEEN  # so fsspec also calls a host that does not answer
         return Finding(Condition.GONE, "it has no _metadata file")
     except Exception:  # noqa: BLE001 - each store raises errors of its own
         return UNSEEN

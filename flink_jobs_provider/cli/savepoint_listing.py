@@ -15,9 +15,8 @@ from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import canonical_path, is_checkpoint, join
-from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.model.savepoint import RestorePoint, canonical_path, is_checkpoint, join
+from flink_jobs_provider.reconciling.state_directories import StateDirectories
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ async def list_savepoints(
             "the cluster has no savepoint directory of its own", remedy="Give --directory"
         )
     places = list({canonical_path(place): place for place in places}.values())
-    states = StateFinder(plane, Clock(), local_paths)
-    found = [point for place in places for point in await states.savepoints_below(place)]
+    directories = StateDirectories(plane, local_paths)
+    found = [point for place in places for point in await directories.savepoints_below(place)]
     found = [point for point in found if not is_checkpoint(point.path)]
     found.sort(key=lambda point: point.taken_at, reverse=True)
     return Listing(name, tuple(places), tuple(found))

@@ -163,7 +163,8 @@ class CheckpointStatistics:
         stopped_with_savepoint: Whether that savepoint is the job's last word.
         checkpoint: Path of its latest completed checkpoint that is still there; empty for none.
         checkpoint_time: When that was triggered, in milliseconds since the epoch.
-        retained: Whether checkpoints outlive a cancel.
+        last_completed: When the latest completed checkpoint or savepoint was triggered, be it
+            there or not, in milliseconds since the epoch; 0 for none.
     """
 
     enabled: bool = True
@@ -174,3 +175,4 @@ class CheckpointStatistics:
     stopped_with_savepoint: bool = False
     checkpoint: str = ""
     checkpoint_time: int = 0
+    last_completed: int = 0

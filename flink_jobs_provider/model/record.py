@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
-from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.savepoint import RestorePoint, Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 
 
@@ -38,6 +38,11 @@ class JobRecord(BaseModel):
         description="When the job service says that the job was started last, in UTC; none on a "
         "Flink session cluster, and where it does not say.",
     )
+    restore_point: RestorePoint | None = Field(
+        None,
+        description="What a start would begin from, as found by the last refresh of a job that "
+        "does not run: path, what, taken_at; none while it runs.",
+    )
     honoured: str | None = Field(
         None,
         description="Digest of the savepoint that a run which was not recorded started from, since "
@@ -63,9 +68,9 @@ class JobRecord(BaseModel):
     def outputs(self) -> dict[str, Any]:
         """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
         seen = self.model_dump(mode="json", exclude={"spec"})
-        for name in ("run_id", "started_at", "honoured"):
+        for name in ("run_id", "started_at", "honoured", "restore_point"):
             if seen[name] is None:
-                del seen[name]  # states of session clusters were written without it
+                del seen[name]  # as a rule there is none, and states were written without it
         return {**self.spec.plain(), **seen}
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -49,6 +50,59 @@ class Savepoint(BaseModel):
         if not self.run:
             del written["run"]
         return written
+
+
+@dataclass(frozen=True)
+class RestorePoint:
+    """A savepoint or checkpoint to start from.
+
+    Attributes:
+        path: Where it lies.
+        what: "savepoint" or "checkpoint".
+        taken_at: When it was taken: UTC, ISO 8601; empty where that is not known.
+        behind: When a newer checkpoint was completed that is gone; empty where none is known.
+        broken: Why it cannot be restored; empty where nothing is known against it.
+    """
+
+    path: str
+    what: str
+    taken_at: str = ""
+    behind: str = ""
+    broken: str = ""
+
+    def __str__(self) -> str:
+        """Name it."""
+        return f"{self.what} {self.path}"
+
+    def told(self, now: float) -> str:
+        """Name it with its age, and warn where newer state is known to be gone.
+
+        Args:
+            now: Seconds since the epoch.
+        """
+        text = f"{self} ({age(self.taken_at, now)})"
+        if self.behind:
+            text += (
+                f", OLDER THAN ITS LAST COMPLETED CHECKPOINT ({age(self.behind, now)}), which is "
+                "gone: what it did in between is done again"
+            )
+        return text
+
+
+def age(taken_at: str, now: float) -> str:
+    """Write how long ago something was, such as "3 min old".
+
+    Args:
+        taken_at: When: UTC, ISO 8601; empty where that is not known.
+        now: Seconds since the epoch.
+    """
+    if not taken_at:
+        return "of unknown age"
+    past = max(0, int(now - datetime.fromisoformat(taken_at).timestamp()))
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if past >= 2 * size:
+            return f"{past // size} {unit} old"
+    return f"{past} s old"
 
 
 def iso_time(milliseconds: float) -> str:

@@ -35,6 +35,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     savepoints: Output[list[dict[str, Any]]]
     generation: Output[int]
     restored_from: Output[str | None]
+    restore_point: Output[dict[str, Any] | None]
     honoured: Output[str | None]
     running_parallelism: Output[int | None]
     flink_version: Output[str | None]

@@ -9,13 +9,16 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.honouring import started_from, unclear
 from flink_jobs_provider.reconciling.observing import Seen
 from flink_jobs_provider.reconciling.records import keep
-from flink_jobs_provider.reconciling.restoring import ON_DELETE, RestorePoint, StateFinder
+from flink_jobs_provider.reconciling.refusals import broken_state
+from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.state_directories import ON_DELETE
+from flink_jobs_provider.reconciling.waiting import Clock
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,13 @@ class Origins:
     """Decides what a job that does not run starts from."""
 
     def __init__(
-        self, plane: ControlPlane, states: StateFinder, say: Callable[[str], None]
+        self,
+        plane: ControlPlane,
+        states: StateFinder,
+        clock: Clock,
+        say: Callable[[str], None],
     ) -> None:
+        self._clock = clock
         self._plane = plane
         self._states = states
         self._say = say
@@ -79,7 +87,10 @@ class Origins:
             return Origin(recorded, None, Action.START)  # as its plan has said
         if point is None:
             raise _no_state(recorded, wanted, seen)
-        self._say(f"{wanted.job_name}: going on from {point}")
+        if point.broken:
+            older = await self._states.next_older(wanted, seen.ended, recorded, point)
+            raise broken_state(wanted, recorded, point, older, self._clock.wall())
+        self._say(f"{wanted.job_name}: going on from {point.told(self._clock.wall())}")
         return Origin(self._with_found(recorded, wanted, point), point.path, Action.START)
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import WeakSet
 
+from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
@@ -56,16 +57,23 @@ class Preflight:
         return join(directory, spec.job_name, job_id)
 
     async def restore_point(self, spec: JobSpec, path: str, now: str) -> None:
-        """Check that a savepoint named by the user is there, where that can be seen from here.
+        """Check that a savepoint named by the user is whole, where that can be seen from here.
 
         Raises:
-            PermanentError: It is not there.
+            PermanentError: It is not there, or torn.
         """
-        if not await self._states.exists(path):
+        finding = await self._states.inspect(path)
+        if finding.condition is Condition.GONE:
             raise PermanentError(
                 f"{spec.job_name}: restore_from: there is no savepoint at {path}",
                 now=now,
                 remedy="Name the directory that holds its _metadata file",
+            )
+        if finding.broken:
+            raise PermanentError(
+                f"{spec.job_name}: restore_from: the savepoint {path} {finding}",
+                now=now,
+                remedy="Name another one; flink-jobs jobs savepoints lists them",
             )
 
     async def program(

@@ -16,7 +16,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ClusterTakenDown, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, newly_restores
 from flink_jobs_provider.reconciling.lost_operators import LostOperators
@@ -27,9 +27,10 @@ from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
 from flink_jobs_provider.reconciling.refusals import finished_meanwhile
 from flink_jobs_provider.reconciling.removing import cancel, remove
-from flink_jobs_provider.reconciling.restoring import RestorePoint, StateFinder
+from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
 from flink_jobs_provider.reconciling.starting import Starter, submission
+from flink_jobs_provider.reconciling.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.stopping import Stopper
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
 from flink_jobs_provider.reconciling.way_back import (
@@ -64,14 +65,16 @@ class Reconciler:
         clock = clock or Clock()
         waiter = Waiter(plane, clock)
         self._observer = Observer(plane)
-        self._states = StateFinder(plane, clock, local_paths)
+        self._clock = clock
+        self._directories = StateDirectories(plane, local_paths)
+        self._states = StateFinder(plane, clock, self._directories)
         self._preflight = Preflight(plane, self._states, say)
-        self._origins = Origins(plane, self._states, say)
+        self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
         self._operators = LostOperators(plane, say)
         self._way_back = WayBack(plane, find_jar)
-        self._roller = Roller(plane, self._starter, self._way_back, say)
+        self._roller = Roller(plane, self._starter, self._way_back, self._states, say)
         self._reader = Reader(plane, self._states, self._observer, waiter)
 
     async def bring_about(
@@ -115,7 +118,7 @@ class Reconciler:
         Those of another owner's job of the same name are not among them. None where it cannot be
         read from here.
         """
-        return await self._states.savepoints(spec)
+        return await self._directories.savepoints(spec)
 
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
@@ -351,7 +354,7 @@ class Reconciler:
         origin = await self._origins.of(recorded, wanted, seen)
         generation = seen.next_generation(recorded)
         if generation == 1:
-            generation += await self._states.last_generation(wanted)
+            generation += await self._directories.last_generation(wanted)
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, origin.restore, now)

@@ -53,6 +53,35 @@ def knows(recorded: JobRecord, path: str) -> bool:
     return any(known and same_path(known, path) for known in paths)
 
 
+def older_savepoint(record: JobRecord | None, than: str) -> str | None:
+    """Return the savepoint that a record lists after another one, with its time; None for none."""
+    listed = [
+        known
+        for known in (record.savepoints if record else [])
+        if known.reason is not SavepointReason.DUPLICATE and not is_checkpoint(known.path)
+    ]
+    at = next((i for i, known in enumerate(listed) if same_path(known.path, than)), -1)
+    found = next((known for known in listed[at + 1 :] if not same_path(known.path, than)), None)
+    if found is None:
+        return None
+    return f"{found.path} (taken at {found.taken_at or 'an unknown time'})"
+
+
+def last_known(record: JobRecord | None, *states: str | None) -> str:
+    """Return a clause that names a job's last known savepoints, which nobody has looked at.
+
+    Args:
+        record: What is recorded of the job; None where nothing is.
+        states: The savepoints, the newest first.
+    """
+    paths = list(dict.fromkeys(path for path in states if path))
+    if not paths:
+        return "no savepoint of it is known"
+    text = f"the last savepoint of it that is known is {', and of just before that '.join(paths)}"
+    older = older_savepoint(record, paths[-1])
+    return f"{text}; the next older one is {older}" if older else text
+
+
 def add_aside(record: JobRecord, path: str, reason: SavepointReason, run: str = "") -> JobRecord:
     """List a savepoint that is not of the state that the job goes on with."""
     others = [known for known in record.savepoints if known.path != path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.model.errors import OwnedElsewhere, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import RestorePoint, age, same_path
 from flink_jobs_provider.model.spec import JobSpec
 
 
@@ -23,6 +24,46 @@ def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
         "savepoint"
         + (f" ({row.last_savepoint})" if row.last_savepoint else "")
         + "; or set owner, if the stack was renamed",
+    )
+
+
+def broken_state(
+    wanted: JobSpec,
+    recorded: JobRecord,
+    point: RestorePoint,
+    older: RestorePoint | None,
+    now: float,
+) -> StateUnavailable:
+    """Return the refusal of a start whose state is gone or torn: an older one is a step back.
+
+    Args:
+        wanted: The job as it should be.
+        recorded: What the state says.
+        point: The newest state that is known.
+        older: The next older one that can be restored; None for none.
+        now: Seconds since the epoch.
+    """
+    happened = (
+        f"{wanted.job_name}: the newest state of it that is known, {point} "
+        f"({age(point.taken_at, now)}), {point.broken}"
+    )
+    if older is None:
+        return StateUnavailable(
+            f"{happened}; no older one is known",
+            now="Nothing was started",
+            remedy="Put it back; or set restore_from to a savepoint, or upgrade_mode to "
+            '"stateless" to start from nothing',
+        )
+    remedy = "Put it back; or set restore_from to the older one, to go back to it"
+    if same_path(older.path, recorded.spec.restore_from):
+        remedy += (
+            ', after a run without restore_from and with desired_state "stopped", since it counts '
+            "once"
+        )
+    return StateUnavailable(
+        f"{happened}; the next older one is {older} ({age(older.taken_at, now)})",
+        now="Nothing was started",
+        remedy=remedy,
     )
 
 

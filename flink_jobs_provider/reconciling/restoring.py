@@ -6,86 +6,102 @@ ended job's checkpoint statistics (an hour), the savepoint and checkpoint direct
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from flink_jobs_provider.artifacts import StorageError, list_directory, list_names
-from flink_jobs_provider.artifacts.storage import Entry
+from flink_jobs_provider.artifacts import Condition, Finding
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
     SavepointFormat,
-    canonical_path,
+    SavepointReason,
     is_checkpoint,
     iso_time,
-    join,
+    same_path,
 )
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.waiting import Clock
 
-#: Savepoints that a deletion asked for lie here, so that they are not taken for an update's.
-ON_DELETE = "on-delete"
 #: How much longer than Flink caches checkpoint statistics they may take to be new, in seconds.
 _CACHE_MARGIN = 0.2
 #: An end is not hidden by that cache this long after it has passed, even with the clocks a little
 #: apart.
 _RECENTLY_ENDED = 7.0
-#: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
-#: the second is what Flink called it before 1.20, and still takes where nothing says the first.
-_CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
-
-
-@dataclass(frozen=True)
-class RestorePoint:
-    """A place to start from, and how it is called in messages."""
-
-    path: str
-    what: str
-    taken_at: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.path}" + (f" of {self.taken_at}" if self.taken_at else "")
 
 
 class StateFinder:
     """Finds the newest state of a job that does not run."""
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        clock: Clock,
-        local_paths: bool,
-        listing: Callable[[str], list[Entry]] = list_directory,
-        names: Callable[[str], list[str]] = list_names,
-    ) -> None:
+    def __init__(self, plane: ControlPlane, clock: Clock, directories: StateDirectories) -> None:
         self._plane = plane
         self._clock = clock
-        self._local_paths = local_paths
-        self._listing = listing
-        self._names = names
+        self.directories = directories
 
     async def newest(
         self, spec: JobSpec, ended: Sequence[ObservedJob], recorded: JobRecord | None
     ) -> RestorePoint | None:
         """Return the newest state of the job, from its ended submissions, newest first.
 
-        None means that no state is known, which is no leave to start from nothing: it is for the
-        caller to know whether there ever was any.
+        It is looked at: `broken` says why it cannot be restored. An older one is not taken in its
+        stead, since that is a step back.
+
+        None means that no state is known, which is no permission to start from nothing: it is for
+        the caller to know whether there ever was any.
         """
+        found, completed = None, 0
         for job in ended:
             if recorded and job.generation < recorded.generation:
                 break  # what lies further back was left behind on purpose, or is in the record
-            found = await self.of_ended(job)
+            points, last = await self._left_by(job)
+            completed = max(completed, last)
+            found = points[0] if points else None
             if found:
-                return found
-        return await self._stored(spec, recorded)
+                break
+        found = found or await self._stored(spec, recorded)
+        if found is None:
+            return None
+        finding = await self.inspect(found.path)
+        taken = _seconds(found.taken_at)
+        behind = iso_time(completed) if 0 < taken < completed // 1000 else ""
+        return replace(found, behind=behind, broken=str(finding) if finding.broken else "")
+
+    async def next_older(
+        self,
+        spec: JobSpec,
+        ended: Sequence[ObservedJob],
+        recorded: JobRecord,
+        than: RestorePoint,
+    ) -> RestorePoint | None:
+        """Return the newest state but for one, of those that can be restored; None for none."""
+        others = [point for _, point in await self.directories.listed(spec, recorded)]
+        for job in ended:
+            if job.generation >= recorded.generation:
+                others += (await self._left_by(job))[0]
+        others += [
+            RestorePoint(known.path, _kind(known.path), known.taken_at)
+            for known in recorded.savepoints
+            if known.reason is not SavepointReason.DUPLICATE
+        ]
+        others += [
+            RestorePoint(path, _kind(path))
+            for path in (recorded.last_savepoint, recorded.restored_from)
+            if path
+        ]
+        for point in sorted(others, key=lambda each: each.taken_at, reverse=True):
+            if same_path(point.path, than.path):
+                continue
+            if not (await self.inspect(point.path)).broken:
+                return point
+        return None
+
+    async def inspect(self, path: str) -> Finding:
+        """Return the condition of a savepoint or checkpoint, as far as it is seen from here."""
+        return await self.directories.inspect(path)
 
     async def came_to_its_end(self, job: ObservedJob) -> bool:
         """Whether a job has finished by itself, rather than by a stop with a savepoint."""
@@ -104,23 +120,46 @@ class StateFinder:
         return None
 
     async def of_ended(self, job: ObservedJob) -> RestorePoint | None:
-        """Return the state that an ended job left: its stop's savepoint, or its newest of any."""
+        """Return the state that an ended job left: its stop's savepoint, or its newest of any.
+
+        One of the latter that is gone or torn is passed over.
+        """
+        points, _ = await self._left_by(job)
+        stopped = job.state == "FINISHED" and not await self.came_to_its_end(job)
+        for point in points:
+            if stopped or not (await self.inspect(point.path)).broken:
+                return point
+        return None
+
+    async def _left_by(self, job: ObservedJob) -> tuple[list[RestorePoint], int]:
+        """Return what an ended job left, newest first, and when it last completed a checkpoint.
+
+        A checkpoint that Flink has removed when the job ended, as it was told, is not among them.
+        """
         if job.state == "FINISHED" and (path := await self._found_of_stop(job)):
-            return RestorePoint(path, "savepoint", iso_time(job.ended))
+            return [RestorePoint(path, "savepoint", iso_time(job.ended))], 0
         statistics = await self.settled(job)
         if statistics is None:
-            return None
+            return [], 0
         points = [
             (statistics.savepoint_time, statistics.savepoint, "savepoint"),
             (statistics.checkpoint_time, statistics.checkpoint, "checkpoint"),
         ]
-        for time, path, what in sorted(points, reverse=True):
-            if path and await self._there(path):
-                return RestorePoint(path, what, iso_time(time))
+        left = [
+            RestorePoint(path, what, iso_time(time))
+            for time, path, what in sorted(points, reverse=True)
+            if path and (what == "savepoint" or await self._remains(job, path))
+        ]
         origin = statistics.restored_from
-        if origin and statistics.completed == 0 and await self._there(origin):
-            return RestorePoint(origin, "checkpoint" if is_checkpoint(origin) else "savepoint")
-        return None
+        if origin and statistics.completed == 0:
+            left.append(RestorePoint(origin, _kind(origin)))
+        return left, statistics.last_completed
+
+    async def _remains(self, job: ObservedJob, checkpoint: str) -> bool:
+        """Whether a checkpoint outlived its job, or should have."""
+        if (await self.inspect(checkpoint)).condition is not Condition.GONE:
+            return True
+        return await self._plane.retains_checkpoints(job.job_id)
 
     async def restarts_from(self, job: ObservedJob, retained: bool) -> str | None:
         """Return what the tasks of an active job would restart from, if that outlives a cancel.
@@ -156,25 +195,12 @@ class StateFinder:
         await self._clock.sleep((await self._plane.facts()).statistics_cache + _CACHE_MARGIN)
         return await self._plane.checkpoints(job.job_id)
 
-    async def _there(self, path: str) -> bool:
-        """Whether something lies there; True where that cannot be seen from here."""
-        if not self._readable(path):
-            return True
-        try:
-            return bool(await asyncio.to_thread(self._listing, path))
-        except StorageError:
-            return True
-
-    async def exists(self, path: str) -> bool:
-        """Whether state lies there; True where that cannot be seen from here."""
-        return await self._there(path)
-
     async def _stored(self, spec: JobSpec, recorded: JobRecord | None) -> RestorePoint | None:
         """Return the newest of what is recorded and what lies in the directories."""
         if recorded is None:
             return None
         points = await self._recorded(recorded)
-        points += await self._listed(spec, recorded)
+        points += await self.directories.listed(spec, recorded)
         return max(points, key=lambda point: point[0])[1] if points else None
 
     async def _recorded(self, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
@@ -188,8 +214,8 @@ class StateFinder:
         of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in (
             last or ""
         )
-        if origin and not (last and of_this_version) and await self._there(origin):
-            what = "checkpoint" if is_checkpoint(origin) else "savepoint"
+        if origin and not (last and of_this_version):
+            what = _kind(origin)
             when = times.get(origin) or times.get(last or "", "")
             return [(_seconds(when), RestorePoint(origin, what, times.get(origin, "")))]
         if last is None:
@@ -198,104 +224,10 @@ class StateFinder:
             (_seconds(times.get(last, "")), RestorePoint(last, "savepoint", times.get(last, "")))
         ]
 
-    async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
-        found = []
-        below = await self._place(spec)
-        if below:
-            for entry in await self._metadata(below):
-                job_id = _job_in(entry.path, below)
-                if job_id and self._counts(job_id, recorded) and f"/{ON_DELETE}/" not in entry.path:
-                    found.append(_point(entry, "savepoint"))
-        # Its checkpoints are where the version that ran had them, not where the next one will.
-        directories = await self._checkpoint_directories(recorded.spec, spec)
-        for directory in directories if recorded.job_id else ():
-            found += [
-                _point(entry, "checkpoint")
-                for entry in await self._metadata(join(directory, str(recorded.job_id)))
-                if re.search(r"/chk-\d+/_metadata$", entry.path)
-            ]
-        return found
-
-    async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:
-        """Return where checkpoints of some versions can lie: their own places, the cluster's."""
-        named = [
-            spec.flink_configuration.get(option, "").strip()
-            for spec in specs
-            for option in _CHECKPOINT_DIRECTORY
-        ]
-        named.append((await self._plane.facts()).checkpoint_directory)
-        return list(dict.fromkeys(directory.rstrip("/") for directory in named if directory))
-
-    async def last_generation(self, spec: JobSpec) -> int:
-        """Return the newest generation that left savepoints or checkpoints; 0 where none did.
-
-        A cluster forgets an ended job after an hour. Under its jobId a new one would write into
-        the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
-        """
-        places = [await self._place(spec), *await self._checkpoint_directories(spec)]
-        names: list[str] = []
-        for place in filter(self._readable, filter(None, places)):
-            with contextlib.suppress(StorageError):
-                names += await asyncio.to_thread(self._names, place)
-        return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
-
-    async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
-        """Return the savepoints in a job's directory, newest first.
-
-        Those of another owner's job of the same name are not among them. None where it cannot be
-        read from here.
-        """
-        below = await self._place(spec)
-        if not below:
-            return []
-        found = await self.savepoints_below(below)
-        named = [(_job_in(point.path, below), point) for point in found]
-        return [point for job_id, point in named if job_id is None or spec.key.owns(job_id)]
-
-    async def savepoints_below(self, directory: str) -> list[RestorePoint]:
-        """Return the savepoints below a directory, newest first; none where it is not readable."""
-        found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
-        return [point for _, point in sorted(found, key=lambda point: -point[0])]
-
-    async def _place(self, spec: JobSpec) -> str | None:
-        """Return the directory that a job's savepoints lie in; none where none is known."""
-        directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
-        return join(directory, spec.job_name) if directory else None
-
-    @staticmethod
-    def _counts(job_id: str, recorded: JobRecord) -> bool:
-        """Whether a submission's savepoints are of the state that is to be carried on."""
-        return recorded.spec.key.owns(job_id) and generation_of(job_id) >= recorded.generation
-
-    async def _metadata(self, directory: str) -> list[Entry]:
-        if not self._readable(directory):
-            return []
-        try:
-            entries = await asyncio.to_thread(self._listing, directory)
-        except StorageError:
-            return []
-        return [entry for entry in entries if entry.path.endswith("/_metadata")]
-
-    def _readable(self, path: str) -> bool:
-        """Whether a path means the same here as on the cluster."""
-        return self._local_paths or not path.startswith(("/", "file:"))
-
-
-def _job_in(path: str, below: str) -> str | None:
-    """Return the jobId that a savepoint's path names next below a directory."""
-    rest = (
-        canonical_path(path.removesuffix("/_metadata"))
-        .removeprefix(canonical_path(below))
-        .lstrip("/")
-    )
-    match = re.match(r"([0-9a-f]{32})/", rest + "/")
-    return match.group(1) if match else None
-
-
-def _point(entry: Entry, what: str) -> tuple[float, RestorePoint]:
-    path = entry.path.removesuffix("/_metadata")
-    return entry.modified, RestorePoint(path, what, iso_time(entry.modified * 1000))
-
 
 def _seconds(taken_at: str) -> float:
     return datetime.fromisoformat(taken_at).timestamp() if taken_at else 0.0
+
+
+def _kind(path: str) -> str:
+    return "checkpoint" if is_checkpoint(path) else "savepoint"

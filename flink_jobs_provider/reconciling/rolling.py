@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.artifacts import Condition, Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import (
@@ -18,7 +18,8 @@ from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.observing import identities
-from flink_jobs_provider.reconciling.records import comes_back_to, done
+from flink_jobs_provider.reconciling.records import comes_back_to, done, older_savepoint
+from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.starting import DidNotStart, Started, Starter
 from flink_jobs_provider.reconciling.way_back import WayBack, previous_version
 
@@ -70,9 +71,11 @@ class Roller:
         plane: ControlPlane,
         starter: Starter,
         way_back: WayBack,
+        states: StateFinder,
         say: Callable[[str], None],
     ) -> None:
         self._plane = plane
+        self._states = states
         self._starter = starter
         self._way_back = way_back
         self._say = say
@@ -100,7 +103,8 @@ class Roller:
                 raise
             raise type(error)(
                 f"{wanted.job_name}: {error.happened}",
-                now=f"The state is safe in {launch.back}" if launch.back else "",
+                now=f"Whether version {launch.generation} runs is not known; "
+                f"{await self._state_of(launch)}",
                 remedy=error.remedy or "Run again to go on",
             ) from None
         record = await self.record(launch.base, wanted, started, launch.action)
@@ -115,12 +119,12 @@ class Roller:
     async def _go_back(self, launch: Launch, failure: str) -> JobError:
         """Run the previous version again, and return the error that reports both."""
         what = f"{launch.wanted.job_name}: version {launch.generation} did not start: {failure}"
-        safe = f"its state is safe in {launch.back}" if launch.back else "it has no state yet"
         previous = launch.previous
         if previous is None or previous.jar_digest is None:
             await self.forget_jars(launch.recorded, launch.wanted)
+            state = await self._state_of(launch)
             return ActionFailed(
-                what, now=f"Nothing of it runs; {safe}", remedy="Mend it, and run again"
+                what, now=f"Nothing of it runs; {state}", remedy="Mend it, and run again"
             )
         self._say(f"{what}; going back to the previous version")
         try:
@@ -131,8 +135,8 @@ class Roller:
             return ActionFailed(
                 what,
                 now=f"The previous version did not start again either: {reason}. Nothing of it "
-                f"is known to run; {safe}",
-                remedy="Mend it, and run again: it starts from there",
+                f"is known to run; {await self._state_of(launch)}",
+                remedy="Mend it, and run again",
             )
         await self.forget_jars(launch.recorded, launch.wanted, started.job_id, previous.jar_digest)
         return ActionFailed(
@@ -141,6 +145,20 @@ class Roller:
             + (f"from {launch.back}" if launch.back else "without state"),
             remedy="Mend the new version, and run again",
         )
+
+    async def _state_of(self, launch: Launch) -> str:
+        """Return where the state of a job is that does not run, as far as that is seen."""
+        if launch.back is None:
+            return {
+                Action.NEW: "it has no state yet",
+                Action.STATELESS_UPDATE: "its state was dropped, as was asked",
+            }.get(launch.action, "no state of it is known")
+        finding = await self._states.inspect(launch.back)
+        if finding.condition is Condition.WHOLE:
+            return f"its state is in {launch.back}, whose _metadata is there and whole"
+        older = older_savepoint(launch.base, launch.back)
+        next_one = f"; the next older savepoint is {older}" if older else ""
+        return f"its newest known state, {launch.back}, {finding}{next_one}"
 
     async def record(
         self, base: JobRecord | None, wanted: JobSpec, started: Started, action: Action

@@ -13,9 +13,11 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.preflight import Preflight
-from flink_jobs_provider.reconciling.restoring import ON_DELETE, RestorePoint, StateFinder
+from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.state_directories import ON_DELETE
 from flink_jobs_provider.reconciling.waiting import Waiter
 
 #: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.

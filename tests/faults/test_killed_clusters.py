@@ -38,7 +38,10 @@ def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> Non
     private_job.proxy.begin(at_request(RUN.pattern, Moment.BEFORE, then=cluster.stop_job_manager))
     failed = private_job.project.failing_up()
     (savepoint,) = cluster.savepoints.glob("counted/*/*/_metadata")
-    assert f"The state is safe in file:{savepoint.parent}." in failed.text
+    assert (
+        f"its state is in file:{savepoint.parent}, whose _metadata is there and whole."
+        in failed.text
+    )
     assert "no connection to" in failed.text
     assert "Traceback" not in failed.text
 

@@ -27,6 +27,7 @@ def parse_checkpoints(body: dict[str, Any]) -> CheckpointStatistics:
         and savepoint_time >= checkpoint_time,
         checkpoint=addressable(checkpoint.get("external_path")) if there else "",
         checkpoint_time=checkpoint_time if there else 0,
+        last_completed=max(savepoint_time, checkpoint_time),
     )
 
 

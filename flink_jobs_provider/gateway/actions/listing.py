@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, canonical_path
-from flink_jobs_provider.reconciling.restoring import RestorePoint
+from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
+    Savepoint,
+    SavepointReason,
+    canonical_path,
+)
 
 
 def merged(known: Iterable[Savepoint], found: Iterable[RestorePoint]) -> list[Savepoint]:

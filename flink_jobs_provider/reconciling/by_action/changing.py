@@ -202,9 +202,9 @@ class Change:
             if step.action is Action.START and not order.version and not verdict.wanted:
                 return None  # the former version does not come up; the wanted one may
             went_back = await go_back(
-                self._orders, self._plane, self._wanted, order, row, outcome.row
+                self._orders, self._plane, self._wanted, order, row, outcome.row, self._base
             )
-            raise failed(order, outcome, went_back)
+            raise failed(order, outcome, went_back, self._base)
         if outcome.row is None or step.action is Action.DELETE:
             return None
         record = self._recorded_of(step, verdict, order, row, outcome.row)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from flink_jobs_provider.control_planes.action_plane import ActionJob, Order, OrderRefused
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.reconciling.by_action.ordering import Outcome
+from flink_jobs_provider.reconciling.records import last_known
 
 
 def refused(order: Order, row: ActionJob | None, refusal: OrderRefused) -> ActionFailed:
     """Say that an order was not taken."""
-    now = f"The job is {row.status_word or 'as it was'}, as before" if row else "Nothing runs"
+    now = "The job service lists no job of this name"
+    if row:
+        now = f"The job is {row.status_word or 'as it was'}, as before"
     return ActionFailed(
         f"{order.job_name}: {order.action} was refused: {refusal.happened}",
         now=now,
@@ -29,13 +33,14 @@ def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> Acti
     )
 
 
-def failed(order: Order, outcome: Outcome, went_back: str) -> ActionFailed:
+def failed(order: Order, outcome: Outcome, went_back: str, base: JobRecord | None) -> ActionFailed:
     """Say how an action failed, and what runs now.
 
     Args:
         order: What was asked for.
         outcome: How it ended.
         went_back: What runs since the former version was started again; empty where it was not.
+        base: What is recorded of the job; None where nothing is.
     """
     happened = f"{order.job_name}: {order.action} failed: {outcome.failure}"
     row = outcome.row
@@ -47,11 +52,12 @@ def failed(order: Order, outcome: Outcome, went_back: str) -> ActionFailed:
     if went_back:
         return ActionFailed(happened, now=went_back, remedy="Mend it, and run again")
     state = row.last_savepoint or order.restore_from
-    safe = f"its state is safe in {state}" if state else "no savepoint of it is known"
     remedy = "Mend it, and run again"
     if order.action is Action.RE_LAUNCH:
         remedy += (
             '; or set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
             'nothing, or desired_state to "stopped" to leave it so'
         )
-    return ActionFailed(happened, now=f"Nothing of it runs; {safe}", remedy=remedy)
+    return ActionFailed(
+        happened, now=f"Nothing of it runs; {last_known(base, state)}", remedy=remedy
+    )

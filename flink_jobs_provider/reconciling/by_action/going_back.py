@@ -10,8 +10,10 @@ from flink_jobs_provider.control_planes.action_plane import (
 )
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
+from flink_jobs_provider.reconciling.records import last_known
 
 
 async def go_back(
@@ -21,6 +23,7 @@ async def go_back(
     failed: Order,
     before: ActionJob | None,
     row: ActionJob | None,
+    base: JobRecord | None,
 ) -> str:
     """Start the former version from the savepoint that the failed update took.
 
@@ -41,16 +44,17 @@ async def go_back(
     try:
         outcome = await orders.carry_out(order, await plane.jobs(), wanted)
     except JobError as error:
-        return _neither(error.happened, taken)
+        return _neither(error.happened, last_known(base, taken))
     if outcome is None or outcome.row is None or outcome.failure:
-        return _neither(outcome.failure if outcome else "no order is taken now", taken)
+        why = outcome.failure if outcome else "no order is taken now"
+        return _neither(why, last_known(base, taken))
     return f"The former version runs again as job {outcome.row.job_id}, from {taken}"
 
 
-def _neither(why: str, taken: str) -> str:
+def _neither(why: str, state: str) -> str:
     return (
         f"The former version did not start again either: {why.rstrip('.')}. Nothing of it is "
-        f"known to run; its state is safe in {taken}"
+        f"known to run; {state}"
     )
 
 

@@ -26,7 +26,6 @@ from flink_jobs_provider.reconciling.by_step.deciding import (
 from flink_jobs_provider.reconciling.by_step.failures import (
     no_other_queue,
     not_taken_over,
-    safe_in,
     start_failed,
 )
 from flink_jobs_provider.reconciling.by_step.going_back import go_back
@@ -41,7 +40,7 @@ from flink_jobs_provider.reconciling.recording import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.records import done, keep, now_text
+from flink_jobs_provider.reconciling.records import done, keep, last_known, now_text
 from flink_jobs_provider.reconciling.runs import run_of
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
@@ -237,7 +236,7 @@ class Acts:
         first = progress.recorded is None or progress.recorded.job_id is None
         # Elsewhere nobody can tell whether its last savepoint is newer than this start.
         names = not self._plane.is_gateway
-        return start_failed(self._wanted, after, states, went_back, first, names)
+        return start_failed(self._wanted, after, states, went_back, first, names, progress.base)
 
     def _goes_back(self, job: StepJob, step: Step | None = None) -> bool:
         """Whether there is a former version to go back to, and a savepoint of it."""
@@ -261,7 +260,7 @@ class Acts:
     async def _back(self, job: StepJob, why: str) -> str:
         progress = self._progress
         if progress.recorded is None:
-            return f"Nothing of it runs; {safe_in(progress.kept)}"
+            return f"Nothing of it runs; {last_known(progress.base, progress.kept)}"
         self._say(
             f"{self._wanted.job_name}: the new version did not start: {why}; going back to the "
             "previous version"
@@ -277,6 +276,7 @@ class Acts:
             job.run_id,
             [path for path in (progress.kept, beside) if path],
             progress.asked,
+            progress.base,
         )
         progress.down = False  # what came of it says how the job stands
         return came

@@ -8,8 +8,10 @@ from flink_jobs_provider.control_planes.action_plane import OrderRefused
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step.waiting import described
+from flink_jobs_provider.reconciling.records import last_known
 
 _ELSE = (
     '; or set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing, '
@@ -28,7 +30,11 @@ def named(job: StepJob) -> str:
 
 def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefused) -> ActionFailed:
     """Say that a step was not taken."""
-    now = f"{named(job)} is {job.status or job.status_word}, as before" if job else "Nothing runs"
+    now = (
+        f"{named(job)} is {job.status or job.status_word}, as before"
+        if job
+        else "It was not created"
+    )
     return ActionFailed(
         f"{wanted.job_name}: {what} was refused: {refusal.happened}",
         now=now,
@@ -141,14 +147,6 @@ def no_import(wanted: JobSpec, path: str) -> StateUnavailable:
     )
 
 
-def safe_in(*paths: str | None) -> str:
-    """Say where a job's state is: in the savepoint of its stop, and in the one beside it."""
-    known = list(dict.fromkeys(path for path in paths if path))
-    if not known:
-        return "no savepoint of it is known"
-    return "its state is safe in " + ", and as it was just before that in ".join(known)
-
-
 def start_failed(
     wanted: JobSpec,
     after: StepJob | None,
@@ -156,6 +154,7 @@ def start_failed(
     went_back: str,
     first: bool,
     names: bool,
+    base: JobRecord | None,
 ) -> ActionFailed:
     """Say that a version did not come up, and what runs now.
 
@@ -166,6 +165,7 @@ def start_failed(
         went_back: What runs since the former version was started again; empty where it was not.
         first: Whether it was its first start.
         names: Whether a version that ran, if only for a moment, needs the savepoint to be named.
+        base: What is recorded of the job; None where nothing is.
     """
     why = (after.output or described(after)) if after else "the job service no longer lists it"
     happened = f"{wanted.job_name}: the new version did not start: {why}"
@@ -178,4 +178,6 @@ def start_failed(
         return ActionFailed(happened, now=went_back, remedy=remedy)
     if (ran or not first) and not states:
         remedy += _ELSE
-    return ActionFailed(happened, now=f"Nothing of it runs; {safe_in(*states)}", remedy=remedy)
+    return ActionFailed(
+        happened, now=f"Nothing of it runs; {last_known(base, *states)}", remedy=remedy
+    )

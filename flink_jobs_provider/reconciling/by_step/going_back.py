@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob, StepPlane
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.by_step.failures import RUNS_AGAIN, safe_in
+from flink_jobs_provider.reconciling.by_step.failures import RUNS_AGAIN
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
 from flink_jobs_provider.reconciling.by_step.waiting import described
 from flink_jobs_provider.reconciling.marks import mark_of
+from flink_jobs_provider.reconciling.records import last_known
 
 #: How often a service that takes nothing for now is asked again.
 _MOST_TRIES = 8
@@ -25,6 +27,7 @@ async def go_back(
     run_id: str,
     states: Sequence[str],
     tried: Configuration,
+    base: JobRecord | None,
 ) -> str:
     """Start the former version from the savepoint that was taken of it.
 
@@ -37,6 +40,7 @@ async def go_back(
         states: Its savepoints, the newest first. Another one is tried where a job that was
             started from one has not come up.
         tried: What was asked for by the version that did not start: it is taken back.
+        base: What is recorded of the job; None where nothing is.
 
     Returns:
         What runs now, in a sentence.
@@ -45,7 +49,7 @@ async def go_back(
     for _ in range(_MOST_TRIES):
         job = await plane.job(run_id)
         if job is not None and job.active:
-            return f"Somebody else has started it: {described(job)}; {safe_in(*states)}"
+            return f"Somebody else has started it: {described(job)}; {last_known(base, *states)}"
         try:
             after = await _started(steps, plane, former, main_class, job, left[0], tried)
         except NotNow:
@@ -63,7 +67,7 @@ async def go_back(
             break
     return (
         f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
-        f"known to run; {safe_in(*states)}"
+        f"known to run; {last_known(base, *states)}"
     )
 
 

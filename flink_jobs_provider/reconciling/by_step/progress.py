@@ -10,8 +10,9 @@ from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling.by_step.deciding import to_restore
-from flink_jobs_provider.reconciling.by_step.failures import no_default, not_offered, safe_in
+from flink_jobs_provider.reconciling.by_step.failures import no_default, not_offered
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
+from flink_jobs_provider.reconciling.records import last_known
 from flink_jobs_provider.reconciling.runs import run_of
 
 
@@ -90,8 +91,8 @@ class Progress:
         """How the job stands, for an error that does not say it; empty where it is untouched."""
         if not self.down:
             return ""
-        safe = safe_in(self.kept, self.beside)
-        return f"The former version was stopped, and nothing of it runs; {safe}"
+        state = last_known(self.recorded, self.kept, self.beside)
+        return f"The former version was stopped, and no other one is known to run; {state}"
 
     def _is_former(self, job: StepJob) -> bool:
         """Whether what was asked for last, as it is recorded, is what was written last."""

@@ -53,7 +53,7 @@ def test_neither_version_comes_up() -> None:
         stack.up(spec("New"))
     path = in_store(stack.dli.savepoints[-1].rstrip("/"))
     assert "The previous version did not start again either" in caught.value.now
-    assert f"its state is safe in {path}" in caught.value.now
+    assert f"the last savepoint of it that is known is {path}" in caught.value.now
     stack.dli.broken.clear()
     record = stack.up(spec("New"))
     assert same_path(restored(stack)[-1], path)

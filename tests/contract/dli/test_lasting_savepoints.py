@@ -154,8 +154,9 @@ def test_both_are_named_where_neither_version_comes_up() -> None:
     with pytest.raises(ActionFailed) as caught:
         stack.up(version("New"))
     beside, of_stop = (in_store(path.rstrip("/")) for path in stack.dli.savepoints)
-    assert f"its state is safe in {of_stop}, and as it was just before that in {beside}." in (
-        caught.value.now
+    assert (
+        f"the last savepoint of it that is known is {of_stop}, and of just before that {beside}"
+        in (caught.value.now)
     )
 
 

@@ -10,6 +10,9 @@ from flink_jobs_provider.model.savepoint import in_store, same_path
 from tests.contract.dli.scripted import error
 from tests.contract.dli.stack import Stack, restored, running, spec, stopped
 
+#: How a message names a savepoint that nobody has looked at.
+KNOWN = "the last savepoint of it that is known is"
+
 
 @pytest.mark.parametrize("lags", [40.0, 200.0])
 def test_an_accepted_step_that_shows_late_is_no_failure(lags: float) -> None:
@@ -131,7 +134,7 @@ def test_credentials_that_end_in_the_middle_say_how_the_job_stands() -> None:
         stack.up(spec("New"))
     taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
     assert caught.value.now == (
-        f"The former version was stopped, and nothing of it runs; its state is safe in {taken}."
+        f"The former version was stopped, and no other one is known to run; {KNOWN} {taken}."
     )
     stack.dli.unlike = lambda _request: None
     stack.up(spec("New"))
@@ -150,9 +153,7 @@ def test_a_service_that_takes_nothing_for_long_says_how_the_job_stands() -> None
     with pytest.raises(JobError) as caught:
         stack.up(spec("New"))
     taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
-    assert f"nothing of it runs; its state is safe in {taken}. Run again later." in str(
-        caught.value
-    )
+    assert f"no other one is known to run; {KNOWN} {taken}. Run again later." in str(caught.value)
     stack.dli.unlike = lambda _request: None
     stack.up(spec("New"))
     assert same_path(restored(stack)[-1], taken)

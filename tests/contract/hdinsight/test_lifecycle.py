@@ -320,7 +320,7 @@ def test_neither_version_comes_up() -> None:
         stack.up(spec("New"))
     path = stack.arm.savepoints[-1]
     assert "The former version did not start again either" in caught.value.now
-    assert f"its state is safe in {path}" in caught.value.now
+    assert f"the last savepoint of it that is known is {path}" in caught.value.now
     stack.arm.broken.clear()
     record = stack.up(spec("New"))
     assert stack.arm.launches[-1].restored_from == record.restored_from == path

@@ -139,6 +139,39 @@ def test_a_finished_job_is_run_again_only_when_that_is_asked_for(
     stack.project.preview("--refresh", "--expect-no-changes")
 
 
+def test_state_that_is_gone_or_torn_is_told_and_an_older_one_asked_for(
+    stack: CountingStack,
+) -> None:
+    """A stopped job whose savepoint is damaged: nothing starts until `restore_from` is named."""
+    stack.declare("damaged", savepoint_trigger="one")
+    stack.project.up()
+    stack.change("damaged", savepoint_trigger="two")
+    stack.project.up()
+    older = stack.recorded("damaged")["last_savepoint"]
+    stack.change("damaged", desired_state="stopped")
+    stack.project.up()
+    before = stack.submissions("damaged")
+    newest = stack.recorded("damaged")["last_savepoint"]
+    file = Path(newest.removeprefix("file:"), "_metadata")
+    whole = file.read_bytes()
+
+    stack.change("damaged", desired_state="running")
+    for damage, word in [(whole[:-1], "is torn (its _metadata file is cut off"), (None, "is not")]:
+        file.unlink() if damage is None else file.write_bytes(damage)
+        refused = stack.project.up(code=None)
+        assert refused.code != 0
+        refused.assert_says(
+            f"damaged: the newest state of it that is known, savepoint {newest} (",
+            word,
+            f"the next older one is savepoint {older} (",
+        )
+        assert "safe" not in refused.text
+        assert stack.submissions("damaged") == before
+    stack.change("damaged", restore_from=older)
+    stack.project.up()
+    stack.assert_runs("damaged", restored_from=older)
+
+
 def test_a_cluster_restarted_without_its_jobs(
     start_flink: Callable[..., FlinkCluster], stack_on: StackOn
 ) -> None:

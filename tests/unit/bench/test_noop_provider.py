@@ -27,6 +27,6 @@ def test_as_many_properties_as_a_real_job() -> None:
     assert noop.keys() - {"__provider"} == real.keys()
     assert noop["target"].keys() == real["target"].keys()
     assert noop["timeouts"] == real["timeouts"]
-    # A session cluster gives none of these, and then there are no such outputs.
-    services = {"run_id", "started_at", "honoured"}
-    assert OUTPUTS.keys() == set(JobRecord.output_names()) - services
+    # A job that runs on a session cluster has none of these, and then there are no such outputs.
+    none = {"run_id", "started_at", "honoured", "restore_point"}
+    assert OUTPUTS.keys() == set(JobRecord.output_names()) - none

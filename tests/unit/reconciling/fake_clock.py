@@ -10,8 +10,8 @@ from flink_jobs_provider.reconciling.waiting import Clock
 class FakeClock:
     """Time in seconds; a sleep passes it at once."""
 
-    def __init__(self) -> None:
-        self.time = 1000.0
+    def __init__(self, start: float = 1000.0) -> None:
+        self.time = start
 
     def now(self) -> float:
         """Return the time."""

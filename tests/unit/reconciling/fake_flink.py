@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 
 import fsspec
@@ -26,6 +27,7 @@ from flink_jobs_provider.model.observation import (
     ClusterSnapshot,
 )
 from flink_jobs_provider.model.savepoint import canonical_path
+from tests.savepoint_metadata import metadata
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_job import FakeJob, Program
 
@@ -394,7 +396,10 @@ class FakeFlink:
     def _write(self, path: str, job: FakeJob) -> None:
         self.progress_in[path] = job.progress(self._time.now())
         if self._readable:
-            fsspec.filesystem("memory").pipe_file(f"{path}/_metadata".split("//", 1)[1], b"")
+            file = f"{path}/_metadata".split("//", 1)[1]
+            memory = fsspec.filesystem("memory")
+            memory.pipe_file(file, metadata())
+            memory.store[file].created = datetime.fromtimestamp(self._time.now(), UTC)
 
     def _discard(self, job: FakeJob) -> None:
         """Remove the checkpoints that do not outlive a job."""

@@ -116,4 +116,5 @@ class FakeJob:
             stopped_with_savepoint=self.stopped_with_savepoint,
             checkpoint=self.checkpoint,
             checkpoint_time=int(self.checkpoint_time * 1000) if self.checkpoint else 0,
+            last_completed=int(max(self.checkpoint_time, self.savepoint_time) * 1000),
         )

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling import Reconciler
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
+
+T = TypeVar("T")
 
 #: One event loop for all tests, which makes thousands of short runs cheap.
 _LOOP = asyncio.Runner()
@@ -40,7 +46,7 @@ class Stack:
     """
 
     def __init__(self, readable: bool = True, slots: int = 24) -> None:
-        self.time = FakeClock()
+        self.time = FakeClock(float(int(time.time())))
         self.flink = FakeFlink(self.time, readable, slots)
         self.record: JobRecord | None = None
         self.said: list[str] = []
@@ -64,21 +70,29 @@ class Stack:
         if decided.refusal:
             raise PermanentError(decided.refusal)
         if decided.needed or self.record is None:
-            self.record = _LOOP.run(
+            self.record = self._run(
                 self._reconciler().bring_about(self.record, wanted, jar(wanted))
             )
         return self.recorded
 
     def refresh(self) -> JobRecord:
         """Read the job back."""
-        self.record = _LOOP.run(self._reconciler().look(self.recorded))
+        self.record = self._run(self._reconciler().look(self.recorded))
         return self.record
 
     def destroy(self) -> str | None:
         """End the job for good."""
-        savepoint = _LOOP.run(self._reconciler().remove(self.recorded))
+        savepoint = self._run(self._reconciler().remove(self.recorded))
         self.record = None
         return savepoint
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something, at the clock's time."""
+        with patch("flink_jobs_provider.reconciling.records.now_text", self._now_text):
+            return _LOOP.run(work)
+
+    def _now_text(self) -> str:
+        return iso_time(self.time.now() * 1000)
 
     def _reconciler(self) -> Reconciler:
         plane: ControlPlane = self.flink

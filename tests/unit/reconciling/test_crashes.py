@@ -272,7 +272,9 @@ def test_state_of_a_create_that_died_survives_a_bad_version(failure: str) -> Non
     stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 5)
     stack.flink.pass_time(600)
     stack.flink.programs["New"] = BAD[failure]
-    with pytest.raises(ActionFailed, match="its state is safe in"):
+    with pytest.raises(
+        ActionFailed, match=r"its state is in .*, whose _metadata is there and whole"
+    ):
         stack.up(version("New", "savepoint", timeouts={"running": "2s"}))
     assert stack.flink.active() == []
     stack.up(version("Other", "savepoint"))

@@ -144,7 +144,9 @@ def test_neither_version_comes_up(mode: str) -> None:
     assert stack.flink.active() == []
     state = str(stack.flink.submissions[-1].restore_from)
     assert "The previous version did not start again either" in caught.value.now
-    assert caught.value.now.endswith(f"its state is safe in {state}.")
+    assert caught.value.now.endswith(
+        f"its state is in {state}, whose _metadata is there and whole."
+    )
     stack.flink.programs.clear()
     stack.up(version("New", mode))
     assert stack.flink.the_job().base == stack.flink.progress_in[state]

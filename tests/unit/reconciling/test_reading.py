@@ -173,7 +173,10 @@ def test_a_cluster_that_goes_away_between_stop_and_start_says_where_the_state_is
     with pytest.raises(ClusterUnreachable) as caught:
         stack.up(version("New", "savepoint"))
     (saved,) = [path for path in stack.flink.progress_in if "/savepoint-" in path]
-    assert caught.value.now == f"The state is safe in {saved}."
+    assert caught.value.now == (
+        f"Whether version 2 runs is not known; its state is in {saved}, whose _metadata is there "
+        "and whole."
+    )
     stack.flink.on_step = lambda _step: None
     stack.up(version("New", "savepoint"))
     assert stack.flink.the_job().restored_from == saved

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fsspec
 import pytest
 
 from flink_jobs_provider.control_planes.protocol import Submission
-from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from tests.savepoint_metadata import metadata
 from tests.unit.reconciling.fake_flink import Killed
 from tests.unit.reconciling.fake_job import FakeJob, Program
 from tests.unit.reconciling.stack import Stack
@@ -171,16 +173,128 @@ def test_a_lost_job_comes_back_from_a_checkpoint_in_its_own_directory(
     assert stack.flink.the_job().restored_from == newest
 
 
-def test_a_checkpoint_that_is_gone_gives_way_to_the_last_savepoint() -> None:
+@pytest.mark.parametrize("damage", ["gone", "torn"])
+@pytest.mark.parametrize("ending", ["STOPPED", "LOST", "FAILED"])
+def test_newest_state_that_is_gone_or_torn_is_no_reason_to_take_an_older_one(
+    damage: str, ending: str
+) -> None:
+    """Shows that it is told before anything starts, with the next older one and its age.
+
+    Going back to that takes a word of the user, and no message calls safe what is not there.
+    """
+    stack = running("savepoint", NO_CHECKPOINTS)
+    wanted = version("Old", "savepoint", savepoint_trigger="1")
+    older = str(stack.up(wanted).last_savepoint)
+    stack.flink.pass_time(600)
+    newest, wanted = _end(stack, ending, wanted)
+    stack.flink.pass_time(1200)
+    _damage(stack, newest, damage)
+    with pytest.raises(StateUnavailable) as caught:
+        stack.up(wanted)
+    word = "is not there" if damage == "gone" else "is torn (its _metadata file is cut off, after "
+    assert f"{newest} (" in caught.value.happened
+    assert word in caught.value.happened
+    assert f"the next older one is savepoint {older} (30 min old)" in caught.value.happened
+    assert caught.value.now == "Nothing was started."
+    assert "set restore_from to the older one" in caught.value.remedy
+    assert "safe" not in str(caught.value)
+    assert stack.flink.active() == []
+    record = stack.up(wanted.model_copy(update={"restore_from": older}))
+    assert stack.flink.the_job().restored_from == older == record.last_savepoint
+
+
+def _end(stack: Stack, ending: str, wanted: JobSpec) -> tuple[str, JobSpec]:
+    """End a job; return the state that it is to go on from, and what is wanted of it."""
+    if ending == "STOPPED":
+        stopped = stack.up(wanted.model_copy(update={"desired_state": DesiredState.STOPPED}))
+        return str(stopped.last_savepoint), wanted
+    wanted = wanted.model_copy(update={"savepoint_trigger": "2"})
+    newest = str(stack.up(wanted).last_savepoint)
+    if ending == "LOST":
+        lost(stack)
+    else:
+        stack.flink.end(stack.flink.the_job(), ending, "RuntimeException: no")
+        stack.refresh()
+    return newest, wanted
+
+
+@pytest.mark.parametrize("damage", ["gone", "torn"])
+def test_a_checkpoint_of_a_last_state_update_that_is_broken(damage: str) -> None:
+    """Shows that the savepoint before it is no stand-in, since the job has run on since."""
     stack = running("last-state")
     saved = stack.up(version("Old", "last-state", savepoint_trigger="1")).last_savepoint
     stack.flink.pass_time(600)
     stack.flink.programs["New"] = NO_CHECKPOINTS
     record = stack.up(version("New", "last-state", savepoint_trigger="1"))
-    stack.flink.remove(str(record.restored_from))
+    _damage(stack, str(record.restored_from), damage)
     lost(stack)
-    stack.up(version("New", "last-state", savepoint_trigger="1"))
-    assert stack.flink.the_job().restored_from == saved
+    with pytest.raises(StateUnavailable, match="the newest state of it that is known") as caught:
+        stack.up(version("New", "last-state", savepoint_trigger="1"))
+    assert f"the next older one is savepoint {saved} (" in caught.value.happened
+    assert stack.flink.active() == []
+
+
+def _damage(stack: Stack, path: str, damage: str) -> None:
+    if damage == "gone":
+        stack.flink.remove(path)
+    else:
+        file = f"{path}/_metadata".split("//", 1)[1]
+        fsspec.filesystem("memory").pipe_file(file, metadata()[:-1])
+
+
+def test_a_restore_point_that_is_torn_is_told_before_anything_stops() -> None:
+    stack = running("savepoint")
+    old = stack.flink.the_job()
+    saved = str(stack.up(version("Old", "savepoint", savepoint_trigger="1")).last_savepoint)
+    stack.flink.pass_time(60)
+    _damage(stack, saved, "torn")
+    with pytest.raises(PermanentError, match="is torn") as caught:
+        stack.up(version("Old", "savepoint", savepoint_trigger="1", restore_from=saved))
+    assert caught.value.now == f"Job {old.job_id} goes on as it was."
+    assert stack.flink.the_job() is old
+
+
+def test_where_no_older_state_is_known_that_is_said() -> None:
+    stack = running("savepoint", NO_CHECKPOINTS)
+    stopped = stack.up(version("Old", "savepoint", desired_state="stopped"))
+    stack.flink.remove(str(stopped.last_savepoint))
+    with pytest.raises(StateUnavailable, match="no older one is known") as caught:
+        stack.up(version("Old", "savepoint"))
+    assert "stateless" in caught.value.remedy
+    assert stack.flink.active() == []
+
+
+def test_an_older_one_that_restore_from_names_already_counts_when_it_is_named_anew() -> None:
+    """Shows the way that the message gives, since a savepoint counts once."""
+    stack = running("savepoint", NO_CHECKPOINTS)
+    older = str(stack.up(version("Old", "savepoint", savepoint_trigger="1")).last_savepoint)
+    named = version("Old", "savepoint", savepoint_trigger="1", restore_from=older)
+    stack.up(named)
+    stopped = stack.up(named.model_copy(update={"desired_state": DesiredState.STOPPED}))
+    for path in [path for path in stack.flink.progress_in if path != older]:
+        stack.flink.remove(path)
+    assert stopped.last_savepoint != older
+    with pytest.raises(StateUnavailable, match="since it counts once"):
+        stack.up(named)
+    stack.up(version("Old", "savepoint", savepoint_trigger="1", desired_state="stopped"))
+    stack.up(named)
+    assert stack.flink.the_job().restored_from == older
+
+
+def test_a_start_that_fails_on_its_savepoint_calls_it_safe_nowhere() -> None:
+    """Shows what is told where the cluster alone can see that the savepoint is gone."""
+    stack = running("savepoint", NO_CHECKPOINTS, readable=False)
+    wanted = version("Old", "savepoint", savepoint_trigger="1")
+    older = stack.up(wanted).last_savepoint
+    stack.flink.pass_time(600)
+    stopped = stack.up(wanted.model_copy(update={"desired_state": DesiredState.STOPPED}))
+    stack.flink.remove(str(stopped.last_savepoint))
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(wanted)
+    assert "FileNotFoundException" in caught.value.happened
+    assert "safe" not in str(caught.value)
+    assert f"{stopped.last_savepoint}, cannot be seen from here" in caught.value.now
+    assert f"the next older savepoint is {older} (taken at " in caught.value.now
 
 
 def test_a_stateless_update_leaves_nothing_to_come_back_to() -> None:

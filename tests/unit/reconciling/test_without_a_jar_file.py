@@ -11,6 +11,7 @@ from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.preflight import NotEnoughSlots
+from tests.savepoint_metadata import metadata
 from tests.unit.model.made_up_jobs import DIGEST_1
 from tests.unit.reconciling.stack import Stack
 from tests.unit.reconciling.test_matrix import running, version
@@ -104,6 +105,6 @@ def test_savepoints_of_another_owners_job_of_the_name_are_not_listed() -> None:
     foreign = own.replace(job_id, f"{job_id[:12]}{'f' * 20}")
     copied = f"{own.partition(job_id)[0]}savepoint-copied"
     for path in (foreign, copied):
-        fsspec.filesystem("memory").pipe_file(f"{path}/_metadata".split("//", 1)[1], b"")
+        fsspec.filesystem("memory").pipe_file(f"{path}/_metadata".split("//", 1)[1], metadata())
     found = asyncio.run(reconciler(stack).savepoints(stack.recorded.spec))
     assert {point.path for point in found} == {own, copied}
