@@ -19,9 +19,9 @@ from flink_jobs_provider.model.savepoint import (
     RestorePoint,
     SavepointFormat,
     SavepointReason,
+    canonical_path,
     is_checkpoint,
     iso_time,
-    same_path,
 )
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.state_directories import StateDirectories
@@ -78,23 +78,23 @@ class StateFinder:
         than: RestorePoint,
     ) -> RestorePoint | None:
         """Return the newest state but for one, of those that can be restored; None for none."""
-        others = [point for _, point in await self.directories.listed(spec, recorded)]
-        for job in ended:
-            if job.generation >= recorded.generation:
-                others += (await self._left_by(job))[0]
-        others += [
+        others = [
             RestorePoint(known.path, _kind(known.path), known.taken_at)
             for known in recorded.savepoints
             if known.reason is not SavepointReason.DUPLICATE
         ]
+        for job in ended:
+            if job.generation >= recorded.generation:
+                others += (await self._left_by(job))[0]
+        others += [point for _, point in await self.directories.listed(spec, recorded)]
         others += [
             RestorePoint(path, _kind(path))
             for path in (recorded.last_savepoint, recorded.restored_from)
             if path
         ]
-        for point in sorted(others, key=lambda each: each.taken_at, reverse=True):
-            if same_path(point.path, than.path):
-                continue
+        once = {canonical_path(point.path): point for point in reversed(others)}
+        once.pop(canonical_path(than.path), None)
+        for point in sorted(once.values(), key=lambda each: each.taken_at, reverse=True):
             if not (await self.inspect(point.path)).broken:
                 return point
         return None
