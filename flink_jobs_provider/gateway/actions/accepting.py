@@ -55,6 +55,10 @@ R = TypeVar("R")
 #: How often a row may change under our hands before the caller is told to come again.
 _TRIES = 10
 
+#: Classes of PostgreSQL's SQLSTATE (its manual, appendix A): connection, resources, shutdown,
+#: system error; and a server that only reads, as a standby does.
+_UNAVAILABLE = ("08", "53", "57", "58", "25006")
+
 
 class Accepting:
     """Decides on requests, and puts what is accepted on record.
@@ -266,7 +270,10 @@ def _wanted(
 
 
 def _unreachable(error: DBAPIError) -> bool:
-    return error.connection_invalidated or type(error).__name__ in (
-        "OperationalError",
-        "InterfaceError",
+    """Whether the database cannot be used now: away, full, out of connections, or a standby."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return (
+        error.connection_invalidated
+        or type(error).__name__ in ("OperationalError", "InterfaceError")
+        or state.startswith(_UNAVAILABLE)
     )

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.gateway.actions import loops
 from flink_jobs_provider.gateway.actions.accepting import Accepting
+from flink_jobs_provider.gateway.actions.disks import Disks
 from flink_jobs_provider.gateway.actions.drafting import Drafting
 from flink_jobs_provider.gateway.actions.kept_jars import KeptJars
 from flink_jobs_provider.gateway.actions.lease import Lease
@@ -76,6 +77,7 @@ class Jobs(Reading):
         self._threads = Threads(CONNECTIONS, "records")
         self._jars = KeptJars(Path(configuration.data_directory))
         self._opening = Opening(self._jars, pace)
+        self._disks = Disks([Path(configuration.data_directory), *store.directories])
         clock = clock or Clock()
         limit = configuration.limits.concurrent_actions
         self._limit = limit * _QUEUE
@@ -146,6 +148,7 @@ class Jobs(Reading):
             _log.warning("actions could not be handed over: %s", type(error).__name__)
         await self._threads.close(self._pace.patience)
         await self._opening.close(0)
+        await self._disks.close()
 
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
         """Call a function with each action that ends here."""
@@ -206,6 +209,11 @@ class Jobs(Reading):
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working; a cluster out of reach does not."""
         problems = [] if self._open else ["The gateway is starting or stopping."]
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                problems += await self._disks.problems()
+        except (TimeoutError, RuntimeError):
+            problems.append("The disk of data_directory does not answer.")
         try:
             async with asyncio.timeout(self._pace.patience):
                 await self._threads.call(self._store.answers)

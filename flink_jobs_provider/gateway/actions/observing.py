@@ -8,6 +8,8 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from flink_jobs_provider.control_planes.shared_call import SharedCall
 from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.documents import read_record, stored_record
@@ -89,6 +91,9 @@ class Observer:
                 await self._looks.get(self._pace.fresh)
         except (JobError, TimeoutError):
             pass  # what was seen last is what there is to show
+        except SQLAlchemyError as error:
+            # Whoever asked for a fresh look asks the records next, and is told what they answer.
+            _log.warning("what was seen cannot be recorded: %s", type(error).__name__)
 
     async def _look(self) -> None:
         try:

@@ -69,6 +69,7 @@ class Database:
     def __init__(self, url: str) -> None:
         parsed = _parsed(url)
         self.shared = parsed.get_backend_name() == "postgresql"
+        self.directories = [] if self.shared else [Path(str(parsed.database)).absolute().parent]
         self.name = parsed.render_as_string(hide_password=True)
         self._lock = None if self.shared else FileLock(Path(f"{parsed.database}.lock"))
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flink_jobs_provider.gateway.records.acceptance import Acceptance
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.leases import Leases
@@ -33,6 +35,11 @@ class Store(Reads, Acceptance, Leases, Retention):
     def name(self) -> str:
         """The database, as messages may show it: without its password."""
         return self._database.name
+
+    @property
+    def directories(self) -> list[Path]:
+        """Where this process writes the records itself: nowhere where a server does."""
+        return self._database.directories
 
     def migrate(self) -> None:
         """Bring the tables to the present version.

@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from flink_jobs_provider.gateway.principal import Role
-from tests.gateway_process import GatewayProcess, new_job, rows
+from tests.gateway_process import API, CLUSTER, GatewayProcess, new_job, rows
 from tests.postgres_server import PostgresServer
 from tests.waiting import wait_until
 
@@ -45,6 +45,11 @@ def test_what_one_hands_over_the_other_takes_up(
                 problems = client.get("/readyz").json()["problems"]
                 assert problems == ["The database does not answer."]
                 assert client.get("/healthz").status_code == 200
+                jobs = f"{CLUSTER}/jobs"
+                for path in (jobs, f"{jobs}/orders/savepoints"):
+                    answer = client.get(path, params=API)
+                    assert answer.status_code == 503
+                    assert answer.json()["error"]["code"] == "RecordsUnavailable"
             finally:
                 postgres_server.start()
             wait_until(lambda: client.get("/readyz").status_code == 200, 60, "ready again")

@@ -37,6 +37,7 @@ STILL = Pace(observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, re
 
 def configuration(directory: Path, **more: Any) -> GatewayConfiguration:
     """Return the configuration of a gateway with one cluster."""
+    (directory / "data").mkdir(parents=True, exist_ok=True)
     cluster = {"id": CLUSTER, "flink": {"url": "http://flink:8081"}, **more.pop("cluster", {})}
     return GatewayConfiguration.model_validate(
         {
