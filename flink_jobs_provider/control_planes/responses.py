@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,6 +10,7 @@ import httpx
 
 from flink_jobs_provider.control_planes.reaching import is_tls
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
+from flink_jobs_provider.model.redaction import mask_foreign
 
 _LONGEST = 500
 
@@ -51,8 +51,8 @@ def not_the_service(happened: str, check: str = "target.endpoint") -> ClusterUnr
 
 
 def plain(text: str) -> str:
-    """Return a text of the service as one line, without the signatures that addresses carry."""
-    text = re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']+", r"\1", " ".join(text.split()))
+    """Return a text of the service as one line, with credentials masked."""
+    text = mask_foreign(" ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

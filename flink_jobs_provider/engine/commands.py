@@ -16,9 +16,10 @@ from flink_jobs_provider.engine.errors import (
 )
 from flink_jobs_provider.engine.events import Listener
 from flink_jobs_provider.engine.operations import Kind, Options, Outcome, carry_out
-from flink_jobs_provider.engine.redaction import Redactor
 from flink_jobs_provider.engine.request import Request, default_parallel, stack_name
 from flink_jobs_provider.engine.stacks import OpenStack, secret_texts
+from flink_jobs_provider.engine.values import SECRET_TEXT
+from flink_jobs_provider.model.redaction import Redactor
 
 _TICK_S = 0.25
 _TITLES = {
@@ -36,7 +37,7 @@ def preview(request: Request, console: Console) -> None:
     """
     place = request.place()
     stack = OpenStack.open(place, stack_name(request, place))
-    redactor = Redactor(secret_texts(stack))
+    redactor = Redactor(secret_texts(stack), SECRET_TEXT)
     options = _options(request, Kind.UPDATE, dry_run=True)
     outcome = asyncio.run(_shown(stack, options, console, request, redactor, last=True))
     _raise_for(outcome, "preview")
@@ -58,7 +59,7 @@ def change(request: Request, kind: Kind, console: Console) -> None:
     files.read_checkpoint()
     with locks.held(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
         stack = OpenStack.open(place, files.stack)
-        redactor = Redactor(secret_texts(stack))
+        redactor = Redactor(secret_texts(stack), SECRET_TEXT)
         with asyncio.Runner() as runner:
             if not request.skip_preview or request.expect_no_changes:
                 options = _options(request, kind, dry_run=True)

@@ -14,9 +14,9 @@ from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.drift_words import before_and_after, drift_words
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.operations import Outcome
-from flink_jobs_provider.engine.redaction import Redactor
 from flink_jobs_provider.engine.steps import Op
 from flink_jobs_provider.engine.values import PropertyMap, masked
+from flink_jobs_provider.model.redaction import Redactor
 
 _SYMBOLS = {
     Op.CREATE: ("+", "green", "create"),

@@ -15,12 +15,15 @@
          ├─ ActionInProgress    an earlier action on the job has not ended
          └─ DeadlineExceeded    what was waited for has not happened yet
 
-Each says three things in one line: what happened, what state the job is in now, what to do.
+Each says three things in one line: what happened, what state the job is in now, what to do. User
+info and queries of the addresses in it are masked.
 """
 
 from __future__ import annotations
 
 import re
+
+from flink_jobs_provider.model.redaction import mask_addresses
 
 #: A full stop of a quoted sentence before the punctuation of the one around it; never an ellipsis
 #: or a path such as "../jobs".
@@ -71,7 +74,7 @@ class InvalidSpec(PermanentError):
     """
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
-        self.problems = problems
+        self.problems = [(path, mask_addresses(reason)) for path, reason in problems]
         super().__init__("; ".join(f"{path}: {reason}" for path, reason in problems))
 
 
@@ -116,11 +119,11 @@ class DeadlineExceeded(TemporaryError):
 
 
 def _sentence(text: str) -> str:
-    """Fold white space and end with one full stop, so that a message stays one line.
+    """Fold white space, mask addresses, and end with one full stop: a message stays one line.
 
     A sentence that quotes another one ends up with a stop too many: it is removed.
     """
-    text = _DOUBLED.sub(r"\1", " ".join(text.split()))
+    text = _DOUBLED.sub(r"\1", mask_addresses(" ".join(text.split())))
     if text and text[-1] not in ".!?":
         text += "."
     return text

@@ -13,6 +13,7 @@ from flink_jobs_provider.model.dli_settings import (
     WHILE_RUNNING,
     DliSettings,
 )
+from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
@@ -123,7 +124,9 @@ def changes(old: JobSpec, new: JobSpec) -> list[Change]:
         cost = Cost.RECORDED if field.same(before, after) else field.cost
         found.append(Change(name, cost, field.text(name, before, after)))
     if old.jar != new.jar and old.jar_digest == new.jar_digest:
-        found.append(Change("jar", Cost.RECORDED, f"jar moved, same content: {_short(new.jar)}"))
+        found.append(
+            Change("jar", Cost.RECORDED, f"jar moved, same content: {mask_addresses(new.jar)}")
+        )
     return sorted(found, key=lambda change: -change.cost)
 
 

@@ -32,6 +32,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
 from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
@@ -46,6 +47,7 @@ from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.engine_watch import CallsInProgress, EngineWatch
 from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
+from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
 from flink_jobs_provider.provider.short_errors import answer_in_words
 from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
@@ -56,11 +58,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: What a resource has besides its inputs and outputs.
-_NO_INPUTS = {"__provider", RESOURCE_KEY}
+_NO_INPUTS = {"__provider", RESOURCE_KEY, SECRETS_KEY}
 
 _clusters: Clusters | None = None
 _printed: set[str] = set()
 _run = ThisRun()
+_secrets = KnownSecrets()
 _calls = CallsInProgress()
 #: Resources that a refresh could not read: it compares each once with what was recorded.
 _unreadable_ids: set[str] = set()
@@ -82,17 +85,17 @@ def _told_in_one_line(method: Callable[P, R]) -> Callable[P, R]:
                 return method(*args, **kwargs)
         except JobError as error:
             message = str(error)
-        except FlinkJobError:
-            raise
+        except FlinkJobError as error:
+            message = str(error)
         except Exception as error:
             if os.environ.get("FLINK_JOBS_DEBUG"):
                 raise
             message = (
                 f"an error in flink_jobs_provider itself: {type(error).__name__}: "
-                f"{' '.join(str(error).split())} Set FLINK_JOBS_DEBUG=1 for the traceback, and "
-                "please report it."
+                f"{mask_addresses(' '.join(str(error).split()))} Set FLINK_JOBS_DEBUG=1 for the "
+                "traceback, and please report it."
             )
-        raise FlinkJobError(message) from None
+        raise FlinkJobError(_secrets.redact(message)) from None
 
     return told
 
@@ -109,11 +112,12 @@ class FlinkJobProvider(ResourceProvider):
         liveness = EngineLiveness()
         if _clusters is None:
             EngineWatch(liveness, lambda: bool(_calls)).start()
-        _clusters = Clusters(resolver(req.config.get), liveness.check)
+        _clusters = Clusters(resolver(req.config.get, _secrets.add), liveness.check)
 
     @_told_in_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate all inputs, fill in defaults, and add the digest of the jar's content."""
+        _secrets.add(*secret_values(news))
         inputs = _without_provider(news)
         problems = problems_of(inputs, _is_unknown)
         digest = None
@@ -136,7 +140,9 @@ class FlinkJobProvider(ResourceProvider):
             problems.append(("job_name", declared_twice(other, declared)))
         if problems:
             _run.refused(inputs.get("job_name"))
-            return CheckResult(inputs, [CheckFailure(path, why) for path, why in problems])
+            return CheckResult(
+                inputs, [CheckFailure(path, _secrets.redact(why)) for path, why in problems]
+            )
         if digest and pinned is None:
             inputs["jar_digest"] = digest
         if contains_unknown(inputs, _is_unknown):
@@ -188,13 +194,13 @@ class FlinkJobProvider(ResourceProvider):
         """
         wanted = JobSpec.model_validate(_without_provider(props))
         record = _bring_about(_run.known(wanted), wanted)
-        return CreateResult(record.spec.job_name, record.outputs())
+        return CreateResult(record.spec.job_name, _outputs(record))
 
     @_told_in_one_line
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Carry out UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
         wanted = JobSpec.model_validate(_without_provider(news))
-        return UpdateResult(_bring_about(_recorded(id_, olds), wanted).outputs())
+        return UpdateResult(_outputs(_bring_about(_recorded(id_, olds), wanted)))
 
     @_told_in_one_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -203,7 +209,7 @@ class FlinkJobProvider(ResourceProvider):
         It is named by the option `id`, for a job that is none of this stack's resources.
         """
         if "job_name" in props and not props.keys() & set(JobRecord.output_names()):
-            return ReadResult(id_, _looked_up(id_, _without_provider(props)).outputs())
+            return ReadResult(id_, _outputs(_looked_up(id_, _without_provider(props))))
         try:
             recorded = JobRecord.from_outputs(_without_provider(props))
         except ValidationError as error:
@@ -212,7 +218,7 @@ class FlinkJobProvider(ResourceProvider):
             return ReadResult(id_, props)  # an error would end the refresh of all others
         seen = background_loop.run(_look(recorded))
         _run.saw(seen)
-        return ReadResult(id_, seen.outputs(), seen.spec.plain())
+        return ReadResult(id_, _outputs(seen), seen.spec.plain())
 
     @_told_in_one_line
     def delete(self, id_: str, props: dict[str, Any]) -> None:
@@ -385,6 +391,11 @@ def _looked_up(id_: str, inputs: dict[str, Any]) -> JobRecord:
     )
 
 
+def _outputs(record: JobRecord) -> dict[str, Any]:
+    """Return a job's outputs, with known secrets masked in what the cluster said of it."""
+    return {**record.outputs(), "job_output": _secrets.redact(record.job_output)}
+
+
 def _without_provider(props: dict[str, Any]) -> dict[str, Any]:
     return {name: v for name, v in props.items() if name not in _NO_INPUTS and v is not None}
 
@@ -403,5 +414,5 @@ def _print(line: str) -> None:
 def _print_step(line: str) -> None:
     """Print a line; nobody reads what is printed after the engine's end, which is found out."""
     with suppress(OSError):
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(_secrets.redact(line) + "\n")
         sys.stdout.flush()

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 
-def resolver(configuration: Callable[[str], Any]) -> Callable[[str], str]:
+def resolver(
+    configuration: Callable[[str], Any], found: Callable[[str], None] = lambda _value: None
+) -> Callable[[str], str]:
     """Return what turns a reference into the secret.
 
     Args:
         configuration: Looks up a key of the stack's configuration; none where it is not set.
+        found: Called with each secret that was resolved.
     """
 
     def resolve(reference: str) -> str:
@@ -19,6 +22,7 @@ def resolver(configuration: Callable[[str], Any]) -> Callable[[str], str]:
         value = os.environ.get(name) if kind == "env" else configuration(name)
         if not value:
             raise KeyError(name)
+        found(str(value))
         return str(value)
 
     return resolve

@@ -14,6 +14,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.provider.declarations import RESOURCE_KEY
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.inputs import FlinkJobArgs, JobArguments, JobInputs
+from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, has_outputs, secret_paths
 
 
 class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
@@ -70,6 +71,8 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         props.setdefault("owner", default_owner())
         outputs = dict.fromkeys([*JobRecord.output_names(), "jar_digest"])
         props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)
+        if has_outputs(props):
+            props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
         super().__init__(FlinkJobProvider(), resource_name, {**outputs, **props}, opts)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from flink_jobs_provider.model.redaction import mask_foreign
+
 _CAUSE = re.compile(r"^(?:Caused by: )?((?:[\w$]+\.)+[\w$]+)(?:: (.*))?$")
 #: Causes that only wrap another; without a further cause they are still better than nothing.
 _MAX_LENGTH = 500
@@ -19,7 +21,8 @@ def last_cause(text: str) -> str:
     """Return the innermost cause of a stack trace as one line: class name and message.
 
     A REST error of Flink holds a whole trace as one string; what went wrong is the last
-    "Caused by" (measured on 1.17 to 2.3). Lines without one are returned folded.
+    "Caused by" (measured on 1.17 to 2.3). Lines without one are returned folded. A
+    program may put the address of its database into it, so credentials are masked.
     """
     lines = [line.strip() for line in text.replace("<", "").replace(">", "").splitlines()]
     starts = [i for i, line in enumerate(lines) if line.startswith("Caused by: ")]
@@ -35,5 +38,5 @@ def last_cause(text: str) -> str:
     if match:
         name, detail = match.group(1).rsplit(".", 1)[-1], match.group(2)
         message = f"{name}: {detail}" if detail else name
-    message = _COMMAND_LINE_OPTION.sub("allow_non_restored_state", message)
+    message = mask_foreign(_COMMAND_LINE_OPTION.sub("allow_non_restored_state", message))
     return message if len(message) <= _MAX_LENGTH else message[:_MAX_LENGTH] + "…"

@@ -12,6 +12,7 @@ from flink_jobs_provider.model.hdinsight_limits import (
     SAVEPOINT_DIRECTORY_KEY,
     SPEC_KEY,
 )
+from flink_jobs_provider.model.redaction import mask_foreign
 
 #: Words for a status beside those of `JobStatus`, as far as they were seen or are Flink's own.
 _STATUSES = {
@@ -53,7 +54,7 @@ def job_of(row: Any) -> ActionJob | None:
         stop_failed=status_word == "STOP_FAILED",
         action=Action(action) if action in Action.__members__ else None,
         result=ActionResult(result) if result in ActionResult.__members__ else None,
-        output=output,
+        output=mask_foreign(output),
         last_savepoint=_text(properties, "lastSavePoint") or _path_in(output, action),
         restored_from=_text(properties, "savePointName"),
         started_from=match.group(1) if (match := _STARTED_FROM.match(output)) else "",

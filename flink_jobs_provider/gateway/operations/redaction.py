@@ -1,7 +1,8 @@
 """What no log may hold: tokens, passwords, arguments and Flink options; nor a forged line.
 
 The gateway's own log calls are given none of these. This is the second wall, for what libraries log
-and for the messages of unforeseen errors.
+and for the messages of unforeseen errors. `model/redaction.py` knows what looks like a credential
+in any text; here is what logs hold besides.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-HIDDEN = "***"
+from flink_jobs_provider.model.redaction import HIDDEN, mask_foreign, mask_tokens
 
 _KEYS = {
     "args",
@@ -39,10 +40,6 @@ _KEYS = {
 #: Callers decide what some logged texts hold, so each of these takes a time that grows as the text
 #: does: what is masked up to a mark is masked up to the end where the mark is missing.
 _PATTERNS = [
-    (re.compile(r"fjg_[A-Za-z0-9_-]{6,}"), HIDDEN),
-    (re.compile(r"\b(bearer|basic)\s+[^\s'\",]+", re.IGNORECASE), rf"\1 {HIDDEN}"),
-    (re.compile(r"\bSignature=[0-9a-f]{6,}"), f"Signature={HIDDEN}"),
-    (re.compile(r"://[^/\s@]*@"), f"://{HIDDEN}@"),
     # SQLAlchemy and PostgreSQL quote the values of the row that was refused.
     (re.compile(r"\[parameters: (?:.*?\](?=\s|$)|.*)", re.DOTALL), f"[parameters: {HIDDEN}]"),
     (re.compile(r"DETAIL:.*"), f"DETAIL: {HIDDEN}"),
@@ -52,10 +49,6 @@ _PATTERNS = [
         f"input_value={HIDDEN}, input_type=",
     ),
 ]
-#: What a JSON Web Token may be a part of: it begins with "eyJ" and holds a dot.
-_DOTTED = re.compile(r"[A-Za-z0-9_.-]{10,}")
-_JSON_BEGINS = "eyJ"
-_SHORTEST_HEADER = 9
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MULTI_LINE = {"exception"}
 _LONGEST = 20_000
@@ -96,16 +89,7 @@ def hidden_in(text: str) -> str:
     """Mask what is secret in a text."""
     for pattern, instead in _PATTERNS:
         text = pattern.sub(instead, text)
-    return _DOTTED.sub(_without_web_token, text)
-
-
-def _without_web_token(match: re.Match[str]) -> str:
-    """Mask a run of a token's characters from where a token may begin in it."""
-    text = match[0]
-    begins = text.find(_JSON_BEGINS)
-    if begins < 0 or text.find(".", begins + _SHORTEST_HEADER) < 0:
-        return text
-    return text[:begins] + HIDDEN
+    return mask_tokens(mask_foreign(text))
 
 
 def _shown(error: BaseException) -> str:

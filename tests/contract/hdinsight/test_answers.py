@@ -335,7 +335,7 @@ def test_an_operation_that_fails() -> None:
     service = Service(accepted(Location=SIGNED), failed)
     with pytest.raises(ActionFailed) as caught:
         service.perform()
-    assert str(caught.value) == f"see {SIGNED.partition('?')[0]} for it."
+    assert str(caught.value) == f"see {SIGNED.partition('?')[0]}?*** for it."
 
 
 def test_an_operation_without_an_end_is_left_at_the_deadline() -> None:

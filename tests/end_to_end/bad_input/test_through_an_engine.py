@@ -85,6 +85,15 @@ def test_two_wrong_jobs_are_in_one_report(embedded: StackProject, proxy: FaultPr
     assert proxy.exchanges == []
 
 
+def test_a_secret_address_of_a_jar_is_not_shown(embedded: StackProject, proxy: FaultProxy) -> None:
+    """Shows that the provider learns from the program that an input is secret."""
+    embedded.declare("orders", jar={"secret": "/nowhere/hidden-place.jar"})
+    finished = embedded.preview(code=None)
+    assert "cannot open ***: No such file" in _complaint(finished, "cannot open")
+    assert "hidden-place" not in finished.text
+    assert proxy.exchanges == []
+
+
 def test_a_cluster_that_is_down(tmp_path: Path, embedded: StackProject) -> None:
     """`up` says which address does not answer, and what to look at."""
     embedded.cluster_url = "http://127.0.0.1:9"

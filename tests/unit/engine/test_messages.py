@@ -3,7 +3,8 @@
 import pytest
 
 from flink_jobs_provider.engine.plugin import short_reason
-from flink_jobs_provider.engine.redaction import Redactor
+from flink_jobs_provider.engine.values import SECRET_TEXT
+from flink_jobs_provider.model.redaction import Redactor
 
 TRACEBACK = """Traceback (most recent call last):
   File "/lib/pulumi/dynamic/__main__.py", line 80, in wrapper
@@ -45,7 +46,7 @@ def test_what_is_no_traceback_is_left_as_it_is() -> None:
 
 def test_secrets_are_taken_out_of_text() -> None:
     """Longest first, line by line for those of several lines; very short ones stay."""
-    redactor = Redactor(["pass", "password", "line one\nline two", "ab", ""])
+    redactor = Redactor(["pass", "password", "line one\nline two", "ab", ""], SECRET_TEXT)
     assert redactor.redact("password pass ab") == "[secret] [secret] ab"
     assert redactor.redact("saw line two.") == "saw [secret]."
     assert Redactor([]).redact("x") == "x"

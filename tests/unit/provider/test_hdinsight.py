@@ -108,7 +108,7 @@ def test_all_that_is_wrong_is_told_at_once(
 
 @pytest.mark.parametrize(
     ("jar", "told"),
-    [("nope://c@account/dir/orders.jar", True), ("/no/such/orders.jar", False)],
+    [("nope://account/dir/orders.jar", True), ("/no/such/orders.jar", False)],
 )
 def test_why_a_jar_must_be_readable_from_here(
     provider: FlinkJobProvider, on_hdinsight: dict[str, Any], jar: str, told: bool

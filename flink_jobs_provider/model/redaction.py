@@ -1,0 +1,122 @@
+"""Secrets in texts: what is masked in all that the provider, the command line and gateway print.
+
+Two kinds: what looks like a credential (user info and query of an address, tokens, `password=…`),
+and values that are known to be secret. Callers of a gateway decide what some texts hold, so each
+function takes a time that grows as the text does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+HIDDEN = "***"
+#: Shorter values are parts of too many words.
+_SHORTEST = 4
+
+_ADDRESS = re.compile(r"[^\s'\"<>]+")
+#: Stores whose addresses name a container before the account: abfss://container@account/…
+_CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}$")
+_ENDS = re.compile(r"[).,;:\]}]{1,5}$")
+
+_ASSIGNED = re.compile(
+    r"(?i)(password|passwd|pwd|secret|secret_?key|access_?key|account_?key|api_?key|token)"
+    r"(\s{0,3}=\s{0,3})(\"[^\"]*\"?|'[^']*'?|[^\s,;&'\"]+)"
+)
+_CREDENTIALS = [
+    (re.compile(r"fjg_[A-Za-z0-9_-]{6,}"), HIDDEN),
+    (re.compile(r"\b(bearer|basic)\s+[^\s'\",]+", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"\bSignature=[0-9a-f]{6,}"), f"Signature={HIDDEN}"),
+]
+#: What a JSON Web Token may be a part of: it begins with "eyJ" and holds a dot.
+_DOTTED = re.compile(r"[A-Za-z0-9_.-]{10,}")
+_JSON_BEGINS = "eyJ"
+_SHORTEST_HEADER = 9
+
+
+def mask_addresses(text: str) -> str:
+    """Mask user info and query of every address in a text."""
+    return _ADDRESS.sub(lambda match: _masked_address(match[0]), text) if "://" in text else text
+
+
+def mask_foreign(text: str) -> str:
+    """Mask what looks like a credential in a text that programs and services wrote."""
+    return _ASSIGNED.sub(rf"\1\2{HIDDEN}", mask_addresses(text))
+
+
+def mask_tokens(text: str) -> str:
+    """Mask tokens and signatures."""
+    for pattern, instead in _CREDENTIALS:
+        text = pattern.sub(instead, text)
+    return _DOTTED.sub(_without_web_token, text)
+
+
+class Redactor:
+    """Replaces values that are known to be secret, wherever they turn up.
+
+    Args:
+        secrets: The values.
+        instead: What is shown in their place.
+    """
+
+    def __init__(self, secrets: Iterable[str], instead: str = HIDDEN, shortest: int = 3) -> None:
+        texts = {text for secret in secrets for text in (secret, *secret.splitlines())}
+        # An address may have lost its query before its whole was found to be secret.
+        texts |= {mask_addresses(text) for text in texts}
+        worth = sorted((text for text in texts if len(text) >= shortest), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, worth))) if worth else None
+        self._instead = instead
+
+    def redact(self, text: str) -> str:
+        """Return the text without secrets."""
+        return self._pattern.sub(lambda _: self._instead, text) if self._pattern else text
+
+
+class KnownSecrets:
+    """The secret values that a process came to know."""
+
+    def __init__(self) -> None:
+        self._values: frozenset[str] = frozenset()
+        self._redactor = Redactor(())
+
+    def add(self, *values: str) -> None:
+        """Remember values; short ones are parts of too many words to be masked."""
+        values_ = self._values | {value for value in values if len(value) >= _SHORTEST}
+        if values_ != self._values:
+            self._values = values_
+            self._redactor = Redactor(values_, shortest=_SHORTEST)
+
+    def redact(self, text: str) -> str:
+        """Return the text without these values."""
+        return self._redactor.redact(text)
+
+
+def _masked_address(text: str) -> str:
+    first, *rest = text.split("://")
+    if not rest:
+        return text
+    parts, scheme = [first], first
+    for part in rest:
+        before, query, _ = part.partition("?")
+        authority, slash, path = before.partition("/")
+        named = _SCHEME.search(scheme)
+        user, at, host = authority.rpartition("@")
+        if at and (":" in user or not named or named[0].lower() not in _CONTAINER_SCHEMES):
+            authority = f"{HIDDEN}@{host}"
+        if query:
+            end = _ENDS.search(part)
+            tail = end[0] if end else ""
+            return "://".join([*parts, f"{authority}{slash}{path}?{HIDDEN}{tail}"])
+        parts.append(f"{authority}{slash}{path}")
+        scheme = part
+    return "://".join(parts)
+
+
+def _without_web_token(match: re.Match[str]) -> str:
+    """Mask a run of a token's characters from where a token may begin in it."""
+    text = match[0]
+    begins = text.find(_JSON_BEGINS)
+    if begins < 0 or text.find(".", begins + _SHORTEST_HEADER) < 0:
+        return text
+    return text[:begins] + HIDDEN
