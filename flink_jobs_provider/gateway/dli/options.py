@@ -9,7 +9,6 @@ from typing import Any
 
 from flink_jobs_provider.gateway.dli.flink_values import same_duration, same_place, same_word
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.operations.redaction import HIDDEN
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.gateway.web.masking import masked_text, names_secret
 from flink_jobs_provider.gateway.web.places import (
@@ -21,6 +20,7 @@ from flink_jobs_provider.gateway.web.places import (
 )
 from flink_jobs_provider.gateway.web.printed_json import strict
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem
+from flink_jobs_provider.model.redaction import HIDDEN
 
 #: The fields that become options.
 FIELDS = frozenset(

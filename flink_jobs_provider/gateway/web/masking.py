@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from flink_jobs_provider.gateway.operations.redaction import HIDDEN, hidden_in
+from flink_jobs_provider.gateway.operations.redaction import hidden_in
+from flink_jobs_provider.model.redaction import HIDDEN
 
 _ANYWHERE = re.compile(r"passw|passphrase|secret|token|credential|apikey|accesskey", re.IGNORECASE)
 _WORDS = {"key", "keys", "pass", "pwd", "sig", "signature", "jaas"}
