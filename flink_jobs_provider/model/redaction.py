@@ -40,6 +40,13 @@ def mask_addresses(text: str) -> str:
     return _ADDRESS.sub(lambda match: _masked_address(match[0]), text) if "://" in text else text
 
 
+def mask_user_info(text: str) -> str:
+    """Mask the user info of every address in a text, and leave their queries."""
+    if "://" not in text:
+        return text
+    return _ADDRESS.sub(lambda match: _masked_address(match[0], queries=False), text)
+
+
 def mask_foreign(text: str) -> str:
     """Mask what looks like a credential in a text that programs and services wrote."""
     return _ASSIGNED.sub(rf"\1\2{HIDDEN}", mask_addresses(text))
@@ -92,7 +99,7 @@ class KnownSecrets:
         return self._redactor.redact(text)
 
 
-def _masked_address(text: str) -> str:
+def _masked_address(text: str, *, queries: bool = True) -> str:
     first, *rest = text.split("://")
     if not rest:
         return text
@@ -104,11 +111,12 @@ def _masked_address(text: str) -> str:
         user, at, host = authority.rpartition("@")
         if at and (":" in user or not named or named[0].lower() not in _CONTAINER_SCHEMES):
             authority = f"{HIDDEN}@{host}"
-        if query:
+        if query and queries:
             end = _ENDS.search(part)
             tail = end[0] if end else ""
             return "://".join([*parts, f"{authority}{slash}{path}?{HIDDEN}{tail}"])
-        parts.append(f"{authority}{slash}{path}")
+        rest_of_part = part[len(before) :]
+        parts.append(f"{authority}{slash}{path}{rest_of_part}")
         scheme = part
     return "://".join(parts)
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from flink_jobs_provider.gateway.operations.redaction import hidden_in
-from flink_jobs_provider.model.redaction import HIDDEN
+from flink_jobs_provider.model.redaction import HIDDEN, mask_tokens, mask_user_info
 
 _ANYWHERE = re.compile(r"passw|passphrase|secret|token|credential|apikey|accesskey", re.IGNORECASE)
 _WORDS = {"key", "keys", "pass", "pwd", "sig", "signature", "jaas"}
@@ -39,7 +38,7 @@ def masked_text(text: str) -> str:
         quote = text[begin] if text[begin] in "\"'" else ""
         parts += [text[at:begin], quote, HIDDEN, quote]
         at = end
-    return hidden_in("".join([*parts, text[at:]]))
+    return mask_tokens(mask_user_info("".join([*parts, text[at:]])))
 
 
 def masked_options(options: Mapping[str, str]) -> dict[str, str]:

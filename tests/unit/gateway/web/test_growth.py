@@ -130,6 +130,8 @@ _CASES = {
     "ids of jobs": _Case(500, _batch, _CHECKER.problems),
     "headers of a signed request": _Case(500, _signed, lambda read: read()),
     "halves of tokens in a log": _Case(500, lambda n: "eyJ" * n, hidden_in),
+    "begun addresses in a log": _Case(500, lambda n: "a://b@" * n, hidden_in),
+    "begun values of a password in a log": _Case(500, lambda n: "password='" * n, hidden_in),
     "begun parameters in a log": _Case(100, lambda n: "[parameters: " * n, hidden_in),
     "arguments that are masked": _Case(500, lambda n: "a" * n + " --key" * n, masked_args),
     "quotes that are masked": _Case(500, lambda n: "a='b=\"" * n, masked_args),
