@@ -35,23 +35,35 @@ lock: | $(UV) ## Resolve the versions anew into requirements.lock
 	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 
 STACK ?= dev
-CLUSTER_URL ?= http://127.0.0.1:8081
+# Moves the whole example: the cluster's port, and nine above it that of the gateway.
+PORT ?= 8081
+GATEWAY_PORT := $(shell expr $(PORT) + 9)
+# Where the stack's program finds the two, and `flink-jobs jobs` the cluster.
+export FLINK_JOBS_URL := http://127.0.0.1:$(PORT)
+export FLINK_JOBS_GATEWAY_URL := http://127.0.0.1:$(GATEWAY_PORT)
 export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
 # The passphrase of the example stack, which holds no secret. Yours belongs into your environment.
 export PULUMI_CONFIG_PASSPHRASE ?= local-development
 export PULUMI_SKIP_UPDATE_CHECK ?= true
 
-GATEWAY := stacks/gateway.yaml
+# Of stacks/gateway.yaml, with those ports; its relative paths hold there, too.
+GATEWAY := .gateway/gateway-$(PORT).yaml
 GATEWAY_TOKEN := .gateway/token
 # Read when a command runs: `make up` makes it on its way.
 export FLINK_JOBS_GATEWAY_TOKEN = $(shell cat $(GATEWAY_TOKEN) 2>/dev/null)
 
-$(GATEWAY_TOKEN): | env
+$(GATEWAY): stacks/gateway.yaml
+	@umask 077; mkdir -p $(@D); \
+	  sed -e 's/127.0.0.1:8081/127.0.0.1:$(PORT)/' -e 's/port: 8090/port: $(GATEWAY_PORT)/' $< >$@
+
+$(GATEWAY_TOKEN): | env $(GATEWAY)
 	@umask 077; mkdir -p $(@D); flink-jobs gateway token create stacks --role operate \
 	  --cluster '*' --config $(GATEWAY) >$@
 
-cluster: env $(GATEWAY_TOKEN)
-	@flink-jobs local up --gateway $(GATEWAY)
+cluster: env $(GATEWAY) $(GATEWAY_TOKEN)
+	@flink-jobs local up --port $(PORT) --gateway $(GATEWAY) || { echo >&2 \
+	  "If another program has port $(PORT) or $(GATEWAY_PORT): PORT=8181 moves cluster, gateway and stack (make up PORT=8181)."; \
+	  exit 1; }
 
 stack: env
 	@mkdir -p $(patsubst file://%,%,$(PULUMI_BACKEND_URL))
@@ -59,7 +71,7 @@ stack: env
 
 up: cluster stack ## Start Flink and a gateway, deploy the example stack, show what runs
 	@flink-jobs up --stack $(STACK) --refresh --yes
-	@flink-jobs jobs list --url $(CLUSTER_URL)
+	@flink-jobs jobs list
 
 preview: cluster stack ## Show what `make up` would change, and why
 	@flink-jobs preview --stack $(STACK) --refresh

@@ -1,5 +1,8 @@
 """The Flink jobs of a stack: one for each job file in the stack's directory."""
 
+import os
+from typing import Any
+
 import pulumi
 
 from flink_jobs_provider import FlinkJob, FlinkSessionCluster
@@ -7,7 +10,18 @@ from flink_jobs_provider.job_files import read_job_files
 from flink_jobs_provider.model.errors import InvalidSpec
 
 config = pulumi.Config("flink-jobs")
-cluster = FlinkSessionCluster(config.require("clusterUrl"))
+# The Makefile moves cluster and gateway to other ports by these two variables.
+cluster = FlinkSessionCluster(os.environ.get("FLINK_JOBS_URL") or config.require("clusterUrl"))
+gateway = os.environ.get("FLINK_JOBS_GATEWAY_URL")
+
+
+def placed(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return a job's inputs with its target: the cluster, or what its file names."""
+    target = inputs.get("target", cluster)
+    if gateway and isinstance(target, dict) and "endpoint" in target:
+        target = {**target, "endpoint": gateway}
+    return {**inputs, "target": target}
+
 
 try:
     files = read_job_files(config.get("jobs") or pulumi.get_stack())
@@ -15,7 +29,7 @@ except InvalidSpec as error:
     raise pulumi.RunError(str(error)) from None
 
 # A resource is named after its file, so that a new job_name in it is seen as a change of one job.
-jobs = {name: FlinkJob(name, **{"target": cluster, **inputs}) for name, inputs in files.items()}
+jobs = {name: FlinkJob(name, **placed(inputs)) for name, inputs in files.items()}
 
 pulumi.export(
     "jobs",

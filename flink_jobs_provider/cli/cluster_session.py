@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -36,6 +35,8 @@ def with_cluster(
         work: What is done with it.
         interrupted: What is printed after Ctrl-C; where it is empty, only the exit code tells.
     """
+    import asyncio
+
     from flink_jobs_provider.control_planes.clusters import Clusters
     from flink_jobs_provider.model.errors import JobError
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from flink_jobs_provider.cli.printing import fail
+from flink_jobs_provider.cli.printing import (
+    JsonOption,
+    fail,
+    say,
+    say_either,
+    say_json,
+    say_table,
+)
 
 if TYPE_CHECKING:
     from flink_jobs_provider.gateway.clusters import ClusterConfiguration
@@ -25,9 +30,6 @@ app = typer.Typer(
 )
 token_app = typer.Typer(help="Who may call.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(token_app, name="token")
-
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 #: Of the packages of the extra `gateway`, those that nothing else brings along.
 _PACKAGES = (
@@ -68,22 +70,35 @@ def serve(config: ConfigOption = _DEFAULT_CONFIG) -> None:
 
 
 @app.command("check-config")
-def check_config(config: ConfigOption = _DEFAULT_CONFIG) -> None:
+def check_config(config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Check the configuration and the files that it names, without starting anything."""
-    configuration = _read(config)
+    configuration = checked_configuration(config)
+    listen = configuration.listen
+    scheme = "https" if listen.tls else "http"
+    address = f"{scheme}://{listen.host}:{listen.port}"
+    names = [cluster.name for cluster in configuration.clusters]
+    clusters = "1 cluster" if len(names) == 1 else f"{len(names)} clusters"
+    document = {"configuration": str(config), "address": address, "clusters": names}
+    say_either(as_json, document, f"{config} is right: {clusters} at {address}.")
+
+
+def checked_configuration(config: Path, now: str = "") -> GatewayConfiguration:
+    """Return a configuration after a check of it and of the files that it names.
+
+    Args:
+        config: Its file.
+        now: What is added to an error, of how things stand.
+    """
+    _installed()
+    from flink_jobs_provider.gateway.configuration import InvalidConfiguration, read_configuration
     from flink_jobs_provider.gateway.serve import CannotServe, check
 
     try:
+        configuration = read_configuration(config)
         check(configuration)
-    except CannotServe as error:
-        fail(str(error))
-    listen = configuration.listen
-    scheme = "https" if listen.tls else "http"
-    count = len(configuration.clusters)
-    clusters = "1 cluster" if count == 1 else f"{count} clusters"
-    _out.print(
-        f"{config} is right: {clusters} at {scheme}://{listen.host}:{listen.port}.", markup=False
-    )
+    except (InvalidConfiguration, CannotServe) as error:
+        fail(f"{error} {now}".rstrip())
+    return configuration
 
 
 @app.command()
@@ -91,7 +106,7 @@ def schema() -> None:
     """Print the JSON Schema of the configuration file."""
     from flink_jobs_provider.gateway.configuration import configuration_schema
 
-    typer.echo(json.dumps(configuration_schema(), indent=2))
+    say_json(configuration_schema())
 
 
 @token_app.command()
@@ -106,6 +121,7 @@ def create(
         str | None, typer.Option(help='After what time, such as "90d"; else never.')
     ] = None,
     config: ConfigOption = _DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a token and print it: this once, since only its hash is kept."""
     configuration = _read(config)
@@ -125,14 +141,17 @@ def create(
         token = create_token(_tokens_file(configuration), name, roles, lifetime)
     except TokensFileError as error:
         fail(str(error))
-    _err.print(f"Token {name} may {role}. It is shown this once:", markup=False)
+    if as_json:
+        say_json({"name": name, "role": role, "clusters": list(roles), "token": token})
+        return
+    say(f"Token {name} may {role}. It is shown this once:", error=True)
     print(token)
 
 
 @token_app.command("list")
 def list_tokens(
     config: ConfigOption = _DEFAULT_CONFIG,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the tokens: names, roles and times."""
     configuration = _read(config)
@@ -144,13 +163,13 @@ def list_tokens(
         fail(str(error))
     if as_json:
         plain = [token.model_dump(mode="json", exclude={"hash"}) for token in tokens]
-        print(json.dumps(plain, indent=2))
+        say_json(plain)
         return
     if not tokens:
-        _out.print("No tokens.")
+        say("No tokens.")
         return
     now = datetime.now(UTC)
-    rows = [("name", "created", "expires", "roles")]
+    rows = []
     for token in tokens:
         expires = _minute(token.expires) if token.expires else "never"
         rows.append(
@@ -161,17 +180,14 @@ def list_tokens(
                 ", ".join(f"{role} on {_short(key)}" for key, role in token.roles.items()),
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        style = "dim" if number == 0 else None
-        _out.print("  ".join(cells).rstrip(), style=style, markup=False)
+    say_table(("name", "created", "expires", "roles"), rows)
 
 
 @token_app.command()
 def revoke(
     name: Annotated[str, typer.Argument(help="The token's name.")],
     config: ConfigOption = _DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a token back; a running gateway refuses it from now on."""
     configuration = _read(config)
@@ -182,7 +198,7 @@ def revoke(
         revoke_token(_tokens_file(configuration), name)
     except TokensFileError as error:
         fail(str(error))
-    _out.print(f"Token {name} is revoked.", markup=False)
+    say_either(as_json, {"name": name, "revoked": True}, f"Token {name} is revoked.")
 
 
 def _read(path: Path) -> GatewayConfiguration:

@@ -6,7 +6,6 @@ The modules that do the work are imported by the commands: `--help` need not wai
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -257,6 +256,7 @@ def watch(
     """
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> str:
+        import asyncio
         import json
 
         from flink_jobs_provider.cli.watching import Change, Watch
@@ -398,6 +398,8 @@ def start(
     """Start a job from its file; one that was stopped goes on from its savepoint."""
 
     async def work(plane: FlinkRest, target: FlinkTarget) -> dict[str, Any]:
+        import asyncio
+
         from flink_jobs_provider.artifacts import open_jar
         from flink_jobs_provider.cli.start_inputs import start_inputs
         from flink_jobs_provider.cli.starting import start_from

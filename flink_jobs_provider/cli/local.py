@@ -6,23 +6,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from flink_jobs_provider.local import (
-    DEFAULT_FLINK_VERSION,
-    ClusterStatus,
-    LocalCluster,
-    LocalClusterError,
-    LocalGateway,
-    Report,
-    Request,
+from flink_jobs_provider.cli.printing import (
+    JsonOption,
+    console,
+    fail,
+    say,
+    say_either,
+    say_json,
+    say_table,
 )
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.local import ClusterStatus, Report
+
+#: That of `local.flink_version`, which `--help` need not import.
+FLINK_VERSION = "2.3.0"
 
 NOT_RUNNING = 3
 """The exit code of `status` when the cluster does not run, or not all of it."""
@@ -32,9 +34,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DirectoryOption = Annotated[
     Path, typer.Option(help="Where the cluster keeps its data; one directory, one cluster.")
@@ -46,7 +45,7 @@ _DEFAULT_DIRECTORY = Path(".flink")
 def up(
     directory: DirectoryOption = _DEFAULT_DIRECTORY,
     version: Annotated[
-        str | None, typer.Option(help="Flink version.", show_default=DEFAULT_FLINK_VERSION)
+        str | None, typer.Option(help="Flink version.", show_default=FLINK_VERSION)
     ] = None,
     port: Annotated[
         int | None,
@@ -64,9 +63,13 @@ def up(
         Path | None,
         typer.Option(help="Start a gateway beside it too, with this configuration."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Start the cluster, or what of it does not run; what runs already is left alone."""
+    if gateway:
+        _check_gateway(gateway)
+    from flink_jobs_provider.local import LocalCluster, LocalGateway, Request
+
     with _messages(), _progress() as report:
         request = Request(
             version=version,
@@ -84,11 +87,16 @@ def up(
         print(status.model_dump_json(indent=2))
         return
     facts = f"{_count(status.slots or 0, 'slot')}, {status.free_slots} free, {status.java}"
-    _out.print(
-        f"Flink {status.flink_version} {outcome} at [bold]{status.url}[/bold]  {escape(facts)}"
-    )
+    say(f"Flink {status.flink_version} {outcome} at {status.url}  {facts}")
     if gateway:
-        _out.print(f"Gateway {started}, configured by {gateway}", markup=False)
+        say(f"Gateway {started}, configured by {gateway}")
+
+
+def _check_gateway(configuration: Path) -> None:
+    """Fail before a cluster is started for a gateway that could not be."""
+    from flink_jobs_provider.cli.gateway import checked_configuration
+
+    checked_configuration(configuration, now="Nothing was started.")
 
 
 @app.command()
@@ -97,8 +105,11 @@ def down(
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove savepoints, logs and all other data too.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Stop the cluster and the jobs on it; savepoints and logs are kept."""
+    from flink_jobs_provider.local import LocalCluster
+
     with _messages(), _progress() as report:
         cluster = LocalCluster(directory, report)
         before = cluster.status()
@@ -110,15 +121,64 @@ def down(
         said += f", and with it {_count(before.running_jobs, 'running job')}"
     if before.state != "absent":
         said += f"; the data in {directory} {'is removed' if purge else 'is kept'}"
-    _out.print(f"{said}.", markup=False)
+    document = {
+        "stopped": list(ended),
+        "running_jobs": before.running_jobs or 0,
+        "directory": str(directory),
+        "data": "absent" if before.state == "absent" else "removed" if purge else "kept",
+    }
+    say_either(as_json, document, f"{said}.")
+
+
+@app.command()
+def logs(
+    process: Annotated[
+        str | None,
+        typer.Argument(help="jobmanager, taskmanager-1, … or gateway; else all of them."),
+    ] = None,
+    directory: DirectoryOption = _DEFAULT_DIRECTORY,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="The last lines of each file.")
+    ] = 40,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the processes of the cluster, and a gateway beside it, have logged."""
+    if follow and as_json:
+        fail("--follow has no JSON: take one of --follow and --json", code=2)
+    from flink_jobs_provider.local.logs import follow as lines_to_come
+    from flink_jobs_provider.local.logs import read_logs
+
+    with _messages(interrupted=""):
+        found = read_logs(directory, process, lines)
+        if as_json:
+            say_json(
+                [
+                    {"process": log.role, "file": str(log.file), "lines": list(log.lines)}
+                    for log in found
+                ]
+            )
+            return
+        for log in found:
+            say(f"==> {log.role}  {log.file}")
+            for line in log.lines:
+                say(line)
+        if follow:
+            sys.stdout.flush()
+            for log, line in lines_to_come(found):
+                print(f"{log.role}  {line}", flush=True)
 
 
 @app.command()
 def status(
     directory: DirectoryOption = _DEFAULT_DIRECTORY,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the cluster; exit code 3 if it does not run, or not all of it."""
+    from flink_jobs_provider.local import LocalCluster
+
     with _messages():
         shown = LocalCluster(directory).status()
     if as_json:
@@ -131,46 +191,33 @@ def status(
 
 def _print_status(shown: ClusterStatus) -> None:
     if shown.state == "absent":
-        _out.print(
-            f"There is no cluster in {shown.directory}; `flink-jobs local up` makes one.",
-            markup=False,
-        )
+        say(f"There is no cluster in {shown.directory}; `flink-jobs local up` makes one.")
         return
-    facts = [
-        f"Flink {shown.flink_version}",
-        _coloured(shown.state),
-        shown.url,
-        escape(shown.java or ""),
-    ]
+    facts = [f"Flink {shown.flink_version}", shown.state, shown.url, shown.java or ""]
     if shown.slots is not None:
         facts += [f"{shown.free_slots} of {shown.slots} slots free"]
         facts += [f"{_count(shown.running_jobs or 0, 'job')} running"]
-    _out.print("  ".join(fact for fact in facts if fact))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("process", "pid", "state"):
-        table.add_column(heading, justify="right" if heading == "pid" else "left")
+    say("  ".join(fact for fact in facts if fact))
+    rows: list[tuple[object, ...]] = []
     for process in [*shown.processes, *([shown.gateway] if shown.gateway else [])]:
         state = "running" if process.registered else "not ready" if process.pid else "dead"
         if shown.state == "stopped" and process.pid is None:
             state = "stopped"
-        table.add_row(process.role, str(process.pid or "-"), _coloured(state))
-    _out.print(table)
+        rows.append((process.role, process.pid, state))
+    say_table(("process", "pid", "state"), rows, right=("pid",))
     if shown.state == "incomplete":
-        _out.print("`flink-jobs local up` starts what is missing.")
+        say("`flink-jobs local up` starts what is missing.")
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _coloured(state: str) -> str:
-    colour = {"running": "green", "stopped": "dim", "not ready": "yellow"}.get(state, "red")
-    return f"[{colour}]{state}[/{colour}]"
-
-
 def _settings(pairs: list[str] | None) -> dict[str, str] | None:
     if not pairs:
         return None
+    from flink_jobs_provider.local import LocalClusterError
+
     for pair in pairs:
         if not pair.partition("=")[0] or "=" not in pair:
             raise LocalClusterError(
@@ -182,18 +229,24 @@ def _settings(pairs: list[str] | None) -> dict[str, str] | None:
 
 
 @contextmanager
-def _messages() -> Iterator[None]:
+def _messages(
+    interrupted: str = "Interrupted; `flink-jobs local status` shows what runs.",
+) -> Iterator[None]:
     """Show an error of the cluster as its sentences, and exit with 1."""
+    from flink_jobs_provider.local import LocalClusterError
+
     try:
         yield
     except LocalClusterError as error:
-        _err.print(error.what, style="red", markup=False)
-        _err.print(f"{error.now} {error.advice}", markup=False)
+        err = console(error=True)
+        err.print(error.what, style="red", markup=False)
+        err.print(f"{error.now} {error.advice}", markup=False)
         if error.details:
-            _err.print(error.details, style="dim", markup=False)
+            err.print(error.details, style="dim", markup=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        _err.print("Interrupted; `flink-jobs local status` shows what runs.")
+        if interrupted:
+            say(interrupted, error=True)
         raise typer.Exit(130) from None
 
 
@@ -201,9 +254,11 @@ def _messages() -> Iterator[None]:
 def _progress() -> Iterator[Report]:
     """Show the step that is being done: live on a terminal, a line for each step elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda step: _err.print(f"{step} …", markup=False)
+        yield lambda step: say(f"{step} …", error=True)
         return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=_err, transient=True) as progress:
-        task = progress.add_task("Looking")
+    with Progress(*columns, console=console(error=True), transient=True) as progress:
+        task = progress.add_task("Looking at what runs")
         yield lambda step: progress.update(task, description=step)

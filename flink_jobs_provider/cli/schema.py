@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
-import typer
-
-from flink_jobs_provider.model.spec import job_file_schema
+from flink_jobs_provider.cli.printing import say_json
 
 
 def schema() -> None:
     """Print the JSON Schema of a job file."""
-    typer.echo(json.dumps(job_file_schema(), indent=2))
+    from flink_jobs_provider.model.spec import job_file_schema
+
+    say_json(job_file_schema())

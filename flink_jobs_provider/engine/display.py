@@ -113,10 +113,13 @@ class Display(Listener):
         self._diagnostics.setdefault(diagnostic.urn, []).append(diagnostic)
 
     def _write_progress(self, diagnostic: Diagnostic) -> None:
-        since = f"{time.monotonic() - self._begun:.1f}s"
         name = f"{urns.name_of(diagnostic.urn)}: " if diagnostic.urn else ""
         for line in diagnostic.message.splitlines():
-            self._print(f"{since:>8}  {name}{line}")
+            self._print_timed(f"{name}{line}")
+
+    def _print_timed(self, line: str, style: str = "") -> None:
+        since = f"{time.monotonic() - self._begun:.1f}s"
+        self._print(f"{since:>8}  {line}", style=style)
 
     def tick(self) -> None:
         """Show what takes longer than two seconds; called several times a second.
@@ -140,7 +143,7 @@ class Display(Listener):
         for step, text in texts.items():
             if moment >= self._next_report.get(step, 0.0):
                 self._next_report[step] = moment + _REPEAT_S
-                self._print(f"     {text}", style="dim")
+                self._print_timed(text, style="dim")
 
     def finish(self, outcome: Outcome, *, dry_run: bool) -> None:
         """Write what was said, the outputs, the counts and the time."""
