@@ -41,6 +41,8 @@ class ActionRequest:
             It may give no inputs, and must not put another job on record in the draft's place.
         new_bytes: Whether the jar that the job has, from its next start on, is taken as it lies
             there now, also by START and RE_LAUNCH, which else take the bytes that ran before.
+        fails_without_jar: What the caller calls the jar. If given, NEW of a new job whose jar
+            cannot be read is put on record as an action that failed; it is refused else.
     """
 
     cluster: str
@@ -54,6 +56,7 @@ class ActionRequest:
     spares_running: bool = False
     starts_draft: bool = False
     new_bytes: bool = False
+    fails_without_jar: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _STATUSES = {
 
 
 #: What a gateway says of a start.
-_STARTED_FROM = re.compile(r"Job started from (\S+)$")
+_STARTED_FROM = re.compile(r"^Job started from (\S+)$", re.MULTILINE)
 
 
 def job_of(row: Any) -> ActionJob | None:
@@ -57,7 +57,7 @@ def job_of(row: Any) -> ActionJob | None:
         output=mask_foreign(output),
         last_savepoint=_text(properties, "lastSavePoint") or _path_in(output, action),
         restored_from=_text(properties, "savePointName"),
-        started_from=match.group(1) if (match := _STARTED_FROM.match(output)) else "",
+        started_from=match.group(1) if (match := _STARTED_FROM.search(output)) else "",
         version=_version(properties),
     )
 

@@ -44,7 +44,7 @@ from flink_jobs_provider.gateway.service import (
     ActionRequest,
     Refusal,
 )
-from flink_jobs_provider.model.action import STARTS, Action, JobStatus
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
@@ -52,6 +52,8 @@ from flink_jobs_provider.model.spec import JobSpec
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: The service's own words (recorded traffic of 2023).
+_NO_JAR = "Job execution failed. \nFailed to download jar"
 #: How often a row may change under our hands before the caller is told to come again.
 _TRIES = 10
 
@@ -108,12 +110,13 @@ class Accepting:
             request = _with_next_start(asked, job)
             check(request, job.status if job else None, job.run_id if job else None)
             present = _present(job, cluster, request)
+            unreadable = ""
             if opened is None or opened.uri != request.changes.get("jar", present.get("jar")):
-                opened = await self._jar(request, present, latest)
+                opened, unreadable = await self._jar_if_any(request, job, present, latest)
             action_id = str(uuid.uuid4())
             wanted = _wanted(request, action_id, job, present, opened)
             try:
-                return await self._record(request, action_id, job, wanted, cluster)
+                return await self._record(request, action_id, job, wanted, cluster, unreadable)
             except Busy as busy:
                 raise in_progress(asked.job_name, asked.action, busy.first) from None
             except Changed:
@@ -133,6 +136,29 @@ class Accepting:
                 "The gateway's database does not answer. Look at the list of jobs when it does: "
                 "it says whether the action was accepted.",
             ) from None
+
+    async def _jar_if_any(
+        self,
+        request: ActionRequest,
+        job: StoredJob | None,
+        present: dict[str, Any],
+        latest: float,
+    ) -> tuple[Jar | None, str]:
+        """Return the jar as `_jar` does; or why there is none, where that is no refusal."""
+        named = request.fails_without_jar
+        if not (named and request.action is Action.NEW and (job is None or job.status != DRAFT)):
+            return await self._jar(request, present, latest), ""
+        try:
+            jar = await self._jar(request, present, latest)
+        except Refusal as refusal:
+            if refusal.target != "jar":
+                raise
+            place = str(request.changes.get("jar"))
+            reason = refusal.message.replace(place, named)
+            return None, reason.replace(place.removeprefix("file://"), named)
+        if not named.lower().endswith(".jar"):
+            return None, f"{named} is not the name of a jar: it does not end in .jar."
+        return jar, ""
 
     async def _jar(
         self, request: ActionRequest, present: dict[str, Any], latest: float
@@ -176,6 +202,7 @@ class Accepting:
         job: StoredJob | None,
         wanted: JobSpec | None,
         cluster: ClusterConfiguration,
+        unreadable: str,
     ) -> StoredAction:
         draft = job is not None and job.status == DRAFT and request.action is Action.NEW
         new_job = request.action is Action.NEW and not draft
@@ -205,16 +232,25 @@ class Accepting:
                 begins=begins,
             )
         assert wanted is not None  # noqa: S101 - every NEW wants something
-        record = JobRecord(spec=wanted, status=JobStatus.STARTING)
+        record = stored_record(JobRecord(spec=wanted, status=JobStatus.STARTING))
+        new = (cluster.key, request.job_name, new_run_id(), wanted.key.prefix)
+        replaces = (job.number, job.revision) if job else None
+        if unreadable:
+            return await self.ask(
+                self._store.put_ended,
+                *new,
+                JobState(record, LAUNCH_FAILED, as_given),
+                action,
+                f"{_NO_JAR}: {unreadable}",
+                result=ActionResult.FAILED,
+                replaces=replaces,
+            )
         return await self.ask(
             self._store.accept_new,
-            cluster.key,
-            request.job_name,
-            new_run_id(),
-            wanted.key.prefix,
-            JobState(stored_record(record), NOT_YET, as_given),
+            *new,
+            JobState(record, NOT_YET, as_given),
             action,
-            replaces=(job.number, job.revision) if job else None,
+            replaces=replaces,
             gateway=self._gateway,
             lease=lease,
             begins=begins,

@@ -59,8 +59,8 @@ class Drafting:
             state = JobState(stored_record(record), DRAFT, request.as_given)
             action = _done_at_once(Action.NEW, request.caller, request.as_given)
             try:
-                return await self._ask(
-                    self._store.put_draft,
+                done = await self._ask(
+                    self._store.put_ended,
                     cluster.key,
                     request.job_name,
                     new_run_id(),
@@ -69,6 +69,7 @@ class Drafting:
                     action,
                     "The job is on record, and was not started",
                 )
+                return done.job_number
             except Changed:
                 pass
         message = f"A job {request.job_name} exists already. Give the new one another name."

@@ -191,7 +191,10 @@ class Jobs(Reading):
         await self._observers[cluster.key].fresh()
         lease = Lease(self._pace.lease)
         action = await self._accepting.accept(request, cluster)
-        self._workers.take(action, lease)
+        if action.row.finished_at is None:
+            self._workers.take(action, lease)
+        else:
+            self._workers.tell(action.row)
         return action.row
 
     async def draft(self, request: DraftRequest) -> JobRow:

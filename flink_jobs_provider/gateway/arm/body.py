@@ -49,9 +49,9 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     },
     "jarName": {
         "type": _TEXT,
-        "pattern": r"^[^/\\]+\.jar$",
+        "pattern": r"^[^/\\\x00-\x1f]+$",
         "maxLength": 255,
-        "description": "File name of the jar.",
+        "description": "File name of the jar; it ends in .jar.",
         "examples": ["orders.jar"],
     },
     "entryClass": {
@@ -88,10 +88,9 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
             },
             SAVEPOINT_DIRECTORY: {
                 "type": "string",
-                "minLength": 1,
                 "maxLength": 4096,
-                "description": "Where savepoints go; else to the directory that the gateway has "
-                "for the cluster.",
+                "description": "Where savepoints go; if empty, as for a new job without one, to "
+                "the directory that the gateway has for the cluster.",
             },
         },
         "propertyNames": {"minLength": 1, "maxLength": 1024},
@@ -132,7 +131,10 @@ def body_schema(action: Action | None, version: ApiVersion) -> dict[str, Any]:
         properties["action"] = {"enum": [str(known) for known in version.actions]}
     else:
         properties["action"] = {"const": str(action)}
-        if action is Action.NEW:
+        if action is not Action.NEW:
+            # A new job with another file is taken, and then fails: so it was recorded.
+            properties["jarName"] = {**properties["jarName"], "pattern": r"^[^/\\]+\.jar$"}
+        else:
             required += ["jobJarDirectory", "jarName", "entryClass"]
             for name in ("jobJarDirectory", "jarName", "entryClass"):
                 properties[name] = {**properties[name], "type": "string"}

@@ -127,21 +127,24 @@ class ArmFace:
         values = query(request)
         version = api_version(values.get("api-version", []))
         filters = values.get("$filter", [])
+        top = listing.at_most(values.get("$top", []))
+        size = listing.PAGE if top is None else min(top, listing.PAGE)
         rows = await self._service.jobs(
             cluster.key,
             after=listing.begins_after(values.get("$skiptoken", [])),
-            limit=listing.PAGE + 1,
+            limit=size + 1,
             **listing.filtered(filters, version),
         )
-        page = rows[: listing.PAGE]
+        page = rows[:size]
         mounts, place = self._mounts[cluster.key], str(cluster.id)
         shown = [job_row(row, place, mounts, version) for row in page]
         if not principal.may(Role.OPERATE, cluster.key):
             shown = [masked_row(entry) for entry in shown]
         answer: dict[str, Any] = {"value": shown}
-        if len(rows) > len(page):
+        left = None if top is None else top - len(page)
+        if len(rows) > len(page) and left != 0:
             url = f"{base_url(request, self._public_url)}{place}/jobs"
-            answer["nextLink"] = listing.next_link(url, version, filters, page[-1].number)
+            answer["nextLink"] = listing.next_link(url, version, filters, page[-1].number, left)
         return ArmResponse(answer)
 
     async def _savepoints(self, request: Request) -> Response:

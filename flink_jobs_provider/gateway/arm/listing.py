@@ -14,6 +14,7 @@ PAGE = 100
 _FILTER = re.compile(
     r"""\s*(jobName|jarName)\s+eq\s+(?:'((?:[^']|'')*)'|"([^"]*)"|([^\s'"]+))\s*""", re.IGNORECASE
 )
+_COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"after-(\d{1,18})")
 
 
@@ -36,6 +37,19 @@ def filtered(given: Sequence[str], version: ApiVersion) -> dict[str, str]:
     return {"job_name" if match[1].lower() == "jobname" else "jar_name": value}
 
 
+def at_most(given: Sequence[str]) -> int | None:
+    """Return how many jobs are wanted by `$top`, on all pages together; None where it is not given.
+
+    Raises:
+        Refusal: It is no number.
+    """
+    if not given:
+        return None
+    if len(given) > 1 or not _COUNT.fullmatch(given[0]):
+        raise _wrong("$top", "$top must be a whole number, 0 or more.")
+    return int(given[0])
+
+
 def begins_after(given: Sequence[str]) -> int:
     """Return the number of the last job of the page before.
 
@@ -50,8 +64,17 @@ def begins_after(given: Sequence[str]) -> int:
     return int(match[1])
 
 
-def next_link(jobs_url: str, version: ApiVersion, filters: Sequence[str], last: int) -> str:
+def next_link(
+    jobs_url: str, version: ApiVersion, filters: Sequence[str], last: int, left: int | None
+) -> str:
     """Return the address of the page after the job of that number.
+
+    Args:
+        jobs_url: The address of the list.
+        version: The version of the API.
+        filters: The `$filter` of the list.
+        last: The number of the last job of the page.
+        left: How many jobs are still wanted; None for all.
 
     Microsoft's client puts its own api-version in, and quotes what it takes from here once more;
     the token needs no quoting.
@@ -59,6 +82,8 @@ def next_link(jobs_url: str, version: ApiVersion, filters: Sequence[str], last: 
     query = {"api-version": str(version), "$skipToken": f"after-{last}"}
     if filters:
         query["$filter"] = filters[0]
+    if left is not None:
+        query["$top"] = str(left)
     return f"{jobs_url}?{urlencode(query, safe='$', quote_via=quote)}"
 
 

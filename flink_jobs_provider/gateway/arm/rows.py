@@ -12,9 +12,11 @@ from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.masking import masked_args, masked_options, masked_text
 from flink_jobs_provider.gateway.web.places import as_text
-from flink_jobs_provider.model.action import ActionResult, JobStatus
+from flink_jobs_provider.model.action import STARTS, ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 
+#: The service's own words about a job that it has started (recorded traffic of 2024).
+_RUNS_AS = "Flink internal job status :"
 #: In the order of the service's own answers.
 _ORDER = (
     *("jobType", "runId", "jobName", "jobJarDirectory", "jarName", "action", "entryClass"),
@@ -91,10 +93,14 @@ def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None
 
 def _output(row: JobRow) -> str:
     """Return what the last action said; or why the job is no longer as that action left it."""
-    befell = row.record.status in (JobStatus.FAILED, JobStatus.LOST)
-    if befell and row.last.result is ActionResult.SUCCESS and row.record.job_output:
+    last = row.last
+    if last.result is not ActionResult.SUCCESS:
+        return last.output
+    if row.record.status in (JobStatus.FAILED, JobStatus.LOST) and row.record.job_output:
         return row.record.job_output
-    return row.last.output
+    if last.action in STARTS and row.record.status.active:
+        return f"{_RUNS_AS} {row.record.status}\n{last.output}".rstrip()
+    return last.output
 
 
 def _savepoint_name(row: JobRow) -> str | None:

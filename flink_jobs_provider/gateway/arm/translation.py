@@ -95,6 +95,10 @@ class Translator:
             as_given={**as_given, "savePointName": savepoint or None},
             caller=caller,
             run_id=properties.get("runId"),
+            fails_without_jar="/".join(
+                str(properties.get(name) or "").rstrip("/")
+                for name in ("jobJarDirectory", "jarName")
+            ),
         )
 
     async def _row(self, properties: Mapping[str, Any], action: Action) -> JobRow | None:
@@ -132,9 +136,12 @@ class Translator:
         if (parallelism := options.pop(PARALLELISM, None)) is not None:
             changes["parallelism"] = int(parallelism)
         if (directory := options.pop(SAVEPOINT_DIRECTORY, None)) is not None:
-            target = _IN_ARM["savepoint_directory"]
-            with Collecting(problems):
-                changes["savepoint_directory"] = place_on_flink(directory, self._mounts, target)
+            changes["savepoint_directory"] = self._cluster.savepoint_directory
+            if directory:
+                target = _IN_ARM["savepoint_directory"]
+                with Collecting(problems):
+                    place = place_on_flink(directory, self._mounts, target)
+                    changes["savepoint_directory"] = place
         unclaimed = take_unclaimed(options, "properties.flinkConfiguration.", problems)
         changes["allow_non_restored_state"] = unclaimed
         changes["flink_configuration"] = options

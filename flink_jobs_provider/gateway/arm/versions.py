@@ -16,6 +16,8 @@ class ApiVersion(StrEnum):
 
     V2023_06 = "2023-06-01-preview"
     V2023_11 = "2023-11-01-preview"
+    #: In the service's printed versions it has no such name; its recorded traffic has it.
+    V2024_05_GA = "2024-05-01"
     V2024_05 = "2024-05-01-preview"
 
     @property

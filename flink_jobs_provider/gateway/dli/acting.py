@@ -59,7 +59,7 @@ class Acting:
 
         A single job that is refused is refused as a whole request is: with an error code.
         """
-        what = request.url.path.rsplit("/", 1)[-1].upper()
+        what = request.url.path.rstrip("/").rsplit("/", 1)[-1].upper()
         async with self._calls.audited(request, what, only_refusals=True) as deed:
             self._calls.operable(request, deed.principal)
             given = await self._calls.body(request, body.batch_schema(flag))

@@ -13,7 +13,7 @@ from flink_jobs_provider.gateway.dli.keeping import Keeping
 from flink_jobs_provider.gateway.dli.showing import Showing
 from flink_jobs_provider.gateway.service import JobService
 from flink_jobs_provider.gateway.web.middleware import Audit
-from flink_jobs_provider.gateway.web.routing import NamedRoute
+from flink_jobs_provider.gateway.web.routing import SlashedRoute
 
 
 class DliFace:
@@ -37,19 +37,19 @@ class DliFace:
         self._keeping, self._acting, self._showing = Keeping(calls), Acting(calls), Showing(calls)
         self._authorizing = Authorizing(calls)
 
-    def routes(self) -> list[NamedRoute]:
+    def routes(self) -> list[SlashedRoute]:
         """Return the routes of the API."""
         return [
-            NamedRoute(paths.CREATE_PATH, self._keeping.create, methods=["POST"]),
-            NamedRoute(paths.UPDATE_PATH, self._keeping.update, methods=["PUT"]),
-            NamedRoute(paths.IMPORT_PATH, self._keeping.import_savepoint, methods=["POST"]),
-            NamedRoute(paths.RUN_PATH, self._acting.run, methods=["POST"]),
-            NamedRoute(paths.STOP_PATH, self._acting.stop, methods=["POST"]),
-            NamedRoute(paths.DELETE_PATH, self._acting.delete_all, methods=["POST"]),
-            NamedRoute(paths.JOB_PATH, self._acting.delete, methods=["DELETE"]),
-            NamedRoute(paths.SAVEPOINT_PATH, self._acting.trigger, methods=["POST"]),
-            NamedRoute(paths.JOBS_PATH, self._showing.list_jobs, methods=["GET"]),
-            NamedRoute(paths.JOB_PATH, self._showing.show, methods=["GET"]),
-            NamedRoute(paths.GRAPH_PATH, self._showing.show_graph, methods=["GET"]),
-            NamedRoute(paths.BUCKETS_PATH, self._authorizing.authorize_buckets, methods=["POST"]),
+            SlashedRoute(paths.CREATE_PATH, self._keeping.create, ["POST"]),
+            SlashedRoute(paths.UPDATE_PATH, self._keeping.update, ["PUT"]),
+            SlashedRoute(paths.IMPORT_PATH, self._keeping.import_savepoint, ["POST"]),
+            SlashedRoute(paths.RUN_PATH, self._acting.run, ["POST"]),
+            SlashedRoute(paths.STOP_PATH, self._acting.stop, ["POST"]),
+            SlashedRoute(paths.DELETE_PATH, self._acting.delete_all, ["POST"]),
+            SlashedRoute(paths.JOB_PATH, self._acting.delete, ["DELETE"]),
+            SlashedRoute(paths.SAVEPOINT_PATH, self._acting.trigger, ["POST"]),
+            SlashedRoute(paths.JOBS_PATH, self._showing.list_jobs, ["GET"]),
+            SlashedRoute(paths.JOB_PATH, self._showing.show, ["GET"]),
+            SlashedRoute(paths.GRAPH_PATH, self._showing.show_graph, ["GET"]),
+            SlashedRoute(paths.BUCKETS_PATH, self._authorizing.authorize_buckets, ["POST"]),
         ]

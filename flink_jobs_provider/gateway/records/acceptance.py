@@ -88,13 +88,7 @@ class Acceptance:
             Busy: An action is in progress on the one that gives way.
         """
         with self._changing() as (session, now):
-            if replaces:
-                _locked(session, *replaces)
-                session.execute(
-                    update(JobEntry)
-                    .where(JobEntry.number == replaces[0])
-                    .values(deleted_at=now, revision=JobEntry.revision + 1)
-                )
+            _give_way(session, replaces, now)
             number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
             claim = _claim(now, action, gateway, lease, begins)
             return _insert(session, number, action, now, claim, begins)
@@ -132,7 +126,7 @@ class Acceptance:
             claim = _claim(now, action, gateway, lease, begins)
             return _insert(session, number, action, now, claim, begins)
 
-    def put_draft(
+    def put_ended(
         self,
         cluster: str,
         job_name: str,
@@ -141,19 +135,20 @@ class Acceptance:
         state: JobState,
         action: NewAction,
         output: str,
-    ) -> int:
+        *,
+        result: ActionResult = ActionResult.SUCCESS,
+        replaces: tuple[int, int] | None = None,
+    ) -> StoredAction:
         """Put a job on record that is not started, with an action that has ended; see `accept_new`.
 
-        Returns:
-            The job's number.
-
         Raises:
-            Changed: A job of that name is there.
+            Changed: A job of that name is there meanwhile, or the one that gives way has changed.
+            Busy: An action is in progress on the one that gives way.
         """
         with self._changing() as (session, now):
+            _give_way(session, replaces, now)
             number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
-            _insert(session, number, action, now, _ended(now, output))
-            return number
+            return _insert(session, number, action, now, _ended(now, output, result))
 
     def change(
         self,
@@ -192,6 +187,18 @@ class Acceptance:
                 yield session, session.execute(select(database_now())).scalar_one()
         except IntegrityError:
             raise Changed from None
+
+
+def _give_way(session: Session, replaces: tuple[int, int] | None, now: float) -> None:
+    """Delete the row that gives way to a new job, if there is one: its number and revision."""
+    if replaces is None:
+        return
+    _locked(session, *replaces)
+    session.execute(
+        update(JobEntry)
+        .where(JobEntry.number == replaces[0])
+        .values(deleted_at=now, revision=JobEntry.revision + 1)
+    )
 
 
 def _insert_job(
@@ -276,10 +283,10 @@ def _claim(
     }
 
 
-def _ended(now: float, output: str) -> dict[str, Any]:
+def _ended(now: float, output: str, result: ActionResult = ActionResult.SUCCESS) -> dict[str, Any]:
     """Return the columns of an action that was done with its acceptance."""
     return {
-        "result": ActionResult.SUCCESS.value,
+        "result": result.value,
         "output": output,
         "deadline": now,
         "began_at": now,

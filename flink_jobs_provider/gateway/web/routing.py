@@ -19,10 +19,18 @@ class NamedRoute(Route):
         return match, {**found, "route_path": self.path} if match is not Match.NONE else found
 
 
-class AnyCaseRoute(NamedRoute):
-    """A route whose path is compared without regard to case, and may end in a slash."""
+class SlashedRoute(NamedRoute):
+    """A route whose path may end in a slash."""
+
+    _flags = re.NOFLAG
 
     def __init__(self, path: str, endpoint: Callable[..., Any], methods: list[str]) -> None:
         super().__init__(path, endpoint, methods=methods)
         pattern = self.path_regex.pattern.removesuffix("$") + r"/?\Z"
-        self.path_regex = re.compile(pattern, re.IGNORECASE)
+        self.path_regex = re.compile(pattern, self._flags)
+
+
+class AnyCaseRoute(SlashedRoute):
+    """One whose path is also compared without regard to case."""
+
+    _flags = re.IGNORECASE

@@ -20,7 +20,7 @@ from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER, Me
 
 T = TypeVar("T")
 
-VERSIONS = ("2023-06-01-preview", "2023-11-01-preview", "2024-05-01-preview")
+VERSIONS = ("2023-06-01-preview", "2023-11-01-preview", "2024-05-01", "2024-05-01-preview")
 NEWEST = VERSIONS[-1]
 PRINCIPALS = {
     "operator": Principal("operator", {EVERY_CLUSTER: Role.OPERATE}),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from flink_jobs_provider.gateway.arm.translation import Translator
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of, targets
-from tests.contract.gateway.memory_service import CLUSTER_ID
+from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, MemoryService
 
 _URL = f"{CLUSTER_ID}/runJob?api-version={NEWEST}"
 _CONFIGURATION = "properties.flinkConfiguration"
@@ -25,7 +27,7 @@ _CONFIGURATION = "properties.flinkConfiguration"
         ({"action": "RESTART"}, "properties.action", "one of NEW, START"),
         ({"action": None}, "properties.action", "one of NEW, START"),
         ({"jarName": "dir/job.jar"}, "properties.jarName", "jobJarDirectory"),
-        ({"jarName": "job.txt"}, "properties.jarName", ".jar"),
+        ({"action": "UPDATE", "jarName": "job.txt"}, "properties.jarName", ".jar"),
         ({"jarName": "..\\job.jar"}, "properties.jarName", "plain name"),
         ({"jarName": "job.jar\n"}, "properties.jarName", "plain name"),
         ({"jarName": "job?.jar"}, "properties.jobJarDirectory", "no ?"),
@@ -270,3 +272,22 @@ def test_many_problems_are_cut_short() -> None:
     answer = Gateway().run_job(body)
     assert len(targets(answer)) == 50
     assert len(answer.content) < 65536
+
+
+@pytest.mark.parametrize("own", [None, "s3://cluster/savepoints"])
+def test_an_empty_savepoint_directory_is_the_clusters(own: str | None) -> None:
+    cluster = CLUSTER.model_copy(update={"savepoint_directory": own})
+    translator = Translator(cluster, MemoryService())
+    properties = {**NEW, "flinkConfiguration": {"savepoint.directory": ""}}
+    wanted = asyncio.run(translator.request(properties, "me"))
+    assert wanted.changes["savepoint_directory"] == own
+    gateway = Gateway()
+    assert gateway.run_job(properties).status_code == 202
+
+
+def test_a_new_job_may_name_any_file() -> None:
+    """Shows that such a job is taken, to fail as it was recorded; see the tests of actions."""
+    gateway = Gateway()
+    assert gateway.run_job({**NEW, "jarName": "JarName"}).status_code == 202
+    request = gateway.service.requests[-1]
+    assert request.fails_without_jar == "abfs://jobs@account/jars/JarName"

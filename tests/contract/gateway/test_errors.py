@@ -59,7 +59,7 @@ def test_an_invalid_version_is_told_the_valid_ones() -> None:
     answer = Gateway().call("GET", f"{CLUSTER_ID}/jobs?api-version=2021-09-15-preview")
     assert error_of(answer, 400)["message"] == (
         "The api-version '2021-09-15-preview' is invalid. The supported versions are "
-        "'2023-06-01-preview, 2023-11-01-preview, 2024-05-01-preview'."
+        "'2023-06-01-preview, 2023-11-01-preview, 2024-05-01, 2024-05-01-preview'."
     )
 
 

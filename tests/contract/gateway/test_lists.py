@@ -91,7 +91,10 @@ def test_a_row_is_as_the_service_had_it(version: str) -> None:
         ("FAILED", "SUCCESS", "it failed on purpose"),
         ("LOST", "SUCCESS", "it failed on purpose"),
         ("FAILED", "FAILED", "NEW done."),
-        ("RUNNING", "SUCCESS", "NEW done."),
+        ("RUNNING", "SUCCESS", "Flink internal job status : RUNNING\nNEW done."),
+        ("RESTARTING", "SUCCESS", "Flink internal job status : RESTARTING\nNEW done."),
+        ("RUNNING", "FAILED", "NEW done."),
+        ("FINISHED", "SUCCESS", "NEW done."),
     ],
 )
 def test_what_befell_a_job_since_its_last_action_is_told(
@@ -282,3 +285,30 @@ def test_who_may_only_read_sees_no_secrets() -> None:
     shown = gateway.call("GET", failed, caller="reader")
     assert shown.status_code == 200
     assert "hunter2" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("top", "pages"),
+    [("0", [[]]), ("1", [[0]]), ("2", [[0, 1]]), ("3", [[0, 1], [2]]), ("9", [[0, 1], [2, 3]])],
+)
+def test_top_counts_over_all_pages(
+    monkeypatch: pytest.MonkeyPatch, top: str, pages: list[list[int]]
+) -> None:
+    """Shows that `$top` ends the list early, and goes on in the links of longer ones."""
+    monkeypatch.setattr(listing, "PAGE", 2)
+    gateway = Gateway()
+    for number in range(4):
+        gateway.run_job(_named(f"job{number}", "a.jar"))
+    url = f"{CLUSTER_ID}/jobs?api-version={NEWEST}&$top={top}"
+    seen = []
+    while url:
+        answer = gateway.call("GET", url).json()
+        seen.append([row["properties"]["jobName"] for row in answer["value"]])
+        url = answer.get("nextLink", "")
+    assert seen == [[f"job{number}" for number in page] for page in pages]
+
+
+@pytest.mark.parametrize("top", ["-1", "ten", "", "1&$top=2", "1000000000"])
+def test_a_wrong_top_is_refused(top: str) -> None:
+    answer = Gateway().jobs(query=f"&$top={top}")
+    assert error_of(answer, 400)["target"] == "$top"

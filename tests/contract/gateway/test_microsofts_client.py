@@ -154,7 +154,7 @@ def test_refusals_are_the_clients_own_errors(gateway: Gateway, url: str) -> None
         with pytest.raises(ResourceNotFoundError, match="was not found"):
             list(jobs.list("Group-1", "Pool-1", "Flink-9", enforce_https=False))
         with pytest.raises(HttpResponseError) as raised:
-            jobs.begin_run_job(*PLACE, _job("NEW", "Job_1", jar_name="x"), **OPTIONS)
+            jobs.begin_run_job(*PLACE, _job("NEW", "Job_1", jar_name="x/y"), **OPTIONS)
         error = raised.value.error
         assert error is not None
         assert error.code == "InvalidParameter"

@@ -104,6 +104,5 @@ def test_the_placeholders_themselves_are_refused_by_name() -> None:
     wrong = {detail["target"] for detail in error_of(answer, 400)["details"]}
     assert wrong == {
         "properties.jobName",
-        "properties.jarName",
         "properties.flinkConfiguration.parallelism",
     }

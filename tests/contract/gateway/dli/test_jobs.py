@@ -480,3 +480,19 @@ def test_names_that_a_cluster_has_not_are_taken_all_the_same(name: str) -> None:
     assert len(set(names)) == 2
     assert other != number
     refused(dli.call("POST", "/flink-jobs", json={**JOB, "name": name}), 400, "DLI.0006")
+
+
+def test_paths_may_end_in_a_slash() -> None:
+    """Shows each path of the API as older clients write it."""
+    dli = Dli()
+    number = dli.create(name="orders")
+    other = {**JOB, "name": "other"}
+    done(dli.call("POST", "/flink-jobs/", json=other))
+    done(dli.call("PUT", f"/flink-jobs/{number}/", json={"desc": "x"}))
+    assert done(dli.call("GET", f"/jobs/{number}/"))["job_detail"]["desc"] == "x"
+    assert done(dli.call("GET", "/jobs/?name=orders"))["job_list"]["total_count"] == 1
+    assert dli.act("run/", number).json()[0]["is_success"] == "true"
+    assert dli.gateway.audit.entries[-1]["what"] == "NEW"
+    assert refused(dli.act("stop/", 999), 400, "DLI.16001")
+    assert dli.gateway.audit.entries[-1]["what"] == "STOP"
+    assert dli.call("GET", "/jobs//").status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -367,5 +368,42 @@ def test_no_jar_no_entry_class_no_such_file(live: Life) -> None:
         with pytest.raises(Refusal) as refused:
             await gateway.jobs.jobs("/another")
         assert refused.value.status == 404
+
+    live(life)
+
+
+@pytest.mark.parametrize("kind", ["missing", "no zip", "another name"])
+def test_a_new_job_whose_jar_cannot_be_read_is_on_record_as_failed(live: Life, kind: str) -> None:
+    """Shows what the service did, for callers that say so; and that NEW and RE_LAUNCH go on."""
+    named = "abfs://jobs@account/jars/orders" + ("" if kind == "another name" else ".jar")
+
+    async def life(gateway: Gateway) -> None:
+        good = gateway.jar.read_bytes()
+        if kind == "missing":
+            gateway.jar.unlink()
+        elif kind == "no zip":
+            gateway.jar.write_bytes(b"no jar")
+        request = replace(gateway.request("NEW"), fails_without_jar=named)
+        for _ in range(2):
+            action = await gateway.jobs.submit(request)
+            assert action.finished_at is not None
+            assert action.result is ActionResult.FAILED
+            assert action.output.startswith("Job execution failed. \nFailed to download jar: ")
+            assert named in action.output
+            assert str(gateway.jar) not in action.output
+            (row,) = await gateway.rows()
+            assert (row.status, row.record.job_id, row.last.id) == (
+                "JOB_LAUNCH_FAILED",
+                None,
+                action.id,
+            )
+        assert [one.id for one in gateway.finished][-1] == action.id
+        assert gateway.flink.submissions == []
+        gateway.jar.write_bytes(good)
+        assert (await gateway.done("RE_LAUNCH")).status == "RUNNING"
+        gateway.jar.unlink()
+        with pytest.raises(Refusal):
+            await gateway.jobs.submit(replace(gateway.request("UPDATE"), fails_without_jar=named))
+        assert (await gateway.row()).status == "RUNNING"
 
     live(life)

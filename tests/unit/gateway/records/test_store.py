@@ -104,11 +104,11 @@ def test_records_of_the_first_version_are_brought_up(
 
 
 def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
-    number = store.put_draft(
+    number = store.put_ended(
         CLUSTER, "orders", "job-1", "identity", state("DRAFT"), action(Action.NEW), "on record"
-    )
+    ).job_number
     with pytest.raises(Changed):
-        store.put_draft(
+        store.put_ended(
             CLUSTER, "orders", "job-2", "identity", state("DRAFT"), action(Action.NEW), "again"
         )
     draft = store.live_job(CLUSTER, "orders")
