@@ -76,6 +76,7 @@ class GatewayProcess:
         """Write a certificate, and its key, that an authority has signed."""
         certificate = authority.issue_cert("127.0.0.1")
         certificate.private_key_pem.write_to_path(self.directory / "key.pem")
+        (self.directory / "key.pem").chmod(0o600)
         chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
         (self.directory / "cert.pem").write_bytes(chain)
 

@@ -76,6 +76,20 @@ class Mounts:
             target=target,
         )
 
+    def in_callers_words(self, text: str) -> str:
+        """Return a text in which places below mounted URLs are named as callers would.
+
+        What a storage's URL is here, or where its files lie, is not theirs to know.
+        """
+        for url in sorted(self._urls.values(), key=len, reverse=True):
+            prefix = next(prefix for prefix, mounted in self._urls.items() if mounted == url)
+            text = text.replace(f"{url}/", f"{prefix.rstrip('/')}/")
+            path = url.removeprefix("file://")
+            if path != url and path.startswith("/"):
+                named = f"{prefix.rstrip('/')}/"
+                text = re.sub(rf"(?<![\w/:.@-]){re.escape(path)}/", lambda _: named, text)  # noqa: B023
+        return text
+
     def named(self, url: str) -> str | None:
         """Return what a caller would write for a place below a mounted URL; none where nothing is.
 

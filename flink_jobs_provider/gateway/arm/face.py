@@ -119,6 +119,7 @@ class ArmFace:
         try:
             return await self._service.submit(wanted)
         except Refusal as refusal:
+            refusal.message = self._mounts[cluster.key].in_callers_words(refusal.message)
             raise in_arm_words(refusal) from None
 
     async def _jobs(self, request: Request) -> Response:

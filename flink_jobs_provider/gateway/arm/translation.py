@@ -121,8 +121,9 @@ class Translator:
         name = properties.get("jarName", known.get("jarName"))
         if directory is None or name is None:
             return {}  # there is no such job, as the service is about to say
-        target = "properties.jobJarDirectory"
         with Collecting(problems):
+            self._mounts.resolve(directory, "properties.jobJarDirectory")
+            target = "properties.jarName"  # the directory alone is valid
             return {"jar": self._mounts.resolve(f"{directory.rstrip('/')}/{name}", target)}
         return {}
 

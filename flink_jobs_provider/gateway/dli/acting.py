@@ -130,6 +130,7 @@ class Acting:
         except Refusal as refusal:
             if refusal.code == "JobNotFound":  # deleted meanwhile; callers know no run ids
                 raise no_such_job(row.number) from None
+            refusal.message = self._calls.in_callers_words(row.cluster, refusal.message)
             raise
 
 

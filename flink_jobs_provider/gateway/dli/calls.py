@@ -126,6 +126,10 @@ class Calls:
         authorize(deed.principal, cluster)
         return row, cluster
 
+    def in_callers_words(self, cluster: str, text: str) -> str:
+        """Return a text in which places are named as callers of a cluster would."""
+        return Mounts(self._clusters[cluster].mounts).in_callers_words(text)
+
     async def body(self, request: Request, schema: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a body, without those that are null."""
         content = parse(await json_text(request, self._body_bytes))

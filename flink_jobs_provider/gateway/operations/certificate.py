@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import stat
 from pathlib import Path
 
 import structlog
@@ -13,6 +15,8 @@ from flink_jobs_provider.gateway.settings import environment
 
 _log = structlog.get_logger("gateway.certificate")
 _EVERY = 30.0
+#: Of TLS 1.2: forward secrecy and authenticated encryption only, no CBC. TLS 1.3 has no other.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class CertificateUnusable(Exception):
@@ -34,6 +38,7 @@ class Certificate:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
+        self.context.set_ciphers(_CIPHERS)
         self._version = self._present()
         self.load()
 
@@ -45,6 +50,7 @@ class Certificate:
         """
         password = self._password()
         _read(self._files.certificate_file)
+        _check_private(self._files.key_file)
         if b"ENCRYPTED" in _read(self._files.key_file) and not password:
             raise CertificateUnusable(
                 f"{self._files.key_file} is encrypted: name its password in listen.tls.key_password"
@@ -108,6 +114,23 @@ class Certificate:
                 return ()
             found.append((stat.st_ino, stat.st_mtime_ns))
         return tuple(found)
+
+
+def _check_private(path: str) -> None:
+    """Refuse a key that other users of this machine can read; a group may, as of a mounted secret.
+
+    Raises:
+        CertificateUnusable: It is open to others, or is not there.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise CertificateUnusable(f"{path} cannot be read: {error.strerror}") from None
+    if os.name == "posix" and mode & (stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP):
+        raise CertificateUnusable(
+            f"{path} is open to other users of this machine (mode {stat.S_IMODE(mode):04o}). "
+            f"Run: chmod 600 {path}"
+        )
 
 
 def _read(path: str) -> bytes:

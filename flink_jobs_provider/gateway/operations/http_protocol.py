@@ -27,6 +27,7 @@ from flink_jobs_provider.gateway.operations.connections import (
     Connections,
 )
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.web.manners import HSTS
 from flink_jobs_provider.gateway.web.middleware import OVERLOADED
 
 #: Seconds for the rest of a body that nobody reads, since its request was answered before.
@@ -220,6 +221,8 @@ class GatewayProtocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             answer = self._refused(_path_of(self._line), refusal)
             headers = [*answer.raw_headers, (b"connection", b"close")]
+            if self.scheme == "https":
+                headers += [(name.encode(), value.encode()) for name, value in HSTS.items()]
             body = bytes(answer.body)
             for event in (
                 h11.Response(status_code=answer.status_code, headers=headers),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from flink_jobs_provider.gateway.operations.log_limit import LogLimit
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +33,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._clock = clock
+        self._unauthenticated = LogLimit("requests without authentication", clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and log it."""
@@ -54,6 +57,8 @@ class RequestLog:
             await self._app(scope, receive, sending)
         finally:
             write = _log.debug if scope["path"] in _PROBES else _log.info
+            if "principal" not in scope and write is not _log.debug:
+                write = write if self._unauthenticated.take() else _log.debug
             client = scope.get("client")
             write(
                 "request",

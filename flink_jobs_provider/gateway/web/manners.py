@@ -42,6 +42,8 @@ MannersOf = Callable[[str], Manners]
 
 #: Headers of every answer, whosever it is.
 ALWAYS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+#: Of every answer over TLS: clients that heed it speak no plain HTTP to this host for a year.
+HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def usable_id(given: str) -> bool:

@@ -14,8 +14,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flink_jobs_provider.gateway.operations.log_limit import LogLimit
 from flink_jobs_provider.gateway.service import Refusal
-from flink_jobs_provider.gateway.web.manners import MannersOf
+from flink_jobs_provider.gateway.web.manners import HSTS, MannersOf
 
 _log = structlog.get_logger("gateway.request")
 
@@ -83,6 +84,7 @@ class Answering:
         self._metrics = metrics
         self._audit = audit
         self._clock = clock
+        self._unauthenticated = LogLimit("refusals without authentication", clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -92,6 +94,8 @@ class Answering:
         began = self._clock()
         request_id = str(uuid.uuid4())
         ids = self._manners_of(scope["path"]).headers(Headers(scope=scope), request_id)
+        if scope["scheme"] == "https":
+            ids = {**ids, **HSTS}
         if scope.get(OVERLOADED):
             ids = {**ids, "Connection": "close"}
         status = 0
@@ -118,15 +122,16 @@ class Answering:
         refusal, headers = _refusal(error, scope, manners.fault)
         if refusal.status in (401, 403) and not scope.get("audited"):
             principal = scope.get("principal")
-            self._audit.write(
-                who=principal.name if principal else None,
-                what=f"{scope['method'][:16]} {scope.get('route_path', NO_ROUTE)}",
-                cluster=scope.get("cluster_key"),
-                job=None,
-                action_id=None,
-                result=refusal.code,
-                status=refusal.status,
-            )
+            if principal or self._unauthenticated.take():
+                self._audit.write(
+                    who=principal.name if principal else None,
+                    what=f"{scope['method'][:16]} {scope.get('route_path', NO_ROUTE)}",
+                    cluster=scope.get("cluster_key"),
+                    job=None,
+                    action_id=None,
+                    result=refusal.code,
+                    status=refusal.status,
+                )
         return manners.refused(refusal, headers)
 
 

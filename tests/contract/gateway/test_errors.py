@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import structlog
 from starlette.types import Message
@@ -396,3 +397,30 @@ def test_metrics_are_for_who_may_read_every_cluster() -> None:
     assert answer.text == "# metrics\n"
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert error_of(gateway.call("GET", "/metrics", caller="one"), 403)
+
+
+def test_requests_without_a_token_do_not_fill_the_audit_log() -> None:
+    """Shows that of a flood a part is written down, and each refusal of a known caller."""
+    gateway = Gateway()
+    app = gateway.app()
+
+    async def flood() -> None:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://host") as client:
+            for _ in range(150):
+                assert (await client.get(_JOBS)).status_code == 401
+            known = {"Authorization": "Bearer stranger"}
+            assert (await client.get(_JOBS, headers=known)).status_code == 403
+
+    asyncio.run(flood())
+    unknown = [entry for entry in gateway.audit.entries if entry["who"] is None]
+    assert 100 <= len(unknown) < 150
+    assert gateway.audit.entries[-1]["who"] == "stranger"
+
+
+def test_answers_over_tls_ask_for_tls_ever_after() -> None:
+    """Shows it for answers of both APIs, refusals and probes."""
+    gateway = Gateway()
+    for path in (_JOBS, "/healthz", "/v1.0/p/streaming/jobs", "/nowhere"):
+        answer = gateway.call("GET", path, caller=None)
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"

@@ -131,6 +131,7 @@ def test_check_config_looks_at_what_the_file_names(
     certificate = trustme.CA().issue_cert("127.0.0.1")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    (tmp_path / "key.pem").chmod(0o600)
     assert "https://127.0.0.1:8090" in gateway(config, "check-config").stdout
     trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(tmp_path / "key.pem")
     assert "belong together" in gateway(config, "check-config", code=1).stderr

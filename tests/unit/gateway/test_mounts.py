@@ -163,3 +163,26 @@ def test_a_place_is_named_as_callers_would_name_it() -> None:
     assert mounts.named("s3://mirror/jobs/b.jar") == "abfs://jobs@account/b.jar"
     assert mounts.named("s3://mirrored/b.jar") is None
     assert mounts.resolve("abfs://jobs@account/b.jar", "") == "s3://mirror/jobs/b.jar"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("cannot open file:///srv/jobs/a.jar: no", "cannot open abfs://jobs@account/a.jar: no"),
+        ("Looked for /srv/jobs/a.jar", "Looked for abfs://jobs@account/a.jar"),
+        ("s3://bucket/x/a.jar does not exist", "obs://b/a.jar does not exist"),
+        ("abfs://else@where/srv/jobs/a.jar", "abfs://else@where/srv/jobs/a.jar"),
+        ("/srv/jobsx/a.jar, /data/srv/jobs/a", "/srv/jobsx/a.jar, /data/srv/jobs/a"),
+        ("file:///opt/jars/a.jar", "file:///opt/jars/a.jar"),
+    ],
+)
+def test_callers_are_told_of_places_in_their_own_words(text: str, told: str) -> None:
+    """Shows that the real place behind a mount is not told."""
+    mounts = Mounts(
+        {
+            "abfs://jobs@account": "file:///srv/jobs",
+            "obs://b": "s3://bucket/x",
+            "file:///opt/jars": "file:///opt/jars",
+        }
+    )
+    assert mounts.in_callers_words(text) == told

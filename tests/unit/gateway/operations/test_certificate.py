@@ -27,6 +27,7 @@ def issue(directory: Path, name: str = "gateway.test") -> None:
     certificate = AUTHORITY.issue_cert(name)
     certificate.cert_chain_pems[0].write_to_path(directory / "cert.pem")
     certificate.private_key_pem.write_to_path(directory / "key.pem")
+    (directory / "key.pem").chmod(0o600)
 
 
 def opened(directory: Path, **more: str) -> Certificate:
@@ -136,3 +137,33 @@ def test_files_that_are_none_are_named(tmp_path: Path, name: str) -> None:
 def test_old_protocols_are_not_spoken(tmp_path: Path) -> None:
     issue(tmp_path)
     assert opened(tmp_path).context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o620])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """Shows it at the start, and for a renewed one: the certificate from before stays."""
+    issue(tmp_path, "old.test")
+    certificate = opened(tmp_path)
+    issue(tmp_path, "new.test")
+    (tmp_path / "key.pem").chmod(mode)
+    assert certificate.renew() is False
+    assert served_name(certificate) == "old.test"
+    with pytest.raises(CertificateUnusable, match=rf"mode {mode:04o}\)\. Run: chmod 600"):
+        opened(tmp_path)
+
+
+def test_a_key_that_a_group_can_read_is_used(tmp_path: Path) -> None:
+    """Shows how secrets are mounted into containers."""
+    issue(tmp_path)
+    (tmp_path / "key.pem").chmod(0o440)
+    opened(tmp_path)
+
+
+def test_no_suite_without_authenticated_encryption_is_spoken(tmp_path: Path) -> None:
+    """Shows that nothing with CBC is among the suites, nor anything without forward secrecy."""
+    issue(tmp_path)
+    suites = opened(tmp_path).context.get_ciphers()
+    assert suites
+    for suite in suites:
+        assert suite["aead"], suite["name"]
+        assert suite["kea"] in ("kx-ecdhe", "kx-any"), suite["name"]
