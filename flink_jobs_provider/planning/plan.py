@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.planning.fields import Change, Cost, changes
 
 _UPGRADES = {
@@ -63,8 +64,15 @@ class Plan:
         return f"{self.job_name}: {action}{how}{state}{why}"
 
 
-def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
-    """Decide what brings a job from what is recorded, or freshly read, to what is wanted."""
+def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) -> Plan:
+    """Decide what brings a job from what is recorded, or freshly read, to what is wanted.
+
+    Args:
+        recorded: What is recorded; None for nothing.
+        wanted: The job as it should be.
+        now: Seconds since the epoch, for the age of what is restored; the present if not given.
+    """
+    now = time.time() if now is None else now
     if recorded is None:
         return _creation(wanted)
     changed = tuple(changes(recorded.spec, wanted))
@@ -82,7 +90,7 @@ def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
             wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
         )
     if not recorded.status.active:
-        return _start(recorded, wanted, changed, (*drift, *texts))
+        return _start(recorded, wanted, changed, (*drift, *texts), now)
     if cost is Cost.RESTART or recorded.other_version:
         return _restart(recorded, wanted, changed, (*drift, *texts))
     if recorded.duplicates:
@@ -163,7 +171,11 @@ def _restart(
 
 
 def _start(
-    recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...], reasons: tuple[str, ...]
+    recorded: JobRecord,
+    wanted: JobSpec,
+    changed: tuple[Change, ...],
+    reasons: tuple[str, ...],
+    now: float,
 ) -> Plan:
     existed = recorded.job_id is not None
     if to_restore(recorded, wanted):
@@ -181,19 +193,44 @@ def _start(
             discards_state=True,
         )
     elif recorded.status is JobStatus.FINISHED:
-        action, how = Action.START, _new_run(recorded)
+        action, how = Action.START, _new_run(recorded, now)
     else:
-        where = recorded.last_savepoint or "its newest savepoint or checkpoint"
-        cloud = isinstance(wanted.target, DliTarget) and wanted.target.is_cloud
-        if cloud and recorded.status is not JobStatus.STOPPED:
-            where = "its newest state, if that is known to be newer than its last start"
-        action, how = Action.START, f"start from {where}"
+        action, how = Action.START, f"start from {_newest(recorded, wanted, now)}"
     return Plan(wanted.job_name, action, how, reasons, changed)
 
 
-def _new_run(recorded: JobRecord) -> str:
+def _newest(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
+    """Return what a job goes on from that does not run, as far as it is known."""
+    stopped = recorded.status is JobStatus.STOPPED
+    if isinstance(wanted.target, DliTarget) and wanted.target.is_cloud and not stopped:
+        return "its newest state, if that is known to be newer than its last start"
+    if wanted.target.kind != "flink" and not stopped and _service_finds(wanted):
+        return "its newest savepoint or checkpoint"
+    return _known(recorded, now) or "its newest savepoint or checkpoint"
+
+
+def _service_finds(wanted: JobSpec) -> bool:
+    """Whether it is a gateway that finds the newest state of a job that it lists as ended."""
+    target = wanted.target
+    if isinstance(target, HDInsightTarget):
+        return not target.is_azure
+    return isinstance(target, DliTarget) and not target.is_cloud
+
+
+def _known(recorded: JobRecord, now: float) -> str | None:
+    """Return the state that a refresh has found, or that is recorded, with its age."""
+    if point := recorded.restore_point:
+        told = point.told(now)
+        return f"{told}, WHICH {point.broken.upper()}: this is refused" if point.broken else told
+    path = recorded.last_savepoint
+    times = {known.path: known.taken_at for known in recorded.savepoints}
+    taken_at = times.get(path or "", "")
+    return f"{path} ({age(taken_at, now)})" if taken_at else path
+
+
+def _new_run(recorded: JobRecord, now: float) -> str:
     """Return where a new run of a job starts that came to its own end."""
-    where = recorded.last_savepoint or recorded.restored_from
+    where = _known(recorded, now) or recorded.restored_from
     if where is None:
         return "start from nothing, since no state is known of the run that finished"
     return f"start from {where}, so that what the finished run did after it is done again"

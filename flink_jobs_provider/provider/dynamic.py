@@ -326,7 +326,10 @@ async def _is_same_cluster(one: Declaration, other: Declaration) -> bool | None:
 
 
 async def _look(recorded: JobRecord) -> JobRecord:
-    return await _reconciler(recorded.spec).look(recorded)
+    reconciler = _reconciler(recorded.spec)
+    if isinstance(reconciler, Reconciler):
+        return await reconciler.look_for_plan(recorded)
+    return await reconciler.look(recorded)
 
 
 async def _has_another_address(recorded: JobRecord) -> bool:

@@ -27,6 +27,20 @@ class Reader:
         self._states = states
         self._observer = observer
 
+    async def look_for_plan(self, recorded: JobRecord) -> JobRecord:
+        """Return a record as the cluster shows it now, and what a start would begin from.
+
+        That is found as the start itself finds it.
+        """
+        seen = await self.look(recorded)
+        if seen.status.active or seen.status is JobStatus.STOPPED or seen.job_id is None:
+            return seen.model_copy(update={"restore_point": None})
+        snapshot = await self._plane.jobs(max_age=SHARED_AGE)
+        ours = snapshot.of(recorded.spec.key, recorded=recorded.job_id)
+        ended = [job for job in ours if not job.active]
+        point = await self._states.newest(seen.spec, ended, seen)
+        return seen.model_copy(update={"restore_point": point})
+
     async def look(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now.
 

@@ -108,6 +108,10 @@ class Reconciler:
         """Return a record as the cluster shows it now; nothing is touched."""
         return await self._reader.look(recorded)
 
+    async def look_for_plan(self, recorded: JobRecord) -> JobRecord:
+        """Return the same with what a start would begin from, for a plan to name."""
+        return await self._reader.look_for_plan(recorded)
+
     async def cancel(self, recorded: JobRecord) -> bool:
         """End a job without a savepoint; whether any of it ran. Its jars stay."""
         return await cancel(self._plane, self._stopper, recorded)

@@ -113,5 +113,6 @@ def done(record: JobRecord, wanted: JobSpec, action: Action | None, output: str)
             "savepoints": record.savepoints[:SAVEPOINTS_LISTED],
             "duplicates": [],
             "other_version": False,
+            "restore_point": None,
         }
     )

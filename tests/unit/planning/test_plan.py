@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.model.savepoint import RestorePoint
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import Plan
+from flink_jobs_provider.planning.plan import plan as plan_at
 from tests.unit.model.made_up_jobs import DIGEST_2, SAVEPOINT, record, record_with_savepoint, spec
+
+#: Three minutes after the recorded savepoint was taken.
+NOW = datetime(2026, 11, 1, 10, 3, tzinfo=UTC).timestamp()
+
+
+def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
+    """Plan at that time."""
+    return plan_at(recorded, wanted, NOW)
+
 
 MODES = ("savepoint", "last-state", "stateless")
 ACTIVE = (JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RESTARTING)
@@ -30,7 +43,7 @@ ONE_COPY = "STOP, stop the older of the copies that run, with savepoint"
 RECORDED = "no action, recorded only"
 RESTORE = "UPDATE, stop with savepoint, and restart from /s/2 instead"
 RESTORE_AFRESH = "STATELESS_UPDATE, cancel and start from /s/2, STATE IS DISCARDED"
-START = f"START, start from {SAVEPOINT}"
+START = f"START, start from {SAVEPOINT} (3 min old)"
 START_AFRESH = "STATELESS_UPDATE, start afresh, STATE IS DISCARDED"
 START_AT = "START, start from /s/2"
 NEW_EMPTY = "NEW, replace by a job that starts from nothing, STATE IS DISCARDED"
@@ -130,7 +143,7 @@ ONCE_ENDED: dict[str, Row] = {
 }
 
 
-AGAIN = f"START, start from {SAVEPOINT}, so that what the finished run did after it is done again"
+AGAIN = f"{START}, so that what the finished run did after it is done again"
 #: Why a finished job is left so, after what differs.
 _OVER = "the job has finished"
 
@@ -422,4 +435,53 @@ def test_in_a_cloud_no_older_state_is_promised() -> None:
     assert "start from its newest state, if that is known to be newer than its last start" in line
     there = {"kind": "dli", "endpoint": "https://gateway.shop", "project_id": "p", "token": "env:T"}
     line = plan(record(spec(target=there), **failed), spec(target=there)).line()
-    assert "start from obs://s/1" in line
+    assert "start from its newest savepoint or checkpoint" in line
+
+
+@pytest.mark.parametrize("status", [JobStatus.LOST, JobStatus.FAILED, JobStatus.CANCELED])
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        (
+            RestorePoint("/c/chk-7", "checkpoint", "2026-11-01T10:02:00Z"),
+            "checkpoint /c/chk-7 (60 s old)",
+        ),
+        (RestorePoint("/s/2", "savepoint"), "savepoint /s/2 (of unknown age)"),
+        (
+            RestorePoint("/s/2", "savepoint", "2026-11-01T09:50:00Z", "2026-11-01T10:02:40Z"),
+            "savepoint /s/2 (13 min old), OLDER THAN ITS LAST COMPLETED CHECKPOINT (20 s old), "
+            "which is gone: what it did in between is done again",
+        ),
+        (
+            RestorePoint("/s/2", "savepoint", "2026-10-30T09:50:00Z", broken="is not there"),
+            "savepoint /s/2 (2 days old), WHICH IS NOT THERE: this is refused",
+        ),
+    ],
+)
+def test_the_state_that_a_refresh_has_found_is_named(
+    status: JobStatus, point: RestorePoint, words: str
+) -> None:
+    """Shows that it wins over the recorded savepoint, and that its age is told."""
+    recorded = record_with_savepoint(status=status, restore_point=point)
+    assert plan(recorded, spec()).line() == (
+        f"orders: START, start from {words}: the job is {status} on its cluster"
+    )
+
+
+@pytest.mark.parametrize("status", [JobStatus.LOST, JobStatus.FAILED, JobStatus.CANCELED])
+def test_what_a_gateway_finds_is_not_foretold(status: JobStatus) -> None:
+    """Shows that the recorded savepoint is not announced where a gateway takes what is newest."""
+    at = {
+        "kind": "hdinsight",
+        "endpoint": "https://gateway",
+        "subscription": "s",
+        "resource_group": "g",
+        "cluster_pool": "p",
+        "cluster": "c",
+        "token": "env:T",
+    }
+    wanted = spec(target=at)
+    decided = plan(record_with_savepoint(wanted, status=status), wanted)
+    assert "START, start from its newest savepoint or checkpoint: " in decided.line()
+    stopped = plan(record_with_savepoint(wanted, status=JobStatus.STOPPED), wanted)
+    assert f"start from {SAVEPOINT} (3 min old)" in stopped.line()

@@ -61,7 +61,7 @@ class Stack:
 
     def plan(self, wanted: JobSpec) -> Plan:
         """Preview."""
-        return plan(self.record, wanted)
+        return plan(self.record, wanted, self.time.now())
 
     def up(self, wanted: JobSpec | None = None, **changes: Any) -> JobRecord:
         """Plan, and carry it out if anything is needed; the record is kept when it succeeded."""
@@ -77,7 +77,7 @@ class Stack:
 
     def refresh(self) -> JobRecord:
         """Read the job back."""
-        self.record = self._run(self._reconciler().look(self.recorded))
+        self.record = self._run(self._reconciler().look_for_plan(self.recorded))
         return self.record
 
     def destroy(self) -> str | None:

@@ -66,7 +66,7 @@ def test_a_new_run_starts_where_its_plan_says(saved: bool) -> None:
     kept = {"savepoint_trigger": "1"} if saved else {}
     wanted = version("Old", "savepoint", restart_trigger="1", **kept)
     said = stack.plan(wanted).line()
-    assert (f"START, start from {last}, " if saved else "START, start from nothing, ") in said
+    assert (f"savepoint {last} (10 min old), " if saved else "START, start from nothing, ") in said
     record = stack.up(wanted)
     assert stack.flink.the_job().restored_from == (last or "")
     assert (record.status, record.action) == (JobStatus.RUNNING, Action.START)

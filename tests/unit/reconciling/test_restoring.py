@@ -297,6 +297,45 @@ def test_a_start_that_fails_on_its_savepoint_calls_it_safe_nowhere() -> None:
     assert f"the next older savepoint is {older} (taken at " in caught.value.now
 
 
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("ending", ["LOST", "CANCELED", "FAILED"])
+@pytest.mark.parametrize("retained", [True, False])
+def test_the_plan_names_what_the_run_takes(readable: bool, ending: str, retained: bool) -> None:
+    """Shows a job whose newest state is a checkpoint, or that has lost its checkpoints.
+
+    The age is told, and that a newer checkpoint is known to be gone.
+    """
+    stack = running("savepoint", readable=readable)
+    wanted = version("Old", "savepoint", savepoint_trigger="1")
+    saved = stack.up(wanted).last_savepoint
+    stack.flink.pass_time(1200)
+    job = stack.flink.the_job()
+    job.retains = retained
+    if ending == "LOST":
+        lost(stack)
+    else:
+        stack.flink.end(job, ending, "RuntimeException: no")
+        stack.refresh()
+    stack.flink.pass_time(180)
+    said = stack.plan(wanted).line()
+    origin = str(stack.up(wanted).restored_from)
+    checkpoint = readable if ending == "LOST" else retained
+    assert ("/chk-" in origin) == checkpoint
+    if not checkpoint:
+        assert origin == saved
+    assert origin in said
+    assert f"start from {'checkpoint' if checkpoint else 'savepoint'} {origin} (" in said
+    assert (" min old)" if not checkpoint else " old)") in said
+    gone = ending != "LOST" and not retained
+    assert ("OLDER THAN ITS LAST COMPLETED CHECKPOINT (" in said) == gone
+    assert any(
+        f"going on from {word} {origin} (" in line
+        for word in ("savepoint", "checkpoint")
+        for line in stack.said
+    )
+    assert stack.refresh().restore_point is None
+
+
 def test_a_stateless_update_leaves_nothing_to_come_back_to() -> None:
     """Shows that state which was dropped on purpose is not picked up again."""
     stack = running("savepoint", NO_CHECKPOINTS)
