@@ -78,6 +78,7 @@ PROBES = [
     Probe("`savepoint_trigger`", {"savepoint_trigger": "1"}),
     Probe("`restart_trigger`", {"restart_trigger": "1"}),
     Probe("`on_delete` savepoint", {"on_delete": "savepoint"}),
+    Probe("`settle_time`", {"settle_time": "30s"}),
     Probe("`timeouts`", {"timeouts": {"savepoint": "20m"}}),
     Probe("`dli`: checkpoints, restarts", {"dli": {"checkpoint_interval": 60}}),
     Probe(

@@ -63,6 +63,7 @@ class GatewayProcess:
             "clusters": [{"id": CLUSTER, "flink": {"url": flink_url}, "mounts": mounts}],
             "access": {"tokens_file": "tokens.yaml"},
             "log": {"audit_file": "audit.log"},
+            "settle_time": "0s",
             **more,
         }
         self.write()

@@ -89,6 +89,8 @@ class Finished:
 class StackProject:
     """A project with one stack, in a directory of its own.
 
+    Its jobs have no settle time, unless they name one: what is tested is something else.
+
     Args:
         root: An empty directory.
         engine: `embedded` or `pulumi`.
@@ -145,7 +147,8 @@ class StackProject:
 
     def _write_jobs(self) -> None:
         target = self.target or {"kind": "flink", "url": self.cluster_url}
-        jobs = {name: {"target": target, **inputs} for name, inputs in self.jobs.items()}
+        usual = {"target": target, "settle_time": "0s"}
+        jobs = {name: {**usual, **inputs} for name, inputs in self.jobs.items()}
         (self.root / "program/jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
 
     # Commands

@@ -194,8 +194,14 @@ class ControlPlane(Protocol):
         """Return the highest parallelism among a job's vertices; none where it is unknown."""
         ...
 
-    async def failure(self, job_id: str) -> str:
-        """Return why a job failed, as its last cause; empty where nothing is known."""
+    async def failure(self, job_id: str, since: int = 0) -> str:
+        """Return why a job failed, as its last cause; empty where nothing is known.
+
+        Args:
+            job_id: The job.
+            since: What failed before is left aside: milliseconds since the epoch, by the
+                cluster's clock.
+        """
         ...
 
     def dashboard(self, job_id: str) -> str:

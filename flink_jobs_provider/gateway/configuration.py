@@ -31,7 +31,7 @@ from flink_jobs_provider.gateway.settings import (
     is_loopback,
 )
 from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
-from flink_jobs_provider.model.duration import Duration
+from flink_jobs_provider.model.duration import Duration, SettleTime
 
 
 class InvalidConfiguration(Exception):
@@ -145,6 +145,11 @@ class GatewayConfiguration(Settings):
     retention: Retention = Field(default_factory=Retention, description="How long records stay.")
     action_timeout: Duration = Field(
         "30m", description="How long an action is tried again while a cluster cannot be reached."
+    )
+    settle_time: SettleTime = Field(
+        "10s",
+        description="How long a version that an action started must run without a restart before "
+        "the action has succeeded; `0s` to the longest, `1h`.",
     )
     stop_timeout: Duration = Field(
         "60s", description="How long a stop waits for actions; the next start takes up the rest."

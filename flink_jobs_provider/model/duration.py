@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _PATTERN = r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
+#: A run waits that long for each start: longer belongs to monitoring.
+LONGEST_SETTLE_TIME = "1h"
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 #: Flink's units of time in milliseconds; some have a plural, too (measured on
@@ -40,6 +42,25 @@ def seconds(duration: str) -> float:
     return float(total)
 
 
+def settle_seconds(duration: str) -> float:
+    """Return the length of a settle time in seconds; "0s" is one.
+
+    Raises:
+        ValueError: The text is no duration, or is longer than `LONGEST_SETTLE_TIME`.
+    """
+    if duration and re.fullmatch(r"(0+[dhms])+", duration) and re.fullmatch(_PATTERN, duration):
+        return 0.0
+    length = seconds(duration)
+    if length > seconds(LONGEST_SETTLE_TIME):
+        raise ValueError(f'must be at most "{LONGEST_SETTLE_TIME}" (got {duration!r})')
+    return length
+
+
+def _settle_time(duration: str) -> str:
+    settle_seconds(duration)
+    return duration
+
+
 def _validated(duration: str) -> str:
     seconds(duration)
     return duration
@@ -56,6 +77,13 @@ Duration = Annotated[
     # The pattern is for the schema alone: as a constraint it would be what the user is shown.
     Field(json_schema_extra={"pattern": _PATTERN}, examples=["90s", "10m", "1h30m"]),
     AfterValidator(_validated),
+    BeforeValidator(_text),
+]
+
+SettleTime = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": _PATTERN, "minLength": 2}, examples=["10s", "2m", "0s"]),
+    AfterValidator(_settle_time),
     BeforeValidator(_text),
 ]
 

@@ -24,6 +24,9 @@ class ObservedJob:
         tasks: How many tasks the job has.
         running_tasks: How many of them run.
         finished_tasks: How many came to their own end, as those of a bounded source do.
+        modified: When a task changed its state last, in milliseconds since the epoch by the
+            cluster's clock. It stands still while the job runs; a restart moves it, also one that
+            no look at the list has met (measured on 1.20.5 and 2.3.0).
     """
 
     job_id: str
@@ -34,6 +37,7 @@ class ObservedJob:
     tasks: int = 0
     running_tasks: int = 0
     finished_tasks: int = 0
+    modified: int = 0
 
     @property
     def active(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from flink_jobs_provider.model.dli_settings import DliSettings
-from flink_jobs_provider.model.duration import Duration, seconds
+from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
 from flink_jobs_provider.model.identity import JobKey, digest
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
 from flink_jobs_provider.model.target import DliTarget, Target
@@ -196,6 +196,11 @@ class JobSpec(BaseModel):
         OnDelete.CANCEL,
         description="`savepoint` stops the job with a savepoint when the resource is deleted.",
     )
+    settle_time: SettleTime = Field(
+        "10s",
+        description="How long a version that was started must run without a restart before it "
+        "counts as up; `0s` to the longest, `1h`.",
+    )
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long steps may take.")
     dli: DliSettings | None = Field(
         None, description="What a job on Data Lake Insight has besides; for that target alone."
@@ -252,6 +257,11 @@ class JobSpec(BaseModel):
     def timeout(self, step: str) -> float:
         """Return the seconds allowed for a step of `Timeouts`."""
         return seconds(getattr(self.timeouts, step))
+
+    @property
+    def settle_seconds(self) -> float:
+        """The settle time in seconds."""
+        return settle_seconds(self.settle_time)
 
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain JSON types, without what is not set."""

@@ -105,6 +105,7 @@ FIELDS: dict[str, _Field] = {
     "allow_non_restored_state": _Field(Cost.RECORDED, _arrow),
     "savepoint_format": _Field(Cost.RECORDED, _arrow),
     "on_delete": _Field(Cost.RECORDED, _arrow),
+    "settle_time": _Field(Cost.RECORDED, _arrow),
     "timeouts": _Field(Cost.RECORDED, _changed),
 }
 

@@ -326,6 +326,7 @@ class JobInputs(TypedDict, total=False):
     savepoint_trigger: Input[str] | None
     restart_trigger: Input[str] | None
     on_delete: Input[str] | None
+    settle_time: Input[str] | None
     timeouts: Timeouts | Input[Mapping[str, Input[str]]] | None
     dli: DliSettings | Input[Mapping[str, Any]] | None
     owner: Input[str] | None

@@ -127,6 +127,7 @@ class Roller:
                 what, now=f"Nothing of it runs; {state}", remedy="Mend it, and run again"
             )
         self._say(f"{what}; going back to the previous version")
+        previous = previous.model_copy(update={"settle_time": launch.wanted.settle_time})
         try:
             jar = await self._way_back.jar(previous, launch.jar)
             started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,9 +15,10 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     PermanentError,
 )
-from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.settling import Settler
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
 
 
@@ -35,7 +37,7 @@ class DidNotStart(Exception):
 
 
 class Starter:
-    """Submits a version and waits until all its tasks run and one checkpoint has completed."""
+    """Submits a version and waits until it stays up, and one checkpoint has completed."""
 
     def __init__(
         self, plane: ControlPlane, waiter: Waiter, clock: Clock, say: Callable[[str], None]
@@ -44,6 +46,7 @@ class Starter:
         self._waiter = waiter
         self._clock = clock
         self._say = say
+        self._settler = Settler(plane, waiter, clock)
 
     async def start(
         self, spec: JobSpec, jar: Jar | str, generation: int, restore_from: str | None
@@ -81,9 +84,22 @@ class Starter:
         if not job.active:
             return Started(job_id, job.generation, restore_from, job.status)
         await self._check_state(job_id, restore_from)
-        await self._checkpoint(spec, job_id, deadline)
-        await self._alone(spec, job_id, snapshot)
-        return Started(job_id, job.generation, restore_from)
+        await self._settle(spec, job, deadline)
+        await self._alone(spec, job_id)
+        job = await self._settler.last_look(job_id, spec.settle_seconds)
+        return Started(job_id, job.generation, restore_from, job.status)
+
+    async def _settle(self, spec: JobSpec, up: ObservedJob, deadline: float) -> None:
+        """Return when a job has run for its settle time, and has completed a checkpoint."""
+        checkpoint = asyncio.create_task(self._checkpoint(spec, up.job_id, deadline))
+        try:
+            await self._settler.until_settled(
+                up, spec.settle_seconds, spec.timeout("running"), checkpoint
+            )
+            await checkpoint
+        finally:
+            checkpoint.cancel()
+            await asyncio.wait([checkpoint])
 
     async def _check_state(self, job_id: str, restore_from: str | None) -> None:
         """See that Flink restored what it was told to: a state that is not there must not pass."""
@@ -119,9 +135,12 @@ class Starter:
                 )
             await self._clock.sleep(0.5)
 
-    async def _alone(self, spec: JobSpec, job_id: str, snapshot: ClusterSnapshot) -> None:
+    async def _alone(self, spec: JobSpec, job_id: str) -> None:
         """End older submissions that run at once; give way to a newer one."""
-        ours = snapshot.by_id[job_id]
+        snapshot = await self._plane.jobs()
+        ours = snapshot.by_id.get(job_id)
+        if ours is None:
+            return
         for other in snapshot.of(spec.key):
             if not other.active or other.job_id == job_id:
                 continue

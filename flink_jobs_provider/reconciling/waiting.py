@@ -65,9 +65,9 @@ class Pauses:
         """Return the pauses between looks at a job service."""
         return cls(clock, 0.05, LONGEST_PAUSE, 1.5)
 
-    async def take(self) -> None:
-        """Wait until the next look is due."""
-        await self._clock.sleep(self._next)
+    async def take(self, left: float = float("inf")) -> None:
+        """Wait until the next look is due, but no longer than the seconds that are left."""
+        await self._clock.sleep(min(self._next, left))
         self._next = min(self._next * self._growth, self._longest)
 
 
@@ -101,7 +101,7 @@ class Waiter:
         deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
         restarts, was_restarting = 0, False
         while True:
-            snapshot = await self._look(deadline)
+            snapshot = await self.look(deadline)
             job = snapshot.by_id.get(job_id)
             if job is None:
                 raise ActionFailed(f"job {job_id} was accepted, and the cluster no longer lists it")
@@ -111,7 +111,7 @@ class Waiter:
             restarts += restarting and not was_restarting
             was_restarting = restarting
             if not job.active or restarts >= _RESTARTS:
-                raise ActionFailed(await self._reason(job))
+                raise ActionFailed(await self.reason(job))
             if self._clock.now() >= deadline:
                 raise DeadlineExceeded(
                     f"after {timeout:.0f} s the job is {job.state}, with {job.running_tasks} of "
@@ -127,31 +127,38 @@ class Waiter:
         """
         deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
         while True:
-            job = (await self._look(deadline)).by_id.get(job_id)
+            job = (await self.look(deadline)).by_id.get(job_id)
             if job is None or not job.active:
                 return job
             if self._clock.now() >= deadline:
                 raise DeadlineExceeded(f"after {timeout:.0f} s job {job_id} is still {job.state}")
             await pauses.take()
 
-    async def cause(self, job: ObservedJob) -> str:
+    async def cause(self, job: ObservedJob, since: int = 0, surely: bool = False) -> str:
         """Return why a job failed, empty where Flink does not say.
 
         Flink may show a job as it was before it failed (web.refresh-interval, 3 s by default).
+
+        Args:
+            job: The job.
+            since: What failed before is left aside, in milliseconds by the cluster's clock.
+            surely: Whether it has failed or was restarted, though it may run again.
         """
         cached = min((await self._plane.facts()).job_cache, _LONGEST_CACHE) + _CACHE_MARGIN
-        deadline = self._clock.now() + (cached if job.state == "FAILED" else 0.0)
-        cause = await self._plane.failure(job.job_id)
+        failed = surely or job.state == "FAILED"
+        deadline = self._clock.now() + (cached if failed else 0.0)
+        cause = await self._plane.failure(job.job_id, since)
         while not cause and self._clock.now() < deadline:
             await self._clock.sleep(_LONGEST_PAUSE)
-            cause = await self._plane.failure(job.job_id)
+            cause = await self._plane.failure(job.job_id, since)
         return cause
 
-    async def _look(self, deadline: float) -> ClusterSnapshot:
+    async def look(self, deadline: float) -> ClusterSnapshot:
         """Read the list; a cluster that does not answer for a moment is waited for."""
         return await once_reachable(self._plane.jobs, deadline, self._clock, _LONGEST_PAUSE)
 
-    async def _reason(self, job: ObservedJob) -> str:
+    async def reason(self, job: ObservedJob) -> str:
+        """Return how a job is, and why."""
         cause = await self.cause(job)
         return f"the job is {job.state}" + (f": {cause}" if cause else "")
 

@@ -123,6 +123,7 @@ class _Direct:
             entry_class="flinkjobs.counting.CountingJob",
             args=args,
             parallelism=1,
+            settle_time="0s",
             restart_trigger=trigger,
         )
         if self._record and self._record.spec.job_name != name:

@@ -100,6 +100,7 @@ def _spec(target: FlinkTarget, directory: Path, number: int) -> JobSpec:
         jar_digest=open_jar(str(COUNTING_JAR)).digest,
         args=_arguments(directory, name),
         parallelism=2,
+        settle_time="0s",
     )
 
 

@@ -41,6 +41,7 @@ class ProvidedJob:
             "args": ["--output", str(self.output), *COUNTING_ARGS],
             "parallelism": 1.0,
             "flink_configuration": RETAINED,
+            "settle_time": "0s",
         }
 
     def up(self, **changes: Any) -> dict[str, Any]:

@@ -44,4 +44,5 @@ def _row(row: dict[str, Any]) -> ObservedJob:
         tasks=tasks.get("total", 0),
         running_tasks=tasks.get("running", 0),
         finished_tasks=tasks.get("finished", 0),
+        modified=max(row.get("last-modification", 0), 0),
     )

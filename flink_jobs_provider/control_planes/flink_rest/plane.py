@@ -347,15 +347,20 @@ class FlinkRest:
             return None
         return max((int(vertex["parallelism"]) for vertex in vertices), default=None)
 
-    async def failure(self, job_id: str) -> str:
-        """Read the newest entry of `GET /jobs/:id/exceptions`, and return its last cause."""
+    async def failure(self, job_id: str, since: int = 0) -> str:
+        """Read the newest entry of `GET /jobs/:id/exceptions`, and return its last cause.
+
+        It is served from a cache of `web.refresh-interval`, 3 s by default.
+        """
         try:
             body = await self.client.get(f"jobs/{job_id}/exceptions?maxExceptions=1")
         except FlinkAnswer:
             return ""
         entries = (body.get("exceptionHistory") or {}).get("entries") or []
-        text = entries[0].get("stacktrace") if entries else body.get("root-exception")
-        return last_cause(text) if text else ""
+        text, at = body.get("root-exception"), body.get("timestamp")
+        if entries:
+            text, at = entries[0].get("stacktrace"), entries[0].get("timestamp")
+        return last_cause(text) if text and int(at or 0) >= since else ""
 
     def dashboard(self, job_id: str) -> str:
         """Return the job's page on Flink's dashboard."""

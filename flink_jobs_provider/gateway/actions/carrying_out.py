@@ -55,6 +55,7 @@ class Carrier:
         action: The action.
         jar: The jar to start, by digest where it is on the cluster alone; none where none is.
         known: The savepoints on record, for an action that lists them.
+        settle_time: How long a version that was started must stay up.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Carrier:
         action: StoredAction,
         jar: Jar | str | None,
         known: list[Savepoint],
+        settle_time: str,
     ) -> None:
         self._plane = plane
         self._reconciler = reconciler
@@ -74,7 +76,11 @@ class Carrier:
         self._jar = jar
         self._known = known
         self._recorded = read_record(job.record, target)
-        self._wanted = read_spec(action.wanted, target) if action.wanted else None
+        self._wanted = (
+            read_spec({**action.wanted, "settle_time": settle_time}, target)
+            if action.wanted
+            else None
+        )
 
     async def carry_out(self) -> Outcome:
         """Carry the action out.

@@ -92,6 +92,7 @@ class Jobs(Reading):
             clock,
             limit,
             lambda key: observers[key].trouble,
+            configuration.settle_time,
         )
         self._accepting = Accepting(
             self._gateway,

@@ -57,6 +57,7 @@ class Workers:
         clock: Time as the reconcilers see it.
         at_once: How many are carried out at once.
         trouble: Says why a cluster, by key, did not answer lately; empty where it did.
+        settle_time: How long a version that was started must stay up.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Workers:
         clock: Clock,
         at_once: int,
         trouble: Callable[[str], str],
+        settle_time: str,
     ) -> None:
         self._gateway = gateway
         self._store = store
@@ -82,6 +84,7 @@ class Workers:
         self._clock = clock
         self._slots = asyncio.Semaphore(at_once)
         self._trouble = trouble
+        self._settle_time = settle_time
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases: dict[str, Lease] = {}
         self._listeners: list[Callable[[ActionRow], None]] = []
@@ -234,6 +237,7 @@ class Workers:
             action,
             await self._jar(action),
             known or [],
+            self._settle_time,
         )
 
     async def _jar(self, action: StoredAction) -> Jar | str | None:

@@ -37,7 +37,7 @@ atexit.register(_LOOP.close)
 
 
 def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
-    """Return a version of the job."""
+    """Return a version of the job, without a settle time."""
     return JobSpec.model_validate(
         {
             "target": TARGET,
@@ -47,6 +47,7 @@ def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
             "jar_digest": DIGEST_1,
             "entry_class": entry_class,
             "args": ["--topic", "orders"],
+            "settle_time": "0s",
             **changes,
         }
     )

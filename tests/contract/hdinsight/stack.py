@@ -35,7 +35,7 @@ atexit.register(_LOOP.close)
 
 
 def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
-    """Return a version of the job."""
+    """Return a version of the job, without a settle time."""
     return JobSpec.model_validate(
         {
             "target": TARGET,
@@ -45,6 +45,7 @@ def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
             "jar_digest": DIGEST_1,
             "entry_class": entry_class,
             "args": ["--topic", "orders"],
+            "settle_time": "0s",
             "savepoint_directory": DIRECTORY,
             **changes,
         }

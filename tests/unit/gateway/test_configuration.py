@@ -54,6 +54,7 @@ def test_the_smallest_file_has_safe_defaults(tmp_path: Path) -> None:
     assert configuration.clusters[0].relaunch_lost
     assert configuration.clusters[0].mounts == {}
     assert configuration.action_timeout == "30m"
+    assert configuration.settle_time == "10s"
 
 
 def test_a_cluster_is_known_by_its_id_in_lower_case(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ SAVEPOINT = "/savepoints/orders/savepoint-1"
 
 
 def spec(**changes: Any) -> JobSpec:
-    """Return the spec of `orders` with some inputs of one's own."""
+    """Return the spec of `orders` with some inputs of one's own; it settles soon."""
     return JobSpec.model_validate(
         {
             "target": {"url": URL},
@@ -25,6 +25,7 @@ def spec(**changes: Any) -> JobSpec:
             "owner": OWNER,
             "jar": "orders.jar",
             "jar_digest": DIGEST_1,
+            "settle_time": "0s",
             **changes,
         }
     )

@@ -104,6 +104,7 @@ def test_what_is_submitted_is_in_the_digits(change: dict[str, object]) -> None:
         {"restore_from": "/s/1"},
         {"savepoint_trigger": "1"},
         {"timeouts": {"running": "1m"}},
+        {"settle_time": "20m"},
         {"on_delete": "savepoint"},
     ],
 )

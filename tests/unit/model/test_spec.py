@@ -66,6 +66,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"timeouts": {"running": "soon"}}, "timeouts.running", 'such as "90s", "10m" or "1h30m"'),
     ({"timeouts": {"submit": 30}}, "timeouts.submit", 'must carry its unit, such as "30s"'),
     ({"timeouts": {"start": "1m"}}, "timeouts.start", "is not a property"),
+    ({"settle_time": "61m"}, "settle_time", "must be at most \"1h\" (got '61m')"),
+    ({"settle_time": "soon"}, "settle_time", 'such as "90s", "10m" or "1h30m"'),
+    ({"settle_time": ""}, "settle_time", "must be a duration"),
+    ({"settle_time": 0}, "settle_time", 'must carry its unit, such as "0s"'),
     ({"paralelism": 3}, "paralelism", "is not a property of a Flink job"),
     ({"target": "http://flink:8081"}, "target", "must be"),
     ({"target": {}}, "target.url", "is required"),
@@ -214,6 +218,7 @@ def test_the_schema_is_one() -> None:
         if row[1] not in ("owner", "jar_digest")
         and not row[1].startswith(("target", "restore_from", "jar", "savepoint_directory"))
         and "must not set" not in row[2]
+        and 'must be at most "' not in row[2]
         and row[2] != "use savepoint_directory"
     ],
     ids=str,
@@ -244,6 +249,7 @@ VALID = st.fixed_dictionaries(
         "savepoint_format": st.sampled_from(["canonical", "native"]),
         "savepoint_trigger": st.text(max_size=5),
         "on_delete": st.sampled_from(["cancel", "savepoint"]),
+        "settle_time": st.sampled_from(["0s", "10s", "1h"]),
         "timeouts": st.fixed_dictionaries({}, optional={"running": st.just("5m")}),
     },
 )

@@ -59,6 +59,7 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
         "savepoint_format canonical → native",
     ),
     ("on_delete", "cancel", "savepoint", Cost.RECORDED, "on_delete cancel → savepoint"),
+    ("settle_time", "10s", "0s", Cost.RECORDED, "settle_time 10s → 0s"),
     ("timeouts", None, {"submit": "1m"}, Cost.RECORDED, "timeouts changed"),
 ]
 

@@ -224,10 +224,15 @@ class FakeFlink:
         job = self.jobs_by_id.get(job_id)
         return job.parallelism if job else None
 
-    async def failure(self, job_id: str) -> str:
+    async def failure(self, job_id: str, since: int = 0) -> str:
+        self.pass_time()
         job = self.jobs_by_id.get(job_id)
-        recent = job is not None and self._time.now() - job.ended < _CACHE and not job.active
-        return job.failure if job and not recent else ""
+        if job is None or not job.failure:
+            return ""
+        at = job.restarted_at if job.active else job.ended
+        if at is None:
+            return job.failure
+        return job.failure if since <= at * 1000 and self._time.now() - at >= _CACHE else ""
 
     def dashboard(self, job_id: str) -> str:
         return f"http://flink:8081/#/job/running/{job_id}/overview"
@@ -353,10 +358,24 @@ class FakeFlink:
             job.up_at = self._time.now() if job.up_at is None else job.up_at
         elif job.state == "CREATED":
             job.state = "RUNNING"
+        elif job.up_at is not None:
+            self._run(job, self._time.now() - job.up_at)
 
         due = max(job.checkpoint_time, job.up_at or 0) + CHECKPOINT_INTERVAL
         if job.running_tasks and job.program.checkpoints and self._time.now() >= due:
             self._checkpoint(job)
+
+    def _run(self, job: FakeJob, ran: float) -> None:
+        """Let a job fail, restart, rescale or finish when it has run for so long."""
+        program, now = job.program, self._time.now()
+        if program.fails_after is not None and ran >= program.fails_after:
+            job.end("FAILED", now, program.late_error)
+        elif program.finishes_after is not None and ran >= program.finishes_after:
+            job.end("FINISHED", now)
+        restarts = program.restarts_after or program.rescales_after
+        if restarts is not None and ran >= restarts and job.restarted_at is None:
+            job.restarted_at = now
+            job.failure = program.late_error if program.restarts_after else ""
 
     def _checkpoint(self, job: FakeJob) -> None:
         number = job.completed = job.completed + 1

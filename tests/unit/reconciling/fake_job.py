@@ -20,6 +20,11 @@ class Program:
         state_error: It does not fit the state it is given: a FAILED job remains under its id.
         task_error: Its tasks fail with this, and there is no restart strategy.
         restarts: Its tasks fail for ever, and are restarted for ever.
+        fails_after: Its tasks fail with `late_error` when they have run so many seconds.
+        restarts_after: They fail so and are restarted at once, between two looks at the list.
+        rescales_after: They are restarted so without having failed.
+        late_error: What they fail with.
+        finishes_after: It comes to its own end when its tasks have run so many seconds.
         comes_up: Whether its tasks ever run.
         stop_fault: "goes on" or "takes the job down": what a failing stop does to it.
         parallelism: What it sets itself, whatever was asked for.
@@ -37,6 +42,11 @@ class Program:
     state_error: str = ""
     task_error: str = ""
     restarts: bool = False
+    fails_after: float | None = None
+    restarts_after: float | None = None
+    rescales_after: float | None = None
+    late_error: str = "RuntimeException: on its first record"
+    finishes_after: float | None = None
     comes_up: bool = True
     stop_fault: str = ""
     parallelism: int | None = None
@@ -63,6 +73,7 @@ class FakeJob:
     state: str = "CREATED"
     running_tasks: int = 0
     up_at: float | None = None
+    restarted_at: float | None = None
     ended: float = 0.0
     progress_at_end: int = 0
     failure: str = ""
@@ -104,6 +115,7 @@ class FakeJob:
             ended=int(self.ended * 1000),
             tasks=self.parallelism,
             running_tasks=self.running_tasks,
+            modified=int((self.restarted_at or self.up_at or self.submitted) * 1000),
         )
 
     def statistics(self) -> CheckpointStatistics:

@@ -53,7 +53,7 @@ class Replay:
         """Return that Flink has its defaults."""
         return ClusterFacts((2, 3, 0))
 
-    async def failure(self, _job_id: str) -> str:
+    async def failure(self, _job_id: str, since: int = 0) -> str:
         """Return why it failed."""
         return self.cause
 

@@ -36,7 +36,7 @@ STILL = Pace(observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, re
 
 
 def configuration(directory: Path, **more: Any) -> GatewayConfiguration:
-    """Return the configuration of a gateway with one cluster."""
+    """Return the configuration of a gateway with one cluster, without a settle time."""
     (directory / "data").mkdir(parents=True, exist_ok=True)
     cluster = {"id": CLUSTER, "flink": {"url": "http://flink:8081"}, **more.pop("cluster", {})}
     return GatewayConfiguration.model_validate(
@@ -44,6 +44,7 @@ def configuration(directory: Path, **more: Any) -> GatewayConfiguration:
             "clusters": [cluster],
             "access": {"tokens_file": str(directory / "tokens.yaml")},
             "data_directory": str(directory / "data"),
+            "settle_time": "0s",
             **more,
         }
     )
