@@ -96,4 +96,18 @@ class Settler:
 
 def _not_up(settle: float, why: str) -> ActionFailed:
     """Return the error for a version that did not stay up."""
-    return ActionFailed(f"it did not stay up for {settle:.0f} s: {why}" if settle else why)
+    return ActionFailed(did_not_stay_up(settle, why) if settle else why)
+
+
+def did_not_stay_up(settle: float, why: str) -> str:
+    """Say that a version did not stay up for its settle time, in seconds."""
+    return f"it did not stay up for {settle:.0f} s: {why}"
+
+
+def adopted_and_down(job_name: str, settle: float, why: str) -> ActionFailed:
+    """Return the error for a version that an earlier run started, and that did not stay up."""
+    return ActionFailed(
+        f"{job_name}: {did_not_stay_up(settle, why)}",
+        now="An earlier run started it; this one has begun nothing",
+        remedy="Mend the job, and run again",
+    )

@@ -67,7 +67,7 @@ class Pauses:
 
     async def take(self, left: float = float("inf")) -> None:
         """Wait until the next look is due, but no longer than the seconds that are left."""
-        await self._clock.sleep(min(self._next, left))
+        await self._clock.sleep(min(self._next, max(left, _FIRST_PAUSE)))
         self._next = min(self._next * self._growth, self._longest)
 
 

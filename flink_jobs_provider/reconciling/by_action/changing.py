@@ -49,6 +49,7 @@ from flink_jobs_provider.reconciling.recording import (
 from flink_jobs_provider.reconciling.records import add_aside, done, knows
 from flink_jobs_provider.reconciling.refusals import refuse_stranger
 from flink_jobs_provider.reconciling.runs import run_of
+from flink_jobs_provider.reconciling.settling import adopted_and_down
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
@@ -100,7 +101,7 @@ class Change:
         if step is None and row is not None and self._asks_for_savepoint():
             step = Step(Action.SAVEPOINT)
         if step is None:
-            return self._settled(row)
+            return await self._settled(row)
         if step.action is Action.NEW and not self._looked_twice:
             self._looked_twice = True  # that of a run that died may not be listed yet
             await self._orders.let_lists_catch_up()
@@ -153,7 +154,7 @@ class Change:
 
     # Nothing is left to do
 
-    def _settled(self, row: ActionJob | None) -> JobRecord:
+    async def _settled(self, row: ActionJob | None) -> JobRecord:
         if row is None or self._wanted.desired_state is DesiredState.STOPPED:
             return ended(self._base, self._wanted, row)
         base = self._base
@@ -161,15 +162,21 @@ class Change:
             return with_row(base, row)
         recorded = self._recorded
         if base is None or recorded is None or not is_recorded(row, recorded):
-            return self._adopted(row)
+            return await self._adopted(row)
         ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
         if (ran or has_finished(row, recorded)) and recorded.job_id == row.job_id:
             return with_row(base, row).model_copy(update={"spec": self._wanted})
-        return self._adopted(row)
+        return await self._adopted(row)
 
-    def _adopted(self, row: ActionJob) -> JobRecord:
-        """Take over the wanted version, which a run that died has started."""
+    async def _adopted(self, row: ActionJob) -> JobRecord:
+        """Take over the wanted version, which a run that died has started.
+
+        Raises:
+            ActionFailed: It does not stay up.
+        """
         self._say(f"{self._wanted.job_name}: it was started before, adopted")
+        if why := await self._orders.stays_up(row, self._wanted):
+            raise adopted_and_down(self._wanted.job_name, self._wanted.settle_seconds, why)
         action = row.action
         if action not in (Action.NEW, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE):
             action = Action.UPDATE if self._recorded else Action.NEW

@@ -12,7 +12,7 @@ from flink_jobs_provider.control_planes.action_plane import (
     Order,
     Unanswered,
 )
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.waiting import (
@@ -20,6 +20,7 @@ from flink_jobs_provider.reconciling.by_action.waiting import (
     described,
     succeeded,
 )
+from flink_jobs_provider.reconciling.settling import did_not_stay_up
 from flink_jobs_provider.reconciling.waiting import Clock
 
 #: The steps of `Timeouts` that each action takes.
@@ -116,7 +117,26 @@ class Orders:
             return Outcome(row, failure)
         if row is not None and not succeeded(order, row):
             return Outcome(row, failure or row.output or described(row))
+        if row is not None and order.action in STARTS:
+            return await self._settled(order, row, spec)
         return Outcome(row)  # the row counts, whatever else was said
+
+    async def stays_up(self, row: ActionJob, spec: JobSpec) -> str:
+        """Watch a job for its settle time; return why it did not stay up, empty where it did."""
+        return (await self._waiter.until_settled(row, spec.settle_seconds))[1]
+
+    async def _settled(self, order: Order, row: ActionJob, spec: JobSpec) -> Outcome:
+        """Watch what was started; one that does not stay up is cancelled, where it still runs."""
+        settle = spec.settle_seconds
+        found, why = await self._waiter.until_settled(row, settle)
+        if not why:
+            return Outcome(found)
+        why = did_not_stay_up(settle, why)
+        if found is None or not found.active or Action.CANCEL not in self._plane.actions:
+            return Outcome(found, why)
+        cancel = Order(Action.CANCEL, order.job_name, found.run_id)
+        ended = await self.carry_out(cancel, await self._plane.jobs(), spec)
+        return Outcome(ended.row if ended else found, why)
 
 
 def allowed(action: Action, spec: JobSpec) -> float:

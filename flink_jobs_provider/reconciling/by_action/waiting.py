@@ -149,6 +149,33 @@ class ActionWaiter:
             await pauses.take()
         return False
 
+    async def until_settled(self, row: ActionJob, settle: float) -> tuple[ActionJob | None, str]:
+        """Watch a job that came up for its settle time.
+
+        Returns:
+            Its row as it is then, and why it did not stay up; an empty text where it did, came to
+            its own end, or somebody has begun another action on it.
+        """
+        began, pauses, found = self._clock.now(), Pauses.of_service(self._clock), row
+        while True:
+            waited = self._clock.now() - began
+            if waited >= settle and (found.status is not None or waited >= settle + _SETTLES):
+                return found, "" if succeeded_now(found) else described(found)
+            await pauses.take(settle - waited if waited < settle else _SETTLES)
+            rows = await self._look(began + settle + _SETTLES)
+            now = next((job for job in rows if job.run_id == row.run_id), None)
+            if now is None:
+                return None, described(None)
+            found = now
+            if found.in_progress or found.action is not row.action:
+                return found, ""
+            if found.job_id != row.job_id:
+                return found, f"the job service started it again, as job {found.job_id}"
+            if found.status is JobStatus.FINISHED:
+                return found, ""
+            if found.status not in (None, JobStatus.RUNNING):
+                return found, described(found)
+
     async def _look(self, deadline: float) -> Sequence[ActionJob]:
         """Read the list; a service that does not answer for a while is waited for."""
         return await once_reachable(self._plane.jobs, deadline, self._clock, LONGEST_PAUSE)
@@ -167,8 +194,13 @@ def succeeded(order: Order, row: ActionJob) -> bool:
     if row.result is not ActionResult.SUCCESS or row.stop_failed:
         return False
     if order.action in STARTS:
-        return row.status in (JobStatus.RUNNING, JobStatus.FINISHED)
+        return succeeded_now(row)
     return order.action is not Action.STOP or not row.active
+
+
+def succeeded_now(row: ActionJob) -> bool:
+    """Whether a row shows a version that is up, or came to its own end."""
+    return row.status in (JobStatus.RUNNING, JobStatus.FINISHED)
 
 
 def _row(rows: Sequence[ActionJob], order: Order, known: set[str]) -> ActionJob | None:

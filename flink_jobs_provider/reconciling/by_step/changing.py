@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
+from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
@@ -27,11 +28,13 @@ from flink_jobs_provider.reconciling.by_step.deciding import (
 from flink_jobs_provider.reconciling.by_step.progress import Progress
 from flink_jobs_provider.reconciling.by_step.recording import adopted
 from flink_jobs_provider.reconciling.by_step.taking import NotNow, Steps
+from flink_jobs_provider.reconciling.by_step.waiting import described
 from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
 from flink_jobs_provider.reconciling.finishing import has_finished
 from flink_jobs_provider.reconciling.recording import ended, with_row, with_savepoint_of
 from flink_jobs_provider.reconciling.refusals import refuse_stranger
 from flink_jobs_provider.reconciling.runs import ran_since
+from flink_jobs_provider.reconciling.settling import adopted_and_down
 
 
 class Change:
@@ -86,7 +89,7 @@ class Change:
         if job is not None and self._asks_for_savepoint():
             await self._acts.save(job)
             return None
-        return self._settled(job)
+        return await self._settled(job)
 
     async def _find(self) -> StepJob | None:
         """Return the job: the recorded one, or one that bears its mark; with Flink's id.
@@ -142,7 +145,7 @@ class Change:
 
     # Nothing is left to do
 
-    def _settled(self, job: StepJob | None) -> JobRecord:
+    async def _settled(self, job: StepJob | None) -> JobRecord:
         base, recorded = self._progress.base, self._progress.recorded
         wanted = self._progress.wanted
         if job is None or wanted.desired_state is DesiredState.STOPPED:
@@ -150,18 +153,27 @@ class Change:
         if base and (self._progress.started or self._progress.saved):
             return with_row(base, job).model_copy(update={"spec": wanted})
         if base is None or recorded is None or not is_recorded(job, recorded):
-            return self._adopted(job)
+            return await self._adopted(job)
         ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
         if (ran or has_finished(job, recorded)) and not ran_since(job, recorded):
             return with_row(base, job).model_copy(update={"spec": wanted})
-        return self._adopted(job)
+        return await self._adopted(job)
 
     def _refined(self, job: StepJob | None) -> StepJob | None:
         return replace(job, status=status_of(job, self._progress.recorded)) if job else None
 
-    def _adopted(self, job: StepJob) -> JobRecord:
-        progress = self._progress
-        self._say(f"{progress.wanted.job_name}: it was started before, adopted")
+    async def _adopted(self, job: StepJob) -> JobRecord:
+        """Take over the wanted version, which a run that died has started.
+
+        Raises:
+            ActionFailed: It does not stay up.
+        """
+        progress, wanted = self._progress, self._progress.wanted
+        self._say(f"{wanted.job_name}: it was started before, adopted")
+        after = await self._steps.settled(job, wanted)
+        if after is None or not (after.active or after.status is JobStatus.FINISHED):
+            why = described(after) if after else "the job service no longer lists it"
+            raise adopted_and_down(wanted.job_name, wanted.settle_seconds, why)
         record = adopted(progress.recorded, progress.base, progress.wanted, job)
         if self._plane.is_gateway:
             return record

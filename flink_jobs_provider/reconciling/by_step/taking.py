@@ -138,7 +138,7 @@ class Steps:
     async def start(
         self, wanted: JobSpec, job: StepJob, resume: bool, imported: str | None
     ) -> StepJob | None:
-        """Run a job, and return how it is then: up, or why not; none where it is gone."""
+        """Run a job, and return how it is when it has settled: up, or why not; None if gone."""
         if imported:
             await self._import(wanted, job, imported)
         self._say(f"{wanted.job_name}: starting it" + (f" from {imported}" if imported else ""))
@@ -148,7 +148,12 @@ class Steps:
             wanted, "the start", job, lambda: self._plane.run(job.run_id, resume)
         )
         allowed = _allowed(wanted, "submit", "running")
-        return await self._waiter.until_up(before, sent, allowed, unanswered)
+        after = await self._waiter.until_up(before, sent, allowed, unanswered)
+        return await self.settled(after, wanted) if after and after.active else after
+
+    async def settled(self, job: StepJob, wanted: JobSpec) -> StepJob | None:
+        """Watch a job that came up for its settle time; return it as it is then."""
+        return await self._waiter.until_settled(job, wanted.settle_seconds)
 
     async def save(self, wanted: JobSpec, job: StepJob) -> str:
         """Take a savepoint while the job goes on; return its path, which was seen to be there.

@@ -82,6 +82,24 @@ class StepWaiter:
 
         return await self._until(ended, before, sent, timeout, "the start", unanswered)
 
+    async def until_settled(self, job: StepJob, settle: float) -> StepJob | None:
+        """Watch a job that came up for its settle time.
+
+        Returns:
+            The job as it is then; as it has ended, if it has; or as somebody has begun something
+            else on it. None for one that is gone.
+        """
+        began, pauses, found = self._clock.now(), Pauses.of_service(self._clock), job
+        while (left := began + settle - self._clock.now()) > 0:
+            await pauses.take(left)
+            now = await self._look(job.run_id, began + settle + _SETTLES)
+            if now is None:
+                return None
+            found = now
+            if found.in_progress or (found.status is not None and not found.active):
+                break
+        return found
+
     async def until_down(
         self,
         before: StepJob,

@@ -84,6 +84,7 @@ class FakeDli:
         lacks: Routes that this service does not have: "savepoint", "import-savepoint".
         after_stop: The word for a job that was stopped.
         broken: Main classes that do not come up, and the word for that.
+        late: Main classes that come up, and fail after 3 s.
         savepoints_fail: What a stop with a savepoint says when that fails; empty where it works.
         shows_graphs: Whether a job that runs shows Flink's id. One that does not run has no graph,
             except on a gateway.
@@ -103,6 +104,7 @@ class FakeDli:
     lacks: tuple[str, ...] = ()
     after_stop: str = "job_cancel_success"
     broken: dict[str, str] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
     savepoints_fail: str = ""
     shows_graphs: bool = True
     lags: float = 0.0
@@ -281,6 +283,9 @@ class FakeDli:
             if job.ends and self.time.now() >= job.due:
                 ends, job.ends = job.ends, None
                 ends()
+            late = job.status == "job_running" and job.config.get("main_class") in self.late
+            if late and self.time.now() * 1000 >= job.started + 3000:
+                self.fail(job, why="The program failed:\nlate")
 
     def _begin(self, job: FakeJob, word: str, ends: Callable[[], None]) -> None:
         def begin() -> None:

@@ -59,6 +59,7 @@ class FakeArm:
         start_takes_spec: Whether START takes a changed version along; else it is refused.
         rolls_back: Whether an update that fails starts the former version again.
         broken: Entry classes that do not come up.
+        late: Entry classes that come up and change their status after 3 s, and to which.
         cancelled: The word for a job that was cancelled.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
         unlike: Answers for single requests, instead of its own.
@@ -72,6 +73,7 @@ class FakeArm:
     start_takes_spec: bool = False
     rolls_back: bool = True
     broken: set[str] = field(default_factory=set)
+    late: dict[str, str] = field(default_factory=dict)
     cancelled: str = "CANCELED"
     kill: tuple[int, str] | None = None
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
@@ -193,6 +195,10 @@ class FakeArm:
             if row.ends and self.time.now() >= row.due:
                 ends, row.ends = row.ends, None
                 ends()
+            later = self.late.get(row.properties.get("entryClass", ""))
+            if later and self.time.now() >= row.due + 3:
+                running = row.properties.get("status") == "RUNNING"
+                row.properties |= {"status": later} if running else {}
 
     def _new_row(self, properties: dict[str, Any]) -> _Row:
         self._made += 1

@@ -26,13 +26,14 @@ def test_a_version_that_fails_soon_after_its_tasks_run_gives_way(stack: Counting
 
     for args in (soon, late):
         [before] = stack.active("orders")
+        # What a version commits until it fails, the previous one counts once more.
+        stack.await_progress("orders")
         stack.change("orders", *args, entry_class=entry_class("FailingTask"), settle_time="10s")
         failed = stack.project.failing_up()
         [again] = stack.active("orders")
         failed.assert_says("it did not stay up for 10 s", "the task failed on purpose")
         failed.assert_says(f"The previous version runs again as job {again}, from ")
         assert f"/orders/{before}/" in str(stack.restored_from(again))
-    stack.await_progress("orders")
 
 
 def test_a_source_that_finds_nobody_to_read_from_did_not_come_up(stack: CountingStack) -> None:

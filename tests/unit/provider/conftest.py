@@ -55,7 +55,7 @@ def provider() -> FlinkJobProvider:
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Any]:
-    """Give the least inputs of a job, as they reach the provider."""
+    """Give the least inputs of a job, as they reach the provider, without a settle time."""
     jar = tmp_path / "orders.jar"
     jar.write_bytes(COUNTING_JAR.read_bytes())
     return {
@@ -64,4 +64,5 @@ def inputs(tmp_path: Path) -> dict[str, Any]:
         "job_name": "orders",
         "owner": OWNER,
         "jar": str(jar),
+        "settle_time": "0s",
     }

@@ -1,0 +1,47 @@
+"""What a job service calls running is looked at for the settle time."""
+
+from __future__ import annotations
+
+import pytest
+
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import ActionFailed
+from tests.contract.hdinsight.stack import Stack, spec
+
+
+@pytest.mark.parametrize("status", ["FAILED", "RESTARTING"])
+def test_an_update_that_does_not_stay_up_gives_way_to_the_former_version(status: str) -> None:
+    """Shows the way back from a version that fails after it ran; one that restarts is cancelled."""
+    stack = Stack(late={"Late": status})
+    stack.up(spec(settle_time="10s"))
+    with pytest.raises(ActionFailed, match="it did not stay up for 10 s") as caught:
+        stack.up(spec("Late", settle_time="10s"))
+    assert "The former version runs again" in caught.value.now
+    assert (stack.arm.job()["entryClass"], stack.arm.job()["status"]) == ("Old", "RUNNING")
+    assert stack.arm.launches[-1].restored_from == stack.arm.savepoints[0]
+    assert ("CANCEL" in stack.arm.actions()) == (status == "RESTARTING")
+
+
+def test_a_first_version_that_does_not_stay_up_is_not_recorded() -> None:
+    stack = Stack(late={"Late": "FAILED"})
+    with pytest.raises(ActionFailed, match="it did not stay up for 10 s"):
+        stack.up(spec("Late", settle_time="10s"))
+    assert stack.record is None
+
+
+def test_an_adopted_version_must_stay_up_too() -> None:
+    """Shows a version that a run started which died before it was recorded."""
+    stack = Stack(late={"Late": "FAILED"})
+    stack.up(spec("Late", settle_time="0s"))
+    stack.record = None
+    with pytest.raises(ActionFailed, match="orders: it did not stay up for 10 s: it shows NEW"):
+        stack.up(spec("Late", settle_time="10s"))
+
+
+def test_a_version_that_stays_up_takes_its_settle_time() -> None:
+    stack = Stack()
+    began = stack.time.now()
+    assert stack.up(spec(settle_time="10s")).status is JobStatus.RUNNING
+    took = stack.time.now() - began
+    stack.up(spec("New", settle_time="0s"))
+    assert stack.time.now() - began - took < took - 9
