@@ -228,9 +228,14 @@ def _known(recorded: JobRecord, now: float) -> str | None:
     return f"{path} ({age(taken_at, now)})" if taken_at else path
 
 
+def last_state(recorded: JobRecord, now: float) -> str | None:
+    """Return the last state of a job that a record knows, with its age; None for none."""
+    return _known(recorded, now) or recorded.restored_from
+
+
 def _new_run(recorded: JobRecord, now: float) -> str:
     """Return where a new run of a job starts that came to its own end."""
-    where = _known(recorded, now) or recorded.restored_from
+    where = last_state(recorded, now)
     if where is None:
         return "start from nothing, since no state is known of the run that finished"
     return f"start from {where}, so that what the finished run did after it is done again"

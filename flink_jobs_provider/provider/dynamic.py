@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
@@ -36,7 +37,7 @@ from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.planning.plan import last_state, plan
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.declarations import (
     RESOURCE_KEY,
@@ -236,6 +237,11 @@ class FlinkJobProvider(ResourceProvider):
         _run.ended(recorded, savepoint)
         if savepoint:
             _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
+        elif last := last_state(recorded, time.time()):
+            _print(
+                f"{recorded.spec.job_name}: deleted, no savepoint was taken of it; its last known "
+                f"state is {last}"
+            )
 
 
 def _why_read(inputs: dict[str, Any]) -> str:
