@@ -424,3 +424,13 @@ def test_answers_over_tls_ask_for_tls_ever_after() -> None:
     for path in (_JOBS, "/healthz", "/v1.0/p/streaming/jobs", "/nowhere"):
         answer = gateway.call("GET", path, caller=None)
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_a_refusal_names_a_jar_as_its_caller_does() -> None:
+    """Shows that the real place behind a mount is not told."""
+    gateway = Gateway()
+    reason = "cannot open s3://bucket/jobs/jars/job.jar: no such file"
+    gateway.service.refuses_with = Refusal(400, "InvalidParameter", reason, target="jar")
+    error = error_of(gateway.run_job(NEW), 400)
+    assert error["message"] == "cannot open abfs://jobs@account/jars/job.jar: no such file"
+    assert error["target"] == "properties.jarName"

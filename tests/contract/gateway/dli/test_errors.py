@@ -257,3 +257,14 @@ def test_requests_are_counted_by_the_templates_of_their_paths() -> None:
         "/v1.0/{project_id}/streaming/flink-jobs",
         "/v1.0/{project_id}/streaming/jobs/{job_id}",
     }
+
+
+def test_a_refusal_names_a_jar_as_its_caller_does() -> None:
+    """Shows that the real place behind a mount is not told."""
+    dli = Dli()
+    number = dli.create()
+    reason = "cannot open s3://mirror/jars/job.jar: no such file"
+    dli.gateway.service.refuses_with = Refusal(400, "InvalidParameter", reason, target="jar")
+    message = refused(dli.act("run", number), 400, "DLI.0001")
+    assert "cannot open obs://bucket/jars/job.jar: no such file" in message
+    assert "mirror" not in message

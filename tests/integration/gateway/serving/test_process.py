@@ -88,7 +88,11 @@ def test_who_may_read_may_not_operate(reader: httpx.Client, gateway: GatewayProc
     answer = run_job(reader, "orders", "STOP")
     assert (answer.status_code, code(answer)) == (403, "AuthorizationFailed")
     line = gateway.audit[-1]
-    assert (line["who"], line["what"], line["result"]) == ("reader", "STOP", "AuthorizationFailed")
+    assert (line["who"], line["what"], line["result"]) == (
+        "reader",
+        "runJob",
+        "AuthorizationFailed",
+    )
     assert line["status"] == 403
 
 
