@@ -1,25 +1,40 @@
 """Job files: one Flink job each, in YAML, checked against the JSON Schema of a job.
 
-A relative `jar` is meant from the file's own directory.
+A relative `jar` is resolved against the file's own directory.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from flink_jobs_provider.model.errors import InvalidSpec
+from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.spec import job_file_schema
+from flink_jobs_provider.model.spelling import suggestion
+from flink_jobs_provider.strict_yaml import Document, Location, UnreadableFile, read_document
 
 _NO_JOB_FILES = (
     "holds no job file (*.yaml, *.yml), and a stack without jobs would delete all that it has; to "
     "delete them on purpose, run `destroy`"
 )
+
+
+class InvalidJobFiles(InvalidSpec):
+    """One or more job files are invalid; the text has a line for each problem.
+
+    Args:
+        problems: One pair for each problem: file and line, then property and what would be valid.
+    """
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(problems)
+        self.args = ("\n".join(f"{place}: {mask_addresses(what)}" for place, what in problems),)
 
 
 def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
@@ -29,30 +44,31 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
         The inputs of each job, by the name of its file without the ending, in their order.
 
     Raises:
-        InvalidSpec: There is no job file, since an empty stack would delete every job of it; or
-            one or more files are invalid: file, path in it, and what would be valid.
+        InvalidJobFiles: There is no job file, since an empty stack would delete every job of it; or
+            one or more files are invalid: file, line, property, and what would be valid.
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise InvalidSpec([(str(directory), "is not a directory")])
+        raise InvalidJobFiles([(str(directory), "is not a directory")])
     paths = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     if not paths:
-        raise InvalidSpec([(str(directory), _NO_JOB_FILES)])
+        raise InvalidJobFiles([(str(directory), _NO_JOB_FILES)])
     jobs: dict[str, dict[str, Any]] = {}
-    names: set[str] = set()
+    names: dict[str, Path] = {}
     problems: list[tuple[str, str]] = []
     for path in paths:
         try:
-            job = read_job_file(path)
-        except InvalidSpec as error:
+            job, document = _read(path)
+        except InvalidJobFiles as error:
             problems += error.problems
             continue
-        if job["job_name"] in names:
-            problems.append((f"{path}: job_name", f"{job['job_name']} is another file's already"))
-        names.add(job["job_name"])
+        first = names.setdefault(job["job_name"], path)
+        if first != path:
+            place = f"{path}:{document.line(('job_name',))}"
+            problems.append((place, f"job_name: {job['job_name']} is the job of {first} already"))
         jobs[path.stem] = job
     if problems:
-        raise InvalidSpec(problems)
+        raise InvalidJobFiles(problems)
     return jobs
 
 
@@ -60,35 +76,62 @@ def read_job_file(path: str | Path) -> dict[str, Any]:
     """Read one job file.
 
     Raises:
-        InvalidSpec: It is wrong; every problem at once.
+        InvalidJobFiles: It is invalid; every problem at once.
     """
-    path = Path(path)
+    return _read(Path(path))[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Document]:
     try:
-        job = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidSpec([(str(path), f"cannot be read: {error.strerror or error}")]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidSpec([(str(path), f"is not YAML: {' '.join(str(error).split())}")]) from None
+        document = read_document(path)
+    except UnreadableFile as error:
+        place = f"{path}:{error.line}" if error.line else str(path)
+        caret = f"\n{error.caret}" if error.caret else ""
+        raise InvalidJobFiles([(place, f"{error.reason}{caret}")]) from None
+    job = document.content
     errors = Draft202012Validator(job_file_schema()).iter_errors(job)
-    problems = [_problem(path, error) for error in sorted(errors, key=lambda e: list(e.path))]
-    if problems:
-        raise InvalidSpec(list(dict.fromkeys(problems)))  # each kind of target finds its own
+    found = {problem: None for error in errors for problem in _problems(error, document)}
+    if found:
+        places = sorted((document.line(where), where, why) for where, why in found)
+        raise InvalidJobFiles(
+            [(f"{path}:{line}", f"{_named(where)}{why}") for line, where, why in places]
+        )
     if "://" not in job["jar"] and not os.path.isabs(job["jar"]):
         job["jar"] = os.path.relpath(path.parent / job["jar"])
-    return dict(job)
+    return dict(job), document
 
 
-def _problem(path: Path, error: ValidationError) -> tuple[str, str]:
+def _named(where: Location) -> str:
+    return f"{'.'.join(map(str, where))}: " if where else ""
+
+
+def _problems(error: ValidationError, document: Document) -> Iterator[tuple[Location, str]]:
+    """Return what an error of the schema means: the property's path, and what would be valid."""
     cause = best_match([error]) or error
-    where = ".".join(str(part) for part in cause.absolute_path) or "the file"
-    reason = cause.message
-    if cause.validator == "not":  # a property that has no place beside others
-        reason = "must not be given for a target of this kind"
-    if cause.instance is None and cause.validator in ("type", "anyOf"):
-        reason = "has no value: give it one, or take it out"
-    if cause.validator == "pattern":
-        reason = f"{cause.instance!r} must match {cause.validator_value}"
+    where: Location = tuple(cause.absolute_path)
+    schema = cause.schema if isinstance(cause.schema, dict) else {}
+    given: Any = cause.instance
     if cause.validator == "additionalProperties":
-        schema = cause.schema if isinstance(cause.schema, dict) else {}
-        reason += f"; known are {', '.join(sorted(schema.get('properties', ())))}"
-    return f"{path}: {where}", reason
+        known = schema.get("properties", {})
+        for name in given:
+            if name not in known:
+                yield (*where, str(name)), f"is unknown; {suggestion(str(name), known)}"
+    elif cause.validator == "required":
+        needed: Any = cause.validator_value
+        for name in needed:
+            if name not in given:
+                yield (*where, name), "is required"
+    else:
+        yield where, _reason(cause, document.words.get(where))
+
+
+def _reason(cause: ValidationError, word: str | None) -> str:
+    if cause.validator == "not":  # a property that has no place alongside others
+        return "must not be given for a target of this kind"
+    if cause.instance is None and cause.validator in ("type", "anyOf"):
+        return "has no value: give it one, or remove it"
+    if cause.validator == "pattern":
+        return f"{cause.instance!r} must match {cause.validator_value}"
+    if word is not None:
+        return f'YAML reads {word} as {str(cause.instance).lower()}: write "{word}" for the word'
+    return cause.message

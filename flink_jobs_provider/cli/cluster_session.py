@@ -68,16 +68,15 @@ def _environment(reference: str) -> str:
 
 
 def _target(url: str, file: Path | None) -> FlinkTarget:
-    import yaml
-
     from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+    from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
     if file is None:
         return _checked({"url": url}, lambda _path: "--url")
     try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PermanentError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+        given = read_yaml(file)
+    except UnreadableFile as error:
+        raise PermanentError(str(error)) from None
     kind = given.get("kind") if isinstance(given, dict) else None
     if service := _SERVICES.get(str(kind)):
         raise PermanentError(

@@ -30,8 +30,9 @@ from flink_jobs_provider.gateway.settings import (
     environment,
     is_loopback,
 )
-from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
 from flink_jobs_provider.model.duration import Duration, SettleTime
+from flink_jobs_provider.model.spelling import properties_at, suggestion
+from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 
 class InvalidConfiguration(Exception):
@@ -222,8 +223,7 @@ def read_configuration(path: str | Path) -> GatewayConfiguration:
     try:
         content = read_yaml(path)
     except UnreadableFile as error:
-        text = str(error).removeprefix(f"{path} ")
-        raise InvalidConfiguration(path, [("", text)]) from None
+        raise InvalidConfiguration(path, [("", error.reason)]) from None
     if not isinstance(content, dict):
         raise InvalidConfiguration(path, [("", "must be a map: clusters, access, …")])
     context = {DIRECTORY: str(path.parent)}
@@ -259,6 +259,10 @@ def _problem(detail: ErrorDetails) -> tuple[str, str]:
         if part != "[key]":
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     kind, message = detail["type"], detail["msg"]
+    if kind == "extra_forbidden":
+        *above, name = detail["loc"]
+        known = properties_at(configuration_schema(), above)
+        return path, f"{_PLAIN[kind]}; {suggestion(str(name), known)}"
     if kind == "value_error":
         return path, message.removeprefix("Value error, ")
     return path, _PLAIN.get(kind) or message.replace("Input should", "must")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.model import dli_limits, hdinsight_limits
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spelling import properties_at, suggestion
 
 _PLAIN = {
     "missing": "is required",
@@ -25,7 +27,9 @@ _PLAIN = {
     "model_type": "must be an object",
     "string_too_short": "must not be empty",
 }
-_SAYS_ALL = {"missing", "extra_forbidden", "string_too_short"}
+_SAYS_ALL = {"missing", "string_too_short"}
+#: Properties that no program gives.
+_COMPUTED = {"jar_digest"}
 _MAY_BE_SECRET = {"target", "args", "flink_configuration"}
 _KINDS = {
     bool: "boolean",
@@ -36,6 +40,11 @@ _KINDS = {
     dict: "map",
     type(None): "null",
 }
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return JobSpec.model_json_schema()
 
 
 def problems_of(
@@ -119,8 +128,11 @@ def _reason(detail: ErrorDetails) -> str:
     if kind == "union_tag_invalid":
         context = detail["ctx"]
         return f"must be {context['expected_tags'].replace(', ', ' or ')} (got {context['tag']!r})"
-    if kind == "extra_forbidden" and detail["loc"][0] == "target":
-        return "is not a property of this kind of target"
+    if kind == "extra_forbidden":
+        *above, name = detail["loc"]
+        of_target = bool(above) and above[0] == "target"
+        what = "is not a property of this kind of target" if of_target else _PLAIN[kind]
+        return f"{what}; {suggestion(str(name), properties_at(_schema(), above) - _COMPUTED)}"
     if kind in _PLAIN:
         return _PLAIN[kind] + ("" if kind in _SAYS_ALL else _got(detail))
     message = detail["msg"].replace("Input should be", "must be").replace("String should", "must")

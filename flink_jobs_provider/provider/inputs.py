@@ -270,17 +270,10 @@ class _DliSettings(TypedDict, total=False):
 class DliSettings(_InputObject):
     """What a job on Data Lake Insight has besides: the `dli` of a `FlinkJob`.
 
-    Raises:
-        TypeError: A name is none of the service's settings.
+    An unknown name is refused in the preview, together with all else that is invalid.
     """
 
     def __init__(self, **settings: Unpack[_DliSettings]) -> None:
-        known = _DliSettings.__annotations__
-        if unknown := sorted(set(settings) - set(known)):
-            raise TypeError(
-                f"Data Lake Insight has no setting {', '.join(unknown)}; it has "
-                f"{', '.join(sorted(known))}"
-            )
         for name, value in settings.items():
             setattr(self, name, value)
 
@@ -335,25 +328,23 @@ class JobInputs(TypedDict, total=False):
 #: The arguments of the job's `main`: a list, or one text that is split at blanks.
 JobArguments = Input[Sequence[Input[str]]] | Input[str]
 
-_NAMES = frozenset(JobInputs.__annotations__)
-
 
 class FlinkJobArgs(_InputObject):
     """The inputs of a `FlinkJob`, as one object.
+
+    An unknown name is refused in the preview, together with all else that is invalid.
 
     Args:
         args: The arguments of the job's `main`.
         inputs: The other inputs, by name.
 
     Raises:
-        TypeError: A name is no input of a Flink job.
+        TypeError: `jar_digest` is given, which is computed.
     """
 
     def __init__(self, *, args: JobArguments | None = None, **inputs: Unpack[JobInputs]) -> None:
-        unknown = sorted(set(inputs) - _NAMES)
-        if unknown:
-            known = ", ".join(sorted({*_NAMES, "args"}))
-            raise TypeError(f"a Flink job has no input {', '.join(unknown)}; it has {known}")
+        if "jar_digest" in inputs:
+            raise TypeError("jar_digest is computed from jar: it is no input")
         self.args = args
         for name, value in inputs.items():
             setattr(self, name, value)

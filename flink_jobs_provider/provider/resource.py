@@ -60,7 +60,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
             inputs: The inputs by name, instead of an object.
 
         Raises:
-            TypeError: A `FlinkJobArgs` and keywords are given, or a name is no input.
+            TypeError: A `FlinkJobArgs` and keywords are given, or `jar_digest`.
         """
         if isinstance(args, FlinkJobArgs):
             if inputs:

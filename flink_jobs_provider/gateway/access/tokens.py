@@ -22,7 +22,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 from flink_jobs_provider.gateway.access.settings import Grants, caller_name
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.settings import Settings
-from flink_jobs_provider.gateway.strict_yaml import UnreadableFile, read_yaml
+from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 #: What every token begins with, so that scanners for leaked secrets can know it.
 TOKEN_START = "fjg_"  # noqa: S105 - a prefix, not a token

@@ -34,12 +34,16 @@ def said_of(*words: str) -> str:
             "url: http://h\nurls: x\nbearer_token: hunter2\n",
             "FILE: target.bearer_token: must be a reference, env:NAME or config:KEY, so that the "
             "secret stays out of the state; FILE: target.urls: is not a property of this kind of "
-            "target.",
+            "target; did you mean url?",
         ),
         ("headers: {}\n", "FILE: target.url: is required."),
         ("just text\n", "FILE: target: must be an object"),
         ("", "FILE: target: must be an object"),
-        ("url: [\n", "FILE cannot be read: while parsing"),
+        (
+            "url: http://h\nurl: http://i\n",
+            "FILE is not YAML: line 2, column 1: duplicate key 'url'",
+        ),
+        ("url: [\n", "FILE is not YAML: line 2, column 1: "),
     ],
 )
 def test_target_files(tmp_path: Path, text: str, said: str) -> None:
@@ -53,7 +57,7 @@ def test_target_files(tmp_path: Path, text: str, said: str) -> None:
 def test_a_target_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "target.yaml"
     path.write_bytes(b"url: \xff\n")
-    assert f"{path} cannot be read: " in said_of("--target-file", str(path))
+    assert f"{path} is not YAML: " in said_of("--target-file", str(path))
 
 
 def test_a_wrong_address() -> None:

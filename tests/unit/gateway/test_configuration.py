@@ -161,7 +161,10 @@ def test_grants_are_by_cluster_key(tmp_path: Path) -> None:
         ("", "must be a map"),
         ("- a\n", "must be a map"),
         ("clusters: [\n", "is not YAML: line 2"),
-        ("access: {tokens_file: a}\naccess: {tokens_file: b}\n", "'access' stands there twice"),
+        (
+            "access: {tokens_file: a}\naccess: {tokens_file: b}\n",
+            "line 2, column 1: duplicate key 'access', given in line 1 already",
+        ),
         ({**SMALLEST, "clusters": []}, "clusters must not be empty"),
         ({**SMALLEST, "clusters": SMALLEST["clusters"] * 2}, "must not hold a cluster twice"),
         ({**SMALLEST, "access": None}, "access must be a map"),

@@ -46,9 +46,12 @@ def test_uri_and_absolute_jars_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("job_name: orders\n", "'jar' is a required property"),
+        ("job_name: orders\n", ":1: jar: is required"),
         ("job_name: Orders\njar: a.jar\n", "job_name: 'Orders' must match ^[a-z0-9]"),
-        ("job_name: a\njar: a.jar\nparalelism: 2\n", "'paralelism' was unexpected); known are"),
+        (
+            "job_name: a\njar: a.jar\nparalelism: 2\n",
+            ":3: paralelism: is unknown; did you mean parallelism?",
+        ),
         ("job_name: a\njar: a.jar\nparallelism: none\n", "parallelism: 'none' is not of type"),
         ("job_name: a\njar: a.jar\nargs: [1]\n", "args"),
         ("job_name: a\njar: a.jar\ntimeouts: {running: fast}\n", "timeouts.running: 'fast'"),
@@ -62,8 +65,11 @@ def test_uri_and_absolute_jars_are_left_alone(tmp_path: Path) -> None:
             "job_name: a\njar: a.jar\ntarget: {kind: dli, project_id: 3}\n",
             "target.project_id: 3 is not of type 'string'",
         ),
-        ("job_name: a\njar: a.jar\nargs:\n", "args: has no value: give it one, or take it out"),
-        ("job_name: a\njar: a.jar\ndli: {cu_numbers: 3}\n", "'cu_numbers' was unexpected"),
+        ("job_name: a\njar: a.jar\nargs:\n", "args: has no value: give it one, or remove it"),
+        (
+            "job_name: a\njar: a.jar\ndli: {cu_numbers: 3}\n",
+            ":3: dli.cu_numbers: is unknown; did you mean cu_number?",
+        ),
         (
             "job_name: a\njar: a.jar\ntarget: {url: 'http://f:1'}\ndli: {cu_number: 3}\n",
             "dli: must not be given for a target of this kind",
@@ -85,14 +91,14 @@ def test_problems_name_file_path_and_what_would_be_right(
 
 @pytest.mark.parametrize(
     ("target", "said"),
-    [("null", "has no value: give it one, or take it out"), ("[]", "[] is not of type 'object'")],
+    [("null", "has no value: give it one, or remove it"), ("[]", "[] is not of type 'object'")],
 )
 def test_a_problem_is_said_once(tmp_path: Path, target: str, said: str) -> None:
     """Shows a target that is none of any kind."""
     path = write(tmp_path, "a.yaml", f"job_name: a\njar: a.jar\ntarget: {target}\n")
     with pytest.raises(InvalidSpec) as caught:
         read_job_file(path)
-    assert caught.value.problems == [(f"{path}: target", said)]
+    assert caught.value.problems == [(f"{path}:3", f"target: {said}")]
 
 
 def test_a_target_of_hdinsight(tmp_path: Path) -> None:
@@ -101,7 +107,7 @@ def test_a_target_of_hdinsight(tmp_path: Path) -> None:
     text = f"job_name: a\njar: a.jar\ntarget:\n  kind: hdinsight\n{target}"
     job = read_job_file(write(tmp_path, "a.yaml", text))
     assert job["target"] == {"kind": "hdinsight", **dict.fromkeys(names, "x")}
-    with pytest.raises(InvalidSpec, match="target: 'cluster' is a required property"):
+    with pytest.raises(InvalidSpec, match=r"b.yaml:3: target.cluster: is required"):
         read_job_file(write(tmp_path, "b.yaml", text.replace("  cluster: x\n", "")))
 
 
@@ -115,6 +121,45 @@ def test_settings_of_data_lake_insight(tmp_path: Path, target: str) -> None:
     assert job["dli"] == {"cu_number": 3, "tags": {"team": "shop"}}
 
 
+def test_each_mistake_has_a_line_of_its_own(tmp_path: Path) -> None:
+    """Shows file, line and property of each, and a word that YAML reads as false."""
+    text = "job_name: a\njar: a.jar\nargs:\n- --keep\n- no\nparalelism: 2\nzzz: 1\non_delete: no\n"
+    path = write(tmp_path, "a.yaml", text)
+    with pytest.raises(InvalidSpec) as caught:
+        read_job_file(path)
+    lines = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in lines] == [f"{path}:{n}:" for n in (5, 6, 7, 8)]
+    assert lines[0].endswith('args.1: YAML reads no as false: write "no" for the word')
+    assert lines[1].endswith("paralelism: is unknown; did you mean parallelism?")
+    assert "zzz: is unknown; known are allow_non_restored_state, args, " in lines[2]
+    assert lines[3].endswith('on_delete: YAML reads no as false: write "no" for the word')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("job_name: a\njob_name: b\n", "duplicate key 'job_name', given in line 1 already"),
+        ("job_name: a\nargs: {x: 1, x: 2}\n", "line 2, column 14: duplicate key 'x'"),
+        ("job_name: [a\njar: b\n", "\n   ^"),
+        ("jar: a\n\tb: 1\n", "\n^"),
+    ],
+)
+def test_what_yaml_drops_or_cannot_read(tmp_path: Path, text: str, said: str) -> None:
+    """Shows duplicate keys, and the caret below the place that cannot be read."""
+    path = write(tmp_path, "a.yaml", text)
+    with pytest.raises(InvalidSpec) as caught:
+        read_job_file(path)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"{path}:")
+
+
+def test_aliases_of_aliases_are_walked_once(tmp_path: Path) -> None:
+    """Shows a small file that stands for a billion values: it ends, in an error on one line."""
+    rows = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
+    with pytest.raises(InvalidSpec, match="a29: is unknown"):
+        read_job_file(write(tmp_path, "a.yaml", "\n".join(rows)))
+
+
 def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:
     """One report names every wrong file, and two files with one job_name."""
     write(tmp_path, "a.yaml", "job_name: orders\njar: a.jar\n")
@@ -122,7 +167,7 @@ def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:
     write(tmp_path, "c.yaml", "jar: 3\n")
     with pytest.raises(InvalidSpec) as caught:
         read_job_files(tmp_path)
-    assert "orders is another file's already" in str(caught.value)
+    assert f"b.yml:1: job_name: orders is the job of {tmp_path}/a.yaml already" in str(caught.value)
     assert "c.yaml" in str(caught.value)
 
 

@@ -133,7 +133,7 @@ def test_inputs_may_be_outputs_of_others(engine: _Engine) -> None:
 def test_both_at_once_or_a_name_that_is_no_input(engine: _Engine) -> None:
     with pytest.raises(TypeError, match="not both"):
         FlinkJob("orders", FlinkJobArgs(job_name="orders"), jar="orders.jar")
-    wrong: dict[str, Any] = {"paralelism": 3}
-    with pytest.raises(TypeError, match="paralelism"):
-        FlinkJob("orders", **wrong)
+    computed: dict[str, Any] = {"jar_digest": "0"}
+    with pytest.raises(TypeError, match="jar_digest is computed"):
+        FlinkJob("orders", **computed)
     assert engine.registered == []
