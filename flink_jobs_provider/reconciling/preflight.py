@@ -12,6 +12,7 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import join
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.slots import Slots
 
 #: The clusters whose users were told once that a program can end them.
 _warned: WeakSet[ControlPlane] = WeakSet()
@@ -32,10 +33,11 @@ class Preflight:
     """Checks that a version could start, as far as can be told without starting it."""
 
     def __init__(
-        self, plane: ControlPlane, states: StateFinder, say: Callable[[str], None]
+        self, plane: ControlPlane, states: StateFinder, slots: Slots, say: Callable[[str], None]
     ) -> None:
         self._plane = plane
         self._states = states
+        self.slots = slots
         self._say = say
 
     async def savepoint_directory(self, spec: JobSpec, job_id: str, now: str) -> str:
@@ -82,7 +84,8 @@ class Preflight:
         """Check that the program builds its job graph, and that there are slots enough for it.
 
         The program's `main` runs on the cluster, as it will when the job is submitted. A first
-        start is not planned unless slots are short: nothing is at risk then.
+        start is planned where slots are fixed: a job that does not fit would take every free slot
+        until it gives up. The slots are promised to the submission until they are given back.
 
         Returns:
             Its plan, or None where it was not planned.
@@ -95,8 +98,7 @@ class Preflight:
         if facts.intercepts_exit is False and self._plane not in _warned:
             _warned.add(self._plane)
             self._say(_ENDED_BY_MAIN)
-        free = await self._plane.free_slots() if facts.fixed_slots else submission.parallelism
-        if replaced is None and free >= submission.parallelism:
+        if replaced is None and not facts.fixed_slots:
             return None
         try:
             planned = await self._plane.plan(submission)
@@ -106,16 +108,30 @@ class Preflight:
                 now=now,
                 remedy="Mend the jar, entry_class or args, and run again",
             ) from None
-        needed = planned.parallelism
-        if not facts.fixed_slots or free >= needed:
-            return planned
-        used = await self._plane.parallelism(replaced.job_id) if replaced else 0
-        if free + (used or 0) < needed:
-            freed = f", and {used} more when the present version stops" if used else ""
-            kind = PermanentError if replaced else NotEnoughSlots
-            raise kind(
-                f"{submission.job_name}: {needed} task slots are needed, {free} are free{freed}",
-                now=now,
-                remedy="Lower parallelism, or add TaskManagers",
-            )
+        if facts.fixed_slots:
+            await self._take_slots(submission, planned.parallelism, replaced, now)
         return planned
+
+    async def _take_slots(
+        self, submission: Submission, needed: int, replaced: ObservedJob | None, now: str
+    ) -> None:
+        """Promise slots to a submission, those of the version that it replaces included."""
+        used = await self._plane.parallelism(replaced.job_id) if replaced else None
+        short = await self.slots.take(
+            submission.job_id, needed, replaced.job_id if replaced else "", used or 0
+        )
+        if short is None:
+            return
+        promised = (
+            f", {short.promised} of them promised to other jobs that are being started"
+            if short.promised
+            else ""
+        )
+        freed = f", and {used} more when the present version stops" if used else ""
+        kind = PermanentError if replaced else NotEnoughSlots
+        raise kind(
+            f"{submission.job_name}: {needed} task slots are needed, {short.free} are free"
+            f"{promised}{freed}",
+            now=now,
+            remedy="Lower parallelism, or add TaskManagers",
+        )

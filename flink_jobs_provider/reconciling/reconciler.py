@@ -29,6 +29,7 @@ from flink_jobs_provider.reconciling.refusals import finished_meanwhile
 from flink_jobs_provider.reconciling.removing import cancel, remove
 from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
+from flink_jobs_provider.reconciling.slots import Slots
 from flink_jobs_provider.reconciling.starting import Starter, submission
 from flink_jobs_provider.reconciling.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.stopping import Stopper
@@ -68,7 +69,7 @@ class Reconciler:
         self._clock = clock
         self._directories = StateDirectories(plane, local_paths)
         self._states = StateFinder(plane, clock, self._directories)
-        self._preflight = Preflight(plane, self._states, say)
+        self._preflight = Preflight(plane, self._states, Slots(plane, clock), say)
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, waiter, self._states, self._preflight, say)
         self._starter = Starter(plane, waiter, clock, say)
@@ -94,6 +95,14 @@ class Reconciler:
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
+        try:
+            return await self._brought_about(recorded, wanted, jar)
+        finally:
+            self._preflight.slots.give_back(wanted.key.prefix)
+
+    async def _brought_about(
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
+    ) -> JobRecord:
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         seen = await self._observer.observe(recorded, wanted)
         if wanted.desired_state is DesiredState.STOPPED:

@@ -33,7 +33,7 @@ _SAVEPOINT_POLL = Point(
 _CANCEL_POLL = Point("poll_of_cancel", r"GET /jobs/overview$", once_seen=CANCEL.pattern)
 _STOP_END = Point("end_of_stop", r"GET /jobs/overview$", once_seen=STOP.pattern)
 
-_CHECKED = [_SLOTS, UPLOAD, PLAN]
+_CHECKED = [UPLOAD, PLAN, _SLOTS]
 _COMES_UP = [RUN, RUN_POLL, _INTERVAL, CHECKPOINT, _CHECKPOINT_POLL, _JOB]
 _STOPS = [_EARLIER, STOP, STOP_POLL, _STOP_END]
 
@@ -87,7 +87,7 @@ def _before(point: Point) -> Point:
 KINDS = [
     Kind(
         *("NEW", None, "RUNNING"),
-        [_LOOK, _SLOTS, UPLOAD, *_COMES_UP],
+        [_LOOK, *_CHECKED, *_COMES_UP],
         RUN,
         jobs=1,
         versions=True,
@@ -117,14 +117,14 @@ KINDS = [
     Kind(*("STOP", "RUNNING", "STOPPED"), [_LOOK, *_STOPS], STOP_POLL, savepoints=1),
     Kind(
         *("START", "STOPPED", "RUNNING"),
-        [_LOOK, _EARLIER, _SLOTS, *_COMES_UP, _STATISTICS],
+        [_LOOK, _EARLIER, PLAN, _SLOTS, *_COMES_UP, _STATISTICS],
         _before(RUN),
         jobs=1,
     ),
     Kind(*("CANCEL", "RUNNING", "CANCELED"), [_LOOK, CANCEL, _CANCEL_POLL], CANCEL),
     Kind(
         *("RE_LAUNCH", "CANCELED", "RUNNING"),
-        [_LOOK, _SLOTS, *_COMES_UP, _STATISTICS],
+        [_LOOK, PLAN, _SLOTS, *_COMES_UP, _STATISTICS],
         RUN,
         jobs=1,
     ),

@@ -7,7 +7,7 @@ import asyncio
 import fsspec
 import pytest
 
-from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.preflight import NotEnoughSlots
@@ -35,7 +35,7 @@ def test_a_jar_that_is_on_the_cluster_is_started_by_its_digest() -> None:
 
 def test_a_jar_that_is_nowhere_is_an_error() -> None:
     stack = Stack()
-    with pytest.raises(ActionFailed, match="no longer on the cluster"):
+    with pytest.raises(PermanentError, match="no longer on the cluster"):
         asyncio.run(reconciler(stack).bring_about(None, version("Old", "savepoint"), DIGEST_1))
     assert stack.flink.submissions == []
 
