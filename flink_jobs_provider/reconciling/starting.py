@@ -61,7 +61,8 @@ class Starter:
         origin = f"from {restore_from}" if restore_from else "without state"
         self._say(f"{spec.job_name}: starting version {generation} {origin}")
         try:
-            await self._plane.submit(request, spec.timeout("submit"))
+            if request.job_id not in (await self._plane.jobs()).by_id:
+                await self._plane.submit(request, spec.timeout("submit"))
             return await self.watch(spec, request.job_id, restore_from)
         except ActionFailed as error:
             await self.end(request.job_id, spec)

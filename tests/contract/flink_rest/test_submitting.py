@@ -62,10 +62,12 @@ def test_accepted(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", ["duplicate-running", "duplicate-ended"])
-def test_a_duplicate_was_accepted_before(version: str, case: str) -> None:
+def test_a_duplicate_of_the_first_request_is_a_second_job(version: str, case: str) -> None:
+    """Shows that a repeat is assumed only where an answer was lost."""
     flink = ScriptedFlink(version)
     flink.answer(RUN, recorded(case, version))
-    submit(flink)
+    with pytest.raises(ActionFailed, match="main starts a second job"):
+        submit(flink)
     assert flink.changes() == [RUN]
 
 
