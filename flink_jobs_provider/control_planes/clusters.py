@@ -1,7 +1,7 @@
 """The clusters in use: one control plane for each, shared by all its jobs.
 
 What a system's control plane needs (an HTTP client first of all) is imported when the first of its
-clusters is opened: a preview, which asks no cluster, starts without it.
+clusters is opened: a preview without new jobs asks no cluster, and starts without it.
 """
 
 from __future__ import annotations

@@ -84,18 +84,18 @@ def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) 
         return _replacement(recorded, wanted, changed)
     if wanted.desired_state is DesiredState.STOPPED:
         return _towards_stopped(recorded, wanted, changed)
-    drift = _drift(recorded)
+    drifted = drift(recorded)
     if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
         return Plan(
             wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
         )
     if not recorded.status.active:
-        return _start(recorded, wanted, changed, (*drift, *texts), now)
+        return _start(recorded, wanted, changed, (*drifted, *texts), now)
     if cost is Cost.RESTART or recorded.other_version:
-        return _restart(recorded, wanted, changed, (*drift, *texts))
+        return _restart(recorded, wanted, changed, (*drifted, *texts))
     if recorded.duplicates:
         how = "stop the older of the copies that run, with savepoint"
-        return Plan(wanted.job_name, Action.STOP, how, (*drift, *texts), changed)
+        return Plan(wanted.job_name, Action.STOP, how, (*drifted, *texts), changed)
     if cost is Cost.SAVEPOINT:
         how = "take a savepoint, the job goes on"
         return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
@@ -265,8 +265,8 @@ def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
     return None if recorded and recorded.honoured == restore_digest(path) else path
 
 
-def _drift(recorded: JobRecord) -> tuple[str, ...]:
-    """Say how the cluster differs from what was recorded as wanted."""
+def drift(recorded: JobRecord) -> tuple[str, ...]:
+    """Return how the cluster differs from what was recorded as wanted."""
     reasons = []
     if recorded.spec.desired_state is DesiredState.RUNNING and not recorded.status.active:
         failed = recorded.status is JobStatus.FAILED and recorded.job_output

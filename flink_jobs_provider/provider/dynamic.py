@@ -37,8 +37,9 @@ from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.planning.plan import last_state, plan
+from flink_jobs_provider.planning.plan import drift, last_state, plan
 from flink_jobs_provider.provider import background_loop
+from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.declarations import (
     RESOURCE_KEY,
     Declaration,
@@ -46,6 +47,7 @@ from flink_jobs_provider.provider.declarations import (
 )
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.engine_watch import CallsInProgress, EngineWatch
+from flink_jobs_provider.provider.options import OPTIONS_KEY, problems_of_options
 from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
@@ -59,13 +61,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: What a resource has besides its inputs and outputs.
-_NO_INPUTS = {"__provider", RESOURCE_KEY, SECRETS_KEY}
+_NO_INPUTS = {"__provider", RESOURCE_KEY, OPTIONS_KEY, SECRETS_KEY}
 
 _clusters: Clusters | None = None
 _printed: set[str] = set()
 _run = ThisRun()
 _secrets = KnownSecrets()
 _calls = CallsInProgress()
+_creations = Creations(lambda recorded: _look(recorded))
 #: Resources that a refresh could not read: it compares each once with what was recorded.
 _unreadable_ids: set[str] = set()
 
@@ -120,7 +123,7 @@ class FlinkJobProvider(ResourceProvider):
         """Validate all inputs, fill in defaults, and add the digest of the jar's content."""
         _secrets.add(*secret_values(news))
         inputs = _without_provider(news)
-        problems = problems_of(inputs, _is_unknown)
+        problems = [*problems_of(inputs, _is_unknown), *problems_of_options(news)]
         digest = None
         if not _is_unknown(inputs.get("jar")) and not any(p.startswith("jar") for p, _ in problems):
             try:
@@ -154,10 +157,9 @@ class FlinkJobProvider(ResourceProvider):
             return CheckResult(inputs, [CheckFailure("job_name", refusal)])
         if not _without_provider(_olds):
             _run.creates(spec)
-            known = _run.known(spec)
-            decided = plan(known, spec)
-            if known is None or decided.needed:
-                _print(decided.line())
+            line = background_loop.run(_creations.line(_clusters, spec, _run.known(spec)))
+            if line:
+                _print(line)
         return CheckResult(spec.plain(), [])
 
     @_told_in_one_line
@@ -177,11 +179,16 @@ class FlinkJobProvider(ResourceProvider):
             )
             replaces: list[str] = [name for name in ("target", "job_name") if name in unknown]
             return DiffResult(True, replaces, [], bool(replaces))
-        decided = plan(recorded, JobSpec.model_validate(inputs))
+        wanted = JobSpec.model_validate(inputs)
+        decided = plan(recorded, wanted)
+        if not _run.is_declared(wanted):  # a refresh asks: whether anything will be done is open
+            if found := drift(recorded):
+                _print(f"{recorded.spec.job_name}: {', '.join(found)}")
+            return DiffResult(decided.needed, list(decided.replaces), [], bool(decided.replaces))
         if decided.refusal:
             raise FlinkJobError(decided.refusal)
         if decided.replaces:
-            _run.gives_up(recorded, JobSpec.model_validate(inputs))
+            _run.gives_up(recorded, wanted)
         if decided.needed:
             _print(decided.line())
         # Not both at a time: they would read, and write, the same things.

@@ -4,6 +4,7 @@ Annotations are not postponed here: the SDK evaluates those of the class anew fo
 and those that are text cost it almost three times as much.
 """
 
+from collections.abc import Mapping
 from typing import Any, Unpack
 
 import pulumi
@@ -14,6 +15,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.provider.declarations import RESOURCE_KEY
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.inputs import FlinkJobArgs, JobArguments, JobInputs
+from flink_jobs_provider.provider.options import OPTIONS_KEY, without_effect
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, has_outputs, secret_paths
 
 
@@ -73,7 +75,16 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)
         if has_outputs(props):
             props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
+        self._without_effect: list[str] = []
+        props[OPTIONS_KEY] = self._without_effect
         super().__init__(FlinkJobProvider(), resource_name, {**outputs, **props}, opts)
+
+    def _get_providers(
+        self, t: str, pkg: str | None, opts: ResourceOptions
+    ) -> tuple[pulumi.ProviderResource | None, Mapping[str, pulumi.ProviderResource]]:
+        """Look at the options as transformations have left them: the SDK calls this with those."""
+        self._without_effect[:] = without_effect(opts)
+        return super()._get_providers(t, pkg, opts)
 
 
 #: The parents of jobs, by type and name: two of one type and name have other parents themselves.

@@ -10,6 +10,12 @@ another resource: its new one goes on from it.
 resources that are replaced, which are deleted as soon as they are registered: what the program
 declares after them is not checked yet. Nor is what a run leaves out (`--target`). Measured on
 Pulumi 3.260.
+
+All that is refused by this is told by check, diff and delete, which one process is asked. What a
+refresh has read may have been told to another process: the Pulumi CLI starts one for the reads of
+`preview --refresh` and `up --refresh`, and another for the program. Nothing leans on it but a job
+that gets a resource of another name: where the old record is not known, the job is found by what
+its cluster shows; and the delete, which is given the record, refuses what has gone on without it.
 """
 
 from __future__ import annotations
@@ -65,6 +71,10 @@ class ThisRun:
             f"is that of a job whose resource, {replaced}, is replaced by one of another job in "
             f"this run, which ends it. {_ONE_AFTER_THE_OTHER}."
         )
+
+    def is_declared(self, spec: JobSpec) -> bool:
+        """Whether the program has declared a job by now."""
+        return _job(spec) in self._declared
 
     def creates(self, spec: JobSpec) -> None:
         """Remember a job that is to get a new resource, or a replacement of the one it has."""

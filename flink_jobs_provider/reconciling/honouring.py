@@ -66,6 +66,5 @@ def unclear(wanted: JobSpec, job: object, state: str) -> RestoreUnclear:
         f"restore_from ({wanted.restore_from}) before is not recorded",
         now="Nothing was changed",
         remedy="To go on from the state it has, take restore_from out, and put it in again later "
-        "to go back to it; where a resource was renamed, give it an alias, or refresh first "
-        "(up --refresh), which tells",
+        "to go back to it; where a resource was renamed, give it an alias, which keeps its record",
     )

@@ -11,6 +11,7 @@ from pulumi.output import Unknown
 
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.job_jars import COUNTING_JAR
+from tests.unit.reconciling.fake_flink import FakeFlink
 
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
 
@@ -127,9 +128,23 @@ def test_what_is_wrong_beside_unknowns_is_told(
 
 
 def test_creation_is_told_in_a_line(
-    provider: FlinkJobProvider, inputs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    flink: FakeFlink,
 ) -> None:
     provider.check({}, inputs)
     assert capsys.readouterr().out == "orders: NEW, first start, no state\n"
     provider.check({"job_name": "orders"}, inputs)
     assert capsys.readouterr().out == ""
+
+
+def test_options_without_effect_are_refused_by_name(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
+) -> None:
+    result = provider.check({}, {**inputs, "__options": ["custom_timeouts", "replace_on_changes"]})
+    told = {failure.property: failure.reason for failure in result.failures or []}
+    assert told.keys() == {"custom_timeouts", "replace_on_changes"}
+    assert "set the input timeouts instead" in told["custom_timeouts"]
+    assert "leave it out" in told["replace_on_changes"]
+    assert "__options" not in provider.check({}, {**inputs, "__options": []}).inputs

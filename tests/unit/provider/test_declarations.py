@@ -64,8 +64,10 @@ def refusal(job: Job) -> str:
 
 @TARGETS
 def test_the_second_is_refused_by_both_names(
-    resource: Callable[..., Job], target: dict[str, Any]
+    resource: Callable[..., Job], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Shows that no cluster is asked for that."""
+    monkeypatch.setattr(dynamic, "_clusters", None)
     assert refusal(resource("orders", target=target)) == ""
     told = refusal(resource("purchases", target=target))
     assert told.startswith(

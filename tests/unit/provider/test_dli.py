@@ -91,7 +91,7 @@ def test_settings_within_a_job() -> None:
     }
 
 
-def test_a_preview_asks_no_service(
+def test_a_preview_needs_no_service(
     provider: FlinkJobProvider,
     on_dli: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
@@ -103,7 +103,9 @@ def test_a_preview_asks_no_service(
     assert result.failures == []
     assert result.inputs["dli"] == {"cu_number": 4}
     assert len(result.inputs["jar_digest"]) == 64
-    assert capsys.readouterr().out == "orders: NEW, first start, no state\n"
+    assert capsys.readouterr().out == (
+        "orders: NEW, first start, no state, unless it runs already: its cluster was not asked\n"
+    )
 
 
 def test_all_that_is_wrong_is_told_at_once(

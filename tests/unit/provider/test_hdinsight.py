@@ -70,7 +70,7 @@ def test_typed_inputs_are_all_there_are() -> None:
     assert names == set(HDInsightTarget.model_fields)
 
 
-def test_a_preview_asks_no_service(
+def test_a_preview_needs_no_service(
     provider: FlinkJobProvider,
     on_hdinsight: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
@@ -82,7 +82,9 @@ def test_a_preview_asks_no_service(
     assert result.failures == []
     assert result.inputs["target"]["api_version"] == "2024-05-01-preview"
     assert len(result.inputs["jar_digest"]) == 64
-    assert capsys.readouterr().out == "orders: NEW, first start, no state\n"
+    assert capsys.readouterr().out == (
+        "orders: NEW, first start, no state, unless it runs already: its cluster was not asked\n"
+    )
 
 
 def test_all_that_is_wrong_is_told_at_once(

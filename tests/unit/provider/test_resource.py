@@ -104,17 +104,37 @@ def test_an_object_and_keywords_come_to_the_same(engine: _Engine) -> None:
     assert first["args"] == ["--a"]
 
 
+def test_options_without_effect_are_named(engine: _Engine) -> None:
+    """Shows them in the options, and added by a transformation of the job's parent."""
+
+    def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        more = pulumi.ResourceOptions(replace_on_changes=["args"])
+        merged = pulumi.ResourceOptions.merge(args.opts, more)
+        return pulumi.ResourceTransformationResult({**args.props}, merged)
+
+    inputs: dict[str, Any] = {"job_name": "orders", "jar": "orders.jar", "target": {"url": URL}}
+    timeouts = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="1m"))
+    parent = pulumi.ComponentResource(
+        "shop:Pipeline", "eu", None, pulumi.ResourceOptions(transformations=[add])
+    )
+    below = pulumi.ResourceOptions.merge(timeouts, pulumi.ResourceOptions(parent=parent))
+    for number, options in enumerate((None, timeouts, below)):
+        value(FlinkJob(f"job-{number}", **inputs, opts=options).status)
+    found = [each.inputs["__options"] for each in engine.registered if "__options" in each.inputs]
+    assert found == [[], ["custom_timeouts"], ["custom_timeouts", "replace_on_changes"]]
+
+
 def test_resources_of_one_name_are_told_apart_by_their_parents(engine: _Engine) -> None:
     """Shows two components of one type and name, whose own parents differ."""
     options: dict[str, Any] = {"job_name": "orders", "jar": "orders.jar", "target": {"url": URL}}
-    parents = [pulumi.ComponentResource("shop:Pipeline", name) for name in ("eu", "us", "us")]
+    parents = [pulumi.ComponentResource("shop:Stream", name) for name in ("eu", "us", "us")]
     for parent in parents:
         value(FlinkJob("orders", **options, opts=pulumi.ResourceOptions(parent=parent)).status)
     found = [each.inputs["__resource"] for each in engine.registered if "__resource" in each.inputs]
     assert found == [
-        "shop:Pipeline#0::eu/orders",
-        "shop:Pipeline#0::us/orders",
-        "shop:Pipeline#1::us/orders",
+        "shop:Stream#0::eu/orders",
+        "shop:Stream#0::us/orders",
+        "shop:Stream#1::us/orders",
     ]
 
 

@@ -523,7 +523,7 @@ def test_where_it_cannot_be_told_nothing_is_touched(
     beyond: str, old: Job, new: Job, flink: FakeFlink
 ) -> None:
     flink.pass_time(3700)
-    with pytest.raises(FlinkJobError, match="give it an alias, or refresh first"):
+    with pytest.raises(FlinkJobError, match="give it an alias, which keeps its record"):
         new.create(restore_from=beyond)
     with pytest.raises(FlinkJobError, match="failed in this run"):
         delete(old)
