@@ -27,6 +27,7 @@ FILLED_IN: dict[str, Any] = {
     "allow_non_restored_state": False,
     "savepoint_format": "canonical",
     "on_delete": "cancel",
+    "settle_time": "10s",
     "timeouts": {"submit": "5m", "running": "10m", "savepoint": "30m", "cancel": "5m"},
 }
 TARGET_FILLED_IN: dict[str, Any] = {"headers": {}, "secret_headers": {}}

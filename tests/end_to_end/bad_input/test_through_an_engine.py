@@ -197,7 +197,7 @@ def test_a_savepoint_of_an_unknown_scheme(
     embedded.declare("orders", **_job(tmp_path))
     embedded.up()
     embedded.jobs["orders"]["restore_from"] = "hdfz://host/savepoint-1"
-    line = _complaint(embedded.failing_up(), "error: FlinkJobError: ")
+    line = _complaint(embedded.failing_up(), "error: orders: version 2 did not start")
     assert "orders: version 2 did not start: UnsupportedFileSystemSchemeException" in line
     (active,) = (id_ for id_, row in flink_2.jobs().items() if row["state"] == "RUNNING")
     assert f"The previous version runs again as job {active}, from file:" in line

@@ -76,9 +76,9 @@ def test_nothing_listens_beyond_the_loopback_interface(flink: FlinkCluster) -> N
         assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
 
-def test_flink_shows_states_as_late_as_by_default(flink: FlinkCluster) -> None:
+def test_flink_shows_states_as_late_as_by_default(flink_1: FlinkCluster) -> None:
     """The refresh interval is Flink's own, so that what is measured here holds elsewhere."""
-    assert flink.get("/config")["refresh-interval"] == 3000
+    assert flink_1.get("/config")["refresh-interval"] == 3000
 
 
 def test_a_savepoint_without_a_directory_goes_to_the_clusters_own(
