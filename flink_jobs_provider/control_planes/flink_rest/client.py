@@ -44,6 +44,10 @@ class FlinkAnswer(Exception):
         super().__init__(f"{status}: {self.cause}")
 
 
+class RequestTooLarge(ClusterRefused):
+    """The cluster, or something in front of it, takes no request of this size."""
+
+
 class ConnectionBroke(ClusterUnreachable):
     """The connection was lost after a request was sent: its answer will never come."""
 
@@ -195,6 +199,11 @@ class FlinkClient:
             raise ClusterRefused(
                 f"{self.url} refused the credentials ({status})",
                 remedy="Check target.basic_auth, target.bearer_token or target.secret_headers",
+            )
+        if status == 413:
+            raise RequestTooLarge(
+                f"{self.url} answers 413: it takes no request of this size",
+                remedy="Raise the limit for requests of what is in front of the cluster",
             )
         if response.is_redirect:
             raise ClusterRefused(

@@ -13,7 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.flink_rest.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink_rest.client import (
+    ConnectionBroke,
+    FlinkAnswer,
+    FlinkClient,
+    RequestTooLarge,
+)
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.control_planes.shared_call import SharedCall
 from flink_jobs_provider.model.errors import (
@@ -157,6 +162,19 @@ class ClusterJars:
             raise ClusterUnreachable(
                 happened, remedy="Look into the log of its JobManager if this does not pass"
             ) from None
+        except RequestTooLarge as error:
+            raise ClusterRefused(
+                f"{job_name}: the jar ({_size(jar)}) could not be uploaded: {error.reason}",
+                remedy="Raise the limit for requests of what is in front of the cluster, such as a "
+                "proxy or an ingress, to more than the jar's size",
+            ) from None
+        except ConnectionBroke as error:
+            raise ClusterUnreachable(  # main has not run yet
+                f"{job_name}: the connection broke each time while the jar ({_size(jar)}) was "
+                f"uploaded: {error.reason}",
+                remedy="Is the cluster up? What is in front of it may close uploads of this size, "
+                "or of this length of time",
+            ) from None
         except OSError as error:
             raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
         jar_id = str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
@@ -176,6 +194,11 @@ class ClusterJars:
                 with contextlib.suppress(FlinkAnswer):
                     await self._client.change("DELETE", f"jars/{jar.id}", repeatable=True)
                 self.lose(jar.id)
+
+
+def _size(jar: Jar) -> str:
+    """Return a jar's size for a message, in megabytes."""
+    return f"{jar.path.stat().st_size / 1_000_000:.1f} MB"
 
 
 def _parse(jar_id: str, name: str) -> UploadedJar | None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 from tests.contract.flink_rest.scripted import (
     IDENTITY,
     VERSIONS,
@@ -69,6 +70,35 @@ def test_submissions_ask_for_the_list_once(tmp_path: Path) -> None:
     asyncio.run(work())
     assert flink.count("GET jars") == 1
     assert flink.count("POST jars/upload") == 1
+
+
+def test_an_upload_that_is_too_large_for_something_in_between(tmp_path: Path) -> None:
+    """Shows that it is named as such, with the jar's size, and not sent again."""
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing())
+    page = "<html><head><title>413 Request Entity Too Large</title></head></html>"
+    flink.answer("POST jars/upload", httpx.Response(413, text=page))
+    with pytest.raises(ClusterRefused) as refused:
+        asyncio.run(flink.plane().plan(submission(jar=jar_file(tmp_path))))
+    assert "orders: the jar (0.0 MB) could not be uploaded" in refused.value.happened
+    assert "answers 413: it takes no request of this size" in refused.value.happened
+    assert "Raise the limit for requests" in refused.value.remedy
+    assert "target.url" not in str(refused.value)
+    assert flink.count("POST jars/upload") == 1
+
+
+@pytest.mark.parametrize("error", [httpx.WriteError("Broken pipe"), httpx.ReadError("")])
+def test_an_upload_in_which_the_connection_breaks(tmp_path: Path, error: Exception) -> None:
+    """Shows that it is retried, that the step and the jar's size are named, and not main."""
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing())
+    flink.answer("POST jars/upload", error)
+    with pytest.raises(ClusterUnreachable) as broken:
+        asyncio.run(flink.plane().plan(submission(jar=jar_file(tmp_path))))
+    assert "broke each time while the jar (0.0 MB) was uploaded" in broken.value.happened
+    assert "may close uploads of this size" in broken.value.remedy
+    assert flink.count("POST jars/upload") == 3
+    assert flink.count("POST jars/one.jar/plan") == 0
 
 
 def test_a_list_is_not_trusted_for_longer_than_a_minute() -> None:
