@@ -7,7 +7,7 @@ from weakref import WeakSet
 
 from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
-from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import join
 from flink_jobs_provider.model.spec import JobSpec
@@ -108,7 +108,7 @@ class Preflight:
                 now=now,
                 remedy="Mend the jar, entry_class or args, and run again",
             ) from None
-        except JobError as error:
+        except PermanentError as error:
             error.complete(now=now)
             raise
         if facts.fixed_slots:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JarError, JobError
+from flink_jobs_provider.model.errors import ClusterRefused, JarError, JobError
 from tests.unit.reconciling.stack import Stack
 from tests.unit.reconciling.test_matrix import version
 
 
-@pytest.mark.parametrize("error", [ClusterRefused, ClusterUnreachable, JarError])
+@pytest.mark.parametrize("error", [ClusterRefused, JarError])
 def test_a_check_that_could_not_be_made_tells_what_runs(
     error: type[JobError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
