@@ -30,4 +30,9 @@ def test_the_action_ends_once(served_job: ServedJob, step: Step) -> None:
     served_job.assert_once(before, jobs=kind.jobs, savepoints=kind.savepoints)
     served_job.assert_is(kind.ends)
     row = served_job.row()
-    assert (row and row["jobOutput"]) == (ended.output if kind.ends else None)
+    if kind.ends:
+        # Of what runs the service's own words come first.
+        assert row
+        assert row["jobOutput"].endswith(ended.output)
+    else:
+        assert row is None
