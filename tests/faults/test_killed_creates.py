@@ -8,6 +8,7 @@ from tests.faults.counted_job import CountedJob, Victims
 from tests.faults.points import (
     CHECKPOINT,
     FULL,
+    PLAN,
     RUN,
     RUN_POLL,
     RUN_UNSENT,
@@ -20,7 +21,7 @@ from tests.faults.points import (
 )
 
 UP = ("up", "--yes", "--skip-preview")
-POINTS = [UPLOAD, RUN, CHECKPOINT, *([RUN_POLL, RUN_UNSENT] if FULL else [])]
+POINTS = [UPLOAD, PLAN, RUN, CHECKPOINT, *([RUN_POLL, RUN_UNSENT] if FULL else [])]
 CASES = cases(
     POINTS,
     (Next.SAME, Next.ANOTHER),

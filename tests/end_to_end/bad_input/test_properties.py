@@ -148,6 +148,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"savepoint_trigger": ["x"]}, "savepoint_trigger", "must be a text"),
     ({"restart_trigger": 1.0}, "restart_trigger", "must be a text (got 1)"),
     ({"on_delete": "drop"}, "on_delete", "must be 'cancel' or 'savepoint' (got 'drop')"),
+    ({"settle_time": "2h"}, "settle_time", "must be at most"),
     ({"timeouts": "10m"}, "timeouts", "must be an object"),
     ({"timeouts": {"submit": "10"}}, "timeouts.submit", f"{_DURATION} (got '10')"),
     ({"timeouts": {"running": 10.0}}, "timeouts.running", 'must carry its unit, such as "10s"'),

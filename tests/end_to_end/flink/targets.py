@@ -24,15 +24,24 @@ _SETTLING = {
     "test_a_version_that_fails_soon_after_its_tasks_run_gives_way": _OWN_SETTLE_TIME,
     "test_a_source_that_finds_nobody_to_read_from_did_not_come_up": _OWN_SETTLE_TIME,
 }
+_OF_FLINK_ITSELF = {
+    "test_two_addresses_of_one_cluster_are_one": "its other address is one of Flink's own",
+    "test_the_way_back_is_there_before_the_old_version_is_stopped": "the gateway keeps a copy of "
+    "each jar",
+}
 #: Cases that cannot exist on a target, by the test's name, and why. They are shown as skipped.
 CANNOT_EXIST: dict[str, dict[str, str]] = {
     "flink": {},
     "hdinsight": {
         **_SETTLING,
+        **_OF_FLINK_ITSELF,
         "test_of_two_copies_one_is_kept": "the service lists one job of a name, not its copies",
     },
     "dli": {
         **_SETTLING,
+        **_OF_FLINK_ITSELF,
+        "test_a_main_that_ends_the_job_manager_is_named": "the service goes on with its run while "
+        "its cluster is away, for longer than a test waits",
         "test_of_two_copies_one_is_kept": "the service lists one job of a name, not its copies",
         "test_what_cannot_start_does_not_stop_the_old_version": "the service takes a new version "
         "when the job is stopped, and no sooner",

@@ -10,6 +10,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.this_run import ThisRun
 from tests.job_jars import COUNTING_JAR
@@ -42,6 +43,7 @@ def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(dynamic, "_printed", set())
         monkeypatch.setattr(dynamic, "_run", ThisRun())
         monkeypatch.setattr(dynamic, "_unreadable_ids", set())
+        monkeypatch.setattr(dynamic, "_creations", Creations(lambda job: dynamic._look(job)))
 
     begin()
     return begin

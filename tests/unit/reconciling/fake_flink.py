@@ -418,7 +418,9 @@ class FakeFlink:
             file = f"{path}/_metadata".split("//", 1)[1]
             memory = fsspec.filesystem("memory")
             memory.pipe_file(file, metadata())
-            memory.store[file].created = datetime.fromtimestamp(self._time.now(), UTC)
+            memory.store[memory._strip_protocol(file)].created = datetime.fromtimestamp(
+                self._time.now(), UTC
+            )
 
     def _discard(self, job: FakeJob) -> None:
         """Remove the checkpoints that do not outlive a job."""

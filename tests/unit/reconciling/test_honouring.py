@@ -73,7 +73,7 @@ def test_whether_it_did_is_forgotten() -> None:
         f"orders: job {job.job_id} of this stack runs already, and whether it has started from "
         f"restore_from ({NAMED}) before is not recorded. Nothing was changed. To go on from the "
         "state it has, take restore_from out, and put it in again later to go back to it; where a "
-        "resource was renamed, give it an alias, or refresh first (up --refresh), which tells."
+        "resource was renamed, give it an alias, which keeps its record."
     )
     assert stack.flink.the_job() is job
     assert_untouched(stack)
