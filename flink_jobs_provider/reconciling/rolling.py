@@ -95,8 +95,7 @@ class Roller:
         except DidNotStart as failure:
             raise await self._go_back(launch, str(failure)) from None
         except ClusterTakenDown as error:
-            safe = f" The state is safe in {launch.back}" if launch.back else ""
-            now = f"{error.now}{safe}"
+            now = f"{error.now.removesuffix('.')}; {await self._state_of(launch)}"
             raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
         except TemporaryError as error:
             if error.now:

@@ -43,6 +43,7 @@ def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> Non
         in failed.text
     )
     assert "no connection to" in failed.text
+    assert "the connection broke while main of the new version was being run" in failed.text
     assert "Traceback" not in failed.text
 
     again = private_job.project.failing_up()

@@ -14,6 +14,10 @@ from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 
 OPTION = "cluster.intercept-user-system-exit"
 _NAMED = 5
+_REMEDY = (
+    f"Does main call System.exit? Set {OPTION} to THROW in the cluster's configuration, so that a "
+    "program cannot end the JobManager"
+)
 
 
 class MainRuns:
@@ -25,6 +29,7 @@ class MainRuns:
         doing: What is done with `main`, for messages.
         jobs: Lists the cluster's jobs.
         before: The jobs as they were last seen, or None.
+        tried: Whether `main` has passed a plan: a first break is then taken for an outage.
     """
 
     def __init__(
@@ -34,12 +39,15 @@ class MainRuns:
         doing: str,
         jobs: Callable[[], Awaitable[ClusterSnapshot]],
         before: ClusterSnapshot | None,
+        *,
+        tried: bool = False,
     ) -> None:
         self._job_name = job_name
         self._job_id = job_id
         self._doing = doing
         self._jobs = jobs
         self._active = tuple(job for job in before.jobs if job.active) if before else ()
+        self._tried = tried
         self._breaks = 0
 
     async def broke(self, error: ClusterUnreachable) -> None:
@@ -52,16 +60,27 @@ class MainRuns:
             ClusterTakenDown: The program may have ended the cluster.
         """
         self._breaks += 1
-        if self._breaks == 1 and await self._is_up():
+        if self._breaks == 1 and (self._tried or await self._is_up()):
             return
         others = [job for job in self._active if identity_of(job.job_id) != self._identity]
         raise ClusterTakenDown(
-            f"{self._job_name}: the connection broke while main of the new version {self._doing} "
-            f"({error.reason}); the cluster may have gone down with it{_named(others)}",
+            f"{self._job_name}: {self._what(error)}; the cluster may have gone down with it"
+            f"{_named(others)}",
             now="What runs on the cluster now is not known",
-            remedy=f"Does main call System.exit? Set {OPTION} to THROW in the cluster's "
-            "configuration, so that a program cannot end the JobManager",
+            remedy=_REMEDY,
         )
+
+    def outage(self, error: ClusterUnreachable) -> ClusterUnreachable:
+        """Return the error of a cluster that was away until the time was up, after a break."""
+        if not self._breaks:
+            return error
+        return ClusterUnreachable(
+            f"{self._what(error)}, and the cluster has not come back",
+            remedy=f"Run again when it is back, to go on. {_REMEDY}",
+        )
+
+    def _what(self, error: ClusterUnreachable) -> str:
+        return f"the connection broke while main of the new version {self._doing} ({error.reason})"
 
     @property
     def _identity(self) -> str:

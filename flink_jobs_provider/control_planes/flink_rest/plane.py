@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -79,6 +78,7 @@ class FlinkRest:
         self._jars = ClusterJars(self.client, clock)
         self._savepoints = SavepointOperations(self.client, self._ended, clock, sleep)
         self._facts: asyncio.Task[ClusterFacts] | None = None
+        self._broken_runs: dict[str, MainRuns] = {}  # by jobId: a break counts in a later try, too
 
     async def close(self) -> None:
         """Close the connections."""
@@ -163,10 +163,10 @@ class FlinkRest:
                 raise ActionFailed(refusal.cause) from None
         return parse_graph(body)
 
-    def _main(self, submission: Submission, doing: str) -> MainRuns:
+    def _main(self, submission: Submission, doing: str, *, tried: bool = False) -> MainRuns:
         """Return what judges a connection that breaks while the program's `main` runs."""
         name, job_id = submission.job_name, submission.job_id
-        return MainRuns(name, job_id, doing, self.jobs, self._overview.latest)
+        return MainRuns(name, job_id, doing, self.jobs, self._overview.latest, tried=tried)
 
     async def running_graph(self, job_id: str) -> PlannedGraph | None:
         """Read `GET /jobs/:id/plan`; none where the job is unknown."""
@@ -199,13 +199,14 @@ class FlinkRest:
 
         Raises:
             ActionFailed: The program or the savepoint is at fault; the text is the last cause.
-            ClusterTakenDown: The connection broke, and the cluster may be down.
+            ClusterTakenDown: The connection broke twice: the program may end the cluster.
             ClusterUnreachable: No answer came in time: whether the job was accepted is not known.
         """
         facts = await self.facts()
         deadline = self._clock() + timeout
         body = run_body(submission, facts.version)
-        main = self._main(submission, "was being run")
+        new = self._main(submission, "was being run", tried=True)
+        main = self._broken_runs.get(submission.job_id, new)
         answer_lost = False
         while True:
             jar = await self._jars.ensure(submission, timeout)
@@ -216,7 +217,7 @@ class FlinkRest:
             except FlinkAnswer as refusal:
                 if _duplicate(refusal):
                     if answer_lost:
-                        return
+                        break
                     raise _second_job(submission) from None
                 if _no_such_jar(refusal) and self._clock() < deadline:
                     self._jars.lose(jar)
@@ -224,14 +225,14 @@ class FlinkRest:
                 raise ActionFailed(refusal.cause) from None
             except ClusterUnreachable as error:
                 answer_lost = True
-                if self._clock() >= deadline and not isinstance(error, ConnectionBroke):
-                    raise
-                await self._sleep(1.0)
-                with contextlib.suppress(ClusterUnreachable):
-                    if submission.job_id in (await self.jobs()).by_id:
-                        return
                 if isinstance(error, ConnectionBroke):
+                    self._broken_runs[submission.job_id] = main
                     await main.broke(error)
+                try:
+                    if await self._lists(submission.job_id, error, deadline):
+                        break
+                except ClusterUnreachable as still:
+                    raise main.outage(still) from None
                 continue
             if answer.get("jobid") != submission.job_id:
                 await self.cancel(str(answer.get("jobid")))
@@ -239,7 +240,26 @@ class FlinkRest:
                     f"main started job {answer.get('jobid')} instead of {submission.job_id}, the "
                     "jobId that it was given; a cancel of it was asked for"
                 )
-            return
+            break
+        self._broken_runs.pop(submission.job_id, None)
+
+    async def _lists(self, job_id: str, error: ClusterUnreachable, deadline: float) -> bool:
+        """Return whether the job is there after an answer was lost.
+
+        Where the connection broke, the cluster is waited for: `main` is not run on one that may
+        only just be coming back.
+
+        Raises:
+            ClusterUnreachable: The error, where the time is up.
+        """
+        while self._clock() < deadline:
+            await self._sleep(1.0)
+            try:
+                return job_id in (await self.jobs()).by_id
+            except ClusterUnreachable:
+                if not isinstance(error, ConnectionBroke):
+                    return False
+        raise error
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         """Take a savepoint, or find the one that this request took before."""

@@ -13,7 +13,7 @@ from tests.contract.flink_rest.scripted import JOB_ID, ScriptedFlink, ok, record
 
 BROKE = httpx.RemoteProtocolError("Server disconnected without sending a response.")
 REFUSED = httpx.ConnectError("[Errno 111] Connection refused")
-CALLS = {"plan": "was being tried", "run": "was being run"}
+CALLS = ("plan", "run")
 
 
 def jobs(*states: str) -> httpx.Response:
@@ -40,33 +40,66 @@ def scripted(call: str, *answers: httpx.Response | Exception) -> ScriptedFlink:
     return flink
 
 
-@pytest.mark.parametrize(("call", "doing"), CALLS.items())
-def test_a_cluster_that_went_down_with_main(call: str, doing: str) -> None:
-    flink = scripted(call, BROKE, REFUSED)
+def test_a_cluster_that_went_down_with_main() -> None:
+    flink = scripted("plan", BROKE, REFUSED)
     flink.answer("GET jobs/overview", jobs("RUNNING", "FINISHED", "RUNNING"), REFUSED)
     with pytest.raises(ClusterTakenDown) as caught:
-        asyncio.run(ask(flink.plane(), call))
-    assert flink.count(f"POST jars/uuid_orders.jar/{call}") == 1
+        asyncio.run(ask(flink.plane(), "plan"))
+    assert flink.count("POST jars/uuid_orders.jar/plan") == 1
     assert caught.value.happened == (
-        f"orders: the connection broke while main of the new version {doing} (no connection to "
-        "http://flink:8081: Server disconnected without sending a response); the cluster may have "
-        f"gone down with it. Other jobs ran on it: job-0 (b{0:031d}), job-2 (b{2:031d})."
+        "orders: the connection broke while main of the new version was being tried (no connection "
+        "to http://flink:8081: Server disconnected without sending a response); the cluster may "
+        f"have gone down with it. Other jobs ran on it: job-0 (b{0:031d}), job-2 (b{2:031d})."
     )
     assert caught.value.now == "What runs on the cluster now is not known."
     assert "cluster.intercept-user-system-exit to THROW" in caught.value.remedy
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("after", [jobs(), jobs("RESTARTING")], ids=["gone", "recovered"])
-def test_a_cluster_that_was_restarted_is_not_taken_down_again(
-    call: str, after: httpx.Response
-) -> None:
+def test_a_cluster_that_was_restarted_is_not_taken_down_again(after: httpx.Response) -> None:
     """Shows it of a supervisor that is quicker than the next request."""
-    flink = scripted(call, BROKE)
+    flink = scripted("plan", BROKE)
     flink.answer("GET jobs/overview", jobs("RUNNING"), after)
     with pytest.raises(ClusterTakenDown):
-        asyncio.run(ask(flink.plane(), call))
-    assert flink.count(f"POST jars/uuid_orders.jar/{call}") == 1
+        asyncio.run(ask(flink.plane(), "plan"))
+    assert flink.count("POST jars/uuid_orders.jar/plan") == 1
+
+
+def test_a_run_is_repeated_once_when_the_cluster_is_back() -> None:
+    """Shows that a plan that passed counts: an outage in the middle of an update is waited for."""
+    flink = scripted("run", BROKE, recorded("accepted"))
+    flink.answer("GET jobs/overview", jobs("RUNNING"), REFUSED, REFUSED, REFUSED, jobs())
+    asyncio.run(ask(flink.plane(), "run"))
+    assert flink.count("POST jars/uuid_orders.jar/run") == 2
+
+
+def test_a_run_is_sent_to_no_cluster_that_is_away() -> None:
+    """Shows the error of an outage that lasts: temporary, with the step and a possible cause."""
+    flink = scripted("run", BROKE)
+    flink.answer("GET jobs/overview", jobs("RUNNING"), REFUSED)
+    with pytest.raises(ClusterUnreachable) as caught:
+        asyncio.run(ask(flink.plane(), "run"))
+    assert flink.count("POST jars/uuid_orders.jar/run") == 1
+    assert "the connection broke while main of the new version was being run" in str(caught.value)
+    assert "the cluster has not come back. Run again when it is back" in str(caught.value)
+    assert "Does main call System.exit?" in caught.value.remedy
+
+
+def test_a_run_that_breaks_again_in_a_later_try_ends_it() -> None:
+    """Shows that a main that exits after `execute` does not end the cluster at each try."""
+    flink = scripted("run", BROKE)
+    flink.answer("GET jobs/overview", jobs("RUNNING"), REFUSED)
+    plane = flink.plane()
+
+    async def twice() -> None:
+        with pytest.raises(ClusterUnreachable):
+            await ask(plane, "run")
+        flink.answer("GET jobs/overview", jobs("RUNNING"))
+        await ask(plane, "run")
+
+    with pytest.raises(ClusterTakenDown, match="was being run"):
+        asyncio.run(twice())
+    assert flink.count("POST jars/uuid_orders.jar/run") == 2
 
 
 @pytest.mark.parametrize("call", CALLS)

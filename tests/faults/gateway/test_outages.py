@@ -66,7 +66,7 @@ def test_an_update_goes_on_when_the_cluster_is_back(
     assert words in waiting["jobOutput"]
     assert "Tried again until" in waiting["jobOutput"]
     ended = served_job.ended(path)
-    assert ended["actionResult"] == "SUCCESS", ended
+    assert ended["actionResult"] == "SUCCESS", ended["jobOutput"]
     assert "Job started from" in ended["jobOutput"]
     served_job.assert_once(before, jobs=1, savepoints=1)
     served_job.assert_runs()
@@ -87,7 +87,7 @@ def test_a_slow_cluster_is_waited_for(served_job: ServedJob, point: Point | None
     ended = served_job.ended(path, 300)
     sent = [str(each) for each in served_job.proxy.changes]
     slow.end()
-    assert ended["actionResult"] == "SUCCESS", ended
+    assert ended["actionResult"] == "SUCCESS", ended["jobOutput"]
     assert len(sent) == len(set(sent)), sent
     served_job.assert_once(before, jobs=1, savepoints=1)
     served_job.assert_runs()

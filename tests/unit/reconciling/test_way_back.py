@@ -94,7 +94,7 @@ def test_a_jar_that_vanishes_everywhere_during_the_update_is_named_in_one_senten
 
 
 def test_a_cluster_that_goes_down_with_main_is_named_and_so_is_the_state() -> None:
-    """Shows that the savepoint is not left out, and that nothing is asked of the cluster then."""
+    """Shows that the savepoint is not left out."""
     stack = running("savepoint")
     taken_down = ClusterTakenDown("orders: the connection broke", now="What runs is not known")
 
@@ -106,7 +106,9 @@ def test_a_cluster_that_goes_down_with_main_is_named_and_so_is_the_state() -> No
     with pytest.raises(ClusterTakenDown) as caught:
         stack.up(version("New", "savepoint"))
     savepoint = stack.flink.jobs_by_id[str(stack.recorded.job_id)].savepoint
-    assert caught.value.now == f"What runs is not known. The state is safe in {savepoint}."
+    assert caught.value.now == (
+        f"What runs is not known; its state is in {savepoint}, whose _metadata is there and whole."
+    )
 
 
 def test_it_is_said_once_that_a_program_can_end_the_cluster() -> None:
