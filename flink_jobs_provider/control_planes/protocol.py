@@ -129,8 +129,8 @@ class ControlPlane(Protocol):
         """Return what the cluster says of itself; asked once."""
         ...
 
-    async def free_slots(self) -> int:
-        """Return how many task slots are free."""
+    async def task_slots(self) -> tuple[int, int]:
+        """Return how many task slots are free, and how many there are."""
         ...
 
     async def plan(self, submission: Submission) -> PlannedGraph:

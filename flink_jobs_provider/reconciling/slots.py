@@ -17,6 +17,8 @@ from flink_jobs_provider.reconciling.waiting import Clock
 
 #: How long the other jobs of a run are waited for, in seconds, and how often is looked.
 _PATIENCE, _PAUSE = 60.0, 0.25
+#: How long TaskManagers are waited for that a cluster which has just started may not have yet.
+_REGISTERING = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,24 +63,29 @@ class Slots:
     ) -> Shortage | None:
         """Promise slots to a submission; return what is short, or None where they are there.
 
+        A first start that needs more than the cluster has waits a little: right after a restart of
+        the cluster its TaskManagers are still on their way.
+
         Args:
             job_id: The submission.
             needed: How many slots it needs.
             replaced: The version that is stopped for it; empty for none.
             used: How many slots that one has.
         """
-        deadline = self._clock.now() + _PATIENCE
+        began = self._clock.now()
+        deadline, complete = began + _PATIENCE, began + (0 if replaced else _REGISTERING)
         while True:
             # In this order: a job that is seen to run has its slots when the free ones are counted.
             snapshot = await self._plane.jobs()
-            free = await self._plane.free_slots()
+            free, total = await self._plane.task_slots()
             promised = self._outstanding(snapshot, but=identity_of(job_id))
             if free + used - promised >= needed:
                 self._promises[identity_of(job_id)] = _Promise(job_id, needed, replaced, used)
                 return None
             if free + used < needed and not promised:
-                return Shortage(free, 0)
-            if self._clock.now() >= deadline:
+                if total >= needed or self._clock.now() >= complete:
+                    return Shortage(free, 0)
+            elif self._clock.now() >= deadline:
                 return Shortage(free, promised)
             await self._clock.sleep(_PAUSE)
 

@@ -187,9 +187,7 @@ class Stopper:
             now = f"Job {job.job_id} is {seen.state}; no other version was started"
             return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
         point = await self._states.of_ended(seen)
-        now = (
-            f"It took the job down: {job.job_id} is {seen.state}; nothing was started without state"
-        )
+        now = f"Job {job.job_id} is now {seen.state}; nothing was started without state"
         remedy = "Run again: it starts from its newest savepoint or retained checkpoint"
         if point:
             remedy += f", {point}"

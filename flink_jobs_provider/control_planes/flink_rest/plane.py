@@ -125,9 +125,11 @@ class FlinkRest:
             ),
         )
 
-    async def free_slots(self) -> int:
-        """Return `slots-available` of `GET /overview`."""
-        return int((await self._get("overview", "slots-available"))["slots-available"])
+    async def task_slots(self) -> tuple[int, int]:
+        """Return `slots-available` and `slots-total` of `GET /overview`."""
+        overview = await self._get("overview", "slots-available")
+        free = int(overview["slots-available"])
+        return free, int(overview.get("slots-total", free))
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the old job's end.

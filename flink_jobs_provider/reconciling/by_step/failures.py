@@ -100,8 +100,7 @@ def stop_failed(
         return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
     return ActionFailed(
         happened,
-        now=f"It took the job down: {before.job_id or before.run_id} is {after.status}; nothing "
-        "was started without state",
+        now=f"{named(before)} is now {after.status}; nothing was started without state",
         remedy="Run again: it starts from its newest savepoint or retained checkpoint, if the "
         "service has one",
     )

@@ -89,7 +89,7 @@ def test_what_may_pass_is_tried_again_and_then_told(
 READS: dict[str, Callable[[FlinkRest], Awaitable[object]]] = {
     "config": lambda plane: plane.facts(),
     "jobs/overview": lambda plane: plane.jobs(),
-    "overview": lambda plane: plane.free_slots(),
+    "overview": lambda plane: plane.task_slots(),
     "jars": lambda plane: plane.job_names(),
     f"jobs/{JOB_ID}": lambda plane: plane.parallelism(JOB_ID),
     f"jobs/{JOB_ID}/checkpoints": lambda plane: plane.checkpoints(JOB_ID),

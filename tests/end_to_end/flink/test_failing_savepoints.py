@@ -71,7 +71,7 @@ def test_a_job_taken_down_comes_back_from_its_checkpoint(
     marker.touch()
     stack.change("orders", *args, "--label", "two")
     failed = stack.project.failing_up()
-    failed.assert_says("It took the job down")
+    failed.assert_says("is now FAILED; nothing was started without state")
     failed.assert_says("nothing was started without state")
     failed.assert_says("it starts from its newest savepoint or retained checkpoint")
     assert stack.submissions("orders") == {running: "FAILED"}

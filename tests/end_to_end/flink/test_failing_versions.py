@@ -140,15 +140,27 @@ def test_a_main_that_ends_the_job_manager_is_named(
     assert cluster.status().state == "incomplete", "the JobManager is gone"
 
 
-def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack) -> None:
-    """A create that fails leaves no job and no jar; a good version then starts from nothing."""
-    stack.declare("orders", entry="ThrowingMain")
-    failed = stack.project.failing_up()
-    failed.assert_says("main threw on purpose")
-    failed.assert_says("Nothing of it runs")
-    assert stack.submissions("orders") == {}
-    assert stack.cluster.get("/jars")["files"] == []
-    stack.change("orders", entry_class=COUNTING_CLASS)
+def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack, target: str) -> None:
+    """A create that fails leaves no job and no jar; a good version then starts from nothing.
+
+    One that does not fit on the cluster is not begun: it would take every free slot for minutes.
+    """
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({"entry_class": entry_class("ThrowingMain")}, "main threw on purpose")
+    ]
+    if target == "flink":  # a gateway waits for slots first
+        bad += [
+            ({"parallelism": SLOTS + 6}, f"{SLOTS + 6} task slots are needed, {SLOTS} are free")
+        ]
+    stack.declare("orders")
+    for inputs, reason in bad:
+        stack.change("orders", **{"entry_class": COUNTING_CLASS, "parallelism": 1, **inputs})
+        failed = stack.project.failing_up()
+        failed.assert_says(reason)
+        failed.assert_says("Nothing of it runs")
+        assert stack.submissions("orders") == {}
+        assert stack.cluster.get("/jars")["files"] == []
+    stack.change("orders", entry_class=COUNTING_CLASS, parallelism=1)
     stack.project.up()
     stack.assert_runs("orders", restored_from=None)
 

@@ -101,9 +101,9 @@ class FakeFlink:
     async def facts(self) -> ClusterFacts:
         return self.cluster
 
-    async def free_slots(self) -> int:
+    async def task_slots(self) -> tuple[int, int]:
         self._step("free slots")
-        return self.slots - sum(job.parallelism for job in self.active())
+        return self.slots - sum(job.parallelism for job in self.active()), self.slots
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         self._step("plan")

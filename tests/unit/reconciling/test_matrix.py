@@ -175,7 +175,7 @@ def test_a_stop_that_takes_the_job_down(retained: bool) -> None:
         stack.up(version("New", "savepoint"))
     assert stack.flink.active() == []
     assert caught.value.now == (
-        f"It took the job down: {old.job_id} is FAILED; nothing was started without state."
+        f"Job {old.job_id} is now FAILED; nothing was started without state."
     )
     if retained:
         assert f"checkpoint {old.checkpoint}" in caught.value.remedy

@@ -27,6 +27,21 @@ def test_a_first_start_that_cannot_fit_is_refused_with_numbers() -> None:
     assert stack.flink.submissions == []
 
 
+def test_a_cluster_that_has_just_started_is_waited_for() -> None:
+    """Shows that TaskManagers which come late are none that are missing."""
+    stack = Stack(slots=0)
+    looks = 0
+
+    def register(step: str) -> None:
+        nonlocal looks
+        looks += step == "free slots"
+        stack.flink.slots = 24 if looks > 8 else 0
+
+    stack.flink.on_step = register
+    stack.up(version("Old", "savepoint", parallelism=16))
+    assert len(stack.flink.active()) == 1
+
+
 def test_a_first_start_is_not_planned_where_the_cluster_gets_slots_on_demand() -> None:
     stack = Stack(slots=1)
     stack.flink.cluster = replace(stack.flink.cluster, fixed_slots=False)
