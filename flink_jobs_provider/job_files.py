@@ -13,8 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from flink_jobs_provider.model.errors import InvalidSpec
-from flink_jobs_provider.model.redaction import mask_addresses
+from flink_jobs_provider.model.errors import InvalidFiles
 from flink_jobs_provider.model.spec import job_file_schema
 from flink_jobs_provider.model.spelling import suggestion
 from flink_jobs_provider.strict_yaml import Document, Location, UnreadableFile, read_document
@@ -25,18 +24,6 @@ _NO_JOB_FILES = (
 )
 
 
-class InvalidJobFiles(InvalidSpec):
-    """One or more job files are invalid; the text has a line for each problem.
-
-    Args:
-        problems: One pair for each problem: file and line, then property and what would be valid.
-    """
-
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
-        super().__init__(problems)
-        self.args = ("\n".join(f"{place}: {mask_addresses(what)}" for place, what in problems),)
-
-
 def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
     """Read all job files (*.yaml, *.yml) of a directory.
 
@@ -44,22 +31,22 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
         The inputs of each job, by the name of its file without the ending, in their order.
 
     Raises:
-        InvalidJobFiles: There is no job file, since an empty stack would delete every job of it; or
+        InvalidFiles: There is no job file, since an empty stack would delete every job of it; or
             one or more files are invalid: file, line, property, and what would be valid.
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise InvalidJobFiles([(str(directory), "is not a directory")])
+        raise InvalidFiles([(str(directory), "is not a directory")])
     paths = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     if not paths:
-        raise InvalidJobFiles([(str(directory), _NO_JOB_FILES)])
+        raise InvalidFiles([(str(directory), _NO_JOB_FILES)])
     jobs: dict[str, dict[str, Any]] = {}
     names: dict[str, Path] = {}
     problems: list[tuple[str, str]] = []
     for path in paths:
         try:
             job, document = _read(path)
-        except InvalidJobFiles as error:
+        except InvalidFiles as error:
             problems += error.problems
             continue
         first = names.setdefault(job["job_name"], path)
@@ -68,7 +55,7 @@ def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
             problems.append((place, f"job_name: {job['job_name']} is the job of {first} already"))
         jobs[path.stem] = job
     if problems:
-        raise InvalidJobFiles(problems)
+        raise InvalidFiles(problems)
     return jobs
 
 
@@ -76,7 +63,7 @@ def read_job_file(path: str | Path) -> dict[str, Any]:
     """Read one job file.
 
     Raises:
-        InvalidJobFiles: It is invalid; every problem at once.
+        InvalidFiles: It is invalid; every problem at once.
     """
     return _read(Path(path))[0]
 
@@ -87,13 +74,13 @@ def _read(path: Path) -> tuple[dict[str, Any], Document]:
     except UnreadableFile as error:
         place = f"{path}:{error.line}" if error.line else str(path)
         caret = f"\n{error.caret}" if error.caret else ""
-        raise InvalidJobFiles([(place, f"{error.reason}{caret}")]) from None
+        raise InvalidFiles([(place, f"{error.reason}{caret}")]) from None
     job = document.content
     errors = Draft202012Validator(job_file_schema()).iter_errors(job)
     found = {problem: None for error in errors for problem in _problems(error, document)}
     if found:
         places = sorted((document.line(where), where, why) for where, why in found)
-        raise InvalidJobFiles(
+        raise InvalidFiles(
             [(f"{path}:{line}", f"{_named(where)}{why}") for line, where, why in places]
         )
     if "://" not in job["jar"] and not os.path.isabs(job["jar"]):

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from flink_jobs_provider.model.redaction import may_hold_secret
+
 #: The path of a value in a document.
 Location = tuple[str | int, ...]
 
@@ -24,8 +26,8 @@ class UnreadableFile(Exception):
         reason: Why, without the file.
         line: The line of the mistake, from 1; 0 where it is none of one line.
         column: Its column, from 1.
-        caret: That line of the file, and below it a caret at the column; empty where there is none.
-            The line may hold a secret.
+        caret: That line of the file, and below it a caret at the column; empty where there is none,
+            or where that line may hold a secret.
     """
 
     def __init__(
@@ -109,14 +111,16 @@ def read_document(path: Path) -> Document:
 
 
 def _invalid(path: Path, text: str, error: yaml.MarkedYAMLError) -> UnreadableFile:
-    """Return the error of a mark, without the lines that YAML quotes: they may hold a secret."""
+    """Return the error of a mark; a line that may hold a secret is not quoted."""
     mark = error.problem_mark or error.context_mark
     reason = error.problem or error.context or "invalid"
     if mark is None:
         return UnreadableFile(path, f"is not YAML: {reason}")
     line, column = mark.line + 1, mark.column + 1
     rows = text.splitlines()
-    caret = f"{rows[mark.line]}\n{' ' * mark.column}^" if mark.line < len(rows) else ""
+    row = rows[mark.line] if mark.line < len(rows) else ""
+    quoted = row and not may_hold_secret(row)
+    caret = f"{row}\n{' ' * mark.column}^" if quoted else ""
     where = f"line {line}, column {column}"
     return UnreadableFile(
         path, f"is not YAML: {where}: {reason}", line=line, column=column, caret=caret

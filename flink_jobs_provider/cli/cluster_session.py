@@ -68,7 +68,7 @@ def _environment(reference: str) -> str:
 
 
 def _target(url: str, file: Path | None) -> FlinkTarget:
-    from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+    from flink_jobs_provider.model.errors import InvalidFiles, PermanentError
     from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
     if file is None:
@@ -85,7 +85,7 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
             "(--url); a job in a cloud is looked after in its console",
         )
     if kind not in (None, "flink"):
-        raise InvalidSpec([(f"{file}: target.kind", f"must be flink (got {kind!r})")])
+        raise InvalidFiles([(f"{file}: target.kind", f"must be flink (got {kind!r})")])
     return _checked(given, lambda path: f"{file}: {path}")
 
 
@@ -93,7 +93,7 @@ def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
     """Return a target; what is wrong with it is said in the words of a job's own check."""
     from pydantic import ValidationError
 
-    from flink_jobs_provider.model.errors import InvalidSpec
+    from flink_jobs_provider.model.errors import InvalidFiles
     from flink_jobs_provider.model.target import FlinkTarget
     from flink_jobs_provider.model.validation import problems_of
 
@@ -105,4 +105,4 @@ def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
             for path, why in problems_of({"target": given})
             if path.startswith("target")
         ]
-        raise InvalidSpec(problems) from None
+        raise InvalidFiles(problems) from None

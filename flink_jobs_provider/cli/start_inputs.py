@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flink_jobs_provider.cli.owners import COMMAND_LINE
 from flink_jobs_provider.job_files import read_job_file
-from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+from flink_jobs_provider.model.errors import InvalidFiles, PermanentError
 from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
 
@@ -27,7 +27,7 @@ def start_inputs(file: Path, target: FlinkTarget, **given: str | None) -> dict[s
         given: Inputs that go before those of the file, where they are given.
 
     Raises:
-        InvalidSpec: The file is wrong; every problem at once.
+        InvalidFiles: The file is wrong; every problem at once.
         PermanentError: The job is one for another place.
     """
     inputs = {"owner": COMMAND_LINE, **read_job_file(file)}
@@ -67,4 +67,4 @@ def _check_place(file: Path, inputs: dict[str, Any], target: FlinkTarget) -> Non
 
 def _refuse(file: Path, problems: list[tuple[str, str]]) -> None:
     if problems:
-        raise InvalidSpec([(f"{file}: {path}", why) for path, why in problems])
+        raise InvalidFiles([(str(file), f"{path}: {why}") for path, why in problems])

@@ -3,6 +3,7 @@
     JobError
      ├─ PermanentError          the same request will fail again
      │   ├─ InvalidSpec         a property is wrong
+     │   │   └─ InvalidFiles    so it stands in a file
      │   ├─ JarError            the jar cannot be opened, or is no jar
      │   ├─ ClusterRefused      credentials, TLS, or something that is not a Flink cluster
      │   ├─ OwnedElsewhere      another stack's job runs under this name
@@ -76,6 +77,18 @@ class InvalidSpec(PermanentError):
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         self.problems = [(path, mask_addresses(reason)) for path, reason in problems]
         super().__init__("; ".join(f"{path}: {reason}" for path, reason in problems))
+
+
+class InvalidFiles(InvalidSpec):
+    """One or more files of a user are invalid; the text has a line for each problem.
+
+    Args:
+        problems: One pair for each problem: file (and line), then property and what would be right.
+    """
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(problems)
+        self.args = ("\n".join(f"{place}: {what}" for place, what in self.problems),)
 
 
 class JarError(PermanentError):

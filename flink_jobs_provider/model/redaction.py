@@ -20,8 +20,10 @@ _CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}$")
 _ENDS = re.compile(r"[).,;:\]}]{1,5}$")
 
+_NAMES = r"(password|passwd|pwd|secret|secret_?key|access_?key|account_?key|api[_-]?key|token)"
+_NAMED = re.compile(_NAMES, re.IGNORECASE)
 _ASSIGNED = re.compile(
-    r"(?i)(password|passwd|pwd|secret|secret_?key|access_?key|account_?key|api_?key|token)"
+    rf"(?i){_NAMES}"
     r"(\s{0,3}=\s{0,3})(\"[^\"]*\"?|'[^']*'?|[^\s,;&'\"]+)"
 )
 _CREDENTIALS = [
@@ -50,6 +52,11 @@ def mask_user_info(text: str) -> str:
 def mask_foreign(text: str) -> str:
     """Mask what looks like a credential in a text that programs and services wrote."""
     return _ASSIGNED.sub(rf"\1\2{HIDDEN}", mask_addresses(text))
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether a text names a secret, or has what looks like a credential in it."""
+    return bool(_NAMED.search(text)) or mask_tokens(mask_addresses(text)) != text
 
 
 def mask_tokens(text: str) -> str:

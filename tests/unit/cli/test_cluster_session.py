@@ -16,7 +16,7 @@ BEHIND = (
 
 
 def said_of(*words: str) -> str:
-    """Return what `flink-jobs jobs list` says of a wrong target, in one line."""
+    """Return what `flink-jobs jobs list` says of a wrong target, its lines joined."""
     result = CliRunner().invoke(app, ["jobs", "list", *words])
     assert result.exit_code == 1
     return " ".join(result.output.split())
@@ -27,16 +27,16 @@ def said_of(*words: str) -> str:
     [
         ("kind: hdinsight\nsubscription: s\n", f"FILE is a target of HDInsight, {BEHIND}"),
         ("kind: dli\nproject_id: p\n", f"FILE is a target of Data Lake Insight, {BEHIND}"),
-        ("kind: yarn\nurl: http://h\n", "FILE: target.kind: must be flink (got 'yarn')."),
-        ("kind: [flink]\n", "FILE: target.kind: must be flink (got ['flink'])."),
+        ("kind: yarn\nurl: http://h\n", "FILE: target.kind: must be flink (got 'yarn')"),
+        ("kind: [flink]\n", "FILE: target.kind: must be flink (got ['flink'])"),
         ("url: nowhere\n", "FILE: target.url: must be a URL such as http://host:8081"),
         (
             "url: http://h\nurls: x\nbearer_token: hunter2\n",
             "FILE: target.bearer_token: must be a reference, env:NAME or config:KEY, so that the "
-            "secret stays out of the state; FILE: target.urls: is not a property of this kind of "
+            "secret stays out of the state FILE: target.urls: is not a property of this kind of "
             "target; did you mean url?",
         ),
-        ("headers: {}\n", "FILE: target.url: is required."),
+        ("headers: {}\n", "FILE: target.url: is required"),
         ("just text\n", "FILE: target: must be an object"),
         ("", "FILE: target: must be an object"),
         (

@@ -153,6 +153,17 @@ def test_what_yaml_drops_or_cannot_read(tmp_path: Path, text: str, said: str) ->
     assert str(caught.value).startswith(f"{path}:")
 
 
+@pytest.mark.parametrize(
+    "row", ["password: [hunter2", "url: [postgres://me:hunter2@db", "- [--api-key, hunter2"]
+)
+def test_no_line_that_may_hold_a_secret_is_quoted(tmp_path: Path, row: str) -> None:
+    path = write(tmp_path, "a.yaml", f"job_name: a\n{row}: : }}\n")
+    with pytest.raises(InvalidSpec, match="line 2") as caught:
+        read_job_file(path)
+    assert "hunter2" not in str(caught.value)
+    assert "^" not in str(caught.value)
+
+
 def test_aliases_of_aliases_are_walked_once(tmp_path: Path) -> None:
     """Shows a small file that stands for a billion values: it ends, in an error on one line."""
     rows = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
