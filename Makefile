@@ -8,6 +8,9 @@ export PATH := $(BIN):$(PATH)
 # Where a company's own certificates are needed, the system has them.
 export UV_SYSTEM_CERTS ?= true
 
+# Tests start thousands of interpreters; without bytecode each would compile the project anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # A file that a failed command began is not taken for a made one.
 .DELETE_ON_ERROR:
 .PHONY: help env lock cluster stack up preview drift down check test test-versions bench

@@ -15,11 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from flink_jobs_provider.model.target import Target
+from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
 
 _TARGET: TypeAdapter[Target] = TypeAdapter(Target)
 
-#: The input that tells a resource from the others of its stack.
-RESOURCE_KEY = "__resource"
 ONE_RESOURCE = "Give one of them another job_name, or take it out of the program"
 
 

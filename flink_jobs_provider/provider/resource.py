@@ -4,6 +4,7 @@ Annotations are not postponed here: the SDK evaluates those of the class anew fo
 and those that are text cost it almost three times as much.
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Unpack
 
@@ -11,11 +12,10 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
 
-from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.provider.declarations import RESOURCE_KEY
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.inputs import FlinkJobArgs, JobArguments, JobInputs
 from flink_jobs_provider.provider.options import OPTIONS_KEY, without_effect
+from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, has_outputs, secret_paths
 
 
@@ -71,7 +71,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         else:
             props = FlinkJobArgs(args=args, **inputs).props()
         props.setdefault("owner", default_owner())
-        outputs = dict.fromkeys([*JobRecord.output_names(), "jar_digest"])
+        outputs = dict.fromkeys(_output_names())
         props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)
         if has_outputs(props):
             props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
@@ -85,6 +85,11 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         """Look at the options as transformations have left them: the SDK calls this with those."""
         self._without_effect[:] = without_effect(opts)
         return super()._get_providers(t, pkg, opts)
+
+
+def _output_names() -> list[str]:
+    """Return the names of what the provider computes; `job_name` is an input."""
+    return [name for name in inspect.get_annotations(FlinkJob) if name != "job_name"]
 
 
 #: The parents of jobs, by type and name: two of one type and name have other parents themselves.

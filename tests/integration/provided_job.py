@@ -9,7 +9,7 @@ from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.this_run import ThisRun
 from tests.counting_output import assert_counts_continuous
@@ -62,7 +62,7 @@ class ProvidedJob:
 
     def destroy(self) -> None:
         """Delete it, in a run of its own: one that declares it would not end it."""
-        dynamic._run = ThisRun()
+        service._run = ThisRun()
         self.provider.delete("x", self.state)
 
     def unchanged(self) -> bool:

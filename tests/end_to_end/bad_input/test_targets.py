@@ -12,8 +12,9 @@ import trustme
 from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
-from flink_jobs_provider.provider import background_loop, dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from flink_jobs_provider.provider import background_loop, service
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.service import FlinkJobError
 from tests.fault_proxy import Answer, Exchange, FaultProxy, Moment, Rule, Verdict, let_pass
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import COUNTING_JAR
@@ -41,8 +42,8 @@ def provider() -> Iterator[FlinkJobProvider]:
     made = FlinkJobProvider()
     made.configure(ConfigureRequest(Config({}, "shop")))
     yield made
-    assert dynamic._clusters is not None
-    background_loop.run(dynamic._clusters.close())
+    assert service._clusters is not None
+    background_loop.run(service._clusters.close())
 
 
 @pytest.fixture

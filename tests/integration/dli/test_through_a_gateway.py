@@ -14,8 +14,8 @@ import pytest
 
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.provider import background_loop, dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError
+from flink_jobs_provider.provider import background_loop, service
+from flink_jobs_provider.provider.service import FlinkJobError
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import GatewayProcess
@@ -72,8 +72,8 @@ def job(
 ) -> Iterator[ProvidedJob]:
     monkeypatch.setenv("GATEWAY_TEST_TOKEN", gateway.token(tmp_path.name, Role.OPERATE))
     yield ProvidedJob(target(gateway), flink_2, tmp_path)
-    assert dynamic._clusters is not None
-    background_loop.run(dynamic._clusters.close())
+    assert service._clusters is not None
+    background_loop.run(service._clusters.close())
 
 
 def test_the_life_of_a_job(job: ProvidedJob) -> None:
@@ -217,7 +217,7 @@ def test_signed_requests(
     job.destroy()
     assert job.active() == []
     monkeypatch.setenv("DLI_SECRET_KEY", "another-secret-key")
-    background_loop.run(dynamic._clusters.close())  # type: ignore[union-attr]
+    background_loop.run(service._clusters.close())  # type: ignore[union-attr]
     job.state = {}
     with pytest.raises(FlinkJobError, match=r"refused the credentials \(401\)") as caught:
         job.up()

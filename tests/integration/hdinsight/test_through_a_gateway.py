@@ -13,8 +13,8 @@ import pytest
 
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.provider import background_loop, dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError
+from flink_jobs_provider.provider import background_loop, service
+from flink_jobs_provider.provider.service import FlinkJobError
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import CLUSTER, GatewayProcess
@@ -56,8 +56,8 @@ def job(
         "jar_upload_directory": f"file://{gateway.directory}/jars",
     }
     yield ProvidedJob(target, flink_2, tmp_path)
-    assert dynamic._clusters is not None
-    background_loop.run(dynamic._clusters.close())
+    assert service._clusters is not None
+    background_loop.run(service._clusters.close())
 
 
 def test_the_life_of_a_job(job: ProvidedJob) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.this_run import ThisRun
@@ -31,7 +31,7 @@ def flink(monkeypatch: pytest.MonkeyPatch) -> FakeFlink:
             """Return it."""
             return found
 
-    monkeypatch.setattr(dynamic, "_clusters", cast(Clusters, Single()))
+    monkeypatch.setattr(service, "_clusters", cast(Clusters, Single()))
     return found
 
 
@@ -40,10 +40,10 @@ def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Give what begins another run of the engine, in a process that has not printed anything."""
 
     def begin() -> None:
-        monkeypatch.setattr(dynamic, "_printed", set())
-        monkeypatch.setattr(dynamic, "_run", ThisRun())
-        monkeypatch.setattr(dynamic, "_unreadable_ids", set())
-        monkeypatch.setattr(dynamic, "_creations", Creations(lambda job: dynamic._look(job)))
+        monkeypatch.setattr(service, "_printed", set())
+        monkeypatch.setattr(service, "_run", ThisRun())
+        monkeypatch.setattr(service, "_unreadable_ids", set())
+        monkeypatch.setattr(service, "_creations", Creations(lambda job: service._look(job)))
 
     begin()
     return begin

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
-from flink_jobs_provider.provider import dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.service import FlinkJobError
 from tests.unit.model.made_up_jobs import OWNER, URL
 from tests.unit.reconciling.fake_flink import FakeFlink
 from tests.unit.reconciling.fake_job import Program
@@ -224,7 +225,7 @@ def test_an_error_of_its_own_is_told_as_such(job: Job, monkeypatch: pytest.Monke
     def broken(*_args: object) -> None:
         raise RuntimeError("one\ntwo")
 
-    monkeypatch.setattr(dynamic, "plan", broken)
+    monkeypatch.setattr(service, "plan", broken)
     monkeypatch.delenv("FLINK_JOBS_DEBUG", raising=False)
     job.state = {
         "status": "RUNNING",
@@ -253,6 +254,6 @@ def test_a_jar_that_changes_between_preview_and_update_is_refused(
 def test_used_before_configured(
     provider: FlinkJobProvider, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dynamic, "_clusters", None)
+    monkeypatch.setattr(service, "_clusters", None)
     with pytest.raises(FlinkJobError, match="before it was configured"):
         provider.create(provider.check({}, inputs).inputs)

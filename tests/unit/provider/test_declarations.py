@@ -14,10 +14,11 @@ from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
-from flink_jobs_provider.provider import background_loop, dynamic
-from flink_jobs_provider.provider.declarations import RESOURCE_KEY
-from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from flink_jobs_provider.provider import background_loop, service
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.other_address import is_same_cluster
+from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
+from flink_jobs_provider.provider.service import FlinkJobError
 from tests.unit.model.made_up_jobs import URL
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.fake_clock import FakeClock
@@ -67,7 +68,7 @@ def test_the_second_is_refused_by_both_names(
     resource: Callable[..., Job], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that no cluster is asked for that."""
-    monkeypatch.setattr(dynamic, "_clusters", None)
+    monkeypatch.setattr(service, "_clusters", None)
     assert refusal(resource("orders", target=target)) == ""
     told = refusal(resource("purchases", target=target))
     assert told.startswith(
@@ -176,7 +177,7 @@ def test_jobs_of_one_name_on_two_clusters_are_two(
             """Return one."""
             return other if "other" in target.url else flink
 
-    monkeypatch.setattr(dynamic, "_clusters", Two())
+    monkeypatch.setattr(service, "_clusters", Two())
     resource("eu").create()
     resource("us", target={"kind": "flink", "url": "http://other:8081"}).create()
     assert len(flink.active()) == len(other.active()) == 1

@@ -21,8 +21,9 @@ from flink_jobs_provider.control_planes.dli import DliPlane
 from flink_jobs_provider.model import dli_settings
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
-from flink_jobs_provider.provider import dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.service import FlinkJobError
 from flink_jobs_provider.reconciling.by_step import StepReconciler
 from tests.unit.reconciling.fake_flink import FakeFlink
 
@@ -98,7 +99,7 @@ def test_a_preview_needs_no_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Shows whole numbers, the digest and the plan's line; nothing listens at the endpoint."""
-    monkeypatch.setattr(dynamic, "_clusters", None)
+    monkeypatch.setattr(service, "_clusters", None)
     result = provider.check({}, {**on_dli, "dli": {"cu_number": 4.0}})
     assert result.failures == []
     assert result.inputs["dli"] == {"cu_number": 4}
@@ -161,11 +162,11 @@ def clusters() -> Clusters:
 def test_who_carries_changes_out(
     on_dli: dict[str, Any], clusters: Clusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dynamic, "_clusters", clusters)
+    monkeypatch.setattr(service, "_clusters", clusters)
 
     async def kind() -> type:
         job = {name: value for name, value in on_dli.items() if name != "__provider"}
-        found: type = type(dynamic._reconciler(JobSpec.model_validate(job)))
+        found: type = type(service._reconciler(JobSpec.model_validate(job)))
         await clusters.close()
         return found
 

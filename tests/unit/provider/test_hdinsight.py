@@ -14,8 +14,9 @@ from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
-from flink_jobs_provider.provider import dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobError, FlinkJobProvider
+from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.service import FlinkJobError
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -77,7 +78,7 @@ def test_a_preview_needs_no_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Shows defaults, the digest and the plan's line; nothing listens at the endpoint."""
-    monkeypatch.setattr(dynamic, "_clusters", None)
+    monkeypatch.setattr(service, "_clusters", None)
     result = provider.check({}, on_hdinsight)
     assert result.failures == []
     assert result.inputs["target"]["api_version"] == "2024-05-01-preview"
@@ -146,11 +147,11 @@ def test_who_carries_changes_out(
     clusters: Clusters,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dynamic, "_clusters", clusters)
+    monkeypatch.setattr(service, "_clusters", clusters)
 
     async def kinds() -> list[type]:
         specs = [JobSpec.model_validate(_job(each)) for each in (on_hdinsight, inputs)]
-        found: list[type] = [type(dynamic._reconciler(spec)) for spec in specs]
+        found: list[type] = [type(service._reconciler(spec)) for spec in specs]
         await clusters.close()
         return found
 

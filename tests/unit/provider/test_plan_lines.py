@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
@@ -90,7 +90,7 @@ def test_a_cluster_that_does_not_answer_is_asked_once(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dynamic, "_creations", Creations(dynamic._look))
+    monkeypatch.setattr(service, "_creations", Creations(service._look))
     flink.unreachable = 1
     for name in ("one", "two"):
         provider.check({}, {**inputs, "job_name": name})

@@ -12,7 +12,7 @@ import pytest
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.redaction import KnownSecrets
-from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
@@ -22,7 +22,7 @@ from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_value
 def secrets(monkeypatch: pytest.MonkeyPatch) -> KnownSecrets:
     """Give the secrets of a new process."""
     found = KnownSecrets()
-    monkeypatch.setattr(dynamic, "_secrets", found)
+    monkeypatch.setattr(service, "_secrets", found)
     return found
 
 
@@ -68,11 +68,11 @@ def test_an_error_that_quotes_an_argument(
         raise PermanentError("main failed: --key hunter2 and t0ken-of-env")
 
     monkeypatch.setenv("TOKEN", "t0ken-of-env")
-    resolver(lambda _key: None, dynamic._secrets.add)("env:TOKEN")
+    resolver(lambda _key: None, service._secrets.add)("env:TOKEN")
     inputs |= {"args": ["--key", "hunter2"], SECRETS_KEY: [["args", 1.0]]}
     wanted = provider.check({}, inputs).inputs
-    monkeypatch.setattr(dynamic, "_bring_about", fail)
-    with pytest.raises(dynamic.FlinkJobError) as caught:
+    monkeypatch.setattr(service, "_bring_about", fail)
+    with pytest.raises(service.FlinkJobError) as caught:
         provider.create(wanted)
     assert "--key *** and ***" in str(caught.value)
 

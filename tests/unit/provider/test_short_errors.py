@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from flink_jobs_provider.provider.dynamic import FlinkJobError
+from flink_jobs_provider.provider.service import FlinkJobError
 from flink_jobs_provider.provider.short_errors import answer_in_words
 
 
