@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.azurite import why_no_azurite
 from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
@@ -46,6 +47,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for variable, what in _CHOICES.items():
         if os.environ.get(variable) != "1":
             terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
+    if reason := why_no_azurite():
+        terminalreporter.write_line(f"jars in ABFS were not tested: {reason}.")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.artifacts.manifest import UnreadableManifest, read_main_class
-from flink_jobs_provider.artifacts.storage import StorageError, local_path, open_filesystem
+from flink_jobs_provider.artifacts.storage import StorageError, ask, local_path, open_filesystem
 from flink_jobs_provider.model.errors import JarError
 
 _CHUNK = 1 << 20
@@ -117,7 +117,7 @@ def _inspected(uri: str, path: Path) -> Jar:
 def _remote(uri: str) -> Jar:
     filesystem, path = open_filesystem(uri)
     try:
-        info = filesystem.info(path)
+        info = ask(filesystem, "info", path)
     except FileNotFoundError as error:
         # fsspec's http says so too of a server that cannot be reached, or that refuses.
         cause = error.__cause__
@@ -125,6 +125,8 @@ def _remote(uri: str) -> Jar:
         if cause and not missing:
             raise JarError(f"cannot open {uri}: {' '.join(str(cause).split())[:300]}") from None
         raise JarError(f"{uri} does not exist") from None
+    except StorageError:
+        raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise JarError(f"cannot open {uri}: {' '.join(str(error).split())[:300]}") from None
     marker = _marker(uri, info)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flink_jobs_provider.artifacts.java_objects import CutOff, UnknownObject, end_of_object
-from flink_jobs_provider.artifacts.storage import StorageError, open_filesystem
+from flink_jobs_provider.artifacts.storage import StorageError, ask, open_filesystem
 
 _MAGIC = 0x4960672D
 #: Since this version of the format the file ends with the checkpoint's properties.
@@ -63,7 +63,7 @@ def inspect_savepoint(uri: str) -> Finding:
     except StorageError:
         return UNSEEN
     try:
-        size = int(filesystem.size(path) or 0)
+        size = int(ask(filesystem, "size", path) or 0)
         head = filesystem.cat_file(path, start=0, end=min(size, _HEAD))
         tail = filesystem.cat_file(path, start=max(0, size - _TAIL), end=size)
     except FileNotFoundError:

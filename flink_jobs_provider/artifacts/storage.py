@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 #: Schemes that are another store's under a name of their own, and the extra each needs.
 _ALIASES = {"s3a": "s3", "s3n": "s3", "obs": "s3", "abfss": "abfs", "oss": "s3"}
 _EXTRAS = {"abfs": "abfs", "s3": "s3", "gs": "gcs", "gcs": "gcs", "obs": "obs"}
+#: Seconds in which a store must say what lies at one place, and all that lies below a directory.
+ANSWER_WITHIN = 30.0
+LIST_WITHIN = 120.0
+#: As s3fs has it, an endpoint that accepts connections and is silent is waited for 25 minutes.
+_S3_CONNECT = 10
+_S3_READ = 30
+_S3_ATTEMPTS = 2
 
 
 class StorageError(Exception):
@@ -19,6 +27,10 @@ class StorageError(Exception):
 
 class FileMissing(StorageError):
     """There is certainly nothing at that place."""
+
+
+class ContainerMissing(StorageError):
+    """There is certainly no bucket or container of that name."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,8 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
 
     local = local_path(uri)
     protocol, _, path = ("file", "", str(local)) if local else uri.partition("://")
-    target, options = _ALIASES.get(protocol, protocol), {}
+    target = _ALIASES.get(protocol, protocol)
+    options: dict[str, Any] = {}
     if protocol == "obs":
         endpoint = os.environ.get("OBS_ENDPOINT_URL")
         if not endpoint:
@@ -73,9 +86,92 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
     if target == "abfs" and (account := _account_of(uri)):
         options["account_name"] = account
     try:
-        return filesystem(**options), path
+        if target == "s3":
+            options["config_kwargs"] = _s3_limits(fsspec.config.conf.get("s3", {}))
+        opened = filesystem(**options)
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise StorageError(f"{protocol}:// cannot be reached: {_reason(error)}") from None
+    if target == "s3":
+        opened.retries = _S3_ATTEMPTS
+    return opened, path
+
+
+def _s3_limits(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how long S3's client waits for an answer, where nothing is configured for that."""
+    limits: dict[str, Any] = {"connect_timeout": _S3_CONNECT, "read_timeout": _S3_READ}
+    if "AWS_MAX_ATTEMPTS" not in os.environ:
+        limits["retries"] = {"total_max_attempts": _S3_ATTEMPTS}
+    return {**limits, **configured.get("config_kwargs", {})}
+
+
+def ask(filesystem: Any, question: str, path: str, **options: Any) -> Any:
+    """Call a method of a filesystem; a store in the network must answer in a limited time.
+
+    Args:
+        filesystem: What `open_filesystem` returned.
+        question: The method: info, exists, size, ls, find, rm_file.
+        path: The path within it.
+        options: Passed on.
+
+    Raises:
+        FileNotFoundError: There is nothing at that path.
+        ContainerMissing: Its bucket or container does not exist.
+        StorageError: The store did not answer in time.
+        Exception: Whatever else the store raises.
+    """
+    from fsspec.asyn import AsyncFileSystem, sync
+    from fsspec.exceptions import FSTimeoutError
+
+    if not isinstance(filesystem, AsyncFileSystem):
+        return getattr(filesystem, question)(path, **options)
+    lists = question in ("ls", "find")
+    within = LIST_WITHIN if lists else ANSWER_WITHIN
+    method = getattr(filesystem, f"_{question}")
+    try:
+        answer = sync(filesystem.loop, method, path, timeout=within, **options)
+    except FSTimeoutError:
+        raise StorageError(f"the store did not answer within {within:g} s") from None
+    except FileNotFoundError:
+        _check_container(filesystem, path)
+        raise
+    if lists and not answer:
+        _check_container(filesystem, path)
+    return answer
+
+
+def _check_container(filesystem: Any, path: str) -> None:
+    """Tell an empty answer of a bucket from that of a store which has no such bucket.
+
+    Both s3fs and adlfs list what is not there as empty. Where permissions hide whether it is
+    there, nothing is claimed.
+
+    Raises:
+        ContainerMissing: There is no such bucket or container.
+        StorageError: The store did not answer in time.
+    """
+    from fsspec.asyn import sync
+    from fsspec.exceptions import FSTimeoutError
+
+    container = str(path).lstrip("/").partition("/")[0]
+    kinds = (filesystem.protocol,) if isinstance(filesystem.protocol, str) else filesystem.protocol
+    try:
+        if "s3" in kinds:
+            head = partial(filesystem._call_s3, "head_bucket")
+            sync(filesystem.loop, head, Bucket=container, timeout=ANSWER_WITHIN)
+            return
+        name = container.partition("@")[0]
+        if "abfs" not in kinds or sync(
+            filesystem.loop, filesystem._container_exists, name, timeout=ANSWER_WITHIN
+        ):
+            return
+    except FileNotFoundError:
+        pass
+    except FSTimeoutError:
+        raise StorageError(f"the store did not answer within {ANSWER_WITHIN:g} s") from None
+    except Exception:  # noqa: BLE001 - it may be there, and this caller may not see it
+        return
+    what = "bucket" if "s3" in kinds else "container"
+    raise ContainerMissing(f"the {what} {container} does not exist")
 
 
 def _account_of(uri: str) -> str:
@@ -87,13 +183,14 @@ def _account_of(uri: str) -> str:
 def list_directory(uri: str) -> list[Entry]:
     """List the files below a directory, at any depth; empty where it does not exist.
 
-    Their paths begin as the directory is spelt: a cluster that reads s3a:// may know no s3://.
+    Its bucket or container must exist. The paths begin as the directory is spelt: a cluster that
+    reads s3a:// may know no s3://.
 
     Raises:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
-    found = _listed(lambda: filesystem.find(path, detail=True), {})
+    found = _listed(lambda: ask(filesystem, "find", path, detail=True), {})
     base = str(filesystem._strip_protocol(path)).rstrip("/")
     return [
         Entry(
@@ -113,7 +210,7 @@ def list_names(uri: str) -> list[str]:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
-    found = _listed(lambda: filesystem.ls(path, detail=False), [])
+    found = _listed(lambda: ask(filesystem, "ls", path, detail=False), [])
     return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in found]
 
 
@@ -123,6 +220,8 @@ def _listed(call: Callable[[], Any], nothing: Any) -> Any:
         return call()
     except FileNotFoundError:
         return nothing
+    except StorageError:
+        raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise StorageError(_reason(error)) from None
 

@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from flink_jobs_provider.artifacts.storage import StorageError, local_path, open_filesystem
+from flink_jobs_provider.artifacts.storage import StorageError, ask, local_path, open_filesystem
 
 
 def upload(source: Path, uri: str) -> None:
@@ -22,7 +23,7 @@ def upload(source: Path, uri: str) -> None:
             return
         filesystem, path = open_filesystem(uri)
         # An object store shows an object when it is complete, so one of that size is this one.
-        if filesystem.exists(path) and filesystem.size(path) == source.stat().st_size:
+        if _size(filesystem, path) == source.stat().st_size:
             return
         filesystem.put_file(str(source), path)
     except StorageError:
@@ -39,11 +40,21 @@ def remove_file(uri: str) -> None:
     """
     filesystem, path = open_filesystem(uri)
     try:
-        filesystem.rm_file(path)
+        ask(filesystem, "rm_file", path)
     except FileNotFoundError:
         return
+    except StorageError:
+        raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
         raise StorageError(_reason(error)) from None
+
+
+def _size(filesystem: Any, path: str) -> int | None:
+    """Return how many bytes a file has; none where it is not there."""
+    try:
+        return int(ask(filesystem, "info", path)["size"])
+    except FileNotFoundError:
+        return None
 
 
 def _copy(source: Path, target: Path) -> None:

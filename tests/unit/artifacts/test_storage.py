@@ -66,6 +66,7 @@ def test_a_missing_extra_is_told_with_the_command_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for scheme, extra in {"s3": "s3", "s3a": "s3", "abfss": "abfs", "gs": "gcs"}.items():
+        monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})  # of the tests before
         for module in ("s3fs", "adlfs", "gcsfs"):
             monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(StorageError) as caught:
