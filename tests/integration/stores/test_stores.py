@@ -20,7 +20,7 @@ from flink_jobs_provider.artifacts import (
 from flink_jobs_provider.artifacts.uploading import remove_file, upload
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.errors import JarError
-from flink_jobs_provider.provider import background_loop, dynamic
+from flink_jobs_provider.provider import background_loop, service
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import CLUSTER, GatewayProcess
 from tests.integration.provided_job import ProvidedJob
@@ -154,5 +154,5 @@ def test_a_job_runs_from_a_store_through_a_gateway(
         (failure,) = job.provider.check(job.state, gone).failures
         assert "gone.jar does not exist" in failure.reason
     finally:
-        assert dynamic._clusters is not None
-        background_loop.run(dynamic._clusters.close())
+        assert service._clusters is not None
+        background_loop.run(service._clusters.close())
