@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.artifacts.manifest import UnreadableManifest, read_main_class
-from flink_jobs_provider.artifacts.storage import StorageError, ask, local_path, open_filesystem
+from flink_jobs_provider.artifacts.reasons import plain_reason
+from flink_jobs_provider.artifacts.storage import (
+    StorageError,
+    ask,
+    local_path,
+    open_filesystem,
+    reason_of,
+)
 from flink_jobs_provider.model.errors import JarError
 
 _CHUNK = 1 << 20
@@ -123,15 +130,19 @@ def _remote(uri: str) -> Jar:
         cause = error.__cause__
         missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
         if cause and not missing:
-            raise JarError(f"cannot open {uri}: {' '.join(str(cause).split())[:300]}") from None
+            raise JarError(f"cannot open {uri}: {_reason(uri, cause)}") from None
         raise JarError(f"{uri} does not exist") from None
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise JarError(f"cannot open {uri}: {' '.join(str(error).split())[:300]}") from None
+        raise JarError(f"cannot open {uri}: {_reason(uri, error)}") from None
     marker = _marker(uri, info)
     cached = _from_cache(uri, marker) if marker else None
     return cached or _fetch(uri, filesystem, path, marker)
+
+
+def _reason(uri: str, error: BaseException) -> str:
+    return plain_reason(error) if uri.startswith(("http:", "https:")) else reason_of(error)
 
 
 def _marker(uri: str, info: dict[str, Any]) -> str:
@@ -173,7 +184,7 @@ def _fetch(uri: str, filesystem: Any, path: str, marker: str) -> Jar:
     except JarError:
         raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise JarError(f"cannot fetch {uri}: {' '.join(str(error).split())[:300]}") from None
+        raise JarError(f"cannot fetch {uri}: {_reason(uri, error)}") from None
     finally:
         partial.unlink(missing_ok=True)
 

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
 #: Schemes that are another store's under a name of their own, and the extra each needs.
 _ALIASES = {"s3a": "s3", "s3n": "s3", "obs": "s3", "abfss": "abfs", "oss": "s3"}
+_OURS = {"file", "http", "https", "abfs", "s3", "gs", "gcs", "memory"}
 _EXTRAS = {"abfs": "abfs", "s3": "s3", "gs": "gcs", "gcs": "gcs", "obs": "obs"}
 #: Seconds in which a store must say what lies at one place, and all that lies below a directory.
 ANSWER_WITHIN = 30.0
@@ -54,7 +56,8 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
     """Return the fsspec filesystem of a URI, and the path within it.
 
     An `obs://` URI is reached through the store's S3 interface; its address is taken from
-    OBS_ENDPOINT_URL.
+    OBS_ENDPOINT_URL. A scheme that is not among ours is reached as fsspec does it, with the host
+    and user of the URI.
 
     Raises:
         StorageError: The scheme is unknown, or its extra is not installed.
@@ -74,11 +77,8 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
         path = uri
     try:
         filesystem = fsspec.get_filesystem_class(target)
-    except ImportError:
-        extra = _EXTRAS.get(protocol) or _EXTRAS.get(target, protocol)
-        raise StorageError(
-            f'{protocol}:// needs a further package: pip install "flink-jobs-provider[{extra}]"'
-        ) from None
+    except ImportError as error:
+        raise _package_missing(protocol, error) from None
     except ValueError:
         raise StorageError(
             f"{protocol}:// is no known scheme (known: file, http, https, abfs, s3, gs, obs)"
@@ -88,12 +88,28 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
     try:
         if target == "s3":
             options["config_kwargs"] = _s3_limits(fsspec.config.conf.get("s3", {}))
+        elif target not in _OURS:
+            options, path = filesystem._get_kwargs_from_urls(uri), filesystem._strip_protocol(uri)
         opened = filesystem(**options)
+    except ImportError as error:  # hdfs:// imports its package no sooner than here
+        raise _package_missing(protocol, error) from None
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(f"{protocol}:// cannot be reached: {_reason(error)}") from None
+        raise StorageError(f"{protocol}:// cannot be reached: {reason_of(error)}") from None
     if target == "s3":
         opened.retries = _S3_ATTEMPTS
     return opened, path
+
+
+def _package_missing(protocol: str, error: ImportError) -> StorageError:
+    """Return the error for a scheme whose package is not installed, with the one that is needed."""
+    extra = _EXTRAS.get(protocol) or _EXTRAS.get(_ALIASES.get(protocol, protocol))
+    if extra:
+        needed = f'pip install "flink-jobs-provider[{extra}]"'
+    elif protocol in (metadata("fsspec").get_all("Provides-Extra") or ()):
+        needed = f'pip install "fsspec[{protocol}]"'
+    else:
+        needed = reason_of(error)
+    return StorageError(f"{protocol}:// needs a further package: {needed}")
 
 
 def _s3_limits(configured: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +239,7 @@ def _listed(call: Callable[[], Any], nothing: Any) -> Any:
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(_reason(error)) from None
+        raise StorageError(reason_of(error)) from None
 
 
 def _modified(info: dict[str, Any]) -> float:
@@ -236,6 +252,6 @@ def _modified(info: dict[str, Any]) -> float:
     return 0.0
 
 
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:300]
+def reason_of(error: BaseException) -> str:
+    """Return what a store's error says, in one line."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:300]

@@ -8,7 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from flink_jobs_provider.artifacts.storage import StorageError, ask, local_path, open_filesystem
+from flink_jobs_provider.artifacts.storage import (
+    StorageError,
+    ask,
+    local_path,
+    open_filesystem,
+    reason_of,
+)
 
 
 def upload(source: Path, uri: str) -> None:
@@ -29,7 +35,7 @@ def upload(source: Path, uri: str) -> None:
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(_reason(error)) from None
+        raise StorageError(reason_of(error)) from None
 
 
 def remove_file(uri: str) -> None:
@@ -46,7 +52,7 @@ def remove_file(uri: str) -> None:
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(_reason(error)) from None
+        raise StorageError(reason_of(error)) from None
 
 
 def _size(filesystem: Any, path: str) -> int | None:
@@ -70,7 +76,3 @@ def _copy(source: Path, target: Path) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _reason(error: BaseException) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:300]

@@ -91,18 +91,15 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
 
 def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
     """Return a target; what is wrong with it is said in the words of a job's own check."""
-    from pydantic import ValidationError
-
     from flink_jobs_provider.model.errors import InvalidFiles
     from flink_jobs_provider.model.target import FlinkTarget
     from flink_jobs_provider.model.validation import problems_of
 
-    try:
-        return FlinkTarget.model_validate(given)
-    except ValidationError:
-        problems = [
-            (named(path), why)
-            for path, why in problems_of({"target": given})
-            if path.startswith("target")
-        ]
-        raise InvalidFiles(problems) from None
+    problems = [
+        (named(path), why)
+        for path, why in problems_of({"target": given})
+        if path.startswith("target")
+    ]
+    if problems:
+        raise InvalidFiles(problems)
+    return FlinkTarget.model_validate(given)

@@ -128,12 +128,12 @@ def create(
     from flink_jobs_provider.gateway.access.token_edits import create_token
     from flink_jobs_provider.gateway.access.tokens import TokensFileError
     from flink_jobs_provider.gateway.principal import Role
-    from flink_jobs_provider.model.duration import seconds
+    from flink_jobs_provider.model.duration import LONGEST_LIFETIME, seconds_at_most
 
     if role not in list(Role):
         fail(f"--role must be read or operate (got {role!r})")
     try:
-        lifetime = seconds(expires) if expires is not None else None
+        lifetime = None if expires is None else seconds_at_most(expires, LONGEST_LIFETIME)
     except ValueError as error:
         fail(f"--expires {error}")
     roles = {_cluster(configuration, wanted): Role(role) for wanted in cluster}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     ValidationError,
     field_validator,
@@ -30,7 +31,14 @@ from flink_jobs_provider.gateway.settings import (
     environment,
     is_loopback,
 )
-from flink_jobs_provider.model.duration import Duration, SettleTime
+from flink_jobs_provider.model.duration import (
+    LONGEST_LIFETIME,
+    LONGEST_TIMEOUT,
+    Duration,
+    SettleTime,
+    seconds_at_most,
+)
+from flink_jobs_provider.model.input_rules import blanks_around
 from flink_jobs_provider.model.spelling import properties_at, suggestion
 from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
@@ -49,6 +57,20 @@ class InvalidConfiguration(Exception):
         lines = [f"{where} {what}" for where, what in problems if where]
         whole = [what for where, what in problems if not where] or ["is wrong:"]
         super().__init__("\n  ".join([f"{path} {whole[0]}", *lines]))
+
+
+def _at_most(longest: str) -> AfterValidator:
+    """Return what refuses a duration that is longer than another one."""
+
+    def check(duration: str) -> str:
+        seconds_at_most(duration, longest)
+        return duration
+
+    return AfterValidator(check)
+
+
+Timeout = Annotated[Duration, _at_most(LONGEST_TIMEOUT)]
+Lifetime = Annotated[Duration, _at_most(LONGEST_LIFETIME)]
 
 
 class TlsFiles(Settings):
@@ -104,8 +126,10 @@ class Limits(Settings):
 class Retention(Settings):
     """How long records are kept. Savepoint files are never removed."""
 
-    actions: Duration = Field("90d", description="Of ended actions.")
-    savepoints: Duration = Field("365d", description="Of savepoints' records.")
+    actions: Lifetime = Field("90d", description=f"Of ended actions; at most `{LONGEST_LIFETIME}`.")
+    savepoints: Lifetime = Field(
+        "365d", description=f"Of savepoints' records; at most `{LONGEST_LIFETIME}`."
+    )
 
 
 class Log(Settings):
@@ -144,16 +168,20 @@ class GatewayConfiguration(Settings):
     access: Access = Field(description="Who may call.")
     limits: Limits = Field(default_factory=Limits, description="How much.")
     retention: Retention = Field(default_factory=Retention, description="How long records stay.")
-    action_timeout: Duration = Field(
-        "30m", description="How long an action is tried again while a cluster cannot be reached."
+    action_timeout: Timeout = Field(
+        "30m",
+        description="How long an action is tried again while a cluster cannot be reached; at most "
+        f"`{LONGEST_TIMEOUT}`.",
     )
     settle_time: SettleTime = Field(
         "10s",
         description="How long a version that an action started must run without a restart before "
         "the action has succeeded; `0s` to the longest, `1h`.",
     )
-    stop_timeout: Duration = Field(
-        "60s", description="How long a stop waits for actions; the next start takes up the rest."
+    stop_timeout: Timeout = Field(
+        "60s",
+        description="How long a stop waits for actions; the next start takes up the rest. At most "
+        f"`{LONGEST_TIMEOUT}`.",
     )
     log: Log = Field(default_factory=Log, description="What it writes about its work.")
 
@@ -227,11 +255,17 @@ def read_configuration(path: str | Path) -> GatewayConfiguration:
     if not isinstance(content, dict):
         raise InvalidConfiguration(path, [("", "must be a map: clusters, access, …")])
     context = {DIRECTORY: str(path.parent)}
+    problems = list(blanks_around(content))
     try:
-        return GatewayConfiguration.model_validate(content, context=context)
+        configuration = GatewayConfiguration.model_validate(content, context=context)
     except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors(include_url=False)]
+        blank = {where for where, _ in problems}
+        found = [_problem(detail) for detail in error.errors(include_url=False)]
+        problems += [problem for problem in found if problem[0] not in blank]
         raise InvalidConfiguration(path, problems) from None
+    if problems:
+        raise InvalidConfiguration(path, problems)
+    return configuration
 
 
 def configuration_schema() -> dict[str, Any]:

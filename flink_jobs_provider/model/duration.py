@@ -11,6 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _PATTERN = r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
 #: A run waits that long for each start: longer belongs to monitoring.
 LONGEST_SETTLE_TIME = "1h"
+#: A step that takes longer hangs: nobody waits for it.
+LONGEST_TIMEOUT = "7d"
+#: A hundred years, for what is kept for good: a longer one leads to dates that do not exist.
+LONGEST_LIFETIME = "36500d"
+#: Characters of any duration that means something.
+_LONGEST_TEXT = 40
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 #: Flink's units of time in milliseconds; some have a plural, too (measured on
@@ -33,7 +39,7 @@ def seconds(duration: str) -> float:
         ValueError: The text is no duration, or is zero.
     """
     total = 0
-    if re.fullmatch(_PATTERN, duration):
+    if len(duration) <= _LONGEST_TEXT and re.fullmatch(_PATTERN, duration):
         total = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", duration))
     if total <= 0:
         raise ValueError(
@@ -50,9 +56,18 @@ def settle_seconds(duration: str) -> float:
     """
     if duration and re.fullmatch(r"(0+[dhms])+", duration) and re.fullmatch(_PATTERN, duration):
         return 0.0
+    return seconds_at_most(duration, LONGEST_SETTLE_TIME)
+
+
+def seconds_at_most(duration: str, longest: str) -> float:
+    """Return the length of a duration in seconds.
+
+    Raises:
+        ValueError: The text is no duration, is zero, or is longer than another one.
+    """
     length = seconds(duration)
-    if length > seconds(LONGEST_SETTLE_TIME):
-        raise ValueError(f'must be at most "{LONGEST_SETTLE_TIME}" (got {duration!r})')
+    if length > seconds(longest):
+        raise ValueError(f'must be at most "{longest}" (got {duration!r})')
     return length
 
 

@@ -201,7 +201,9 @@ class JobSpec(BaseModel):
         description="How long a version that was started must run without a restart before it "
         "counts as up; `0s` to the longest, `1h`.",
     )
-    timeouts: Timeouts = Field(default_factory=Timeouts, description="How long steps may take.")
+    timeouts: Timeouts = Field(
+        default_factory=Timeouts, description="How long steps may take; each at most `7d`."
+    )
     dli: DliSettings | None = Field(
         None, description="What a job on Data Lake Insight has besides; for that target alone."
     )

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from flink_jobs_provider.model import dli_limits, hdinsight_limits
+from flink_jobs_provider.model import dli_limits, hdinsight_limits, input_rules
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.spelling import properties_at, suggestion
 
@@ -48,25 +48,32 @@ def _schema() -> dict[str, Any]:
 
 
 def problems_of(
-    inputs: dict[str, Any], is_unknown: Callable[[Any], bool] = lambda _value: False
+    inputs: dict[str, Any],
+    is_unknown: Callable[[Any], bool] = lambda _value: False,
+    *,
+    recorded: bool = False,
 ) -> list[tuple[str, str]]:
     """Return what is wrong with a job's inputs: (property path, what would be right).
 
     Args:
         inputs: The inputs by name.
         is_unknown: Tells values that are not known yet (previews); they pass.
+        recorded: Whether some were recorded before, by this version or an older one, which is
+            read by the model's rules alone.
     """
     known, unknown = _split(inputs, (), is_unknown)
     if ("target", "kind") in unknown:
         unknown.append(("target",))  # what it must have depends on what it is
-    problems = []
+    problems = [] if recorded else input_rules.problems_of(known)
+    ruled = {path for path, _ in problems}
     try:
         JobSpec.model_validate(known)
     except ValidationError as error:
-        problems = [
+        problems += [
             (_path(location), _reason(detail))
             for detail in error.errors(include_url=False)
             if (location := _location(detail))
+            and _path(location) not in ruled
             and not any(location[: len(path)] == path for path in unknown)
         ]
     named = {path for path, _ in problems}

@@ -187,7 +187,7 @@ def check_spec(inputs: Mapping[str, Any]) -> JobSpec:
         Refusal: An input is wrong; all that are wrong are named.
     """
     given = {name: value for name, value in inputs.items() if value is not None}
-    problems = problems_of(given)
+    problems = problems_of(given, recorded=True)
     if problems:
         raise Refusal(
             400,

@@ -134,7 +134,7 @@ def _wrong(
         **{name: value for name, value in inputs.items() if value is not None},
     }
     problems = []
-    for name, reason in problems_of(whole):
+    for name, reason in problems_of(whole, recorded=True):
         for ours, theirs in _WORDS.items():
             reason = reason.replace(ours, theirs)
         field = _FIELD_OF.get(name.partition("[")[0].partition(".")[0], "body")

@@ -49,7 +49,8 @@ def _target(**replaced: Any) -> dict[str, Any]:
 _REFERENCE = "must be a reference, env:NAME or config:KEY"
 _NO_URL = "must be a URL such as http://host:8081"
 _JOB_NAME = "must be 1 to 63 lower-case letters, digits and dashes"
-_BLANKS = "must be a path or URI without blanks around it"
+_BLANKS = "must be given without blanks around it"
+_NO_PATH = "must be a path or URI without blanks around it"
 _DURATION = 'must be a duration above zero such as "90s", "10m" or "1h30m"'
 _UNKNOWN = "is not a property of a Flink job"
 _UNKNOWN_OF_TARGET = "is not a property of this kind of target"
@@ -102,14 +103,17 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"owner": None}, "owner", "is required"),
     ({"owner": ""}, "owner", "must not be empty"),
     ({"jar": None}, "jar", "is required"),
-    ({"jar": ""}, "jar", _BLANKS),
+    ({"jar": ""}, "jar", _NO_PATH),
     ({"jar": " orders.jar"}, "jar", _BLANKS),
+    ({"entry_class": "shop.Orders "}, "entry_class", _BLANKS),
+    (_target(url=f"{_URL} "), "target.url", _BLANKS),
+    ({"timeouts": {"savepoint": "169h"}}, "timeouts.savepoint", 'must be at most "7d"'),
     ({"jar": ["orders.jar"]}, "jar", "must be a text"),
     ({"jar": "/nowhere/o.jar"}, "jar", "cannot open /nowhere/o.jar: No such file or directory"),
     ({"jar": "file:///nowhere/o.jar"}, "jar", "cannot open file:///nowhere/o.jar: No such file"),
     ({"jar": "/tmp"}, "jar", "/tmp is not a file"),
     ({"jar": "hdfz://host/o.jar"}, "jar", "cannot open hdfz://host/o.jar: hdfz:// is no known"),
-    ({"jar": f"{_URL}/o.jar"}, "jar", f"cannot open {_URL}/o.jar: Cannot connect to host"),
+    ({"jar": f"{_URL}/o.jar"}, "jar", f"cannot open {_URL}/o.jar: connection refused."),
     ({"entry_class": ""}, "entry_class", "must not be empty"),
     ({"entry_class": 3.0}, "entry_class", "must be a text (got 3)"),
     ({"args": 3.0}, "args", "must be a list of texts"),
@@ -133,7 +137,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "flink_configuration",
         "must not set state.savepoints.dir: use savepoint_directory",
     ),
-    ({"savepoint_directory": ""}, "savepoint_directory", _BLANKS),
+    ({"savepoint_directory": ""}, "savepoint_directory", _NO_PATH),
     ({"savepoint_directory": "sp"}, "savepoint_directory", "must be a URI or an absolute path"),
     ({"desired_state": "paused"}, "desired_state", "must be 'running' or 'stopped'"),
     (

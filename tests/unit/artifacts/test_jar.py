@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+import trustme
 
 from flink_jobs_provider.artifacts import find_jar, open_jar
 from flink_jobs_provider.model.errors import JarError
@@ -148,6 +150,7 @@ class _Web:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.etags = True
+        self.status = 0
         self.gets = 0
         web = self
 
@@ -163,7 +166,7 @@ class _Web:
 
             def _answer(self, body: bool) -> None:
                 data = web.files.get(self.path)
-                self.send_response(200 if data else 404)
+                self.send_response(web.status or (200 if data else 404))
                 self.send_header("Content-Length", str(len(data or b"")))
                 if data and web.etags:
                     self.send_header("ETag", f'"{hashlib.md5(data).hexdigest()}"')
@@ -227,9 +230,46 @@ def test_http_missing_or_no_jar(web: _Web, cache: Path) -> None:
 def test_a_server_that_is_down(web: _Web) -> None:
     web.server.shutdown()
     web.server.server_close()
+    for host in ("127.0.0.1", "localhost"):  # which is tried at each of its addresses
+        uri = f"http://me:hunter2@{host}:{web.server.server_port}/orders.jar?sig=hunter2"
+        with pytest.raises(JarError) as caught:
+            open_jar(uri)
+        assert str(caught.value) == (
+            f"cannot open http://***@{host}:{web.server.server_port}/orders.jar?***: "
+            "connection refused."
+        )
+
+
+def test_a_server_that_refuses(web: _Web) -> None:
+    """Shows that the answer's status is the reason, and nothing that the libraries make of it."""
+    web.status = 403
     with pytest.raises(JarError) as caught:
-        open_jar(f"{web.url}/orders.jar")
-    assert "\n" not in str(caught.value)
+        open_jar(f"{web.url}/orders.jar?sig=hunter2")
+    assert str(caught.value) == (
+        f"cannot open {web.url}/orders.jar?***: the server answered 403 Forbidden."
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("http://no-such-host.invalid/orders.jar", "its host is unknown"),
+        ("http:///orders.jar", "it is not a valid URL"),
+    ],
+)
+def test_addresses_of_no_server(uri: str, reason: str) -> None:
+    with pytest.raises(JarError) as caught:
+        open_jar(uri)
+    assert str(caught.value) == f"cannot open {uri}: {reason}."
+
+
+def test_a_certificate_that_is_not_trusted(web: _Web) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    web.server.socket = context.wrap_socket(web.server.socket, server_side=True)
+    with pytest.raises(JarError) as caught:
+        open_jar(f"https://127.0.0.1:{web.server.server_port}/orders.jar")
+    assert "/orders.jar: the server's certificate is not trusted (" in str(caught.value)
 
 
 def test_a_jar_is_found_by_its_digest_where_it_was(tmp_path: Path) -> None:

@@ -74,6 +74,34 @@ def test_a_missing_extra_is_told_with_the_command_to_install_it(
         assert f'pip install "flink-jobs-provider[{extra}]"' in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "module"), [("hdfs", "pyarrow"), ("sftp", "paramiko"), ("smb", "smbprotocol")]
+)
+def test_a_scheme_of_fsspec_names_its_extra(
+    scheme: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (module, "smbclient"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(StorageError) as caught:
+        open_filesystem(f"{scheme}://host:8020/savepoints/1")
+    assert str(caught.value) == (
+        f'{scheme}:// needs a further package: pip install "fsspec[{scheme}]"'
+    )
+
+
+def test_a_scheme_without_an_extra_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lakefs_spec", None)
+    with pytest.raises(StorageError, match=r"lakefs:// needs a further package: .*lakefs"):
+        open_filesystem("lakefs://repository/main/orders.jar")
+
+
+def test_a_host_is_passed_to_stores_that_have_one() -> None:
+    """Shows it on hdfs:// over HTTP, which fsspec opens without a connection."""
+    filesystem, path = open_filesystem("webhdfs://me@namenode:9870/savepoints/1")
+    assert filesystem.url == "http://namenode:9870/webhdfs/v1"
+    assert path == "/savepoints/1"
+
+
 def test_obs_wants_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OBS_ENDPOINT_URL", raising=False)
     with pytest.raises(StorageError, match="set OBS_ENDPOINT_URL"):

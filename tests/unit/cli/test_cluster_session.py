@@ -36,6 +36,7 @@ def said_of(*words: str) -> str:
             "secret stays out of the state FILE: target.urls: is not a property of this kind of "
             "target; did you mean url?",
         ),
+        ("url: 'http://h '\n", "FILE: target.url: must be given without blanks around it"),
         ("headers: {}\n", "FILE: target.url: is required"),
         ("just text\n", "FILE: target: must be an object"),
         ("", "FILE: target: must be an object"),

@@ -195,6 +195,14 @@ def test_grants_are_by_cluster_key(tmp_path: Path) -> None:
         ({**SMALLEST, "limits": {"burst": 0}}, "limits.burst must be greater than or equal to 1"),
         ({**SMALLEST, "limits": {"requests_per_second": float("inf")}}, "a finite number"),
         ({**SMALLEST, "public_url": "gateway"}, "public_url must be a URL such as"),
+        ({**SMALLEST, "action_timeout": "8d"}, "action_timeout must be at most \"7d\" (got '8d')"),
+        ({**SMALLEST, "stop_timeout": "1000h"}, 'stop_timeout must be at most "7d"'),
+        ({**SMALLEST, "settle_time": "2h"}, 'settle_time must be at most "1h"'),
+        (
+            {**SMALLEST, "retention": {"savepoints": "36501d"}},
+            'retention.savepoints must be at most "36500d"',
+        ),
+        ({**SMALLEST, "retention": {"actions": "99999d"}}, "retention.actions must be at most"),
     ],
 )
 def test_wrong_files_are_told_what_would_be_right(
@@ -227,6 +235,32 @@ def test_parts_may_be_named_once_and_merged(tmp_path: Path) -> None:
     )
     clusters = read_configuration(write(tmp_path, text)).clusters
     assert [cluster.flink.url for cluster in clusters] == ["http://h:1", "http://h:2"]
+
+
+def test_blanks_around_any_text_are_refused(tmp_path: Path) -> None:
+    """Shows it at every depth, once for each property, and for names."""
+    flink = {"url": "http://flink:8081 ", "bearer_token": "env:T\n", "tls": {"ca_file": " ca.pem"}}
+    mounts = {"abfs://jobs@account ": "file:///srv/jobs"}
+    wrong = {
+        "clusters": [{**SMALLEST["clusters"][0], "flink": flink, "mounts": mounts}],
+        "access": {"tokens_file": "tokens.yaml "},
+        "listen": {"host": " 127.0.0.1"},
+        "public_url": "https://gateway ",
+        "database": "sqlite:///gateway.db ",
+    }
+    with pytest.raises(InvalidConfiguration) as caught:
+        read_configuration(write(tmp_path, wrong))
+    rule = "must be given without blanks around it"
+    assert sorted(path for path, why in caught.value.problems if why == rule) == [
+        "access.tokens_file",
+        "clusters[0].flink.bearer_token",
+        "clusters[0].flink.tls.ca_file",
+        "clusters[0].flink.url",
+        "clusters[0].mounts.abfs://jobs@account ",
+        "database",
+        "listen.host",
+        "public_url",
+    ]
 
 
 def test_mounts_are_checked(tmp_path: Path) -> None:

@@ -86,6 +86,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({**SIGNED, "access_key": None}, "access_key", "is required beside secret_key"),
     ({"security_token": "env:ST"}, "security_token", "must not be given beside token"),
     ({"jar_upload_directory": "jars"}, "jar_upload_directory", "must be a URI of a directory"),
+    ({"region": None, "endpoint": "https://g "}, "endpoint", "without blanks around it"),
+    ({"token": " env:T"}, "token", "without blanks around it"),
+    ({"jar_upload_directory": "obs://b/jars "}, "jar_upload_directory", "without blanks around it"),
     ({"tls": "yes"}, "tls", "must be an object"),
     ({"url": URL}, "url", "is not a property"),
 ]

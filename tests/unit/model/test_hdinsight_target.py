@@ -100,6 +100,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"jar_upload_directory": "jars"}, "jar_upload_directory", "must be a URI of a directory"),
     ({"jar_upload_directory": "https://h/j"}, "jar_upload_directory", "must be a URI of a dir"),
     ({"jar_upload_directory": "abfs://"}, "jar_upload_directory", "must be a URI of a directory"),
+    ({"endpoint": "https://gateway "}, "endpoint", "without blanks around it"),
+    ({"token": "env:T\n"}, "token", "without blanks around it"),
+    ({"jar_upload_directory": " abfs://a/b"}, "jar_upload_directory", "without blanks around it"),
+    ({"credential": {"kind": "cli", "scope": "s "}}, "credential.scope", "without blanks"),
     ({"tls": "yes"}, "tls", "must be an object"),
     ({"url": URL}, "url", "is not a property"),
 ]

@@ -71,6 +71,28 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"settle_time": ""}, "settle_time", "must be a duration"),
     ({"settle_time": 0}, "settle_time", 'must carry its unit, such as "0s"'),
     ({"paralelism": 3}, "paralelism", "is not a property of a Flink job"),
+    ({"timeouts": {"savepoint": "8d"}}, "timeouts.savepoint", "must be at most \"7d\" (got '8d')"),
+    ({"entry_class": "shop.Orders "}, "entry_class", "without blanks around it"),
+    ({"restore_from": "/savepoints/1\n"}, "restore_from", "without blanks around it"),
+    ({"savepoint_directory": " /savepoints"}, "savepoint_directory", "without blanks around it"),
+    ({"target": {"url": f"{URL} "}}, "target.url", "without blanks around it"),
+    ({"target": {"url": f" {URL}"}}, "target.url", "without blanks around it"),
+    ({"target": {"url": "http://fli nk:8081"}}, "target.url", "must hold no blanks"),
+    (
+        {"target": {"url": URL, "bearer_token": "env:TOKEN "}},
+        "target.bearer_token",
+        "without blanks around it",
+    ),
+    (
+        {"target": {"url": URL, "headers": {"X-A": "b\n"}}},
+        "target.headers.X-A",
+        "without blanks around it",
+    ),
+    (
+        {"target": {"url": URL, "tls": {"ca_file": "ca.pem\t"}}},
+        "target.tls.ca_file",
+        "without blanks around it",
+    ),
     ({"target": "http://flink:8081"}, "target", "must be"),
     ({"target": {}}, "target.url", "is required"),
     ({"target": {"url": "flink:8081"}}, "target.url", "must be a URL such as http://host:8081"),
@@ -195,6 +217,29 @@ def test_records_come_back_from_the_state(
     assert JobRecord.from_outputs({**state, "__provider": "x", "of_a_later_version": 1}) == known
 
 
+def test_what_an_older_version_recorded_is_read() -> None:
+    """Shows that rules for inputs alone keep no state from being read, or from going on."""
+    loose = {
+        "target": {"url": "http://flink/one ", "headers": {"X-A": " b"}},
+        "entry_class": "shop.Orders ",
+        "timeouts": {"running": "400d"},
+    }
+    assert {path for path, _ in problems_of(LEAST | loose)} == {
+        *("target.url", "target.headers.X-A", "entry_class", "timeouts.running")
+    }
+    assert problems_of(LEAST | loose, recorded=True) == []
+    outputs = {**LEAST, **loose, "jar_digest": "1" * 64, "status": "RUNNING", "job_id": "a" * 32}
+    read = JobRecord.from_outputs(outputs)
+    assert read.spec.entry_class == "shop.Orders "
+    assert read.spec.timeout("running") == 400 * 86400
+    assert JobRecord.from_outputs(read.outputs()) == read
+
+
+def test_texts_that_are_the_users_keep_their_blanks() -> None:
+    free = {"args": [" a "], "flink_configuration": {"a": " b"}, "restart_trigger": "now "}
+    assert problems_of(LEAST | free | {"owner": "shop ", "savepoint_trigger": " 1"}) == []
+
+
 def test_a_savepoint_is_put_first_once() -> None:
     known = record_with_savepoint().with_savepoint(Savepoint(path="/s/2"))
     known = known.with_savepoint(Savepoint(path=SAVEPOINT, taken_at="later"))
@@ -218,6 +263,7 @@ def test_the_schema_is_one() -> None:
         if row[1] not in ("owner", "jar_digest")
         and not row[1].startswith(("target", "restore_from", "jar", "savepoint_directory"))
         and "must not set" not in row[2]
+        and "without blanks" not in row[2]
         and 'must be at most "' not in row[2]
         and row[2] != "use savepoint_directory"
     ],
@@ -235,7 +281,7 @@ VALID = st.fixed_dictionaries(
         "jar": st.from_regex(r"[a-z/]{1,20}\.jar", fullmatch=True),
     },
     optional={
-        "entry_class": st.text(min_size=1, max_size=20),
+        "entry_class": st.text(min_size=1, max_size=20).filter(lambda text: text == text.strip()),
         "args": st.lists(st.text(max_size=5), max_size=3) | st.text(max_size=10),
         "parallelism": st.integers(1, 32768),
         "flink_configuration": st.dictionaries(

@@ -30,7 +30,22 @@ def test_durations(text: str, length: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0s", "0h0m", "10", "m", "-1m", "1.5h", "10 m", "1m1h", "1m1m", "1M", "soon"]
+    "text",
+    [
+        "",
+        "0s",
+        "0h0m",
+        "10",
+        "m",
+        "-1m",
+        "1.5h",
+        "10 m",
+        "1m1h",
+        "1m1m",
+        "1M",
+        "soon",
+        "9" * 400 + "s",
+    ],
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match='such as "90s", "10m" or "1h30m"'):

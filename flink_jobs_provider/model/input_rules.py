@@ -1,0 +1,72 @@
+"""Rules for inputs alone: what was recorded by an older version may break them, and is read still.
+
+The model has no such rule: records are read by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from flink_jobs_provider.model.duration import LONGEST_TIMEOUT, seconds
+
+_Problems = list[tuple[str, str]]
+
+#: Texts that belong to the user, blanks and all. Without its blanks an owner is another one, who
+#: does not own the job.
+_FREE = {"args", "flink_configuration", "owner", "savepoint_trigger", "restart_trigger"}
+_FREE_OF_DLI = {"desc", "tags", "flink_log_config"}
+_URLS = ("url", "endpoint")
+
+
+def problems_of(inputs: dict[str, Any]) -> _Problems:
+    """Return what is wrong with inputs that the model takes: (property path, what would be right).
+
+    Args:
+        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+    """
+    bounded = {name: value for name, value in inputs.items() if name not in _FREE}
+    dli = bounded.get("dli")
+    if isinstance(dli, dict):
+        bounded["dli"] = {name: value for name, value in dli.items() if name not in _FREE_OF_DLI}
+    blanks = dict(blanks_around(bounded))  # a header's name and value are one property
+    return [*blanks.items(), *_blanks_in_urls(inputs), *_long_timeouts(inputs)]
+
+
+def blanks_around(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Return the texts that begin or end with a blank or line break, names of maps included.
+
+    The value is not shown: it may have been meant to be a secret.
+    """
+    if isinstance(value, str) and value != value.strip():
+        yield path, "must be given without blanks around it"
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            yield from blanks_around(key, below)
+            yield from blanks_around(item, below)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from blanks_around(item, f"{path}[{number}]")
+
+
+def _blanks_in_urls(inputs: dict[str, Any]) -> _Problems:
+    target = inputs.get("target")
+    given = target if isinstance(target, dict) else {}
+    return [
+        (f"target.{name}", "must hold no blanks")
+        for name in _URLS
+        if isinstance(url := given.get(name), str) and len(url.strip().split()) > 1
+    ]
+
+
+def _long_timeouts(inputs: dict[str, Any]) -> _Problems:
+    timeouts = inputs.get("timeouts")
+    problems: _Problems = []
+    for step, duration in timeouts.items() if isinstance(timeouts, dict) else ():
+        with suppress(ValueError, TypeError):  # then the model says what is wrong
+            if seconds(duration) > seconds(LONGEST_TIMEOUT):
+                why = f'must be at most "{LONGEST_TIMEOUT}" (got {duration!r})'
+                problems.append((f"timeouts.{step}", why))
+    return problems
