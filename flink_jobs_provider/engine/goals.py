@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulumi.runtime.proto import resource_pb2
-
 from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.errors import UnsupportedError
+from flink_jobs_provider.engine.protocols import resource_pb2
 from flink_jobs_provider.engine.values import (
     ARCHIVE_SIGNATURE,
     ASSET_SIGNATURE,

@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    resource_pb2,
-    resource_pb2_grpc,
-)
 
 from flink_jobs_provider.engine.backend import ORGANIZATION
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, UnsupportedError
 from flink_jobs_provider.engine.events import Severity
 from flink_jobs_provider.engine.goals import goal_of
+from flink_jobs_provider.engine.protocols import (
+    engine_pb2,
+    engine_pb2_grpc,
+    resource_pb2,
+    resource_pb2_grpc,
+)
 from flink_jobs_provider.engine.reading import Reading
 from flink_jobs_provider.engine.registration import Registration
 from flink_jobs_provider.engine.run import Run

@@ -15,11 +15,11 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines, kill
 from flink_jobs_provider.engine.errors import ProviderError, ProviderGoneError
+from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc
 from flink_jobs_provider.engine.values import (
     PropertyMap,
     Value,

@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from pulumi.runtime.proto import resource_pb2
-
 from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
 from flink_jobs_provider.engine.events import Step
 from flink_jobs_provider.engine.execution import with_secret_outputs
 from flink_jobs_provider.engine.goals import position_of, refuse_type
+from flink_jobs_provider.engine.protocols import resource_pb2
 from flink_jobs_provider.engine.registration import Registration
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.run import Run
