@@ -44,4 +44,4 @@ def test_no_request_is_left_out(fresh_job: CountedJob) -> None:
     """Every request by which a create changes something is killed above."""
     fresh_job.project.up()
     assert requests_not_among(POINTS, fresh_job.proxy.changes) == []
-    assert len(fresh_job.proxy.changes) == 3
+    assert len(fresh_job.proxy.changes) == 4

@@ -96,6 +96,7 @@ def test_pages_in_the_clusters_place_end_no_action(tmp_path: Path, flink_2: Flin
     with FaultProxy(flink_2.url, lambda _exchange, _moment: page) as proxy:
         gateway = RealGateway(tmp_path, flink_2, url=proxy.url)
         spoilt: set[str] = set()
+        job = "paged"  # the cluster remembers the other tests' jobs, which NEW would go on from
 
         def each_post_once(exchange: Exchange, moment: Moment) -> Verdict | Answer:
             kind = exchange.path.rsplit("/", 1)[-1]
@@ -106,15 +107,15 @@ def test_pages_in_the_clusters_place_end_no_action(tmp_path: Path, flink_2: Flin
 
         async def life() -> None:
             await gateway.start()
-            action = await gateway.submit("NEW", **gateway.version("v1"))
-            waiting = await gateway.row_that(lambda row: row.last.output != "")
+            action = await gateway.submit("NEW", job, **gateway.version("v1"))
+            waiting = await gateway.row_that(lambda row: row.last.output != "", job)
             assert "answers 200, and not as a Flink REST API does" in waiting.last.output
             assert "Tried again until" in waiting.last.output
             proxy.begin(each_post_once)
             ended = await gateway.ended(action.id)
             assert ended.result is ActionResult.SUCCESS, ended.output
             await gateway.counts("v1")
-            assert (await gateway.done("STOP")).status == "STOPPED"
+            assert (await gateway.done("STOP", job)).status == "STOPPED"
             assert {"upload", "run", "stop"} <= spoilt
             assert gateway.active() == []
             await gateway.stop()
