@@ -11,12 +11,12 @@ from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, instead_
 from flink_jobs_provider.gateway.actions.documents import read_record, read_spec, stored_record
 from flink_jobs_provider.gateway.actions.ending import with_end
 from flink_jobs_provider.gateway.actions.listing import listed, merged
+from flink_jobs_provider.gateway.actions.wording import explained
 from flink_jobs_provider.gateway.records import JobState, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
     JobError,
     PermanentError,
-    StateUnavailable,
     TemporaryError,
 )
 from flink_jobs_provider.model.record import JobRecord
@@ -24,9 +24,6 @@ from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
-
-#: The option by which both job APIs take `allow_non_restored_state`.
-_DROPS_STATE = "execution.savepoint.ignore-unclaimed-state"
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ class Carrier:
         try:
             found = await self._reconciler.savepoints(self._recorded.spec)
         except TemporaryError as error:
-            note = f"Those on record; the savepoint directory was not looked at: {error}"
+            note = f"Those on record; the savepoint directory was not looked at: {explained(error)}"
         savepoints = merged(self._known, found)
         record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
         state = JobState(stored_record(record), self._job.status)
@@ -257,16 +254,6 @@ class Carrier:
             return JobState(stored_record(record), self._job.status)
         started = as_given is not None and self._action.row.action in STARTS
         return JobState(stored_record(seen), seen.status.value, as_given, started=started)
-
-
-def explained(error: JobError) -> str:
-    """Return an error as the action's output, with the actions that would help."""
-    if isinstance(error, StateUnavailable):
-        words = (error.happened, error.now, "RE_LAUNCH or UPDATE with a savepoint starts it from")
-        return " ".join(word for word in words if word) + (
-            " there; STATELESS_UPDATE starts it from nothing."
-        )
-    return str(error).replace("allow_non_restored_state", _DROPS_STATE)
 
 
 def _without_mode(spec: JobSpec) -> JobSpec:

@@ -44,7 +44,7 @@ ALLOWED: Mapping[Action, frozenset[str]] = {
 }
 
 #: What can be done instead, by the status that the job has.
-_INSTEAD: Mapping[str, str] = {
+INSTEAD: Mapping[str, str] = {
     DRAFT: "It was never started: NEW with its run id starts it, DELETE removes it",
     "STOPPED": "START starts it from its last savepoint, DELETE removes it",
     "FINISHED": "It came to its own end: STATELESS_UPDATE runs it anew, DELETE removes it",
@@ -123,7 +123,7 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
 
 def instead_of(status: str, action: Action) -> str:
     """Return what can be done with a job of a status, instead of an action that cannot."""
-    return _INSTEAD.get(status) or _WHILE_IT_RUNS[action]
+    return INSTEAD.get(status) or _WHILE_IT_RUNS[action]
 
 
 def _check_draft(name: str, status: str) -> None:

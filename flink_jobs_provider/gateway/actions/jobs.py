@@ -24,6 +24,7 @@ from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.reading import Reading
 from flink_jobs_provider.gateway.actions.relaunching import Relauncher
 from flink_jobs_provider.gateway.actions.threads import Threads
+from flink_jobs_provider.gateway.actions.wording import places_masked
 from flink_jobs_provider.gateway.actions.working import Planes, Workers
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
@@ -93,6 +94,7 @@ class Jobs(Reading):
             limit,
             lambda key: observers[key].trouble,
             configuration.settle_time,
+            places_masked(configuration.clusters),
         )
         self._accepting = Accepting(
             self._gateway,

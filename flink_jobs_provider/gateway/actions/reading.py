@@ -9,6 +9,7 @@ from flink_jobs_provider.gateway.actions.documents import read_record
 from flink_jobs_provider.gateway.actions.drafting import Ask
 from flink_jobs_provider.gateway.actions.observing import Observer
 from flink_jobs_provider.gateway.actions.pace import Pace
+from flink_jobs_provider.gateway.actions.wording import explained
 from flink_jobs_provider.gateway.actions.working import Planes
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.records import Store, StoredJob
@@ -77,7 +78,7 @@ class Reading:
         try:
             snapshot = await self._planes.of(configured.flink).jobs(self._pace.fresh)
         except JobError as error:
-            raise Refusal(503, "ClusterUnavailable", str(error)) from None
+            raise Refusal(503, "ClusterUnavailable", explained(error)) from None
         seen = snapshot.by_id.get(job.job_id)
         if seen is None:
             return Execution(job.job_id, job.job_name, job.status)

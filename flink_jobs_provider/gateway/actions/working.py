@@ -15,13 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions.bugs import where
-from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome, explained
+from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome
 from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, NOT_YET
 from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
 from flink_jobs_provider.gateway.actions.opening import Opening
 from flink_jobs_provider.gateway.actions.pace import Pace
 from flink_jobs_provider.gateway.actions.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.actions.trouble import saying
+from flink_jobs_provider.gateway.actions.wording import Worded, explained, in_api_words
 from flink_jobs_provider.gateway.records import JobState, Store, StoredAction, StoredJob
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
@@ -58,6 +59,7 @@ class Workers:
         at_once: How many are carried out at once.
         trouble: Says why a cluster, by key, did not answer lately; empty where it did.
         settle_time: How long a version that was started must stay up.
+        worded: Names places below a cluster's mounts as its callers do.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Workers:
         at_once: int,
         trouble: Callable[[str], str],
         settle_time: str,
+        worded: Worded,
     ) -> None:
         self._gateway = gateway
         self._store = store
@@ -85,6 +88,7 @@ class Workers:
         self._slots = asyncio.Semaphore(at_once)
         self._trouble = trouble
         self._settle_time = settle_time
+        self._worded = worded
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases: dict[str, Lease] = {}
         self._listeners: list[Callable[[ActionRow], None]] = []
@@ -163,7 +167,7 @@ class Workers:
             return
 
         def trouble() -> str:
-            return self._trouble(job.cluster)
+            return self._worded(job.cluster, in_api_words(self._trouble(job.cluster)))
 
         async def say(line: str) -> None:
             line = f"{line} {_until(deadline - self._clock.now())}" if line else ""
@@ -194,7 +198,7 @@ class Workers:
             carrier = await self._carrier(action, job, lease)
             return await carrier.carry_out(), ""
         except JobError as error:
-            message = explained(error)
+            message = self._worded(job.cluster, explained(error))
             left = self._ends(error, begun, deadline) - self._clock.now()
             if left > 0:
                 return None, f"{message} {_until(left)}"

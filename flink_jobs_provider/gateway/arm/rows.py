@@ -63,7 +63,7 @@ def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:
         "jobName": row.job_name,
         "action": str(row.last.action),
         "actionResult": str(row.last.result),
-        "jobOutput": _output(row) or None,
+        "jobOutput": _output(row, mounts) or None,
         "status": row.status or None,
         "jobId": row.record.job_id,
         "lastSavePoint": row.record.last_savepoint,
@@ -91,13 +91,13 @@ def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None
     ]
 
 
-def _output(row: JobRow) -> str:
+def _output(row: JobRow, mounts: Mounts) -> str:
     """Return what the last action said; or why the job is no longer as that action left it."""
     last = row.last
     if last.result is not ActionResult.SUCCESS:
         return last.output
     if row.record.status in (JobStatus.FAILED, JobStatus.LOST) and row.record.job_output:
-        return row.record.job_output
+        return mounts.in_callers_words(row.record.job_output)
     if last.action in STARTS and row.record.status.active:
         return f"{_RUNS_AS} {row.record.status}\n{last.output}".rstrip()
     return last.output

@@ -12,6 +12,8 @@ from flink_jobs_provider.gateway.dli.body import JOB_TYPE
 from flink_jobs_provider.gateway.dli.options import MODES, with_masked_values
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
 from flink_jobs_provider.gateway.dli.translation import config_of, defaults_of
+from flink_jobs_provider.gateway.dli.wording import output_in_dli_words
+from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.gateway.web.masking import masked_args, masked_text
 from flink_jobs_provider.model.action import ActionResult, JobStatus
@@ -31,7 +33,7 @@ _FREE_TEXTS = ("flink_log_config",)
 
 def summary(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
     """Return a job as an entry of a list without details."""
-    return _head(row, config_of(row, cluster))
+    return _head(row, config_of(row, cluster), cluster)
 
 
 def detail(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def detail(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
     place = cluster.dli
     savepoint = row.next_restore or row.record.last_savepoint
     return {
-        **_head(row, config),
+        **_head(row, config, cluster),
         "user_id": row.created_by,
         "project_id": place.project_id if place else "",
         "sql_body": "",
@@ -71,7 +73,7 @@ def masked(shown: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:
+def _head(row: JobRow, config: Mapping[str, Any], cluster: ClusterConfiguration) -> dict[str, Any]:
     started = milliseconds(row.started_at)
     # Where its cluster did not say when it ended, nobody knows how long it ran.
     ended = now() if runs(row.status) else milliseconds(row.ended_at) or started
@@ -82,7 +84,7 @@ def _head(row: JobRow, config: Mapping[str, Any]) -> dict[str, Any]:
         "user_name": row.created_by,
         "job_type": JOB_TYPE,
         "status": str(dli_status(row.status, row.last)),
-        "status_desc": _status_desc(row),
+        "status_desc": output_in_dli_words(_status_desc(row, cluster)),
         "create_time": milliseconds(row.created_at),
         "start_time": started,
         "duration": max(0, ended - started) if started else 0,
@@ -104,12 +106,12 @@ def _job_config(config: Mapping[str, Any], parallelism: int) -> dict[str, Any]:
     return {**_ALWAYS, **defaults_of(config), "parallel_number": parallelism, **given}
 
 
-def _status_desc(row: JobRow) -> str:
+def _status_desc(row: JobRow, cluster: ClusterConfiguration) -> str:
     """Return what the last action waits for, or has said; or what befell the job since."""
     if row.last.result is not ActionResult.SUCCESS:
         return row.last.output
     if row.record.status in (JobStatus.FAILED, JobStatus.LOST) or row.record.other_version:
-        return row.record.job_output
+        return Mounts(cluster.mounts).in_callers_words(row.record.job_output)
     return "Flink restarts its tasks." if row.status == JobStatus.RESTARTING else row.last.output
 
 

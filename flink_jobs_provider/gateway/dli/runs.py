@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
+from flink_jobs_provider.gateway.dli.wording import output_in_dli_words
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 
@@ -65,7 +66,7 @@ def to_trigger(row: JobRow) -> Action:
 
 def _refuse_in_progress(row: JobRow) -> None:
     if row.last.result is ActionResult.IN_PROGRESS:
-        waits = f" ({row.last.output.rstrip('.')})" if row.last.output else ""
+        waits = f" ({output_in_dli_words(row.last.output).rstrip('.')})" if row.last.output else ""
         raise _not_possible(
             row, f"is {dli_status(row.status, row.last)}{waits}: ask again when that has ended"
         )

@@ -10,6 +10,7 @@ from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import options as flink_options
 from flink_jobs_provider.gateway.dli.body import DEFAULTS
 from flink_jobs_provider.gateway.dli.options import options_of
+from flink_jobs_provider.gateway.dli.wording import output_in_dli_words
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem, RefusedProperties
@@ -40,7 +41,8 @@ _WORDS = {
 
 
 def in_dli_words(refusal: Refusal) -> Refusal:
-    """Return a refusal of the job service with the API's name of the field that is wrong."""
+    """Return a refusal of the job service with the API's names of calls and fields."""
+    refusal.message = output_in_dli_words(refusal.message)
     if (field := _FIELD_OF.get(refusal.target.partition("[")[0])) and refusal.status == 400:
         refusal.target = field
         if field not in refusal.message:
