@@ -24,13 +24,13 @@ from typing import Any
 import psutil
 
 from flink_jobs_provider.engine.stacks import Place
+from tests.empty_stacks import PASSPHRASE, make_empty_stack
 from tests.waiting import wait_until
 
 PULUMI_CLI = shutil.which("pulumi")
 NO_PULUMI_CLI = "the Pulumi CLI is not on the PATH: this was shown for the embedded engine alone"
 #: No command of a test takes this long; one that does hangs.
 COMMAND_TIMEOUT_S = 600.0
-_PASSPHRASE = "open sesame"
 _COMMAND = [sys.executable, "-c", "from flink_jobs_provider.cli import main; main()"]
 _PROGRAM = '''\
 """Declare the jobs of jobs.json, and export what is known of each."""
@@ -131,7 +131,7 @@ class StackProject:
             f"runtime:\n  name: python\n  options:\n    virtualenv: {python or sys.prefix}\n",
             encoding="utf-8",
         )
-        Place.find(root, self._whole_environment()).initialise(stack)
+        make_empty_stack(Place.find(root, self._whole_environment()), stack)
 
     @property
     def owner(self) -> str:
@@ -229,7 +229,7 @@ class StackProject:
         return {
             **kept,
             "PULUMI_BACKEND_URL": f"file://{self.root}/state",
-            "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_HOME": str(self.root / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "COLUMNS": "200",

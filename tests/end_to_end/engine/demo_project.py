@@ -8,20 +8,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from flink_jobs_provider.engine.backend import write_durably
-from flink_jobs_provider.engine.checkpoint import CheckpointFormat
-from flink_jobs_provider.engine.passphrase import Crypter
 from flink_jobs_provider.engine.stacks import Place
+from tests.empty_stacks import PASSPHRASE, crypter, make_empty_stack
 
 HERE = Path(__file__).parent
-PASSPHRASE = "open sesame"
 CLI = shutil.which("pulumi")
 NO_CLI = "the Pulumi CLI is not on the PATH: this was shown for the embedded engine alone"
 TIMEOUT_S = 120.0
@@ -141,16 +137,10 @@ class Project:
 
     def make_stack(self) -> None:
         """Make the stack `dev`, with a value and a secret value of configuration."""
-        place, crypter = Place.find(self.root, self.environment), _crypter()
-        configuration = place.configuration("dev")
-        configuration.encryption_salt = crypter.encryption_salt
+        configuration = make_empty_stack(Place.find(self.root, self.environment), "dev")
         configuration.set("greeting", "hello", path=False, crypter=None, project="demo")
-        configuration.set("token", "hush-hush", path=False, crypter=crypter, project="demo")
+        configuration.set("token", "hush-hush", path=False, crypter=crypter(), project="demo")
         configuration.write()
-        place.backend.prepare()
-        files = place.files("dev")
-        checkpoint = CheckpointFormat(files.full_name, crypter)
-        write_durably(files.checkpoint, checkpoint.write([], [], {}))
 
     def up(self, *arguments: str, code: int | None = 0, engine: str = "") -> Finished:
         """Run `up --yes` on the stack."""
@@ -236,12 +226,6 @@ class Project:
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return found
-
-
-@cache
-def _crypter() -> Crypter:
-    """Make one key for all tests; that takes a while on purpose."""
-    return Crypter.fresh(PASSPHRASE)
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:

@@ -1,6 +1,7 @@
 """Secrets under a passphrase, in the CLI's format."""
 
 import base64
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,18 @@ def test_a_missing_passphrase_says_what_to_set(tmp_path: Path) -> None:
     gone = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "gone")}
     with pytest.raises(PassphraseError, match="cannot be read"):
         find_passphrase(gone, interactive=False, stack="dev")
+
+
+def test_a_new_stacks_key_is_derived_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deriving one takes a quarter of a second on purpose; what it encrypts can be read again."""
+    derived: list[bytes] = []
+    derive = hashlib.pbkdf2_hmac
+
+    def counted(name: str, word: bytes, salt: bytes, rounds: int, length: int) -> bytes:
+        derived.append(salt)
+        return derive(name, word, salt, rounds, length)
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", counted)
+    fresh = Crypter.fresh(PASSPHRASE)
+    assert len(derived) == 1
+    assert Crypter(PASSPHRASE, fresh.encryption_salt).decrypt(fresh.encrypt("text")) == "text"
