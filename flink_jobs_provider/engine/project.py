@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flink_jobs_provider.engine.errors import ProjectError
+from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 _FILE_NAMES = ("Pulumi.yaml", "Pulumi.yml")
 
@@ -76,9 +75,9 @@ def _read(path: Path) -> Project:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ProjectError(f"{path} cannot be read: {error}") from error
+        content = read_yaml(path)
+    except UnreadableFile as error:
+        raise ProjectError(str(error)) from None
     if not isinstance(content, dict):
         raise ProjectError(f"{path} is not a mapping", "Give it at least `name` and `runtime`.")
     return content

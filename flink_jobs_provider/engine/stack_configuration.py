@@ -14,6 +14,7 @@ import yaml
 from flink_jobs_provider.engine.errors import ConfigurationError, UnsupportedError
 from flink_jobs_provider.engine.passphrase import Crypter
 from flink_jobs_provider.engine.values import PropertyMap, Secret
+from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,9 @@ class StackConfiguration:
         one whose secrets are not under a passphrase.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except FileNotFoundError:
-            content = {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+            content = (read_yaml(path) if path.exists() else None) or {}
+        except UnreadableFile as error:
+            raise ConfigurationError(str(error)) from None
         if not isinstance(content, dict) or not isinstance(content.get("config") or {}, dict):
             raise ConfigurationError(
                 f"{path} is not a stack configuration", "It should hold `config:` with a mapping."

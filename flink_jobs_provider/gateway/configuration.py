@@ -7,6 +7,7 @@ Relative paths in it are meant from the file's own directory; a relative SQLite 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -40,7 +41,7 @@ from flink_jobs_provider.model.duration import (
 )
 from flink_jobs_provider.model.input_rules import blanks_around
 from flink_jobs_provider.model.spelling import properties_at, suggestion
-from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
+from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_document
 
 
 class InvalidConfiguration(Exception):
@@ -50,13 +51,37 @@ class InvalidConfiguration(Exception):
         path: The file.
         problems: One pair for each problem: the property's path (empty for the whole file), and
             what would be right.
+        document: The file's content, for the lines of the problems.
     """
 
-    def __init__(self, path: Path, problems: list[tuple[str, str]]) -> None:
+    def __init__(
+        self, path: Path, problems: list[tuple[str, str]], document: Document | None = None
+    ) -> None:
         self.problems = problems
-        lines = [f"{where} {what}" for where, what in problems if where]
+        line_of = _lines(document)
+        lines = [f"{line_of(where)}{where} {what}" for where, what in problems if where]
         whole = [what for where, what in problems if not where] or ["is wrong:"]
         super().__init__("\n  ".join([f"{path} {whole[0]}", *lines]))
+
+
+def _lines(document: Document | None) -> Callable[[str], str]:
+    """Return what tells the line of a property, or of the nearest one that holds it."""
+    lines = {_dotted(at): line for at, line in document.lines.items()} if document else {}
+
+    def line_of(where: str) -> str:
+        at = where
+        while at and at not in lines:
+            at = at[: max(at.rfind("."), at.rfind("["), 0)]
+        return f"line {lines[at]}: " if at else ""
+
+    return line_of
+
+
+def _dotted(location: Iterable[str | int]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
 
 
 def _at_most(longest: str) -> AfterValidator:
@@ -249,9 +274,10 @@ def read_configuration(path: str | Path) -> GatewayConfiguration:
     """
     path = Path(path)
     try:
-        content = read_yaml(path)
+        document = read_document(path)
     except UnreadableFile as error:
         raise InvalidConfiguration(path, [("", error.reason)]) from None
+    content = document.content
     if not isinstance(content, dict):
         raise InvalidConfiguration(path, [("", "must be a map: clusters, access, …")])
     context = {DIRECTORY: str(path.parent)}
@@ -262,9 +288,9 @@ def read_configuration(path: str | Path) -> GatewayConfiguration:
         blank = {where for where, _ in problems}
         found = [_problem(detail) for detail in error.errors(include_url=False)]
         problems += [problem for problem in found if problem[0] not in blank]
-        raise InvalidConfiguration(path, problems) from None
+        raise InvalidConfiguration(path, problems, document) from None
     if problems:
-        raise InvalidConfiguration(path, problems)
+        raise InvalidConfiguration(path, problems, document)
     return configuration
 
 
@@ -288,10 +314,7 @@ _PLAIN = {
 
 def _problem(detail: ErrorDetails) -> tuple[str, str]:
     """Return the path and what would be right; never the value, which may hold a secret."""
-    path = ""
-    for part in detail["loc"]:
-        if part != "[key]":
-            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    path = _dotted(part for part in detail["loc"] if part != "[key]")
     kind, message = detail["type"], detail["msg"]
     if kind == "extra_forbidden":
         *above, name = detail["loc"]

@@ -38,7 +38,8 @@ def test_a_project_is_found_from_within_it(tmp_path: Path) -> None:
     ("text", "what"),
     [
         (None, "no Pulumi.yaml"),
-        ("name: [", "cannot be read"),
+        ("name: [", "is not YAML: line 1, column 8: "),
+        ("name: a\nname: b", "line 2, column 1: duplicate key 'name'"),
         ("- a", "not a mapping"),
         ("runtime: python", "`name` is missing"),
         ("name: demo\nruntime: nodejs", "runtime: nodejs"),

@@ -237,6 +237,20 @@ def test_parts_may_be_named_once_and_merged(tmp_path: Path) -> None:
     assert [cluster.flink.url for cluster in clusters] == ["http://h:1", "http://h:2"]
 
 
+def test_each_problem_tells_its_line(tmp_path: Path) -> None:
+    """Shows a value's own line, and for what is missing that of the map that lacks it."""
+    text = yaml.safe_dump({**SMALLEST, "action_timeout": "soon", "clusters": [{"name": "c "}]})
+    rows = text.splitlines()
+    said = problems(tmp_path, text)
+    timeout, name = (
+        next(number for number, row in enumerate(rows, 1) if word in row)
+        for word in ("action_timeout", "name:")
+    )
+    assert f"\n  line {timeout}: action_timeout " in said
+    assert f"\n  line {name}: clusters[0].name must be given without blanks" in said
+    assert f"\n  line {name}: clusters[0].flink is required" in said
+
+
 def test_blanks_around_any_text_are_refused(tmp_path: Path) -> None:
     """Shows it at every depth, once for each property, and for names."""
     flink = {"url": "http://flink:8081 ", "bearer_token": "env:T\n", "tls": {"ca_file": " ca.pem"}}
