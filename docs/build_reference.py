@@ -313,7 +313,8 @@ _TAIL = """
   (`project:key`, or `key` alone for one of the project's own). See [security](security.md).
 - **`jar_digest`** is computed at each preview, so new bytes under an old path are a change.
 - **`flink_configuration`.** Options that an input stands for are refused by name, such as
-  `parallelism.default`. Numbers and booleans are written as Flink writes them.
+  `parallelism.default`. Numbers and booleans are written as Flink writes them. What else is looked
+  at is said [below](#options-of-flink).
 - **`savepoints`** lists the newest 50. No file is ever removed.
 - **On a job service** (`HDInsightCluster`, `DliProject`) these outputs stay empty:
   `running_parallelism`, `flink_version`, `dashboard_url`, `duplicates`. `run_id` stays empty on
@@ -321,6 +322,47 @@ _TAIL = """
   [Data Lake Insight](dli.md).
 - **`last_savepoint`** is empty after a fresh start. In a cloud's Data Lake Insight it is the newest
   that the service [does not delete](dli.md#savepoints), where there is one.
+
+## Options of Flink
+
+Options in `flink_configuration` that would have no effect are found in the preview. Of
+
+```yaml
+flink_configuration:
+  taskmanager.numberOfTaskSlots: 4
+  execution.checkpointing.timeout: 10 sekunden
+  execution.chekpointing.interval: 30s
+```
+
+the first two are refused, and the third, which may be an option of your own, is warned of:
+
+```text
+flink_configuration.taskmanager.numberOfTaskSlots: is an option of the cluster and has \
+no effect on a job submitted to a session cluster: take it out here, and set it in the cluster's \
+own configuration
+flink_configuration.execution.checkpointing.timeout: must be a duration such as \
+"10 s" or "5 min" (got '10 sekunden')
+orders: warning: flink_configuration.execution.chekpointing.interval is not an \
+option of Flink 1.17 to 2.3, and is passed on as it is; did you mean \
+execution.checkpointing.interval?
+```
+
+- **Options of the cluster** (`jobmanager.memory.…`, `taskmanager.numberOfTaskSlots`, `rest.…`,
+  `kubernetes.…` and the like) are read by the cluster's processes when they start. On a
+  `FlinkSessionCluster` they are refused where that is certain; where a job might be affected, such
+  as by `jobmanager.execution.failover-strategy`, a warning is given. Through the API of HDInsight
+  on AKS, and through a gateway, which take any option, it is a warning. In a cloud's Data Lake
+  Insight, where each run has a cluster of its own, they are passed on.
+- **Values** of known options must be what Flink can parse: durations, memory sizes, numbers,
+  booleans, and the words of an enum, as any version from 1.17 to 2.3 takes them.
+- **Keys** must not be empty, nor have blanks around them. Unknown ones, such as those of
+  connectors, file systems and metrics reporters, are passed on; one that is nearly a known one is
+  warned of.
+- **What a job has already** is warned of, and not refused: an option that was recorded before with
+  the same value stops no run. To take it out is a change of `flink_configuration`, a restart.
+
+The options of Flink are those that its own classes declare, in each version from 1.17 to 2.3
+(`tools/flink_options/build.py`).
 """
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from flink_jobs_provider.cli.owners import COMMAND_LINE
+from flink_jobs_provider.cli.printing import say
 from flink_jobs_provider.job_files import read_job_file
 from flink_jobs_provider.model.errors import InvalidFiles, PermanentError
+from flink_jobs_provider.model.option_rules import findings_of
 from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
 
@@ -34,7 +36,10 @@ def start_inputs(file: Path, target: FlinkTarget, **given: str | None) -> dict[s
     inputs |= {name: value for name, value in given.items() if value}
     _check_place(file, inputs, target)
     inputs["target"] = target.model_dump(exclude_none=True)
-    _refuse(file, problems_of(inputs))
+    of_flink = findings_of(inputs)
+    for warning in of_flink.warnings:
+        say(f"{file}: warning: {warning}", error=True)
+    _refuse(file, [*problems_of(inputs), *of_flink.problems])
     return inputs
 
 

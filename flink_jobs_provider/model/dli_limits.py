@@ -99,7 +99,7 @@ def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) ->
         problems.append(("allow_non_restored_state", f"must be false: {no_field}"))
     if inputs.get("savepoint_format") == "native":
         problems.append(("savepoint_format", f'must be "canonical": {no_field}'))
-    return problems + (_in_a_cloud(inputs, unknown) if _is_cloud(target) else [])
+    return problems + (_in_a_cloud(inputs, unknown) if is_cloud(target) else [])
 
 
 def _in_a_cloud(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
@@ -124,7 +124,8 @@ def _in_a_cloud(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
     return problems
 
 
-def _is_cloud(target: dict[str, Any]) -> bool:
+def is_cloud(target: dict[str, Any]) -> bool:
+    """Whether a target, as far as it is known, is a cloud's own service, and no gateway."""
     given = {name: target.get(name) for name in ("region", "endpoint")}
     if any(value is not None and not isinstance(value, str) for value in given.values()):
         return False

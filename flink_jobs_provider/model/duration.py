@@ -19,17 +19,27 @@ LONGEST_LIFETIME = "36500d"
 _LONGEST_TEXT = 40
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
-#: Flink's units of time in milliseconds; some have a plural, too (measured on
-#: the TimeUtils of 1.20 and 2.3).
-_FLINK_UNITS = {
-    **dict.fromkeys(("d", "day"), Decimal(86_400_000)),
-    **dict.fromkeys(("h", "hour"), Decimal(3_600_000)),
-    **dict.fromkeys(("m", "min", "minute"), Decimal(60_000)),
-    **dict.fromkeys(("s", "sec", "second"), Decimal(1000)),
-    **dict.fromkeys(("", "ms", "milli", "millisecond"), Decimal(1)),
-    **dict.fromkeys(("µs", "micro", "microsecond"), Decimal("1e-3")),
-    **dict.fromkeys(("ns", "nano", "nanosecond"), Decimal("1e-6")),
+#: Flink's units of time in milliseconds (measured on the TimeUtils of 1.17 to 2.3): symbols, and
+#: words that have a plural, too.
+_SYMBOLS = {
+    "d": Decimal(86_400_000),
+    "h": Decimal(3_600_000),
+    **dict.fromkeys(("m", "min"), Decimal(60_000)),
+    "s": Decimal(1000),
+    **dict.fromkeys(("", "ms"), Decimal(1)),
+    "µs": Decimal("1e-3"),
+    "ns": Decimal("1e-6"),
 }
+_NAMES = {
+    "day": _SYMBOLS["d"],
+    "hour": _SYMBOLS["h"],
+    "minute": _SYMBOLS["m"],
+    **dict.fromkeys(("sec", "second"), _SYMBOLS["s"]),
+    **dict.fromkeys(("milli", "millisecond"), _SYMBOLS["ms"]),
+    **dict.fromkeys(("micro", "microsecond"), _SYMBOLS["µs"]),
+    **dict.fromkeys(("nano", "nanosecond"), _SYMBOLS["ns"]),
+}
+_FLINK_UNITS = {**_SYMBOLS, **_NAMES, **{f"{name}s": length for name, length in _NAMES.items()}}
 
 
 def seconds(duration: str) -> float:
@@ -109,5 +119,4 @@ def flink_milliseconds(text: str) -> Decimal | None:
     match = re.fullmatch(r"([0-9]{1,40})\s*([a-zµ]*)", text.strip().lower())
     if match is None:
         return None
-    unit = match[2] if match[2] in _FLINK_UNITS else match[2].removesuffix("s")
-    return int(match[1]) * _FLINK_UNITS[unit] if unit in _FLINK_UNITS else None
+    return int(match[1]) * _FLINK_UNITS[match[2]] if match[2] in _FLINK_UNITS else None

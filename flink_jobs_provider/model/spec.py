@@ -88,7 +88,7 @@ def _whole_number(value: object) -> object:
     return value
 
 
-def _scalar_text(value: object) -> object:
+def scalar_text(value: object) -> object:
     """Write a number or boolean of YAML as Flink's configuration does."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -121,7 +121,7 @@ def _directory(value: str) -> str:
 
 Location = Annotated[str, AfterValidator(_location)]
 Directory = Annotated[str, AfterValidator(_directory)]
-FlinkValue = Annotated[str, BeforeValidator(_scalar_text)]
+FlinkValue = Annotated[str, BeforeValidator(scalar_text)]
 
 
 class JobSpec(BaseModel):

@@ -7,13 +7,19 @@ from difflib import get_close_matches
 from typing import Any
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is nearest to a misspelt one, or None where none is near."""
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.7) -> str | None:
+    """Return the known name that is nearest to a misspelt one, or None where none is near.
+
+    Args:
+        name: The misspelt one.
+        known: All names.
+        cutoff: How much of the two must be the same, from 0 to 1.
+    """
     names = list(known)
     plain = {each.replace("_", "").replace("-", "").lower(): each for each in names}
     if same := plain.get(name.replace("_", "").replace("-", "").lower()):
         return same
-    found = get_close_matches(name, names, n=1, cutoff=0.7)
+    found = get_close_matches(name, names, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

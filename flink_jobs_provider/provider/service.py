@@ -27,6 +27,7 @@ from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
 from flink_jobs_provider.model.hdinsight_limits import is_local
+from flink_jobs_provider.model.option_rules import findings_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
@@ -113,7 +114,11 @@ class FlinkJobService:
         """Validate all inputs, fill in defaults, and add the digest of the jar's content."""
         _secrets.add(*secret_values(news))
         inputs = _without_provider(news)
-        problems = [*problems_of(inputs, _is_unknown), *problems_of_options(news)]
+        problems = [
+            *problems_of(inputs, _is_unknown),
+            *_problems_of_configuration(_olds, inputs),
+            *problems_of_options(news),
+        ]
         digest = None
         if not _is_unknown(inputs.get("jar")) and not any(p.startswith("jar") for p, _ in problems):
             try:
@@ -239,6 +244,16 @@ class FlinkJobService:
                 f"{recorded.spec.job_name}: deleted, no savepoint was taken of it; its last known "
                 f"state is {last}"
             )
+
+
+def _problems_of_configuration(
+    olds: dict[str, Any], inputs: dict[str, Any]
+) -> list[tuple[str, str]]:
+    """Return what is refused of the options of Flink, and print what is warned of."""
+    found = findings_of(inputs, olds.get("flink_configuration"))
+    for warning in found.warnings:
+        _print(f"{inputs.get('job_name')}: warning: {warning}")
+    return found.problems
 
 
 def _why_read(inputs: dict[str, Any]) -> str:

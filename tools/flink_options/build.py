@@ -35,8 +35,13 @@ _NOT_CONFIGURATION = re.compile(
     r"\.(connector|formats|module|catalog|secret)\.|\.table\.(factories|sinks|utils|runtime)\."
     r"|\.StreamConfig#"
 )
-#: Keys that are none: internal ones, and patterns of keys.
-_NOT_A_KEY = re.compile(r"\$|<|#|^(internal|hidden)\.|^[^.]*$")
+#: Keys that are none: internal ones, patterns of keys, and words of hints and reporters; of whole
+#: keys without a dot there are few.
+_NOT_A_KEY = re.compile(
+    r"\$|<|#|^(internal|hidden)\."
+    r"|^(?!(cleanup-strategy|external-resources|high-availability|restart-strategy|scheduler-mode)$)"
+    r"[^.]*$"
+)
 
 #: Options that only processes of the cluster read, from their own configuration. Shown by the
 #: classes that refer to them, in 1.17, 1.20 and 2.3: none of those takes part in a submission

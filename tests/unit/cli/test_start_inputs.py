@@ -115,3 +115,19 @@ def test_a_target_that_is_wrong(tmp_path: Path) -> None:
     ((where, why),) = caught.value.problems
     assert where == str(path)
     assert why.startswith("target.url: must be a URL")
+
+
+def test_options_that_have_no_effect_are_refused(tmp_path: Path) -> None:
+    options = {"rest.port": 8082, "pipeline.object-reuse": "ja"}
+    with pytest.raises(InvalidSpec) as raised:
+        start_inputs(job_file(tmp_path, flink_configuration=options), HERE)
+    assert "flink_configuration.rest.port: is an option of the cluster" in str(raised.value)
+    assert "flink_configuration.pipeline.object-reuse: must be true or" in str(raised.value)
+
+
+def test_misspelt_options_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = job_file(tmp_path, flink_configuration={"pipeline.object-resue": True})
+    start_inputs(file, HERE)
+    warning = " ".join(capsys.readouterr().err.split())
+    assert "warning: flink_configuration.pipeline.object-resue is not an option" in warning
+    assert warning.endswith("did you mean pipeline.object-reuse?")

@@ -100,3 +100,16 @@ def test_secret_inputs_are_found_in_a_program() -> None:
     inputs = {"jar": "a", "args": ["--x", "b", "c"], "flink_configuration": {"k": 4}}
     assert secret_values({**inputs, SECRETS_KEY: found}) == ["a", "b", "4"]
     assert secret_values(inputs) == []
+
+
+def test_a_secret_option_is_in_no_failure(
+    provider: FlinkJobProvider, inputs: dict[str, Any]
+) -> None:
+    """Shows a value that is refused: its length is shown where it could not be masked."""
+    options = {"pipeline.object-reuse": "hidden-value", "pipeline.max-parallelism": "hidden'" * 20}
+    inputs |= {"flink_configuration": options, SECRETS_KEY: [["flink_configuration"]]}
+    failures = provider.check({}, inputs).failures
+    assert sorted(failure.reason for failure in failures) == [
+        "must be a whole number (of 32 bits) (got a text of 140 characters)",
+        "must be true or false (got '***')",
+    ]

@@ -1,0 +1,73 @@
+"""What is known of Flink's options agrees with real clusters: keys, values, and what has no effect.
+
+Each Flink that is tested is asked; the parsers of all versions from 1.17 on are in the unit tests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flink_jobs_provider.model.flink_options import Scope, flink_option
+from flink_jobs_provider.model.option_values import parses
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import COUNTING_JAR
+
+#: Options that the graph of a job is made with: a value that is refused, and one that is taken.
+_VALUES = [
+    ("execution.checkpointing.interval", "10 sekunden", "10 Sec"),
+    ("execution.checkpointing.interval", "1mins", "1 minutes"),
+    ("pipeline.object-reuse", "ja", "TRUE"),
+    ("pipeline.max-parallelism", "128.0", "+128"),
+    ("execution.checkpointing.mode", "exactly-once", "exactly_once"),
+]
+
+
+def test_the_options_of_a_running_cluster_are_known(flink: FlinkCluster) -> None:
+    """Shows keys and values as the JobManager lists what it runs with."""
+    listed = {entry["key"]: entry["value"] for entry in flink.get("/jobmanager/config")}
+    assert "rest.port" in listed
+    options = {key: flink_option(key) for key in listed if not key.startswith("$")}
+    assert [key for key, option in options.items() if option is None] == []
+    for key, option in options.items():
+        assert option is None or parses(option.types, listed[key]), (key, listed[key])
+
+
+@pytest.mark.parametrize(("key", "refused", "taken"), _VALUES)
+def test_a_value_that_is_refused_is_one_that_flink_refuses(
+    flink: FlinkCluster, tmp_path: Path, key: str, refused: str, taken: str
+) -> None:
+    option = flink_option(key)
+    assert option is not None
+    jar = flink.upload(COUNTING_JAR)
+    for value, good in ((refused, False), (taken, True)):
+        words = ["--output", str(tmp_path / "out")]
+        body = {"programArgsList": words, "flinkConfiguration": {key: value}}
+        answer = flink.rest.post(f"/jars/{jar}/plan", json=body)
+        assert answer.is_success is good, answer.text
+        assert parses(option.types, value) is good
+
+
+def test_options_of_the_cluster_have_no_effect_on_a_job(
+    flink: FlinkCluster, tmp_path: Path
+) -> None:
+    """Shows that a job which is submitted with them, even with nonsense, runs as ever."""
+    options = {
+        "taskmanager.numberOfTaskSlots": "1",
+        "jobmanager.memory.heap.size": "viel",
+        "taskmanager.memory.process.size": "viel",
+        "rest.port": "-1",
+        "heartbeat.timeout": "nie",
+        "web.submit.enable": "false",
+        "slotmanager.number-of-slots.max": "1",
+    }
+    for key in options:
+        option = flink_option(key)
+        assert option is not None
+        assert option.scope is Scope.CLUSTER
+    before = flink.get("/overview")["slots-total"]
+    words = ["--output", str(tmp_path / "out")]
+    flink.run(COUNTING_JAR, words, parallelism=2, flinkConfiguration=options)
+    assert flink.get("/overview")["slots-total"] == before
+    assert flink.get("/config")["features"]["web-submit"] is True
