@@ -10,6 +10,7 @@ from flink_jobs_provider.artifacts.savepoint_files import (
 from flink_jobs_provider.artifacts.storage import (
     FileMissing,
     StorageError,
+    file_exists,
     list_directory,
     list_names,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Finding",
     "Jar",
     "StorageError",
+    "file_exists",
     "find_jar",
     "inspect_savepoint",
     "list_directory",

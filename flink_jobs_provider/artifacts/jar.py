@@ -15,13 +15,14 @@ from typing import Any
 from flink_jobs_provider.artifacts.manifest import UnreadableManifest, read_main_class
 from flink_jobs_provider.artifacts.reasons import plain_reason
 from flink_jobs_provider.artifacts.storage import (
+    ContainerMissing,
     StorageError,
     ask,
     local_path,
     open_filesystem,
     reason_of,
 )
-from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.errors import JarError, JarMissing
 
 _CHUNK = 1 << 20
 #: What an object store or web server says of a file that changes with its content.
@@ -56,12 +57,15 @@ def open_jar(uri: str) -> Jar:
     fetched again unless its store says by an ETag or checksum that it is the same.
 
     Raises:
-        JarError: It does not exist, cannot be read, or is not a jar.
+        JarMissing: It does not exist.
+        JarError: It cannot be read, or is not a jar.
     """
     if path := local_path(uri):
         return _local(uri, path)
     try:
         return _remote(uri)
+    except ContainerMissing as error:
+        raise JarMissing(f"cannot open {uri}: {error}") from None
     except StorageError as error:
         raise JarError(f"cannot open {uri}: {error}") from None
 
@@ -95,7 +99,8 @@ def _local(uri: str, path: Path) -> Jar:
     try:
         stat = path.stat()
     except OSError as error:
-        raise JarError(
+        kind = JarMissing if isinstance(error, FileNotFoundError) else JarError
+        raise kind(
             f"cannot open {uri}: {error.strerror or error}", remedy=f"Looked for {path}"
         ) from None
     if not path.is_file():
@@ -131,7 +136,7 @@ def _remote(uri: str) -> Jar:
         missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
         if cause and not missing:
             raise JarError(f"cannot open {uri}: {_reason(uri, cause)}") from None
-        raise JarError(f"{uri} does not exist") from None
+        raise JarMissing(f"{uri} does not exist") from None
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - each store raises errors of its own

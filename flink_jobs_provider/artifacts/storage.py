@@ -196,6 +196,24 @@ def _account_of(uri: str) -> str:
     return authority.partition("@")[2].partition(".")[0]
 
 
+def file_exists(uri: str) -> bool:
+    """Whether there is a file at a URI.
+
+    Raises:
+        StorageError: It cannot be told.
+    """
+    filesystem, path = open_filesystem(uri)
+    try:
+        ask(filesystem, "info", path)
+    except (FileNotFoundError, ContainerMissing):
+        return False
+    except StorageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise StorageError(reason_of(error)) from None
+    return True
+
+
 def list_directory(uri: str) -> list[Entry]:
     """List the files below a directory, at any depth; empty where it does not exist.
 

@@ -221,6 +221,19 @@ class ActionPlane(Protocol):
         """
         ...
 
+    async def provide_former(self, spec: JobSpec, shown: str) -> None:
+        """Make sure that the system can start a version again that ran; uploads what has gone.
+
+        Args:
+            spec: The version.
+            shown: Where the system shows its jar.
+
+        Raises:
+            JarMissing: What it is made of is no longer there.
+            JarError: It cannot be told.
+        """
+        ...
+
     async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
         """Remove the jars that were brought there for a job, but for those with these digests."""
         ...

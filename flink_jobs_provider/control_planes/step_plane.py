@@ -144,6 +144,15 @@ class StepPlane(Protocol):
         """Delete a job; one that is gone is no error."""
         ...
 
+    async def provide_former(self, spec: JobSpec) -> None:
+        """Make sure that the system can start a version again that ran; uploads what has gone.
+
+        Raises:
+            JarMissing: What it is made of is no longer there.
+            JarError: It cannot be told.
+        """
+        ...
+
     async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
         """Remove the jars that were uploaded for a job, but for those with these digests."""
         ...

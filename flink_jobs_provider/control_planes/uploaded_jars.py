@@ -9,9 +9,16 @@ from __future__ import annotations
 import asyncio
 import re
 
-from flink_jobs_provider.artifacts import Jar, StorageError, list_names
+from flink_jobs_provider.artifacts import (
+    Jar,
+    StorageError,
+    file_exists,
+    find_jar,
+    list_names,
+    open_jar,
+)
 from flink_jobs_provider.artifacts.uploading import remove_file, upload
-from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.errors import JarError, JarMissing
 from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.identity import digest
 from flink_jobs_provider.model.spec import JobSpec
@@ -62,6 +69,40 @@ class UploadedJars:
             ) from None
         return uri
 
+    async def provide_former(self, spec: JobSpec, shown: str = "") -> None:
+        """Make sure that a version that ran can be started again: its jar is where it was read.
+
+        One that was uploaded is uploaded again where it has gone, from where it came from or from
+        this machine's cache.
+
+        Args:
+            spec: The version.
+            shown: Where the system says that its jar lies; empty where it does not.
+
+        Raises:
+            JarMissing: It is no longer there, and cannot be put back.
+            JarError: It cannot be told.
+        """
+        digest = spec.jar_digest or ""
+        uri = self.where(spec, digest)
+        if shown not in ("", uri):  # another version than the recorded one: its digest is unknown
+            if not await exists(shown):
+                raise JarMissing(f"{shown} does not exist")
+            return
+        if not is_local(spec.jar):
+            if (await asyncio.to_thread(open_jar, uri)).digest != digest:
+                raise JarMissing(
+                    f"{uri} has other content now than the recorded jar (SHA-256 {digest[:12]}…)"
+                )
+            return
+        if await exists(uri):
+            return
+        try:
+            jar = await asyncio.to_thread(find_jar, spec.jar, digest)
+        except JarError as error:
+            raise JarMissing(f"{uri} does not exist, and {error.reason}") from None
+        await self.place(spec, jar)
+
     async def forget(self, spec: JobSpec, keep: frozenset[str]) -> None:
         """Remove the jars that were uploaded for a job, but for those with the digests to keep.
 
@@ -86,3 +127,15 @@ class UploadedJars:
     def _prefix(self, spec: JobSpec) -> str:
         """Begin the names of a job's jars: no other job's begin so, nor another stack's."""
         return f"{spec.job_name}-{digest('jar', self._target.place, spec.owner)[:8]}-"
+
+
+async def exists(uri: str) -> bool:
+    """Whether a file is in the storage.
+
+    Raises:
+        JarError: It cannot be told.
+    """
+    try:
+        return await asyncio.to_thread(file_exists, uri)
+    except StorageError as error:
+        raise JarError(f"cannot open {uri}: {error}") from None

@@ -5,6 +5,7 @@
      │   ├─ InvalidSpec         a property is wrong
      │   │   └─ InvalidFiles    so it stands in a file
      │   ├─ JarError            the jar cannot be opened, or is no jar
+     │   │   └─ JarMissing      it is certainly not there
      │   ├─ ClusterRefused      credentials, TLS, or something that is not a Flink cluster
      │   ├─ OwnedElsewhere      another stack's job runs under this name
      │   ├─ StateUnavailable    going on would drop state
@@ -93,6 +94,10 @@ class InvalidFiles(InvalidSpec):
 
 class JarError(PermanentError):
     """The jar cannot be opened, or is not a jar."""
+
+
+class JarMissing(JarError):
+    """There is certainly no such jar: not at that place, or not with that content."""
 
 
 class ClusterRefused(PermanentError):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from flink_jobs_provider.artifacts import Jar, find_jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import JarError, PermanentError
+from flink_jobs_provider.model.errors import JarError, JarMissing, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling.starting import submission
@@ -40,6 +40,52 @@ def previous_version(recorded: JobRecord | None) -> JobSpec | None:
     return recorded.spec
 
 
+def _no_way_back(previous: JobSpec, why: str, now: str, put_back: str) -> PermanentError:
+    """Return the refusal of an update whose previous version could not be started again."""
+    return PermanentError(
+        f"{previous.job_name}: the previous version could not be started again if the new one "
+        f"fails: {why}",
+        now=now,
+        remedy=f"{put_back}; or stop the job with a savepoint first "
+        '(desired_state "stopped"), and start the new version from it',
+    )
+
+
+async def secure_in_storage(
+    recorded: JobRecord | None,
+    provide: Callable[[JobSpec], Awaitable[None]],
+    now: str,
+    say: Callable[[str], None],
+) -> None:
+    """Make sure that a job service can start the recorded version again, before it is stopped.
+
+    Where that cannot be told from here, it is said, and the update goes on.
+
+    Args:
+        recorded: What the state says of the job.
+        provide: Makes sure that what a version is made of is in the storage.
+        now: How the job is.
+        say: Told what cannot be told.
+
+    Raises:
+        PermanentError: What the version is made of is certainly gone.
+    """
+    previous = previous_version(recorded)
+    if previous is None:
+        return
+    try:
+        await provide(previous)
+    except JarMissing as error:
+        raise _no_way_back(
+            previous, error.reason, now, "Put it back, and give each build a name of its own"
+        ) from None
+    except JarError as error:
+        say(
+            f"{previous.job_name}: whether the previous version could be started again cannot be "
+            f"told from here: {error.reason}"
+        )
+
+
 class WayBack:
     """Provides the jars of previous versions."""
 
@@ -59,13 +105,11 @@ class WayBack:
         try:
             jar = await self._find(previous.jar, digest)
         except JarError as error:
-            raise PermanentError(
-                f"{previous.job_name}: the previous version could not be started again if the new "
-                f"one fails: its jar (SHA-256 {digest[:12]}…) is no longer on the cluster, and "
-                f"{error.reason}",
-                now=now,
-                remedy=f"Put that jar back at {previous.jar}; or stop the job with a savepoint "
-                'first (desired_state "stopped"), and start the new version from it',
+            raise _no_way_back(
+                previous,
+                f"its jar (SHA-256 {digest[:12]}…) is no longer on the cluster, and {error.reason}",
+                now,
+                f"Put that jar back at {previous.jar}",
             ) from None
         await self._provide(previous, jar)
 

@@ -24,9 +24,9 @@ from flink_jobs_provider.control_planes.dli.configuration import (
 from flink_jobs_provider.control_planes.dli.details import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
-from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
+from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars, exists
 from flink_jobs_provider.model.dli_settings import AT_CREATION
-from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.errors import ClusterRefused, JarMissing
 from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
@@ -205,6 +205,17 @@ class DliPlane:
             await self._client.step("DELETE", f"/jobs/{_number(run_id)}")
         except Missing:
             return
+
+    async def provide_former(self, spec: JobSpec) -> None:
+        """Make sure that a version's files are in OBS; a gateway keeps copies of its own."""
+        if self.is_gateway:
+            return
+        await self._jars.provide_former(spec)
+        settings = spec.dli
+        needed = (settings.dependency_jars, settings.dependency_files) if settings else ()
+        for file in (each for files in needed for each in files or ()):
+            if "://" in file and not await exists(file):
+                raise JarMissing(f"{file} does not exist")
 
     async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
         """Remove the jars that were uploaded for a job, but for those with these digests."""

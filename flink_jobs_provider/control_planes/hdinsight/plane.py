@@ -109,6 +109,11 @@ class HDInsightPlane:
         reply = await self._client.order(f"{self._path}/runJob", body)
         await self._operations.follow(reply, timeout)
 
+    async def provide_former(self, spec: JobSpec, shown: str) -> None:
+        """Make sure that a version's jar is in the storage; a gateway keeps copies of its own."""
+        if self._azure:
+            await self._jars.provide_former(spec, shown)
+
     async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
         """Remove the jars that were uploaded for a job, but for those with these digests."""
         await self._jars.forget(spec, keep)

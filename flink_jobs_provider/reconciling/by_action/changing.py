@@ -33,7 +33,7 @@ from flink_jobs_provider.reconciling.by_action.deciding import (
     renewal,
 )
 from flink_jobs_provider.reconciling.by_action.failures import failed, not_taken_over, refused
-from flink_jobs_provider.reconciling.by_action.going_back import go_back
+from flink_jobs_provider.reconciling.by_action.going_back import go_back, secure_way_back
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
 from flink_jobs_provider.reconciling.finding import is_recorded, own_row, stranger
 from flink_jobs_provider.reconciling.finishing import has_finished
@@ -196,6 +196,8 @@ class Change:
         self, step: Step, verdict: Verdict, rows: Sequence[ActionJob], row: ActionJob | None
     ) -> JobRecord | None:
         order = await self._order(step, verdict, row)
+        if step.action is Action.UPDATE and row is not None:
+            await secure_way_back(self._plane, self._recorded, row, self._say)
         try:
             outcome = await self._orders.carry_out(order, rows, self._wanted)
         except OrderRefused as refusal:

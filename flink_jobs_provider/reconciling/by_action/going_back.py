@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flink_jobs_provider.control_planes.action_plane import (
     ActionJob,
     ActionPlane,
@@ -14,6 +16,27 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
 from flink_jobs_provider.reconciling.records import last_known
+from flink_jobs_provider.reconciling.way_back import secure_in_storage
+
+
+async def secure_way_back(
+    plane: ActionPlane,
+    recorded: JobRecord | None,
+    row: ActionJob,
+    say: Callable[[str], None],
+) -> None:
+    """Make sure that `go_back` could start the version that runs, before it is stopped.
+
+    Raises:
+        PermanentError: Its jar is certainly gone; it goes on.
+    """
+    shown = row.version.jar
+    if not row.active or shown is None or not _complete(row.version):
+        return
+    now = f"Job {row.job_id or row.run_id} goes on as it was"
+    await secure_in_storage(
+        recorded, lambda previous: plane.provide_former(previous, shown), now, say
+    )
 
 
 async def go_back(

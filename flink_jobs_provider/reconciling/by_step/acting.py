@@ -42,6 +42,7 @@ from flink_jobs_provider.reconciling.recording import (
 )
 from flink_jobs_provider.reconciling.records import done, keep, last_known, now_text
 from flink_jobs_provider.reconciling.runs import run_of
+from flink_jobs_provider.reconciling.way_back import secure_in_storage
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
 _RETAINS = (
@@ -107,6 +108,11 @@ class Acts:
                 raise no_other_queue(self._wanted, job)
             if self._wanted.upgrade_mode is UpgradeMode.LAST_STATE:
                 self._check_retained(job)
+            if step.savepoint:
+                now = f"Job {job.job_id or job.run_id} goes on as it was"
+                await secure_in_storage(
+                    progress.recorded, self._plane.provide_former, now, self._say
+                )
         base = with_row(progress.base, job) if progress.base else blank(self._wanted, job)
         reason = SavepointReason.STOP if stays else SavepointReason.UPDATE
         if step.savepoint:

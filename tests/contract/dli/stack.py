@@ -53,6 +53,10 @@ def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
     )
 
 
+#: The digests of what lies in the storage.
+STORED: dict[str, str] = {}
+
+
 class Stack:
     """One job.
 
@@ -88,6 +92,7 @@ class Stack:
         """Carry out a change, needed or not."""
         assert wanted.jar_digest is not None
         jar = Jar(wanted.jar, Path(wanted.jar), wanted.jar_digest, "")
+        STORED[wanted.jar] = wanted.jar_digest  # so it was read
         self.record = _LOOP.run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
         return self.recorded
 

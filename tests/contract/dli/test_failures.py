@@ -5,11 +5,16 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    JobError,
+    PermanentError,
+    StateUnavailable,
+)
 from flink_jobs_provider.model.savepoint import in_store, same_path
 from tests.contract.dli.scripted import error
 from tests.contract.dli.stack import JAR, NAMED, Stack, restored, running, spec
-from tests.unit.model.made_up_jobs import DIGEST_2
+from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2
 
 
 @pytest.mark.parametrize("word", ["job_submit_fail", "job_running_exception"])
@@ -146,3 +151,47 @@ def test_a_first_version_that_ran_and_failed_says_what_next() -> None:
     stack.dli.broken.clear()
     stack.up(spec(upgrade_mode="stateless"))
     assert stack.dli.job().status == "job_running"
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+@pytest.mark.parametrize("what", ["other content", "gone"])
+def test_without_the_former_jar_nothing_is_stopped(
+    gateway: bool, what: str, storage: dict[str, str]
+) -> None:
+    """Shows that the way back is looked for before the stop; a gateway keeps a copy of its own."""
+    stack = running(gateway=gateway)
+    job_id, steps = stack.dli.job().jid, len(stack.dli.steps)
+    wanted = spec("New", jar_digest=DIGEST_2)
+    if what == "gone":
+        wanted = spec("New", jar=f"{JAR}.2", jar_digest=DIGEST_2)
+        del storage[JAR]
+    if gateway:
+        stack.up(wanted)
+        return
+    with pytest.raises(PermanentError) as caught:
+        stack.up(wanted)
+    reason = "has other content now than the recorded jar (SHA-256 111111111111…)."
+    if what == "gone":
+        reason = "does not exist."
+    assert caught.value.happened == (
+        "orders: the previous version could not be started again if the new one fails: "
+        f"{JAR} {reason}"
+    )
+    assert caught.value.now == f"Job {job_id} goes on as it was."
+    assert (stack.dli.job().jid, len(stack.dli.steps)) == (job_id, steps)
+    stack.up(spec(desired_state="stopped"))
+    stack.up(wanted)
+    assert restored(stack)[-1], "the way on that the remedy names keeps the state"
+
+
+def test_a_dependency_of_the_former_version_that_is_gone(storage: dict[str, str]) -> None:
+    needed = "obs://jobs/jars/driver.jar"
+    storage[needed] = DIGEST_1
+    stack = Stack()
+    stack.up(spec(dli={"dependency_jars": ["group/some.jar", needed]}))
+    stack.up(spec("New", dli={"dependency_jars": ["group/some.jar", needed]}))
+    del storage[needed]
+    steps = len(stack.dli.steps)
+    with pytest.raises(PermanentError, match=f"if the new one fails: {needed} does not exist"):
+        stack.up(spec("Newer"))
+    assert len(stack.dli.steps) == steps

@@ -106,6 +106,7 @@ def test_update(keeps: bool, after_stop: str) -> None:
         parallelism=5,
         args=["--other"],
         flink_configuration={"k": "v"},
+        jar=JAR.replace("orders", "new"),
         jar_digest=DIGEST_2,
         target={**TARGET, "queue": "others"},
         dli={"cu_number": 6, "desc": "orders of the shop"},

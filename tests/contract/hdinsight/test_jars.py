@@ -9,9 +9,12 @@ from typing import Any
 import fsspec
 import pytest
 
-from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes import uploaded_jars
+from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.spec import JobSpec
-from tests.contract.hdinsight.stack import TARGET, Stack, spec
+from tests.contract.hdinsight.stack import JAR, TARGET, Stack, spec
+from tests.unit.gateway.actions.gateway import make_jar
 
 
 def version(directory: str, jar: Path, **changes: Any) -> JobSpec:
@@ -84,11 +87,78 @@ def test_a_jar_that_moved_restarts_nothing() -> None:
     assert stack.arm.actions() == ["NEW"]
 
 
-def test_new_bytes_at_an_old_place_are_an_update() -> None:
+@pytest.mark.parametrize("azure", [True, False])
+def test_new_bytes_at_an_old_place(azure: bool) -> None:
+    """Shows that they are an update; and none where only that place had the former version's."""
+    target = TARGET if azure else {**TARGET, "endpoint": "https://gateway.example"}
+    stack = Stack()
+    stack.up(spec(target=target))
+    changed = spec(target=target, jar_digest="3" * 64)
+    if azure:
+        with pytest.raises(PermanentError) as caught:
+            stack.up(changed)
+        job_id = stack.arm.job()["jobId"]
+        assert caught.value.happened == (
+            "orders: the previous version could not be started again if the new one fails: "
+            f"{JAR} has other content now than the recorded jar (SHA-256 111111111111…)."
+        )
+        assert caught.value.now == f"Job {job_id} goes on as it was."
+        assert stack.arm.actions() == ["NEW"]
+        stack.up(spec(desired_state="stopped"))
+    stack.up(changed)
+    assert stack.arm.launches[-1].restored_from == stack.recorded.last_savepoint
+
+
+@pytest.mark.parametrize("mode", ["savepoint", "stateless"])
+def test_a_former_jar_that_is_gone_from_the_storage(mode: str, storage: dict[str, str]) -> None:
+    """Shows that nothing is stopped; with `stateless` there is no way back to be kept."""
     stack = Stack()
     stack.up(spec())
-    stack.up(spec(jar_digest="3" * 64))
+    del storage[JAR]
+    new = spec("New", jar=f"{JAR}.2", jar_digest="3" * 64, upgrade_mode=mode)
+    if mode == "stateless":
+        stack.up(new)
+        return
+    with pytest.raises(PermanentError, match=rf"if the new one fails: {JAR} does not exist"):
+        stack.up(new)
+    assert stack.arm.actions() == ["NEW"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_uploaded_former_jar_that_is_gone(kept: bool, tmp_path: Path) -> None:
+    """Shows that it is uploaded again where its file is still there; else nothing is stopped."""
+    stack, directory = Stack(), f"file://{tmp_path}/uploads"
+    stack.up(version(directory, make_jar(tmp_path / "orders.jar", "1")))
+    (name,) = uploaded(directory)
+    (tmp_path / "uploads" / name).unlink()
+    if not kept:
+        (tmp_path / "orders.jar").unlink()
+    wanted = version(directory, make_jar(tmp_path / "new.jar", "2"))
+    if kept:
+        stack.up(wanted)
+        assert name in uploaded(directory)
+        assert stack.arm.actions() == ["NEW", "UPDATE"]
+        return
+    with pytest.raises(PermanentError, match=rf"{name} does not exist, and cannot open .*orders"):
+        stack.up(wanted)
+    assert stack.arm.actions() == ["NEW"]
+
+
+def test_a_storage_that_cannot_be_read_stops_no_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that it is said: neither that the way back is there, nor that it is not."""
+
+    def refuse(uri: str) -> Jar:
+        raise JarError(f"cannot open {uri}: Forbidden")
+
+    monkeypatch.setattr(uploaded_jars, "open_jar", refuse)
+    stack = Stack()
+    stack.up(spec())
+    stack.up(spec("New"))
     assert stack.arm.actions() == ["NEW", "UPDATE"]
+    assert (
+        "orders: whether the previous version could be started again cannot be told from here: "
+        f"cannot open {JAR}: Forbidden"
+    ) in stack.said
 
 
 def test_a_jar_that_cannot_be_uploaded(tmp_path: Path) -> None:
@@ -109,7 +179,6 @@ def test_old_jars_that_cannot_be_removed_fail_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flink_jobs_provider.artifacts import StorageError
-    from flink_jobs_provider.control_planes import uploaded_jars
 
     def refuse(uri: str) -> None:
         raise StorageError(f"no leave to remove {uri}")

@@ -81,7 +81,12 @@ def test_update(keeps: bool) -> None:
     """Shows a change of everything, also where the service shows no mark."""
     stack = running(keeps_unknown_keys=keeps)
     wanted = spec(
-        "New", parallelism=5, args=["--other"], flink_configuration={"k": "v"}, jar_digest=DIGEST_2
+        "New",
+        parallelism=5,
+        args=["--other"],
+        flink_configuration={"k": "v"},
+        jar=JAR.replace("orders", "new"),
+        jar_digest=DIGEST_2,
     )
     record = stack.up(wanted)
     assert stack.arm.actions() == ["NEW", "UPDATE"]
