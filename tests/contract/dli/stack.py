@@ -18,6 +18,7 @@ from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling.by_step import StepReconciler
 from tests.contract.dli.fake_dli import PROJECT, FakeDli, Killed
+from tests.contract.stored_jars import STORED
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -51,10 +52,6 @@ def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
             **changes,
         }
     )
-
-
-#: The digests of what lies in the storage.
-STORED: dict[str, str] = {}
 
 
 class Stack:

@@ -15,6 +15,7 @@ from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
 from tests.contract.hdinsight.fake_arm import ENDPOINT, FakeArm
+from tests.contract.stored_jars import STORED
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -50,10 +51,6 @@ def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
             **changes,
         }
     )
-
-
-#: The digests of what lies in the storage.
-STORED: dict[str, str] = {}
 
 
 class Stack:
