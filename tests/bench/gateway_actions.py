@@ -82,9 +82,18 @@ class BenchGateway:
 
     def memory(self) -> float:
         """Return its resident size in MiB."""
+        return self._measured.memory_info().rss / 2**20
+
+    def cpu_time(self) -> float:
+        """Return the seconds of CPU that it has taken, which other load does not count into."""
+        times = self._measured.cpu_times()
+        return times.user + times.system
+
+    @property
+    def _measured(self) -> psutil.Process:
         children = psutil.Process().children()
         [gateway] = [child for child in children if str(self.process.config) in child.cmdline()]
-        return gateway.memory_info().rss / 2**20
+        return gateway
 
     def await_idle(self) -> None:
         """Wait until no action is in progress."""

@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.reads import (
     action_row,
-    one_job,
     stored_action,
-    with_last,
+    stored_job,
 )
 from flink_jobs_provider.gateway.records.rows import (
     JobState,
@@ -28,9 +27,29 @@ from flink_jobs_provider.gateway.records.rows import (
     NextStart,
     StoredAction,
 )
-from flink_jobs_provider.gateway.records.schema import ActionEntry, JobEntry, database_now
+from flink_jobs_provider.gateway.records.schema import (
+    ACTIONS,
+    JOBS,
+    ActionEntry,
+    JobEntry,
+    database_now,
+)
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
+
+# Made once: what a statement costs is its making, more than its execution.
+_NOW = select(database_now())
+_LOCK_JOB = (
+    select(JOBS)
+    .where(JOBS.c.number == bindparam("job"), JOBS.c.deleted_at.is_(None))
+    .with_for_update()
+)
+_IN_PROGRESS = select(ACTIONS).where(
+    ACTIONS.c.job_number == bindparam("job"), ACTIONS.c.finished_at.is_(None)
+)
+_UPDATE_JOB = update(JOBS).where(JOBS.c.number == bindparam("job"))
+_INSERT_JOB = insert(JOBS).returning(JOBS.c.number)
+_INSERT_ACTION = insert(ACTIONS)
 
 
 class Busy(Exception):
@@ -89,9 +108,9 @@ class Acceptance:
         """
         with self._changing() as (session, now):
             _give_way(session, replaces, now)
-            number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
+            job = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
             claim = _claim(now, action, gateway, lease, begins)
-            return _insert(session, number, action, now, claim, begins)
+            return _insert(session, job, action, now, claim, begins)
 
     def accept(
         self,
@@ -120,11 +139,11 @@ class Acceptance:
             Busy: An action is in progress.
         """
         with self._changing() as (session, now):
-            _locked(session, number, revision)
+            before = _locked(session, number, revision)
             more = {} if status is None else {"status": status}
-            _update_job(session, number, action, **more)
+            job = _update_job(session, before, action, **more)
             claim = _claim(now, action, gateway, lease, begins)
-            return _insert(session, number, action, now, claim, begins)
+            return _insert(session, job, action, now, claim, begins)
 
     def put_ended(
         self,
@@ -147,8 +166,8 @@ class Acceptance:
         """
         with self._changing() as (session, now):
             _give_way(session, replaces, now)
-            number = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
-            return _insert(session, number, action, now, _ended(now, output, result))
+            job = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
+            return _insert(session, job, action, now, _ended(now, output, result))
 
     def change(
         self,
@@ -167,24 +186,23 @@ class Acceptance:
             Busy: An action is in progress.
         """
         with self._changing() as (session, now):
-            _locked(session, number, revision)
-            _update_job(
+            job = _update_job(
                 session,
-                number,
+                _locked(session, number, revision),
                 action,
                 as_given=dict(action.as_given),
                 next_inputs=dict(next_start.inputs) or None,
                 next_restore=next_start.restore,
                 changed_at=now,
             )
-            _insert(session, number, action, now, _ended(now, output))
+            _insert(session, job, action, now, _ended(now, output))
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Session, float]]:
         """Open a transaction, with the time by the database's clock."""
         try:
             with self._database.writing() as session:
-                yield session, session.execute(select(database_now())).scalar_one()
+                yield session, session.execute(_NOW).scalar_one()
         except IntegrityError:
             raise Changed from None
 
@@ -193,11 +211,10 @@ def _give_way(session: Session, replaces: tuple[int, int] | None, now: float) ->
     """Delete the row that gives way to a new job, if there is one: its number and revision."""
     if replaces is None:
         return
-    _locked(session, *replaces)
     session.execute(
-        update(JobEntry)
-        .where(JobEntry.number == replaces[0])
-        .values(deleted_at=now, revision=JobEntry.revision + 1)
+        update(JOBS)
+        .where(JOBS.c.number == _locked(session, *replaces).number)
+        .values(deleted_at=now, revision=JOBS.c.revision + 1)
     )
 
 
@@ -210,53 +227,44 @@ def _insert_job(
     state: JobState,
     action: NewAction,
     now: float,
-) -> int:
+) -> JobEntry:
     record = {**state.record, "generation": _last(session, cluster, job_name)}
-    query = (
-        insert(JobEntry)
-        .values(
-            **JobState(record, state.status, state.as_given).columns,
-            cluster=cluster,
-            job_name=job_name,
-            run_id=run_id,
-            identity=identity,
-            revision=1,
-            last_action=action.id,
-            created_at=now,
-            created_by=action.caller,
-        )
-        .returning(JobEntry.number)
-    )
-    number: int = session.execute(query).scalar_one()
-    return number
+    values = {
+        **JobState(record, state.status, state.as_given).columns,
+        "cluster": cluster,
+        "job_name": job_name,
+        "run_id": run_id,
+        "identity": identity,
+        "revision": 1,
+        "last_action": action.id,
+        "created_at": now,
+        "created_by": action.caller,
+    }
+    number = session.execute(_INSERT_JOB, values).scalar_one()
+    return JobEntry(number=number, **values)
 
 
-def _update_job(session: Session, number: int, action: NewAction, **values: Any) -> None:
-    session.execute(
-        update(JobEntry)
-        .where(JobEntry.number == number)
-        .values(last_action=action.id, revision=JobEntry.revision + 1, **values)
-    )
+def _update_job(session: Session, job: JobEntry, action: NewAction, **values: Any) -> JobEntry:
+    """Write down an action of a job whose row is locked; return the row as it is then."""
+    changed = {"last_action": action.id, "revision": job.revision + 1, **values}
+    session.execute(_UPDATE_JOB, {"job": job.number, **changed})
+    for name, value in changed.items():
+        setattr(job, name, value)
+    return job
 
 
-def _locked(session: Session, number: int, revision: int) -> None:
+def _locked(session: Session, number: int, revision: int) -> JobEntry:
     """Lock a live job's row, and see that it is as it was and that nothing is in progress."""
-    job = session.execute(
-        select(JobEntry)
-        .where(JobEntry.number == number, JobEntry.deleted_at.is_(None))
-        .with_for_update()
-    ).scalar_one_or_none()
-    if job is None:
+    found = session.execute(_LOCK_JOB, {"job": number}).one_or_none()
+    if found is None:
         raise Changed
-    first = session.execute(
-        select(ActionEntry).where(
-            ActionEntry.job_number == number, ActionEntry.finished_at.is_(None)
-        )
-    ).scalar_one_or_none()
+    job = JobEntry(**found._mapping)
+    first = session.execute(_IN_PROGRESS, {"job": number}).one_or_none()
     if first is not None:
-        raise Busy(action_row(first, job))
+        raise Busy(action_row(ActionEntry(**first._mapping), job))
     if job.revision != revision:
         raise Changed
+    return job
 
 
 def _last(session: Session, cluster: str, job_name: str) -> int:
@@ -296,7 +304,7 @@ def _ended(now: float, output: str, result: ActionResult = ActionResult.SUCCESS)
 
 def _insert(
     session: Session,
-    number: int,
+    job: JobEntry,
     action: NewAction,
     now: float,
     columns: dict[str, Any],
@@ -304,7 +312,7 @@ def _insert(
 ) -> StoredAction:
     values: dict[str, Any] = {
         "id": action.id,
-        "job_number": number,
+        "job_number": job.number,
         "action": action.action.value,
         "caller": action.caller,
         "wanted": action.wanted,
@@ -314,8 +322,7 @@ def _insert(
         "cancels_first": action.cancels_first,
         **columns,
     }
-    entry = session.execute(insert(ActionEntry).values(values).returning(ActionEntry)).scalar_one()
-    accepted = stored_action(entry, session.get_one(JobEntry, number), now)
-    if not begins:
-        return accepted
-    return replace(accepted, begun_on=one_job(session, with_last(number)))
+    session.execute(_INSERT_ACTION, values)
+    entry = ActionEntry(**values)
+    accepted = stored_action(entry, job, now)
+    return replace(accepted, begun_on=stored_job(job, entry)) if begins else accepted

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
+
+from flink_jobs_provider.gateway.records.group_commit import GroupCommit
 
 _BUSY_S = 30
 #: Connections that are kept: as many as there are threads that call the records.
@@ -80,6 +82,7 @@ class Database:
             if self._lock:
                 self._lock.close()
             raise
+        self._group_commit = None if self.shared else GroupCommit(self.engine)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -87,11 +90,9 @@ class Database:
         with self._session({"reads": True}) as session:
             yield session
 
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self) -> AbstractContextManager[Session]:
         """Write in one transaction: all of it, or nothing."""
-        with self._session({}) as session:
-            yield session
+        return self._group_commit.writing() if self._group_commit else self._session({})
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:

@@ -6,9 +6,21 @@ Times are the database's, so that the gateways' own clocks need not agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
@@ -19,15 +31,30 @@ from flink_jobs_provider.gateway.records.reads import (
     stored_action,
     with_last,
 )
-from flink_jobs_provider.gateway.records.rows import JobState, StoredAction, StoredJob
+from flink_jobs_provider.gateway.records.rows import JobState, StoredAction, StoredJob, moment
 from flink_jobs_provider.gateway.records.schema import (
+    ACTIONS,
+    JOBS,
+    SAVEPOINTS,
     ActionEntry,
     JobEntry,
-    SavepointEntry,
     database_now,
 )
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
+
+# Made once: what a statement costs is its making, more than its execution.
+_NOW = select(database_now())
+_LOCK_JOB = select(JOBS.c.number).where(JOBS.c.number == bindparam("job")).with_for_update()
+_END = (
+    update(ACTIONS)
+    .where(
+        ACTIONS.c.id == bindparam("action_id"),
+        ACTIONS.c.claimed_by == bindparam("holder"),
+        ACTIONS.c.finished_at.is_(None),
+    )
+    .returning(ACTIONS.c.began_at)
+)
 
 
 class Leases:
@@ -75,40 +102,43 @@ class Leases:
         """
         with self._database.writing() as session:
             # The job first, as everybody does: an action's row is never locked without it.
-            job = session.execute(
-                select(JobEntry).where(JobEntry.number == action.job_number).with_for_update()
-            ).scalar_one()
-            now: float = session.execute(select(database_now())).scalar_one()
-            entry = session.execute(
-                update(ActionEntry)
-                .where(ActionEntry.id == action.row.id, *_held(gateway))
-                .values(
-                    result=result.value,
-                    output=output,
-                    finished_at=now,
-                    claimed_by=None,
-                    claimed_until=None,
-                )
-                .returning(ActionEntry)
-                .execution_options(populate_existing=True)
-            ).scalar_one_or_none()
-            if entry is None:
+            session.execute(_LOCK_JOB, {"job": action.job_number})
+            now: float = session.execute(_NOW).scalar_one()
+            ended = session.execute(
+                _END,
+                {
+                    "action_id": action.row.id,
+                    "holder": gateway,
+                    "result": result.value,
+                    "output": output,
+                    "finished_at": now,
+                    "claimed_by": None,
+                    "claimed_until": None,
+                },
+            ).one_or_none()
+            if ended is None:
                 return None
             if state is not None:
-                _write(session, job.number, state, now)
+                _write(session, action.job_number, state, now)
             if deleted:
                 session.execute(
-                    update(JobEntry)
-                    .where(JobEntry.number == job.number)
-                    .values(deleted_at=now, revision=JobEntry.revision + 1)
+                    update(JOBS)
+                    .where(JOBS.c.number == action.job_number)
+                    .values(deleted_at=now, revision=JOBS.c.revision + 1)
                 )
-            return action_row(entry, job)
+            return replace(
+                action.row,
+                result=result,
+                output=output,
+                began_at=None if ended.began_at is None else moment(ended.began_at),
+                finished_at=moment(now),
+            )
 
     def observe(self, number: int, revision: int, state: JobState) -> bool:
         """Write down how a job was seen; whether it was, no action having come between."""
         with self._database.writing() as session:
             job = session.execute(
-                select(JobEntry)
+                select(JobEntry.number)
                 .where(
                     JobEntry.number == number,
                     JobEntry.revision == revision,
@@ -250,26 +280,26 @@ def _write(session: Session, number: int, state: JobState, now: float) -> None:
     if job_id := state.record.get("job_id"):
         # Also where the start failed of which it is: whoever looks must not take it for one that
         # never ran, and has no state.
-        begun = and_(JobEntry.job_id == job_id, JobEntry.started_at.is_not(None))
-        more["started_at"] = case((begun, JobEntry.started_at), else_=now)
+        begun = and_(JOBS.c.job_id == job_id, JOBS.c.started_at.is_not(None))
+        more["started_at"] = case((begun, JOBS.c.started_at), else_=now)
     if state.started or state.status in ACTIVE:
         # A job that runs has state of its own again, which no savepoint named before may replace.
         more |= {"next_restore": None, "ended_at": None}
     elif state.ended is not None:
         more["ended_at"] = state.ended
     session.execute(
-        update(JobEntry)
-        .where(JobEntry.number == number)
-        .values(**state.columns, **more, revision=JobEntry.revision + 1)
+        update(JOBS)
+        .where(JOBS.c.number == number)
+        .values(**state.columns, **more, revision=JOBS.c.revision + 1)
     )
     listed = state.record.get("savepoints", [])
     if not listed:
         return
     known = set(
         session.scalars(
-            select(SavepointEntry.path).where(
-                SavepointEntry.job_number == number,
-                SavepointEntry.path.in_([savepoint["path"] for savepoint in listed]),
+            select(SAVEPOINTS.c.path).where(
+                SAVEPOINTS.c.job_number == number,
+                SAVEPOINTS.c.path.in_([savepoint["path"] for savepoint in listed]),
             )
         )
     )
@@ -285,4 +315,4 @@ def _write(session: Session, number: int, state: JobState, now: float) -> None:
         if savepoint["path"] not in known
     ]
     if fresh:
-        session.execute(insert(SavepointEntry), fresh)
+        session.execute(insert(SAVEPOINTS), fresh)

@@ -5,7 +5,7 @@ Times are seconds since the epoch by the database's clock, which all gateways sh
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Table,
     Text,
     UniqueConstraint,
     false,
@@ -200,6 +201,12 @@ class SavepointEntry(Base):
         Index("savepoints_by_age", "recorded_at"),
         {"sqlite_autoincrement": True},
     )
+
+
+#: The tables themselves: statements on them cost a third of those on the classes.
+JOBS = cast(Table, JobEntry.__table__)
+ACTIONS = cast(Table, ActionEntry.__table__)
+SAVEPOINTS = cast(Table, SavepointEntry.__table__)
 
 
 class database_now(FunctionElement[float]):  # noqa: N801 - it is written as a function of SQL
