@@ -317,9 +317,9 @@ _TAIL = """
   at is said [below](#options-of-flink).
 - **`savepoints`** lists the newest 50. No file is ever removed.
 - **On a job service** (`HDInsightCluster`, `DliProject`) these outputs stay empty:
-  `running_parallelism`, `flink_version`, `dashboard_url`, `duplicates`. `run_id` stays empty on
-  Flink. The rest of what differs is in the guides: [HDInsight on AKS](hdinsight.md),
-  [Data Lake Insight](dli.md).
+  `running_parallelism`, `retains_checkpoints`, `flink_version`, `dashboard_url`, `duplicates`.
+  `run_id` stays empty on Flink. The rest of what differs is in the guides:
+  [HDInsight on AKS](hdinsight.md), [Data Lake Insight](dli.md).
 - **`last_savepoint`** is empty after a fresh start. In a cloud's Data Lake Insight it is the newest
   that the service [does not delete](dli.md#savepoints), where there is one.
 

@@ -22,6 +22,20 @@ from tests.waiting import wait_until
 FLINK_2 = "2.3.0"
 FLINK_1 = "1.20.5"
 SLOTS = 24
+#: The adaptive scheduler, without the pauses that it makes before it rescales a job.
+ADAPTIVE = {
+    "jobmanager.scheduler": "adaptive",
+    **dict.fromkeys(
+        (
+            "jobmanager.adaptive-scheduler.scaling-interval.min",
+            "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling",
+            "jobmanager.adaptive-scheduler.resource-stabilization-timeout",
+            "jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout",
+            "jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout",
+        ),
+        "0s",
+    ),
+}
 
 
 class FlinkCluster:
@@ -163,6 +177,20 @@ class FlinkCluster:
         assert "location" in operation, operation
         self.await_state(job_id, "FINISHED")
         return str(operation["location"])
+
+    def rescale(self, job_id: str, parallelism: int) -> None:
+        """Rescale a running job, which the adaptive scheduler does, and wait until it runs so."""
+        path = f"/jobs/{job_id}/resource-requirements"
+        bounds = {"parallelism": {"lowerBound": 1, "upperBound": parallelism}}
+        vertices = self.get(path)
+        self.rest.put(path, json=dict.fromkeys(vertices, bounds)).raise_for_status()
+
+        wait_until(lambda: self.parallelism(job_id) == {parallelism}, 60, f"{job_id} is rescaled")
+        self.await_tasks_running(job_id)
+
+    def parallelism(self, job_id: str) -> set[int]:
+        """Return the parallelisms that the vertices of a job run with."""
+        return {vertex["parallelism"] for vertex in self.get(f"/jobs/{job_id}")["vertices"]}
 
     def root_exception(self, job_id: str) -> str:
         """Return what a job last failed with, stack trace and all."""

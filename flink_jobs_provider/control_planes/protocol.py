@@ -13,6 +13,7 @@ from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.model.observation import (
+    Checkpointing,
     CheckpointStatistics,
     ClusterFacts,
     ClusterSnapshot,
@@ -186,12 +187,23 @@ class ControlPlane(Protocol):
         """Return a job's checkpoint statistics; none where the cluster no longer knows the job."""
         ...
 
-    async def retains_checkpoints(self, job_id: str) -> bool:
-        """Whether a job's checkpoints outlive a cancel."""
+    async def checkpointing(self, job_id: str) -> Checkpointing:
+        """Return how a job is set to keep its state."""
         ...
 
     async def parallelism(self, job_id: str) -> int | None:
         """Return the highest parallelism among a job's vertices; none where it is unknown."""
+        ...
+
+    async def rescale(self, job_id: str, bounds: Mapping[str, int]) -> None:
+        """Change what each vertex of a running job may be scaled to."""
+        ...
+
+    async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
+        """Return the most that each vertex may be scaled to, by vertex id.
+
+        None where the cluster's scheduler does not change a running job's parallelism.
+        """
         ...
 
     async def failure(self, job_id: str, since: int = 0) -> str:

@@ -27,6 +27,7 @@ class ObservedJob:
         modified: When a task changed its state last, in milliseconds since the epoch by the
             cluster's clock. It stands still while the job runs; a restart moves it, also one that
             no look at the list has met (measured on 1.20.5 and 2.3.0).
+        scheduler: The kind of its scheduler, such as "Adaptive"; empty before Flink 2.
     """
 
     job_id: str
@@ -38,6 +39,7 @@ class ObservedJob:
     running_tasks: int = 0
     finished_tasks: int = 0
     modified: int = 0
+    scheduler: str = ""
 
     @property
     def active(self) -> bool:
@@ -132,6 +134,8 @@ class ClusterFacts:
         checkpoint_directory: Where checkpoints of its jobs lie; empty where none is configured.
         fixed_slots: Whether a job needs as many slots as are there now; False where the cluster
             starts TaskManagers on demand (Kubernetes, YARN), or its scheduler makes do with fewer.
+        adaptive: Whether its scheduler is the adaptive one, which lets a running job be rescaled;
+            None where the configuration is hidden.
         intercepts_exit: Whether a program that calls System.exit fails alone, and does not end the
             JobManager; None where the configuration is hidden.
         instance: What no other running cluster has; empty where that is not shown.
@@ -143,6 +147,7 @@ class ClusterFacts:
     savepoint_directory: str = ""
     checkpoint_directory: str = ""
     fixed_slots: bool = True
+    adaptive: bool | None = False
     intercepts_exit: bool | None = None
     instance: str = ""
     job_cache: float = 3.0
@@ -152,6 +157,19 @@ class ClusterFacts:
     def version_text(self) -> str:
         """The version as Flink writes it."""
         return ".".join(map(str, self.version))
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """How a job is set to keep its state.
+
+    Attributes:
+        periodic: Whether it completes checkpoints by itself.
+        retained: Whether they outlive a cancel.
+    """
+
+    periodic: bool = False
+    retained: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,17 @@ from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import RestorePoint, Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 
+#: Outputs that are left out where there is none: states were written without them.
+_RARE = (
+    "run_id",
+    "started_at",
+    "honoured",
+    "restore_point",
+    "retains_checkpoints",
+    "submitted_parallelism",
+    "rescaled",
+)
+
 
 class JobRecord(BaseModel):
     """A job as it was last seen, and how it came to be so."""
@@ -51,6 +62,21 @@ class JobRecord(BaseModel):
     running_parallelism: int | None = Field(
         None, description="Highest parallelism among the running vertices; the program may set it."
     )
+    retains_checkpoints: bool | None = Field(
+        None,
+        description="Whether the checkpoints of the running version outlive a cancel; none where "
+        "it has no periodic ones, and on a job service.",
+    )
+    submitted_parallelism: dict[str, int] | None = Field(
+        None,
+        description="The most that each vertex was submitted with, by vertex id; none where the "
+        "cluster's scheduler is not the adaptive one.",
+    )
+    rescaled: str | None = Field(
+        None,
+        description='What somebody changed over REST since, such as "parallelism 4 instead of '
+        '2", which is drift; none as a rule.',
+    )
     flink_version: str | None = Field(None, description="Version of the cluster.")
     dashboard_url: str | None = Field(None, description="The job's page on Flink's dashboard.")
     other_version: bool = Field(
@@ -60,6 +86,11 @@ class JobRecord(BaseModel):
         default_factory=list, description="jobIds of further submissions that run at once."
     )
 
+    @property
+    def rescales_in_place(self) -> bool:
+        """Whether a rescaled job has checkpoints to go on from when it is rescaled back."""
+        return self.retains_checkpoints is not None and bool(self.submitted_parallelism)
+
     @classmethod
     def output_names(cls) -> list[str]:
         """Return the names of the outputs that are not inputs."""
@@ -68,9 +99,9 @@ class JobRecord(BaseModel):
     def outputs(self) -> dict[str, Any]:
         """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
         seen = self.model_dump(mode="json", exclude={"spec"})
-        for name in ("run_id", "started_at", "honoured", "restore_point"):
+        for name in _RARE:
             if seen[name] is None:
-                del seen[name]  # as a rule there is none, and states were written without it
+                del seen[name]
         return {**self.spec.plain(), **seen}
 
     @classmethod

@@ -24,6 +24,8 @@ _HOW = {
     UpgradeMode.STATELESS: "cancel and start afresh",
 }
 
+_RESCALE = "rescale while it runs, from a checkpoint"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -91,11 +93,17 @@ def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) 
         )
     if not recorded.status.active:
         return _start(recorded, wanted, changed, (*drifted, *texts), now)
-    if cost is Cost.RESTART or recorded.other_version:
+    rescaled = bool(recorded.rescaled)
+    in_place = rescaled and recorded.rescales_in_place
+    if cost is Cost.RESTART or recorded.other_version or (rescaled and not in_place):
         return _restart(recorded, wanted, changed, (*drifted, *texts))
     if recorded.duplicates:
         how = "stop the older of the copies that run, with savepoint"
+        how += f", and {_RESCALE}" if in_place else ""
         return Plan(wanted.job_name, Action.STOP, how, (*drifted, *texts), changed)
+    if in_place:
+        how = _RESCALE + (", and take a savepoint" if cost is Cost.SAVEPOINT else "")
+        return Plan(wanted.job_name, Action.UPDATE, how, (*drifted, *texts), changed)
     if cost is Cost.SAVEPOINT:
         how = "take a savepoint, the job goes on"
         return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
@@ -276,4 +284,6 @@ def drift(recorded: JobRecord) -> tuple[str, ...]:
         reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
     if recorded.other_version and recorded.status.active:
         reasons.append("another version than the recorded one runs")
+    if recorded.rescaled and recorded.status.active:
+        reasons.append(f"it was rescaled over REST: {recorded.rescaled}")
     return tuple(reasons)

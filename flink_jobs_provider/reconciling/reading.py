@@ -9,7 +9,9 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.reconciling.observing import Observer
 from flink_jobs_provider.reconciling.records import keep
+from flink_jobs_provider.reconciling.rescaling import rescaling
 from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.retention import retention
 from flink_jobs_provider.reconciling.waiting import Waiter
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
@@ -65,6 +67,7 @@ class Reader:
                 "status": JobStatus.LOST,
                 "job_output": f"The cluster no longer knows job {recorded.job_id}",
                 "running_parallelism": None,
+                "rescaled": None,
             }
         )
 
@@ -75,11 +78,13 @@ class Reader:
             "duplicates": [job.job_id for job in active[1:]],
         }
         if newest.job_id != recorded.job_id:
+            recorded = recorded.model_copy(update={"submitted_parallelism": None, "rescaled": None})
             same, restored_from = await self._observer.submitted_as(newest, recorded, recorded.spec)
             update |= {
                 "job_id": newest.job_id,
                 "generation": newest.generation,
                 "restored_from": restored_from,
+                "retains_checkpoints": await retention(self._plane, newest.job_id),
                 "other_version": not same,
                 "dashboard_url": self._plane.dashboard(newest.job_id),
                 "running_parallelism": await self._plane.parallelism(newest.job_id),
@@ -90,10 +95,15 @@ class Reader:
                 recorded = keep(
                     recorded, restored_from, SavepointReason.FOUND, recorded.spec, taken_at=""
                 )
+        update |= await rescaling(self._plane, recorded, newest)
         return recorded.model_copy(update=update)
 
     async def _ended(self, recorded: JobRecord, job: ObservedJob) -> JobRecord:
-        update: dict[str, object] = {"status": job.status, "running_parallelism": None}
+        update: dict[str, object] = {
+            "status": job.status,
+            "running_parallelism": None,
+            "rescaled": None,
+        }
         if job.state == "FAILED":
             reason = await self._waiter.cause(job)
             update["job_output"] = reason or "The job failed"

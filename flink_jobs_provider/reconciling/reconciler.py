@@ -27,6 +27,7 @@ from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
 from flink_jobs_provider.reconciling.refusals import finished_meanwhile
 from flink_jobs_provider.reconciling.removing import cancel, remove
+from flink_jobs_provider.reconciling.rescaling import Rescaler, rescaling
 from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.rolling import Launch, Roller
 from flink_jobs_provider.reconciling.slots import Slots
@@ -76,6 +77,7 @@ class Reconciler:
         self._operators = LostOperators(plane, say)
         self._way_back = WayBack(plane, find_jar)
         self._roller = Roller(plane, self._starter, self._way_back, self._states, say)
+        self._rescaler = Rescaler(plane, waiter, clock, say)
         self._reader = Reader(plane, self._states, self._observer, waiter)
 
     async def bring_about(
@@ -154,6 +156,13 @@ class Reconciler:
             return await self._adopt(recorded, wanted, jar, seen, current, version)
         if recorded.spec.desired_state is DesiredState.STOPPED:  # a START that died, read back
             return await self._adopt(recorded, wanted, jar, seen, current, version)
+        if recorded.rescaled:
+            now = await rescaling(self._plane, recorded, current)
+            recorded = recorded.model_copy(update=now)
+        if recorded.rescaled and not recorded.rescales_in_place:
+            return await self._restart(recorded, wanted, jar, seen, current, version)
+        if recorded.rescaled:
+            recorded = await self._rescaler.bring_back(recorded, wanted, current)
         if wanted.savepoint_trigger not in (None, recorded.spec.savepoint_trigger):
             return await self._savepoint(recorded, wanted, current)
         return recorded.model_copy(

@@ -113,6 +113,7 @@ def done(record: JobRecord, wanted: JobSpec, action: Action | None, output: str)
             "savepoints": record.savepoints[:SAVEPOINTS_LISTED],
             "duplicates": [],
             "other_version": False,
+            "rescaled": None,
             "restore_point": None,
         }
     )

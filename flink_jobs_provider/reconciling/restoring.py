@@ -159,7 +159,7 @@ class StateFinder:
         """Whether a checkpoint outlived its job, or should have."""
         if (await self.inspect(checkpoint)).condition is not Condition.GONE:
             return True
-        return await self._plane.retains_checkpoints(job.job_id)
+        return (await self._plane.checkpointing(job.job_id)).retained
 
     async def restarts_from(self, job: ObservedJob, retained: bool) -> str | None:
         """Return what the tasks of an active job would restart from, if that outlives a cancel.

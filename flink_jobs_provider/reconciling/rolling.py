@@ -20,6 +20,7 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.observing import identities
 from flink_jobs_provider.reconciling.records import comes_back_to, done, older_savepoint
 from flink_jobs_provider.reconciling.restoring import StateFinder
+from flink_jobs_provider.reconciling.retention import retention
 from flink_jobs_provider.reconciling.starting import DidNotStart, Started, Starter
 from flink_jobs_provider.reconciling.way_back import WayBack, previous_version
 
@@ -175,6 +176,8 @@ class Roller:
                 "generation": started.generation,
                 "restored_from": origin,
                 "running_parallelism": await self._plane.parallelism(started.job_id),
+                "retains_checkpoints": await retention(self._plane, started.job_id),
+                "submitted_parallelism": await self._plane.parallelism_bounds(started.job_id),
                 "flink_version": (await self._plane.facts()).version_text,
                 "dashboard_url": self._plane.dashboard(started.job_id),
             }

@@ -48,7 +48,7 @@ class Stopper:
             StateUnavailable: Its checkpoints end with it; it goes on.
             TemporaryError: The cluster lost it meanwhile.
         """
-        retained = await self._plane.retains_checkpoints(current.job_id)
+        retained = (await self._plane.checkpointing(current.job_id)).retained
         origin = None
         if retained or not current.healthy:
             origin = await self._states.restarts_from(current, retained)

@@ -21,6 +21,8 @@ from flink_jobs_provider.control_planes.reaching import is_tls, looking_first
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
 _TRIES = 3
+#: A few calls answer 500 for a job that is unknown, or has ended (measured on 1.20.5 and 2.3.0).
+_NO_SUCH_JOB = "FlinkJobNotFoundException"
 #: How Flink says that it does not know whether the call behind a request was carried out.
 _RPC_TIMED_OUT = re.compile(
     r"Invocation of \[.*?\] at recipient \[.*?\] timed out"
@@ -97,7 +99,7 @@ class FlinkClient:
                 try:
                     return await self._send("GET", path, has=has)
                 except FlinkAnswer as answer:
-                    if answer.status < 500:
+                    if answer.status < 500 or _NO_SUCH_JOB in answer.text:
                         raise
                     raise ClusterUnreachable(
                         f"{self.url}/{path} answered {answer}",
@@ -234,6 +236,10 @@ class FlinkClient:
                 remedy="Is its JobManager overloaded? Look into its log",
             )
         raise answer
+
+    def unreadable(self) -> Exception:
+        """Return the error for a success whose content is none of Flink's."""
+        return self._not_flink(200)
 
     def _not_flink(self, status: int) -> Exception:
         if status in (408, 429) or status >= 500:

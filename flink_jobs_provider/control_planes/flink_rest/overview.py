@@ -45,4 +45,5 @@ def _row(row: dict[str, Any]) -> ObservedJob:
         running_tasks=tasks.get("running", 0),
         finished_tasks=tasks.get("finished", 0),
         modified=max(row.get("last-modification", 0), 0),
+        scheduler=row.get("schedulerType") or "",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -30,8 +30,12 @@ from flink_jobs_provider.control_planes.flink_rest.graphs import (
 from flink_jobs_provider.control_planes.flink_rest.jars import ClusterJars
 from flink_jobs_provider.control_planes.flink_rest.outliving import Outliving
 from flink_jobs_provider.control_planes.flink_rest.overview import SharedSnapshot
+from flink_jobs_provider.control_planes.flink_rest.requirements import read_bounds, write_bounds
 from flink_jobs_provider.control_planes.flink_rest.savepoints import SavepointOperations
-from flink_jobs_provider.control_planes.flink_rest.statistics import parse_checkpoints
+from flink_jobs_provider.control_planes.flink_rest.statistics import (
+    parse_checkpointing,
+    parse_checkpoints,
+)
 from flink_jobs_provider.control_planes.protocol import (
     Guard,
     PlannedGraph,
@@ -46,12 +50,12 @@ from flink_jobs_provider.model.errors import (
 )
 from flink_jobs_provider.model.identity import trigger_id
 from flink_jobs_provider.model.observation import (
+    Checkpointing,
     CheckpointStatistics,
     ClusterFacts,
     ClusterSnapshot,
 )
 
-_NEVER = 2**62  # an interval beyond this is Flink's way to say: no periodic checkpoints
 _PLAN_S = 300.0
 #: How often a plan is asked for that gets no answer, and after how many seconds.
 _PLAN_TRIES, _PLAN_PAUSE = 3, 0.4
@@ -116,6 +120,7 @@ class FlinkRest:
             checkpoint_directory=options.get("execution.checkpointing.dir")
             or options.get("state.checkpoints.dir", ""),
             fixed_slots=_fixed_slots(options),
+            adaptive=_is_adaptive(options) if options else None,
             intercepts_exit=options.get(OPTION, "").upper() == "THROW" if options else None,
             instance=_instance(options),
             job_cache=_seconds(config.get("refresh-interval")),
@@ -282,12 +287,7 @@ class FlinkRest:
             ActionFailed: The checkpoint failed.
             DeadlineExceeded: It has not ended yet.
         """
-        config = await self._checkpointing(job_id)
-        if (
-            config is None
-            or int(config.get("interval") or 0) <= 0
-            or int(config["interval"]) >= _NEVER
-        ):
+        if not (await self.checkpointing(job_id)).periodic:
             return False
         deadline = self._clock() + timeout
         outliving = Outliving(lambda: self._ended(job_id), self._clock)
@@ -323,21 +323,16 @@ class FlinkRest:
             return "gone"
         return "" if job.active else job.state
 
-    async def retains_checkpoints(self, job_id: str) -> bool:
-        """Whether `GET /jobs/:id/checkpoints/config` says that checkpoints outlive a cancel."""
-        kept = ((await self._checkpointing(job_id)) or {}).get("externalization") or {}
-        return bool(kept.get("enabled")) and not kept.get("delete_on_cancellation")
-
-    async def _checkpointing(self, job_id: str) -> dict[str, Any] | None:
+    async def checkpointing(self, job_id: str) -> Checkpointing:
+        """Read `GET /jobs/:id/checkpoints/config`; a batch job, and an unknown one, has none."""
         try:
-            config: dict[str, Any] = await self.client.get(
-                f"jobs/{job_id}/checkpoints/config", "interval"
+            return parse_checkpointing(
+                await self.client.get(f"jobs/{job_id}/checkpoints/config", "interval")
             )
         except FlinkAnswer as answer:
             if answer.status == 404:
-                return None
+                return Checkpointing()
             raise ActionFailed(f"Flink answered {answer}") from None
-        return config
 
     async def find_savepoint(self, request: SavepointRequest) -> str | None:
         """Return the path of the savepoint that this request took in the last five minutes."""
@@ -374,6 +369,21 @@ class FlinkRest:
         except FlinkAnswer:
             return None
         return max((int(vertex["parallelism"]) for vertex in vertices), default=None)
+
+    async def rescale(self, job_id: str, bounds: Mapping[str, int]) -> None:
+        """Send `PUT /jobs/:id/resource-requirements`; a repeat changes nothing."""
+        await write_bounds(self.client, job_id, bounds)
+
+    async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
+        """Read `GET /jobs/:id/resource-requirements`, where the scheduler has it."""
+        facts = await self.facts()
+        adaptive = facts.adaptive
+        if adaptive is None:  # the configuration is hidden, but Flink 2 lists each job's scheduler
+            row = (await self.jobs()).by_id.get(job_id)
+            adaptive = row is not None and row.scheduler == "Adaptive"
+        if not adaptive or facts.version < (1, 18):
+            return None
+        return await read_bounds(self.client, job_id)
 
     async def failure(self, job_id: str, since: int = 0) -> str:
         """Read the newest entry of `GET /jobs/:id/exceptions`, and return its last cause.
@@ -413,11 +423,15 @@ def _seconds(interval: object) -> float:
 def _fixed_slots(options: dict[str, str]) -> bool:
     return (
         options.get("execution.target", "") not in _CLUSTER_DECIDES
-        and options.get("jobmanager.scheduler", "").lower() != "adaptive"
+        and not _is_adaptive(options)
         and options.get("scheduler-mode", "").lower() != "reactive"
         and "kubernetes.cluster-id" not in options
         and "yarn.application.id" not in options
     )
+
+
+def _is_adaptive(options: dict[str, str]) -> bool:
+    return options.get("jobmanager.scheduler", "").lower() == "adaptive"
 
 
 def _failed(task: asyncio.Task[ClusterFacts]) -> bool:

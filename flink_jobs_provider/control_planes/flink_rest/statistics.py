@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flink_jobs_provider.model.observation import CheckpointStatistics
+from flink_jobs_provider.model.observation import Checkpointing, CheckpointStatistics
+
+#: An interval beyond this is Flink's way to say that there are no periodic checkpoints.
+_NEVER = 2**62
 
 
 def parse_checkpoints(body: dict[str, Any]) -> CheckpointStatistics:
@@ -34,3 +37,12 @@ def parse_checkpoints(body: dict[str, Any]) -> CheckpointStatistics:
 def addressable(path: object) -> str:
     """Return a path that can be restored from; others Flink puts into angle brackets."""
     return path if isinstance(path, str) and not path.startswith("<") else ""
+
+
+def parse_checkpointing(body: dict[str, Any]) -> Checkpointing:
+    """Read the body of `GET /jobs/:id/checkpoints/config`."""
+    kept = body.get("externalization") or {}
+    return Checkpointing(
+        periodic=0 < int(body.get("interval") or 0) < _NEVER,
+        retained=bool(kept.get("enabled")) and not kept.get("delete_on_cancellation"),
+    )

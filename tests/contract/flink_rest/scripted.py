@@ -38,6 +38,9 @@ def ok(**body: Any) -> httpx.Response:
     return httpx.Response(200, json=body)
 
 
+ADAPTIVE = httpx.Response(200, json=[{"key": "jobmanager.scheduler", "value": "Adaptive"}])
+
+
 @dataclass(frozen=True)
 class Sent:
     """A request that was received."""

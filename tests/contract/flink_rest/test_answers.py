@@ -13,7 +13,14 @@ import pytest
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, ClusterUnreachable
-from tests.contract.flink_rest.scripted import JOB_ID, VERSIONS, ScriptedFlink, ok, recorded
+from tests.contract.flink_rest.scripted import (
+    ADAPTIVE,
+    JOB_ID,
+    VERSIONS,
+    ScriptedFlink,
+    ok,
+    recorded,
+)
 from tests.unit.model.made_up_jobs import URL
 
 HTML = httpx.Response(200, html="<html>Welcome</html>")
@@ -93,7 +100,8 @@ READS: dict[str, Callable[[FlinkRest], Awaitable[object]]] = {
     "jars": lambda plane: plane.job_names(),
     f"jobs/{JOB_ID}": lambda plane: plane.parallelism(JOB_ID),
     f"jobs/{JOB_ID}/checkpoints": lambda plane: plane.checkpoints(JOB_ID),
-    f"jobs/{JOB_ID}/checkpoints/config": lambda plane: plane.retains_checkpoints(JOB_ID),
+    f"jobs/{JOB_ID}/checkpoints/config": lambda plane: plane.checkpointing(JOB_ID),
+    f"jobs/{JOB_ID}/resource-requirements": lambda plane: plane.parallelism_bounds(JOB_ID),
 }
 
 
@@ -111,6 +119,7 @@ READS: dict[str, Callable[[FlinkRest], Awaitable[object]]] = {
 def test_a_proxy_in_a_known_clusters_place_is_temporary(path: str, other: httpx.Response) -> None:
     """Shows each read of a cluster that has answered before, while something else answers."""
     flink = ScriptedFlink()
+    flink.answer("GET jobmanager/config", ADAPTIVE)
     plane = flink.plane()
 
     async def work() -> None:

@@ -11,6 +11,7 @@ from flink_jobs_provider.control_planes.flink_rest.overview import parse_overvie
 from flink_jobs_provider.control_planes.flink_rest.statistics import parse_checkpoints
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded
 from flink_jobs_provider.model.identity import trigger_id
+from flink_jobs_provider.model.observation import Checkpointing
 from tests.contract.flink_rest.scripted import JOB_ID, VERSIONS, ScriptedFlink, ok, recorded
 
 JOB = f"GET jobs/{JOB_ID}"
@@ -143,15 +144,19 @@ def test_statistics_of_a_job_that_just_began() -> None:
 
 
 def test_retention(version: str) -> None:
+    """Shows that what is set counts only with periodic checkpoints; a batch job has none."""
     flink = ScriptedFlink(version)
-    flink.answer(f"{JOB}/checkpoints/config", recorded("checkpoints-config", version))
-    assert not asyncio.run(flink.plane().retains_checkpoints(JOB_ID))
+    path = f"{JOB}/checkpoints/config"
     config = recorded("checkpoints-config", version).json()
-    config["externalization"] = {"enabled": True, "delete_on_cancellation": False}
-    flink.answer(f"{JOB}/checkpoints/config", ok(**config))
-    assert asyncio.run(flink.plane().retains_checkpoints(JOB_ID))
-    flink.answer(f"{JOB}/checkpoints/config", recorded("checkpoints-config-batch", version))
-    assert not asyncio.run(flink.plane().retains_checkpoints(JOB_ID))
+    kept = {"externalization": {"enabled": True, "delete_on_cancellation": False}}
+    for answer, expected in [
+        (ok(**config), Checkpointing(periodic=True, retained=False)),
+        (ok(**(config | kept)), Checkpointing(periodic=True, retained=True)),
+        (ok(**(config | kept | {"interval": 2**63 - 1})), Checkpointing(retained=True)),
+        (recorded("checkpoints-config-batch", version), Checkpointing()),
+    ]:
+        flink.answer(path, answer)
+        assert asyncio.run(flink.plane().checkpointing(JOB_ID)) == expected
 
 
 def test_failure(version: str) -> None:

@@ -26,6 +26,8 @@ _SETTLING = {
 }
 _OF_FLINK_ITSELF = {
     "test_two_addresses_of_one_cluster_are_one": "its other address is one of Flink's own",
+    "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
+    "asked for, not the one that runs",
     "test_the_way_back_is_there_before_the_old_version_is_stopped": "the gateway keeps a copy of "
     "each jar",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.conftest import QUICK
 from tests.counting_output import assert_counts_continuous
 from tests.end_to_end.flink.conftest import StackOn
 from tests.end_to_end.flink.counting_stack import (
@@ -16,7 +17,7 @@ from tests.end_to_end.flink.counting_stack import (
     savepoint_paths,
 )
 from tests.end_to_end.flink.targets import FlinkTarget
-from tests.flink_cluster import FlinkCluster
+from tests.flink_cluster import ADAPTIVE, FlinkCluster
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.stack_project import Finished
 from tests.waiting import wait_until
@@ -237,3 +238,38 @@ def test_a_cluster_restarted_without_its_jobs(
     stack.await_progress("orders")
     assert_counts_continuous(stack.output("orders"))
     stack.project.preview("--refresh", "--expect-no-changes")
+
+
+def test_a_job_that_was_rescaled_is_brought_back(
+    start_flink: Callable[..., FlinkCluster], stack_on: StackOn
+) -> None:
+    """Somebody rescales running jobs over REST: it is drift, and `up` undoes it, with their state.
+
+    One is rescaled while it runs; one that has no checkpoints is stopped with a savepoint.
+    """
+    stack = stack_on(start_flink(configuration={**ADAPTIVE, **QUICK}))
+    stack.declare("rescaled", parallelism=2)
+    stack.declare("blank", parallelism=1, entry="NoCheckpointing")
+    stack.project.up()
+    first = {name: stack.job_id(name) for name in stack.project.jobs}
+    stack.await_progress("rescaled")
+    stack.project.preview("--refresh", "--expect-no-changes")
+
+    stack.cluster.rescale(first["rescaled"], 3)
+    stack.cluster.rescale(first["blank"], 2)
+    stack.project.drift().assert_says(
+        "rescaled: UPDATE, rescale while it runs, from a checkpoint: "
+        "it was rescaled over REST: parallelism 3 instead of 2",
+        "blank: UPDATE, stop with savepoint and restart: "
+        "it was rescaled over REST: parallelism 2 instead of 1",
+    )
+    stack.project.up("--refresh")
+    assert stack.active("rescaled") == [first["rescaled"]]
+    stack.cluster.await_tasks_running(first["rescaled"])
+    assert stack.cluster.parallelism(first["rescaled"]) == {2}
+    assert stack.recorded("rescaled")["running_parallelism"] == 2
+    stack.assert_updated("blank", first["blank"])
+    assert stack.recorded("blank")["running_parallelism"] == 1
+    stack.project.preview("--refresh", "--expect-no-changes")
+    stack.await_progress("rescaled")
+    stack.stop_and_count("rescaled")

@@ -8,7 +8,7 @@ state is worth shows in its progress, which a restore takes over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -22,6 +22,7 @@ from flink_jobs_provider.control_planes.protocol import (
 )
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
 from flink_jobs_provider.model.observation import (
+    Checkpointing,
     CheckpointStatistics,
     ClusterFacts,
     ClusterSnapshot,
@@ -61,6 +62,7 @@ class FakeFlink:
         kill_before: The name of the step at which to raise it.
         programs: What an entry class does; one that is not named here behaves well.
         savepoint_fault: "goes on", "takes the job down" or "hangs": what every savepoint does.
+        rescale_fault: Why a request to rescale a job is refused.
         unreachable: How many of the next calls get no answer.
         loses: Names of steps after which the answer is lost, each once.
         progress_in: The progress that each savepoint and checkpoint holds.
@@ -84,6 +86,7 @@ class FakeFlink:
         self.progress_in: dict[str, int] = {}
         self.saved = 0
         self.savepoint_fault = ""
+        self.rescale_fault = ""
         self.unreachable = 0
         self.loses: set[str] = set()
         self.steps: list[str] = []
@@ -216,13 +219,26 @@ class FakeFlink:
             job.cached = (self._time.now(), job.statistics())
         return job.cached[1]
 
-    async def retains_checkpoints(self, job_id: str) -> bool:
+    async def checkpointing(self, job_id: str) -> Checkpointing:
         job = self.jobs_by_id.get(job_id)
-        return job is not None and job.retains
+        return Checkpointing(job.program.checkpoints, job.retains) if job else Checkpointing()
 
     async def parallelism(self, job_id: str) -> int | None:
         job = self.jobs_by_id.get(job_id)
         return job.parallelism if job else None
+
+    async def rescale(self, job_id: str, bounds: Mapping[str, int]) -> None:
+        self._step("rescale")
+        job = self.jobs_by_id[job_id]
+        if self.rescale_fault:
+            raise ActionFailed(self.rescale_fault)
+        job.bounds = dict(bounds)
+        self._step("rescaled")
+
+    async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
+        self._step("bounds") if self.cluster.adaptive else None
+        job = self.jobs_by_id.get(job_id)
+        return dict(job.bounds) if job and self.cluster.adaptive else None
 
     async def failure(self, job_id: str, since: int = 0) -> str:
         self.pass_time()
@@ -292,6 +308,11 @@ class FakeFlink:
             if job.active or now - job.ended < _JOB_STORE
         }
 
+    def rescale_by_hand(self, job: FakeJob, parallelism: int) -> None:
+        """Rescale a job as somebody else would."""
+        assert self.cluster.adaptive
+        job.bounds["all"] = job.parallelism = job.running_tasks = parallelism
+
     # How it works
 
     def _step(self, name: str) -> None:
@@ -328,6 +349,7 @@ class FakeFlink:
             checkpoints_below=_checkpoint_directory(submission)
             or self.cluster.checkpoint_directory,
             checkpoint_faults_left=program.checkpoint_faults,
+            bounds={"all": program.parallelism or submission.parallelism},
         )
         self.jobs_by_id[job.job_id] = job
         if submission.restore_from:
@@ -353,6 +375,10 @@ class FakeFlink:
         elif job.program.restarts:
             job.state = "RESTARTING" if int(age) % 2 else "RUNNING"
             job.failure = "RuntimeException: this task always fails"
+        elif job.up_at is not None and self.cluster.adaptive:
+            wanted, free = job.bounds["all"], self.slots - others
+            job.parallelism = job.running_tasks = min(wanted, max(free, 1))
+            self._run(job, self._time.now() - job.up_at)
         elif job.program.comes_up and not job.running_tasks:
             job.state, job.running_tasks = "RUNNING", job.parallelism
             job.up_at = self._time.now() if job.up_at is None else job.up_at

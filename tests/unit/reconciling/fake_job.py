@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flink_jobs_provider.control_planes.protocol import Vertex
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
@@ -84,6 +84,7 @@ class FakeJob:
     checkpoint: str = ""
     checkpoint_time: float = 0.0
     checkpoint_faults_left: int = 0
+    bounds: dict[str, int] = field(default_factory=dict)
     cached: tuple[float, CheckpointStatistics] | None = None
 
     @property
