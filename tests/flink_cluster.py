@@ -17,11 +17,14 @@ import psutil
 from flink_jobs_provider.local import ClusterStatus, LocalCluster, Request
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.processes import ClusterProcess, end
+from flink_jobs_provider.model.retention import RETENTION
 from tests.waiting import wait_until
 
 FLINK_2 = "2.3.0"
 FLINK_1 = "1.20.5"
 SLOTS = 24
+#: What a cluster has by default that `local up` sets otherwise.
+_AS_FLINK_COMES = {RETENTION: "NO_EXTERNALIZED_CHECKPOINTS"}
 #: The adaptive scheduler, without the pauses that it makes before it rescales a job.
 ADAPTIVE = {
     "jobmanager.scheduler": "adaptive",
@@ -59,7 +62,7 @@ class FlinkCluster:
             port=0,
             slots=slots,
             task_managers=task_managers,
-            configuration=dict(configuration or {}),
+            configuration={**_AS_FLINK_COMES, **(configuration or {})},
         )
         try:
             self.url = _url(self._cluster.up(request).status)

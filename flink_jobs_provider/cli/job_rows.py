@@ -17,6 +17,7 @@ from flink_jobs_provider.control_planes.flink_rest.inspection import (
 )
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint
+from flink_jobs_provider.reconciling.retention import retention
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -129,9 +130,10 @@ async def _restarts(inspection: JobInspection, job: ObservedJob) -> int | None:
 async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> dict[str, Any]:
     """Return all that `describe` tells of one job."""
     inspection = JobInspection(plane.client)
-    rows, (statistics, history), failure = await asyncio.gather(
+    rows, (statistics, history), retains, failure = await asyncio.gather(
         job_rows(plane, jobs, [job]),
         inspection.checkpoints(job.job_id),
+        retention(plane, job.job_id),
         plane.failure(job.job_id),
     )
     newest = newest_completed(history)
@@ -140,6 +142,7 @@ async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> dict
         "tasks": f"{job.running_tasks} of {job.tasks} running",
         "restored_from": statistics.restored_from or None,
         "last_checkpoint": checkpoint_facts(newest) if newest else None,
+        "retains_checkpoints": retains,
         "last_failure": failure or None,
     }
 

@@ -148,7 +148,13 @@ def describe(
             f"number {checkpoint['id']}, {since} ago, {size(checkpoint['size_bytes'])}, "
             f"{_where(checkpoint)}"
         )
+    retains = facts["retains_checkpoints"]
+    facts["retains_checkpoints"] = {True: "yes", False: "no"}.get(retains)
     say_facts(facts)
+    if retains is False and facts["status"] in ("RUNNING", "RESTARTING", "STARTING"):
+        from flink_jobs_provider.planning.retention import retention_warning
+
+        say(retention_warning(facts["job_name"] or facts["name"]), error=True)
 
 
 @app.command()

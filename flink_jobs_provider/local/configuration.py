@@ -10,6 +10,7 @@ from flink_jobs_provider.local.flink_version import FlinkVersion
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.memory import JOB_MANAGER_MEMORY, TASK_MANAGER_MEMORY
 from flink_jobs_provider.local.settings import Settings
+from flink_jobs_provider.model.retention import RETAINED, RETENTION
 
 _LOOPBACK = "127.0.0.1"
 
@@ -34,8 +35,9 @@ appender.file.strategy.max = 3
 def flink_configuration(settings: Settings, layout: Layout, java_release: int) -> dict[str, str]:
     """Return every Flink setting of a cluster; what the user gave wins.
 
-    Addresses are loopback only. What decides how quickly a job's state shows is left at Flink's
-    defaults, so that a local cluster behaves as any other.
+    Addresses are loopback only. Checkpoints are retained, so that a job which is cancelled goes on
+    from its last one. What decides how quickly a job's state shows is left at Flink's defaults, so
+    that a local cluster behaves as any other.
     """
     # Not as_uri(): Flink takes a path as it is written, and would keep a %20.
     savepoints, checkpoints = f"file://{layout.savepoints}", f"file://{layout.checkpoints}"
@@ -59,6 +61,7 @@ def flink_configuration(settings: Settings, layout: Layout, java_release: int) -
         "state.checkpoints.dir": checkpoints,
         "execution.checkpointing.savepoint-dir": savepoints,
         "execution.checkpointing.dir": checkpoints,
+        RETENTION: RETAINED,
         **_exits(java_release),
         **JOB_MANAGER_MEMORY,
         **TASK_MANAGER_MEMORY,

@@ -34,6 +34,7 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import drift, last_state, plan
+from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.declarations import Declaration, declared_twice
@@ -58,6 +59,7 @@ _NO_INPUTS = {"__provider", RESOURCE_KEY, OPTIONS_KEY, SECRETS_KEY}
 
 _clusters: Clusters | None = None
 _printed: set[str] = set()
+_warned_of_checkpoints = False
 _run = ThisRun()
 _secrets = KnownSecrets()
 _calls = CallsInProgress()
@@ -186,6 +188,7 @@ class FlinkJobService:
             _run.gives_up(recorded, wanted)
         if decided.needed:
             _print(decided.line())
+        _warn_of_checkpoints(recorded, wanted)
         # Not both at a time: they would read, and write, the same things.
         return DiffResult(decided.needed, list(decided.replaces), [], bool(decided.replaces))
 
@@ -285,6 +288,7 @@ def _bring_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
         _run.failed(wanted)
         raise
     _run.brought_about(record)
+    _warn_of_checkpoints(record, wanted)
     return record
 
 
@@ -423,6 +427,17 @@ def _without_provider(props: dict[str, Any]) -> dict[str, Any]:
 
 def _is_unknown(value: Any) -> bool:
     return isinstance(value, Unknown)
+
+
+def _warn_of_checkpoints(record: JobRecord, wanted: JobSpec) -> None:
+    """Warn, once in a run, of a job that a cancel from outside would set back."""
+    global _warned_of_checkpoints
+    if not _warned_of_checkpoints and is_set_back_by_a_cancel(record, wanted):
+        _warned_of_checkpoints = True
+        _print(
+            f"{retention_warning(wanted.job_name)}. A run says this once; flink-jobs jobs describe "
+            "says it of each job"
+        )
 
 
 def _print(line: str) -> None:

@@ -95,20 +95,19 @@ class Rescaler:
                 now=f"Job {job.job_id} was not stopped",
                 remedy="Run again; or set restart_trigger, which restarts it as it is declared",
             ) from None
-        row = await self._settled(wanted, job.job_id, sum(bounds.values()))
-        whole = row.tasks == sum(bounds.values())
-        output = f"Rescaled to parallelism {max(bounds.values())} while it ran"
-        if not whole:
-            output += (
-                f"; it runs with {row.tasks} of {sum(bounds.values())} tasks, as slots are short"
-            )
+        row, note = await self._settled(wanted, job.job_id, sum(bounds.values()))
+        output = f"Rescaled to parallelism {max(bounds.values())} while it ran{note}"
         running = await _parallelism(self._plane, row, bounds)
         return done(recorded, recorded.spec, Action.UPDATE, output).model_copy(
             update={"status": row.status, "running_parallelism": running}
         )
 
-    async def _settled(self, wanted: JobSpec, job_id: str, tasks: int) -> ObservedJob:
-        """Wait until so many tasks run, or all that there are slots for; return the job's row."""
+    async def _settled(self, wanted: JobSpec, job_id: str, tasks: int) -> tuple[ObservedJob, str]:
+        """Wait until so many tasks run, or all that there are slots for.
+
+        Returns:
+            The job's row; and what is to be noted, where other tasks run.
+        """
         timeout = wanted.timeout("running")
         deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
         while True:
@@ -121,10 +120,12 @@ class Rescaler:
                     remedy="Run again with --refresh, which starts it from its newest state",
                 )
             if row.healthy and row.tasks == tasks:
-                return row
+                return row, ""
             late = self._clock.now() >= deadline
-            if row.healthy and (late or await self._plane.free_slots() == 0):
-                return row
+            short = row.tasks < tasks and (await self._plane.task_slots())[0] == 0
+            if row.healthy and (late or short):
+                why = "no slot is free" if short else f"{timeout:.0f} s have passed"
+                return row, f"; {row.tasks} of {tasks} tasks run so far, and {why}"
             if late:
                 raise DeadlineExceeded(
                     f"{wanted.job_name}: {timeout:.0f} s after it was rescaled back to its "

@@ -13,6 +13,7 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.retention import RETAINED, RETENTION
 from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.preflight import Preflight
@@ -57,8 +58,8 @@ class Stopper:
                 f"{wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that is "
                 "retained when the job is cancelled",
                 now=f"Job {current.job_id} goes on as it was",
-                remedy="Set execution.checkpointing.externalized-checkpoint-retention to "
-                "RETAIN_ON_CANCELLATION in flink_configuration with an UPDATE first, or use "
+                remedy=f"Set {RETENTION} to {RETAINED} in flink_configuration with an UPDATE "
+                "first, or use "
                 'upgrade_mode "savepoint"',
             )
         self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")

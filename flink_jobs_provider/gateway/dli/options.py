@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.web.places import (
 from flink_jobs_provider.gateway.web.printed_json import strict
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem
 from flink_jobs_provider.model.redaction import HIDDEN
+from flink_jobs_provider.model.retention import RETAINED, RETENTION
 
 #: The fields that become options.
 FIELDS = frozenset(
@@ -42,7 +43,6 @@ MODES: dict[Any, str] = {1: "exactly_once", 2: "at_least_once"}
 _INTERVAL = 10
 _WITHOUT_END = 2**31 - 1
 _MODE = "execution.checkpointing.mode"
-_RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 # What Flink calls by two names has both, the present one first: an older Flink knows the other
 # alone, and of a newer one the cluster may have the first, which counts then.
 _STRATEGY = ("restart-strategy.type", "restart-strategy")
@@ -229,8 +229,8 @@ def _checkpoints(
             default=not interval,
         )
         # So that `run` finds the newest state of a job which was stopped without a savepoint.
-        kept = "RETAIN_ON_CANCELLATION"
-        yield _Setting("checkpoint_enabled", (_RETENTION,), kept, default=True)
+        kept = RETAINED
+        yield _Setting("checkpoint_enabled", (RETENTION,), kept, default=True)
     mode = config.get("checkpoint_mode")
     yield _Setting(
         "checkpoint_mode",

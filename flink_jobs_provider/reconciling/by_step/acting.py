@@ -9,6 +9,7 @@ from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.retention import RETAINED, RETENTION
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, UpgradeMode
 from flink_jobs_provider.reconciling.by_step.beside import (
@@ -46,7 +47,7 @@ from flink_jobs_provider.reconciling.way_back import secure_in_storage
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
 _RETAINS = (
-    "execution.checkpointing.externalized-checkpoint-retention",
+    RETENTION,
     "execution.checkpointing.externalized.checkpoint-retention",
 )
 
@@ -146,13 +147,13 @@ class Acts:
             StateUnavailable: They do, as far as its configuration shows.
         """
         options = job.shown.get("runtime_config") or {}
-        retained = any(options.get(name) == "RETAIN_ON_CANCELLATION" for name in _RETAINS)
+        retained = any(options.get(name) == RETAINED for name in _RETAINS)
         if self._plane.is_gateway and retained:
             return
         remedy = 'Use upgrade_mode "savepoint"'
         if self._plane.is_gateway:
             remedy = (
-                f"Set {_RETAINS[0]} to RETAIN_ON_CANCELLATION in flink_configuration with an "
+                f"Set {RETENTION} to {RETAINED} in flink_configuration with an "
                 'UPDATE first, or use upgrade_mode "savepoint"'
             )
         raise StateUnavailable(

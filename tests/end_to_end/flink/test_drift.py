@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from flink_jobs_provider.model.retention import RETAINED as RETAINS
+from flink_jobs_provider.model.retention import RETENTION
 from tests.conftest import QUICK
 from tests.counting_output import assert_counts_continuous
 from tests.end_to_end.flink.conftest import StackOn
@@ -71,6 +73,9 @@ def test_drift_is_shown_and_mended(stack: CountingStack, tmp_path: Path) -> None
         "the snapshot failed on purpose",
     )
     assert not [line for line in drift.lines if line.startswith("quiet: ")]
+    on_flink = isinstance(stack.target, FlinkTarget)
+    assert drift.text.count("do not survive a cancel") == on_flink
+    assert ("the checkpoints of quiet do not" in drift.text) == on_flink
 
     marker.unlink()
     stack.project.up("--refresh")
@@ -247,13 +252,15 @@ def test_a_job_that_was_rescaled_is_brought_back(
 
     One is rescaled while it runs; one that has no checkpoints is stopped with a savepoint.
     """
-    stack = stack_on(start_flink(configuration={**ADAPTIVE, **QUICK}))
+    stack = stack_on(start_flink(configuration={**ADAPTIVE, **QUICK, RETENTION: RETAINS}))
     stack.declare("rescaled", parallelism=2)
     stack.declare("blank", parallelism=1, entry="NoCheckpointing")
     stack.project.up()
     first = {name: stack.job_id(name) for name in stack.project.jobs}
     stack.await_progress("rescaled")
     stack.project.preview("--refresh", "--expect-no-changes")
+    assert stack.recorded("rescaled")["retains_checkpoints"] is True, "as the cluster has it"
+    assert stack.recorded("blank").get("retains_checkpoints") is None
 
     stack.cluster.rescale(first["rescaled"], 3)
     stack.cluster.rescale(first["blank"], 2)

@@ -49,6 +49,9 @@ def test_a_job_from_start_to_cancel(flink: FlinkCluster, job_file: Path, tmp_pat
     assert row["job_id"] in jobs(flink, "list", "-o", "wide").output
     healthy = json.loads(jobs(flink, "describe", "counts", "--json").stdout)
     assert healthy["last_checkpoint"]["status"] == "COMPLETED"
+    assert healthy["retains_checkpoints"] is False
+    warned = jobs(flink, "describe", "counts").stderr
+    assert "the checkpoints of counts do not survive a cancel" in warned
     listed = json.loads(jobs(flink, "checkpoints", "counts", "--json").stdout)
     assert [each["id"] for each in listed] == sorted((e["id"] for e in listed), reverse=True)
     assert "COMPLETED" in jobs(flink, "checkpoints", "counts").output

@@ -18,6 +18,7 @@ from flink_jobs_provider.local.memory import (
     task_manager_options,
 )
 from flink_jobs_provider.local.settings import Settings
+from flink_jobs_provider.model.retention import RETENTION
 
 LAYOUT = Layout(Path("/data/my cluster"))
 
@@ -41,6 +42,13 @@ def test_a_program_cannot_end_the_job_manager() -> None:
     assert configuration()[option] == "THROW"
     assert configuration(17, **{option: "LOG"})[option] == "LOG"
     assert option not in configuration(java_release=24)
+
+
+def test_checkpoints_outlive_a_cancel() -> None:
+    """A job that is cancelled goes on from its last checkpoint, unless the user wants it else."""
+    assert configuration()[RETENTION] == "RETAIN_ON_CANCELLATION"
+    given = configuration(17, **{RETENTION: "DELETE_ON_CANCELLATION"})
+    assert given[RETENTION] == "DELETE_ON_CANCELLATION"
 
 
 def test_paths_are_written_as_flink_reads_them() -> None:

@@ -63,6 +63,7 @@ class FakeFlink:
         programs: What an entry class does; one that is not named here behaves well.
         savepoint_fault: "goes on", "takes the job down" or "hangs": what every savepoint does.
         rescale_fault: Why a request to rescale a job is refused.
+        rescale_delay: After how many seconds it is carried out.
         unreachable: How many of the next calls get no answer.
         loses: Names of steps after which the answer is lost, each once.
         progress_in: The progress that each savepoint and checkpoint holds.
@@ -87,6 +88,7 @@ class FakeFlink:
         self.saved = 0
         self.savepoint_fault = ""
         self.rescale_fault = ""
+        self.rescale_delay = 0.0
         self.unreachable = 0
         self.loses: set[str] = set()
         self.steps: list[str] = []
@@ -233,6 +235,7 @@ class FakeFlink:
         if self.rescale_fault:
             raise ActionFailed(self.rescale_fault)
         job.bounds = dict(bounds)
+        job.rescales_at = self._time.now() + self.rescale_delay
         self._step("rescaled")
 
     async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
@@ -376,8 +379,9 @@ class FakeFlink:
             job.state = "RESTARTING" if int(age) % 2 else "RUNNING"
             job.failure = "RuntimeException: this task always fails"
         elif job.up_at is not None and self.cluster.adaptive:
-            wanted, free = job.bounds["all"], self.slots - others
-            job.parallelism = job.running_tasks = min(wanted, max(free, 1))
+            if self._time.now() >= job.rescales_at:
+                wanted, free = job.bounds["all"], self.slots - others
+                job.parallelism = job.running_tasks = min(wanted, max(free, 1))
             self._run(job, self._time.now() - job.up_at)
         elif job.program.comes_up and not job.running_tasks:
             job.state, job.running_tasks = "RUNNING", job.parallelism

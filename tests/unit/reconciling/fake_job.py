@@ -85,6 +85,7 @@ class FakeJob:
     checkpoint_time: float = 0.0
     checkpoint_faults_left: int = 0
     bounds: dict[str, int] = field(default_factory=dict)
+    rescales_at: float = 0.0
     cached: tuple[float, CheckpointStatistics] | None = None
 
     @property

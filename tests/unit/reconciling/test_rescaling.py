@@ -107,9 +107,22 @@ def test_where_slots_are_short_it_is_not_waited_for() -> None:
     began = stack.time.now()
     record = stack.up(spec)
     assert stack.time.now() - began < 10
-    assert record.job_output.endswith("; it runs with 1 of 2 tasks, as slots are short")
+    assert record.job_output.endswith("; 1 of 2 tasks run so far, and no slot is free")
     assert (record.running_parallelism, record.rescaled) == (1, None)
     assert not stack.plan(stack.refresh().spec).needed
+
+
+def test_without_a_free_slot_it_is_scaled_down_all_the_same() -> None:
+    """Shows that what runs before the cluster has rescaled the job is not taken for the end."""
+    stack = adaptive()
+    job = stack.flink.the_job()
+    stack.flink.slots = 4
+    stack.flink.rescale_by_hand(job, 4)
+    spec = stack.refresh().spec
+    stack.flink.rescale_delay = 5
+    record = stack.up(spec)
+    assert record.job_output == "Rescaled to parallelism 2 while it ran"
+    assert (job.parallelism, record.running_parallelism) == (2, 2)
 
 
 def test_one_that_fails_by_it_is_named_and_started_again() -> None:
