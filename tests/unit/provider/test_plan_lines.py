@@ -11,7 +11,7 @@ from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.fake_flink import RETAINED, FakeFlink
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def job(
     capsys: pytest.CaptureFixture[str],
 ) -> Job:
     """Give a resource whose job an earlier run has started."""
-    made = Job(provider, inputs)
+    made = Job(provider, {**inputs, "flink_configuration": RETAINED})
     made.create()
     flink.steps.clear()
     new_run()
