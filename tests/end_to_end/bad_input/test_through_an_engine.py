@@ -60,8 +60,12 @@ _WRONG = {
     "parallelism": 0,
     "upgrade_mode": "statless",
     "timeouts": {"submit": "soon"},
+    "flink_configuration": {"taskmanager.numberOfTaskSlots": "4"},
 }
-_NAMED = ("/nowhere/orders.jar", "parallelism", "upgrade_mode", "timeouts.submit")
+_NAMED = (
+    *("/nowhere/orders.jar", "parallelism", "upgrade_mode", "timeouts.submit"),
+    "flink_configuration.taskmanager.numberOfTaskSlots",
+)
 
 
 def test_all_that_is_wrong_is_in_one_report(project: StackProject, proxy: FaultProxy) -> None:
