@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -47,6 +48,12 @@ class RunOptions:
         bool, typer.Option("--skip-preview", "-f", help="Go ahead without a preview.")
     ] = False
     non_interactive: Annotated[bool, typer.Option("--non-interactive", help="Never ask.")] = False
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Ask no cluster and no storage about new jobs in the preview."
+        ),
+    ] = False
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show providers' errors with their traceback.")
     ] = False
@@ -55,6 +62,11 @@ class RunOptions:
         typer.Option("--target", "-t", help="Only these URNs (Pulumi CLI only)."),
     ] = None
     engine: EngineOption = Engine.AUTO
+
+    def pass_on(self) -> None:
+        """Set in the environment what the provider reads there: no engine passes options on."""
+        if self.offline:
+            os.environ["FLINK_JOBS_OFFLINE"] = "1"
 
     def request(self) -> Request:
         """Return the request to the embedded engine.

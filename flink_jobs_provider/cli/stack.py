@@ -28,8 +28,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands on stacks to the command line."""
     app.command()(with_run_options(up))
     app.command()(with_run_options(preview, without=("yes", "skip_preview")))
-    app.command()(with_run_options(refresh, without=("refresh",)))
-    app.command()(with_run_options(destroy, without=("expect_no_changes",)))
+    app.command()(with_run_options(refresh, without=("refresh", "offline")))
+    app.command()(with_run_options(destroy, without=("expect_no_changes", "offline")))
     app.command()(cancel)
     app.command()(outputs)
     app.add_typer(stack_admin.app, name="stack")
@@ -43,6 +43,7 @@ def up(options: RunOptions) -> None:
 
 def preview(options: RunOptions) -> None:
     """Show what `up` would do, and why."""
+    options.pass_on()
     with engine_errors():
         if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
             exit_with_pulumi(["preview", *options.for_pulumi()], options.cwd)
@@ -63,6 +64,7 @@ def destroy(options: RunOptions) -> None:
 
 
 def _change(command: str, options: RunOptions) -> None:
+    options.pass_on()
     with engine_errors():
         if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
             exit_with_pulumi([command, *options.for_pulumi()], options.cwd)

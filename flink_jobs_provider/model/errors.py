@@ -11,6 +11,7 @@
      │   ├─ StateUnavailable    going on would drop state
      │   ├─ ClusterTakenDown    a program may have ended the cluster it was tried on
      │   ├─ ActionFailed        Flink carried the action out and it failed
+     │   │   └─ EntryClassUnusable  the jar has no such class, or it has no main
      │   └─ EngineGone          the run this process belongs to has ended
      └─ TemporaryError          worth another try as it stands
          ├─ ClusterUnreachable  no answer, or an answer of a proxy in between
@@ -118,6 +119,10 @@ class ClusterTakenDown(PermanentError):
 
 class ActionFailed(PermanentError):
     """Flink carried the action out, and it failed."""
+
+
+class EntryClassUnusable(ActionFailed):
+    """The jar has no class of that name, or the class cannot be run."""
 
 
 class EngineGone(PermanentError):

@@ -5,7 +5,7 @@ The model has no such rule: records are read by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -20,18 +20,27 @@ _FREE_OF_DLI = {"desc", "tags", "flink_log_config"}
 _URLS = ("url", "endpoint")
 
 
-def problems_of(inputs: dict[str, Any]) -> _Problems:
+def problems_of(
+    inputs: dict[str, Any], unknown: Collection[tuple[int | str, ...]] = ()
+) -> _Problems:
     """Return what is wrong with inputs that the model takes: (property path, what would be right).
 
     Args:
         inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        unknown: Paths of what is not known yet.
     """
     bounded = {name: value for name, value in inputs.items() if name not in _FREE}
     dli = bounded.get("dli")
     if isinstance(dli, dict):
         bounded["dli"] = {name: value for name, value in dli.items() if name not in _FREE_OF_DLI}
     blanks = dict(blanks_around(bounded))  # a header's name and value are one property
-    return [*blanks.items(), *_blanks_in_urls(inputs), *_long_timeouts(inputs)]
+    return [
+        *blanks.items(),
+        *_blanks_in_urls(inputs),
+        *_keys_without_certificate(inputs, unknown),
+        *_relative_restore_point(inputs),
+        *_long_timeouts(inputs),
+    ]
 
 
 def blanks_around(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -59,6 +68,34 @@ def _blanks_in_urls(inputs: dict[str, Any]) -> _Problems:
         for name in _URLS
         if isinstance(url := given.get(name), str) and len(url.strip().split()) > 1
     ]
+
+
+def _keys_without_certificate(
+    inputs: dict[str, Any], unknown: Collection[tuple[int | str, ...]]
+) -> _Problems:
+    """Refuse a client's key without its certificate: it would have no effect."""
+    target = inputs.get("target")
+    tls = target.get("tls") if isinstance(target, dict) else None
+    given = isinstance(tls, dict) and tls.get("certificate_file") is not None
+    if not isinstance(tls, dict) or given or ("target", "tls", "certificate_file") in unknown:
+        return []
+    return [
+        (f"target.tls.{name}", "must be given with certificate_file, the certificate of that key")
+        for name in ("key_file", "key_password")
+        if tls.get(name) is not None
+    ]
+
+
+def _relative_restore_point(inputs: dict[str, Any]) -> _Problems:
+    """Refuse a relative path; the job service of HDInsight also knows savepoints by name."""
+    path, target = inputs.get("restore_from"), inputs.get("target")
+    if not isinstance(path, str) or not path or path != path.strip():
+        return []
+    if path.startswith(("/", "file:/")) or "://" in path:
+        return []
+    named = isinstance(target, dict) and target.get("kind") == "hdinsight" and "/" not in path
+    why = f"must be a URI or an absolute path, since the cluster resolves it (got {path!r})"
+    return [] if named else [("restore_from", why)]
 
 
 def _long_timeouts(inputs: dict[str, Any]) -> _Problems:

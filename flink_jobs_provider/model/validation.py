@@ -64,7 +64,7 @@ def problems_of(
     known, unknown = _split(inputs, (), is_unknown)
     if ("target", "kind") in unknown:
         unknown.append(("target",))  # what it must have depends on what it is
-    problems = [] if recorded else input_rules.problems_of(known)
+    problems = [] if recorded else input_rules.problems_of(known, unknown)
     ruled = {path for path, _ in problems}
     try:
         JobSpec.model_validate(known)

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint
+from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
 from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.reconciling.trials import Trials
 
 #: How long a preview waits for a cluster that it does not need, in seconds.
 _PATIENCE_S = 5.0
 _SHARED_AGE_S = 15.0
+#: How long a preview waits for the storage of a savepoint, in seconds.
+_STORAGE_PATIENCE_S = 15.0
 
 Look = Callable[[JobRecord], Awaitable[JobRecord]]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a preview can tell of a creation.
+
+    Attributes:
+        lines: The plan in a line, and warnings; empty where there is nothing to say.
+        problems: What is wrong for certain: (property path, what would be right).
+    """
+
+    lines: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class Creations:
@@ -31,34 +49,110 @@ class Creations:
     def __init__(self, look: Look) -> None:
         self._look = look
         self._silent: set[str] = set()
+        self._warnings: list[str] = []
+        self._trials: dict[str, Trials] = {}
 
-    async def line(self, clusters: Clusters | None, spec: JobSpec, known: JobRecord | None) -> str:
-        """Return the plan in one line; empty where there is nothing to say.
+    async def foresee(
+        self,
+        clusters: Clusters | None,
+        spec: JobSpec,
+        known: JobRecord | None,
+        jar: Jar | None = None,
+    ) -> Foreseen:
+        """Return the plan of a creation, and what will keep the job from starting.
 
         Args:
             clusters: The clusters; None where none may be asked.
             spec: The job as it should be.
             known: What another resource has recorded of it; None for nothing.
+            jar: Its jar, where the program is to be tried on its cluster.
         """
+        line, starts = await self._line(clusters, spec, known)
+        warnings, self._warnings = self._warnings, []
+        lines = [line] if line else []
+        if jar is not None:
+            lines += warnings
+        if not starts or spec.desired_state is not DesiredState.RUNNING:
+            return Foreseen(tuple(lines))
+        problems = await restore_problems(spec, local=clusters is None)
+        target = spec.target
+        asked = clusters is not None and target.place not in self._silent
+        if jar is None or problems or not asked or not isinstance(target, FlinkTarget):
+            return Foreseen(tuple(lines), tuple(problems))
+        assert clusters is not None  # noqa: S101 - it was asked
+        trials = self._trials.get(target.place) or Trials(clusters.of(target), target.address)
+        self._trials[target.place] = trials
+        trial = await trials.try_out(spec, jar)
+        return Foreseen((*lines, *trial.warnings), trial.problems)
+
+    async def _line(
+        self, clusters: Clusters | None, spec: JobSpec, known: JobRecord | None
+    ) -> tuple[str, bool]:
+        """Return the plan in one line, and whether a version would be started."""
         if known is not None:
             decided = plan(known, spec)
             adopted = known.status.active and known.job_id
-            return decided.line() if decided.needed else _adoption(known) if adopted else ""
+            return decided.line() if decided.needed else _adoption(known) if adopted else "", False
         first = plan(None, spec).line()
         if clusters is None or spec.target.place in self._silent:
-            return f"{first}, unless it runs already: its cluster was not asked"
+            return f"{first}, unless it runs already: its cluster was not asked", True
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 seen = await self._look(JobRecord(spec=spec, status=JobStatus.LOST))
                 ended = await _ended(clusters, spec) if seen.job_id is None else None
-        except (JobError, TimeoutError):
-            self._silent.add(spec.target.place)
-            return f"{first}, unless it runs already: its cluster did not answer"
+        except (JobError, TimeoutError) as error:
+            self._silence(spec, error)
+            return f"{first}, unless it runs already: its cluster did not answer", True
         if seen.job_id is not None and seen.status.active:
-            return _found(seen, spec)
+            return _found(seen, spec), False
         if ended and spec.desired_state is DesiredState.RUNNING and not spec.restore_from:
-            return f"{spec.job_name}: NEW, start from the state that job {ended} left, if it did"
-        return first
+            line = f"{spec.job_name}: NEW, start from the state that job {ended} left, if it did"
+            return line, True
+        return first, True
+
+    def _silence(self, spec: JobSpec, error: JobError | TimeoutError) -> None:
+        """Ask a cluster no more, and warn of it once."""
+        if spec.target.place in self._silent:
+            return
+        self._silent.add(spec.target.place)
+        within = f"no answer within {_PATIENCE_S:.0f} s"
+        reason = error.reason if isinstance(error, JobError) else within
+        self._warnings.append(
+            f"warning: new jobs on {spec.target.address} were not looked for or checked there: "
+            f"{reason}"
+        )
+
+
+async def restore_problems(spec: JobSpec, *, local: bool = False) -> list[tuple[str, str]]:
+    """Return what is wrong with the savepoint in `restore_from`, as far as it is seen from here.
+
+    Args:
+        spec: The job as it should be.
+        local: Whether only files of this machine may be looked at.
+    """
+    path = spec.restore_from
+    if path is None or (isinstance(spec.target, HDInsightTarget) and "/" not in path):
+        return []  # by its name, which the service knows
+    mine = local_path(path) is not None
+    if not spec.target.loopback if mine else local:
+        return []  # it lies on the cluster's machine, or behind a network
+    finding = await _inspected(path)
+    if finding is None or not finding.broken:
+        return []
+    return [
+        (
+            "restore_from",
+            f"must be the directory of a savepoint or checkpoint: {path} {finding}",
+        )
+    ]
+
+
+async def _inspected(path: str) -> Finding | None:
+    try:
+        async with asyncio.timeout(_STORAGE_PATIENCE_S):
+            return await asyncio.to_thread(inspect_savepoint, path)
+    except TimeoutError:
+        return None
 
 
 def _found(seen: JobRecord, spec: JobSpec) -> str:

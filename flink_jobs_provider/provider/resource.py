@@ -15,7 +15,7 @@ from pulumi.dynamic import Resource
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.inputs import FlinkJobArgs, JobArguments, JobInputs
 from flink_jobs_provider.provider.options import OPTIONS_KEY, without_effect
-from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
+from flink_jobs_provider.provider.resource_key import PREVIEW_KEY, RESOURCE_KEY
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, has_outputs, secret_paths
 
 
@@ -76,6 +76,8 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         props.setdefault("owner", default_owner())
         outputs = dict.fromkeys(_output_names())
         props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)
+        if pulumi.runtime.is_dry_run():
+            props[PREVIEW_KEY] = True
         if has_outputs(props):
             props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
         self._without_effect: list[str] = []

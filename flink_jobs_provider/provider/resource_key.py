@@ -1,4 +1,6 @@
-"""The input by which `FlinkJob` tells a resource from the others of its stack."""
+"""The inputs by which `FlinkJob` tells the provider what an engine does not."""
 
-#: Its name; `declarations` says what it is for.
+#: Tells a resource from the others of its stack; `declarations` says what it is for.
 RESOURCE_KEY = "__resource"
+#: Set in a preview, in which new jobs are tried on their cluster.
+PREVIEW_KEY = "__preview"

@@ -22,8 +22,9 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown
 from pydantic import ValidationError
 
-from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.artifacts import Jar, open_jar
 from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.prerequisites import Prerequisites
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
 from flink_jobs_provider.model.hdinsight_limits import is_local
@@ -36,14 +37,14 @@ from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import drift, last_state, plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider import background_loop
-from flink_jobs_provider.provider.creations import Creations
+from flink_jobs_provider.provider.creations import Creations, restore_problems
 from flink_jobs_provider.provider.declarations import Declaration, declared_twice
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.engine_watch import CallsInProgress, EngineWatch
 from flink_jobs_provider.provider.options import OPTIONS_KEY, problems_of_options
 from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
-from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
+from flink_jobs_provider.provider.resource_key import PREVIEW_KEY, RESOURCE_KEY
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
 from flink_jobs_provider.provider.short_errors import answer_in_words
 from flink_jobs_provider.provider.this_run import ThisRun
@@ -55,9 +56,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: What a resource has besides its inputs and outputs.
-_NO_INPUTS = {"__provider", RESOURCE_KEY, OPTIONS_KEY, SECRETS_KEY}
+_NO_INPUTS = {"__provider", RESOURCE_KEY, PREVIEW_KEY, OPTIONS_KEY, SECRETS_KEY}
 
 _clusters: Clusters | None = None
+_prerequisites: Prerequisites | None = None
 _printed: set[str] = set()
 _warned_of_checkpoints = False
 _run = ThisRun()
@@ -104,12 +106,14 @@ class FlinkJobService:
 
     def configure(self, req: ConfigureRequest) -> None:
         """Prepare the clusters' clients; credentials come from configuration and environment."""
-        global _clusters
+        global _clusters, _prerequisites
         answer_in_words(FlinkJobError)
         liveness = EngineLiveness()
         if _clusters is None:
             EngineWatch(liveness, lambda: bool(_calls)).start()
-        _clusters = Clusters(resolver(req.config.get, _secrets.add), liveness.check)
+        resolve = resolver(req.config.get, _secrets.add)
+        _clusters = Clusters(resolve, liveness.check)
+        _prerequisites = Prerequisites(resolve)
 
     @_told_in_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -121,24 +125,19 @@ class FlinkJobService:
             *_problems_of_configuration(_olds, inputs),
             *problems_of_options(news),
         ]
-        digest = None
+        jar = None
         if not _is_unknown(inputs.get("jar")) and not any(p.startswith("jar") for p, _ in problems):
-            try:
-                jar = open_jar(str(inputs["jar"]))
-                digest = jar.digest
-                if not inputs.get("entry_class") and not jar.main_class:
-                    problems.append(
-                        ("entry_class", "is required: the jar's manifest names no Main-Class")
-                    )
-            except JarError as error:
-                problems.append(("jar", str(error) + _why_read(inputs)))
-        pinned = inputs.get("jar_digest")
+            jar, wrong = _opened(inputs)
+            problems += wrong
+        digest, pinned = jar and jar.digest, inputs.get("jar_digest")
         if digest and pinned not in (None, digest, _olds.get("jar_digest")):
             problems.append(("jar_digest", f"the jar's content is {digest} (got {pinned})"))
         declared = Declaration.of(news)
         other = _declared_by_another(declared) if declared else None
         if declared and other:
             problems.append(("job_name", declared_twice(other, declared)))
+        if declared and _prerequisites:
+            problems += _prerequisites.missing(declared.target)
         if problems:
             _run.refused(inputs.get("job_name"))
             return CheckResult(
@@ -154,10 +153,16 @@ class FlinkJobService:
             return CheckResult(inputs, [CheckFailure("job_name", refusal)])
         if not _without_provider(_olds):
             _run.creates(spec)
-            line = background_loop.run(_creations.line(_clusters, spec, _run.known(spec)))
-            if line:
-                _print(line)
-        return CheckResult(spec.plain(), [])
+            wrong = _foreseen(spec, jar if news.get(PREVIEW_KEY) else None)
+        elif spec.restore_from != _olds.get("restore_from"):
+            wrong = background_loop.run(restore_problems(spec, local=_is_offline()))
+        else:
+            wrong = []
+        if wrong:
+            _run.refused(spec.job_name)
+        return CheckResult(
+            spec.plain(), [CheckFailure(path, _secrets.redact(why)) for path, why in wrong]
+        )
 
     @_told_in_one_line
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -257,6 +262,36 @@ def _problems_of_configuration(
     for warning in found.warnings:
         _print(f"{inputs.get('job_name')}: warning: {warning}")
     return found.problems
+
+
+def _opened(inputs: dict[str, Any]) -> tuple[Jar | None, list[tuple[str, str]]]:
+    """Return a job's jar, and what is wrong with it."""
+    try:
+        jar = open_jar(str(inputs["jar"]))
+    except JarError as error:
+        return None, [("jar", str(error) + _why_read(inputs))]
+    if inputs.get("entry_class") or jar.main_class:
+        return jar, []
+    return jar, [("entry_class", "is required: the jar's manifest names no Main-Class")]
+
+
+def _foreseen(spec: JobSpec, jar: Jar | None) -> list[tuple[str, str]]:
+    """Print the plan of a creation; return what will keep the job from starting.
+
+    Args:
+        spec: The job as it should be.
+        jar: Its jar, where the program is to be tried.
+    """
+    clusters = None if _is_offline() else _clusters
+    foreseen = background_loop.run(_creations.foresee(clusters, spec, _run.known(spec), jar))
+    for line in foreseen.lines:
+        _print(line)
+    return list(foreseen.problems)
+
+
+def _is_offline() -> bool:
+    """Whether previews are to ask no cluster and no storage about new jobs."""
+    return os.environ.get("FLINK_JOBS_OFFLINE", "") not in ("", "0")
 
 
 def _why_read(inputs: dict[str, Any]) -> str:

@@ -16,9 +16,9 @@ from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.reconciling.waiting import Clock
 
 #: How long the other jobs of a run are waited for, in seconds, and how often is looked.
-_PATIENCE, _PAUSE = 60.0, 0.25
+_PATIENCE, PAUSE = 60.0, 0.25
 #: How long TaskManagers are waited for that a cluster which has just started may not have yet.
-_REGISTERING = 10.0
+REGISTERING = 10.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Slots:
             used: How many slots that one has.
         """
         began = self._clock.now()
-        deadline, complete = began + _PATIENCE, began + (0 if replaced else _REGISTERING)
+        deadline, complete = began + _PATIENCE, began + (0 if replaced else REGISTERING)
         while True:
             # In this order: a job that is seen to run has its slots when the free ones are counted.
             snapshot = await self._plane.jobs()
@@ -87,7 +87,7 @@ class Slots:
                     return Shortage(free, 0)
             elif self._clock.now() >= deadline:
                 return Shortage(free, promised)
-            await self._clock.sleep(_PAUSE)
+            await self._clock.sleep(PAUSE)
 
     def give_back(self, identity: str) -> None:
         """Forget what a job was promised: it runs, or will not."""

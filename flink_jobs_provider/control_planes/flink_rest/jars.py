@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink_rest.client import (
@@ -29,6 +30,8 @@ from flink_jobs_provider.model.errors import (
 )
 from flink_jobs_provider.model.identity import identity_of
 
+#: Stands for the job's name in the name of a jar that is lent to previews; no job has such a name.
+LENT = "_preview"
 _IDENTITY = 18
 _DIGEST = 32
 #: Seconds for which a list is trusted. A jar that another process removed meanwhile shows when it
@@ -40,12 +43,13 @@ _FRESH_S = 5.0
 
 @dataclass(frozen=True)
 class UploadedJar:
-    """A jar of ours on the cluster."""
+    """A jar of ours on the cluster, and when it was uploaded: seconds since the epoch."""
 
     id: str
     job_name: str
     prefix: str
     digest: str
+    uploaded: float = 0.0
 
 
 class ClusterJars:
@@ -60,13 +64,13 @@ class ClusterJars:
         self._gone: set[str] = set()
 
     async def list(self) -> tuple[UploadedJar, ...]:
-        """Return the jars on the cluster that bear a name of ours.
+        """Return the jars of jobs on the cluster.
 
         Raises:
             ClusterRefused: The cluster takes no jars.
 
         """
-        return await self._listing.get()
+        return tuple(jar for jar in await self._listing.get() if jar.job_name != LENT)
 
     async def _list(self) -> tuple[UploadedJar, ...]:
         try:
@@ -78,7 +82,7 @@ class ClusterJars:
                 f"the cluster at {self._client.url} takes no jars",
                 remedy="Set web.submit.enable to true in its configuration",
             ) from None
-        found = (_parse(file["id"], file["name"]) for file in body["files"])
+        found = (_parse(file) for file in body["files"])
         return tuple(jar for jar in found if jar)
 
     async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
@@ -87,7 +91,9 @@ class ClusterJars:
         uploaded = {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
         there = {**listed, **uploaded}
         return tuple(
-            jar for jar in there.values() if jar.prefix == identity and jar.id not in self._gone
+            jar
+            for jar in there.values()
+            if jar.prefix == identity and jar.id not in self._gone and jar.job_name != LENT
         )
 
     async def ensure(self, submission: Submission, timeout: float) -> str:
@@ -110,6 +116,34 @@ class ClusterJars:
                 "and no copy of it was found"
             )
         return await self._upload(submission.jar, submission.job_name, identity, timeout)
+
+    async def with_content(self, digest: str) -> str | None:
+        """Return the id of any job's jar with this content; None where there is none."""
+        listed = {jar.id: jar for jar in await self._listing.get(_TRUSTED_S)}
+        listed |= {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
+        there = (jar for jar in listed.values() if jar.id not in self._gone)
+        same = (jar.id for jar in there if jar.digest == digest[:_DIGEST] and jar.job_name != LENT)
+        return next(same, None)
+
+    async def upload_to_lend(self, jar: Jar, timeout: float) -> str:
+        """Upload a jar under a name that no submission looks for; return its id.
+
+        Raises:
+            ActionFailed: The upload was refused.
+        """
+        return await self._upload(jar, LENT, "0" * _IDENTITY, timeout)
+
+    async def discard_lent(self, before: float) -> None:
+        """Remove lent jars that were uploaded before a time, in seconds since the epoch."""
+        for jar in await self._listing.get(_TRUSTED_S):
+            if jar.job_name == LENT and jar.uploaded < before:
+                await self.discard(jar.id)
+
+    async def discard(self, jar_id: str) -> None:
+        """Remove a jar; somebody else may have done so (an unknown jar is 400, measured)."""
+        with contextlib.suppress(FlinkAnswer):
+            await self._client.change("DELETE", f"jars/{jar_id}", repeatable=True)
+        self.lose(jar_id)
 
     async def provide(self, submission: Submission, timeout: float) -> bool:
         """Make sure that a submission's jar is on the cluster now, uploading it if it is missing.
@@ -190,10 +224,7 @@ class ClusterJars:
         kept = {digest[:_DIGEST] for digest in keep}
         for jar in await self._of(identity):
             if jar.digest not in kept:
-                # Somebody else may have removed it: an unknown jar is 400 (measured).
-                with contextlib.suppress(FlinkAnswer):
-                    await self._client.change("DELETE", f"jars/{jar.id}", repeatable=True)
-                self.lose(jar.id)
+                await self.discard(jar.id)
 
 
 def _size(jar: Jar) -> str:
@@ -201,8 +232,9 @@ def _size(jar: Jar) -> str:
     return f"{jar.path.stat().st_size / 1_000_000:.1f} MB"
 
 
-def _parse(jar_id: str, name: str) -> UploadedJar | None:
-    parts = name.removesuffix(".jar").rsplit("-", 2)
+def _parse(file: dict[str, Any]) -> UploadedJar | None:
+    parts = str(file["name"]).removesuffix(".jar").rsplit("-", 2)
     if len(parts) != 3 or len(parts[1]) != _IDENTITY or len(parts[2]) != _DIGEST:
         return None
-    return UploadedJar(jar_id, parts[0], parts[1], parts[2])
+    uploaded = float(file.get("uploaded") or 0) / 1000
+    return UploadedJar(file["id"], parts[0], parts[1], parts[2], uploaded)

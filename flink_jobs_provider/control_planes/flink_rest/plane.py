@@ -28,6 +28,7 @@ from flink_jobs_provider.control_planes.flink_rest.graphs import (
     parse_state_sizes,
 )
 from flink_jobs_provider.control_planes.flink_rest.jars import ClusterJars
+from flink_jobs_provider.control_planes.flink_rest.lent_jars import LentJars
 from flink_jobs_provider.control_planes.flink_rest.outliving import Outliving
 from flink_jobs_provider.control_planes.flink_rest.overview import SharedSnapshot
 from flink_jobs_provider.control_planes.flink_rest.requirements import read_bounds, write_bounds
@@ -47,6 +48,7 @@ from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,
     DeadlineExceeded,
+    EntryClassUnusable,
 )
 from flink_jobs_provider.model.identity import trigger_id
 from flink_jobs_provider.model.observation import (
@@ -61,6 +63,8 @@ _PLAN_S = 300.0
 _PLAN_TRIES, _PLAN_PAUSE = 3, 0.4
 #: Between two looks at a checkpoint, in seconds.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+#: What Flink says of an entry class that it cannot run (PackagedProgram; measured on 1.20 and 2.3).
+_NO_ENTRY_CLASS = ("The program's entry point class '", "does not have a main(String[]) method")
 _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
 
 
@@ -80,6 +84,7 @@ class FlinkRest:
         self._sleep = sleep
         self._overview = SharedSnapshot(lambda: self._get("jobs/overview", "jobs"), clock)
         self._jars = ClusterJars(self.client, clock)
+        self._lent = LentJars(self._jars)
         self._savepoints = SavepointOperations(self.client, self._ended, clock, sleep)
         self._facts: asyncio.Task[ClusterFacts] | None = None
         self._broken_runs: dict[str, MainRuns] = {}  # by jobId: a break counts in a later try, too
@@ -143,10 +148,39 @@ class FlinkRest:
             ActionFailed: The program has no such entry class, or its `main` throws.
             ClusterTakenDown: The connection broke, and the cluster may be down.
         """
+        return await self._planned(
+            submission, lambda: self._jars.ensure(submission, _PLAN_S), self._jars.lose
+        )
+
+    async def try_out(self, submission: Submission) -> PlannedGraph:
+        """Do the same, and leave no jar on the cluster that was not there before.
+
+        Raises:
+            EntryClassUnusable: The jar has no such class, or it has no `main`.
+            ActionFailed: The program's `main` throws, or its jar was refused.
+            ClusterTakenDown: The connection broke, and the cluster may be down.
+        """
+        assert not isinstance(submission.jar, str)  # noqa: S101 - it was opened here
+        async with self._lent.lend(submission.jar, _PLAN_S) as jar:
+            return await self._planned(submission, jar.id, jar.lose)
+
+    async def _planned(
+        self,
+        submission: Submission,
+        provide: Callable[[], Awaitable[str]],
+        lose: Callable[[str], None],
+    ) -> PlannedGraph:
+        """Run `main` for its plan.
+
+        Args:
+            submission: What would be submitted.
+            provide: Returns the id of its jar on the cluster.
+            lose: Told of an id that leads to no jar any more.
+        """
         deadline = self._clock() + _PLAN_S
         main, tries = self._main(submission, "was being tried"), 1
         while True:
-            jar = await self._jars.ensure(submission, _PLAN_S)
+            jar = await provide()
             try:
                 body = await self.client.change(
                     "POST",
@@ -165,9 +199,11 @@ class FlinkRest:
                 await self._sleep(_PLAN_PAUSE)
             except FlinkAnswer as refusal:
                 if _no_such_jar(refusal) and self._clock() < deadline:
-                    self._jars.lose(jar)
+                    lose(jar)
                     continue
-                raise ActionFailed(refusal.cause) from None
+                unusable = any(text in refusal.text for text in _NO_ENTRY_CLASS)
+                kind = EntryClassUnusable if unusable else ActionFailed
+                raise kind(refusal.cause) from None
         return parse_graph(body)
 
     def _main(self, submission: Submission, doing: str, *, tried: bool = False) -> MainRuns:

@@ -20,7 +20,12 @@ from flink_jobs_provider.control_planes.protocol import (
     SavepointRequest,
     Submission,
 )
-from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterUnreachable,
+    DeadlineExceeded,
+    EntryClassUnusable,
+)
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -120,6 +125,16 @@ class FakeFlink:
         chained = submission.flink_configuration.get(_CHAINING) != "false"
         vertices = program.vertices if chained else program.operators or program.vertices
         return PlannedGraph(program.parallelism or submission.parallelism, vertices)
+
+    async def try_out(self, submission: Submission) -> PlannedGraph:
+        jars = set(self.jars)
+        self.steps.append("try out")
+        program = self._program(submission)
+        if program.plan_error:
+            kind = EntryClassUnusable if "ClassNotFound" in program.plan_error else ActionFailed
+            raise kind(program.plan_error)
+        assert set(self.jars) == jars
+        return PlannedGraph(program.parallelism or submission.parallelism, program.vertices)
 
     async def running_graph(self, job_id: str) -> PlannedGraph | None:
         job = self.jobs_by_id.get(job_id)

@@ -1,0 +1,174 @@
+"""What a preview finds out about new jobs, and about a savepoint that is named anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.resource_key import PREVIEW_KEY
+from tests.unit.provider.test_calls import Job
+from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.fake_job import Program
+
+HERE = {"kind": "flink", "url": "http://127.0.0.1:8081"}
+MISSING = "must be the directory of a savepoint or checkpoint: {} is not there"
+
+
+@pytest.fixture
+def flink(flink: FakeFlink) -> FakeFlink:
+    """Give a Flink whose JobManager no program ends."""
+    flink.cluster = replace(flink.cluster, intercepts_exit=True)
+    return flink
+
+
+def wrong(
+    provider: FlinkJobProvider, inputs: dict[str, Any], olds: dict[str, Any] | None = None
+) -> dict[str, str]:
+    """Return what a preview says of inputs, by property."""
+    result = provider.check(olds or {}, {**inputs, PREVIEW_KEY: True})
+    assert PREVIEW_KEY not in result.inputs
+    return {failure.property: failure.reason for failure in result.failures or []}
+
+
+def test_a_new_job_is_tried_in_a_preview_alone(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
+) -> None:
+    flink.programs["no.Such"] = Program(plan_error="ClassNotFoundException: no.Such")
+    inputs = {**inputs, "entry_class": "no.Such"}
+    assert not provider.check({}, inputs).failures
+    assert "try out" not in flink.steps
+    assert wrong(provider, inputs) == {
+        "entry_class": "cannot be run: ClassNotFoundException: no.Such"
+    }
+    assert flink.jars == set()
+
+
+def test_slots_that_are_there(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
+) -> None:
+    flink.slots = 4
+    flink.programs["A"] = Program(parallelism=3)
+    assert wrong(provider, {**inputs, "entry_class": "A"}) == {}
+
+
+def test_a_job_that_exists_or_is_not_to_run_is_not_tried(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
+) -> None:
+    assert wrong(provider, {**inputs, "desired_state": "stopped"}) == {}
+    job = Job(provider, inputs)
+    job.create()
+    assert wrong(provider, {**inputs, "parallelism": 3}, job.state) == {}  # an update's preflight
+    assert wrong(provider, inputs) == {}  # a renamed resource, which adopts it
+    assert "try out" not in flink.steps
+
+
+def test_offline_nothing_is_asked(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FLINK_JOBS_OFFLINE", "1")
+    assert wrong(provider, {**inputs, "restore_from": "memory://nowhere/1"}) == {}
+    assert flink.steps == []
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_a_cluster_that_does_not_answer_is_one_warning(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flink.unreachable = 100
+    for name in ("one", "two", "three"):
+        assert wrong(provider, {**inputs, "job_name": name}) == {}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("warning")] == [
+        "warning: new jobs on http://flink:8081 were not looked for or checked there: no connection"
+    ]
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize("scheme", ["", "file:", "file://"])
+def test_a_savepoint_that_is_not_there(
+    scheme: str,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    tmp_path: Path,
+) -> None:
+    path = f"{scheme}{tmp_path / 'nowhere'}"
+    found = wrong(provider, {**inputs, "target": HERE, "restore_from": path})
+    assert found["restore_from"].startswith(MISSING.format(path))
+    assert "try out" not in flink.steps
+
+
+def test_a_savepoint_that_is_torn(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink, tmp_path: Path
+) -> None:
+    (tmp_path / "_metadata").write_bytes(b"1234567890")
+    found = wrong(provider, {**inputs, "target": HERE, "restore_from": str(tmp_path)})
+    assert "is torn (its _metadata file is none of Flink's)" in found["restore_from"]
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/nowhere/1", True),  # on the cluster's own machine, as far as is known here
+        ("file:///nowhere/1", True),
+        ("memory://nowhere/1", False),
+        ("s3a://no-such-bucket/1", True),  # which cannot be read: no credentials
+        ("nope://nowhere/1", True),
+    ],
+)
+def test_a_savepoint_elsewhere(
+    path: str,
+    there: bool,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shows that only one that is certainly not there is a problem."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert ("restore_from" in wrong(provider, {**inputs, "restore_from": path})) is not there
+
+
+def test_a_savepoint_that_was_restored_before_may_be_gone(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    tmp_path: Path,
+    new_run: Callable[[], None],
+) -> None:
+    """Shows that it is looked at when it is named anew, and never again."""
+    inputs = {**inputs, "target": HERE}
+    old = {**inputs, "restore_from": str(tmp_path / "gone")}
+    assert wrong(provider, {**old, "parallelism": 3}, old) == {}
+    new_run()
+    assert "restore_from" in wrong(provider, old, inputs)
+
+
+def test_a_savepoint_of_hdinsight_may_be_a_name(
+    provider: FlinkJobProvider, inputs: dict[str, Any]
+) -> None:
+    target = {
+        "kind": "hdinsight",
+        **dict.fromkeys(("subscription", "resource_group", "cluster_pool", "cluster"), "a"),
+        "token": "env:T",
+        "endpoint": "http://127.0.0.1:9",
+        "jar_upload_directory": "file:///tmp/jars",
+    }
+    named = {**inputs, "target": target, "restore_from": "savepoint-1"}
+    assert wrong(provider, named) == {}
+    relative = wrong(provider, {**named, "restore_from": "a/savepoint-1", "job_name": "other"})
+    assert relative["restore_from"].startswith("must be a URI or an absolute path")

@@ -1,0 +1,130 @@
+"""What a target needs on this machine is named in a preview, on the property that names it."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pydantic import TypeAdapter
+
+from flink_jobs_provider.control_planes import prerequisites
+from flink_jobs_provider.control_planes.prerequisites import Prerequisites
+from flink_jobs_provider.model.target import Target
+from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.references import resolver
+
+FLINK = {"kind": "flink", "url": "https://flink:8081"}
+HDINSIGHT = {
+    "kind": "hdinsight",
+    **dict.fromkeys(("subscription", "resource_group", "cluster_pool", "cluster"), "a"),
+}
+DLI = {"kind": "dli", "region": "eu-west-101", "project_id": "a"}
+SECRETS = {"there": "value"}
+NO_VARIABLE = "refers to env:NOT_SET_HERE, and there is no such environment variable."
+NO_KEY = "refers to config:gone, and there is no such key of the stack's configuration. Set gone."
+
+
+def missing(target: dict[str, Any]) -> dict[str, str]:
+    """Return what a target needs and this machine lacks, by property."""
+    found = TypeAdapter(Target).validate_python(target)
+    return dict(Prerequisites(resolver(SECRETS.get)).missing(found))
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ({**FLINK, "bearer_token": "env:NOT_SET_HERE"}, "bearer_token"),
+        (
+            {**FLINK, "basic_auth": {"username": "me", "password": "env:NOT_SET_HERE"}},
+            "basic_auth.password",
+        ),
+        ({**FLINK, "secret_headers": {"X-Key": "env:NOT_SET_HERE"}}, "secret_headers.X-Key"),
+        ({**FLINK, "tls": {"key_password": "env:NOT_SET_HERE"}}, "tls.key_password"),
+        ({**HDINSIGHT, "token": "env:NOT_SET_HERE"}, "token"),
+        (
+            {
+                **HDINSIGHT,
+                "credential": {
+                    "kind": "service-principal",
+                    "tenant_id": "t",
+                    "client_id": "c",
+                    "client_secret": "env:NOT_SET_HERE",
+                },
+            },
+            "credential.client_secret",
+        ),
+        ({**DLI, "token": "env:NOT_SET_HERE"}, "token"),
+        ({**DLI, "access_key": "config:there", "secret_key": "env:NOT_SET_HERE"}, "secret_key"),
+    ],
+)
+def test_references_that_lead_nowhere(target: dict[str, Any], path: str) -> None:
+    ((where, why),) = missing(target).items()
+    assert where == f"target.{path}"
+    assert why.startswith(NO_VARIABLE)
+
+
+def test_keys_of_the_configuration() -> None:
+    assert missing({**FLINK, "bearer_token": "config:there"}) == {}
+    assert missing({**FLINK, "bearer_token": "config:gone"}) == {"target.bearer_token": NO_KEY}
+
+
+def test_files_of_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    mine = authority.issue_cert("me")
+    mine.private_key_and_cert_chain_pem.write_to_path(tmp_path / "me.pem")
+    right = {"ca_file": str(tmp_path / "ca.pem"), "certificate_file": str(tmp_path / "me.pem")}
+    for target in (FLINK, {**HDINSIGHT, "token": "config:there"}, {**DLI, "token": "config:there"}):
+        assert missing({**target, "tls": right}) == {}
+        gone = {"ca_file": str(tmp_path / "a"), "certificate_file": "/b", "key_file": "/c"}
+        found = missing({**target, "tls": gone})
+        assert found == {
+            "target.tls.ca_file": f"{tmp_path / 'a'} cannot be read: No such file or directory",
+            "target.tls.certificate_file": "/b cannot be read: No such file or directory",
+            "target.tls.key_file": "/c cannot be read: No such file or directory",
+        }
+    (tmp_path / "text").write_text("no certificate")
+    text = {**right, "ca_file": str(tmp_path / "text")}
+    assert list(missing({**FLINK, "tls": text})) == ["target.tls.ca_file"]
+    text = {**right, "certificate_file": str(tmp_path / "text")}
+    assert list(missing({**FLINK, "tls": text})) == ["target.tls.certificate_file"]
+
+
+def test_further_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prerequisites, "find_spec", lambda _name: None)
+    needed = 'needs a further package: pip install "flink-jobs-provider[{}]"'
+    signed = {"access_key": "config:there", "secret_key": "config:there"}
+    assert missing(HDINSIGHT) == {"target.credential": needed.format("azure")}
+    assert missing({**DLI, **signed}) == {"target.access_key": needed.format("dli")}
+    assert missing({**HDINSIGHT, "token": "config:there"}) == {}
+
+
+def test_each_target_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Shows that a preview of a thousand jobs reads the files of their cluster once."""
+    target = TypeAdapter(Target).validate_python({**FLINK, "tls": {"ca_file": "/nowhere"}})
+    opened = []
+    real = builtins.open
+    monkeypatch.setattr(
+        builtins, "open", lambda *args, **more: opened.append(args) or real(*args, **more)
+    )
+    looking = Prerequisites(resolver(SECRETS.get))
+    for _ in range(100):
+        assert looking.missing(target)
+    assert len(opened) == 1
+
+
+def test_check_reports_them_with_all_else_that_is_wrong(
+    provider: FlinkJobProvider, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_prerequisites", Prerequisites(resolver(SECRETS.get)))
+    target = {**FLINK, "bearer_token": "env:NOT_SET_HERE", "tls": {"ca_file": "/nowhere"}}
+    result = provider.check({}, {**inputs, "target": target, "parallelism": 0})
+    assert [failure.property for failure in result.failures] == [
+        "parallelism",
+        "target.bearer_token",
+        "target.tls.ca_file",
+    ]
