@@ -51,7 +51,7 @@ class RunOptions:
     offline: Annotated[
         bool,
         typer.Option(
-            "--offline", help="Ask no cluster and no storage about new jobs in the preview."
+            "--offline", help="Preview without the clusters: new jobs are not checked there."
         ),
     ] = False
     verbose: Annotated[

@@ -20,23 +20,28 @@ _FREE_OF_DLI = {"desc", "tags", "flink_log_config"}
 _URLS = ("url", "endpoint")
 
 
-def problems_of(
-    inputs: dict[str, Any], unknown: Collection[tuple[int | str, ...]] = ()
-) -> _Problems:
-    """Return what is wrong with inputs that the model takes: (property path, what would be right).
+def blanks_in(inputs: dict[str, Any]) -> _Problems:
+    """Return the texts of a job's inputs with blanks where none may be: (path, what is right).
 
     Args:
         inputs: The inputs by name, as far as they are known; of any type, right or wrong.
-        unknown: Paths of what is not known yet.
     """
     bounded = {name: value for name, value in inputs.items() if name not in _FREE}
     dli = bounded.get("dli")
     if isinstance(dli, dict):
         bounded["dli"] = {name: value for name, value in dli.items() if name not in _FREE_OF_DLI}
     blanks = dict(blanks_around(bounded))  # a header's name and value are one property
+    return [*blanks.items(), *_blanks_in_urls(inputs)]
+
+
+def limits_of(inputs: dict[str, Any], unknown: Collection[tuple[int | str, ...]]) -> _Problems:
+    """Return what else is wrong with inputs that the model takes.
+
+    Args:
+        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        unknown: Paths of what is not known yet.
+    """
     return [
-        *blanks.items(),
-        *_blanks_in_urls(inputs),
         *_keys_without_certificate(inputs, unknown),
         *_relative_restore_point(inputs),
         *_long_timeouts(inputs),

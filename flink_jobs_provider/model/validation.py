@@ -64,7 +64,7 @@ def problems_of(
     known, unknown = _split(inputs, (), is_unknown)
     if ("target", "kind") in unknown:
         unknown.append(("target",))  # what it must have depends on what it is
-    problems = [] if recorded else input_rules.problems_of(known, unknown)
+    problems = [] if recorded else input_rules.blanks_in(known)
     ruled = {path for path, _ in problems}
     try:
         JobSpec.model_validate(known)
@@ -78,6 +78,7 @@ def problems_of(
         ]
     named = {path for path, _ in problems}
     limits = [
+        *([] if recorded else input_rules.limits_of(known, set(unknown))),
         *hdinsight_limits.limits_of(known, set(unknown)),
         *dli_limits.limits_of(known, set(unknown)),
     ]

@@ -136,7 +136,7 @@ class FlinkJobService:
         other = _declared_by_another(declared) if declared else None
         if declared and other:
             problems.append(("job_name", declared_twice(other, declared)))
-        if declared and _prerequisites:
+        if declared and _prerequisites and not _is_offline():
             problems += _prerequisites.missing(declared.target)
         if problems:
             _run.refused(inputs.get("job_name"))
@@ -290,7 +290,7 @@ def _foreseen(spec: JobSpec, jar: Jar | None) -> list[tuple[str, str]]:
 
 
 def _is_offline() -> bool:
-    """Whether previews are to ask no cluster and no storage about new jobs."""
+    """Whether previews are to ask no cluster, and to need nothing that reaches one."""
     return os.environ.get("FLINK_JOBS_OFFLINE", "") not in ("", "0")
 
 

@@ -73,6 +73,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"paralelism": 3}, "paralelism", "is not a property of a Flink job"),
     ({"timeouts": {"savepoint": "8d"}}, "timeouts.savepoint", "must be at most \"7d\" (got '8d')"),
     ({"entry_class": "shop.Orders "}, "entry_class", "without blanks around it"),
+    ({"restore_from": "savepoints/1"}, "restore_from", "must be a URI or an absolute path"),
+    (
+        {"target": {"url": URL, "tls": {"key_file": "me.key"}}},
+        "target.tls.key_file",
+        "must be given with certificate_file",
+    ),
     ({"restore_from": "/savepoints/1\n"}, "restore_from", "without blanks around it"),
     ({"savepoint_directory": " /savepoints"}, "savepoint_directory", "without blanks around it"),
     ({"target": {"url": f"{URL} "}}, "target.url", "without blanks around it"),

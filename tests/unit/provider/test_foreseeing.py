@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.control_planes.prerequisites import Prerequisites
+from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.resource_key import PREVIEW_KEY
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -172,3 +175,14 @@ def test_a_savepoint_of_hdinsight_may_be_a_name(
     assert wrong(provider, named) == {}
     relative = wrong(provider, {**named, "restore_from": "a/savepoint-1", "job_name": "other"})
     assert relative["restore_from"].startswith("must be a URI or an absolute path")
+
+
+def test_offline_needs_nothing_that_reaches_a_cluster(
+    provider: FlinkJobProvider, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows a preview on a machine that has no credentials."""
+    monkeypatch.setattr(service, "_prerequisites", Prerequisites(resolver(lambda _key: None)))
+    inputs = {**inputs, "target": {**HERE, "bearer_token": "env:NOT_SET_HERE"}}
+    assert list(wrong(provider, inputs)) == ["target.bearer_token"]
+    monkeypatch.setenv("FLINK_JOBS_OFFLINE", "1")
+    assert wrong(provider, inputs) == {}

@@ -106,11 +106,14 @@ def test_further_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_target_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Shows that a preview of a thousand jobs reads the files of their cluster once."""
     target = TypeAdapter(Target).validate_python({**FLINK, "tls": {"ca_file": "/nowhere"}})
-    opened = []
+    opened: list[object] = []
     real = builtins.open
-    monkeypatch.setattr(
-        builtins, "open", lambda *args, **more: opened.append(args) or real(*args, **more)
-    )
+
+    def noted(*args: Any, **more: Any) -> Any:
+        opened.append(args)
+        return real(*args, **more)
+
+    monkeypatch.setattr(builtins, "open", noted)
     looking = Prerequisites(resolver(SECRETS.get))
     for _ in range(100):
         assert looking.missing(target)

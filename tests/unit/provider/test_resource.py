@@ -83,6 +83,17 @@ def test_outputs_resolve(engine: _Engine) -> None:
     assert registered.inputs["owner"].endswith("/shop/dev")
 
 
+def test_the_provider_is_told_of_a_preview(engine: _Engine) -> None:
+    """Shows an input that is there in a preview alone."""
+    inputs: dict[str, Any] = {"target": FlinkSessionCluster(URL), "job_name": "a", "jar": "a.jar"}
+    value(FlinkJob("update", **inputs).status)
+    set_mocks(engine, project="shop", stack="dev", preview=True)
+    value(FlinkJob("preview", **inputs).status)
+    update, preview = (registered.inputs for registered in engine.registered)
+    assert "__preview" not in update
+    assert preview["__preview"] is True
+
+
 def test_an_object_and_keywords_come_to_the_same(engine: _Engine) -> None:
     target = FlinkSessionCluster(URL)
     options: dict[str, Any] = {
