@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
-from pulumi.dynamic import ConfigureRequest
+from pulumi.dynamic import CheckResult, ConfigureRequest
 from pulumi.dynamic.config import Config
 
 from flink_jobs_provider.provider import background_loop, service
@@ -44,13 +44,14 @@ def provider() -> Iterator[FlinkJobProvider]:
     yield made
     assert service._clusters is not None
     background_loop.run(service._clusters.close())
+    service._prerequisites = None
 
 
 @pytest.fixture
-def create(provider: FlinkJobProvider, tmp_path: Path) -> Callable[..., str]:
-    """Give a function that creates a job on a target, which must fail, and gives the error."""
+def check(provider: FlinkJobProvider, tmp_path: Path) -> Callable[..., CheckResult]:
+    """Give a function that checks a job on a target."""
 
-    def created(target: dict[str, Any], **replaced: Any) -> str:
+    def checked(target: dict[str, Any], **replaced: Any) -> CheckResult:
         inputs = {
             "target": {"kind": "flink", **target},
             "job_name": "orders",
@@ -60,7 +61,17 @@ def create(provider: FlinkJobProvider, tmp_path: Path) -> Callable[..., str]:
             "parallelism": 1.0,
             **replaced,
         }
-        checked = provider.check({}, inputs)
+        return provider.check({}, inputs)
+
+    return checked
+
+
+@pytest.fixture
+def create(provider: FlinkJobProvider, check: Callable[..., CheckResult]) -> Callable[..., str]:
+    """Give a function that creates a job on a target, which must fail, and gives the error."""
+
+    def created(target: dict[str, Any], **replaced: Any) -> str:
+        checked = check(target, **replaced)
         assert checked.failures == []
         with pytest.raises(FlinkJobError) as caught:
             provider.create(checked.inputs)
@@ -192,10 +203,22 @@ def test_a_host_that_does_not_exist(create: Callable[..., str]) -> None:
     ids=["environment", "configuration", "header", "certificate"],
 )
 def test_a_reference_that_leads_nowhere(
-    create: Callable[..., str], options: dict[str, Any], message: str
+    check: Callable[..., CheckResult],
+    create: Callable[..., str],
+    options: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The property and the name are told, and the cluster is not even asked."""
+    """The property and the name are told by the check, and the cluster is not even asked.
+
+    So does the run after a preview that had not to look for them.
+    """
     with FaultProxy(_ABSENT) as server:
+        (failure,) = check({"url": server.url, **options}).failures
+        path, _, reason = message.partition(" ")
+        assert failure.property == path
+        assert failure.reason == reason.replace("cannot be used", "cannot be read")
+        monkeypatch.setenv("FLINK_JOBS_OFFLINE", "1")
         assert message in create({"url": server.url, **options})
     assert server.exchanges == []
 
@@ -275,15 +298,16 @@ def test_http_where_https_is_spoken(create: Callable[..., str], secure: FaultPro
 
 
 def test_a_savepoint_that_does_not_exist(
-    create: Callable[..., str], flink_2: FlinkCluster, tmp_path: Path
+    check: Callable[..., CheckResult], flink_2: FlinkCluster, tmp_path: Path
 ) -> None:
     """A first start from nowhere is refused before the jar is uploaded."""
     with FaultProxy(flink_2.url) as proxy:
-        message = create({"url": proxy.url}, restore_from=f"{tmp_path}/savepoint-1")
-    assert message.startswith(
-        f"orders: restore_from: there is no savepoint at {tmp_path}/savepoint-1."
+        (failure,) = check({"url": proxy.url}, restore_from=f"{tmp_path}/savepoint-1").failures
+    assert failure.property == "restore_from"
+    assert failure.reason == (
+        f"must be the directory of a savepoint or checkpoint: {tmp_path}/savepoint-1 is not there "
+        "(it has no _metadata file)"
     )
-    assert "Name the directory that holds its _metadata file." in message
     assert proxy.changes == []
 
 

@@ -44,6 +44,7 @@ def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(service, "_warned_of_checkpoints", False)
         monkeypatch.setattr(service, "_run", ThisRun())
         monkeypatch.setattr(service, "_unreadable_ids", set())
+        monkeypatch.setattr(service, "_prerequisites", None)
         monkeypatch.setattr(service, "_creations", Creations(lambda job: service._look(job)))
 
     begin()
