@@ -65,19 +65,20 @@ class Creations:
             clusters: The clusters; None where none may be asked.
             spec: The job as it should be.
             known: What another resource has recorded of it; None for nothing.
-            jar: Its jar, where the program is to be tried on its cluster.
+            jar: Its jar, in a preview: whether it would start is to be found out. A run checks
+                that itself, when it knows whether a killed run has started the job.
         """
         line, starts = await self._line(clusters, spec, known)
         warnings, self._warnings = self._warnings, []
         lines = [line] if line else []
         if jar is not None:
             lines += warnings
-        if not starts or spec.desired_state is not DesiredState.RUNNING:
+        if jar is None or not starts or spec.desired_state is not DesiredState.RUNNING:
             return Foreseen(tuple(lines))
         problems = await restore_problems(spec, local=clusters is None)
         target = spec.target
         asked = clusters is not None and target.place not in self._silent
-        if jar is None or problems or not asked or not isinstance(target, FlinkTarget):
+        if problems or not asked or not isinstance(target, FlinkTarget):
             return Foreseen(tuple(lines), tuple(problems))
         assert clusters is not None  # noqa: S101 - it was asked
         trials = self._trials.get(target.place) or Trials(clusters.of(target), target.address)

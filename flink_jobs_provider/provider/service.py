@@ -154,7 +154,7 @@ class FlinkJobService:
         if not _without_provider(_olds):
             _run.creates(spec)
             wrong = _foreseen(spec, jar if news.get(PREVIEW_KEY) else None)
-        elif spec.restore_from != _olds.get("restore_from"):
+        elif news.get(PREVIEW_KEY) and spec.restore_from != _olds.get("restore_from"):
             wrong = background_loop.run(restore_problems(spec, local=_is_offline()))
         else:
             wrong = []

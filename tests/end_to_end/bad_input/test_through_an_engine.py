@@ -187,8 +187,15 @@ def test_a_savepoint_that_does_not_exist(
     before = flink_2.jobs().keys()
     proxy.begin()
     embedded.jobs["orders"]["restore_from"] = f"{tmp_path}/savepoint-1"
-    line = _complaint(embedded.failing_up(), "must be the directory of a savepoint or checkpoint")
-    assert f"{tmp_path}/savepoint-1 is not there (it has no _metadata file)" in line
+    line = _complaint(embedded.failing_up(), "restore_from: there is no savepoint at")
+    assert f"{tmp_path}/savepoint-1" in line
+    assert "Name the directory that holds its _metadata file" in line
+    if running:
+        shown = embedded.preview(code=None)
+        assert shown.code != 0
+        assert "savepoint-1 is not there" in _complaint(
+            shown, "must be the directory of a savepoint"
+        )
     assert flink_2.jobs().keys() == before
     assert proxy.changes == []
 
