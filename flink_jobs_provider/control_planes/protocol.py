@@ -34,6 +34,7 @@ class Submission:
         job_id: The jobId it will run under.
         jar: Its jar, or the digest of one that an earlier submission left on the cluster.
         restore_from: Savepoint or checkpoint to start from; none for a fresh start.
+        sent_before: Whether an earlier run sent it and got no answer, so that it may start yet.
     """
 
     job_id: str
@@ -45,6 +46,7 @@ class Submission:
     flink_configuration: Mapping[str, str]
     restore_from: str | None
     allow_non_restored_state: bool
+    sent_before: bool = False
 
     @property
     def jar_digest(self) -> str:

@@ -11,13 +11,16 @@ EngineError
 ├── UnsupportedError         something this engine leaves to the Pulumi CLI
 ├── ProgramError             the user's program failed
 ├── ProviderError            a provider refused or failed a call
-│   └── ProviderGoneError    its process ended during one
+│   ├── ProviderGoneError    its process ended during one
+│   └── InitFailedError      one left a resource that did not come up
 ├── ResourceError            a resource cannot be handled as declared
 ├── ConfirmationError        the run was not confirmed
 ├── ChangesFoundError        changes where none were expected
 ├── OperationFailed          the run ended with failures that were already shown
 └── OperationCancelled       the run was interrupted
 """
+
+from typing import Any
 
 
 class EngineError(Exception):
@@ -89,6 +92,15 @@ class ProviderError(EngineError):
 
 class ProviderGoneError(ProviderError):
     """The provider's process ended during a call: nobody knows how far it came."""
+
+
+class InitFailedError(ProviderError):
+    """A create or update failed, and left a resource for the next run to go on with."""
+
+    def __init__(self, message: str, details: str, id_: str, outputs: dict[str, Any]) -> None:
+        super().__init__(message, details)
+        self.id = id_
+        self.outputs = outputs
 
 
 class ResourceError(EngineError):

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Iterable
 
 from flink_jobs_provider.engine.checkpoint import now
+from flink_jobs_provider.engine.errors import InitFailedError
 from flink_jobs_provider.engine.events import Step
 from flink_jobs_provider.engine.resource_state import OperationKind, ResourceState
 from flink_jobs_provider.engine.run import Run
 from flink_jobs_provider.engine.state_keeper import Record
 from flink_jobs_provider.engine.steps import Op, PropertyDiff, must_be_saved, property_diff
-from flink_jobs_provider.engine.values import PropertyMap, Secret
+from flink_jobs_provider.engine.values import PropertyMap, Secret, marked_like
 
 
 class Execution:
@@ -50,7 +51,11 @@ class Execution:
             shown=not new.is_provider,
         )
         async with self._run.step(step, _kind(OperationKind.CREATING, new), new):
-            new = await self._created(new)
+            try:
+                new = await self._created(new)
+            except InitFailedError as error:
+                self._settle(_begun(new, error), None)
+                raise
             self._settle(new, None)
         return new
 
@@ -72,12 +77,12 @@ class Execution:
             tuple(replaces),
         )
         async with self._run.step(step, _kind(OperationKind.CREATING, new), new):
-            new = await self._created(new)
-            if before.pending_replacement:
-                self._settle(new, old)
-            else:
-                self._run.keeper.change(old, before.with_(delete=True))
-                self._settle(new, None)
+            try:
+                new = await self._created(new)
+            except InitFailedError as error:
+                self._settle_replacement(_begun(new, error), old)
+                raise
+            self._settle_replacement(new, old)
         return new
 
     async def update(
@@ -90,7 +95,11 @@ class Execution:
         async with self._run.step(step, _kind(OperationKind.UPDATING, new), new):
             outputs: PropertyMap = {}
             if new.custom:
-                outputs = await self._updated(new, before, ignored)
+                try:
+                    outputs = await self._updated(new, before, ignored)
+                except InitFailedError as error:
+                    self._settle(_begun(new.with_(inputs=before.inputs), error), old)
+                    raise
                 new = new.with_(modified=now())
             new = with_secret_outputs(new.with_(outputs=outputs))
             self._settle(new, old)
@@ -132,6 +141,13 @@ class Execution:
     def _settle(self, new: ResourceState, old: Record | None) -> None:
         self._run.books.settled[new.urn] = self._run.keeper.register(new, old)
 
+    def _settle_replacement(self, new: ResourceState, old: Record) -> None:
+        if old.state.pending_replacement:
+            self._settle(new, old)
+        else:
+            self._run.keeper.change(old, old.state.with_(delete=True))
+            self._settle(new, None)
+
     async def _created(self, new: ResourceState) -> ResourceState:
         id_, outputs = "", {}
         if new.is_provider:
@@ -161,6 +177,20 @@ class Execution:
             new_inputs=new.inputs,
             ignore_changes=tuple(ignored),
         )
+
+
+def _begun(new: ResourceState, error: InitFailedError) -> ResourceState:
+    """Return a resource that was begun and did not come up, for the next run to go on with."""
+    moment = now()
+    return with_secret_outputs(
+        new.with_(
+            id=error.id,
+            outputs=marked_like(error.outputs, new.inputs),
+            init_errors=(error.message,),
+            created=new.created or moment,
+            modified=moment,
+        )
+    )
 
 
 def with_secret_outputs(state: ResourceState) -> ResourceState:

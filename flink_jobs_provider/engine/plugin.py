@@ -18,8 +18,8 @@ import grpc.aio
 
 from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines, kill
-from flink_jobs_provider.engine.errors import ProviderError, ProviderGoneError
-from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc
+from flink_jobs_provider.engine.errors import InitFailedError, ProviderError, ProviderGoneError
+from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc, status_pb2
 from flink_jobs_provider.engine.values import (
     PropertyMap,
     Value,
@@ -275,7 +275,22 @@ class DynamicProvider:
                 raise ProviderGoneError(
                     f"the dynamic provider's process is gone (during {method})", details
                 ) from error
+            if failed := _init_failed(error):
+                raise InitFailedError(
+                    short_reason(details), details, failed.id, from_struct(failed.properties)
+                ) from error
             raise ProviderError(short_reason(details), details) from error
+
+
+def _init_failed(error: grpc.aio.AioRpcError) -> Any:
+    """Return the resource that a failed call leaves for the next run, or None."""
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            failed = provider_pb2.ErrorResourceInitFailed()
+            for detail in status_pb2.Status.FromString(value).details:
+                if detail.Unpack(failed):
+                    return failed
+    return None
 
 
 def short_reason(details: str) -> str:

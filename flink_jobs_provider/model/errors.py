@@ -17,6 +17,7 @@
          ├─ ClusterUnreachable  no answer, or an answer of a proxy in between
          ├─ ActionInProgress    an earlier action on the job has not ended
          └─ DeadlineExceeded    what was waited for has not happened yet
+             └─ MainStillRuns   a program's `main` outlasts the time for its submission
 
 Each says three things in one line: what happened, what state the job is in now, what to do. User
 info and queries of the addresses in it are masked.
@@ -139,6 +140,18 @@ class ActionInProgress(TemporaryError):
 
 class DeadlineExceeded(TemporaryError):
     """What was waited for has not happened in the time allowed."""
+
+
+class MainStillRuns(DeadlineExceeded):
+    """A program's `main` runs on, and may start its job after nobody waits for that.
+
+    Attributes:
+        job_id: The jobId that the job would have.
+        partial: What is to be recorded, so that a later run finds that job; None for nothing.
+    """
+
+    job_id: str = ""
+    partial: object = None
 
 
 def _sentence(text: str) -> str:

@@ -19,6 +19,7 @@ _RARE = (
     "retains_checkpoints",
     "submitted_parallelism",
     "rescaled",
+    "unconfirmed",
 )
 
 
@@ -81,6 +82,11 @@ class JobRecord(BaseModel):
     dashboard_url: str | None = Field(None, description="The job's page on Flink's dashboard.")
     other_version: bool = Field(
         False, description="Whether a submission of another spec than the recorded one runs."
+    )
+    unconfirmed: str | None = Field(
+        None,
+        description="jobId of a submission whose `main` had not ended when `timeouts.submit` was "
+        "up: it may still start; none as a rule.",
     )
     duplicates: list[str] = Field(
         default_factory=list, description="jobIds of further submissions that run at once."

@@ -86,6 +86,10 @@ def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) 
         return _replacement(recorded, wanted, changed)
     if wanted.desired_state is DesiredState.STOPPED:
         return _towards_stopped(recorded, wanted, changed)
+    if recorded.unconfirmed:
+        action = Action.UPDATE if recorded.job_id else Action.NEW
+        how = f"go on with job {recorded.unconfirmed}, which was submitted and may yet start"
+        return Plan(wanted.job_name, action, how, texts, changed)
     drifted = drift(recorded)
     if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
         return Plan(
@@ -280,6 +284,8 @@ def drift(recorded: JobRecord) -> tuple[str, ...]:
         failed = recorded.status is JobStatus.FAILED and recorded.job_output
         cause = f" ({recorded.job_output.rstrip('.')})" if failed else ""
         reasons.append(f"the job is {recorded.status} on its cluster{cause}")
+    if recorded.unconfirmed:
+        reasons.append(f"job {recorded.unconfirmed} was submitted and may yet start")
     if recorded.duplicates:
         reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
     if recorded.other_version and recorded.status.active:

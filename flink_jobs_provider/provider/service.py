@@ -46,7 +46,7 @@ from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_
 from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.resource_key import PREVIEW_KEY, RESOURCE_KEY
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
-from flink_jobs_provider.provider.short_errors import answer_in_words
+from flink_jobs_provider.provider.short_errors import Partial, answer_in_words
 from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
@@ -75,17 +75,23 @@ class FlinkJobError(Exception):
 
     __module__ = "builtins"  # the engine prints "FlinkJobError: …", not a dotted path
 
+    partial: Partial | None = None
+
 
 def _told_in_one_line(method: Callable[P, R]) -> Callable[P, R]:
     """Raise every error as one line: what happened, what runs now, what to do."""
 
     @wraps(method)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        partial: Partial | None = None
         try:
             with _calls.one():
                 return method(*args, **kwargs)
         except JobError as error:
             message = str(error)
+            record = getattr(error, "partial", None)
+            if isinstance(record, JobRecord):
+                partial = Partial(record.spec.job_name, _outputs(record))
         except FlinkJobError as error:
             message = str(error)
         except Exception as error:
@@ -96,7 +102,9 @@ def _told_in_one_line(method: Callable[P, R]) -> Callable[P, R]:
                 f"{mask_addresses(' '.join(str(error).split()))} Set FLINK_JOBS_DEBUG=1 for the "
                 "traceback, and please report it."
             )
-        raise FlinkJobError(_secrets.redact(message)) from None
+        failed = FlinkJobError(_secrets.redact(message))
+        failed.partial = partial
+        raise failed from None
 
     return told
 

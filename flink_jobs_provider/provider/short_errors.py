@@ -4,15 +4,36 @@
 prints all of it before the one line that says what happened. The name that its module has for
 `traceback` is replaced by one that gives our errors in their own words. Another SDK may do without
 that name: then nothing changes.
+
+The SDK has no way to answer `ErrorResourceInitFailed` either, by which an engine records a resource
+that was begun and did not come up: it is added to the failing call's context here.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 _SERVER = "pulumi.dynamic.__main__"
+_DETAILS = "grpc-status-details-bin"
+_PROVIDER = "__provider"
+_UNKNOWN = 2  # the code of the SDK's own answer
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A resource that a failing create or update leaves for the next run to go on with."""
+
+    id: str
+    outputs: Mapping[str, Any]
 
 
 class _ShortTracebacks:
@@ -24,10 +45,32 @@ class _ShortTracebacks:
     def format_exc(self) -> str:
         """Return the error in progress: in its own words, or with its traceback."""
         error = sys.exc_info()[1]
-        return str(error) if isinstance(error, self._kind) else traceback.format_exc()
+        if not isinstance(error, self._kind):
+            return traceback.format_exc()
+        partial = getattr(error, "partial", None)
+        call = sys._getframe(1).f_locals  # the SDK hands the call to nobody
+        if partial is not None and "request" in call and "context" in call:
+            _add_partial(partial, str(error), call["request"], call["context"])
+        return str(error)
 
     def __getattr__(self, name: str) -> object:
         return getattr(traceback, name)
+
+
+def _add_partial(partial: Partial, reason: str, request: Any, context: Any) -> None:
+    """Add a resource to a failing answer, as the engine expects it of a partial failure."""
+    properties = Struct()
+    properties.update(dict(partial.outputs))
+    inputs = request.news if hasattr(request, "news") else request.properties
+    properties.fields[_PROVIDER].CopyFrom(inputs.fields[_PROVIDER])
+    detail = AnyMessage()
+    detail.Pack(
+        provider_pb2.ErrorResourceInitFailed(
+            id=getattr(request, "id", "") or partial.id, properties=properties, reasons=[reason]
+        )
+    )
+    status = status_pb2.Status(code=_UNKNOWN, message=reason, details=[detail])
+    context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
 
 
 def answer_in_words(kind: type[Exception], module: ModuleType | None = None) -> None:

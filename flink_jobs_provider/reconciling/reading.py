@@ -50,12 +50,15 @@ class Reader:
         last is an error, and a job that has vanished is LOST, not gone.
         """
         snapshot = await self._plane.jobs(max_age=SHARED_AGE)
+        shown = recorded.unconfirmed in snapshot.by_id
+        if shown:
+            recorded = recorded.model_copy(update={"unconfirmed": None})
         ours = snapshot.of(recorded.spec.key, recorded=recorded.job_id)
         active = [job for job in ours if job.active]
         if active:
             return await self._active(recorded, active)
         quiet = recorded.model_copy(update={"duplicates": [], "other_version": False})
-        if recorded.status is JobStatus.STOPPED or recorded.job_id is None:
+        if recorded.status is JobStatus.STOPPED or (recorded.job_id is None and not shown):
             return quiet
         ended = [job for job in ours if job.generation >= recorded.generation]
         if ended:

@@ -14,6 +14,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, Submission
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ClusterTakenDown, PermanentError
+from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
@@ -25,7 +26,7 @@ from flink_jobs_provider.reconciling.origins import Origins
 from flink_jobs_provider.reconciling.preflight import Preflight
 from flink_jobs_provider.reconciling.reading import Reader
 from flink_jobs_provider.reconciling.records import add_aside, done, keep
-from flink_jobs_provider.reconciling.refusals import finished_meanwhile
+from flink_jobs_provider.reconciling.refusals import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.removing import cancel, remove
 from flink_jobs_provider.reconciling.rescaling import Rescaler, rescaling
 from flink_jobs_provider.reconciling.restoring import StateFinder
@@ -68,6 +69,7 @@ class Reconciler:
         waiter = Waiter(plane, clock)
         self._observer = Observer(plane)
         self._clock = clock
+        self._waiter = waiter
         self._directories = StateDirectories(plane, local_paths)
         self._states = StateFinder(plane, clock, self._directories)
         self._preflight = Preflight(plane, self._states, Slots(plane, clock), say)
@@ -106,6 +108,8 @@ class Reconciler:
         self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
     ) -> JobRecord:
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
+        if recorded and await self._has_shown(recorded, wanted):
+            recorded = recorded.model_copy(update={"unconfirmed": None})
         seen = await self._observer.observe(recorded, wanted)
         if wanted.desired_state is DesiredState.STOPPED:
             return await self._stopped(recorded, wanted, seen)
@@ -137,7 +141,17 @@ class Reconciler:
 
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
+        if recorded.unconfirmed and not await self._has_shown(recorded, recorded.spec):
+            raise still_to_come(recorded)
         return await remove(self._plane, self._stopper, self._states, recorded)
+
+    async def _has_shown(self, recorded: JobRecord, wanted: JobSpec) -> bool:
+        """Wait for a submission whose `main` was left running; return whether it is listed."""
+        if recorded.unconfirmed is None:
+            return False
+        self._say(f"{wanted.job_name}: waiting for job {recorded.unconfirmed}, which may yet start")
+        timeout = wanted.timeout("submit")
+        return await self._waiter.until_listed(recorded.unconfirmed, timeout)
 
     # A version runs
 
@@ -199,7 +213,7 @@ class Reconciler:
         if base and origin and all(known.path != origin for known in base.savepoints):
             base = keep(base, origin, SavepointReason.FOUND, wanted, taken_at="")
         started = replace(started, generation=current.generation)
-        action = Action.UPDATE if recorded else Action.NEW
+        action = Action.UPDATE if recorded and recorded.job_id else Action.NEW
         if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
             action = Action.START
         return await self._roller.record(base, wanted, started, action)
@@ -377,6 +391,11 @@ class Reconciler:
         generation = seen.next_generation(recorded)
         if generation == 1:
             generation += await self._directories.last_generation(wanted)
+        unconfirmed = recorded.unconfirmed if recorded else None
+        if unconfirmed:
+            earlier = generation_of(unconfirmed)
+            again = submission(wanted, jar, earlier, origin.restore).job_id == unconfirmed
+            generation = earlier if again else max(generation, earlier + 1)
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, origin.restore, now)
@@ -391,6 +410,7 @@ class Reconciler:
                 origin.restore,
                 origin.back,
                 origin.action,
+                unconfirmed,
             )
         )
 

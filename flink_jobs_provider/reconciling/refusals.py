@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
-from flink_jobs_provider.model.errors import OwnedElsewhere, StateUnavailable
+from flink_jobs_provider.model.errors import DeadlineExceeded, OwnedElsewhere, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, age, same_path
 from flink_jobs_provider.model.spec import JobSpec
@@ -75,6 +75,18 @@ def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
         now="Nothing was started",
         remedy="Refresh (preview --refresh, up --refresh): the plan says it then; or set "
         'restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing',
+    )
+
+
+def still_to_come(recorded: JobRecord) -> DeadlineExceeded:
+    """Return the refusal to delete a job that may start afterwards, when nobody owns it."""
+    spec = recorded.spec
+    return DeadlineExceeded(
+        f"{spec.job_name}: job {recorded.unconfirmed}, which an earlier run submitted, has not "
+        f"shown up in {spec.timeout('submit'):g} s (timeouts.submit)",
+        now="It may still start, so it was not taken out of the stack",
+        remedy="Run again when main has ended. If the JobManager's log says that main has failed, "
+        "take the resource out of the stack's state (pulumi state delete), or run up with it",
     )
 
 

@@ -12,6 +12,7 @@ from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
     JobError,
+    MainStillRuns,
     TemporaryError,
 )
 from flink_jobs_provider.model.identity import identity_of
@@ -38,6 +39,7 @@ class Launch:
         restore: What it starts from; none for a fresh start.
         back: What the previous version starts from, if it must.
         action: What this is called in the record.
+        unconfirmed: The jobId of a submission that an earlier run got no answer to.
     """
 
     recorded: JobRecord | None
@@ -48,6 +50,7 @@ class Launch:
     restore: str | None
     back: str | None
     action: Action
+    unconfirmed: str | None = None
 
     @property
     def jar_digest(self) -> str:
@@ -91,13 +94,15 @@ class Roller:
         wanted = launch.wanted
         try:
             started = await self._starter.start(
-                wanted, launch.jar, launch.generation, launch.restore
+                wanted, launch.jar, launch.generation, launch.restore, launch.unconfirmed
             )
         except DidNotStart as failure:
             raise await self._go_back(launch, str(failure)) from None
         except ClusterTakenDown as error:
             now = f"{error.now.removesuffix('.')}; {await self._state_of(launch)}"
             raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
+        except MainStillRuns as error:
+            raise await self._still_runs(launch, error, wanted.job_name) from None
         except TemporaryError as error:
             if error.now:
                 raise
@@ -131,6 +136,8 @@ class Roller:
         try:
             jar = await self._way_back.jar(previous, launch.jar)
             started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)
+        except MainStillRuns as error:
+            return await self._still_runs(launch, error, f"{what}; going back, too")
         except (DidNotStart, JobError) as second:
             reason = second.reason if isinstance(second, JobError) else str(second)
             return ActionFailed(
@@ -146,6 +153,18 @@ class Roller:
             + (f"from {launch.back}" if launch.back else "without state"),
             remedy="Mend the new version, and run again",
         )
+
+    async def _still_runs(self, launch: Launch, error: MainStillRuns, what: str) -> MainStillRuns:
+        """Return the error of a version that may start when nobody waits for it, to be recorded."""
+        told = MainStillRuns(
+            f"{what}: {error.happened}",
+            now=f"It may still start as job {error.job_id}; {await self._state_of(launch)}",
+            remedy=error.remedy,
+        )
+        base = launch.base or JobRecord(spec=launch.wanted, status=JobStatus.STARTING)
+        told.job_id = error.job_id
+        told.partial = base.model_copy(update={"unconfirmed": error.job_id})
+        return told
 
     async def _state_of(self, launch: Launch) -> str:
         """Return where the state of a job is that does not run, as far as that is seen."""
@@ -171,6 +190,7 @@ class Roller:
         return done(record, wanted, action, output).model_copy(
             update={
                 "job_id": started.job_id,
+                "unconfirmed": None,
                 "status": started.status,
                 "last_savepoint": comes_back_to(record, origin),
                 "generation": started.generation,

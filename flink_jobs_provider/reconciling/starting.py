@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
@@ -49,15 +49,28 @@ class Starter:
         self._settler = Settler(plane, waiter, clock)
 
     async def start(
-        self, spec: JobSpec, jar: Jar | str, generation: int, restore_from: str | None
+        self,
+        spec: JobSpec,
+        jar: Jar | str,
+        generation: int,
+        restore_from: str | None,
+        unconfirmed: str | None = None,
     ) -> Started:
         """Start a version; one that does not come up is cancelled.
+
+        Args:
+            spec: The version.
+            jar: Its jar.
+            generation: Its generation.
+            restore_from: What it starts from; None for a fresh start.
+            unconfirmed: The jobId of a submission that an earlier run got no answer to.
 
         Raises:
             DidNotStart: It does not run, for a reason that would come again.
             TemporaryError: The cluster stopped answering: what runs is not known.
         """
         request = submission(spec, jar, generation, restore_from)
+        request = replace(request, sent_before=request.job_id == unconfirmed)
         origin = f"from {restore_from}" if restore_from else "without state"
         self._say(f"{spec.job_name}: starting version {generation} {origin}")
         try:

@@ -119,6 +119,15 @@ class Waiter:
                 )
             await pauses.take()
 
+    async def until_listed(self, job_id: str, timeout: float) -> bool:
+        """Wait until the cluster lists a job, whatever its state; return whether it does."""
+        deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
+        while job_id not in (await self.look(deadline)).by_id:
+            if self._clock.now() >= deadline:
+                return False
+            await pauses.take()
+        return True
+
     async def until_ended(self, job_id: str, timeout: float) -> ObservedJob | None:
         """Wait until a job has ended; return its row, none where it is no longer listed.
 

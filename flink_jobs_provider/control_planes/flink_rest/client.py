@@ -54,6 +54,10 @@ class ConnectionBroke(ClusterUnreachable):
     """The connection was lost after a request was sent: its answer will never come."""
 
 
+class AnswerTimedOut(ClusterUnreachable):
+    """A request was sent, and the time for its answer is up: the cluster may still work on it."""
+
+
 class FlinkClient:
     """One cluster's REST API.
 
@@ -174,8 +178,9 @@ class FlinkClient:
         extra["extensions"] = extensions
         try:
             response = await self._http.request(method, path, json=json, files=files, **extra)
-        except httpx.TimeoutException:
-            raise ClusterUnreachable(
+        except httpx.TimeoutException as error:
+            kind = AnswerTimedOut if isinstance(error, httpx.ReadTimeout) else ClusterUnreachable
+            raise kind(
                 f"{self.url} did not answer in time", remedy="Is the cluster up and reachable?"
             ) from None
         except httpx.TransportError as error:

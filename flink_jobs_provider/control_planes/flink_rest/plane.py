@@ -17,6 +17,7 @@ from flink_jobs_provider.control_planes.flink_rest.bodies import (
 )
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.flink_rest.client import (
+    AnswerTimedOut,
     ConnectionBroke,
     FlinkAnswer,
     FlinkClient,
@@ -49,6 +50,7 @@ from flink_jobs_provider.model.errors import (
     ClusterUnreachable,
     DeadlineExceeded,
     EntryClassUnusable,
+    MainStillRuns,
 )
 from flink_jobs_provider.model.identity import trigger_id
 from flink_jobs_provider.model.observation import (
@@ -88,6 +90,7 @@ class FlinkRest:
         self._savepoints = SavepointOperations(self.client, self._ended, clock, sleep)
         self._facts: asyncio.Task[ClusterFacts] | None = None
         self._broken_runs: dict[str, MainRuns] = {}  # by jobId: a break counts in a later try, too
+        self._unanswered: set[str] = set()  # jobIds whose `main` was left running
 
     async def close(self) -> None:
         """Close the connections."""
@@ -244,13 +247,16 @@ class FlinkRest:
             ActionFailed: The program or the savepoint is at fault; the text is the last cause.
             ClusterTakenDown: The connection broke twice: the program may end the cluster.
             ClusterUnreachable: No answer came in time: whether the job was accepted is not known.
+            MainStillRuns: The time is up while the cluster works on the request.
         """
         facts = await self.facts()
+        answer_lost = submission.sent_before or submission.job_id in self._unanswered
+        if answer_lost and await self._comes_up(submission.job_id, timeout):
+            return
         deadline = self._clock() + timeout
         body = run_body(submission, facts.version)
         new = self._main(submission, "was being run", tried=True)
         main = self._broken_runs.get(submission.job_id, new)
-        answer_lost = False
         while True:
             jar = await self._jars.ensure(submission, timeout)
             try:
@@ -271,11 +277,8 @@ class FlinkRest:
                 if isinstance(error, ConnectionBroke):
                     self._broken_runs[submission.job_id] = main
                     await main.broke(error)
-                try:
-                    if await self._lists(submission.job_id, error, deadline):
-                        break
-                except ClusterUnreachable as still:
-                    raise main.outage(still) from None
+                if await self._was_accepted(submission, main, error, deadline, timeout):
+                    break
                 continue
             if answer.get("jobid") != submission.job_id:
                 await self.cancel(str(answer.get("jobid")))
@@ -285,22 +288,61 @@ class FlinkRest:
                 )
             break
         self._broken_runs.pop(submission.job_id, None)
+        self._unanswered.discard(submission.job_id)
+
+    async def _comes_up(self, job_id: str, timeout: float) -> bool:
+        """Wait for a job whose `main` was left running; return whether it is listed in time."""
+        deadline = self._clock() + timeout
+        while job_id not in (await self.jobs()).by_id:
+            if self._clock() >= deadline:
+                return False
+            await self._sleep(_LONGEST_PAUSE)
+        self._unanswered.discard(job_id)
+        return True
+
+    async def _was_accepted(
+        self,
+        submission: Submission,
+        main: MainRuns,
+        error: ClusterUnreachable,
+        deadline: float,
+        timeout: float,
+    ) -> bool:
+        """Return whether the job of a request is there that was not answered.
+
+        Raises:
+            ClusterUnreachable: The time is up, and the cluster is away.
+            MainStillRuns: The time is up, and the cluster is there.
+        """
+        try:
+            listed = await self._lists(submission.job_id, error, deadline)
+        except ClusterUnreachable as still:
+            raise main.outage(still) from None
+        if not listed and isinstance(error, AnswerTimedOut) and self._clock() >= deadline:
+            self._unanswered.add(submission.job_id)
+            raise _still_runs(submission, timeout)
+        return listed
 
     async def _lists(self, job_id: str, error: ClusterUnreachable, deadline: float) -> bool:
         """Return whether the job is there after an answer was lost.
 
         Where the connection broke, the cluster is waited for: `main` is not run on one that may
-        only just be coming back.
+        only just be coming back. Where the time of the request was up, the last look decides.
 
         Raises:
             ClusterUnreachable: The error, where the time is up.
         """
+        if isinstance(error, AnswerTimedOut) and self._clock() >= deadline:
+            try:
+                return job_id in (await self.jobs()).by_id
+            except ClusterUnreachable:
+                raise error from None
         while self._clock() < deadline:
             await self._sleep(1.0)
             try:
                 return job_id in (await self.jobs()).by_id
             except ClusterUnreachable:
-                if not isinstance(error, ConnectionBroke):
+                if not isinstance(error, ConnectionBroke) and self._clock() < deadline:
                     return False
         raise error
 
@@ -487,6 +529,17 @@ def _second_job(submission: Submission) -> ActionFailed:
         "main starts a second job, which a session cluster does not allow for one jobId: Flink "
         f"refused it as a repeat of {submission.job_id}"
     )
+
+
+def _still_runs(submission: Submission, timeout: float) -> MainStillRuns:
+    error = MainStillRuns(
+        f"main of the new version has not come to its job in {timeout:g} s (timeouts.submit), and "
+        "the cluster goes on with it",
+        remedy="Run again: that job is then adopted, or ended if it is not wanted any more. Raise "
+        "timeouts.submit above the time that main takes",
+    )
+    error.job_id = submission.job_id
+    return error
 
 
 def _no_such_jar(answer: FlinkAnswer) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pulumi.runtime.proto import provider_pb2_grpc as provider_pb2_grpc
     from pulumi.runtime.proto import resource_pb2 as resource_pb2
     from pulumi.runtime.proto import resource_pb2_grpc as resource_pb2_grpc
+    from pulumi.runtime.proto import status_pb2 as status_pb2
 
 
 def _directories() -> list[str]:

@@ -44,6 +44,9 @@ _PHRASES = {
     "drop its state": LAST_STATE_OR_NOTHING,
     "upgrade_mode last-state needs": "LAST_STATE_UPDATE needs",
     'or use upgrade_mode "savepoint"': "or use UPDATE alone, which takes a savepoint",
+    " (timeouts.submit), and the cluster goes on": ", and the cluster goes on",
+    "Run again: that job is then adopted, or ended if it is not wanted any more. Raise "
+    "timeouts.submit above the time that main takes": "The same action adopts that job",
     "Run again to wait for it, or raise timeouts.savepoint": "Ask again to wait for it",
     "Choose another job_name; or set owner, if the stack was renamed": "Choose another jobName",
     ' (desired_state "stopped")': " (STOP)",

@@ -13,6 +13,7 @@ from flink_jobs_provider.model.errors import (
     ClusterUnreachable,
     EngineGone,
     JarError,
+    MainStillRuns,
 )
 from tests.contract.flink_rest.scripted import (
     IDENTITY,
@@ -96,9 +97,32 @@ def test_a_lost_answer_whose_job_is_not_listed_is_sent_again(again: str) -> None
 def test_a_cluster_that_stays_away_is_given_up_at_the_deadline() -> None:
     flink = ScriptedFlink()
     flink.answer(RUN, LOST)
+    flink.answer("GET jobs/overview", LOST)
     with pytest.raises(ClusterUnreachable):
         submit(flink, timeout=5)
-    assert flink.clock.time == pytest.approx(1005, abs=2)
+    assert 1005 <= flink.clock.time < 1015, "it was asked three times more at the end"
+
+
+def test_a_main_that_outlasts_the_time_is_told_from_a_cluster_that_is_away() -> None:
+    """Shows that the jobId is named under which the job may still start."""
+    flink = ScriptedFlink()
+    flink.answer(RUN, LOST)
+    with pytest.raises(
+        MainStillRuns, match=r"not come to its job in 5 s \(timeouts.submit\)"
+    ) as late:
+        submit(flink, timeout=5)
+    assert late.value.job_id == JOB_ID
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_submission_of_an_earlier_run_is_waited_for_and_then_repeated(shows: bool) -> None:
+    """Shows that a refusal of its jobId is then a repeat, and no second job of `main`."""
+    flink = ScriptedFlink()
+    flink.answer("GET jobs/overview", *[ok(jobs=[])] * 3, listed() if shows else ok(jobs=[]))
+    flink.answer(RUN, recorded("duplicate-running"))
+    sent_before = submission(sent_before=True)
+    asyncio.run(flink.plane().submit(sent_before, 5))
+    assert flink.changes() == ([] if shows else [RUN])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

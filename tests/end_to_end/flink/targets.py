@@ -28,6 +28,8 @@ _OF_FLINK_ITSELF = {
     "test_two_addresses_of_one_cluster_are_one": "its other address is one of Flink's own",
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",
+    "test_a_job_that_starts_after_its_run_is_gone_on_with": "the gateway submits, in a time of its "
+    "own",
     "test_the_way_back_is_there_before_the_old_version_is_stopped": "the gateway keeps a copy of "
     "each jar",
 }
