@@ -86,16 +86,12 @@ def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) 
         return _replacement(recorded, wanted, changed)
     if wanted.desired_state is DesiredState.STOPPED:
         return _towards_stopped(recorded, wanted, changed)
-    if recorded.unconfirmed:
-        action = Action.UPDATE if recorded.job_id else Action.NEW
-        how = f"go on with job {recorded.unconfirmed}, which was submitted and may yet start"
-        return Plan(wanted.job_name, action, how, texts, changed)
     drifted = drift(recorded)
     if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
         return Plan(
             wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
         )
-    if not recorded.status.active:
+    if recorded.unconfirmed or not recorded.status.active:
         return _start(recorded, wanted, changed, (*drifted, *texts), now)
     rescaled = bool(recorded.rescaled)
     in_place = rescaled and recorded.rescales_in_place
@@ -190,7 +186,10 @@ def _start(
     now: float,
 ) -> Plan:
     existed = recorded.job_id is not None
-    if to_restore(recorded, wanted):
+    if recorded.unconfirmed:
+        action = Action.UPDATE if existed else Action.NEW
+        how = f"go on with job {recorded.unconfirmed}"
+    elif to_restore(recorded, wanted):
         action = Action.START if existed else Action.NEW
         how = f"start from {wanted.restore_from}"
     elif not existed:

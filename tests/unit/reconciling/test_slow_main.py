@@ -54,8 +54,9 @@ def test_a_create_is_recorded_and_its_job_adopted(monkeypatch: pytest.MonkeyPatc
     error = given_up(stack)
     assert error.now == f"It may still start as job {error.job_id}; it has no state yet."
     wanted = spec(timeouts=_SHORT)
-    line = f"go on with job {error.job_id}, which was submitted and may yet start"
-    assert line in stack.plan(wanted).line()
+    why = f"job {error.job_id} was submitted and may yet start"
+    line = f"orders: NEW, go on with job {error.job_id}: {why}"
+    assert stack.plan(wanted).line() == line
     assert stack.refresh().unconfirmed == error.job_id
     assert main.starts_its_job() == error.job_id
     record = stack.up(wanted)
