@@ -14,6 +14,7 @@ at each call: `{"<method>:<name>": <fault>}` with
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -104,7 +105,8 @@ class Files(ResourceProvider):
         if news.get("size") == -1:
             failures = [CheckFailure("size", "must not be negative"), CheckFailure("", "no good")]
         if news.get("print"):
-            print(f"checked {news['name']}: {news['print']}")
+            # In one write: `print` makes two, and other threads' lines come between them.
+            sys.stdout.write(f"checked {news['name']}: {news['print']}\n")
         return CheckResult({**news, "checked": True}, failures)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
