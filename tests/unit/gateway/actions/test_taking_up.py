@@ -67,7 +67,7 @@ def test_a_stop_waits_for_what_is_in_progress(tmp_path: Path) -> None:
 
 def test_a_stop_hands_over_what_takes_too_long(tmp_path: Path) -> None:
     async def life() -> None:
-        gateway = Gateway(tmp_path, action_timeout="365d")
+        gateway = Gateway(tmp_path, action_timeout="7d")
         await gateway.start()
         gateway.flink.unreachable = 10**9
         row = await gateway.submit("NEW")
@@ -96,7 +96,7 @@ def test_nothing_is_accepted_before_the_start_or_after_the_stop(tmp_path: Path) 
 
 def test_so_many_at_once_and_so_many_more_that_wait(tmp_path: Path) -> None:
     async def life() -> None:
-        gateway = Gateway(tmp_path, limits={"concurrent_actions": 2}, action_timeout="365d")
+        gateway = Gateway(tmp_path, limits={"concurrent_actions": 2}, action_timeout="7d")
         gateway.flink.slots = 100
         async with gateway.running():
             gateway.flink.unreachable = 10**9
@@ -116,7 +116,7 @@ def test_an_action_begins_as_it_is_accepted_unless_it_waits_its_turn(tmp_path: P
     """Shows that its beginning is written down with it, and by itself only for one that waited."""
 
     async def life() -> None:
-        one = Gateway(tmp_path, limits={"concurrent_actions": 1}, action_timeout="365d")
+        one = Gateway(tmp_path, limits={"concurrent_actions": 1}, action_timeout="7d")
         async with one.running() as gateway:
             noted: list[str] = []
             begin = gateway.store.begin
