@@ -67,6 +67,8 @@ _PLAN_TRIES, _PLAN_PAUSE = 3, 0.4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 #: What Flink says of an entry class that it cannot run (PackagedProgram; measured on 1.20 and 2.3).
 _NO_ENTRY_CLASS = ("The program's entry point class '", "does not have a main(String[]) method")
+#: How long the end of a job is waited for that `main` started under another jobId, in seconds.
+_CANCEL_S = 30.0
 _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
 
 
@@ -281,14 +283,22 @@ class FlinkRest:
                     break
                 continue
             if answer.get("jobid") != submission.job_id:
-                await self.cancel(str(answer.get("jobid")))
-                raise ActionFailed(
-                    f"main started job {answer.get('jobid')} instead of {submission.job_id}, the "
-                    "jobId that it was given; a cancel of it was asked for"
-                )
+                raise await self._other_job(str(answer.get("jobid")), submission)
             break
         self._broken_runs.pop(submission.job_id, None)
         self._unanswered.discard(submission.job_id)
+
+    async def _other_job(self, started: str, submission: Submission) -> ActionFailed:
+        """Cancel a job that `main` started under another jobId; return the error, with its end."""
+        await self.cancel(started)
+        deadline = self._clock() + _CANCEL_S
+        while not (state := await self._ended(started)) and self._clock() < deadline:
+            await self._sleep(_LONGEST_PAUSE)
+        end = f"it is {state}" if state else f"it has not ended in {_CANCEL_S:g} s"
+        return ActionFailed(
+            f"main started job {started} instead of {submission.job_id}, the jobId that it was "
+            f"given; a cancel of it was asked for, and {end}"
+        )
 
     async def _comes_up(self, job_id: str, timeout: float) -> bool:
         """Wait for a job whose `main` was left running; return whether it is listed in time."""

@@ -281,3 +281,17 @@ def test_jars_of_others_are_left_when_ours_are_removed() -> None:
     plane = flink.plane()
     asyncio.run(plane._jars.remove(key.job_id[:18], frozenset({"2" * 64})))
     assert flink.changes() == ["DELETE jars/1"]
+
+
+@pytest.mark.parametrize(
+    ("state", "end"), [("CANCELED", "it is CANCELED"), ("RUNNING", "it has not ended in 30 s")]
+)
+def test_whether_a_job_under_another_jobid_has_ended_is_told(state: str, end: str) -> None:
+    other = f"{6:032x}"
+    row = {"jid": other, "name": "x", "state": state, "tasks": {"total": 1, "running": 1}}
+    flink = ScriptedFlink()
+    flink.answer(RUN, ok(jobid=other))
+    flink.answer(f"PATCH jobs/{other}?mode=cancel", ok())
+    flink.answer("GET jobs/overview", ok(jobs=[row]))
+    with pytest.raises(ActionFailed, match=f"main started job {other} instead .* and {end}"):
+        submit(flink)
