@@ -7,6 +7,7 @@ from flink_jobs_provider.engine.plugin import CheckFailure, DiffAnswer
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.run import Run
 from flink_jobs_provider.engine.values import PropertyMap, masked
+from flink_jobs_provider.model.redaction import mask_foreign
 
 
 class Questions:
@@ -51,5 +52,6 @@ def _words(failure: CheckFailure, inputs: PropertyMap) -> str:
     if not failure.property:
         return failure.reason
     value: Any = inputs.get(failure.property)
-    shown = f" value {masked(value)!r}" if failure.property in inputs else ""
+    whole = isinstance(value, dict | list)  # the reason names the part that is wrong
+    shown = f" value {mask_foreign(repr(masked(value)))}" if value is not None and not whole else ""
     return f"property {failure.property}{shown} has a problem: {failure.reason}"

@@ -9,7 +9,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age, same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.planning.fields import Change, Cost, changes
 
@@ -242,6 +242,27 @@ def _known(recorded: JobRecord, now: float) -> str | None:
 def last_state(recorded: JobRecord, now: float) -> str | None:
     """Return the last state of a job that a record knows, with its age; None for none."""
     return _known(recorded, now) or recorded.restored_from
+
+
+def last_words(recorded: JobRecord, now: float) -> str | None:
+    """Say of a job that was deleted without a savepoint where its last state is.
+
+    Of one that was cancelled, as was asked, and is not known to have any, nothing is said.
+    """
+    happened = f"{recorded.spec.job_name}: deleted"
+    if recorded.status is JobStatus.LOST:
+        happened += "; its cluster no longer knew it (LOST)"
+    if recorded.status is not JobStatus.STOPPED:
+        happened += ", no savepoint was taken of it"
+    point = recorded.restore_point
+    if point:
+        broken = f", which {point.broken}" if point.broken else ""
+        return f"{happened}; its last known state is {point.told(now)}{broken}"
+    last = last_state(recorded, now)
+    if last:
+        return f"{happened}; its last known state is {last}"
+    asked = recorded.spec.on_delete is OnDelete.CANCEL and recorded.status is not JobStatus.LOST
+    return None if asked or recorded.job_id is None else f"{happened}; no state of it is known"
 
 
 def _new_run(recorded: JobRecord, now: float) -> str:

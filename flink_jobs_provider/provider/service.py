@@ -34,7 +34,7 @@ from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.planning.plan import drift, last_state, plan
+from flink_jobs_provider.planning.plan import drift, last_words, plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.creations import Creations, restore_problems
@@ -255,11 +255,10 @@ class FlinkJobService:
         _run.ended(recorded, savepoint)
         if savepoint:
             _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
-        elif last := last_state(recorded, time.time()):
-            _print(
-                f"{recorded.spec.job_name}: deleted, no savepoint was taken of it; its last known "
-                f"state is {last}"
-            )
+        else:
+            said = last_words(background_loop.run(_seen_at_last(recorded)), time.time())
+            if said:
+                _print(said)
 
 
 def _problems_of_configuration(
@@ -400,6 +399,16 @@ async def _look(recorded: JobRecord) -> JobRecord:
 async def _has_another_address(recorded: JobRecord) -> bool:
     others = _run.elsewhere(recorded)
     return any([await is_same_job(_known_clusters(), recorded, other) for other in others])
+
+
+async def _seen_at_last(recorded: JobRecord) -> JobRecord:
+    """Return a job that was deleted, with its last state, as far as that can be seen."""
+    if recorded.job_id is None or recorded.status is JobStatus.STOPPED:
+        return recorded
+    try:
+        return await _look(recorded)
+    except JobError:
+        return recorded
 
 
 async def _remove(recorded: JobRecord) -> str | None:

@@ -178,18 +178,25 @@ class Carrier:
 
     async def _cancel(self) -> Outcome:
         await self._reconciler.cancel(self._recorded)
-        record, status = self._recorded, self._job.status
+        record, status, lost = self._recorded, self._job.status, False
         if record.job_id is not None:
             seen = await self._seen()
             ended_here = record.status.active and seen.status is JobStatus.CANCELED
-            if ended_here or record.status is JobStatus.LOST or seen.status.active:
+            lost = JobStatus.LOST in (record.status, seen.status) and not seen.status.active
+            if ended_here or lost or seen.status.active:
                 # One that is lost is not to be started again by itself any more.
                 record = seen.model_copy(update={"status": JobStatus.CANCELED})
             elif record.status.active:
                 record = seen
             status = record.status.value
         ran = self._recorded.status.active and status == JobStatus.CANCELED
-        output = "Job canceled" if ran else f"Nothing was left to cancel: the job is {status}"
+        if lost:
+            output = (
+                f"Nothing was left to cancel: the cluster no longer knows job {record.job_id}. "
+                "The gateway does not start it again"
+            )
+        else:
+            output = "Job canceled" if ran else f"Nothing was left to cancel: the job is {status}"
         return Outcome(ActionResult.SUCCESS, output, JobState(stored_record(record), status))
 
     async def _delete(self) -> Outcome:

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.planning.plan import last_words
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.unit.provider.test_calls import Job
 from tests.unit.provider.test_taking_over import delete, refresh
 from tests.unit.reconciling.fake_flink import FakeFlink
 from tests.unit.reconciling.fake_job import Program
+
+RETAIN = "RETAIN_ON_CANCELLATION"
 
 
 @pytest.mark.parametrize("on_delete", ["cancel", "savepoint"])
@@ -45,24 +50,56 @@ def test_the_last_known_state_is_named(
     delete(job)
     said = capsys.readouterr().out
     taken = status == "RUNNING" and on_delete == "savepoint"
-    assert "orders: deleted, " in said
+    assert "orders: deleted" in said
+    assert ("(LOST)" in said) == (status == "LOST")
+    assert ("no savepoint was taken of it" in said) == (
+        status != "STOPPED" and "its savepoint is " not in said
+    )
     assert ("its savepoint is " in said) or saved in said
     if not taken:
         assert saved in said
     assert flink.active() == []
 
 
-def test_a_job_that_never_had_a_state_is_deleted_in_silence(
+def test_a_job_without_state_is_cancelled_in_silence(
     provider: FlinkJobProvider,
     inputs: dict[str, Any],
     flink: FakeFlink,
     new_run: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Shows that a cancel which was asked for is no news; the loss of a job is some."""
+    flink.programs["Main"] = Program(checkpoints=False)
     job = Job(provider, inputs)
     job.create()
-    flink.restart_job_manager()
+    recorded = JobRecord.from_outputs(job.state)
     new_run()
     capsys.readouterr()
     delete(job)
     assert capsys.readouterr().out == ""
+    assert last_words(recorded.model_copy(update={"status": JobStatus.LOST}), 0) == (
+        "orders: deleted; its cluster no longer knew it (LOST), no savepoint was taken of it; no "
+        "state of it is known"
+    )
+
+
+def test_a_checkpoint_of_a_lost_job_is_named_without_a_refresh(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    new_run: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Shows that what a start would find is looked for, whatever the record knows."""
+    retained = {"execution.checkpointing.externalized-checkpoint-retention": RETAIN}
+    job = Job(provider, inputs)
+    job.create(flink_configuration=retained)
+    flink.pass_time(70)
+    flink.restart_job_manager()
+    new_run()
+    capsys.readouterr()
+    delete(job)
+    said = capsys.readouterr().out
+    assert "(LOST)" in said
+    assert "; its last known state is checkpoint " in said
+    assert "/chk-" in said

@@ -251,6 +251,26 @@ def test_a_lost_job_is_given_time_to_come_back(tmp_path: Path) -> None:
     asyncio.run(life())
 
 
+def test_a_job_that_is_found_lost_by_its_cancel_stays_down(tmp_path: Path) -> None:
+    """Shows that a cancel counts also where no look at the cluster came before it."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+            job_id = (await gateway.done("NEW")).record.job_id
+            gateway.flink.restart_job_manager()
+            row = await gateway.done("CANCEL")
+            assert row.status == "CANCELED"
+            assert f"the cluster no longer knows job {job_id}" in row.last.output
+            for _ in range(3):
+                await gateway.look()
+                await asyncio.sleep(0.05)
+            row = await gateway.row()
+            assert (row.status, row.last.action) == ("CANCELED", "CANCEL")
+            assert gateway.flink.active() == []
+
+    asyncio.run(life())
+
+
 def test_a_lost_job_that_is_cancelled_stays_down(tmp_path: Path) -> None:
     async def life() -> None:
         pace = replace(WATCHFUL, relaunch_after=3600)
