@@ -28,7 +28,7 @@ class Questions:
             self._run.refuse_when_stopping()
             inputs, failures = await provider.check(new.urn, olds, news)
         if failures:
-            raise ResourceError("\n".join(_words(failure, inputs) for failure in failures))
+            raise ResourceError("\n".join(refused(failure, inputs) for failure in failures))
         return new.with_(inputs=inputs)
 
     async def diff(
@@ -48,7 +48,8 @@ class Questions:
             )
 
 
-def _words(failure: CheckFailure, inputs: PropertyMap) -> str:
+def refused(failure: CheckFailure, inputs: PropertyMap) -> str:
+    """Say what is wrong with a property: its value without credentials, and the reason."""
     if not failure.property:
         return failure.reason
     value: Any = inputs.get(failure.property)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from flink_jobs_provider.engine.plugin import short_reason
-from flink_jobs_provider.engine.values import SECRET_TEXT
+from flink_jobs_provider.engine.plugin import CheckFailure, short_reason
+from flink_jobs_provider.engine.questions import refused
+from flink_jobs_provider.engine.values import SECRET_TEXT, Secret, Value
 from flink_jobs_provider.model.redaction import Redactor
 
 TRACEBACK = """Traceback (most recent call last):
@@ -50,3 +51,19 @@ def test_secrets_are_taken_out_of_text() -> None:
     assert redactor.redact("password pass ab") == "[secret] [secret] ab"
     assert redactor.redact("saw line two.") == "saw [secret]."
     assert Redactor([]).redact("x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://me:hunter2@h/a.jar?sig=hunter2", " value 'http://***@h/a.jar?***'"),
+        ("password=hunter2", " value 'password=***'"),
+        (Secret("hunter2"), f" value '{SECRET_TEXT}'"),
+        (["--api-key", "hunter2"], ""),
+        ({"token": "hunter2"}, ""),
+        ("a jar", " value 'a jar'"),
+    ],
+)
+def test_a_refused_value_shows_no_credentials(value: Value, shown: str) -> None:
+    words = refused(CheckFailure("jar", "must be one"), {"jar": value})
+    assert words == f"property jar{shown} has a problem: must be one"
