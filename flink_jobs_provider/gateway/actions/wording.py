@@ -47,6 +47,8 @@ _PHRASES = {
     " (timeouts.submit), and the cluster goes on": ", and the cluster goes on",
     "Run again: that job is then adopted, or ended if it is not wanted any more. Raise "
     "timeouts.submit above the time that main takes": "The same action adopts that job",
+    "Run again; or set restart_trigger, which restarts it as it is declared": "The same action "
+    "tries it again",
     "Run again to wait for it, or raise timeouts.savepoint": "Ask again to wait for it",
     "Choose another job_name; or set owner, if the stack was renamed": "Choose another jobName",
     ' (desired_state "stopped")': " (STOP)",
