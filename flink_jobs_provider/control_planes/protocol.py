@@ -136,6 +136,10 @@ class ControlPlane(Protocol):
         """Return how many task slots are free, and how many there are."""
         ...
 
+    async def runs_a_main(self) -> bool | None:
+        """Return whether the cluster runs the `main` of any submission; None where it hides it."""
+        ...
+
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run the program's `main` as a submission would, and submit nothing."""
         ...

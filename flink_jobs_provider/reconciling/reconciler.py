@@ -35,7 +35,7 @@ from flink_jobs_provider.reconciling.slots import Slots
 from flink_jobs_provider.reconciling.starting import Starter, submission
 from flink_jobs_provider.reconciling.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.stopping import Stopper
-from flink_jobs_provider.reconciling.waiting import Clock, Waiter
+from flink_jobs_provider.reconciling.waiting import Clock, Coming, Waiter
 from flink_jobs_provider.reconciling.way_back import (
     FindJar,
     WayBack,
@@ -108,8 +108,8 @@ class Reconciler:
         self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
     ) -> JobRecord:
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
-        if recorded and await self._has_shown(recorded, wanted):
-            recorded = recorded.model_copy(update={"unconfirmed": None})
+        if recorded and recorded.unconfirmed:
+            recorded = await self._after_slow_main(recorded, wanted)
         seen = await self._observer.observe(recorded, wanted)
         if wanted.desired_state is DesiredState.STOPPED:
             return await self._stopped(recorded, wanted, seen)
@@ -141,17 +141,31 @@ class Reconciler:
 
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
-        if recorded.unconfirmed and not await self._has_shown(recorded, recorded.spec):
-            raise still_to_come(recorded)
+        if recorded.unconfirmed:
+            coming = await self._coming(recorded.unconfirmed, recorded.spec)
+            if coming not in (Coming.SHOWN, Coming.NEVER):
+                raise still_to_come(recorded, recorded.spec)
         return await remove(self._plane, self._stopper, self._states, recorded)
 
-    async def _has_shown(self, recorded: JobRecord, wanted: JobSpec) -> bool:
-        """Wait for a submission whose `main` was left running; return whether it is listed."""
-        if recorded.unconfirmed is None:
-            return False
-        self._say(f"{wanted.job_name}: waiting for job {recorded.unconfirmed}, which may yet start")
-        timeout = wanted.timeout("submit")
-        return await self._waiter.until_listed(recorded.unconfirmed, timeout)
+    async def _after_slow_main(self, recorded: JobRecord, wanted: JobSpec) -> JobRecord:
+        """Wait for a submission whose `main` was left running; return the record without it.
+
+        Where the cluster does not show whether `main` runs on, the submission stays on record: the
+        same version can be submitted again under its jobId, and no other.
+
+        Raises:
+            DeadlineExceeded: It may still start, and what is wanted would run beside it.
+        """
+        coming = await self._coming(str(recorded.unconfirmed), wanted)
+        if coming in (Coming.SHOWN, Coming.NEVER):
+            return recorded.model_copy(update={"unconfirmed": None})
+        if coming is Coming.MAIN_RUNS or wanted.desired_state is DesiredState.STOPPED:
+            raise still_to_come(recorded, wanted)
+        return recorded
+
+    async def _coming(self, job_id: str, wanted: JobSpec) -> Coming:
+        self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
+        return await self._waiter.until_listed(job_id, wanted.timeout("submit"))
 
     # A version runs
 
@@ -395,7 +409,9 @@ class Reconciler:
         if unconfirmed:
             earlier = generation_of(unconfirmed)
             again = submission(wanted, jar, earlier, origin.restore).job_id == unconfirmed
-            generation = earlier if again else max(generation, earlier + 1)
+            if not again:
+                raise still_to_come(recorded, wanted)
+            generation = earlier
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, origin.restore, now)

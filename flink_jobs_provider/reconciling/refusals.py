@@ -78,15 +78,16 @@ def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
     )
 
 
-def still_to_come(recorded: JobRecord) -> DeadlineExceeded:
-    """Return the refusal to delete a job that may start afterwards, when nobody owns it."""
-    spec = recorded.spec
+def still_to_come(recorded: JobRecord | None, wanted: JobSpec) -> DeadlineExceeded:
+    """Return the refusal of what would run beside a job that may yet start, or leave it unowned."""
+    job_id = recorded.unconfirmed if recorded else None
     return DeadlineExceeded(
-        f"{spec.job_name}: job {recorded.unconfirmed}, which an earlier run submitted, has not "
-        f"shown up in {spec.timeout('submit'):g} s (timeouts.submit)",
-        now="It may still start, so it was not taken out of the stack",
-        remedy="Run again when main has ended. If the JobManager's log says that main has failed, "
-        "take the resource out of the stack's state (pulumi state delete), or run up with it",
+        f"{wanted.job_name}: job {job_id}, which an earlier run submitted, has not shown up in "
+        f"{wanted.timeout('submit'):g} s (timeouts.submit)",
+        now="It may still start: nothing else was started, and it was not taken out of the stack",
+        remedy="Run again when main has ended, or raise timeouts.submit to wait for it. If the "
+        "cluster hides its threads (GET /jobmanager/thread-dump), and the JobManager's log says "
+        "that main has failed, take the resource out of the stack's state (pulumi state delete)",
     )
 
 

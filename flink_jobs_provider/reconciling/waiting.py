@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TypeVar
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
@@ -84,6 +85,17 @@ async def once_reachable(
             await clock.sleep(pause)
 
 
+class Coming(Enum):
+    """What becomes of a submission whose `main` was left running."""
+
+    SHOWN = auto()
+    #: No `main` runs on the cluster any more, and the job is not listed.
+    NEVER = auto()
+    MAIN_RUNS = auto()
+    #: The cluster does not show what its JobManager runs.
+    UNKNOWN = auto()
+
+
 class Waiter:
     """Polls the cluster's job list until a job is as it should be."""
 
@@ -119,14 +131,19 @@ class Waiter:
                 )
             await pauses.take()
 
-    async def until_listed(self, job_id: str, timeout: float) -> bool:
-        """Wait until the cluster lists a job, whatever its state; return whether it does."""
+    async def until_listed(self, job_id: str, timeout: float) -> Coming:
+        """Wait until the cluster lists a job that was submitted, or it is seen that it cannot."""
         deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
-        while job_id not in (await self.look(deadline)).by_id:
+        while True:
+            # In this order: a `main` that ends between the two looks has its job listed.
+            runs = await self._plane.runs_a_main()
+            if job_id in (await self.look(deadline)).by_id:
+                return Coming.SHOWN
+            if runs is False:
+                return Coming.NEVER
             if self._clock.now() >= deadline:
-                return False
+                return Coming.MAIN_RUNS if runs else Coming.UNKNOWN
             await pauses.take()
-        return True
 
     async def until_ended(self, job_id: str, timeout: float) -> ObservedJob | None:
         """Wait until a job has ended; return its row, none where it is no longer listed.

@@ -69,6 +69,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _NO_ENTRY_CLASS = ("The program's entry point class '", "does not have a main(String[]) method")
 #: How long the end of a job is waited for that `main` started under another jobId, in seconds.
 _CANCEL_S = 30.0
+#: How the thread is called in which the JobManager runs a submission's `main`.
+_MAIN = "flink-jar-runner"
 _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
 
 
@@ -145,6 +147,18 @@ class FlinkRest:
         overview = await self._get("overview", "slots-available")
         free = int(overview["slots-available"])
         return free, int(overview.get("slots-total", free))
+
+    async def runs_a_main(self) -> bool | None:
+        """Look for the thread of a `main` in `GET /jobmanager/thread-dump`.
+
+        Measured on 1.20.5 and 2.3.0: "flink-jar-runner-thread-1" is there from the acceptance of
+        `POST /jars/:id/run` until `main` has ended, also when its client has gone.
+        """
+        try:
+            dump = await self.client.get("jobmanager/thread-dump", "threadInfos")
+            return any(str(each["threadName"]).startswith(_MAIN) for each in dump["threadInfos"])
+        except (FlinkAnswer, TypeError, KeyError):
+            return None
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the old job's end.

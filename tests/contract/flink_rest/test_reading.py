@@ -223,3 +223,22 @@ def test_a_job_without_periodic_ones_is_left_alone(version: str) -> None:
     flink.answer(f"{JOB}/checkpoints/config", recorded("checkpoints-config-batch", version))
     assert not asyncio.run(flink.plane().checkpoint(JOB_ID, 60))
     assert flink.changes() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "runs"),
+    [
+        (
+            ok(threadInfos=[{"threadName": "main"}, {"threadName": "flink-jar-runner-thread-3"}]),
+            True,
+        ),
+        (ok(threadInfos=[{"threadName": "jobmanager-io-thread-1"}]), False),
+        (httpx.Response(404, json={"errors": ["Not found."]}), None),
+        (ok(threadInfos=["flink-jar-runner-thread-1"]), None),
+    ],
+)
+def test_whether_a_main_runs(answer: httpx.Response, runs: bool | None) -> None:
+    """Shows the thread of a submission, and that what is hidden is not taken for none."""
+    flink = ScriptedFlink()
+    flink.answer("GET jobmanager/thread-dump", answer)
+    assert asyncio.run(flink.plane().runs_a_main()) is runs

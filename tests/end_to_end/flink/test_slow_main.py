@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.end_to_end.flink.counting_stack import CountingStack
 from tests.waiting import wait_until
 
@@ -22,19 +24,30 @@ def _fail(stack: CountingStack, *names: str) -> dict[str, str]:
     return pending
 
 
-def test_a_job_that_starts_after_its_run_is_gone_on_with(stack: CountingStack) -> None:
+def test_a_job_that_starts_after_its_run_is_gone_on_with(
+    stack: CountingStack, tmp_path: Path
+) -> None:
     """Adopted as it is, replaced when changed, ended when not declared, and by destroy.
+
+    While its `main` runs, no other version is started beside it.
 
     An update that was given up is gone on with as a create is.
     """
+    go_on = tmp_path / "go-on"
     names = ["kept", "changed", "dropped"]
     for name in names:
-        stack.declare(name, *_SLOW, entry="UnusualMain", timeouts=_SHORT)
+        until = ("--until", str(go_on)) if name == "changed" else _SLOW
+        stack.declare(name, *until, entry="UnusualMain", timeouts=_SHORT)
     pending = _fail(stack, *names)
 
+    stack.change("changed", "--label", "other")
+    refused = stack.project.failing_up()
+    refused.assert_says(f"changed: job {pending['changed']}, which an earlier run submitted, has")
+    refused.assert_says("nothing else was started")
+    assert stack.submissions("changed") == {}
+    go_on.touch()
     for name in names:
         stack.change(name, timeouts=_LONG)
-    stack.change("changed", "--label", "other")
     dropped = stack.project.jobs.pop("dropped")
     stack.project.up()
     stack.project.jobs["dropped"] = dropped

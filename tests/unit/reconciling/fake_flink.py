@@ -83,6 +83,7 @@ class FakeFlink:
         self._time = clock
         self._readable = readable
         self.slots = slots
+        self.main_runs: bool | None = None
         self.cluster = ClusterFacts((2, 3, 0), f"{root}/savepoints", f"{root}/checkpoints")
         self.jobs_by_id: dict[str, FakeJob] = {}
         self.jars: set[tuple[str, str]] = set()
@@ -110,6 +111,9 @@ class FakeFlink:
 
     async def facts(self) -> ClusterFacts:
         return self.cluster
+
+    async def runs_a_main(self) -> bool | None:
+        return self.main_runs
 
     async def task_slots(self) -> tuple[int, int]:
         self._step("free slots")

@@ -13,7 +13,8 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
  * <p>{@code --main}: {@code twice} executes two environments, {@code same} one environment twice,
  * {@code async} does that with executeAsync, {@code other-id} starts its job under a jobId of its
  * own, {@code none} starts no job, {@code once} one as usual. Before all that it sleeps for {@code
- * --sleep-millis} (default 0), once per run and not while it is planned.
+ * --sleep-millis} (default 0) and until the file {@code --until} exists, if one is named; once per
+ * run and not while it is planned.
  */
 public final class UnusualMain {
 
@@ -21,11 +22,15 @@ public final class UnusualMain {
 
     public static void main(String[] args) throws Exception {
         Arguments arguments =
-                Arguments.of(args, CountingJob.ARGUMENTS, "main", "sleep-millis", "job-id");
+                Arguments.of(args, CountingJob.ARGUMENTS, "main", "sleep-millis", "until", "job-id");
         StreamExecutionEnvironment env = declare(arguments);
         // A plan is made in an environment of another class, and is not what is tested.
         if (!env.getClass().getSimpleName().contains("Plan")) {
             Thread.sleep(arguments.number("sleep-millis", 0, 0));
+            String awaited = arguments.optional("until", "");
+            while (!awaited.isEmpty() && !new java.io.File(awaited).exists()) {
+                Thread.sleep(100);
+            }
         }
         switch (arguments.optional("main", "once")) {
             case "twice":
