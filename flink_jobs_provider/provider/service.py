@@ -32,7 +32,7 @@ from flink_jobs_provider.model.option_rules import findings_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
+from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import drift, last_words, plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
@@ -403,7 +403,8 @@ async def _has_another_address(recorded: JobRecord) -> bool:
 
 async def _seen_at_last(recorded: JobRecord) -> JobRecord:
     """Return a job that was deleted, with its last state, as far as that can be seen."""
-    if recorded.job_id is None or recorded.status is JobStatus.STOPPED:
+    on_cluster = isinstance(recorded.spec.target, FlinkTarget)  # a job service has forgotten it
+    if not on_cluster or recorded.job_id is None or recorded.status is JobStatus.STOPPED:
         return recorded
     try:
         return await _look(recorded)
