@@ -25,6 +25,11 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 _SERVER = "pulumi.dynamic.__main__"
 _DETAILS = "grpc-status-details-bin"
 _PROVIDER = "__provider"
+#: Another SDK may keep the call elsewhere: then the next run does not know what was begun.
+_UNRECORDED = (
+    "The stack does not record this, as this version of the Pulumi SDK gives no way to: see to it "
+    "that no such job is left on the cluster."
+)
 _UNKNOWN = 2  # the code of the SDK's own answer
 
 
@@ -49,8 +54,11 @@ class _ShortTracebacks:
             return traceback.format_exc()
         partial = getattr(error, "partial", None)
         call = sys._getframe(1).f_locals  # the SDK hands the call to nobody
-        if partial is not None and "request" in call and "context" in call:
-            _add_partial(partial, str(error), call["request"], call["context"])
+        if partial is None:
+            return str(error)
+        if "request" not in call or "context" not in call:
+            return f"{error} {_UNRECORDED}"
+        _add_partial(partial, str(error), call["request"], call["context"])
         return str(error)
 
     def __getattr__(self, name: str) -> object:

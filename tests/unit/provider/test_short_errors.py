@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import traceback
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from flink_jobs_provider.provider.service import FlinkJobError
-from flink_jobs_provider.provider.short_errors import answer_in_words
+from flink_jobs_provider.provider.short_errors import Partial, answer_in_words
 
 
 @pytest.fixture
@@ -20,6 +22,14 @@ def server() -> ModuleType:
     made = importlib.util.module_from_spec(spec)
     made.traceback = traceback  # type: ignore[attr-defined]
     return made
+
+
+def _source() -> str:
+    """Return the source of the SDK's server."""
+    spec = importlib.util.find_spec("pulumi.dynamic.__main__")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).read_text(encoding="utf-8")
 
 
 def answer(module: ModuleType, error: Exception) -> str:
@@ -40,13 +50,50 @@ def test_ours_and_others(server: ModuleType) -> None:
 
 def test_the_server_still_answers_so() -> None:
     """Shows that the SDK's server has what is replaced."""
-    spec = importlib.util.find_spec("pulumi.dynamic.__main__")
-    assert spec is not None
-    assert spec.origin is not None
-    with open(spec.origin, encoding="utf-8") as source:
-        text = source.read()
+    text = _source()
     assert "import traceback\n" in text
     assert "traceback.format_exc()" in text
+
+
+class _Context:
+    """Stands in for a call's context; keeps what is sent with its answer."""
+
+    sent: tuple[tuple[str, bytes], ...] = ()
+
+    def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
+        self.sent = metadata
+
+
+def test_the_server_hands_a_partial_resource_on(server: ModuleType) -> None:
+    """Shows it with the SDK's own wrapper, whose variables are what is read."""
+    source = _source().rstrip()
+    assert source.endswith("\nmain()"), "the module serves when it is run"
+    exec(compile(source.removesuffix("main()"), "server", "exec"), server.__dict__)
+    answer_in_words(FlinkJobError, server)
+    context, request = _Context(), provider_pb2.CreateRequest()
+    told = []
+    context.abort = lambda code, text: told.append(text)  # type: ignore[attr-defined]
+
+    def fail(_self: object, _request: object, _context: object) -> None:
+        error = FlinkJobError("orders: main runs on")
+        error.partial = Partial("orders", {"unconfirmed": "abc"})
+        raise error
+
+    server._abort_with_traceback(fail)(None, request, context)
+    assert told == ["orders: main runs on"]
+    [(key, value)] = context.sent
+    assert key == "grpc-status-details-bin"
+    failed = provider_pb2.ErrorResourceInitFailed()
+    [detail] = status_pb2.Status.FromString(value).details
+    assert detail.Unpack(failed)
+    assert (failed.id, failed.properties["unconfirmed"]) == ("orders", "abc")
+
+
+def test_what_cannot_be_recorded_is_said(server: ModuleType) -> None:
+    answer_in_words(FlinkJobError, server)
+    error = FlinkJobError("orders: main runs on")
+    error.partial = Partial("orders", {})
+    assert answer(server, error).startswith("orders: main runs on The stack does not record this")
 
 
 def test_other_modules_are_left_alone() -> None:
