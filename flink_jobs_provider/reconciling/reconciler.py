@@ -142,9 +142,9 @@ class Reconciler:
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
         if recorded.unconfirmed:
-            coming = await self._coming(recorded.unconfirmed, recorded.spec)
-            if coming not in (Coming.SHOWN, Coming.NEVER):
-                raise still_to_come(recorded, recorded.spec)
+            recorded = await self._after_slow_main(recorded, recorded.spec)
+        if recorded.unconfirmed:
+            raise still_to_come(recorded.unconfirmed, recorded.spec)
         return await remove(self._plane, self._stopper, self._states, recorded)
 
     async def _after_slow_main(self, recorded: JobRecord, wanted: JobSpec) -> JobRecord:
@@ -156,16 +156,14 @@ class Reconciler:
         Raises:
             DeadlineExceeded: It may still start, and what is wanted would run beside it.
         """
-        coming = await self._coming(str(recorded.unconfirmed), wanted)
+        job_id = str(recorded.unconfirmed)
+        self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
+        coming = await self._waiter.until_listed(job_id, wanted.timeout("submit"))
         if coming in (Coming.SHOWN, Coming.NEVER):
             return recorded.model_copy(update={"unconfirmed": None})
         if coming is Coming.MAIN_RUNS or wanted.desired_state is DesiredState.STOPPED:
-            raise still_to_come(recorded, wanted)
+            raise still_to_come(job_id, wanted)
         return recorded
-
-    async def _coming(self, job_id: str, wanted: JobSpec) -> Coming:
-        self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
-        return await self._waiter.until_listed(job_id, wanted.timeout("submit"))
 
     # A version runs
 
@@ -410,7 +408,7 @@ class Reconciler:
             earlier = generation_of(unconfirmed)
             again = submission(wanted, jar, earlier, origin.restore).job_id == unconfirmed
             if not again:
-                raise still_to_come(recorded, wanted)
+                raise still_to_come(unconfirmed, wanted)
             generation = earlier
         now = "Nothing of it runs"
         if origin.restore and same_path(origin.restore, wanted.restore_from):

@@ -78,9 +78,8 @@ def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
     )
 
 
-def still_to_come(recorded: JobRecord | None, wanted: JobSpec) -> DeadlineExceeded:
+def still_to_come(job_id: str, wanted: JobSpec) -> DeadlineExceeded:
     """Return the refusal of what would run beside a job that may yet start, or leave it unowned."""
-    job_id = recorded.unconfirmed if recorded else None
     return DeadlineExceeded(
         f"{wanted.job_name}: job {job_id}, which an earlier run submitted, has not shown up in "
         f"{wanted.timeout('submit'):g} s (timeouts.submit)",
