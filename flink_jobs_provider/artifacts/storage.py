@@ -204,14 +204,9 @@ def file_exists(uri: str) -> bool:
     """
     filesystem, path = open_filesystem(uri)
     try:
-        ask(filesystem, "info", path)
-    except (FileNotFoundError, ContainerMissing):
+        return answered(lambda: ask(filesystem, "info", path), None) is not None
+    except ContainerMissing:
         return False
-    except StorageError:
-        raise
-    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(reason_of(error)) from None
-    return True
 
 
 def list_directory(uri: str) -> list[Entry]:
@@ -224,7 +219,7 @@ def list_directory(uri: str) -> list[Entry]:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
-    found = _listed(lambda: ask(filesystem, "find", path, detail=True), {})
+    found = answered(lambda: ask(filesystem, "find", path, detail=True), {})
     base = str(filesystem._strip_protocol(path)).rstrip("/")
     return [
         Entry(
@@ -244,12 +239,16 @@ def list_names(uri: str) -> list[str]:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
-    found = _listed(lambda: ask(filesystem, "ls", path, detail=False), [])
+    found = answered(lambda: ask(filesystem, "ls", path, detail=False), [])
     return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in found]
 
 
-def _listed(call: Callable[[], Any], nothing: Any) -> Any:
-    """Return what a store lists; nothing where the directory does not exist."""
+def answered(call: Callable[[], Any], nothing: Any) -> Any:
+    """Return what a store answers; nothing where the file or directory does not exist.
+
+    Raises:
+        StorageError: The store answered with an error of its own.
+    """
     try:
         return call()
     except FileNotFoundError:

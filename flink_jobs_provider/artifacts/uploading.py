@@ -10,6 +10,7 @@ from typing import Any
 
 from flink_jobs_provider.artifacts.storage import (
     StorageError,
+    answered,
     ask,
     local_path,
     open_filesystem,
@@ -45,14 +46,7 @@ def remove_file(uri: str) -> None:
         StorageError: It cannot be removed.
     """
     filesystem, path = open_filesystem(uri)
-    try:
-        ask(filesystem, "rm_file", path)
-    except FileNotFoundError:
-        return
-    except StorageError:
-        raise
-    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
-        raise StorageError(reason_of(error)) from None
+    answered(lambda: ask(filesystem, "rm_file", path), None)
 
 
 def _size(filesystem: Any, path: str) -> int | None:
