@@ -14,9 +14,10 @@ from flink_jobs_provider.gateway.arm.face import (
     STATUS_PATH,
 )
 from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
-from flink_jobs_provider.gateway.arm.versions import ApiVersion
+from flink_jobs_provider.gateway.arm.versions import actions_of
 from flink_jobs_provider.gateway.dli import openapi as dli
 from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 _JSON = "application/json"
 _REASONS = {
@@ -69,7 +70,7 @@ def openapi_document(version: ApiVersion) -> dict[str, Any]:
                 **dli.SECURITY_SCHEMES,
             },
             "schemas": {
-                "Body": {"anyOf": [body_schema(action, version) for action in version.actions]},
+                "Body": {"anyOf": [body_schema(action, version) for action in actions_of(version)]},
                 "Job": row_schema(version),
                 "Operation": _OPERATION,
                 "Error": _ERROR,

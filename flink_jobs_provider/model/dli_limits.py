@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flink_jobs_provider.model.dli_settings import RESOURCES_V1
-from flink_jobs_provider.model.hdinsight_limits import SPEC_KEY, is_local
+from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.target import DliTarget
-
-LONGEST_NAME = 57
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.dli import LONGEST_NAME, RESOURCES_V1
 
 _Path = tuple[int | str, ...]
 _Problems = list[tuple[str, str]]
@@ -86,11 +85,11 @@ def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) ->
             ("job_name", f"must have at most {LONGEST_NAME} characters there (got {len(name)})")
         )
     configuration = inputs.get("flink_configuration")
-    if isinstance(configuration, dict) and SPEC_KEY in configuration:
+    if isinstance(configuration, dict) and SPEC_NOTE in configuration:
         problems.append(
             (
                 "flink_configuration",
-                f"must not set {SPEC_KEY} on Data Lake Insight: it is where the provider writes "
+                f"must not set {SPEC_NOTE} on Data Lake Insight: it is where the provider writes "
                 "which version it has asked for",
             )
         )

@@ -9,23 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-#: What the service changes while a job runs (its Terraform provider does so, too).
-WHILE_RUNNING = frozenset(
-    {
-        "smn_topic",
-        "restart_when_exception",
-        "resume_checkpoint",
-        "resume_max_num",
-        "obs_bucket",
-        "checkpoint_path",
-    }
+from flink_jobs_provider.wire.dli import (
+    AT_CREATION,
+    DESCRIBING,
+    JOB_FIELDS,
+    WHILE_RUNNING,
 )
-#: What says nothing of how the job runs: it goes along with the next start.
-DESCRIBING = frozenset({"desc"})
-#: What the service takes when a job is created, and has no call to change afterwards.
-AT_CREATION = frozenset({"tags"})
-#: The resources of version 1, which exclude `resource_config`, those of version 2.
-RESOURCES_V1 = ("cu_number", "manager_cu_number", "tm_cus", "tm_slot_num")
 
 
 def _whole_number(value: object) -> object:
@@ -74,7 +63,9 @@ class DliSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    desc: str | None = Field(None, max_length=512, description="Description, for people.")
+    desc: str | None = Field(
+        None, max_length=JOB_FIELDS["desc"].longest, description="Description, for people."
+    )
     tags: dict[str, str] | None = Field(
         None, description="Tags; they are set when the job is created."
     )

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-#: The key under which the provider writes what it asked for, and for whom.
-SPEC_KEY = "flink-jobs.spec"
-PARALLELISM_KEY = "parallelism"
-SAVEPOINT_DIRECTORY_KEY = "savepoint.directory"
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.hdinsight import (
+    PARALLELISM_KEY,
+    SAVEPOINT_DIRECTORY_KEY,
+    ApiVersion,
+)
 
 _KEYS = {
     PARALLELISM_KEY: "use parallelism",
     SAVEPOINT_DIRECTORY_KEY: "use savepoint_directory",
-    SPEC_KEY: "it is where the provider writes which version it has asked for",
+    SPEC_NOTE: "it is where the provider writes which version it has asked for",
 }
-_OLDEST = "2023-06-01-preview"
 
 
 def is_local(jar: str) -> bool:
@@ -53,9 +54,11 @@ def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> li
         problems.append(
             ("savepoint_format", 'must be "canonical": the API of HDInsight has no field for it')
         )
-    if inputs.get("upgrade_mode") == "last-state" and target.get("api_version") == _OLDEST:
+    version = target.get("api_version")
+    lacks_it = version in list(ApiVersion) and not ApiVersion(version).has_last_state_update
+    if inputs.get("upgrade_mode") == "last-state" and lacks_it:
         problems.append(
-            ("upgrade_mode", f'must not be "last-state" with api_version {_OLDEST}, which lacks it')
+            ("upgrade_mode", f'must not be "last-state" with api_version {version}, which lacks it')
         )
     return problems
 

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from flink_jobs_provider.model.dli_settings import (
-    AT_CREATION,
-    DESCRIBING,
-    WHILE_RUNNING,
-    DliSettings,
-)
+from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 
 
 class Cost(IntEnum):

@@ -11,52 +11,30 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flink_jobs_provider.model.dli_settings import AT_CREATION, WHILE_RUNNING, DliSettings
-from flink_jobs_provider.model.hdinsight_limits import SPEC_KEY
+from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.dli import (
+    AT_CREATION,
+    CHECKPOINT_MODES,
+    JOB_FIELDS,
+    WHILE_RUNNING,
+    Kind,
+    checkpoint_mode,
+)
 
 #: The option by which a gateway is told where a job's savepoints go.
 SAVEPOINTS_KEY = "state.savepoints.dir"
-#: Settings that need the service's own machinery, which a gateway refuses.
-_NOT_BY_GATEWAYS = ("image", "smn_topic", "dependency_jars", "dependency_files")
-#: What a service may fill in by itself, so that it says nothing of what was asked for.
-_FILLED_IN = frozenset({"obs_bucket", "checkpoint_path", "execution_agency_urn"})
 #: Options that say nothing of the version: another value counts from the next start on.
-_PASSING = frozenset({SPEC_KEY, SAVEPOINTS_KEY})
+_PASSING = frozenset({SPEC_NOTE, SAVEPOINTS_KEY})
 
-_MODES = {"exactly_once": 1, "at_least_once": 2}
-_BOOLEANS = {
-    "checkpoint_enabled",
-    "resume_checkpoint",
-    "restart_when_exception",
-    "log_enabled",
-}
-_NUMBERS = {
-    "cu_number",
-    "manager_cu_number",
-    "parallel_number",
-    "tm_cus",
-    "tm_slot_num",
-    "checkpoint_interval",
-    "resume_max_num",
-    "max_slot",
-}
-_PLACES = {"entrypoint", "obs_bucket", "checkpoint_path", "dependency_jars", "dependency_files"}
-#: What stands for a setting that is taken away: the service's own defaults, as it documents them.
-_UNDONE: dict[str, Any] = {
-    **dict.fromkeys(("desc", "image", "smn_topic", "obs_bucket", "checkpoint_path"), ""),
-    **dict.fromkeys(("execution_agency_urn", "flink_log_config"), ""),
-    **dict.fromkeys(("dependency_jars", "dependency_files"), ()),
-    **dict.fromkeys(_BOOLEANS, False),
-    "cu_number": 2,
-    "manager_cu_number": 1,
-    "tm_cus": 1,
-    "checkpoint_interval": 10,
-    "checkpoint_mode": "exactly_once",
-    "feature": "basic",
-    "resume_max_num": -1,
-    "resource_config_version": "v1",
+#: What stands for a setting that is taken away. Version 2 of the resources carries the parallelism
+#: itself, so that its own field has nothing to be set back to.
+_UNDONE: Mapping[str, Any] = {
+    name: field.default
+    for name, field in JOB_FIELDS.items()
+    if field.default is not None and name != "parallel_number"
 }
 
 
@@ -90,7 +68,7 @@ def asked_by(
     if from_gateway and spec.savepoint_directory:
         options[SAVEPOINTS_KEY] = spec.savepoint_directory
     if mark:
-        options[SPEC_KEY] = mark
+        options[SPEC_NOTE] = mark
     asked["runtime_config"] = options
     return asked
 
@@ -99,10 +77,8 @@ def shown_in(detail: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration in a job's details, without what is not set."""
     below = detail.get("job_config")
     nested: Mapping[str, Any] = below if isinstance(below, dict) else {}
-    names = {*DliSettings.model_fields, *_UNDONE, *_NUMBERS, "queue_name", "main_class"}
-    names |= {"entrypoint", "entrypoint_args", "runtime_config"}
     shown = {}
-    for name in names:
+    for name in JOB_FIELDS:
         value = nested.get(name)
         value = spelt(name, detail.get(name) if value is None else value)
         if value is not None:
@@ -114,24 +90,28 @@ def spelt(name: str, value: Any) -> Any:
     """Return a value in the one spelling in which values are compared; none for nothing."""
     if value is None or value in ("", [], {}, ()):
         return None
-    if name in _BOOLEANS:
-        return str(value).strip().lower() == "true"
-    if name in _NUMBERS:
-        return _number(value)
-    if name == "checkpoint_mode":
-        words = {str(number): word for word, number in _MODES.items()}
-        return words.get(str(value), str(value).lower())
-    if name in _PLACES:
-        return (
-            [_place(each) for each in value] if isinstance(value, list | tuple) else _place(value)
-        )
-    if name == "entrypoint_args":
-        return " ".join(str(value).split()) or None
-    if name == "runtime_config":
-        return options_in(value)
-    if name == "resource_config":
-        return _resources(value)
-    return value.lower() if name in ("feature", "resource_config_version") else value
+    match JOB_FIELDS[name].kind:
+        case Kind.FLAG:
+            return str(value).strip().lower() == "true"
+        case Kind.NUMBER:
+            return _number(value)
+        case Kind.CHECKPOINT_MODE:
+            return checkpoint_mode(value)
+        case Kind.PLACE:
+            return _place(value)
+        case Kind.PLACES:
+            many = isinstance(value, list | tuple)
+            return [_place(each) for each in value] if many else _place(value)
+        case Kind.ARGUMENTS:
+            return " ".join(str(value).split()) or None
+        case Kind.OPTIONS:
+            return options_in(value)
+        case Kind.RESOURCES:
+            return _resources(value)
+        case Kind.WORD:
+            return value.lower()
+        case _:
+            return value
 
 
 def differences(
@@ -166,7 +146,11 @@ def differences(
         if differs:
             found[name] = value
     if unknown:
-        former = {name: shown[name] for name in _UNDONE if name in shown and name not in _FILLED_IN}
+        former = {
+            name: shown[name]
+            for name in _UNDONE
+            if name in shown and not JOB_FIELDS[name].filled_in
+        }
     for name, value in former.items():
         if name in asked or name not in _UNDONE or name not in shown:
             continue
@@ -201,7 +185,8 @@ def not_taken(
 def not_by_gateways(asked: Mapping[str, Any]) -> list[str]:
     """Return what is asked for that needs the service itself."""
     own_image = asked.get("feature") not in (None, "", "basic")
-    return [*(name for name in _NOT_BY_GATEWAYS if asked.get(name)), *["feature"] * own_image]
+    needs = [name for name in asked if JOB_FIELDS[name].own_machinery and asked[name]]
+    return [*needs, *["feature"] * own_image]
 
 
 def cannot_be_undone(asked: Mapping[str, Any], former: Mapping[str, Any]) -> list[str]:
@@ -232,7 +217,8 @@ def written(asked: Mapping[str, Any]) -> dict[str, Any]:
         options = body["runtime_config"].items()
         body["runtime_config"] = json.dumps([{"key": key, "value": each} for key, each in options])
     if "checkpoint_mode" in body:
-        body["checkpoint_mode"] = _MODES.get(body["checkpoint_mode"], body["checkpoint_mode"])
+        numbers = {word: number for number, word in CHECKPOINT_MODES.items()}
+        body["checkpoint_mode"] = numbers.get(body["checkpoint_mode"], body["checkpoint_mode"])
     if "tags" in body:
         body["tags"] = [{"key": key, "value": value} for key, value in body["tags"].items()]
     return body

@@ -10,30 +10,31 @@ from flink_jobs_provider.control_planes.action_plane import Version
 from flink_jobs_provider.control_planes.dli.configuration import shown_in
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
-from flink_jobs_provider.model.hdinsight_limits import SPEC_KEY
 from flink_jobs_provider.model.savepoint import in_store
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.dli import DliStatus
 
 #: Words of jobs that are as they are until somebody asks for something.
-_SETTLED = {
-    "job_running": JobStatus.RUNNING,
-    "job_cancel_fail": JobStatus.RUNNING,  # what has failed is the stop
-    "job_finish": JobStatus.FINISHED,
-    "job_init": JobStatus.CANCELED,
-    "job_cancel_success": JobStatus.CANCELED,
-    "job_submit_fail": JobStatus.FAILED,
-    "job_running_exception": JobStatus.FAILED,
-    "job_arrearage_stopped": JobStatus.FAILED,
+_SETTLED: dict[str, JobStatus] = {
+    DliStatus.RUNNING: JobStatus.RUNNING,
+    DliStatus.CANCEL_FAIL: JobStatus.RUNNING,  # what has failed is the stop
+    DliStatus.FINISH: JobStatus.FINISHED,
+    DliStatus.INIT: JobStatus.CANCELED,
+    DliStatus.CANCEL_SUCCESS: JobStatus.CANCELED,
+    DliStatus.SUBMIT_FAIL: JobStatus.FAILED,
+    DliStatus.RUNNING_EXCEPTION: JobStatus.FAILED,
+    DliStatus.ARREARAGE_STOPPED: JobStatus.FAILED,
 }
 #: Words of jobs that are on their way, and the action that is in progress on them.
-_MOVING = {
-    "job_submitting": (JobStatus.STARTING, Action.START),
-    "job_downloading": (JobStatus.STARTING, Action.START),
-    "job_idle": (JobStatus.STARTING, Action.START),
-    "job_canceling": (JobStatus.RUNNING, Action.STOP),
-    "job_savepointing": (JobStatus.RUNNING, Action.SAVEPOINT),
-    "job_arrearage_recovering": (JobStatus.RESTARTING, Action.START),
+_MOVING: dict[str, tuple[JobStatus, Action]] = {
+    DliStatus.SUBMITTING: (JobStatus.STARTING, Action.START),
+    DliStatus.DOWNLOADING: (JobStatus.STARTING, Action.START),
+    DliStatus.IDLE: (JobStatus.STARTING, Action.START),
+    DliStatus.CANCELING: (JobStatus.RUNNING, Action.STOP),
+    DliStatus.SAVEPOINTING: (JobStatus.RUNNING, Action.SAVEPOINT),
+    DliStatus.ARREARAGE_RECOVERING: (JobStatus.RESTARTING, Action.START),
 }
-_UNBORN = ("job_init", "job_submit_fail")
+_UNBORN = (DliStatus.INIT, DliStatus.SUBMIT_FAIL)
 
 #: What a gateway says of a start.
 _STARTED_FROM = re.compile(r"Job started from (\S+?)\.?$")
@@ -54,14 +55,14 @@ def job_of(detail: Mapping[str, Any], from_gateway: bool) -> StepJob | None:
         job_name=_text(detail, "name"),
         status=status,
         status_word=word,
-        launch_failed=word == "job_submit_fail",
-        stop_failed=word == "job_cancel_fail",
+        launch_failed=word == DliStatus.SUBMIT_FAIL,
+        stop_failed=word == DliStatus.CANCEL_FAIL,
         action=action,
         result=ActionResult.IN_PROGRESS if action else None,
         output=said,
         last_savepoint=_savepoint(_text(detail, "savepoint_path")),
         started_from=_savepoint(match.group(1)) if match else "",
-        version=Version(jar=shown.get("entrypoint"), mark=options.get(SPEC_KEY, "")),
+        version=Version(jar=shown.get("entrypoint"), mark=options.get(SPEC_NOTE, "")),
         shown=shown,
         started=_number(detail.get("start_time")),
         unborn=word in _UNBORN,

@@ -25,11 +25,11 @@ from flink_jobs_provider.control_planes.dli.details import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars, exists
-from flink_jobs_provider.model.dli_settings import AT_CREATION
 from flink_jobs_provider.model.errors import ClusterRefused, JarMissing
 from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.wire.dli import AT_CREATION
 
 _PAGE = 100  # the most that the service lists at once
 _MOST_PAGES = 1000

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flink_jobs_provider.control_planes.action_plane import Order, Version
-from flink_jobs_provider.model.hdinsight_limits import (
-    PARALLELISM_KEY,
-    SAVEPOINT_DIRECTORY_KEY,
-    SPEC_KEY,
-)
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.hdinsight import JOB_TYPE, PARALLELISM_KEY, SAVEPOINT_DIRECTORY_KEY
 
 
 def body_of(order: Order, with_run_id: bool) -> dict[str, Any]:
@@ -19,7 +16,7 @@ def body_of(order: Order, with_run_id: bool) -> dict[str, Any]:
         order: What is asked for.
         with_run_id: Whether this version of the API knows run ids.
     """
-    properties: dict[str, Any] = {"jobType": "FlinkJob", "jobName": order.job_name}
+    properties: dict[str, Any] = {"jobType": JOB_TYPE, "jobName": order.job_name}
     if with_run_id and order.run_id:
         properties["runId"] = order.run_id
     properties["action"] = order.action.value
@@ -36,7 +33,7 @@ def _carried(version: Version) -> dict[str, Any]:
     if version.savepoint_directory:
         configuration[SAVEPOINT_DIRECTORY_KEY] = version.savepoint_directory
     if version.mark:
-        configuration[SPEC_KEY] = version.mark
+        configuration[SPEC_NOTE] = version.mark
     return {
         "jobJarDirectory": directory,
         "jarName": name,

@@ -24,8 +24,8 @@ from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
-_OLDEST = "2023-06-01-preview"
 _SINCE_NOVEMBER = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
 _MOST_PAGES = 1000
 
@@ -51,7 +51,7 @@ class HDInsightPlane:
     ) -> None:
         self._http = http
         self._azure = target.is_azure
-        self._has_run_ids = target.api_version != _OLDEST
+        self._has_run_ids = ApiVersion(target.api_version).has_run_ids
         self._path = urlsplit(target.endpoint).path.rstrip("/") + target.path
         self._client = ArmClient(http, target.api_version, guard, sleep)
         self._operations = Operations(self._client, clock, sleep)

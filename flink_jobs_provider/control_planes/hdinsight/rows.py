@@ -7,12 +7,13 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
-from flink_jobs_provider.model.hdinsight_limits import (
+from flink_jobs_provider.model.redaction import mask_foreign
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.hdinsight import (
+    LAUNCH_FAILED,
     PARALLELISM_KEY,
     SAVEPOINT_DIRECTORY_KEY,
-    SPEC_KEY,
 )
-from flink_jobs_provider.model.redaction import mask_foreign
 
 #: Words for a status beside those of `JobStatus`, as far as they were seen or are Flink's own.
 _STATUSES = {
@@ -21,7 +22,7 @@ _STATUSES = {
     "INITIALIZING": JobStatus.STARTING,
     "FAILING": JobStatus.RESTARTING,
     "RECONCILING": JobStatus.RESTARTING,
-    "JOB_LAUNCH_FAILED": JobStatus.FAILED,
+    LAUNCH_FAILED: JobStatus.FAILED,
     # The stop failed, not the job; "STOP-FAILED" in the examples of the API.
     "STOP_FAILED": JobStatus.RUNNING,
     **dict.fromkeys(("STOPPING", "CANCELING", "CANCELLING"), JobStatus.RUNNING),
@@ -50,7 +51,7 @@ def job_of(row: Any) -> ActionJob | None:
         job_id=_text(properties, "jobId") or None,
         status=_status(status_word, action, result),
         status_word=word,
-        launch_failed=status_word == "JOB_LAUNCH_FAILED",
+        launch_failed=status_word == LAUNCH_FAILED,
         stop_failed=status_word == "STOP_FAILED",
         action=Action(action) if action in Action.__members__ else None,
         result=ActionResult(result) if result in ActionResult.__members__ else None,
@@ -77,7 +78,7 @@ def _version(properties: dict[str, Any]) -> Version:
     if isinstance(given, dict):
         configuration = {str(key): str(value) for key, value in given.items() if value is not None}
     options = dict(configuration or {})
-    mark = options.pop(SPEC_KEY, "")
+    mark = options.pop(SPEC_NOTE, "")
     savepoints = options.pop(SAVEPOINT_DIRECTORY_KEY, "")
     parallelism = options.pop(PARALLELISM_KEY, "").strip()
     args = properties.get("args")

@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.actions.deciding import (
     DRAFT,
-    LAUNCH_FAILED,
     NOT_YET,
     TAKES_NEW_BYTES,
     TAKES_NEXT_RESTORE,
@@ -48,6 +47,7 @@ from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobSt
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 P = ParamSpec("P")
 R = TypeVar("R")

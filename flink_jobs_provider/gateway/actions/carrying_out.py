@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, instead_of
+from flink_jobs_provider.gateway.actions.deciding import instead_of
 from flink_jobs_provider.gateway.actions.documents import read_record, read_spec, stored_record
 from flink_jobs_provider.gateway.actions.ending import with_end
 from flink_jobs_provider.gateway.actions.listing import listed, merged
@@ -24,6 +24,7 @@ from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from flink_jobs_provider.gateway.service import (
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
-LAUNCH_FAILED = "JOB_LAUNCH_FAILED"
 #: The status of a job that was put on record and never started.
 DRAFT = "DRAFT"
 #: The status of a job whose NEW has not come as far as to have one.

@@ -16,7 +16,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.actions.bugs import where
 from flink_jobs_provider.gateway.actions.carrying_out import Carrier, Outcome
-from flink_jobs_provider.gateway.actions.deciding import LAUNCH_FAILED, NOT_YET
+from flink_jobs_provider.gateway.actions.deciding import NOT_YET
 from flink_jobs_provider.gateway.actions.lease import Lease, current_lease
 from flink_jobs_provider.gateway.actions.opening import Opening
 from flink_jobs_provider.gateway.actions.pace import Pace
@@ -31,6 +31,7 @@ from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.preflight import NotEnoughSlots
 from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _log = logging.getLogger(__name__)
 R = TypeVar("R")

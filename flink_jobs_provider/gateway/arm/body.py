@@ -5,13 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from flink_jobs_provider.gateway.arm.versions import ApiVersion
+from flink_jobs_provider.gateway.arm.versions import actions_of
 from flink_jobs_provider.gateway.web.places import MOST_OPTIONS
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.spec import MAX_PARALLELISM
+from flink_jobs_provider.wire.hdinsight import (
+    JOB_PROPERTIES,
+    JOB_TYPE,
+    PARALLELISM_KEY,
+    SAVEPOINT_DIRECTORY_KEY,
+    ApiVersion,
+)
 
-#: What the job is to be. Other actions than these may only repeat what the job has already.
-SPEC = ("jobJarDirectory", "jarName", "entryClass", "args", "flinkConfiguration")
 TAKES_SPEC = {
     Action.NEW,
     Action.UPDATE,
@@ -22,16 +27,12 @@ TAKES_SPEC = {
 TAKES_ARGS = {*TAKES_SPEC, Action.START}
 TAKES_SAVEPOINT = {Action.NEW, Action.START, Action.UPDATE, Action.RE_LAUNCH}
 
-PARALLELISM = "parallelism"
-SAVEPOINT_DIRECTORY = "savepoint.directory"
-
 _TEXT = ["string", "null"]
 _PROPERTIES: dict[str, dict[str, Any]] = {
-    "jobType": {"const": "FlinkJob", "description": "The kind of job."},
+    "jobType": {"const": JOB_TYPE, "description": "The kind of job."},
     "runId": {
         "type": _TEXT,
         "minLength": 1,
-        "maxLength": 100,
         "description": "The run that is meant: refused when the job of that name is another.",
     },
     "jobName": {
@@ -43,21 +44,18 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "jobJarDirectory": {
         "type": _TEXT,
         "minLength": 1,
-        "maxLength": 4096,
         "description": "Directory of the jar, in a storage that is mounted for the cluster.",
         "examples": ["abfs://jobs@account.dfs.core.windows.net/jars"],
     },
     "jarName": {
         "type": _TEXT,
         "pattern": r"^[^/\\\x00-\x1f]+$",
-        "maxLength": 255,
         "description": "File name of the jar; it ends in .jar.",
         "examples": ["orders.jar"],
     },
     "entryClass": {
         "type": _TEXT,
         "pattern": r"^\S+$",
-        "maxLength": 1024,
         "description": "Class with the `main` to run.",
         "examples": ["com.example.Orders"],
     },
@@ -68,7 +66,6 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     },
     "savePointName": {
         "type": _TEXT,
-        "maxLength": 4096,
         "description": "What to start from: the path of a savepoint, or the name of one of the "
         "job's own. Empty is as not given.",
         "examples": ["savepoint-20e9e9-8a48c6b905e5"],
@@ -78,7 +75,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "description": "Options of Flink for this job. Where it is given, it replaces all that "
         "were given before, except `parallelism` and `savepoint.directory`, which stay.",
         "properties": {
-            PARALLELISM: {
+            PARALLELISM_KEY: {
                 "type": ["string", "integer"],
                 "pattern": "^0*[1-9][0-9]{0,8}$",
                 "minimum": 1,
@@ -86,7 +83,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
                 "description": "Parallelism of the job; 2 if a new job names none.",
                 "examples": ["2"],
             },
-            SAVEPOINT_DIRECTORY: {
+            SAVEPOINT_DIRECTORY_KEY: {
                 "type": "string",
                 "maxLength": 4096,
                 "description": "Where savepoints go; if empty, as for a new job without one, to "
@@ -107,13 +104,13 @@ _READ_ONLY = {
 }
 #: What would be right of a property, in words, where the schema says it in signs.
 IN_WORDS = {
-    "jobType": 'must be "FlinkJob"',
+    "jobType": f'must be "{JOB_TYPE}"',
     "jobName": "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with "
     "a letter or digit",
     "jarName": "must be the plain name of a file that ends in .jar: its directory belongs into "
     "jobJarDirectory",
     "entryClass": "must be the name of a class, without blanks",
-    f"flinkConfiguration.{PARALLELISM}": f"must be a whole number from 1 to {MAX_PARALLELISM}",
+    f"flinkConfiguration.{PARALLELISM_KEY}": f"must be a whole number from 1 to {MAX_PARALLELISM}",
 }
 
 
@@ -128,7 +125,7 @@ def body_schema(action: Action | None, version: ApiVersion) -> dict[str, Any]:
     properties = _properties(version)
     required = ["jobType", "jobName", "action"]
     if action is None:
-        properties["action"] = {"enum": [str(known) for known in version.actions]}
+        properties["action"] = {"enum": [str(known) for known in actions_of(version)]}
     else:
         properties["action"] = {"const": str(action)}
         if action is not Action.NEW:
@@ -152,7 +149,11 @@ def row_schema(version: ApiVersion) -> dict[str, Any]:
 
 
 def _properties(version: ApiVersion) -> dict[str, Any]:
-    properties = dict(_PROPERTIES)
+    properties = {
+        name: schema if longest is None else {**schema, "maxLength": longest}
+        for name, schema in _PROPERTIES.items()
+        for longest in (JOB_PROPERTIES[name].longest,)
+    }
     if not version.has_run_ids:
         del properties["runId"]
     for name, description in _READ_ONLY.items():

@@ -24,7 +24,7 @@ from flink_jobs_provider.gateway.arm.operation_status import (
 from flink_jobs_provider.gateway.arm.rows import job_row, masked_row, savepoint_rows
 from flink_jobs_provider.gateway.arm.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.arm.validation import validated
-from flink_jobs_provider.gateway.arm.versions import ApiVersion, api_version
+from flink_jobs_provider.gateway.arm.versions import api_version
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
@@ -34,6 +34,7 @@ from flink_jobs_provider.gateway.web.middleware import Audit
 from flink_jobs_provider.gateway.web.printed_json import parse
 from flink_jobs_provider.gateway.web.requests import base_url, caller, json_text, query
 from flink_jobs_provider.gateway.web.routing import AnyCaseRoute
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 CLUSTER_PATH = (
     "/subscriptions/{subscription}/resourceGroups/{resource_group}"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from flink_jobs_provider.gateway.arm.versions import ApiVersion
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 PAGE = 100
 

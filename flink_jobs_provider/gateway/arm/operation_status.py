@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from flink_jobs_provider.gateway.arm.versions import ApiVersion
 from flink_jobs_provider.gateway.service import ActionRow, Refusal
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 #: Where the gateway says it is; any other is accepted.
 LOCATION = "FLINK"

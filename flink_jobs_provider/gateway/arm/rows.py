@@ -6,23 +6,17 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from flink_jobs_provider.gateway.arm.body import PARALLELISM, TAKES_SAVEPOINT
-from flink_jobs_provider.gateway.arm.versions import ApiVersion
+from flink_jobs_provider.gateway.arm.body import TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.masking import masked_args, masked_options, masked_text
 from flink_jobs_provider.gateway.web.places import as_text
 from flink_jobs_provider.model.action import STARTS, ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
+from flink_jobs_provider.wire.hdinsight import JOB_PROPERTIES, JOB_TYPE, PARALLELISM_KEY, ApiVersion
 
 #: The service's own words about a job that it has started (recorded traffic of 2024).
 _RUNS_AS = "Flink internal job status :"
-#: In the order of the service's own answers.
-_ORDER = (
-    *("jobType", "runId", "jobName", "jobJarDirectory", "jarName", "action", "entryClass"),
-    *("args", "savePointName", "flinkConfiguration", "jobId", "status", "jobOutput"),
-    *("actionResult", "lastSavePoint"),
-)
 
 
 def job_row(row: JobRow, cluster_id: str, mounts: Mounts, version: ApiVersion) -> dict[str, Any]:
@@ -58,7 +52,7 @@ def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:
     """
     spec = row.record.spec
     properties = {
-        "jobType": "FlinkJob",
+        "jobType": JOB_TYPE,
         "runId": row.run_id,
         "jobName": row.job_name,
         "action": str(row.last.action),
@@ -67,13 +61,13 @@ def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:
         "status": row.status or None,
         "jobId": row.record.job_id,
         "lastSavePoint": row.record.last_savepoint,
-        "flinkConfiguration": {**_options(row), PARALLELISM: str(spec.parallelism)},
+        "flinkConfiguration": {**_options(row), PARALLELISM_KEY: str(spec.parallelism)},
         "entryClass": spec.entry_class,
         "args": _args(row),
         **_jar(row, mounts),
     }
     properties["savePointName"] = _savepoint_name(row)
-    return {name: properties[name] for name in _ORDER if properties[name] is not None}
+    return {name: properties[name] for name in JOB_PROPERTIES if properties[name] is not None}
 
 
 def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None]]:

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flink_jobs_provider.gateway.arm.body import (
-    PARALLELISM,
-    SAVEPOINT_DIRECTORY,
-    SPEC,
     TAKES_ARGS,
     TAKES_SAVEPOINT,
     TAKES_SPEC,
@@ -23,21 +20,27 @@ from flink_jobs_provider.gateway.web.problems import Collecting, Problem, Refuse
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.wire.hdinsight import (
+    JOB_PROPERTIES,
+    PARALLELISM_KEY,
+    SAVEPOINT_DIRECTORY_KEY,
+    VERSION_PROPERTIES,
+)
 
 _IN_ARM = {
-    "jar": "properties.jarName",
-    "entry_class": "properties.entryClass",
-    "args": "properties.args",
-    "parallelism": f"properties.flinkConfiguration.{PARALLELISM}",
-    "savepoint_directory": f"properties.flinkConfiguration.{SAVEPOINT_DIRECTORY}",
-    "restore_from": "properties.savePointName",
+    **{
+        each.model_input: f"properties.{name}"
+        for name, each in JOB_PROPERTIES.items()
+        if each.model_input
+    },
+    "parallelism": f"properties.flinkConfiguration.{PARALLELISM_KEY}",
+    "savepoint_directory": f"properties.flinkConfiguration.{SAVEPOINT_DIRECTORY_KEY}",
     "allow_non_restored_state": "properties.flinkConfiguration",
-    "job_name": "properties.jobName",
 }
 #: What the model's messages call an input, and how it is said here.
 _WORDS = {
     "use restore_from": "use savePointName",
-    "use savepoint_directory": f"use {SAVEPOINT_DIRECTORY}",
+    "use savepoint_directory": f"use {SAVEPOINT_DIRECTORY_KEY}",
 }
 
 
@@ -103,7 +106,7 @@ class Translator:
 
     async def _row(self, properties: Mapping[str, Any], action: Action) -> JobRow | None:
         """Return the job as it is, where what is given can only be understood with it."""
-        given = {name for name in SPEC if name in properties}
+        given = {name for name in VERSION_PROPERTIES if name in properties}
         if action is Action.NEW or not (given or properties.get("savePointName")):
             return None
         rows = await self._service.jobs(self._cluster.key, job_name=properties["jobName"])
@@ -134,9 +137,9 @@ class Translator:
             return {}
         options = {key: as_text(value) for key, value in properties["flinkConfiguration"].items()}
         changes: dict[str, Any] = {}
-        if (parallelism := options.pop(PARALLELISM, None)) is not None:
+        if (parallelism := options.pop(PARALLELISM_KEY, None)) is not None:
             changes["parallelism"] = int(parallelism)
-        if (directory := options.pop(SAVEPOINT_DIRECTORY, None)) is not None:
+        if (directory := options.pop(SAVEPOINT_DIRECTORY_KEY, None)) is not None:
             changes["savepoint_directory"] = self._cluster.savepoint_directory
             if directory:
                 target = _IN_ARM["savepoint_directory"]
@@ -202,14 +205,16 @@ def _not_taken(
     """
     if row is None:
         return []
-    given = [name for name in SPEC if name in properties and name not in _taken(action)]
+    given = [
+        name for name in VERSION_PROPERTIES if name in properties and name not in _taken(action)
+    ]
     shown = properties_of(row, mounts)
     return [_useless(name, action) for name in given if _plain(properties[name]) != shown.get(name)]
 
 
 def _taken(action: Action) -> tuple[str, ...]:
     if action in TAKES_SPEC:
-        return SPEC
+        return VERSION_PROPERTIES
     return ("args",) if action in TAKES_ARGS else ()
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from flink_jobs_provider.gateway.arm.body import IN_WORDS, PARALLELISM, body_schema
-from flink_jobs_provider.gateway.arm.versions import ApiVersion
+from flink_jobs_provider.gateway.arm.body import IN_WORDS, body_schema
+from flink_jobs_provider.gateway.arm.versions import actions_of
 from flink_jobs_provider.gateway.web.checking import Checker
 from flink_jobs_provider.gateway.web.problems import RefusedProperties
 from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.wire.hdinsight import PARALLELISM_KEY, ApiVersion
 
 #: Values that are shown in messages: none of the others, which may hold a secret.
 _SHOWN = {
     *("jobType", "jobName", "runId", "action", "jarName", "entryClass"),
-    f"flinkConfiguration.{PARALLELISM}",
+    f"flinkConfiguration.{PARALLELISM_KEY}",
 }
 
 
@@ -38,4 +39,4 @@ def _checker(action: Action | None, version: ApiVersion) -> Checker:
 def _action(body: Any, version: ApiVersion) -> Action | None:
     properties = body.get("properties") if isinstance(body, dict) else None
     named = properties.get("action") if isinstance(properties, dict) else None
-    return next((action for action in version.actions if action == named), None)
+    return next((action for action in actions_of(version) if action == named), None)

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
-_SINCE_2023_11 = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
-
-
-class ApiVersion(StrEnum):
-    """The value of `api-version`, oldest first."""
-
-    V2023_06 = "2023-06-01-preview"
-    V2023_11 = "2023-11-01-preview"
-    #: In the service's printed versions it has no such name; its recorded traffic has it.
-    V2024_05_GA = "2024-05-01"
-    V2024_05 = "2024-05-01-preview"
-
-    @property
-    def has_run_ids(self) -> bool:
-        """Whether jobs have a `runId`, which their ids end in, and lists a `$filter`."""
-        return self is not ApiVersion.V2023_06
-
-    @property
-    def actions(self) -> list[Action]:
-        """The actions that it knows."""
-        return [action for action in Action if self.has_run_ids or action not in _SINCE_2023_11]
-
-
+#: Actions that the oldest version does not know.
+_LAST_STATE = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
 NEWEST = list(ApiVersion)[-1]
+
+
+def actions_of(version: ApiVersion) -> list[Action]:
+    """Return the actions that a version of the API knows."""
+    return [each for each in Action if version.has_last_state_update or each not in _LAST_STATE]
 
 
 def api_version(given: Sequence[str]) -> ApiVersion:

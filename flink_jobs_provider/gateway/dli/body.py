@@ -7,41 +7,32 @@ from functools import lru_cache
 from typing import Any
 
 from flink_jobs_provider.model.spec import MAX_PARALLELISM
-
-JOB_TYPE = "flink_jar_job"
-#: What may change while a job runs; it counts from the job's next start on.
-CHANGE_WHILE_RUNNING = frozenset(
-    {
-        "smn_topic",
-        "restart_when_exception",
-        "resume_checkpoint",
-        "resume_max_num",
-        "obs_bucket",
-        "checkpoint_path",
-    }
+from flink_jobs_provider.wire import NOTE_PREFIX
+from flink_jobs_provider.wire.dli import (
+    CHECKPOINT_MODES,
+    JOB_FIELDS,
+    JOB_TYPE,
+    LONGEST_NAME,
+    RESOURCES_V1,
+    slots_by_default,
 )
 
 #: Of these 0 is as not given: Huawei's Terraform provider sends it for what its user left out.
-_KEPT_NUMBERS = frozenset({"cu_number", "manager_cu_number", "tm_cus", "tm_slot_num"})
-
-#: What the service says of fields that were not given, unless runtime_config sets them.
-DEFAULTS: Mapping[str, Any] = {
-    "checkpoint_enabled": False,
-    "checkpoint_mode": "exactly_once",
-    "log_enabled": False,
-    "cu_number": 2,
-    "manager_cu_number": 1,
-    "tm_cus": 1,
-    "tm_slot_num": 1,
-    "dependency_jars": [],
-    "dependency_files": [],
-    "resume_max_num": -1,
-}
+_KEPT_NUMBERS = frozenset(RESOURCES_V1)
+#: Fields whose defaults are shown where nobody has given them, unless runtime_config sets them.
+_SHOWN_BY_DEFAULT = (
+    *("checkpoint_enabled", "checkpoint_mode", "log_enabled", "resume_max_num"),
+    *("cu_number", "manager_cu_number", "tm_cus", "dependency_jars", "dependency_files"),
+)
 
 _LONGEST_PATH = 4096
 _TEXT = ["string", "null"]
 _WHOLE = ["integer", "null"]
 _FLAG = ["boolean", "null"]
+
+
+def _default(name: str) -> Any:
+    return JOB_FIELDS[name].default
 
 
 def _number(description: str, minimum: int = 1, maximum: int = 100_000) -> dict[str, Any]:
@@ -67,14 +58,18 @@ _RESOURCES = {
 _FIELDS: dict[str, dict[str, Any]] = {
     "name": {
         "type": "string",
-        "pattern": "^[A-Za-z0-9_-]{1,57}$",
+        "pattern": f"^[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}$",
         "description": "The job's name. It cannot be changed.",
         "examples": ["orders"],
     },
-    "desc": {"type": _TEXT, "maxLength": 512, "description": "Kept and shown."},
+    "desc": {
+        "type": _TEXT,
+        "maxLength": JOB_FIELDS["desc"].longest,
+        "description": "Kept and shown.",
+    },
     "queue_name": {
         "type": _TEXT,
-        "maxLength": 128,
+        "maxLength": JOB_FIELDS["queue_name"].longest,
         "description": "The queue, which stands for a cluster; else the project's first. It cannot "
         "be changed.",
     },
@@ -96,7 +91,11 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "description": "Arguments of `main`, separated by blanks; there is no quoting.",
         "examples": ["--topic orders"],
     },
-    "parallel_number": _number("Parallelism of the job; 1 if none is given.", 1, MAX_PARALLELISM),
+    "parallel_number": _number(
+        f"Parallelism of the job; {_default('parallel_number')} if none is given.",
+        1,
+        MAX_PARALLELISM,
+    ),
     "resource_config_version": {
         "enum": ["v1", "v2", "", None],
         "description": "v2 has the parallelism in `resource_config`.",
@@ -121,10 +120,12 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "description": "Whether checkpoints are taken; they are then kept after a cancel, too.",
     },
     "checkpoint_mode": {
-        "enum": [1, 2, "exactly_once", "at_least_once", None],
+        "enum": [*CHECKPOINT_MODES, *CHECKPOINT_MODES.values(), None],
         "description": "1 is exactly_once, 2 at_least_once.",
     },
-    "checkpoint_interval": _number("Seconds between two checkpoints; 10 if none are given."),
+    "checkpoint_interval": _number(
+        f"Seconds between two checkpoints; {_default('checkpoint_interval')} if none are given."
+    ),
     "checkpoint_path": {
         "type": _TEXT,
         "maxLength": _LONGEST_PATH,
@@ -146,7 +147,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "type": _TEXT,
         "description": "A JSON object of Flink options, as a text; or a list of objects with "
         "`key` and `value`, as the service shows it. Names that begin with "
-        "`flink-jobs.` are a client's own notes.",
+        f"`{NOTE_PREFIX}` are a client's own notes.",
         "examples": ['{"table.exec.state.ttl": "1 d"}'],
     },
     "log_enabled": {"type": _FLAG, "description": "Kept and shown; logs are the cluster's."},
@@ -205,7 +206,7 @@ _TAGS = {
 }
 #: What would be right of a field, in words, where the schema says it in signs.
 IN_WORDS = {
-    "name": "must be 1 to 57 letters, digits, - and _",
+    "name": f"must be 1 to {LONGEST_NAME} letters, digits, - and _",
     "main_class": "must be the name of a class, without blanks",
     "flink_version": "must be as 1.17 or 1.17.2",
     "feature": "must be basic: the job runs in its cluster's processes, without an image of its "
@@ -230,6 +231,13 @@ _JOB_ID = {
     "description": "Id of a job.",
 }
 _JOB_IDS = {"type": "array", "minItems": 1, "maxItems": 100, "uniqueItems": True, "items": _JOB_ID}
+
+
+def defaults_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the service says of fields that a job does not give."""
+    shown = {name: JOB_FIELDS[name].default for name in _SHOWN_BY_DEFAULT}
+    lists = {name: list(value) for name, value in shown.items() if isinstance(value, tuple)}
+    return {**shown, **lists, "tm_slot_num": slots_by_default(config)}
 
 
 def job_fields(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from flink_jobs_provider.gateway.dli.translation import (
 )
 from flink_jobs_provider.gateway.service import DraftRequest, InputChange, JobRow, Refusal
 from flink_jobs_provider.gateway.web.problems import Problem, RefusedProperties
+from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
 
 #: How often a change is made from a fresh row when the job changes meanwhile.
 _TRIES = 5
@@ -56,7 +57,7 @@ class Keeping:
                     caller=deed.principal.name,
                 )
             )
-        job = {"job_id": row.number, "status_name": "job_init", "status_desc": ""}
+        job = {"job_id": row.number, "status_name": DliStatus.INIT.value, "status_desc": ""}
         return done("The Flink job was created. Run it to start it.", job=job)
 
     async def update(self, request: Request) -> Response:
@@ -122,9 +123,9 @@ def _update(
         name = min(fixed)
         text = f"{name} cannot be changed (it is {before[name]}): create another job with it."
         raise RefusedProperties([Problem(name, text)])
-    may_wait = set(fields) <= body.CHANGE_WHILE_RUNNING
+    may_wait = set(fields) <= WHILE_RUNNING
     if runs(row.status) and not may_wait:
-        kept = ", ".join(sorted(set(fields) & set(given) - body.CHANGE_WHILE_RUNNING))
+        kept = ", ".join(sorted(set(fields) & set(given) - WHILE_RUNNING))
         text = f"{kept} cannot be changed while the job runs: stop it first."
         raise Refusal(409, "JobStatusConflict", text)
     return InputChange(

@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.dli.body import JOB_TYPE
 from flink_jobs_provider.gateway.dli.naming import job_name_of
-from flink_jobs_provider.gateway.dli.statuses import DliStatus, standings_of
+from flink_jobs_provider.gateway.dli.statuses import standings_of
 from flink_jobs_provider.gateway.dli.translation import AS_GIVEN
 from flink_jobs_provider.gateway.service import GivenText, JobFilter
 from flink_jobs_provider.gateway.web.problems import Problem, RefusedProperties
+from flink_jobs_provider.wire.dli import JOB_TYPE, JOB_TYPES, DliStatus
 
 _PAGE, _LARGEST_PAGE = 10, 100
-_JOB_TYPES = (JOB_TYPE, "flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
@@ -68,7 +67,7 @@ def list_query(given: Mapping[str, Sequence[str]]) -> ListQuery:
     """
     problems: list[Problem] = []
     values = _single(given, problems)
-    job_type = _one_of("job_type", values, _JOB_TYPES, problems)
+    job_type = _one_of("job_type", values, JOB_TYPES, problems)
     status = _one_of("status", values, tuple(DliStatus), problems)
     order = _one_of("order", values, ("asc", "desc"), problems)
     detail = _one_of("show_detail", values, ("true", "false"), problems)

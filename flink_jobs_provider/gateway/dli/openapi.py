@@ -18,7 +18,7 @@ from flink_jobs_provider.gateway.dli.paths import (
     STOP_PATH,
     UPDATE_PATH,
 )
-from flink_jobs_provider.gateway.dli.statuses import DliStatus
+from flink_jobs_provider.wire.dli import DliStatus
 
 _JSON = "application/json"
 _ERROR = {"$ref": "#/components/schemas/DliError"}

@@ -22,6 +22,8 @@ from flink_jobs_provider.gateway.web.printed_json import strict
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem
 from flink_jobs_provider.model.redaction import HIDDEN
 from flink_jobs_provider.model.retention import RETAINED, RETENTION
+from flink_jobs_provider.wire import NOTE_PREFIX
+from flink_jobs_provider.wire.dli import CHECKPOINT_MODES, JOB_FIELDS, checkpoint_mode
 
 #: The fields that become options.
 FIELDS = frozenset(
@@ -36,11 +38,8 @@ FIELDS = frozenset(
         "runtime_config",
     }
 )
-#: Names in `runtime_config` that are a client's notes, and none of Flink's.
-NOTES = "flink-jobs."
-MODES: dict[Any, str] = {1: "exactly_once", 2: "at_least_once"}
 
-_INTERVAL = 10
+_INTERVAL: int = JOB_FIELDS["checkpoint_interval"].default
 _WITHOUT_END = 2**31 - 1
 _MODE = "execution.checkpointing.mode"
 # What Flink calls by two names has both, the present one first: an older Flink knows the other
@@ -117,7 +116,9 @@ def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem
 def mode_unless_given(config: Mapping[str, Any]) -> str:
     """Return the checkpoint mode that counts where `checkpoint_mode` says none, by its name."""
     said = runtime_options(config.get("runtime_config"), []).get(_MODE, "")
-    return next((mode for mode in MODES.values() if same_word(mode, said)), MODES[1])
+    modes = CHECKPOINT_MODES.values()
+    default: str = JOB_FIELDS["checkpoint_mode"].default
+    return next((mode for mode in modes if same_word(mode, said)), default)
 
 
 def _contradiction(path: str, other: str) -> Problem:
@@ -141,7 +142,7 @@ def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str
         return {}
     options = {}
     for key, value in content.items():
-        if key.startswith(NOTES):
+        if key.startswith(NOTE_PREFIX):
             continue
         if isinstance(value, str | int | float) and key:
             options[key] = as_text(value)
@@ -235,7 +236,7 @@ def _checkpoints(
     yield _Setting(
         "checkpoint_mode",
         (_MODE,),
-        str(MODES.get(mode or 1, mode)).upper(),
+        checkpoint_mode(mode or 1).upper(),
         default=not mode,
         counts=bool(config.get("checkpoint_enabled")),
     )

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.dli.body import JOB_TYPE
-from flink_jobs_provider.gateway.dli.options import MODES, with_masked_values
+from flink_jobs_provider.gateway.dli.options import with_masked_values
 from flink_jobs_provider.gateway.dli.statuses import dli_status, runs
 from flink_jobs_provider.gateway.dli.translation import config_of, defaults_of
 from flink_jobs_provider.gateway.dli.wording import output_in_dli_words
@@ -17,6 +16,7 @@ from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.gateway.web.masking import masked_args, masked_text
 from flink_jobs_provider.model.action import ActionResult, JobStatus
+from flink_jobs_provider.wire.dli import JOB_TYPE, TOP_LEVEL, checkpoint_mode
 
 #: What the service says of every job, and this gateway has not.
 _ALWAYS: Mapping[str, Any] = {
@@ -25,7 +25,7 @@ _ALWAYS: Mapping[str, Any] = {
     "graph_editor_enabled": False,
 }
 #: Fields that stand beside `job_config`, not in it.
-_BESIDE = ("name", "desc", "queue_name", "main_class", "entrypoint_args", "tags", "job_type")
+_BESIDE = {*TOP_LEVEL, "job_type"}
 
 #: Fields of `job_config` that callers may write anything to, besides `runtime_config`.
 _FREE_TEXTS = ("flink_log_config",)
@@ -102,7 +102,7 @@ def _job_config(config: Mapping[str, Any], parallelism: int) -> dict[str, Any]:
         if name not in _BESIDE and value not in (None, "")
     }
     if "checkpoint_mode" in given:
-        given["checkpoint_mode"] = MODES.get(given["checkpoint_mode"], given["checkpoint_mode"])
+        given["checkpoint_mode"] = checkpoint_mode(given["checkpoint_mode"])
     return {**_ALWAYS, **defaults_of(config), "parallel_number": parallelism, **given}
 
 

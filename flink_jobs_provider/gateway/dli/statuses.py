@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import lru_cache
 
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
-
-
-class DliStatus(StrEnum):
-    """All of them; those for which this gateway has no use are accepted as a filter."""
-
-    INIT = "job_init"
-    SUBMITTING = "job_submitting"
-    SUBMIT_FAIL = "job_submit_fail"
-    RUNNING = "job_running"
-    RUNNING_EXCEPTION = "job_running_exception"
-    DOWNLOADING = "job_downloading"
-    IDLE = "job_idle"
-    CANCELING = "job_canceling"
-    CANCEL_SUCCESS = "job_cancel_success"
-    CANCEL_FAIL = "job_cancel_fail"
-    SAVEPOINTING = "job_savepointing"
-    FINISH = "job_finish"
-    ARREARAGE_STOPPED = "job_arrearage_stopped"
-    ARREARAGE_RECOVERING = "job_arrearage_recovering"
-
+from flink_jobs_provider.wire.dli import DliStatus
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _ENDS = {Action.STOP, Action.CANCEL, Action.DELETE}
 _SETTLED = {
     "DRAFT": DliStatus.INIT,
     "": DliStatus.SUBMITTING,
-    "JOB_LAUNCH_FAILED": DliStatus.SUBMIT_FAIL,
+    LAUNCH_FAILED: DliStatus.SUBMIT_FAIL,
     JobStatus.STARTING: DliStatus.SUBMITTING,
     JobStatus.RUNNING: DliStatus.RUNNING,
     JobStatus.RESTARTING: DliStatus.RUNNING,

@@ -8,7 +8,7 @@ from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import options as flink_options
-from flink_jobs_provider.gateway.dli.body import DEFAULTS
+from flink_jobs_provider.gateway.dli.body import defaults_of as service_defaults
 from flink_jobs_provider.gateway.dli.options import options_of
 from flink_jobs_provider.gateway.dli.wording import output_in_dli_words
 from flink_jobs_provider.gateway.mounts import Mounts
@@ -16,6 +16,7 @@ from flink_jobs_provider.gateway.service import JobRow, Refusal
 from flink_jobs_provider.gateway.web.problems import Collecting, Problem, RefusedProperties
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.wire.dli import checkpoint_mode
 
 #: Under this name the fields are kept among what faces show.
 AS_GIVEN = "dli"
@@ -212,7 +213,7 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 def defaults_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is shown of fields that were not given."""
-    return {**DEFAULTS, "checkpoint_mode": flink_options.mode_unless_given(config)}
+    return {**service_defaults(config), "checkpoint_mode": flink_options.mode_unless_given(config)}
 
 
 def _plain(name: str, config: Mapping[str, Any]) -> Any:
@@ -222,5 +223,5 @@ def _plain(name: str, config: Mapping[str, Any]) -> Any:
     value = config.get(name)
     value = defaults_of(config).get(name) if value in (None, "", [], {}) else value
     if name == "checkpoint_mode":
-        return flink_options.MODES.get(value, value)
+        return checkpoint_mode(value)
     return value

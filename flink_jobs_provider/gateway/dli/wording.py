@@ -11,6 +11,7 @@ from flink_jobs_provider.gateway.actions.wording import (
     FROM_OLDER,
     LAST_STATE_OR_NOTHING,
 )
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _FROM_NOTHING = "a run without resume_savepoint starts it from nothing"
 _PHRASES = {
@@ -32,7 +33,7 @@ _PHRASES = {
     INSTEAD["STOPPED"]: "A run with resume_savepoint starts it from its last savepoint",
     INSTEAD["FINISHED"]: "It came to its own end; " + _FROM_NOTHING,
     INSTEAD["FAILED"]: "A run with resume_savepoint starts it from its newest state",
-    INSTEAD["JOB_LAUNCH_FAILED"]: "A run starts it",
+    INSTEAD[LAUNCH_FAILED]: "A run starts it",
     "savepoint.directory in flinkConfiguration": "state.savepoints.dir in runtime_config",
 }
 _NAMES = {

@@ -42,6 +42,7 @@ from flink_jobs_provider.gateway.records.schema import (
 )
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 # Made once: what a statement costs is its making, more than its execution.
 _NOW = select(database_now())
@@ -249,7 +250,7 @@ class Leases:
                 entry.result, entry.output = ActionResult.FAILED.value, output
                 entry.finished_at = session.execute(select(database_now())).scalar_one()
                 if not job.status:
-                    job.status = "JOB_LAUNCH_FAILED"
+                    job.status = LAUNCH_FAILED
                 job.revision += 1
                 found.append(action_row(entry, job))
             return found

@@ -13,7 +13,6 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
@@ -38,6 +37,7 @@ from flink_jobs_provider.reconciling.runs import (
     run_of,
     tells_runs,
 )
+from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
 #: Why savepoints are taken that end a run.
 _STOPS = (SavepointReason.STOP, SavepointReason.UPDATE)

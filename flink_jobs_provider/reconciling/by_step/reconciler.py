@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
-from flink_jobs_provider.model.dli_settings import DESCRIBING, WHILE_RUNNING
 from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
@@ -30,6 +29,7 @@ from flink_jobs_provider.reconciling.marks import mark_of, read_mark
 from flink_jobs_provider.reconciling.recording import seen
 from flink_jobs_provider.reconciling.runs import ran_since
 from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
 #: The most turns of a change: what is in progress, create, stop, write, start, savepoint, the
 #: last look, and some steps that are not taken at once.

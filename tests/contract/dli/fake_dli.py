@@ -14,6 +14,13 @@ from typing import Any
 
 import httpx
 
+from flink_jobs_provider.wire.dli import (
+    CHECKPOINT_MODES,
+    JOB_FIELDS,
+    JOB_TYPE,
+    TOP_LEVEL,
+    WHILE_RUNNING,
+)
 from tests.unit.reconciling.fake_clock import FakeClock
 
 ENDPOINT = "https://dli.eu-west-101.myhuaweicloud.eu"
@@ -22,16 +29,6 @@ PREFIX = f"/v1.0/{PROJECT}/streaming"
 FIRST_ID = 2**53 + 1
 
 _UP = ("job_running", "job_cancel_fail")
-_TOP = ("main_class", "entrypoint_args", "queue_name", "desc")
-_WHILE_RUNNING = {
-    "smn_topic",
-    "restart_when_exception",
-    "resume_checkpoint",
-    "resume_max_num",
-    "obs_bucket",
-    "checkpoint_path",
-}
-_MODES = {1: "exactly_once", 2: "at_least_once"}
 
 
 class Killed(Exception):
@@ -233,7 +230,7 @@ class FakeDli:
     def _change(self, job: FakeJob, body: dict[str, Any]) -> httpx.Response:
         assert "tags" not in body
         running = job.status in _UP or job.ends is not None
-        if running and set(body) - _WHILE_RUNNING:
+        if running and set(body) - WHILE_RUNNING:
             return _error(400, "DLI.0007", "The job is running")
         if running and body.get("obs_bucket") == job.config.get("obs_bucket", 0):
             return _error(400, "DLI.0001", "obs_bucket is the same")
@@ -340,9 +337,9 @@ class FakeDli:
     def _detail(self, job: FakeJob) -> dict[str, Any]:
         config = dict(job.config)
         config.pop("tags", None)
-        nested = {k: v for k, v in config.items() if k not in (*_TOP, "name")}
+        nested = {k: v for k, v in config.items() if k not in TOP_LEVEL}
         if "checkpoint_mode" in nested:
-            nested["checkpoint_mode"] = _MODES[nested["checkpoint_mode"]]
+            nested["checkpoint_mode"] = CHECKPOINT_MODES[nested["checkpoint_mode"]]
         if self.strips:
             for name in ("obs_bucket", "entrypoint", "checkpoint_path"):
                 if isinstance(nested.get(name), str):
@@ -353,16 +350,16 @@ class FakeDli:
                 for key, value in {**self.options(job), "service.own": "1"}.items()
             ]
         )
-        for name, default in (("cu_number", 2), ("manager_cu_number", 1), ("resume_max_num", -1)):
-            nested.setdefault(name, default)
+        for name in ("cu_number", "manager_cu_number", "resume_max_num"):
+            nested.setdefault(name, JOB_FIELDS[name].default)
         if self.nulls:
             for name in ("smn_topic", "image", "obs_bucket", "dependency_jars"):
                 nested.setdefault(name, None)
-        top = {name: config[name] for name in _TOP if name in config}
+        top = {k: config[k] for k in TOP_LEVEL - {"name"} if k in config}
         return {
             "job_id": job.number,
             "name": job.name,
-            "job_type": "flink_jar_job",
+            "job_type": JOB_TYPE,
             "status": job.status,
             "status_desc": job.desc,
             "start_time": job.started or None,

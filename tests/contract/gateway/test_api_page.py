@@ -13,12 +13,13 @@ from flink_jobs_provider.gateway.arm import ApiVersion
 from flink_jobs_provider.gateway.arm.body import IN_WORDS, TAKES_SAVEPOINT, body_schema
 from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
 from flink_jobs_provider.gateway.arm.validation import validated
+from flink_jobs_provider.gateway.arm.versions import actions_of
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.dli import DLI_PATHS, body, errors
 from flink_jobs_provider.gateway.dli.paths import PREFIX
-from flink_jobs_provider.gateway.dli.statuses import DliStatus
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
 from tests.contract.gateway.calling import NEWEST
 from tests.contract.gateway.dli.calling import Dli
 
@@ -64,7 +65,7 @@ def test_every_version_is_there() -> None:
     assert list(rows) == list(ApiVersion)
     for version in ApiVersion:
         assert rows[version][2] == rows[version][3] == ("yes" if version.has_run_ids else "no")
-        missing = [action for action in Action if action not in version.actions]
+        missing = [action for action in Action if action not in actions_of(version)]
         assert all(action in rows[version][4] for action in missing)
 
 
@@ -157,7 +158,7 @@ def test_every_field_of_a_jar_job_is_there() -> None:
     taken = {*body.create_schema()["properties"], *body.update_schema()["properties"]}
     assert told == taken
     (running,) = [row for row in _table("call", _DLI_TEXT) if row[:2] == ["update", "running"]]
-    assert set(re.findall(r"`(\w+)`", running[2])) == body.CHANGE_WHILE_RUNNING
+    assert set(re.findall(r"`(\w+)`", running[2])) == WHILE_RUNNING
     for name in ("image", "dependency_jars", "dependency_files", "smn_topic"):
         assert name in body.IN_WORDS
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED, VERSION_PROPERTIES
 from tests.unit.reconciling.fake_clock import FakeClock
 
 SUBSCRIPTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.HDInsight"
@@ -21,7 +22,6 @@ ENDPOINT = "https://management.azure.com"
 OPERATIONS = "/providers/Microsoft.HDInsight/locations/WESTUS3/operationStatuses"
 
 _ACTIVE = ("RUNNING", "RESTARTING", "STARTING")
-_SPEC = ("jobJarDirectory", "jarName", "entryClass", "args", "flinkConfiguration")
 _STARTS = ("NEW", "START", "UPDATE", "STATELESS_UPDATE", "LAST_STATE_UPDATE", "RE_LAUNCH")
 
 
@@ -172,18 +172,18 @@ class FakeArm:
         status = row.properties.get("status", "")
         if row.ends:
             return _error(409, "ActionInProgress", f"{row.properties['action']} is in progress")
-        if action == "NEW" and status != "JOB_LAUNCH_FAILED":
+        if action == "NEW" and status != LAUNCH_FAILED:
             return _error(409, "JobAlreadyExists", "it exists")
         needs = {
             "START": ("STOPPED",),
             "RE_LAUNCH": ("FAILED", "LOST", "CANCELED"),
-            "DELETE": ("STOPPED", "FAILED", "FINISHED", self.cancelled, "JOB_LAUNCH_FAILED"),
+            "DELETE": ("STOPPED", "FAILED", "FINISHED", self.cancelled, LAUNCH_FAILED),
         }.get(action, _ACTIVE)
         if action not in ("NEW", "DELETE") and status not in needs:
             return _error(409, "JobStatusConflict", f"{action} while {status}")
         if action == "DELETE" and status in _ACTIVE:
             return _error(409, "JobStatusConflict", "it runs")
-        changed = any(asked.get(k) not in (None, row.properties.get(k)) for k in _SPEC)
+        changed = any(asked.get(k) not in (None, row.properties.get(k)) for k in VERSION_PROPERTIES)
         if action == "START" and changed and not self.start_takes_spec:
             return _error(400, "InvalidParameter", "START takes no such property")
         return None
@@ -237,7 +237,7 @@ class FakeArm:
             restore = restore or taken
         elif action == "START":
             restore = restore or job.get("lastSavePoint")
-        given = {k: asked[k] for k in (*_SPEC, "savePointName") if k in asked}
+        given = {k: asked[k] for k in (*VERSION_PROPERTIES, "savePointName") if k in asked}
         job |= {k: v for k, v in given.items() if k not in self.keeps_old or action == "NEW"}
         job |= {"action": action, "jobOutput": "Job is running. Flink job status RUNNING"}
         if job["entryClass"] not in self.broken:
@@ -245,9 +245,9 @@ class FakeArm:
             return
         job |= {"actionResult": "FAILED", "jobOutput": "The program failed:\nno such thing"}
         if action == "NEW":
-            job["status"] = "JOB_LAUNCH_FAILED"
+            job["status"] = LAUNCH_FAILED
         elif former.get("status") == "RUNNING" and self.rolls_back:
-            job |= {k: former.get(k) for k in _SPEC}
+            job |= {k: former.get(k) for k in VERSION_PROPERTIES}
             self._launched(job, restore, "rollback")
         else:
             job["status"] = "FAILED"

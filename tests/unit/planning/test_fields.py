@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.model.dli_settings import (
-    AT_CREATION,
-    DESCRIBING,
-    WHILE_RUNNING,
     DliSettings,
 )
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.fields import FIELDS, Change, Cost, changes, cost_of_dli
+from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 from tests.unit.model.made_up_jobs import DIGEST_2, URL, spec
 
 #: For each input: its old value (None: not given), its new one, the cost, and the words.

@@ -348,7 +348,7 @@ def test_zero_is_as_not_given_where_the_cluster_decides() -> None:
         "cu_number": 2,
         "manager_cu_number": 1,
         "tm_cus": 1,
-        "tm_slot_num": 1,
+        "tm_slot_num": 3,  # the job has parallelism 3, and one CU for tasks
     }
     assert "resource_config" not in config or "max_slot" not in config["resource_config"]
     number = dli.running(name="other", tm_slot_num=3)
