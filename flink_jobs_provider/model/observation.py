@@ -47,6 +47,11 @@ class ObservedJob:
         return self.state not in _ENDED
 
     @property
+    def ending(self) -> bool:
+        """Whether the job is about to end: Flink restarts no job in these states."""
+        return self.state in ("FAILING", "CANCELLING")
+
+    @property
     def healthy(self) -> bool:
         """Whether all its tasks run or are done: RUNNING alone does not mean that (measured)."""
         if self.state == "FINISHED":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
@@ -182,6 +183,10 @@ class Stopper:
         if isinstance(error, TemporaryError):
             return TemporaryError(happened, now="No other version was started", remedy=error.remedy)
         seen = (await self._plane.jobs()).by_id.get(job.job_id)
+        if seen is not None and seen.ending:
+            # Its end decides what the next run starts from: told as it will be, not as it passes.
+            with contextlib.suppress(DeadlineExceeded):
+                seen = await self._waiter.until_ended(job.job_id, wanted.timeout("cancel"))
         if seen is None:
             return _vanished(happened, job)
         if seen.active:

@@ -29,7 +29,8 @@ def test_two_resources_that_declare_one_job_are_refused(stack: CountingStack) ->
     stack.change(one, job_name="returns", upgrade_mode="stateless")
     told = stack.project.preview(code=None)
     assert told.code != 0
-    told.assert_says("replaced by one of another job", "'orders'", "'purchases'")
+    # They are registered at once: either may be the one that is refused.
+    told.assert_says("replaced by one of another job", "orders", "purchases")
 
     stack.change(one, job_name="orders", upgrade_mode="savepoint")
     stack.change(two, job_name="returns", upgrade_mode="savepoint")

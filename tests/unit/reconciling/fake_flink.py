@@ -386,7 +386,7 @@ class FakeFlink:
 
     def _move(self, job: FakeJob) -> None:
         age = self._time.now() - job.submitted
-        if not job.active or age < 0.03:
+        if not job.active or age < 0.03 or self._is_failing(job):
             return
         others = sum(j.parallelism for j in self.active() if j is not job and j.up_at is not None)
         if job.up_at is None and others + job.parallelism > self.slots:
@@ -413,6 +413,13 @@ class FakeFlink:
         due = max(job.checkpoint_time, job.up_at or 0) + CHECKPOINT_INTERVAL
         if job.running_tasks and job.program.checkpoints and self._time.now() >= due:
             self._checkpoint(job)
+
+    def _is_failing(self, job: FakeJob) -> bool:
+        if job.state == "FAILING" and self._time.now() >= job.fails_at:
+            job.end("FAILED", job.fails_at)
+            self._discard(job)
+            return True
+        return job.state == "FAILING"
 
     def _run(self, job: FakeJob, ran: float) -> None:
         """Let a job fail, restart, rescale or finish when it has run for so long."""
@@ -447,6 +454,9 @@ class FakeFlink:
             if fault == "takes the job down":
                 job.end("FAILED", now, operation.failure)
                 self._discard(job)
+            elif fault == "takes the job down slowly":
+                job.state, job.running_tasks = "FAILING", 0
+                job.failure, job.fails_at = operation.failure, now + 2
         else:
             name = f"savepoint-{job.job_id[:6]}-{len(self.progress_in):012x}"
             operation.path = canonical_path(f"{request.directory}/{name}")

@@ -26,7 +26,8 @@ class Program:
         late_error: What they fail with.
         finishes_after: It comes to its own end when its tasks have run so many seconds.
         comes_up: Whether its tasks ever run.
-        stop_fault: "goes on" or "takes the job down": what a failing stop does to it.
+        stop_fault: "goes on", "takes the job down" or "takes the job down slowly": what a
+            failing stop does to it.
         parallelism: What it sets itself, whatever was asked for.
         checkpoints: Whether it has periodic checkpoints.
         checkpoint_faults: How many checkpoints fail before one completes.
@@ -86,6 +87,7 @@ class FakeJob:
     checkpoint_faults_left: int = 0
     bounds: dict[str, int] = field(default_factory=dict)
     rescales_at: float = 0.0
+    fails_at: float = 0.0
     cached: tuple[float, CheckpointStatistics] | None = None
 
     @property

@@ -166,9 +166,10 @@ def test_a_stop_that_fails_and_leaves_the_job_up() -> None:
 
 
 @pytest.mark.parametrize("retained", [True, False])
-def test_a_stop_that_takes_the_job_down(retained: bool) -> None:
+@pytest.mark.parametrize("fault", ["takes the job down", "takes the job down slowly"])
+def test_a_stop_that_takes_the_job_down(retained: bool, fault: str) -> None:
     """Shows that nothing starts without state then: from its checkpoint, or not at all."""
-    stack = running("savepoint", Program(stop_fault="takes the job down"))
+    stack = running("savepoint", Program(stop_fault=fault))
     old = stack.flink.the_job()
     old.retains = retained
     with pytest.raises(ActionFailed) as caught:
