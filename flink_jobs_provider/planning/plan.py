@@ -23,7 +23,7 @@ _HOW = {
     UpgradeMode.LAST_STATE: "cancel and restart from the latest retained checkpoint",
     UpgradeMode.STATELESS: "cancel and start afresh",
 }
-
+_NO_STATE = "BUT NO SAVEPOINT OR RETAINED CHECKPOINT OF IT IS KNOWN: this is refused"
 _RESCALE = "rescale while it runs, from a checkpoint"
 
 
@@ -66,13 +66,21 @@ class Plan:
         return f"{self.job_name}: {action}{how}{state}{why}"
 
 
-def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) -> Plan:
+def plan(
+    recorded: JobRecord | None,
+    wanted: JobSpec,
+    now: float | None = None,
+    *,
+    looked: bool = False,
+) -> Plan:
     """Decide what brings a job from what is recorded, or freshly read, to what is wanted.
 
     Args:
         recorded: What is recorded; None for nothing.
         wanted: The job as it should be.
         now: Seconds since the epoch, for the age of what is restored; the present if not given.
+        looked: Whether the record's `restore_point` was just looked for, as a start does: none
+            means that there is none.
     """
     now = time.time() if now is None else now
     if recorded is None:
@@ -92,7 +100,7 @@ def plan(recorded: JobRecord | None, wanted: JobSpec, now: float | None = None) 
             wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
         )
     if recorded.unconfirmed or not recorded.status.active:
-        return _start(recorded, wanted, changed, (*drifted, *texts), now)
+        return _start(recorded, wanted, changed, (*drifted, *texts), now, looked)
     rescaled = bool(recorded.rescaled)
     in_place = rescaled and recorded.rescales_in_place
     if cost is Cost.RESTART or recorded.other_version or (rescaled and not in_place):
@@ -184,6 +192,7 @@ def _start(
     changed: tuple[Change, ...],
     reasons: tuple[str, ...],
     now: float,
+    looked: bool,
 ) -> Plan:
     existed = recorded.job_id is not None
     if recorded.unconfirmed:
@@ -205,6 +214,8 @@ def _start(
         )
     elif recorded.status is JobStatus.FINISHED:
         action, how = Action.START, _new_run(recorded, now)
+    elif looked and recorded.restore_point is None:
+        action, how = Action.START, _NO_STATE
     else:
         action, how = Action.START, f"start from {_newest(recorded, wanted, now)}"
     return Plan(wanted.job_name, action, how, reasons, changed)
@@ -232,7 +243,11 @@ def _known(recorded: JobRecord, now: float) -> str | None:
     """Return the state that a refresh has found, or that is recorded, with its age."""
     if point := recorded.restore_point:
         told = point.told(now)
-        return f"{told}, WHICH {point.broken.upper()}: this is refused" if point.broken else told
+        if not point.broken:
+            return told
+        by_us = recorded.spec.target.kind == "flink"  # a job service, or a gateway, decides itself
+        fate = "this is refused" if by_us else "a start from it fails"
+        return f"{told}, WHICH {point.broken.upper()}: {fate}"
     path = recorded.last_savepoint
     times = {known.path: known.taken_at for known in recorded.savepoints}
     taken_at = times.get(path or "", "")

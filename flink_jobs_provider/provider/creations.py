@@ -6,24 +6,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint
-from flink_jobs_provider.artifacts.storage import local_path
+from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
-from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.provider.start_points import inspect_from_here
 from flink_jobs_provider.reconciling.trials import Trials
 
 #: How long a preview waits for a cluster that it does not need, in seconds.
 _PATIENCE_S = 5.0
 _SHARED_AGE_S = 15.0
-#: How long a preview waits for the storage of a savepoint, in seconds.
-_STORAGE_PATIENCE_S = 15.0
 
 Look = Callable[[JobRecord], Awaitable[JobRecord]]
+Decide = Callable[[JobRecord, JobSpec], Awaitable[Plan]]
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,12 @@ class Creations:
 
     Args:
         look: Reads a job, as a refresh does.
+        decide: Plans a job that is recorded.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, decide: Decide) -> None:
         self._look = look
+        self._decide = decide
         self._silent: set[str] = set()
         self._warnings: list[str] = []
         self._trials: dict[str, Trials] = {}
@@ -91,7 +92,7 @@ class Creations:
     ) -> tuple[str, bool]:
         """Return the plan in one line, and whether a version would be started."""
         if known is not None:
-            decided = plan(known, spec)
+            decided = await self._decide(known, spec)
             adopted = known.status.active and known.job_id
             return decided.line() if decided.needed else _adoption(known) if adopted else "", False
         first = plan(None, spec).line()
@@ -132,12 +133,9 @@ async def restore_problems(spec: JobSpec, *, local: bool = False) -> list[tuple[
         local: Whether only files of this machine may be looked at.
     """
     path = spec.restore_from
-    if path is None or (isinstance(spec.target, HDInsightTarget) and "/" not in path):
-        return []  # by its name, which the service knows
-    mine = local_path(path) is not None
-    if not spec.target.loopback if mine else local:
-        return []  # it lies on the cluster's machine, or behind a network
-    finding = await _inspected(path)
+    if path is None:
+        return []
+    finding = await inspect_from_here(spec, path, local=local)
     if finding is None or not finding.broken:
         return []
     return [
@@ -146,14 +144,6 @@ async def restore_problems(spec: JobSpec, *, local: bool = False) -> list[tuple[
             f"must be the directory of a savepoint or checkpoint: {path} {finding}",
         )
     ]
-
-
-async def _inspected(path: str) -> Finding | None:
-    try:
-        async with asyncio.timeout(_STORAGE_PATIENCE_S):
-            return await asyncio.to_thread(inspect_savepoint, path)
-    except TimeoutError:
-        return None
 
 
 def _found(seen: JobRecord, spec: JobSpec) -> str:

@@ -34,7 +34,7 @@ from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.planning.plan import drift, last_words, plan
+from flink_jobs_provider.planning.plan import Plan, drift, last_words, plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider import background_loop
 from flink_jobs_provider.provider.creations import Creations, restore_problems
@@ -47,6 +47,7 @@ from flink_jobs_provider.provider.references import resolver
 from flink_jobs_provider.provider.resource_key import PREVIEW_KEY, RESOURCE_KEY
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
 from flink_jobs_provider.provider.short_errors import Partial, answer_in_words
+from flink_jobs_provider.provider.start_points import plan_start
 from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.reconciling.by_action import ActionReconciler
@@ -65,7 +66,9 @@ _warned_of_checkpoints = False
 _run = ThisRun()
 _secrets = KnownSecrets()
 _calls = CallsInProgress()
-_creations = Creations(lambda recorded: _look(recorded))
+_creations = Creations(
+    lambda recorded: _look(recorded), lambda recorded, wanted: _plan(recorded, wanted)
+)
 #: Resources that a refresh could not read: it compares each once with what was recorded.
 _unreadable_ids: set[str] = set()
 
@@ -200,7 +203,7 @@ class FlinkJobService:
         if decided.replaces:
             _run.gives_up(recorded, wanted)
         if decided.needed:
-            _print(decided.line())
+            _print(background_loop.run(_plan(recorded, wanted)).line())
         _warn_of_checkpoints(recorded, wanted)
         # Not both at a time: they would read, and write, the same things.
         return DiffResult(decided.needed, list(decided.replaces), [], bool(decided.replaces))
@@ -394,6 +397,14 @@ async def _look(recorded: JobRecord) -> JobRecord:
     if isinstance(reconciler, Reconciler):
         return await reconciler.look_for_plan(recorded)
     return await reconciler.look(recorded)
+
+
+async def _plan(recorded: JobRecord, wanted: JobSpec) -> Plan:
+    """Return the plan of a job, as its cluster and its state allow it."""
+    find = None
+    if isinstance(wanted.target, FlinkTarget) and _clusters is not None:
+        find = Reconciler(_clusters.of(wanted.target), wanted.target.loopback).find_start
+    return await plan_start(recorded, wanted, find, offline=_is_offline())
 
 
 async def _has_another_address(recorded: JobRecord) -> bool:

@@ -6,7 +6,8 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
+from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, is_checkpoint
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.observing import Observer
 from flink_jobs_provider.reconciling.records import keep
 from flink_jobs_provider.reconciling.rescaling import rescaling
@@ -37,11 +38,15 @@ class Reader:
         seen = await self.look(recorded)
         if seen.status.active or seen.status is JobStatus.STOPPED or seen.job_id is None:
             return seen.model_copy(update={"restore_point": None})
+        point = await self.find_start(seen, seen.spec)
+        return seen.model_copy(update={"restore_point": point})
+
+    async def find_start(self, recorded: JobRecord, wanted: JobSpec) -> RestorePoint | None:
+        """Return what a start would begin from, found as the start itself finds it; or None."""
         snapshot = await self._plane.jobs(max_age=SHARED_AGE)
         ours = snapshot.of(recorded.spec.key, recorded=recorded.job_id)
         ended = [job for job in ours if not job.active]
-        point = await self._states.newest(seen.spec, ended, seen)
-        return seen.model_copy(update={"restore_point": point})
+        return await self._states.newest(wanted, ended, recorded)
 
     async def look(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now.

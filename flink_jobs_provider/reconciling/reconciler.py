@@ -127,6 +127,10 @@ class Reconciler:
         """Return the same with what a start would begin from, for a plan to name."""
         return await self._reader.look_for_plan(recorded)
 
+    async def find_start(self, recorded: JobRecord, wanted: JobSpec) -> RestorePoint | None:
+        """Return what a start of a job that does not run would begin from, or None."""
+        return await self._reader.find_start(recorded, wanted)
+
     async def cancel(self, recorded: JobRecord) -> bool:
         """End a job without a savepoint; whether any of it ran. Its jars stay."""
         return await cancel(self._plane, self._stopper, recorded)

@@ -177,6 +177,10 @@ def test_state_that_is_gone_or_torn_is_told_and_an_older_one_asked_for(
     stack.change("damaged", desired_state="running")
     for damage, word in [(whole[:-1], "is torn (its _metadata file is cut off"), (None, "is not")]:
         file.unlink() if damage is None else file.write_bytes(damage)
+        for refresh in [[], ["--refresh"]]:
+            shown = stack.project.preview(*refresh)
+            shown.assert_says(f"damaged: START, start from savepoint {newest} (", word.upper())
+            shown.assert_says(": this is refused")
         refused = stack.project.up(code=None)
         assert refused.code != 0
         refused.assert_says(

@@ -45,7 +45,10 @@ def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(service, "_run", ThisRun())
         monkeypatch.setattr(service, "_unreadable_ids", set())
         monkeypatch.setattr(service, "_prerequisites", None)
-        monkeypatch.setattr(service, "_creations", Creations(lambda job: service._look(job)))
+        creations = Creations(
+            lambda job: service._look(job), lambda job, spec: service._plan(job, spec)
+        )
+        monkeypatch.setattr(service, "_creations", creations)
 
     begin()
     return begin

@@ -90,7 +90,7 @@ def test_a_cluster_that_does_not_answer_is_asked_once(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "_creations", Creations(service._look))
+    monkeypatch.setattr(service, "_creations", Creations(service._look, service._plan))
     flink.unreachable = 1
     for name in ("one", "two"):
         provider.check({}, {**inputs, "job_name": name})

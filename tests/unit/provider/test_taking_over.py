@@ -446,7 +446,7 @@ def test_a_refresh_tells_the_new_resource_of_the_state(
     refresh(stopped)
     capsys.readouterr()
     assert new.create()["restored_from"] == savepoint
-    assert f"orders: START, start from {savepoint} (" in capsys.readouterr().out
+    assert f"orders: START, start from savepoint {savepoint} (" in capsys.readouterr().out
     assert [known["path"] for known in new.state["savepoints"]] == [savepoint]
     delete(stopped)
 
