@@ -1,6 +1,9 @@
 """Which resources a run that ended early has not begun with."""
 
+from collections.abc import Iterable
+
 from flink_jobs_provider.engine import urns
+from flink_jobs_provider.engine.declared import Declared
 from flink_jobs_provider.engine.events import Diagnostic, Severity, Step
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.run import Run
@@ -28,23 +31,43 @@ class Begun:
         if diagnostic.severity is Severity.ERROR:
             self._urns.add(diagnostic.urn)
 
-    def report_others(self, run: Run, *, program_cut_short: bool) -> None:
-        """Name every resource that the run knows of and did not begin, if there are any."""
-        names = [urns.name_of(urn) for urn in self._others(run)]
-        unknown = "what the program had not declared by then" if program_cut_short else ""
-        listed = [*names, *([unknown] if unknown else [])]
-        if listed:
-            run.tell(Severity.WARNING, f"the run ended early; not begun: {', '.join(listed)}")
+    def report_others(self, run: Run, declared: Declared | None) -> None:
+        """Name every resource that is known of and was not begun, if there are any.
 
-    def _others(self, run: Run) -> list[str]:
+        Args:
+            run: The run, with what it learnt of.
+            declared: What the program had declared; None where it was not started.
+        """
+        known = self._known(run)
+        begun = self._begun(run)
+        names = sorted(urns.name_of(urn) for urn in known if urn not in begun)
+        if declared:
+            names += _not_registered(declared, known)
+        if declared and not declared.complete:
+            names.append("what the program had not declared by then")
+        if names:
+            run.tell(Severity.WARNING, f"the run ended early; not begun: {', '.join(names)}")
+
+    def _known(self, run: Run) -> list[str]:
         in_state = [
             record.state.urn for record in run.keeper.remaining if _is_a_users(record.state)
         ]
         declared = [*run.books.seen, *run.books.refused]
-        known = dict.fromkeys([*in_state, *filter(_is_named, declared)])
+        return list(dict.fromkeys([*in_state, *filter(_is_named, declared)]))
+
+    def _begun(self, run: Run) -> set[str]:
         renamed = run.books.alias_of
-        begun = self._urns | {old for old, new in renamed.items() if new in self._urns}
-        return sorted((urn for urn in known if urn not in begun), key=urns.name_of)
+        return self._urns | {old for old, new in renamed.items() if new in self._urns}
+
+
+def _not_registered(declared: Declared, known: Iterable[str]) -> list[str]:
+    """Return the names of declared resources that never came to the run."""
+    names = {(urns.type_of(urn), urns.name_of(urn)) for urn in known}
+    return [
+        name
+        for type_, name in dict.fromkeys(declared.resources)
+        if _is_users_type(type_) and (type_, name) not in names
+    ]
 
 
 def _is_a_users(state: ResourceState) -> bool:
@@ -52,5 +75,8 @@ def _is_a_users(state: ResourceState) -> bool:
 
 
 def _is_named(urn: str) -> bool:
-    type_ = urns.type_of(urn)
+    return _is_users_type(urns.type_of(urn))
+
+
+def _is_users_type(type_: str) -> bool:
     return not type_.startswith(urns.PROVIDER_TYPE_PREFIX) and type_ != urns.STACK_TYPE

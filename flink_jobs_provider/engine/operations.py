@@ -11,6 +11,7 @@ from enum import Enum
 
 from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.backend import write_durably
+from flink_jobs_provider.engine.declared import Declared
 from flink_jobs_provider.engine.deletion import delete_what_is_left
 from flink_jobs_provider.engine.errors import EngineError, UnsupportedError
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
@@ -60,7 +61,7 @@ class Outcome:
     cancelled: bool = False
     seconds: float = 0.0
     writes: int = 0
-    program_cut_short: bool = False
+    declared: Declared | None = None
 
 
 class _Counting(Listener):
@@ -122,7 +123,7 @@ async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> O
         await run.close()
         await server.stop()
     if (run.failed or run.cancelled) and not options.dry_run:
-        begun.report_others(run, program_cut_short=outcome.program_cut_short)
+        begun.report_others(run, outcome.declared)
     outcome.failed, outcome.cancelled = run.failed, run.cancelled
     outcome.seconds, outcome.writes = time.monotonic() - started, run.keeper.writes
     return outcome
@@ -140,7 +141,7 @@ async def _go(
     registration = Registration(run, execution)
     if options.kind is Kind.UPDATE:
         run.listener.phase("running the program")
-        outcome.program_cut_short = await _run_program(stack, options, run, registration, server)
+        outcome.declared = await _run_program(stack, options, run, registration, server)
         if not run.stopping.is_set():
             _warn_of_many_deletions(stack, run)
     if not run.stopping.is_set():
@@ -151,8 +152,8 @@ async def _go(
 
 async def _run_program(
     stack: OpenStack, options: Options, run: Run, registration: Registration, server: MonitorServer
-) -> bool:
-    """Run the program; tell whether it was ended before it had come to its own end."""
+) -> Declared:
+    """Run the program, or a part of it where the run ends early; give what it had declared."""
     project = stack.place.project
     if any(state.provider_urn and not state.external for state in stack.snapshot.resources):
         # It will be needed, and takes as long to start as the program.
@@ -175,8 +176,7 @@ async def _run_program(
     stopping = asyncio.create_task(run.stopping.wait())
     try:
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        cut_short = not ended.done()
-        if cut_short:
+        if not ended.done():
             await run.settle()
     finally:
         stopping.cancel()
@@ -188,7 +188,7 @@ async def _run_program(
             run.tell(Severity.ERROR, f"the program ended with exit code {code}")
         run.failed = True
         run.stopping.set()
-    return cut_short or bool(code)
+    return program.declared()
 
 
 def _new_run(stack: OpenStack, options: Options, listener: Listener, address: str) -> Run:

@@ -5,9 +5,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from typing import IO
 
 from flink_jobs_provider.engine.backend import ORGANIZATION
 from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines
+from flink_jobs_provider.engine.declared import Declared, open_report, read_report
 from flink_jobs_provider.engine.project import Project
 from flink_jobs_provider.engine.stack_configuration import ConfigurationValue
 
@@ -16,10 +18,14 @@ class Program:
     """Watch over one run of the user's program."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, readers: list[asyncio.Task[None]]
+        self,
+        process: asyncio.subprocess.Process,
+        readers: list[asyncio.Task[None]],
+        report: IO[bytes],
     ) -> None:
         self._process = process
         self._readers = readers
+        self._report = report
 
     @classmethod
     async def start(
@@ -34,7 +40,9 @@ class Program:
         on_line: LineHandler,
     ) -> "Program":
         """Start the program in the directory of `main`, as the CLI does."""
+        report = open_report()
         settings = {
+            "report": report.fileno(),
             "engine_process": os.getpid(),
             "program": str(project.program),
             "project": project.name,
@@ -64,6 +72,7 @@ class Program:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            pass_fds=[report.fileno()],
         )
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         assert process.stderr is not None  # noqa: S101 - it is a pipe
@@ -71,7 +80,7 @@ class Program:
             asyncio.create_task(forward_lines(process.stdout, on_line)),
             asyncio.create_task(forward_lines(process.stderr, on_line)),
         ]
-        return cls(process, readers)
+        return cls(process, readers, report)
 
     async def wait(self) -> int:
         """Wait until the program ends; give its exit code."""
@@ -83,3 +92,8 @@ class Program:
         """End the program, wherever it is."""
         await end(self._process)
         await asyncio.gather(*self._readers)
+
+    def declared(self) -> Declared:
+        """Give what the program had declared when it ended."""
+        with self._report:
+            return read_report(self._report)

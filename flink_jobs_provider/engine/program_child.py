@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pulumi
 import pulumi.runtime
 
+from flink_jobs_provider.engine.declared import write_end, write_resource
+
 _PR_SET_PDEATHSIG = 1
 _SHOWN_FAILURE = 32  # the exit code that tells: the reason was shown already
 
@@ -44,7 +46,7 @@ def main() -> int:
     """Run the program and give the process' exit code."""
     settings = json.loads(sys.argv[1])
     _die_with(settings.pop("engine_process"))
-    program = settings.pop("program")
+    program, report = settings.pop("program"), settings.pop("report")
     sys.argv = [program]
     pulumi.runtime.set_all_config(
         pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
@@ -58,7 +60,11 @@ def main() -> int:
     loop.set_default_executor(executor)
 
     def run() -> None:
+        pulumi.runtime.register_stack_transformation(
+            lambda resource: write_resource(report, resource.type_, resource.name)
+        )
         runpy.run_path(program, run_name="__main__")
+        write_end(report)
 
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(run))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated
 
@@ -48,14 +49,19 @@ def seconds(duration: str) -> float:
     Raises:
         ValueError: The text is no duration, or is zero.
     """
-    total = 0
-    if len(duration) <= _LONGEST_TEXT and re.fullmatch(_PATTERN, duration):
-        total = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", duration))
-    if total <= 0:
+    length = _length(duration)
+    if not length:
         raise ValueError(
             f'must be a duration above zero such as "90s", "10m" or "1h30m" (got {duration!r})'
         )
-    return float(total)
+    return length
+
+
+def _length(duration: str) -> float | None:
+    """Return the length of a duration in seconds, or None for what is no duration."""
+    if not duration or len(duration) > _LONGEST_TEXT or not re.fullmatch(_PATTERN, duration):
+        return None
+    return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", duration)))
 
 
 def settle_seconds(duration: str) -> float:
@@ -64,9 +70,12 @@ def settle_seconds(duration: str) -> float:
     Raises:
         ValueError: The text is no duration, or is longer than `LONGEST_SETTLE_TIME`.
     """
-    if duration and re.fullmatch(r"(0+[dhms])+", duration) and re.fullmatch(_PATTERN, duration):
-        return 0.0
-    return seconds_at_most(duration, LONGEST_SETTLE_TIME)
+    length = _length(duration)
+    if length is None:
+        raise ValueError(
+            f'must be a duration such as "10s" or "2m", or "0s" not to wait (got {duration!r})'
+        )
+    return seconds_at_most(duration, LONGEST_SETTLE_TIME) if length else length
 
 
 def seconds_at_most(duration: str, longest: str) -> float:
@@ -91,10 +100,25 @@ def _validated(duration: str) -> str:
     return duration
 
 
-def _text(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f'must carry its unit, such as "{value:g}s" (got {value:g})')
-    return value
+def _with_unit(check: Callable[[str], str], example: str) -> BeforeValidator:
+    """Return what refuses a number in a duration's place.
+
+    Args:
+        check: Validates the duration.
+        example: What is proposed where the number itself, in seconds, is not valid.
+    """
+
+    def refuse(value: object) -> object:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return value
+        proposed = f"{int(value)}s" if value == int(value) else example
+        try:
+            check(proposed)
+        except ValueError:
+            proposed = example
+        raise ValueError(f'must carry its unit, such as "{proposed}" (got {value:g})')
+
+    return BeforeValidator(refuse)
 
 
 Duration = Annotated[
@@ -102,14 +126,14 @@ Duration = Annotated[
     # The pattern is for the schema alone: as a constraint it would be what the user is shown.
     Field(json_schema_extra={"pattern": _PATTERN}, examples=["90s", "10m", "1h30m"]),
     AfterValidator(_validated),
-    BeforeValidator(_text),
+    _with_unit(_validated, "90s"),
 ]
 
 SettleTime = Annotated[
     str,
     Field(json_schema_extra={"pattern": _PATTERN, "minLength": 2}, examples=["10s", "2m", "0s"]),
     AfterValidator(_settle_time),
-    BeforeValidator(_text),
+    _with_unit(_settle_time, "10s"),
 ]
 
 

@@ -155,20 +155,31 @@ def test_progress_is_printed_when_it_happens(embedded: Project) -> None:
     assert "about to begin" not in rest
 
 
+def _not_begun(out: str) -> list[str]:
+    (line,) = [each for each in out.splitlines() if "not begun: " in each]
+    return line.partition("not begun: ")[2].split(", ")
+
+
 def test_a_run_that_ends_early_names_what_it_did_not_begin(embedded: Project) -> None:
-    """What was declared, what the state holds, and that the program had not come to its end."""
+    """What was declared, also what waits for an output, and what the state holds; no more."""
     embedded.program("File('old')\nFile('kept')")
     embedded.up("--skip-preview")
     program = "a = File('a')\nb = File('b', of=a.made)\nFile('c', of=a.made)\nFile('kept')\n"
     embedded.program(program)
     embedded.faults(create_a={"raise": "the disk is full"})
-    out = embedded.up("--skip-preview", code=255).out
-    (line,) = [each for each in out.splitlines() if "not begun: " in each]
-    named = line.partition("not begun: ")[2].split(", ")
-    assert "old" in named
-    assert "a" not in named
-    assert "what the program had not declared by then" in named
+    named = _not_begun(embedded.up("--skip-preview", code=255).out)
+    assert sorted({*named} - {"kept"}) == ["b", "c", "old"]
+    assert len(named) == len({*named})
     assert embedded.files().keys() == {"old", "kept"}
+
+
+def test_a_program_that_fails_may_have_declared_more(embedded: Project) -> None:
+    """Shows that this is said where the program's last line was not reached."""
+    embedded.program("File('old')")
+    embedded.up("--skip-preview")
+    embedded.program("File('a')\nraise RuntimeError('no')\nFile('late')")
+    named = _not_begun(embedded.up("--skip-preview", code=255).out)
+    assert named == ["old", "what the program had not declared by then"]
 
 
 def test_a_destroy_that_ends_early_names_what_it_did_not_begin(embedded: Project) -> None:
