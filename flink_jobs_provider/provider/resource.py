@@ -14,7 +14,7 @@ from pulumi.dynamic import Resource
 
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.inputs import FlinkJobArgs, JobArguments, JobInputs
-from flink_jobs_provider.provider.options import OPTIONS_KEY, without_effect
+from flink_jobs_provider.provider.options import OPTIONS_KEY, invalid_name, without_effect
 from flink_jobs_provider.provider.resource_key import PREVIEW_KEY, RESOURCE_KEY
 from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, has_outputs, secret_paths
 
@@ -81,15 +81,15 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
             props[PREVIEW_KEY] = True
         if has_outputs(props):
             props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
-        self._without_effect: list[str] = []
-        props[OPTIONS_KEY] = self._without_effect
+        self._problems = invalid_name(resource_name)
+        props[OPTIONS_KEY] = self._problems
         super().__init__(FlinkJobProvider(), resource_name, {**outputs, **props}, opts)
 
     def _get_providers(
         self, t: str, pkg: str | None, opts: ResourceOptions
     ) -> tuple[pulumi.ProviderResource | None, Mapping[str, pulumi.ProviderResource]]:
         """Look at the options as transformations have left them: the SDK calls this with those."""
-        self._without_effect[:] = without_effect(opts)
+        self._problems += without_effect(opts)
         return super()._get_providers(t, pkg, opts)
 
 

@@ -134,7 +134,7 @@ class FlinkJobService:
         problems = [
             *problems_of(inputs, _is_unknown),
             *_problems_of_configuration(_olds, inputs),
-            *problems_of_options(news),
+            *problems_of_options(news, _olds),
         ]
         jar = None
         if not _is_unknown(inputs.get("jar")) and not any(p.startswith("jar") for p, _ in problems):

@@ -24,4 +24,9 @@ def test_options_without_effect_are_refused(stack: CountingStack, engine: str) -
         told.assert_says(option.partition("=")[0])
         if engine == "pulumi" or option != timeouts:
             told.assert_says("has no effect on a FlinkJob, since Pulumi")
+    blank = _PROGRAM.replace('"again", opts', '"again ", opts').replace("OPTION", "")
+    program.write_text(source + blank, encoding="utf-8")
+    told = stack.project.preview(code=None)
+    assert told.code != 0
+    told.assert_says("resource_name", "must be given without blanks around it")
     assert stack.project.resources() == {}

@@ -139,6 +139,18 @@ def test_creation_is_told_in_a_line(
     assert capsys.readouterr().out == ""
 
 
+def test_a_resource_name_with_blanks_around_it_is_refused(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
+) -> None:
+    """Shows that a resource which has such a name keeps it: another would be another resource."""
+    named = {**inputs, "__options": ["resource_name"]}
+    result = provider.check({}, named)
+    told = {failure.property: failure.reason for failure in result.failures or []}
+    assert told == {"resource_name": "must be given without blanks around it"}
+    recorded = provider.check({}, inputs).inputs
+    assert not provider.check(recorded, named).failures
+
+
 def test_options_without_effect_are_refused_by_name(
     provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
 ) -> None:

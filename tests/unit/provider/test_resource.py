@@ -135,6 +135,14 @@ def test_options_without_effect_are_named(engine: _Engine) -> None:
     assert found == [[], ["custom_timeouts"], ["custom_timeouts", "replace_on_changes"]]
 
 
+def test_a_name_with_blanks_around_it_is_named(engine: _Engine) -> None:
+    inputs: dict[str, Any] = {"job_name": "orders", "jar": "orders.jar", "target": {"url": URL}}
+    for name in ("orders ", " orders", "orders\n", "the orders"):
+        value(FlinkJob(name, **inputs).status)
+    found = [each.inputs["__options"] for each in engine.registered]
+    assert found == [["resource_name"]] * 3 + [[]]
+
+
 def test_resources_of_one_name_are_told_apart_by_their_parents(engine: _Engine) -> None:
     """Shows two components of one type and name, whose own parents differ."""
     options: dict[str, Any] = {"job_name": "orders", "jar": "orders.jar", "target": {"url": URL}}
