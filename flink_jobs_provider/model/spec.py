@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -98,10 +99,18 @@ def scalar_text(value: object) -> object:
 
 
 def _configuration(value: dict[str, str]) -> dict[str, str]:
-    for key in value:
-        if instead := _KEYS_WITH_AN_INPUT.get(key):
-            raise ValueError(f"must not set {key}: use {instead}")
+    if refused := refused_options(value):
+        raise ValueError("; ".join(refused))
     return value
+
+
+def refused_options(configuration: Iterable[object]) -> list[str]:
+    """Return what is wrong with options that say what an input says already, one text for each."""
+    return [
+        f"must not set {key}: use {instead}"
+        for key in configuration
+        if isinstance(key, str) and (instead := _KEYS_WITH_AN_INPUT.get(key))
+    ]
 
 
 def _location(value: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.model import dli_limits, hdinsight_limits, input_rules
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spec import JobSpec, refused_options
 from flink_jobs_provider.model.spelling import properties_at, suggestion
 
 _PLAIN = {
@@ -65,6 +65,9 @@ def problems_of(
     if ("target", "kind") in unknown:
         unknown.append(("target",))  # what it must have depends on what it is
     problems = [] if recorded else input_rules.blanks_in(known)
+    configuration = known.get("flink_configuration")
+    if isinstance(configuration, dict):
+        problems += [("flink_configuration", why) for why in refused_options(configuration)]
     ruled = {path for path, _ in problems}
     try:
         JobSpec.model_validate(known)

@@ -264,6 +264,19 @@ def test_a_savepoint_is_put_first_once() -> None:
 SCHEMA = Draft202012Validator(job_file_schema())
 
 
+def test_all_options_that_have_an_input_are_named() -> None:
+    """Shows each as a problem of its own, also where a value is wrong as well."""
+    options: dict[str, Any] = {"parallelism.default": "3", "a": [1], "state.savepoints.dir": "/x"}
+    found = problems_of(LEAST | {"flink_configuration": options})
+    assert sorted(found) == [
+        ("flink_configuration", "must not set parallelism.default: use parallelism"),
+        ("flink_configuration", "must not set state.savepoints.dir: use savepoint_directory"),
+        ("flink_configuration.a", "must be a text (got [1])"),
+    ]
+    del options["a"]
+    assert len(problems_of(LEAST | {"flink_configuration": options})) == 2
+
+
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(job_file_schema())
     assert SCHEMA.is_valid({"job_name": "orders", "jar": "orders.jar"})
