@@ -271,7 +271,7 @@ def test_all_options_that_have_an_input_are_named() -> None:
     assert sorted(found) == [
         ("flink_configuration", "must not set parallelism.default: use parallelism"),
         ("flink_configuration", "must not set state.savepoints.dir: use savepoint_directory"),
-        ("flink_configuration.a", "must be a text (got [1])"),
+        ("flink_configuration.a", "must be a text (got a list instead)"),
     ]
     del options["a"]
     assert len(problems_of(LEAST | {"flink_configuration": options})) == 2
