@@ -7,7 +7,6 @@ submission that it still lists, the last savepoint and the one that it started f
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,12 @@ from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import RestorePoint, canonical_path, is_checkpoint, join
+from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
+    SavepointLayout,
+    canonical_path,
+    is_checkpoint,
+)
 from flink_jobs_provider.reconciling.state_directories import StateDirectories
 
 
@@ -59,7 +63,7 @@ async def list_savepoints(
         )
     name = called[0]
     bases = [directory] if directory else [(await plane.facts()).savepoint_directory]
-    places = [join(base, name) for base in bases if base]
+    places = [SavepointLayout(base, name).of_job for base in bases if base]
     if directory is None:
         places += await _used(plane, fits, name)
     if not places:
@@ -79,5 +83,5 @@ async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> 
     statistics = await asyncio.gather(*(plane.checkpoints(job.job_id) for job in jobs))
     named = [path for each in statistics if each for path in (each.savepoint, each.restored_from)]
     paths = [path for path in named if not is_checkpoint(path)]
-    below = re.compile(rf"(.+/{re.escape(name)})/[0-9a-f]{{32}}/")
-    return [match.group(1) for path in paths if (match := below.match(path))]
+    layouts = [SavepointLayout.of(path, name) for path in paths]
+    return [layout.of_job for layout in layouts if layout]

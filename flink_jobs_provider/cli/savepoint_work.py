@@ -8,7 +8,7 @@ from flink_jobs_provider.cli.job_choice import NamedJobs, choose
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
 from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.savepoint import SavepointFormat, join
+from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
 from flink_jobs_provider.reconciling.waiting import Clock, Waiter
 
 _WAIT_S = 1800.0
@@ -31,7 +31,7 @@ async def take(
         raise PermanentError(f"{name} is {found.state}: nothing to take a savepoint of")
     request = SavepointRequest(
         found.job_id,
-        join(await _directory(plane, directory), name, found.job_id),
+        SavepointLayout(await _directory(plane, directory), name).of_submission(found.job_id),
         Purpose.STOP if stop else Purpose.SAVEPOINT,
         SavepointFormat.CANONICAL,
         occasion="" if stop else os.urandom(8).hex(),

@@ -143,6 +143,57 @@ def is_checkpoint(path: str) -> bool:
     return re.search(r"/chk-\d+$", canonical_path(path)) is not None
 
 
+@dataclass(frozen=True)
+class SavepointLayout:
+    """Where the savepoints of a job lie: `<directory>/<job_name>/<jobId>`, one below each other.
+
+    The jobId is Flink's, or what stands for it at a job service: its own id of the job.
+
+    Attributes:
+        directory: The job's `savepoint_directory`, or its cluster's own.
+        job_name: The job's name.
+    """
+
+    directory: str
+    job_name: str
+
+    @classmethod
+    def of(cls, path: str, job_name: str) -> SavepointLayout | None:
+        """Return the layout that a savepoint of a job lies in; None where it lies otherwise."""
+        match = re.match(rf"(.+)/{re.escape(job_name)}/[0-9a-f]{{32}}/", path)
+        return cls(match.group(1), job_name) if match else None
+
+    @property
+    def of_job(self) -> str:
+        """The directory of all its submissions."""
+        return join(self.directory, self.job_name)
+
+    def of_submission(self, job_id: str) -> str:
+        """Return the directory of one submission."""
+        return join(self.of_job, job_id)
+
+    def of_deletion(self, job_id: str) -> str:
+        """Return the directory of the savepoint that a deletion asks for.
+
+        It lies apart, so that it is not taken for an update's.
+        """
+        return join(self.of_submission(job_id), _ON_DELETE)
+
+    def job_id_in(self, path: str) -> str | None:
+        """Return the jobId of the submission that a savepoint was taken of; None for no such."""
+        rest = canonical_path(path).removeprefix(canonical_path(self.of_job)).lstrip("/")
+        match = re.match(r"([0-9a-f]{32})/", rest + "/")
+        return match.group(1) if match else None
+
+
+_ON_DELETE = "on-delete"
+
+
+def of_deletion(path: str) -> bool:
+    """Whether a savepoint was taken because its job was deleted."""
+    return f"/{_ON_DELETE}/" in path
+
+
 def join(directory: str, *names: str) -> str:
     """Return a directory below another, whatever scheme it has."""
     return "/".join((directory.rstrip("/"), *names))

@@ -9,7 +9,12 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
+from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
+    SavepointReason,
+    of_deletion,
+    same_path,
+)
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.honouring import started_from, unclear
@@ -17,7 +22,6 @@ from flink_jobs_provider.reconciling.observing import Seen
 from flink_jobs_provider.reconciling.records import keep
 from flink_jobs_provider.reconciling.refusals import broken_state
 from flink_jobs_provider.reconciling.restoring import StateFinder
-from flink_jobs_provider.reconciling.state_directories import ON_DELETE
 from flink_jobs_provider.reconciling.waiting import Clock
 
 
@@ -145,7 +149,7 @@ class Origins:
                 return RestorePoint(origin, "savepoint") if origin else None
             point = await self._states.of_ended(job)
             if job.state == "FINISHED":
-                if point is None or point.what != "savepoint" or f"/{ON_DELETE}/" in point.path:
+                if point is None or point.what != "savepoint" or of_deletion(point.path):
                     return None
                 return point
             if point:

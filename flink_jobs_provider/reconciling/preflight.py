@@ -9,7 +9,7 @@ from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import join
+from flink_jobs_provider.model.savepoint import SavepointLayout
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.restoring import StateFinder
 from flink_jobs_provider.reconciling.slots import Slots
@@ -40,8 +40,8 @@ class Preflight:
         self.slots = slots
         self._say = say
 
-    async def savepoint_directory(self, spec: JobSpec, job_id: str, now: str) -> str:
-        """Return where a submission's savepoints go: <directory>/<job_name>/<jobId>.
+    async def savepoint_layout(self, spec: JobSpec, now: str) -> SavepointLayout:
+        """Return where a job's savepoints go.
 
         Raises:
             PermanentError: Neither job nor cluster names a directory.
@@ -56,7 +56,7 @@ class Preflight:
                 now=now,
                 remedy="Set savepoint_directory",
             )
-        return join(directory, spec.job_name, job_id)
+        return SavepointLayout(directory, spec.job_name)
 
     async def restore_point(self, spec: JobSpec, path: str, now: str) -> None:
         """Check that a savepoint named by the user is whole, where that can be seen from here.

@@ -304,7 +304,7 @@ class Reconciler:
             named is not None and mode is UpgradeMode.LAST_STATE
         )
         if with_savepoint:
-            await self._preflight.savepoint_directory(wanted, current.job_id, unchanged)
+            await self._preflight.savepoint_layout(wanted, unchanged)
         previous = previous_version(recorded)
         if previous and previous.jar_digest != wanted.jar_digest:
             await self._way_back.secure(previous, unchanged)

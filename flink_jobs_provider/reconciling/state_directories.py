@@ -19,11 +19,15 @@ from flink_jobs_provider.artifacts.storage import Entry
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import RestorePoint, canonical_path, iso_time, join
+from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
+    SavepointLayout,
+    iso_time,
+    join,
+    of_deletion,
+)
 from flink_jobs_provider.model.spec import JobSpec
 
-#: Savepoints that a deletion asked for lie here, so that they are not taken for an update's.
-ON_DELETE = "on-delete"
 #: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
 #: the second is what Flink called it before 1.20, and still takes where nothing says the first.
 _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
@@ -60,11 +64,11 @@ class StateDirectories:
     async def listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
         """Return the savepoints and checkpoints of a job's recorded and later submissions."""
         found = []
-        below = await self._place(spec)
-        if below:
-            for entry in await self._metadata(below):
-                job_id = _job_in(entry.path, below)
-                if job_id and self._counts(job_id, recorded) and f"/{ON_DELETE}/" not in entry.path:
+        layout = await self._layout(spec)
+        if layout:
+            for entry in await self._metadata(layout.of_job):
+                job_id = layout.job_id_in(entry.path)
+                if job_id and self._counts(job_id, recorded) and not of_deletion(entry.path):
                     found.append(_point(entry, "savepoint"))
         # Its checkpoints are where the version that ran had them, not where the next one will.
         directories = await self._checkpoint_directories(recorded.spec, spec)
@@ -92,7 +96,8 @@ class StateDirectories:
         A cluster forgets an ended job after an hour. Under its jobId a new one would write into
         the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
         """
-        places = [await self._place(spec), *await self._checkpoint_directories(spec)]
+        layout = await self._layout(spec)
+        places = [layout.of_job if layout else None, *await self._checkpoint_directories(spec)]
         names: list[str] = []
         for place in filter(self._readable, filter(None, places)):
             with contextlib.suppress(StorageError):
@@ -105,11 +110,11 @@ class StateDirectories:
         Those of another owner's job of the same name are not among them. None where it cannot be
         read from here.
         """
-        below = await self._place(spec)
-        if not below:
+        layout = await self._layout(spec)
+        if not layout:
             return []
-        found = await self.savepoints_below(below)
-        named = [(_job_in(point.path, below), point) for point in found]
+        found = await self.savepoints_below(layout.of_job)
+        named = [(layout.job_id_in(point.path), point) for point in found]
         return [point for job_id, point in named if job_id is None or spec.key.owns(job_id)]
 
     async def savepoints_below(self, directory: str) -> list[RestorePoint]:
@@ -117,10 +122,10 @@ class StateDirectories:
         found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
         return [point for _, point in sorted(found, key=lambda point: -point[0])]
 
-    async def _place(self, spec: JobSpec) -> str | None:
-        """Return the directory that a job's savepoints lie in; none where none is known."""
+    async def _layout(self, spec: JobSpec) -> SavepointLayout | None:
+        """Return where a job's savepoints lie; None where no directory is known."""
         directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
-        return join(directory, spec.job_name) if directory else None
+        return SavepointLayout(directory, spec.job_name) if directory else None
 
     @staticmethod
     def _counts(job_id: str, recorded: JobRecord) -> bool:
@@ -139,17 +144,6 @@ class StateDirectories:
     def _readable(self, path: str) -> bool:
         """Whether a path means the same here as on the cluster."""
         return self._local_paths or not path.startswith(("/", "file:"))
-
-
-def _job_in(path: str, below: str) -> str | None:
-    """Return the jobId that a savepoint's path names next below a directory."""
-    rest = (
-        canonical_path(path.removesuffix("/_metadata"))
-        .removeprefix(canonical_path(below))
-        .lstrip("/")
-    )
-    match = re.match(r"([0-9a-f]{32})/", rest + "/")
-    return match.group(1) if match else None
 
 
 def _point(entry: Entry, what: str) -> tuple[float, RestorePoint]:

@@ -19,7 +19,6 @@ from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.preflight import Preflight
 from flink_jobs_provider.reconciling.restoring import StateFinder
-from flink_jobs_provider.reconciling.state_directories import ON_DELETE
 from flink_jobs_provider.reconciling.waiting import Waiter
 
 #: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.
@@ -95,11 +94,10 @@ class Stopper:
         A stop of a job that never got going returns what it started from: that is its state.
         """
         now = f"Job {job.job_id} goes on as it was"
-        directory = await self._preflight.savepoint_directory(wanted, job.job_id, now)
-        if purpose is Purpose.DELETE:
-            directory = f"{directory}/{ON_DELETE}"
+        layout = await self._preflight.savepoint_layout(wanted, now)
+        place = layout.of_deletion if purpose is Purpose.DELETE else layout.of_submission
         request = SavepointRequest(
-            job.job_id, directory, purpose, wanted.savepoint_format, occasion
+            job.job_id, place(job.job_id), purpose, wanted.savepoint_format, occasion
         )
         try:
             await self._until_healthy(wanted, job)

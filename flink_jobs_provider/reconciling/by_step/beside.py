@@ -14,10 +14,10 @@ from flink_jobs_provider.control_planes.step_plane import NotOffered, StepJob, S
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
     Savepoint,
+    SavepointLayout,
     SavepointReason,
     in_store,
     iso_time,
-    join,
     same_path,
 )
 from flink_jobs_provider.model.spec import JobSpec
@@ -70,9 +70,10 @@ class Beside:
         directory, ran = wanted.savepoint_directory, ran_since(job, record)
         if self._plane.is_gateway or directory is None or (job.active and not ran):
             return record
+        layout = SavepointLayout(directory, wanted.job_name)
         runs = {record.job_id: recorded_run(record), job.job_id: run_of(job)}
         for job_id, run in runs.items():
-            place = join(directory, wanted.job_name, job_id) if job_id else None
+            place = layout.of_submission(job_id) if job_id else None
             listed = await self._steps.listed(place)
             for path, written in sorted(listed.items(), key=itemgetter(1)):
                 if not knows(record, path):

@@ -16,7 +16,7 @@ from flink_jobs_provider.control_planes.step_plane import (
     StepPlane,
 )
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
-from flink_jobs_provider.model.savepoint import in_store, join
+from flink_jobs_provider.model.savepoint import SavepointLayout, in_store
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step.failures import (
     no_import,
@@ -164,7 +164,8 @@ class Steps:
         """
         directory = wanted.savepoint_directory
         if directory and not self._plane.is_gateway:
-            directory = join(directory, wanted.job_name, job.job_id or job.run_id)
+            layout = SavepointLayout(directory, wanted.job_name)
+            directory = layout.of_submission(job.job_id or job.run_id)
         self._say(f"{wanted.job_name}: taking a savepoint")
         there = set(await self.listed(directory))
         sent = self._clock.now()
