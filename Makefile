@@ -38,9 +38,11 @@ lock: | $(UV) ## Resolve the versions anew into requirements.lock
 	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 
 STACK ?= dev
-# Moves the whole example: the cluster's port, and nine above it that of the gateway.
+# Moves the whole example: the cluster's port, nine above it that of the gateway, and what the jobs
+# write, so that two examples on one machine share nothing.
 PORT ?= 8081
 GATEWAY_PORT := $(shell expr $(PORT) + 9)
+export FLINK_JOBS_FILES := /tmp/flink-jobs$(if $(filter-out 8081,$(PORT)),-$(PORT))
 # Where the stack's program finds the two, and `flink-jobs jobs` the cluster.
 export FLINK_JOBS_URL := http://127.0.0.1:$(PORT)
 export FLINK_JOBS_GATEWAY_URL := http://127.0.0.1:$(GATEWAY_PORT)
@@ -49,19 +51,23 @@ export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
 export PULUMI_CONFIG_PASSPHRASE ?= local-development
 export PULUMI_SKIP_UPDATE_CHECK ?= true
 
-# Of stacks/gateway.yaml, with those ports; its relative paths hold there, too.
+# Of stacks/gateway.yaml, with those ports; its relative paths hold there, too. The jars that were
+# put to the place without a port can still be started from there.
 GATEWAY := .gateway/gateway-$(PORT).yaml
 GATEWAY_TOKEN := .gateway/token
 # Read when a command runs: `make up` makes it on its way.
 export FLINK_JOBS_GATEWAY_TOKEN = $(shell cat $(GATEWAY_TOKEN) 2>/dev/null)
 
-$(GATEWAY): stacks/gateway.yaml
+$(GATEWAY): stacks/gateway.yaml Makefile
 	@umask 077; mkdir -p $(@D); \
-	  sed -e 's/127.0.0.1:8081/127.0.0.1:$(PORT)/' -e 's/port: 8090/port: $(GATEWAY_PORT)/' $< >$@
+	  sed -e 's/127.0.0.1:8081/127.0.0.1:$(PORT)/' -e 's/port: 8090/port: $(GATEWAY_PORT)/' \
+	  $(if $(filter-out 8081,$(PORT)),-e '/^ *file:.*\/tmp\/flink-jobs\//{p;s#/tmp/flink-jobs/#$(FLINK_JOBS_FILES)/#g;}') \
+	  $< >$@
 
 $(GATEWAY_TOKEN): | env $(GATEWAY)
 	@umask 077; mkdir -p $(@D); flink-jobs gateway token create stacks --role operate \
 	  --cluster '*' --config $(GATEWAY) >$@
+	@echo "That token is kept in $@"
 
 cluster: env $(GATEWAY) $(GATEWAY_TOKEN)
 	@flink-jobs local up --port $(PORT) --gateway $(GATEWAY) || { echo >&2 \

@@ -1,5 +1,6 @@
 """The Flink jobs of a stack: one for each job file in the stack's directory."""
 
+import json
 import os
 from typing import Any
 
@@ -10,13 +11,16 @@ from flink_jobs_provider.job_files import read_job_files
 from flink_jobs_provider.model.errors import InvalidSpec
 
 config = pulumi.Config("flink-jobs")
-# The Makefile moves cluster and gateway to other ports by these two variables.
+# The Makefile moves cluster, gateway and the jobs' files to other places by these three variables.
 cluster = FlinkSessionCluster(os.environ.get("FLINK_JOBS_URL") or config.require("clusterUrl"))
 gateway = os.environ.get("FLINK_JOBS_GATEWAY_URL")
+PLACE = "/tmp/flink-jobs"  # noqa: S108 - where the job files have the example's output and jars
+directory = os.environ.get("FLINK_JOBS_FILES") or PLACE
 
 
 def placed(inputs: dict[str, Any]) -> dict[str, Any]:
     """Return a job's inputs with its target: the cluster, or what its file names."""
+    inputs = json.loads(json.dumps(inputs).replace(f"{PLACE}/", f"{directory}/"))
     target = inputs.get("target", cluster)
     if gateway and isinstance(target, dict) and "endpoint" in target:
         target = {**target, "endpoint": gateway}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -144,7 +145,10 @@ def create(
     if as_json:
         say_json({"name": name, "role": role, "clusters": list(roles), "token": token})
         return
-    say(f"Token {name} may {role}. It is shown this once:", error=True)
+    if sys.stdout.isatty():
+        say(f"Token {name} may {role}. It is shown this once:", error=True)
+    else:
+        say(f"Token {name} may {role}. It was written to standard output, this once.", error=True)
     print(token)
 
 

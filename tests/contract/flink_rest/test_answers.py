@@ -262,6 +262,23 @@ def test_a_cancel_that_is_refused_is_told() -> None:
             "Caused by: a.b.RealException: over\nseveral\nlines\n\tat x.Y.z(Y.java:1)",
             "RealException: over several lines",
         ),
+        (
+            # the answers of 1.20.5 and 2.3.0, to a plan and to a run
+            "Internal server error.\n<Exception on server side:\norg.apache.flink.client.program."
+            "ProgramInvocationException: The program plan could not be fetched - the program "
+            "aborted pre-maturely. The root cause may be that the main method doesn't call "
+            "`env.execute()` or `env.executeAsync()`.\n\tat org.apache.flink.A.b(A:1)",
+            "main has started no job: it must call execute() (Flink says: "
+            "ProgramInvocationException: The program plan could not be fetched - the program "
+            "aborted pre-maturely. The root cause may be that the main method doesn't call "
+            "`env.execute()` or `env.executeAsync()`.)",
+        ),
+        (
+            "org.apache.flink.runtime.rest.handler.RestHandlerException: No jobs included in "
+            "application.\n\tat org.apache.flink.A.b(A.java:1)",
+            "main has started no job: it must call execute() (Flink says: RestHandlerException: No "
+            "jobs included in application.)",
+        ),
         ("Caused by: a.b.LongException: " + "x" * 900, "LongException: " + "x" * 485 + "…"),
     ],
 )

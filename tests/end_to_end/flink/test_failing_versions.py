@@ -106,7 +106,10 @@ def test_a_main_that_does_not_start_one_job_is_refused(orders: CountingStack, ta
     orders.change("orders", "--main", "none", entry_class=entry_class("UnusualMain"))
     if target != "dli":  # the service takes a new version when the job is stopped, and no sooner
         failed = orders.project.failing_up()
-        failed.assert_says("orders: the new version cannot be started: ")
+        failed.assert_says(
+            "orders: the new version cannot be started: main has started no job: it must call "
+            "execute() (Flink says: "
+        )
         failed.assert_says(f"Job {before} goes on as it was.")
         assert orders.active("orders") == [before]
 

@@ -78,7 +78,25 @@ def test_only_the_token_is_on_standard_output(config: Path) -> None:
     result = gateway(config, "token", "create", "ci", "--role", "read", "--cluster", "one")
     assert result.stdout.startswith("fjg_")
     assert len(result.stdout.split()) == 1
-    assert "shown this once" in result.stderr
+    assert result.stderr == ("Token ci may read. It was written to standard output, this once.\n")
+
+
+def test_on_a_terminal_the_token_is_shown(config: Path) -> None:
+    """Shows that it follows what announces it, and that nothing is announced otherwise."""
+    reader, terminal = os.openpty()
+    words = ["gateway", "token", "create", "ci", "--role", "read", "--cluster", "one"]
+    main = "from flink_jobs_provider.cli import main; main()"
+    with os.fdopen(reader, "rb", buffering=0) as shown:
+        subprocess.run(
+            [sys.executable, "-c", main, *words, "--config", str(config)],
+            stdout=terminal,
+            stderr=terminal,
+            check=True,
+        )
+        os.close(terminal)
+        lines = shown.read(4096).decode().split()
+    assert lines[-3:-1] == ["this", "once:"]
+    assert lines[-1].startswith("fjg_")
 
 
 @pytest.mark.parametrize(
