@@ -34,7 +34,8 @@ class Submission:
         job_id: The jobId it will run under.
         jar: Its jar, or the digest of one that an earlier submission left on the cluster.
         restore_from: Savepoint or checkpoint to start from; none for a fresh start.
-        sent_before: Whether an earlier run sent it and got no answer, so that it may start yet.
+        sent_before: Whether an earlier run may have sent it and got no answer: a refusal of its
+            jobId is then a repeat.
     """
 
     job_id: str
@@ -118,7 +119,12 @@ class ControlPlane(Protocol):
     """One cluster of one system.
 
     All raise the errors of `model.errors`.
+
+    Attributes:
+        outlasting: The names of each `main` that has not ended while it was waited for.
     """
+
+    outlasting: set[str]
 
     async def jobs(self, max_age: float = 0.0) -> ClusterSnapshot:
         """Return all jobs by one list call, shared by all who ask at once.
@@ -136,8 +142,16 @@ class ControlPlane(Protocol):
         """Return how many task slots are free, and how many there are."""
         ...
 
-    async def runs_a_main(self) -> bool | None:
-        """Return whether the cluster runs the `main` of any submission; None where it hides it."""
+    async def running_mains(self) -> frozenset[str] | None:
+        """Return what names each `main` of a submission that runs; None where that is hidden."""
+        ...
+
+    async def has_jars(self, identity: str) -> bool:
+        """Return whether a submission of a job has left a jar, be it one that was cut short.
+
+        Args:
+            identity: The first digits of the jobIds, which all submissions of a job share.
+        """
         ...
 
     async def plan(self, submission: Submission) -> PlannedGraph:

@@ -20,6 +20,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, newly_restores
+from flink_jobs_provider.reconciling.earlier_runs import EarlierRuns
 from flink_jobs_provider.reconciling.lost_operators import LostOperators
 from flink_jobs_provider.reconciling.observing import Observer, Seen, Version
 from flink_jobs_provider.reconciling.origins import Origins
@@ -79,6 +80,7 @@ class Reconciler:
         self._operators = LostOperators(plane, say)
         self._way_back = WayBack(plane, find_jar)
         self._roller = Roller(plane, self._starter, self._way_back, self._states, say)
+        self._earlier = EarlierRuns(plane, waiter, self._states, say)
         self._rescaler = Rescaler(plane, waiter, clock, say)
         self._reader = Reader(plane, self._states, self._observer, waiter)
 
@@ -109,15 +111,22 @@ class Reconciler:
     ) -> JobRecord:
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         if recorded and recorded.unconfirmed:
-            recorded = await self._after_slow_main(recorded, wanted)
-        seen = await self._observer.observe(recorded, wanted)
+            recorded = await self._earlier.await_recorded(recorded, wanted)
+            seen = await self._observer.observe(recorded, wanted)
+            sent_before = recorded.unconfirmed is not None
+        else:
+            seen = await self._observer.observe(recorded, wanted)
+            coming = await self._earlier.await_unrecorded(recorded, wanted, seen)
+            if coming is not Coming.NEVER:
+                seen = await self._observer.observe(recorded, wanted)
+            sent_before = coming in (Coming.MAIN_RUNS, Coming.UNKNOWN)
         if wanted.desired_state is DesiredState.STOPPED:
             return await self._stopped(recorded, wanted, seen)
         for older in seen.active[1:]:
             recorded = await self._stop_duplicate(recorded, wanted, older)
         if seen.active:
             return await self._with_active(recorded, wanted, jar, seen, seen.active[0])
-        return await self._from_ended(recorded, wanted, jar, seen)
+        return await self._from_ended(recorded, wanted, jar, seen, sent_before)
 
     async def look(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
@@ -133,6 +142,7 @@ class Reconciler:
 
     async def cancel(self, recorded: JobRecord) -> bool:
         """End a job without a savepoint; whether any of it ran. Its jars stay."""
+        await self._await_unrecorded(recorded)
         return await cancel(self._plane, self._stopper, recorded)
 
     async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
@@ -146,28 +156,17 @@ class Reconciler:
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
         if recorded.unconfirmed:
-            recorded = await self._after_slow_main(recorded, recorded.spec)
+            recorded = await self._earlier.await_recorded(recorded, recorded.spec)
+        else:
+            await self._await_unrecorded(recorded)
         if recorded.unconfirmed:
             raise still_to_come(recorded.unconfirmed, recorded.spec)
         return await remove(self._plane, self._stopper, self._states, recorded)
 
-    async def _after_slow_main(self, recorded: JobRecord, wanted: JobSpec) -> JobRecord:
-        """Wait for a submission whose `main` was left running; return the record without it.
-
-        Where the cluster does not show whether `main` runs on, the submission stays on record: the
-        same version can be submitted again under its jobId, and no other.
-
-        Raises:
-            DeadlineExceeded: It may still start, and what is wanted would run beside it.
-        """
-        job_id = str(recorded.unconfirmed)
-        self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
-        coming = await self._waiter.until_listed(job_id, wanted.timeout("submit"))
-        if coming in (Coming.SHOWN, Coming.NEVER):
-            return recorded.model_copy(update={"unconfirmed": None})
-        if coming is Coming.MAIN_RUNS or wanted.desired_state is DesiredState.STOPPED:
-            raise still_to_come(job_id, wanted)
-        return recorded
+    async def _await_unrecorded(self, recorded: JobRecord) -> None:
+        """Wait for what a killed run may have submitted of a job that is to be ended."""
+        ours = (await self._plane.jobs()).of(recorded.spec.key, recorded=recorded.job_id)
+        await self._earlier.await_unrecorded(recorded, recorded.spec, Seen(tuple(ours)))
 
     # A version runs
 
@@ -396,9 +395,22 @@ class Reconciler:
     # No version runs
 
     async def _from_ended(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, seen: Seen
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar | str,
+        seen: Seen,
+        sent_before: bool,
     ) -> JobRecord:
-        """Start a job that does not run: new, stopped, failed, cancelled, or lost."""
+        """Start a job that does not run: new, stopped, failed, cancelled, or lost.
+
+        Args:
+            recorded: What the state says.
+            wanted: The job as it should be.
+            jar: Its jar.
+            seen: Its submissions, all of which have ended.
+            sent_before: Whether an earlier run may have submitted this version.
+        """
         if recorded and recorded.job_id:
             over = await self._finished(recorded, wanted, jar, seen)
             if over is not None:
@@ -428,7 +440,7 @@ class Reconciler:
                 origin.restore,
                 origin.back,
                 origin.action,
-                unconfirmed,
+                sent_before,
             )
         )
 

@@ -90,6 +90,19 @@ def still_to_come(job_id: str, wanted: JobSpec) -> DeadlineExceeded:
     )
 
 
+def main_outlasts(wanted: JobSpec) -> DeadlineExceeded:
+    """Return the refusal of what would run beside a job that a killed run may have submitted."""
+    return DeadlineExceeded(
+        f"{wanted.job_name}: an earlier run of it was cut short, and main of a submission, which "
+        f"may be its, has not ended in {wanted.timeout('submit'):g} s (timeouts.submit)",
+        now="A job may still start: nothing else was started, and it was not taken out of the "
+        "stack",
+        remedy="Run again when main has ended, or raise timeouts.submit to wait for it. If that "
+        "main is known to be another job's, refresh (up --refresh); or, for a job that is not in "
+        "the stack yet, remove its jar from the cluster",
+    )
+
+
 def no_state(
     recorded: JobRecord | None,
     wanted: JobSpec,

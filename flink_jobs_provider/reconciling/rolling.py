@@ -39,7 +39,7 @@ class Launch:
         restore: What it starts from; none for a fresh start.
         back: What the previous version starts from, if it must.
         action: What this is called in the record.
-        unconfirmed: The jobId of a submission that an earlier run got no answer to.
+        sent_before: Whether an earlier run may have submitted the version, and got no answer.
     """
 
     recorded: JobRecord | None
@@ -50,7 +50,7 @@ class Launch:
     restore: str | None
     back: str | None
     action: Action
-    unconfirmed: str | None = None
+    sent_before: bool = False
 
     @property
     def jar_digest(self) -> str:
@@ -94,7 +94,7 @@ class Roller:
         wanted = launch.wanted
         try:
             started = await self._starter.start(
-                wanted, launch.jar, launch.generation, launch.restore, launch.unconfirmed
+                wanted, launch.jar, launch.generation, launch.restore, launch.sent_before
             )
         except DidNotStart as failure:
             raise await self._go_back(launch, str(failure)) from None

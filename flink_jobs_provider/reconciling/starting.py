@@ -54,7 +54,7 @@ class Starter:
         jar: Jar | str,
         generation: int,
         restore_from: str | None,
-        unconfirmed: str | None = None,
+        sent_before: bool = False,
     ) -> Started:
         """Start a version; one that does not come up is cancelled.
 
@@ -63,14 +63,14 @@ class Starter:
             jar: Its jar.
             generation: Its generation.
             restore_from: What it starts from; None for a fresh start.
-            unconfirmed: The jobId of a submission that an earlier run got no answer to.
+            sent_before: Whether an earlier run may have submitted it, and got no answer.
 
         Raises:
             DidNotStart: It does not run, for a reason that would come again.
             TemporaryError: The cluster stopped answering: what runs is not known.
         """
         request = submission(spec, jar, generation, restore_from)
-        request = replace(request, sent_before=request.job_id == unconfirmed)
+        request = replace(request, sent_before=sent_before)
         origin = f"from {restore_from}" if restore_from else "without state"
         self._say(f"{spec.job_name}: starting version {generation} {origin}")
         try:

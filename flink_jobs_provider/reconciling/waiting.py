@@ -131,18 +131,35 @@ class Waiter:
                 )
             await pauses.take()
 
-    async def until_listed(self, job_id: str, timeout: float) -> Coming:
-        """Wait until the cluster lists a job that was submitted, or it is seen that it cannot."""
+    async def until_shown(
+        self,
+        shown: Callable[[ClusterSnapshot], bool],
+        timeout: float,
+        passed_over: frozenset[str] = frozenset(),
+    ) -> Coming:
+        """Wait until the cluster lists a job that was submitted, or it is seen that it cannot.
+
+        Args:
+            shown: Whether a list has the job.
+            timeout: For how many seconds.
+            passed_over: What names each `main` that is not waited for. Nor are those that begin
+                from now on, which are of other submissions.
+        """
         deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
+        first: frozenset[str] | None = None
         while True:
             # In this order: a `main` that ends between the two looks has its job listed.
-            runs = await self._plane.runs_a_main()
-            if job_id in (await self.look(deadline)).by_id:
+            mains = await self._plane.running_mains()
+            if first is None and mains is not None:
+                first = mains - passed_over
+            if shown(await self.look(deadline)):
                 return Coming.SHOWN
-            if runs is False:
+            left = None if mains is None or first is None else mains & first
+            if left == frozenset():
                 return Coming.NEVER
             if self._clock.now() >= deadline:
-                return Coming.MAIN_RUNS if runs else Coming.UNKNOWN
+                self._plane.outlasting |= left or frozenset()
+                return Coming.MAIN_RUNS if left else Coming.UNKNOWN
             await pauses.take()
 
     async def until_ended(self, job_id: str, timeout: float) -> ObservedJob | None:

@@ -39,6 +39,9 @@ _DIGEST = 32
 _TRUSTED_S = 60.0
 #: Seconds for which a list is trusted where a job is to be stopped on the strength of it.
 _FRESH_S = 5.0
+#: Seconds for which a list is trusted where a killed run may have left a jar: a gateway takes up
+#: another's actions later than that after its last sign of life.
+_TAKEN_UP_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,10 @@ class ClusterJars:
                 "and no copy of it was found"
             )
         return await self._upload(submission.jar, submission.job_name, identity, timeout)
+
+    async def has_any(self, identity: str) -> bool:
+        """Return whether there is any jar of a job, as a killed run may have left one."""
+        return bool(await self._of(identity, _TAKEN_UP_S))
 
     async def with_content(self, digest: str) -> str | None:
         """Return the id of any job's jar with this content; None where there is none."""

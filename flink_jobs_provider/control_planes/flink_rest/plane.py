@@ -47,6 +47,7 @@ from flink_jobs_provider.control_planes.protocol import (
 from flink_jobs_provider.model.duration import flink_milliseconds
 from flink_jobs_provider.model.errors import (
     ActionFailed,
+    ClusterRefused,
     ClusterUnreachable,
     DeadlineExceeded,
     EntryClassUnusable,
@@ -95,6 +96,7 @@ class FlinkRest:
         self._facts: asyncio.Task[ClusterFacts] | None = None
         self._broken_runs: dict[str, MainRuns] = {}  # by jobId: a break counts in a later try, too
         self._unanswered: set[str] = set()  # jobIds whose `main` was left running
+        self.outlasting: set[str] = set()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -148,17 +150,23 @@ class FlinkRest:
         free = int(overview["slots-available"])
         return free, int(overview.get("slots-total", free))
 
-    async def runs_a_main(self) -> bool | None:
-        """Look for the thread of a `main` in `GET /jobmanager/thread-dump`.
+    async def running_mains(self) -> frozenset[str] | None:
+        """Look for the threads of `main` methods in `GET /jobmanager/thread-dump`.
 
         Measured on 1.20.5 and 2.3.0: "flink-jar-runner-thread-1" is there from the acceptance of
-        `POST /jars/:id/run` until `main` has ended, also when its client has gone.
+        `POST /jars/:id/run` until `main` has ended, also when its client has gone. The number
+        grows with each submission, and a plan has no such thread.
         """
         try:
             dump = await self.client.get("jobmanager/thread-dump", "threadInfos")
-            return any(str(each["threadName"]).startswith(_MAIN) for each in dump["threadInfos"])
-        except (FlinkAnswer, TypeError, KeyError):
+            names = [str(each["threadName"]) for each in dump["threadInfos"]]
+        except (FlinkAnswer, ClusterRefused, TypeError, KeyError):
             return None
+        return frozenset(name for name in names if name.startswith(_MAIN))
+
+    async def has_jars(self, identity: str) -> bool:
+        """Look for a job's jars in `GET /jars`."""
+        return await self._jars.has_any(identity)
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the old job's end.
@@ -266,9 +274,10 @@ class FlinkRest:
             MainStillRuns: The time is up while the cluster works on the request.
         """
         facts = await self.facts()
-        answer_lost = submission.sent_before or submission.job_id in self._unanswered
-        if answer_lost and await self._comes_up(submission.job_id, timeout):
+        unanswered = submission.job_id in self._unanswered
+        if unanswered and await self._comes_up(submission.job_id, timeout):
             return
+        answer_lost = submission.sent_before or unanswered
         deadline = self._clock() + timeout
         body = run_body(submission, facts.version)
         new = self._main(submission, "was being run", tried=True)
@@ -315,12 +324,17 @@ class FlinkRest:
         )
 
     async def _comes_up(self, job_id: str, timeout: float) -> bool:
-        """Wait for a job whose `main` was left running; return whether it is listed in time."""
+        """Wait for a job whose `main` was left running; return whether it is listed in time.
+
+        It cannot be any more when no `main` runs on the cluster, where that is shown.
+        """
         deadline = self._clock() + timeout
+        mains = await self.running_mains()
         while job_id not in (await self.jobs()).by_id:
-            if self._clock() >= deadline:
+            if mains == frozenset() or self._clock() >= deadline:
                 return False
             await self._sleep(_LONGEST_PAUSE)
+            mains = await self.running_mains()
         self._unanswered.discard(job_id)
         return True
 

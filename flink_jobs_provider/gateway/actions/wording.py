@@ -44,7 +44,11 @@ _PHRASES = {
     "drop its state": LAST_STATE_OR_NOTHING,
     "upgrade_mode last-state needs": "LAST_STATE_UPDATE needs",
     'or use upgrade_mode "savepoint"': "or use UPDATE alone, which takes a savepoint",
-    " (timeouts.submit), and the cluster goes on": ", and the cluster goes on",
+    " (timeouts.submit)": "",
+    ": nothing else was started, and it was not taken out of the stack": ": nothing else was done",
+    "Run again when main has ended, or raise timeouts.submit to wait for it. If that main is known "
+    "to be another job's, refresh (up --refresh); or, for a job that is not in the stack yet, "
+    "remove its jar from the cluster": "Ask again when main has ended",
     "Run again: that job is then adopted, or ended if it is not wanted any more. Raise "
     "timeouts.submit above the time that main takes": "The same action adopts that job",
     "Run again; or set restart_trigger, which restarts it as it is declared": "The same action "

@@ -226,19 +226,20 @@ def test_a_job_without_periodic_ones_is_left_alone(version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "runs"),
+    ("answer", "mains"),
     [
         (
             ok(threadInfos=[{"threadName": "main"}, {"threadName": "flink-jar-runner-thread-3"}]),
-            True,
+            {"flink-jar-runner-thread-3"},
         ),
-        (ok(threadInfos=[{"threadName": "jobmanager-io-thread-1"}]), False),
+        (ok(threadInfos=[{"threadName": "jobmanager-io-thread-1"}]), set()),
         (httpx.Response(404, json={"errors": ["Not found."]}), None),
+        (httpx.Response(403, text="Forbidden"), None),
         (ok(threadInfos=["flink-jar-runner-thread-1"]), None),
     ],
 )
-def test_whether_a_main_runs(answer: httpx.Response, runs: bool | None) -> None:
+def test_which_mains_run(answer: httpx.Response, mains: set[str] | None) -> None:
     """Shows the thread of a submission, and that what is hidden is not taken for none."""
     flink = ScriptedFlink()
     flink.answer("GET jobmanager/thread-dump", answer)
-    assert asyncio.run(flink.plane().runs_a_main()) is runs
+    assert asyncio.run(flink.plane().running_mains()) == mains

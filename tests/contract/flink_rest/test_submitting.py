@@ -114,15 +114,32 @@ def test_a_main_that_outlasts_the_time_is_told_from_a_cluster_that_is_away() -> 
     assert late.value.job_id == JOB_ID
 
 
-@pytest.mark.parametrize("shows", [True, False])
-def test_a_submission_of_an_earlier_run_is_waited_for_and_then_repeated(shows: bool) -> None:
+def test_a_submission_that_an_earlier_run_may_have_sent_is_repeated() -> None:
     """Shows that a refusal of its jobId is then a repeat, and no second job of `main`."""
     flink = ScriptedFlink()
-    flink.answer("GET jobs/overview", *[ok(jobs=[])] * 3, listed() if shows else ok(jobs=[]))
     flink.answer(RUN, recorded("duplicate-running"))
-    sent_before = submission(sent_before=True)
-    asyncio.run(flink.plane().submit(sent_before, 5))
-    assert flink.changes() == ([] if shows else [RUN])
+    asyncio.run(flink.plane().submit(submission(sent_before=True), 5))
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize("shown", ["job", "threads", "nothing"])
+def test_a_submission_that_was_left_running_is_waited_for_and_then_repeated(shown: str) -> None:
+    """Shows that it is repeated when its job is not listed, at once where no `main` runs."""
+    flink = ScriptedFlink()
+    plane = flink.plane()
+    flink.answer(RUN, LOST)
+    with pytest.raises(MainStillRuns):
+        asyncio.run(plane.submit(submission(), 5))
+    before = flink.changes()
+    flink.answer(RUN, recorded("duplicate-running"))
+    if shown == "job":
+        flink.answer("GET jobs/overview", *[ok(jobs=[])] * 3, listed())
+    if shown == "threads":
+        flink.answer("GET jobmanager/thread-dump", ok(threadInfos=[]))
+    began = flink.clock.time
+    asyncio.run(plane.submit(submission(), 5))
+    assert flink.changes() == (before if shown == "job" else [*before, RUN])
+    assert (flink.clock.time - began >= 5) is (shown == "nothing")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -83,7 +83,8 @@ class FakeFlink:
         self._time = clock
         self._readable = readable
         self.slots = slots
-        self.main_runs: bool | None = None
+        self.mains: set[str] | None = set()
+        self.outlasting: set[str] = set()
         self.cluster = ClusterFacts((2, 3, 0), f"{root}/savepoints", f"{root}/checkpoints")
         self.jobs_by_id: dict[str, FakeJob] = {}
         self.jars: set[tuple[str, str]] = set()
@@ -112,8 +113,11 @@ class FakeFlink:
     async def facts(self) -> ClusterFacts:
         return self.cluster
 
-    async def runs_a_main(self) -> bool | None:
-        return self.main_runs
+    async def running_mains(self) -> frozenset[str] | None:
+        return None if self.mains is None else frozenset(self.mains)
+
+    async def has_jars(self, identity: str) -> bool:
+        return any(prefix == identity for prefix, _ in self.jars)
 
     async def task_slots(self) -> tuple[int, int]:
         self._step("free slots")

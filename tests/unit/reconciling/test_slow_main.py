@@ -68,21 +68,22 @@ def test_a_create_is_recorded_and_its_job_adopted(monkeypatch: pytest.MonkeyPatc
 def test_one_that_does_not_show_is_submitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows that the jobId is the same, so that it cannot start twice."""
     stack = Stack()
+    stack.flink.mains = None
     _SlowMain(stack, monkeypatch)
     error = given_up(stack)
     assert stack.up(spec(timeouts=_SHORT)).job_id == error.job_id
     assert stack.flink.submissions[-1].sent_before
 
 
-@pytest.mark.parametrize("main_runs", [True, None])
+@pytest.mark.parametrize("mains", [{"main 1"}, None])
 def test_no_other_version_is_started_beside_one_that_may_start(
-    monkeypatch: pytest.MonkeyPatch, main_runs: bool | None
+    monkeypatch: pytest.MonkeyPatch, mains: set[str] | None
 ) -> None:
     """Shows that it waits until the former one shows, and ends that; also where that is hidden."""
     stack = Stack()
     main = _SlowMain(stack, monkeypatch)
     error = given_up(stack)
-    stack.flink.main_runs = main_runs
+    stack.flink.mains = mains
     with pytest.raises(DeadlineExceeded, match=f"job {error.job_id}, .* has not shown up in 5 s"):
         stack.up(spec(timeouts=_SHORT, parallelism=3))
     with pytest.raises(DeadlineExceeded, match="nothing else was started"):
@@ -97,7 +98,7 @@ def test_the_same_version_is_not_run_again_while_main_runs(monkeypatch: pytest.M
     stack = Stack()
     _SlowMain(stack, monkeypatch)
     given_up(stack)
-    stack.flink.main_runs = True
+    stack.flink.mains = {"main 1"}
     with pytest.raises(DeadlineExceeded, match="nothing else was started"):
         stack.up(spec(timeouts=_SHORT))
 
@@ -108,7 +109,7 @@ def test_a_main_that_has_failed_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
         stack = Stack()
         _SlowMain(stack, monkeypatch)
         given_up(stack)
-        stack.flink.main_runs = False
+        stack.flink.mains = set()
         if wanted is None:
             stack.destroy()
             assert stack.flink.submissions == []
@@ -135,6 +136,7 @@ def test_a_deletion_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
     main = _SlowMain(stack, monkeypatch)
     error = given_up(stack)
+    stack.flink.mains = None
     with pytest.raises(DeadlineExceeded, match="has not shown up in 5 s") as refused:
         stack.destroy()
     assert "it was not taken out of the stack" in refused.value.now
