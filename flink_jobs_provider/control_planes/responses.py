@@ -88,6 +88,13 @@ def retry_after(response: httpx.Response) -> float | None:
     return None if when is None else max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
+def asking(error: JobError, response: httpx.Response) -> JobError:
+    """Return an error with the time after which its answer asks to be asked again."""
+    if isinstance(error, ClusterUnreachable):
+        error.retry_after = retry_after(response)
+    return error
+
+
 def date_in(value: str) -> datetime | None:
     """Return the time that a header names; none where it names none."""
     try:

@@ -131,7 +131,13 @@ class EngineGone(PermanentError):
 
 
 class ClusterUnreachable(TemporaryError):
-    """The cluster did not answer."""
+    """The cluster did not answer.
+
+    Attributes:
+        retry_after: Seconds after which it asks to be asked again; None where it does not say.
+    """
+
+    retry_after: float | None = None
 
 
 class ActionInProgress(TemporaryError):

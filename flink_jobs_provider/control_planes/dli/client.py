@@ -21,12 +21,14 @@ from flink_jobs_provider.control_planes.dli.answers import (
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.reaching import looking_first
 from flink_jobs_provider.control_planes.responses import (
+    asking,
     is_page,
     json_of,
     not_the_service,
     retry_after,
     unreachable,
 )
+from flink_jobs_provider.control_planes.retrying import retrying
 from flink_jobs_provider.control_planes.step_plane import NotOffered
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
@@ -35,8 +37,6 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
 )
 
-_TRIES = 4
-_LONGEST_WAIT = 30.0
 #: Statuses after which nobody knows whether a step was taken.
 _AMBIGUOUS = (408, 500, 502, 503, 504)
 _GATEWAY = "x-flink-jobs-gateway"
@@ -88,21 +88,20 @@ class DliClient:
             ClusterUnreachable: No answer, or none of its own.
             ClusterRefused: It did not let us in, or does not answer as the service does.
         """
-        for attempt in range(1, _TRIES + 1):
-            pause: float | None = None
-            try:
-                response = await self._send("GET", path, query=query)
-            except (httpx.TimeoutException, httpx.TransportError) as error:
-                failure = self._unreachable(error)
-            else:
-                body = json_of(response)
-                if response.is_success and succeeded(body):
-                    return dict(body)
-                failure, pause = self._unread(response, body), retry_after(response)
-            if attempt == _TRIES or not isinstance(failure, ClusterUnreachable):
-                raise failure
-            await self._sleep(min(pause or 0.2 * 2**attempt, _LONGEST_WAIT))
+        async for attempt in retrying(self._sleep):
+            with attempt:
+                return await self._read_once(path, query)
         raise AssertionError("unreachable")
+
+    async def _read_once(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = await self._send("GET", path, query=query)
+        except (httpx.TimeoutException, httpx.TransportError) as error:
+            raise self._unreachable(error) from None
+        body = json_of(response)
+        if response.is_success and succeeded(body):
+            return dict(body)
+        raise asking(self._unread(response, body), response)
 
     async def step(self, method: str, path: str, body: Any = None) -> Any:
         """Send what changes something, once; return the answer, which says that it was taken.

@@ -8,19 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential_jitter,
-)
 
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.reaching import is_tls, looking_first
+from flink_jobs_provider.control_planes.responses import asking
+from flink_jobs_provider.control_planes.retrying import TRIES, retrying
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
-_TRIES = 3
 #: A few calls answer 500 for a job that is unknown, or has ended (measured on 1.20.5 and 2.3.0).
 _NO_SUCH_JOB = "FlinkJobNotFoundException"
 #: How Flink says that it does not know whether the call behind a request was carried out.
@@ -87,7 +82,7 @@ class FlinkClient:
         return str(self._http.base_url).rstrip("/")
 
     async def get(self, path: str, has: str = "") -> Any:
-        """Read. A lost connection, and a server's error, is retried twice.
+        """Read. A lost connection, and a server's error, is retried.
 
         Args:
             path: Below the cluster's address.
@@ -98,7 +93,7 @@ class FlinkClient:
             ClusterUnreachable: No answer of Flink's, or that it could not answer just now (5xx).
             ClusterRefused: Something else answered, or did not let us in.
         """
-        async for attempt in self._tries(_TRIES):
+        async for attempt in retrying(self._sleep):
             with attempt:
                 try:
                     return await self._send("GET", path, has=has)
@@ -139,7 +134,7 @@ class FlinkClient:
             ClusterUnreachable: No answer of Flink's: it may or may not have been carried out.
             ClusterRefused: Something else answered, or did not let us in.
         """
-        async for attempt in self._tries(_TRIES if repeatable else 1):
+        async for attempt in retrying(self._sleep, TRIES if repeatable else 1):
             with attempt:
                 self._guard()
                 return await self._send(
@@ -152,15 +147,6 @@ class FlinkClient:
                     extensions=looking_first(self._guard),
                 )
         raise AssertionError("unreachable")
-
-    def _tries(self, times: int) -> AsyncRetrying:
-        return AsyncRetrying(
-            retry=retry_if_exception_type(ClusterUnreachable),
-            stop=stop_after_attempt(times),
-            wait=wait_exponential_jitter(multiplier=0.2, max=2.0),
-            reraise=True,
-            sleep=self._sleep,
-        )
 
     async def _send(
         self,
@@ -185,7 +171,10 @@ class FlinkClient:
             ) from None
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
-        return self._answer(response, has)
+        try:
+            return self._answer(response, has)
+        except ClusterUnreachable as error:
+            raise asking(error, response) from None
 
     def _unreachable(self, error: httpx.TransportError) -> Exception:
         if is_tls(error):

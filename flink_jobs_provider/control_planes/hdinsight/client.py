@@ -13,12 +13,14 @@ from flink_jobs_provider.control_planes.hdinsight.answers import error_in
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.reaching import looking_first
 from flink_jobs_provider.control_planes.responses import (
+    asking,
     is_page,
     json_of,
     not_the_service,
     retry_after,
     unreachable,
 )
+from flink_jobs_provider.control_planes.retrying import retrying
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     ClusterRefused,
@@ -27,8 +29,6 @@ from flink_jobs_provider.model.errors import (
 )
 
 _SERVICE = "Azure Resource Manager"
-_TRIES = 4
-_LONGEST_WAIT = 30.0
 #: Errors after which nobody knows whether an order was taken.
 _AMBIGUOUS = (408, 500, 502, 503, 504)
 
@@ -70,21 +70,21 @@ class ArmClient:
             ClusterUnreachable: No answer, or none of its own.
             ClusterRefused: It did not let us in, or there is nothing there.
         """
-        for attempt in range(1, _TRIES + 1):
-            try:
-                response = await self._send("GET", address)
-            except (httpx.TimeoutException, httpx.TransportError) as error:
-                failure, pause = self._unreachable(error), None
-            else:
-                if response.is_success and not is_page(response):
-                    return response
-                if 300 <= response.status_code < 500 and response.status_code != 429:
-                    raise self._refusal(response)
-                failure, pause = self._not_ready(response), retry_after(response)
-            if attempt == _TRIES or isinstance(failure, ClusterRefused):
-                raise failure
-            await self._sleep(min(pause or 0.2 * 2**attempt, _LONGEST_WAIT))
+        async for attempt in retrying(self._sleep):
+            with attempt:
+                return await self._read_once(address)
         raise AssertionError("unreachable")
+
+    async def _read_once(self, address: str) -> httpx.Response:
+        try:
+            response = await self._send("GET", address)
+        except (httpx.TimeoutException, httpx.TransportError) as error:
+            raise self._unreachable(error) from None
+        if response.is_success and not is_page(response):
+            return response
+        if 300 <= response.status_code < 500 and response.status_code != 429:
+            raise self._refusal(response)
+        raise asking(self._not_ready(response), response)
 
     async def order(self, path: str, body: Any) -> httpx.Response:
         """Send what changes something, once.

@@ -12,6 +12,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
 from flink_jobs_provider.control_planes.flink_rest.causes import last_cause
+from flink_jobs_provider.control_planes.retrying import TRIES
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, ClusterUnreachable
 from tests.contract.flink_rest.scripted import (
     ADAPTIVE,
@@ -90,7 +91,16 @@ def test_what_may_pass_is_tried_again_and_then_told(
         look(flink)
     assert words in caught.value.happened
     assert caught.value.remedy
-    assert flink.count("GET config") == 3
+    assert flink.count("GET config") == TRIES
+
+
+def test_what_is_in_front_of_flink_says_when_to_come_back() -> None:
+    flink = ScriptedFlink()
+    busy = httpx.Response(429, text="slow down", headers={"Retry-After": "17"})
+    flink.answer("GET config", busy, ok(**{"flink-version": "2.3.0"}))
+    began = flink.clock.time
+    look(flink)
+    assert flink.clock.time - began >= 17
 
 
 READS: dict[str, Callable[[FlinkRest], Awaitable[object]]] = {

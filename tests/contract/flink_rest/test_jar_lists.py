@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+from flink_jobs_provider.control_planes.retrying import TRIES
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 from tests.contract.flink_rest.scripted import (
     IDENTITY,
@@ -97,7 +98,7 @@ def test_an_upload_in_which_the_connection_breaks(tmp_path: Path, error: Excepti
         asyncio.run(flink.plane().plan(submission(jar=jar_file(tmp_path))))
     assert "broke each time while the jar (0.0 MB) was uploaded" in broken.value.happened
     assert "may close uploads of this size" in broken.value.remedy
-    assert flink.count("POST jars/upload") == 3
+    assert flink.count("POST jars/upload") == TRIES
     assert flink.count("POST jars/one.jar/plan") == 0
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
+from flink_jobs_provider.control_planes.retrying import TRIES
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,
@@ -137,7 +138,7 @@ def test_an_answer_lost_again_and_again_is_an_unreachable_cluster() -> None:
     flink.answer(STOP, httpx.ReadError("reset"))
     with pytest.raises(ClusterUnreachable):
         take(flink)
-    assert flink.changes() == [STOP, STOP, STOP]
+    assert flink.changes() == [STOP] * TRIES
 
 
 def test_the_time_allowed_ends_the_waiting_and_not_the_savepoint() -> None:
