@@ -128,6 +128,33 @@ def test_a_main_that_does_not_start_one_job_is_refused(orders: CountingStack, ta
     assert orders.active("news") == []
 
 
+def test_a_job_under_another_jobid_is_cancelled(flink_1: FlinkCluster, stack_on: StackOn) -> None:
+    """Flink 1.20 lets `main` choose the jobId: what it started is named, and the old version runs.
+
+    Of two jobs that `main` executes without waiting, neither is left.
+    """
+    stack = stack_on(flink_1)
+    stack.declare("orders")
+    stack.project.up()
+    [before] = stack.active("orders")
+    other = "f" * 32
+    stack.change(
+        "orders", "--main", "other-id", "--job-id", other, entry_class=entry_class("UnusualMain")
+    )
+    failed = stack.project.failing_up()
+    failed.assert_says(f"main started job {other} instead of")
+    failed.assert_says("a cancel of it was asked for, and it is CANCELED")
+    [again] = stack.active("orders")
+    failed.assert_says(f"The previous version runs again as job {again}, from ")
+    assert stack.submissions("orders") == {before: "FINISHED", again: "RUNNING"}
+    assert flink_1.jobs()[other]["state"] == "CANCELED"
+
+    stack.change("orders", "--main", "async")
+    failed = stack.project.failing_up()
+    [again] = stack.active("orders")
+    failed.assert_says(f"The previous version runs again as job {again}, from ")
+
+
 def test_state_without_a_place_is_refused_before_the_stop(stack: CountingStack) -> None:
     """An operator that is missing from the new version, and ids that are random: nothing stops."""
     stack.declare("orders")

@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.model.action import Action
 from tests.counting_output import Counts, assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
+from tests.job_jars import COUNTING_JAR, TEST_JOBS_JAR, copy_with_other_bytes, entry_class
 from tests.unit.gateway.actions.gateway import CLUSTER, configuration
 from tests.waiting import PATIENCE
 
@@ -75,6 +75,12 @@ class RealGateway:
             "parallelism": 1,
             **changes,
         }
+
+    def unusual(self, label: str, *args: str, **changes: Any) -> dict[str, Any]:
+        """Return the inputs of a version with another `main`, which these arguments are for."""
+        usual = self.version(label)
+        program = {"jar": str(TEST_JOBS_JAR), "entry_class": entry_class("UnusualMain")}
+        return {**usual, **program, "args": [*usual["args"], *args], **changes}
 
     async def submit(self, action: str, job: str = "counted", **changes: Any) -> ActionRow:
         """Ask for an action."""
