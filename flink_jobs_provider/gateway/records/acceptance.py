@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.reads import (
@@ -46,6 +45,11 @@ _LOCK_JOB = (
 )
 _IN_PROGRESS = select(ACTIONS).where(
     ACTIONS.c.job_number == bindparam("job"), ACTIONS.c.finished_at.is_(None)
+)
+_LAST_GENERATION = select(func.max(JOBS.c.generation)).where(
+    JOBS.c.cluster == bindparam("cluster"),
+    JOBS.c.job_name == bindparam("name"),
+    JOBS.c.deleted_at.is_not(None),
 )
 _UPDATE_JOB = update(JOBS).where(JOBS.c.number == bindparam("job"))
 _INSERT_JOB = insert(JOBS).returning(JOBS.c.number)
@@ -106,11 +110,11 @@ class Acceptance:
             Changed: A job of that name is there meanwhile, or the one that gives way has changed.
             Busy: An action is in progress on the one that gives way.
         """
-        with self._changing() as (session, now):
-            _give_way(session, replaces, now)
-            job = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
+        with self._changing() as (connection, now):
+            _give_way(connection, replaces, now)
+            job = _insert_job(connection, cluster, job_name, run_id, identity, state, action, now)
             claim = _claim(now, action, gateway, lease, begins)
-            return _insert(session, job, action, now, claim, begins)
+            return _insert(connection, job, action, now, claim, begins)
 
     def accept(
         self,
@@ -138,12 +142,12 @@ class Acceptance:
             Changed: The row is no longer of that revision.
             Busy: An action is in progress.
         """
-        with self._changing() as (session, now):
-            before = _locked(session, number, revision)
+        with self._changing() as (connection, now):
+            before = _locked(connection, number, revision)
             more = {} if status is None else {"status": status}
-            job = _update_job(session, before, action, **more)
+            job = _update_job(connection, before, action, **more)
             claim = _claim(now, action, gateway, lease, begins)
-            return _insert(session, job, action, now, claim, begins)
+            return _insert(connection, job, action, now, claim, begins)
 
     def put_ended(
         self,
@@ -164,10 +168,10 @@ class Acceptance:
             Changed: A job of that name is there meanwhile, or the one that gives way has changed.
             Busy: An action is in progress on the one that gives way.
         """
-        with self._changing() as (session, now):
-            _give_way(session, replaces, now)
-            job = _insert_job(session, cluster, job_name, run_id, identity, state, action, now)
-            return _insert(session, job, action, now, _ended(now, output, result))
+        with self._changing() as (connection, now):
+            _give_way(connection, replaces, now)
+            job = _insert_job(connection, cluster, job_name, run_id, identity, state, action, now)
+            return _insert(connection, job, action, now, _ended(now, output, result))
 
     def change(
         self,
@@ -185,41 +189,41 @@ class Acceptance:
             Changed: The row is no longer of that revision.
             Busy: An action is in progress.
         """
-        with self._changing() as (session, now):
+        with self._changing() as (connection, now):
             job = _update_job(
-                session,
-                _locked(session, number, revision),
+                connection,
+                _locked(connection, number, revision),
                 action,
                 as_given=dict(action.as_given),
                 next_inputs=dict(next_start.inputs) or None,
                 next_restore=next_start.restore,
                 changed_at=now,
             )
-            _insert(session, job, action, now, _ended(now, output))
+            _insert(connection, job, action, now, _ended(now, output))
 
     @contextmanager
-    def _changing(self) -> Iterator[tuple[Session, float]]:
+    def _changing(self) -> Iterator[tuple[Connection, float]]:
         """Open a transaction, with the time by the database's clock."""
         try:
-            with self._database.writing() as session:
-                yield session, session.execute(_NOW).scalar_one()
+            with self._database.writing() as connection:
+                yield connection, connection.execute(_NOW).scalar_one()
         except IntegrityError:
             raise Changed from None
 
 
-def _give_way(session: Session, replaces: tuple[int, int] | None, now: float) -> None:
+def _give_way(connection: Connection, replaces: tuple[int, int] | None, now: float) -> None:
     """Delete the row that gives way to a new job, if there is one: its number and revision."""
     if replaces is None:
         return
-    session.execute(
+    connection.execute(
         update(JOBS)
-        .where(JOBS.c.number == _locked(session, *replaces).number)
+        .where(JOBS.c.number == _locked(connection, *replaces).number)
         .values(deleted_at=now, revision=JOBS.c.revision + 1)
     )
 
 
 def _insert_job(
-    session: Session,
+    connection: Connection,
     cluster: str,
     job_name: str,
     run_id: str,
@@ -228,7 +232,7 @@ def _insert_job(
     action: NewAction,
     now: float,
 ) -> JobEntry:
-    record = {**state.record, "generation": _last(session, cluster, job_name)}
+    record = {**state.record, "generation": _last(connection, cluster, job_name)}
     values = {
         **JobState(record, state.status, state.as_given).columns,
         "cluster": cluster,
@@ -240,26 +244,28 @@ def _insert_job(
         "created_at": now,
         "created_by": action.caller,
     }
-    number = session.execute(_INSERT_JOB, values).scalar_one()
+    number = connection.execute(_INSERT_JOB, values).scalar_one()
     return JobEntry(number=number, **values)
 
 
-def _update_job(session: Session, job: JobEntry, action: NewAction, **values: Any) -> JobEntry:
+def _update_job(
+    connection: Connection, job: JobEntry, action: NewAction, **values: Any
+) -> JobEntry:
     """Write down an action of a job whose row is locked; return the row as it is then."""
     changed = {"last_action": action.id, "revision": job.revision + 1, **values}
-    session.execute(_UPDATE_JOB, {"job": job.number, **changed})
+    connection.execute(_UPDATE_JOB, {"job": job.number, **changed})
     for name, value in changed.items():
         setattr(job, name, value)
     return job
 
 
-def _locked(session: Session, number: int, revision: int) -> JobEntry:
+def _locked(connection: Connection, number: int, revision: int) -> JobEntry:
     """Lock a live job's row, and see that it is as it was and that nothing is in progress."""
-    found = session.execute(_LOCK_JOB, {"job": number}).one_or_none()
+    found = connection.execute(_LOCK_JOB, {"job": number}).one_or_none()
     if found is None:
         raise Changed
     job = JobEntry(**found._mapping)
-    first = session.execute(_IN_PROGRESS, {"job": number}).one_or_none()
+    first = connection.execute(_IN_PROGRESS, {"job": number}).one_or_none()
     if first is not None:
         raise Busy(action_row(ActionEntry(**first._mapping), job))
     if job.revision != revision:
@@ -267,14 +273,10 @@ def _locked(session: Session, number: int, revision: int) -> JobEntry:
     return job
 
 
-def _last(session: Session, cluster: str, job_name: str) -> int:
+def _last(connection: Connection, cluster: str, job_name: str) -> int:
     """Return the last generation of former jobs of a name."""
-    query = select(func.max(JobEntry.generation)).where(
-        JobEntry.cluster == cluster,
-        JobEntry.job_name == job_name,
-        JobEntry.deleted_at.is_not(None),
-    )
-    return session.execute(query).scalar_one() or 0
+    named = {"cluster": cluster, "name": job_name}
+    return connection.execute(_LAST_GENERATION, named).scalar_one() or 0
 
 
 def _claim(
@@ -303,7 +305,7 @@ def _ended(now: float, output: str, result: ActionResult = ActionResult.SUCCESS)
 
 
 def _insert(
-    session: Session,
+    connection: Connection,
     job: JobEntry,
     action: NewAction,
     now: float,
@@ -322,7 +324,7 @@ def _insert(
         "cancels_first": action.cancels_first,
         **columns,
     }
-    session.execute(_INSERT_ACTION, values)
+    connection.execute(_INSERT_ACTION, values)
     entry = ActionEntry(**values)
     accepted = stored_action(entry, job, now)
     return replace(accepted, begun_on=stored_job(job, entry)) if begins else accepted

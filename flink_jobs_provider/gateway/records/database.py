@@ -8,12 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.group_commit import GroupCommit
 
@@ -82,32 +80,22 @@ class Database:
             if self._lock:
                 self._lock.close()
             raise
+        self._reading = self.engine.execution_options(reads=True)
         self._group_commit = None if self.shared else GroupCommit(self.engine)
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[Connection]:
         """Read in one transaction."""
-        with self._session({"reads": True}) as session:
-            yield session
-
-    def writing(self) -> AbstractContextManager[Session]:
-        """Write in one transaction: all of it, or nothing."""
-        return self._group_commit.writing() if self._group_commit else self._session({})
-
-    @contextmanager
-    def connected(self) -> Iterator[Connection]:
-        """Give the bare connection of one transaction, for migrations."""
-        with self.engine.begin() as connection:
+        with self._reading.begin() as connection:
             yield connection
 
-    @contextmanager
-    def _session(self, options: dict[str, Any]) -> Iterator[Session]:
-        with (
-            self.engine.connect().execution_options(**options) as connection,
-            Session(connection, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Write in one transaction: all of it, or nothing."""
+        return self._group_commit.writing() if self._group_commit else self.engine.begin()
+
+    def connected(self) -> AbstractContextManager[Connection]:
+        """Open one transaction that no other writer shares, for migrations."""
+        return self.engine.begin()
 
     def close(self) -> None:
         """Close all connections, and free the file."""

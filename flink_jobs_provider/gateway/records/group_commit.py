@@ -14,7 +14,6 @@ from threading import Event, Lock
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
 
 
 class _Group:
@@ -73,15 +72,15 @@ class GroupCommit:
         self._group: _Group | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self) -> Iterator[Connection]:
         """Write in one transaction: all of it, or nothing. One within another waits for itself."""
         group = None
         try:
             with self._queued():
                 group = self._open()
                 try:
-                    with _savepoint(group.connection) as session:
-                        yield session
+                    with group.connection.begin_nested():
+                        yield group.connection
                 except DBAPIError as error:
                     # After some errors, that of a full disk for one, SQLite rolls back everything.
                     if not isinstance(error, IntegrityError):
@@ -123,14 +122,3 @@ class GroupCommit:
             group.end()
         if group.ended:
             self._group = None
-
-
-@contextmanager
-def _savepoint(connection: Connection) -> Iterator[Session]:
-    with (
-        Session(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        ) as session,
-        session.begin(),
-    ):
-        yield session

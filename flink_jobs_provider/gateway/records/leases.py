@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     ScalarSelect,
     and_,
     bindparam,
@@ -21,15 +22,16 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.reads import (
+    ACTION_AND_JOB,
     ACTIVE,
+    JOB_AND_LAST,
     action_row,
+    entries,
     one_job,
     stored_action,
-    with_last,
 )
 from flink_jobs_provider.gateway.records.rows import JobState, StoredAction, StoredJob, moment
 from flink_jobs_provider.gateway.records.schema import (
@@ -56,6 +58,26 @@ _END = (
     )
     .returning(ACTIONS.c.began_at)
 )
+_SAY = update(ACTIONS).where(
+    ACTIONS.c.id == bindparam("action_id"),
+    ACTIONS.c.claimed_by == bindparam("holder"),
+    ACTIONS.c.finished_at.is_(None),
+)
+_WRITE = update(JOBS).where(JOBS.c.number == bindparam("job")).values(revision=JOBS.c.revision + 1)
+#: The same of a job that has a submission: when that was seen first.
+_WRITE_SUBMITTED = _WRITE.values(
+    started_at=case(
+        (
+            and_(JOBS.c.job_id == bindparam("seen_id"), JOBS.c.started_at.is_not(None)),
+            JOBS.c.started_at,
+        ),
+        else_=bindparam("seen_at"),
+    )
+)
+_KNOWN_PATHS = select(SAVEPOINTS.c.path).where(
+    SAVEPOINTS.c.job_number == bindparam("job"),
+    SAVEPOINTS.c.path.in_(bindparam("paths", expanding=True)),
+)
 
 
 class Leases:
@@ -66,8 +88,8 @@ class Leases:
 
     def begin(self, action_id: str, gateway: str) -> StoredJob | None:
         """Note that an action begins; return its job, or none where it is no longer ours."""
-        with self._database.writing() as session:
-            job_number = session.execute(
+        with self._database.writing() as connection:
+            job_number = connection.execute(
                 update(ActionEntry)
                 .where(ActionEntry.id == action_id, *_held(gateway))
                 .values(began_at=func.coalesce(ActionEntry.began_at, database_now()))
@@ -75,16 +97,13 @@ class Leases:
             ).scalar_one_or_none()
             if job_number is None:
                 return None
-            return one_job(session, with_last(job_number))
+            query = JOB_AND_LAST.where(JOBS.c.number == job_number)
+            return one_job(connection.execute(query))
 
     def say(self, action_id: str, gateway: str, output: str) -> None:
         """Note what an action waits for."""
-        with self._database.writing() as session:
-            session.execute(
-                update(ActionEntry)
-                .where(ActionEntry.id == action_id, *_held(gateway))
-                .values(output=output)
-            )
+        with self._database.writing() as connection:
+            connection.execute(_SAY, {"action_id": action_id, "holder": gateway, "output": output})
 
     def finish(
         self,
@@ -101,11 +120,11 @@ class Leases:
         Returns:
             The action as it ended; none where another gateway has taken it over meanwhile.
         """
-        with self._database.writing() as session:
+        with self._database.writing() as connection:
             # The job first, as everybody does: an action's row is never locked without it.
-            session.execute(_LOCK_JOB, {"job": action.job_number})
-            now: float = session.execute(_NOW).scalar_one()
-            ended = session.execute(
+            connection.execute(_LOCK_JOB, {"job": action.job_number})
+            now: float = connection.execute(_NOW).scalar_one()
+            ended = connection.execute(
                 _END,
                 {
                     "action_id": action.row.id,
@@ -120,9 +139,9 @@ class Leases:
             if ended is None:
                 return None
             if state is not None:
-                _write(session, action.job_number, state, now)
+                _write(connection, action.job_number, state, now)
             if deleted:
-                session.execute(
+                connection.execute(
                     update(JOBS)
                     .where(JOBS.c.number == action.job_number)
                     .values(deleted_at=now, revision=JOBS.c.revision + 1)
@@ -137,8 +156,8 @@ class Leases:
 
     def observe(self, number: int, revision: int, state: JobState) -> bool:
         """Write down how a job was seen; whether it was, no action having come between."""
-        with self._database.writing() as session:
-            job = session.execute(
+        with self._database.writing() as connection:
+            job = connection.execute(
                 select(JobEntry.number)
                 .where(
                     JobEntry.number == number,
@@ -150,22 +169,22 @@ class Leases:
             busy = select(ActionEntry.number).where(
                 ActionEntry.job_number == number, ActionEntry.finished_at.is_(None)
             )
-            if job is None or session.execute(busy).first() is not None:
+            if job is None or connection.execute(busy).first() is not None:
                 return False
-            now: float = session.execute(select(database_now())).scalar_one()
-            _write(session, number, state, now)
+            now: float = connection.execute(select(database_now())).scalar_one()
+            _write(connection, number, state, now)
             return True
 
     def renew(self, gateway: str, lease: float, actions: Sequence[str]) -> set[str]:
         """Renew a gateway's claims on some actions; return the ids of those still its own."""
-        with self._database.writing() as session:
+        with self._database.writing() as connection:
             query = (
                 update(ActionEntry)
                 .where(ActionEntry.id.in_(actions), *_held(gateway))
                 .values(claimed_until=database_now() + lease)
                 .returning(ActionEntry.id)
             )
-            return set(session.execute(query).scalars())
+            return set(connection.execute(query).scalars())
 
     def claim(
         self,
@@ -195,23 +214,19 @@ class Leases:
         )
         if in_hand:
             left = left.where(ActionEntry.id.not_in(in_hand))
-        with self._database.writing() as session:
-            numbers = list(session.scalars(left))
+        with self._database.writing() as connection:
+            numbers = list(connection.scalars(left))
             if not numbers:
                 return []
-            session.execute(
+            connection.execute(
                 update(ActionEntry)
                 .where(ActionEntry.number.in_(numbers))
                 .values(claimed_by=gateway, claimed_until=database_now() + lease)
             )
-            now: float = session.execute(select(database_now())).scalar_one()
-            query = (
-                select(ActionEntry, JobEntry)
-                .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-                .where(ActionEntry.number.in_(numbers))
-                .order_by(ActionEntry.number)
-            )
-            return [stored_action(entry, job, now) for entry, job in session.execute(query)]
+            now: float = connection.execute(select(database_now())).scalar_one()
+            query = ACTION_AND_JOB.where(ActionEntry.number.in_(numbers))
+            found = map(entries, connection.execute(query.order_by(ActionEntry.number)))
+            return [stored_action(entry, job, now) for job, entry in found]
 
     def release(self, gateway: str) -> int:
         """Hand over all actions of a gateway to whoever comes first; return how many."""
@@ -222,14 +237,14 @@ class Leases:
         return self._release(ActionEntry.claimed_by.is_not(None))
 
     def _release(self, whose: ColumnElement[bool]) -> int:
-        with self._database.writing() as session:
+        with self._database.writing() as connection:
             query = (
                 update(ActionEntry)
                 .where(whose, ActionEntry.finished_at.is_(None))
                 .values(claimed_by=None, claimed_until=None)
                 .returning(ActionEntry.id)
             )
-            return len(session.execute(query).all())
+            return len(connection.execute(query).all())
 
     def abandon(self, clusters: Sequence[str], output: str) -> list[ActionRow]:
         """End, as failed, actions past their deadline on clusters that nobody serves any more.
@@ -238,20 +253,23 @@ class Leases:
             clusters: Keys of the clusters that are served.
             output: What the actions say.
         """
-        query = (
-            select(ActionEntry, JobEntry)
-            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-            .where(*_left(), ActionEntry.deadline < database_now(), _cluster().not_in(clusters))
-            .with_for_update(skip_locked=True, of=ActionEntry)
-        )
-        with self._database.writing() as session:
+        query = ACTION_AND_JOB.where(
+            *_left(), ActionEntry.deadline < database_now(), _cluster().not_in(clusters)
+        ).with_for_update(skip_locked=True, of=ACTIONS)
+        with self._database.writing() as connection:
             found = []
-            for entry, job in session.execute(query).all():
+            for job, entry in map(entries, connection.execute(query).all()):
                 entry.result, entry.output = ActionResult.FAILED.value, output
-                entry.finished_at = session.execute(select(database_now())).scalar_one()
-                if not job.status:
-                    job.status = LAUNCH_FAILED
-                job.revision += 1
+                entry.finished_at = connection.execute(_NOW).scalar_one()
+                ended = {name: getattr(entry, name) for name in ("result", "output", "finished_at")}
+                connection.execute(
+                    update(ACTIONS).where(ACTIONS.c.number == entry.number).values(ended)
+                )
+                connection.execute(
+                    update(JOBS)
+                    .where(JOBS.c.number == job.number)
+                    .values(status=job.status or LAUNCH_FAILED, revision=JOBS.c.revision + 1)
+                )
                 found.append(action_row(entry, job))
             return found
 
@@ -273,37 +291,28 @@ def _cluster() -> ScalarSelect[str]:
     return query.correlate(ActionEntry).scalar_subquery()
 
 
-def _write(session: Session, number: int, state: JobState, now: float) -> None:
+def _write(connection: Connection, number: int, state: JobState, now: float) -> None:
     """Write a job's row, and the savepoints that its record names for the first time."""
     more: dict[str, Any] = {}
     if state.started:
         more["next_inputs"] = None
+    written = _WRITE
     if job_id := state.record.get("job_id"):
         # Also where the start failed of which it is: whoever looks must not take it for one that
         # never ran, and has no state.
-        begun = and_(JOBS.c.job_id == job_id, JOBS.c.started_at.is_not(None))
-        more["started_at"] = case((begun, JOBS.c.started_at), else_=now)
+        written = _WRITE_SUBMITTED
+        more |= {"seen_id": job_id, "seen_at": now}
     if state.started or state.status in ACTIVE:
         # A job that runs has state of its own again, which no savepoint named before may replace.
         more |= {"next_restore": None, "ended_at": None}
     elif state.ended is not None:
         more["ended_at"] = state.ended
-    session.execute(
-        update(JOBS)
-        .where(JOBS.c.number == number)
-        .values(**state.columns, **more, revision=JOBS.c.revision + 1)
-    )
+    connection.execute(written, {"job": number, **state.columns, **more})
     listed = state.record.get("savepoints", [])
     if not listed:
         return
-    known = set(
-        session.scalars(
-            select(SAVEPOINTS.c.path).where(
-                SAVEPOINTS.c.job_number == number,
-                SAVEPOINTS.c.path.in_([savepoint["path"] for savepoint in listed]),
-            )
-        )
-    )
+    paths = [savepoint["path"] for savepoint in listed]
+    known = set(connection.scalars(_KNOWN_PATHS, {"job": number, "paths": paths}))
     fresh = [
         {
             "job_number": number,
@@ -316,4 +325,4 @@ def _write(session: Session, number: int, state: JobState, now: float) -> None:
         if savepoint["path"] not in known
     ]
     if fresh:
-        session.execute(insert(SAVEPOINTS), fresh)
+        connection.execute(insert(SAVEPOINTS), fresh)

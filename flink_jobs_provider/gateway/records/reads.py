@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Result, Row, Select, bindparam, func, select
 
 from flink_jobs_provider.gateway.records.database import Database
 from flink_jobs_provider.gateway.records.filters import filtered, of_clusters
@@ -17,9 +17,11 @@ from flink_jobs_provider.gateway.records.rows import (
     moment,
 )
 from flink_jobs_provider.gateway.records.schema import (
+    ACTIONS,
+    JOBS,
+    SAVEPOINTS,
     ActionEntry,
     JobEntry,
-    SavepointEntry,
     database_now,
 )
 from flink_jobs_provider.gateway.service import ActionRow, JobFilter
@@ -27,6 +29,25 @@ from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 
 ACTIVE = ("STARTING", "RUNNING", "RESTARTING")
+_JOB_COLUMNS = tuple(JOBS.c.keys())
+_ACTION_COLUMNS = tuple(ACTIONS.c.keys())
+
+# Made once: what a statement costs is its making, more than its execution.
+#: Each job with its last action.
+JOB_AND_LAST = select(JOBS, ACTIONS).join(ACTIONS, ACTIONS.c.id == JOBS.c.last_action)
+#: Each action with its job.
+ACTION_AND_JOB = select(JOBS, ACTIONS).join(ACTIONS, ACTIONS.c.job_number == JOBS.c.number)
+_LIVE_JOB = JOB_AND_LAST.where(
+    JOBS.c.cluster == bindparam("of_cluster"),
+    JOBS.c.job_name == bindparam("of_name"),
+    JOBS.c.deleted_at.is_(None),
+)
+_ACTION = ACTION_AND_JOB.where(ACTIONS.c.id == bindparam("action_id"))
+_SAVEPOINTS = (
+    select(SAVEPOINTS.c.path, SAVEPOINTS.c.taken_at, SAVEPOINTS.c.reason)
+    .where(SAVEPOINTS.c.job_number == bindparam("job"))
+    .order_by(SAVEPOINTS.c.number.desc())
+)
 
 
 class Reads:
@@ -37,18 +58,20 @@ class Reads:
 
     def answers(self) -> None:
         """Ask the database for anything; it raises when it cannot be reached."""
-        with self._database.reading() as session:
-            session.execute(select(database_now()))
+        with self._database.reading() as connection:
+            connection.execute(select(database_now()))
 
     def live_job(self, cluster: str, job_name: str) -> StoredJob | None:
         """Return the job of a name that was not deleted."""
-        with self._database.reading() as session:
-            return one_job(session, live(cluster).where(JobEntry.job_name == job_name))
+        named = {"of_cluster": cluster, "of_name": job_name}
+        with self._database.reading() as connection:
+            return one_job(connection.execute(_LIVE_JOB, named))
 
     def job(self, cluster: str, number: int) -> StoredJob | None:
         """Return the job of a number that was not deleted."""
-        with self._database.reading() as session:
-            return one_job(session, live(cluster).where(JobEntry.number == number))
+        query = live(cluster).where(JobEntry.number == number)
+        with self._database.reading() as connection:
+            return one_job(connection.execute(query))
 
     def jobs(
         self,
@@ -65,16 +88,16 @@ class Reads:
             query = query.where(JobEntry.job_name == job_name)
         if jar_name is not None:
             query = query.where(JobEntry.jar_name == jar_name)
-        with self._database.reading() as session:
-            return all_jobs(session, query.order_by(JobEntry.number).limit(limit))
+        with self._database.reading() as connection:
+            return all_jobs(connection.execute(query.order_by(JobEntry.number).limit(limit)))
 
     def cluster_of(self, number: int) -> str | None:
         """Return the key of the cluster of a job that was not deleted."""
         query = select(JobEntry.cluster).where(
             JobEntry.number == number, JobEntry.deleted_at.is_(None)
         )
-        with self._database.reading() as session:
-            return session.execute(query).scalar_one_or_none()
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def found(
         self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
@@ -85,16 +108,17 @@ class Reads:
         order = JobEntry.number.desc() if newest_first else JobEntry.number.asc()
         # The numbers first: a sort or a step over rows must not carry their documents along.
         numbers = which.order_by(order).offset(offset).limit(limit)
-        with self._database.reading() as session:
-            page = list(session.scalars(numbers))
+        with self._database.reading() as connection:
+            page = list(connection.scalars(numbers))
             rows = live(*jobs.clusters).where(JobEntry.number.in_(page)).order_by(order)
-            counted = int(session.execute(total).scalar_one())
-            return all_jobs(session, rows) if page else [], counted
+            counted = int(connection.execute(total).scalar_one())
+            return all_jobs(connection.execute(rows)) if page else [], counted
 
     def jobs_with_status(self, cluster: str, statuses: Sequence[str]) -> list[StoredJob]:
         """Return the jobs of a cluster that were last seen so."""
-        with self._database.reading() as session:
-            return all_jobs(session, live(cluster).where(JobEntry.status.in_(statuses)))
+        query = live(cluster).where(JobEntry.status.in_(statuses))
+        with self._database.reading() as connection:
+            return all_jobs(connection.execute(query))
 
     def watched(self, cluster: str, statuses: Sequence[str]) -> list[Watched]:
         """Return what is to be compared with the cluster, of the jobs last seen so."""
@@ -112,49 +136,34 @@ class Reads:
             JobEntry.status,
             JobEntry.settled,
         ).where(JobEntry.cluster == cluster, JobEntry.deleted_at.is_(None), which)
-        with self._database.reading() as session:
-            return [Watched(*row) for row in session.execute(query)]
+        with self._database.reading() as connection:
+            return [Watched(*row) for row in connection.execute(query)]
 
     def action(self, action_id: str) -> ActionRow | None:
         """Return an action; none where there is none, or it was cleared away."""
-        query = (
-            select(ActionEntry, JobEntry)
-            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-            .where(ActionEntry.id == action_id)
-        )
-        with self._database.reading() as session:
-            found = session.execute(query).one_or_none()
-            return None if found is None else action_row(found[0], found[1])
+        with self._database.reading() as connection:
+            found = connection.execute(_ACTION, {"action_id": action_id}).one_or_none()
+            return None if found is None else _action_row(found)
 
     def actions_of(self, job_number: int, limit: int = 100) -> list[ActionRow]:
         """Return a job's actions, newest first."""
-        query = (
-            select(ActionEntry, JobEntry)
-            .join(JobEntry, JobEntry.number == ActionEntry.job_number)
-            .where(ActionEntry.job_number == job_number)
-            .order_by(ActionEntry.number.desc())
-            .limit(limit)
-        )
-        with self._database.reading() as session:
-            return [action_row(entry, job) for entry, job in session.execute(query)]
+        query = ACTION_AND_JOB.where(ActionEntry.job_number == job_number)
+        query = query.order_by(ActionEntry.number.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [_action_row(row) for row in connection.execute(query)]
 
     def in_progress(self) -> int:
         """Return how many actions of all gateways have not ended."""
         query = select(func.count()).where(ActionEntry.finished_at.is_(None))
-        with self._database.reading() as session:
-            return int(session.execute(query).scalar_one())
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def savepoints(self, job_number: int) -> list[Savepoint]:
         """Return the savepoints of a job, newest first."""
-        query = (
-            select(SavepointEntry)
-            .where(SavepointEntry.job_number == job_number)
-            .order_by(SavepointEntry.number.desc())
-        )
-        with self._database.reading() as session:
+        with self._database.reading() as connection:
             found = [
                 Savepoint(path=row.path, taken_at=row.taken_at, reason=SavepointReason(row.reason))
-                for row in session.scalars(query)
+                for row in connection.execute(_SAVEPOINTS, {"job": job_number})
             ]
         return sorted(found, key=lambda savepoint: savepoint.taken_at, reverse=True)
 
@@ -162,39 +171,32 @@ class Reads:
         """Return the digests of the jars that live jobs run, or actions in progress start."""
         jobs = select(JobEntry.jar_digest).where(JobEntry.deleted_at.is_(None)).distinct()
         actions = select(ActionEntry.jar_digest).where(ActionEntry.finished_at.is_(None))
-        with self._database.reading() as session:
-            found = {*session.scalars(jobs), *session.scalars(actions)}
+        with self._database.reading() as connection:
+            found = {*connection.scalars(jobs), *connection.scalars(actions)}
         return {digest for digest in found if digest}
 
 
-def live(*clusters: str) -> Select[JobEntry, ActionEntry]:
+def live(*clusters: str) -> Select[Any]:
     """Select the jobs of clusters that were not deleted, each with its last action."""
-    return (
-        select(JobEntry, ActionEntry)
-        .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
-        .where(of_clusters(clusters), JobEntry.deleted_at.is_(None))
-    )
+    return JOB_AND_LAST.where(of_clusters(clusters), JobEntry.deleted_at.is_(None))
 
 
-def with_last(number: int) -> Select[JobEntry, ActionEntry]:
-    """Select a job with its last action, as the present transaction has left them."""
-    return (
-        select(JobEntry, ActionEntry)
-        .join(ActionEntry, ActionEntry.id == JobEntry.last_action)
-        .where(JobEntry.number == number)
-        .execution_options(populate_existing=True)
-    )
+def entries(row: Row[Any]) -> tuple[JobEntry, ActionEntry]:
+    """Return a job and an action of a row that has the columns of both, in the tables' order."""
+    job = JobEntry(**dict(zip(_JOB_COLUMNS, row, strict=False)))
+    action = ActionEntry(**dict(zip(_ACTION_COLUMNS, row[len(_JOB_COLUMNS) :], strict=True)))
+    return job, action
 
 
-def one_job(session: Session, query: Select[JobEntry, ActionEntry]) -> StoredJob | None:
-    """Return the one job that a query finds, if it finds one."""
-    found = session.execute(query).one_or_none()
-    return None if found is None else stored_job(found[0], found[1])
+def one_job(found: Result[Any]) -> StoredJob | None:
+    """Return the one job that a query has found, if it has found one."""
+    row = found.one_or_none()
+    return None if row is None else stored_job(*entries(row))
 
 
-def all_jobs(session: Session, query: Select[JobEntry, ActionEntry]) -> list[StoredJob]:
-    """Return the jobs that a query finds."""
-    return [stored_job(job, last) for job, last in session.execute(query)]
+def all_jobs(found: Result[Any]) -> list[StoredJob]:
+    """Return the jobs that a query has found."""
+    return [stored_job(*entries(row)) for row in found]
 
 
 def stored_job(job: JobEntry, last: ActionEntry) -> StoredJob:
@@ -249,3 +251,8 @@ def action_row(action: ActionEntry, job: JobEntry) -> ActionRow:
         began_at=None if action.began_at is None else moment(action.began_at),
         finished_at=None if action.finished_at is None else moment(action.finished_at),
     )
+
+
+def _action_row(row: Row[Any]) -> ActionRow:
+    job, action = entries(row)
+    return action_row(action, job)

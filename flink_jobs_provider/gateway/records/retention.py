@@ -71,9 +71,9 @@ class Retention:
         """Delete the rows of a table whose numbers a query finds; return how many there were."""
         gone = 0
         while True:
-            with self._database.writing() as session:
-                numbers = list(session.scalars(old.limit(_BATCH)))
-                session.execute(delete(table).where(table.number.in_(numbers)))
+            with self._database.writing() as connection:
+                numbers = list(connection.scalars(old.limit(_BATCH)))
+                connection.execute(delete(table).where(table.number.in_(numbers)))
             gone += len(numbers)
             if len(numbers) < _BATCH:
                 return gone

@@ -10,9 +10,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import Session
 
 from flink_jobs_provider.gateway.records.database import Database
 from tests.waiting import wait_until
@@ -28,9 +27,9 @@ class Writers:
         self.database = Database(f"sqlite:///{path}")
         self.commits = 0
         self._threads = ThreadPoolExecutor(8)
-        with self.database.writing() as session:
-            session.execute(text("CREATE TABLE parent (name TEXT PRIMARY KEY)"))
-            session.execute(
+        with self.database.writing() as connection:
+            connection.execute(text("CREATE TABLE parent (name TEXT PRIMARY KEY)"))
+            connection.execute(
                 text(
                     "CREATE TABLE child (name TEXT PRIMARY KEY REFERENCES parent (name) "
                     "DEFERRABLE INITIALLY DEFERRED)"
@@ -47,23 +46,23 @@ class Writers:
         assert self.database._group_commit is not None
         return self.database._group_commit._waiting
 
-    def begin(self, work: Callable[[Session], None]) -> Future[None]:
+    def begin(self, work: Callable[[Connection], None]) -> Future[None]:
         """Write in a thread."""
 
         def writing() -> None:
-            with self.database.writing() as session:
-                work(session)
+            with self.database.writing() as connection:
+                work(connection)
 
         return self._threads.submit(writing)
 
     def together(
-        self, first: Callable[[Session], None], *others: Callable[[Session], None]
+        self, first: Callable[[Connection], None], *others: Callable[[Connection], None]
     ) -> list[BaseException | None]:
         """Have writers wait while the first one writes; return how each ended."""
         begun, go_on = Event(), Event()
 
-        def holding(session: Session) -> None:
-            first(session)
+        def holding(connection: Connection) -> None:
+            first(connection)
             begun.set()
             _wait(go_on)
 
@@ -98,9 +97,9 @@ def _wait(go_on: Event) -> None:
     assert go_on.wait(_PATIENCE_S)
 
 
-def _insert(name: str, table: str = "parent") -> Callable[[Session], None]:
-    def work(session: Session) -> None:
-        session.execute(text(f"INSERT INTO {table} VALUES (:name)"), {"name": name})
+def _insert(name: str, table: str = "parent") -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        connection.execute(text(f"INSERT INTO {table} VALUES (:name)"), {"name": name})
 
     return work
 
@@ -118,13 +117,13 @@ def test_a_writer_returns_when_the_commit_is_done(writers: Writers) -> None:
     begun, go_on = Event(), Event()
     seen: list[tuple[bool, list[str]]] = []
 
-    def first(session: Session) -> None:
-        _insert("a")(session)
+    def first(connection: Connection) -> None:
+        _insert("a")(connection)
         begun.set()
         _wait(go_on)
 
-    def second(session: Session) -> None:
-        _insert("b")(session)
+    def second(connection: Connection) -> None:
+        _insert("b")(connection)
         seen.append((call.done(), writers.on_record))
 
     call = writers.begin(first)
@@ -142,8 +141,8 @@ def test_a_writer_returns_when_the_commit_is_done(writers: Writers) -> None:
 def test_one_that_fails_takes_back_its_own_alone(writers: Writers) -> None:
     """An error of its own, and a row that is there already, leave the others' work on record."""
 
-    def fails(session: Session) -> None:
-        _insert("b")(session)
+    def fails(connection: Connection) -> None:
+        _insert("b")(connection)
         raise ValueError
 
     errors = writers.together(_insert("a"), fails, _insert("a"), _insert("d"))
@@ -161,8 +160,8 @@ def test_one_that_fails_takes_back_its_own_alone(writers: Writers) -> None:
 def test_a_transaction_that_sqlite_rolled_back_fails_for_all(writers: Writers) -> None:
     """After an error that ends the transaction, nobody of the group is told that it has written."""
 
-    def rolled_back(session: Session) -> None:
-        session.connection().exec_driver_sql("ROLLBACK")  # as SQLite does when the disk is full
+    def rolled_back(connection: Connection) -> None:
+        connection.exec_driver_sql("ROLLBACK")  # as SQLite does when the disk is full
 
     errors = writers.together(_insert("a"), rolled_back)
 
@@ -184,6 +183,6 @@ def test_a_commit_that_fails_fails_for_all(writers: Writers) -> None:
 
 def test_commits_wait_for_the_disk(writers: Writers) -> None:
     """A power cut takes back nothing that was told: SQLite syncs its log at each commit."""
-    with writers.database.writing() as session:
-        assert session.execute(text("PRAGMA synchronous")).scalar_one() == 2
-        assert session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+    with writers.database.writing() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"

@@ -66,11 +66,11 @@ def fill(store: Store) -> None:
                 "deadline": 0.0,
             }
         )
-    with store._database.writing() as session:
-        session.execute(insert(JobEntry), jobs)
-        session.execute(insert(ActionEntry), actions)
-    with store._database.writing() as session:
-        session.execute(text("ANALYZE"))
+    with store._database.writing() as connection:
+        connection.execute(insert(JobEntry), jobs)
+        connection.execute(insert(ActionEntry), actions)
+    with store._database.writing() as connection:
+        connection.execute(text("ANALYZE"))
 
 
 CALLS: dict[str, Callable[[Store], Any]] = {
@@ -110,12 +110,12 @@ def test_a_filtered_page_reads_no_more_rows_than_it_shows(
     """Shows that memory does not grow with the jobs: the database filters, counts and skips."""
     read: list[JobEntry] = []
 
-    def note(job: JobEntry, _context: object) -> None:
+    def note(job: JobEntry, _args: object, _columns: object) -> None:
         read.append(job)
 
-    event.listen(JobEntry, "load", note)
+    event.listen(JobEntry, "init", note)
     page, counted = found(crowded, **filters)
-    event.remove(JobEntry, "load", note)
+    event.remove(JobEntry, "init", note)
     assert counted == total
     assert len(page) == len(read) == 10
 

@@ -87,9 +87,9 @@ def test_records_of_the_first_version_are_brought_up(
     """Shows that jobs, and an action in progress, are read after the migration as before it."""
     store = open_store(database_url)
     _migrate_to(store, "0001")
-    with store._database.writing() as session:
+    with store._database.writing() as connection:
         for statement in _FIRST_VERSION:
-            session.execute(text(statement))
+            connection.execute(text(statement))
     store.migrate()
     job = store.live_job(CLUSTER, "orders")
     assert job is not None
@@ -136,8 +136,8 @@ def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
 
 
 def test_records_of_a_later_version_are_refused(store: Store) -> None:
-    with store._database.writing() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with store._database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseUnusable, match="of a later version of the gateway"):
         store.migrate()
 
@@ -214,8 +214,8 @@ def test_the_database_itself_holds_one_action_for_each_job(store: Store) -> None
         c="job_number, action, caller, result, output, as_given, accepted_at, deadline",
         w="finished_at IS NULL",
     )
-    with pytest.raises(Exception, match=r"(?i)unique"), store._database.writing() as session:
-        session.execute(text(copied))
+    with pytest.raises(Exception, match=r"(?i)unique"), store._database.writing() as connection:
+        connection.execute(text(copied))
 
 
 def test_many_at_once_on_one_job_accept_one(store: Store) -> None:
