@@ -54,6 +54,7 @@ R = TypeVar("R")
 
 #: The service's own words (recorded traffic of 2023).
 _NO_JAR = "Job execution failed. \nFailed to download jar"
+_BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
 #: How often a row may change under our hands before the caller is told to come again.
 _TRIES = 10
 
@@ -260,7 +261,12 @@ class Accepting:
 def _present(
     job: StoredJob | None, cluster: ClusterConfiguration, request: ActionRequest
 ) -> dict[str, Any]:
-    """Return the inputs that a job has before the request's own are laid over them."""
+    """Return the inputs that a job has before the request's own are laid over them.
+
+    Empty for an action that brings nothing about, which has no use for them.
+    """
+    if request.action in _BRINGS_NOTHING_ABOUT:
+        return {}
     if job is not None and (request.action is not Action.NEW or job.status == DRAFT):
         return read_spec(job.record["spec"], cluster.flink).plain()
     return first_inputs(cluster, request.job_name)
@@ -286,7 +292,7 @@ def _wanted(
     jar: Jar | None,
 ) -> JobSpec | None:
     """Return what the action should bring about; none where it brings nothing about."""
-    if request.action in (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT):
+    if request.action in _BRINGS_NOTHING_ABOUT:
         return None
     wanted = wanted_spec(
         request,

@@ -168,6 +168,8 @@ class Translator:
 
     def _wrong(self, job_name: str, changes: Mapping[str, Any]) -> list[Problem]:
         """Return what the model says of the inputs; of options, each on its own."""
+        if not changes:
+            return []
         options: dict[str, str] = changes.get("flink_configuration", {})
         rest = {name: value for name, value in changes.items() if name != "flink_configuration"}
         problems = [

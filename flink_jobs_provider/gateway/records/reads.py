@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Result, Row, Select, bindparam, func, select
@@ -37,11 +38,10 @@ _ACTION_COLUMNS = tuple(ACTIONS.c.keys())
 JOB_AND_LAST = select(JOBS, ACTIONS).join(ACTIONS, ACTIONS.c.id == JOBS.c.last_action)
 #: Each action with its job.
 ACTION_AND_JOB = select(JOBS, ACTIONS).join(ACTIONS, ACTIONS.c.job_number == JOBS.c.number)
-_LIVE_JOB = JOB_AND_LAST.where(
-    JOBS.c.cluster == bindparam("of_cluster"),
-    JOBS.c.job_name == bindparam("of_name"),
-    JOBS.c.deleted_at.is_(None),
+_LIVE_OF_CLUSTER = JOB_AND_LAST.where(
+    JOBS.c.cluster == bindparam("of_cluster"), JOBS.c.deleted_at.is_(None)
 )
+_LIVE_JOB = _LIVE_OF_CLUSTER.where(JOBS.c.job_name == bindparam("of_name"))
 _ACTION = ACTION_AND_JOB.where(ACTIONS.c.id == bindparam("action_id"))
 _SAVEPOINTS = (
     select(SAVEPOINTS.c.path, SAVEPOINTS.c.taken_at, SAVEPOINTS.c.reason)
@@ -83,13 +83,11 @@ class Reads:
         jar_name: str | None = None,
     ) -> list[StoredJob]:
         """Return a page of a cluster's jobs in the order of their numbers."""
-        query = live(cluster).where(JobEntry.number > after)
-        if job_name is not None:
-            query = query.where(JobEntry.job_name == job_name)
-        if jar_name is not None:
-            query = query.where(JobEntry.jar_name == jar_name)
+        given = {"of_name": job_name, "of_jar": jar_name}
+        named = {name: value for name, value in given.items() if value is not None}
+        page = {"of_cluster": cluster, "after": after, "page": limit, **named}
         with self._database.reading() as connection:
-            return all_jobs(connection.execute(query.order_by(JobEntry.number).limit(limit)))
+            return all_jobs(connection.execute(_page(*named), page))
 
     def cluster_of(self, number: int) -> str | None:
         """Return the key of the cluster of a job that was not deleted."""
@@ -174,6 +172,22 @@ class Reads:
         with self._database.reading() as connection:
             found = {*connection.scalars(jobs), *connection.scalars(actions)}
         return {digest for digest in found if digest}
+
+
+@lru_cache
+def _page(*filters: str) -> Select[Any]:
+    """Return the statement of a page of a cluster's jobs, with some of the filters."""
+    conditions = {
+        "of_name": JOBS.c.job_name == bindparam("of_name"),
+        "of_jar": JOBS.c.jar_name == bindparam("of_jar"),
+    }
+    return (
+        _LIVE_OF_CLUSTER.where(
+            JOBS.c.number > bindparam("after"), *(conditions[name] for name in filters)
+        )
+        .order_by(JOBS.c.number)
+        .limit(bindparam("page"))
+    )
 
 
 def live(*clusters: str) -> Select[Any]:

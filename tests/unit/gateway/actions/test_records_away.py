@@ -68,11 +68,12 @@ _AWAY: dict[str, Exception] = {
 
 def _fails_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     @contextlib.contextmanager
-    def session(_self: Database, _options: dict[str, Any]) -> Iterator[None]:
+    def transaction(_self: Database) -> Iterator[None]:
         raise error
         yield
 
-    monkeypatch.setattr(Database, "_session", session)
+    monkeypatch.setattr(Database, "reading", transaction)
+    monkeypatch.setattr(Database, "writing", transaction)
 
 
 @pytest.mark.parametrize("why", _AWAY)
