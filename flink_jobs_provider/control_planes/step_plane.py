@@ -33,6 +33,29 @@ class StepJob(ActionJob):
     shown: Configuration = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Capabilities:
+    """What systems of this kind differ in.
+
+    Attributes:
+        moves_jobs_between_queues: Whether a job's queue can be changed.
+        keeps_savepoints: Whether no savepoint is ever deleted. Else that of a stop goes when the
+            job starts again.
+        starts_from_newest_state: Whether a run with `resume` starts an ended job from its newest
+            state, be it a savepoint or a retained checkpoint, and never from nothing.
+        tells_starts: Whether a job that shows no time of its last start surely never came up, and
+            a step that has not shown will not any more.
+        places_savepoints: Whether it puts savepoints into directories by job and submission, in
+            places that are its own.
+    """
+
+    moves_jobs_between_queues: bool = False
+    keeps_savepoints: bool = False
+    starts_from_newest_state: bool = False
+    tells_starts: bool = False
+    places_savepoints: bool = False
+
+
 class StepPlane(Protocol):
     """One project of such a system. All raise the errors of `model.errors`.
 
@@ -41,13 +64,8 @@ class StepPlane(Protocol):
     """
 
     @property
-    def is_gateway(self) -> bool:
-        """Whether a gateway of this project answers; known when it has answered once.
-
-        Then a run with `resume` starts an ended job from its newest state, be it a savepoint or a
-        retained checkpoint, and never from nothing; no savepoint is ever deleted; and a job that
-        shows no time of its last start never came up.
-        """
+    def capabilities(self) -> Capabilities:
+        """What this one can do; known when it has answered once."""
         ...
 
     async def named(self, job_name: str) -> Sequence[StepJob]:

@@ -23,7 +23,7 @@ from flink_jobs_provider.control_planes.dli.configuration import (
 )
 from flink_jobs_provider.control_planes.dli.details import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob
+from flink_jobs_provider.control_planes.step_plane import Capabilities, Configuration, StepJob
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars, exists
 from flink_jobs_provider.model.errors import ClusterRefused, JarMissing
 from flink_jobs_provider.model.savepoint import canonical_path
@@ -33,6 +33,14 @@ from flink_jobs_provider.wire.dli import AT_CREATION
 
 _PAGE = 100  # the most that the service lists at once
 _MOST_PAGES = 1000
+
+_OF_THE_SERVICE = Capabilities(moves_jobs_between_queues=True)
+_OF_GATEWAYS = Capabilities(
+    keeps_savepoints=True,
+    starts_from_newest_state=True,
+    tells_starts=True,
+    places_savepoints=True,
+)
 
 
 class DliPlane:
@@ -55,6 +63,11 @@ class DliPlane:
         self._http = http
         self._client = DliClient(http, target.project_id, guard, sleep)
         self._jars = UploadedJars(target)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service can do, or the gateway that answers instead."""
+        return _OF_GATEWAYS if self.is_gateway else _OF_THE_SERVICE
 
     @property
     def is_gateway(self) -> bool:

@@ -105,7 +105,7 @@ class Acts:
         if not stays:
             progress.replaces = True
             write = await progress.to_write(self._plane, job)
-            if self._plane.is_gateway and "queue_name" in write:
+            if "queue_name" in write and not self._plane.capabilities.moves_jobs_between_queues:
                 raise no_other_queue(self._wanted, job)
             if self._wanted.upgrade_mode is UpgradeMode.LAST_STATE:
                 self._check_retained(job)
@@ -137,7 +137,7 @@ class Acts:
         progress.base, progress.down = base, not stays
         if not stays:
             return None
-        lasts = self._plane.is_gateway or bool(progress.beside)
+        lasts = self._plane.capabilities.keeps_savepoints or bool(progress.beside)
         return stopped(base, self._wanted, telling_where(after, lasts))
 
     def _check_retained(self, job: StepJob) -> None:
@@ -148,10 +148,11 @@ class Acts:
         """
         options = job.shown.get("runtime_config") or {}
         retained = any(options.get(name) == RETAINED for name in _RETAINS)
-        if self._plane.is_gateway and retained:
+        from_checkpoints = self._plane.capabilities.starts_from_newest_state
+        if from_checkpoints and retained:
             return
         remedy = 'Use upgrade_mode "savepoint"'
-        if self._plane.is_gateway:
+        if from_checkpoints:
             remedy = (
                 f"Set {RETENTION} to {RETAINED} in flink_configuration with an "
                 'UPDATE first, or use upgrade_mode "savepoint"'
@@ -159,7 +160,7 @@ class Acts:
         raise StateUnavailable(
             f"{self._wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that "
             "is retained when the job is cancelled"
-            + ("" if self._plane.is_gateway else ", and this service starts from none"),
+            + ("" if from_checkpoints else ", and this service starts from none"),
             now=f"Job {job.job_id or job.run_id} goes on as it was",
             remedy=remedy,
         )
@@ -208,7 +209,8 @@ class Acts:
         if step.origin and after.started_from and same_path(step.origin, after.started_from):
             origin = step.origin
         record = started(base, wanted, after, self._called(step), origin)
-        if not self._plane.is_gateway and origin and same_path(origin, job.last_savepoint):
+        own = origin and same_path(origin, job.last_savepoint)
+        if own and not self._plane.capabilities.keeps_savepoints:
             record = self._with_one_that_lasts(record)
         progress.base, progress.started, progress.down = record, True, False
         return record
@@ -241,8 +243,8 @@ class Acts:
         shown = after.last_savepoint if after else None
         states = [each for each in (shown or step.origin, progress.beside) if each]
         first = progress.recorded is None or progress.recorded.job_id is None
-        # Elsewhere nobody can tell whether its last savepoint is newer than this start.
-        names = not self._plane.is_gateway
+        # Else nobody can tell whether its last savepoint is newer than this start.
+        names = not self._plane.capabilities.starts_from_newest_state
         return start_failed(self._wanted, after, states, went_back, first, names, progress.base)
 
     def _goes_back(self, job: StepJob, step: Step | None = None) -> bool:
@@ -273,7 +275,7 @@ class Acts:
             "previous version"
         )
         beside = progress.beside
-        if not self._plane.is_gateway and progress.base is not None:
+        if progress.base is not None and not self._plane.capabilities.keeps_savepoints:
             beside = beside or beside_of(progress.kept, progress.base, self._wanted)
         came = await go_back(
             self._steps,

@@ -44,7 +44,7 @@ class Beside:
             The job as it is then, which may show that savepoint as its last one; and the
             savepoint's path, empty where none was taken.
         """
-        if self._plane.is_gateway or spec.savepoint_directory is None:
+        if self._plane.capabilities.keeps_savepoints or spec.savepoint_directory is None:
             return job, ""
         try:
             path = await self._steps.save(spec, job)
@@ -68,7 +68,9 @@ class Beside:
             job: The job, with Flink's id of what ran last.
         """
         directory, ran = wanted.savepoint_directory, ran_since(job, record)
-        if self._plane.is_gateway or directory is None or (job.active and not ran):
+        if self._plane.capabilities.keeps_savepoints or directory is None:
+            return record
+        if job.active and not ran:
             return record
         layout = SavepointLayout(directory, wanted.job_name)
         runs = {record.job_id: recorded_run(record), job.job_id: run_of(job)}

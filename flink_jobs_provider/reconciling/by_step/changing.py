@@ -83,7 +83,7 @@ class Change:
         if wanted.desired_state is DesiredState.RUNNING:
             write = await progress.to_write(self._plane, job)
             verdict = judge(job, progress.recorded, wanted, write, progress.written)
-        step = decide(job, progress.base, wanted, verdict, self._plane.is_gateway)
+        step = decide(job, progress.base, wanted, verdict, self._plane.capabilities)
         if step is not None:
             return await self._acts.take(step, job)
         if job is not None and self._asks_for_savepoint():
@@ -175,7 +175,7 @@ class Change:
             why = described(after) if after else "the job service no longer lists it"
             raise adopted_and_down(wanted.job_name, wanted.settle_seconds, why)
         record = adopted(progress.recorded, progress.base, progress.wanted, job)
-        if self._plane.is_gateway:
+        if self._plane.capabilities.keeps_savepoints:
             return record
         if progress.recorded is not None:
             record = stop_of_dead_run(record, progress.recorded, job)

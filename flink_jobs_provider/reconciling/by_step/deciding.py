@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.control_planes.step_plane import Capabilities, StepJob
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
@@ -139,7 +139,7 @@ def decide(
     recorded: JobRecord | None,
     wanted: JobSpec,
     verdict: Verdict,
-    from_newest: bool,
+    capabilities: Capabilities,
 ) -> Step | None:
     """Return the next step; none where the job is as it should be.
 
@@ -148,8 +148,7 @@ def decide(
         recorded: What the state says.
         wanted: The job as it should be.
         verdict: What the job is, measured by that.
-        from_newest: Whether the system itself starts an ended job from its newest state, be it a
-            savepoint or a retained checkpoint, and never from nothing.
+        capabilities: What the system can do.
 
     Raises:
         StateUnavailable: Going on would drop state.
@@ -169,7 +168,7 @@ def decide(
         job, recorded, wanted, verdict.wanted, verdict.named
     ):
         return None
-    start = _start(job, recorded, wanted, verdict, from_newest)  # refuses before anything changes
+    start = _start(job, recorded, wanted, verdict, capabilities)  # refuses before anything changes
     marked, right = read_mark(job.version.mark), mark_of(wanted, verdict.named)
     unmarked = marked.key and right.restore and marked.restore != right.restore
     return Step(Move.CHANGE) if not verdict.wanted or verdict.write or unmarked else start
@@ -180,7 +179,7 @@ def _start(
     recorded: JobRecord | None,
     wanted: JobSpec,
     verdict: Verdict,
-    from_newest: bool,
+    capabilities: Capabilities,
 ) -> Step:
     """Start a job that does not run."""
     if verdict.named:
@@ -188,14 +187,14 @@ def _start(
         return Step(
             Move.START, resume=True, imported=verdict.named, origin=verdict.named, called=called
         )
-    if is_draft(job, recorded, from_newest):
+    if is_draft(job, recorded, capabilities.tells_starts):
         if job.last_savepoint and not was_imported(job, wanted):
             called = Action.START if recorded and recorded.job_id else Action.NEW
             return Step(Move.START, resume=True, origin=job.last_savepoint, called=called)
         return _start_anew(recorded, wanted, verdict)
     if wanted.upgrade_mode is UpgradeMode.STATELESS:
         return Step(Move.START, called=Action.STATELESS_UPDATE)
-    if from_newest and job.status is not JobStatus.FINISHED:
+    if capabilities.starts_from_newest_state and job.status is not JobStatus.FINISHED:
         stopped = status_of(job, recorded) is JobStatus.STOPPED
         called = Action.START if stopped else Action.RE_LAUNCH
         origin = newest_savepoint(job, recorded, wanted) if stopped else None

@@ -91,5 +91,5 @@ async def _started(
         asked["main_class"] = main_class
     await steps.change(former, job, {**asked, **plane.differences(asked, job, tried)})
     # What the failed version left, if anything, is not what the former goes on from.
-    own = not plane.is_gateway and same_path(job.last_savepoint, back)
+    own = same_path(job.last_savepoint, back) and not plane.capabilities.starts_from_newest_state
     return await steps.start(former, job, resume=True, imported=None if own else back)

@@ -91,7 +91,7 @@ class StepReconciler:
         beside = Beside(self._plane, self._steps, self._say)
         found = await beside.found(recorded, recorded.spec, job)
         shown = seen(found, replace(job, status=status_of(job, recorded)), other)
-        if ran_since(job, recorded) and not self._plane.is_gateway:
+        if ran_since(job, recorded) and not self._plane.capabilities.starts_from_newest_state:
             # Whether its savepoint is newer than the start that nobody recorded is not told.
             shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
             shown = stop_of_dead_run(shown, recorded, job)

@@ -163,7 +163,7 @@ class Steps:
             ActionFailed: It has failed, or nothing shows it.
         """
         directory = wanted.savepoint_directory
-        if directory and not self._plane.is_gateway:
+        if directory and not self._plane.capabilities.places_savepoints:
             layout = SavepointLayout(directory, wanted.job_name)
             directory = layout.of_submission(job.job_id or job.run_id)
         self._say(f"{wanted.job_name}: taking a savepoint")
@@ -280,7 +280,7 @@ class Steps:
 
         Empty where this machine cannot list it.
         """
-        if directory is None or self._plane.is_gateway:
+        if directory is None or self._plane.capabilities.places_savepoints:
             return {}
         try:
             files = await asyncio.to_thread(list_directory, in_store(directory))

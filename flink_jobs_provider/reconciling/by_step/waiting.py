@@ -38,7 +38,7 @@ class Look:
         before: As it was before the step.
         moved: Whether something has been in progress on it since.
         settled: Whether what is shown has had some time to be up to date. That it then is, is sure
-            of a gateway alone: a step that has not shown there will not any more.
+            only of a system that tells starts: a step that has not shown there will not any more.
     """
 
     job: StepJob
@@ -76,7 +76,7 @@ class StepWaiter:
         def ended(look: Look) -> bool:
             if look.job.active:
                 return look.quiet
-            if look.job.status_word in _SILENT and not self._plane.is_gateway:
+            if look.job.status_word in _SILENT and not self._plane.capabilities.tells_starts:
                 return look.quiet and (look.moved or look.job.started != look.before.started)
             return look.quiet and self._has_shown(look)
 
@@ -196,7 +196,7 @@ class StepWaiter:
             await pauses.take()
 
     def _has_shown(self, look: Look) -> bool:
-        return look.told or (look.settled and self._plane.is_gateway)
+        return look.told or (look.settled and self._plane.capabilities.tells_starts)
 
     async def _until(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.control_planes.action_plane import Version
-from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.control_planes.step_plane import Capabilities, StepJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
@@ -74,7 +74,8 @@ def step(
     **write: Any,
 ) -> Step | None:
     """Judge and decide."""
-    return decide(shown, known, wanted, judge(shown, known, wanted, write), newest)
+    able = Capabilities(starts_from_newest_state=newest, tells_starts=newest)
+    return decide(shown, known, wanted, judge(shown, known, wanted, write), able)
 
 
 # A job that runs
@@ -122,7 +123,7 @@ def test_a_jar_that_moved_stops_nothing() -> None:
 def test_one_that_is_to_be_stopped_is_stopped_with_a_savepoint(status: JobStatus) -> None:
     wanted = spec(desired_state="stopped", upgrade_mode="stateless")
     shown = job(status=status)
-    assert decide(shown, recorded(), wanted, Verdict(False, None), False) == Step(
+    assert decide(shown, recorded(), wanted, Verdict(False, None), Capabilities()) == Step(
         Move.STOP, savepoint=True
     )
 
@@ -130,8 +131,8 @@ def test_one_that_is_to_be_stopped_is_stopped_with_a_savepoint(status: JobStatus
 @pytest.mark.parametrize("status", ENDED)
 def test_one_that_is_to_be_stopped_and_does_not_run_is_left_alone(status: JobStatus) -> None:
     wanted = spec(desired_state="stopped")
-    assert decide(down(status), recorded(), wanted, Verdict(False, None), False) is None
-    assert decide(None, None, wanted, Verdict(False, None), False) is None
+    assert decide(down(status), recorded(), wanted, Verdict(False, None), Capabilities()) is None
+    assert decide(None, None, wanted, Verdict(False, None), Capabilities()) is None
 
 
 # A job that is not there
