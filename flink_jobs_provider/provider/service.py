@@ -41,6 +41,7 @@ from flink_jobs_provider.provider.creations import Creations, restore_problems
 from flink_jobs_provider.provider.declarations import Declaration, declared_twice
 from flink_jobs_provider.provider.engine_liveness import EngineLiveness
 from flink_jobs_provider.provider.engine_watch import CallsInProgress, EngineWatch
+from flink_jobs_provider.provider.named_errors import FORGET, naming
 from flink_jobs_provider.provider.options import OPTIONS_KEY, problems_of_options
 from flink_jobs_provider.provider.other_address import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.references import resolver
@@ -238,7 +239,9 @@ class FlinkJobService:
             _print(f"{_unreadable(id_, error)} It was not refreshed.")
             _unreadable_ids.add(id_)
             return ReadResult(id_, props)  # an error would end the refresh of all others
-        seen = background_loop.run(_look(recorded))
+        now = "How it is now is not known, and its record was left as it is"
+        with naming(recorded.spec.job_name, "it could not be refreshed", now=now):
+            seen = background_loop.run(_look(recorded))
         _run.saw(seen)
         return ReadResult(id_, _outputs(seen), seen.spec.plain())
 
@@ -254,7 +257,10 @@ class FlinkJobService:
         if _run.takes_over(recorded) or background_loop.run(_has_another_address(recorded)):
             _print(_taken_over(recorded))
             return
-        savepoint = background_loop.run(_remove(recorded))
+        name, job = recorded.spec.job_name, f"job {recorded.job_id}" if recorded.job_id else "it"
+        now = "Whether it runs is not known; it was not deleted, and stays recorded"
+        with naming(name, f"{job} could not be ended", now=now, remedy=FORGET):
+            savepoint = background_loop.run(_remove(recorded))
         _run.ended(recorded, savepoint)
         if savepoint:
             _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
@@ -327,8 +333,11 @@ def _taken_over(recorded: JobRecord) -> str:
 
 def _bring_about(recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
     _run.declared(wanted)
+    call = "updated" if recorded and recorded.job_id else "started"
+    now = "How it is now is not known"
     try:
-        record = _brought_about(recorded, wanted)
+        with naming(wanted.job_name, f"it could not be {call}", now=now):
+            record = _brought_about(recorded, wanted)
     except Exception:
         _run.failed(wanted)
         raise

@@ -48,7 +48,14 @@ def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> Non
 
     again = private_job.project.failing_up()
     assert "counted" in again.text
-    assert "Is the cluster up, and the address right?" in again.text
+    assert "counted: it could not be updated: no connection to" in again.text
+    assert "How it is now is not known. Is the cluster up, and the address right?" in again.text
+    kept = private_job.project.destroy(code=None)
+    assert kept.code != 0
+    recorded = private_job.outputs()["job_id"]
+    assert f"counted: job {recorded} could not be ended: no connection to" in kept.text
+    assert "Whether it runs is not known; it was not deleted, and stays recorded." in kept.text
+    assert "(pulumi state delete), which touches no job." in kept.text
 
     cluster.start_missing()
     assert private_job.active() == []

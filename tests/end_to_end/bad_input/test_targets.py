@@ -164,14 +164,16 @@ def test_what_is_no_cluster_is_told(create: Callable[..., str], kind: str) -> No
 def test_a_cluster_that_is_down(create: Callable[..., str]) -> None:
     """An address where nothing listens is named."""
     message = create({"url": _ABSENT})
-    assert message.startswith(f"no connection to {_ABSENT}: ")
-    assert message.endswith("Is the cluster up, and the address right?")
+    assert message.startswith(f"orders: it could not be started: no connection to {_ABSENT}: ")
+    assert message.endswith("How it is now is not known. Is the cluster up, and the address right?")
 
 
 def test_a_host_that_does_not_exist(create: Callable[..., str]) -> None:
     """A name that nothing resolves is named."""
     message = create({"url": "http://flink.invalid:8081"})
-    assert message.startswith("no connection to http://flink.invalid:8081: ")
+    assert message.startswith(
+        "orders: it could not be started: no connection to http://flink.invalid:8081: "
+    )
 
 
 # Credentials
@@ -290,7 +292,7 @@ def test_http_where_https_is_spoken(create: Callable[..., str], secure: FaultPro
     """The other way round, the connection breaks: the address is named."""
     url = secure.url.replace("https:", "http:")
     message = create({"url": url})
-    assert message.startswith(f"no connection to {url}: ")
+    assert message.startswith(f"orders: it could not be started: no connection to {url}: ")
     assert "Is the cluster up, and the address right?" in message
 
 

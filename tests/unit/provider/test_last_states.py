@@ -11,6 +11,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.planning.plan import last_words
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.service import FlinkJobError
 from tests.unit.provider.test_calls import Job
 from tests.unit.provider.test_taking_over import delete, refresh
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -103,3 +104,22 @@ def test_a_checkpoint_of_a_lost_job_is_named_without_a_refresh(
     assert "(LOST)" in said
     assert "; its last known state is checkpoint " in said
     assert "/chk-" in said
+
+
+def test_a_job_that_cannot_be_ended_is_named(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    new_run: Callable[[], None],
+) -> None:
+    """Shows that a dead cluster leaves the record, and what the user can do then."""
+    job = Job(provider, inputs)
+    job.create()
+    new_run()
+    flink.unreachable = 5
+    with pytest.raises(FlinkJobError) as caught:
+        delete(job)
+    message = str(caught.value)
+    assert message.startswith(f"orders: job {job.state['job_id']} could not be ended: ")
+    assert "Whether it runs is not known; it was not deleted, and stays recorded." in message
+    assert message.endswith("(pulumi state delete), which touches no job.")
