@@ -365,10 +365,17 @@ def cancel(
 ) -> None:
     """Cancel a job: it ends at once, and what it did since its last savepoint is dropped."""
 
-    async def find(plane: FlinkRest, _target: FlinkTarget) -> tuple[str, str]:
+    async def find(plane: FlinkRest, target: FlinkTarget) -> tuple[str, str]:
         from flink_jobs_provider.cli.job_choice import choose
+        from flink_jobs_provider.cli.savepoint_listing import left_by
 
-        found, name = choose(await _named(plane), job)
+        jobs = await _named(plane)
+        if not jobs.fitting(job):
+            unknown = jobs.unknown(job)
+            left = await left_by(plane, jobs, job, target.loopback)
+            unknown.complete(now=f"Nothing was cancelled. {left}")
+            raise unknown
+        found, name = choose(jobs, job)
         return found.job_id, name
 
     job_id, name = with_cluster(url, target_file, find)

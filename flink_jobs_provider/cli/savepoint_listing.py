@@ -7,6 +7,7 @@ submission that it still lists, the last savepoint and the one that it started f
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,6 +77,18 @@ async def list_savepoints(
     found = [point for point in found if not is_checkpoint(point.path)]
     found.sort(key=lambda point: point.taken_at, reverse=True)
     return Listing(name, tuple(places), tuple(found))
+
+
+async def left_by(plane: ControlPlane, jobs: NamedJobs, wanted: str, local_paths: bool) -> str:
+    """Return, as a sentence, what savepoint is seen of a job that its cluster does not list."""
+    try:
+        listing = await list_savepoints(plane, jobs, wanted, None, local_paths)
+    except PermanentError as error:
+        return f"Its savepoints are not seen from here: {error.reason}"
+    if not listing.points:
+        return f"No savepoint of it is seen from here, below {', '.join(listing.places)}"
+    newest = listing.points[0]
+    return f"Its newest savepoint that is seen from here is {newest.told(time.time())}"
 
 
 async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> list[str]:

@@ -207,10 +207,13 @@ class ActionPlane(Protocol):
         """
         ...
 
-    async def perform(self, order: Order, timeout: float) -> None:
+    async def perform(self, order: Order, timeout: float) -> str:
         """Send an order, once, and return when the system says that it has dealt with it.
 
         That it has done so is no success: the job's row says that.
+
+        Returns:
+            What the system says of it besides; empty for nothing.
 
         Raises:
             Unanswered: Nobody knows whether it arrived.

@@ -260,11 +260,11 @@ class FlinkJobService:
         name, job = recorded.spec.job_name, f"job {recorded.job_id}" if recorded.job_id else "it"
         now = "Whether it runs is not known; it was not deleted, and stays recorded"
         with naming(name, f"{job} could not be ended", now=now, remedy=FORGET):
-            savepoint = background_loop.run(_remove(recorded))
+            savepoint, told = background_loop.run(_remove(recorded))
         _run.ended(recorded, savepoint)
         if savepoint:
             _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
-        else:
+        elif not told:
             said = last_words(background_loop.run(_seen_at_last(recorded)), time.time())
             if said:
                 _print(said)
@@ -432,17 +432,28 @@ async def _seen_at_last(recorded: JobRecord) -> JobRecord:
         return recorded
 
 
-async def _remove(recorded: JobRecord) -> str | None:
-    return await _reconciler(recorded.spec).remove(recorded)
+async def _remove(recorded: JobRecord) -> tuple[str | None, bool]:
+    """End a job; return its savepoint, and whether its last state was told on the way."""
+    told = False
+
+    def say(line: str) -> None:
+        nonlocal told
+        told = told or "deleted" in line
+        _print_step(line)
+
+    return await _reconciler(recorded.spec, say).remove(recorded), told
 
 
-def _reconciler(spec: JobSpec) -> Reconciler | ActionReconciler | StepReconciler:
+def _reconciler(
+    spec: JobSpec, say: Callable[[str], None] | None = None
+) -> Reconciler | ActionReconciler | StepReconciler:
+    say = say or _print_step
     clusters, target = _known_clusters(), spec.target
     if isinstance(target, HDInsightTarget):
-        return ActionReconciler(clusters.of(target), _print_step)
+        return ActionReconciler(clusters.of(target), say)
     if isinstance(target, DliTarget):
-        return StepReconciler(clusters.of(target), _print_step)
-    return Reconciler(clusters.of(target), target.loopback, _print_step)
+        return StepReconciler(clusters.of(target), say)
+    return Reconciler(clusters.of(target), target.loopback, say)
 
 
 def _known_clusters() -> Clusters:

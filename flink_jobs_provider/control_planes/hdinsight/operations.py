@@ -34,8 +34,11 @@ class Operations:
         self._clock = clock
         self._sleep = sleep
 
-    async def follow(self, reply: httpx.Response, timeout: float) -> None:
+    async def follow(self, reply: httpx.Response, timeout: float) -> str:
         """Return when the operation has ended, when it can be followed no further, or in time.
+
+        Returns:
+            What a gateway says of the job; empty where nothing was said.
 
         Raises:
             ActionFailed: The service says that it failed.
@@ -43,7 +46,7 @@ class Operations:
         headers = reply.headers
         address = headers.get("azure-asyncoperation") or headers.get("location")
         if not address:
-            return
+            return ""
         deadline, pause = self._clock() + timeout, _FIRST_PAUSE
         said = retry_after(reply)
         while self._clock() < deadline:
@@ -54,10 +57,17 @@ class Operations:
             except ClusterUnreachable:
                 continue
             except ClusterRefused:
-                return  # its document has gone; the job's row is what counts
+                return ""  # its document has gone; the job's row is what counts
             if _ended(answer):
-                return
+                return _output(answer)
             said = retry_after(answer)
+        return ""
+
+
+def _output(answer: httpx.Response) -> str:
+    body: Any = json_of(answer)
+    properties = body.get("properties") if isinstance(body, dict) else None
+    return str(properties.get("jobOutput") or "") if isinstance(properties, dict) else ""
 
 
 def _ended(answer: httpx.Response) -> bool:

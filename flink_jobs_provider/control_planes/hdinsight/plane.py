@@ -103,11 +103,11 @@ class HDInsightPlane:
             mark=mark,
         )
 
-    async def perform(self, order: Order, timeout: float) -> None:
+    async def perform(self, order: Order, timeout: float) -> str:
         """Send `runJob` once, and follow its operation to the end."""
         body = body_of(order, self._has_run_ids)
         reply = await self._client.order(f"{self._path}/runJob", body)
-        await self._operations.follow(reply, timeout)
+        return await self._operations.follow(reply, timeout)
 
     async def provide_former(self, spec: JobSpec, shown: str) -> None:
         """Make sure that a version's jar is in the storage; a gateway keeps copies of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.planning.plan import last_state, last_words
 from flink_jobs_provider.reconciling import Reconciler
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
@@ -192,9 +194,12 @@ class Carrier:
             status = record.status.value
         ran = self._recorded.status.active and status == JobStatus.CANCELED
         if lost:
+            lost_record = record.model_copy(update={"status": JobStatus.LOST})
+            state = last_state(await self._at_last(lost_record), time.time())
             output = (
                 f"Nothing was left to cancel: the cluster no longer knows job {record.job_id}. "
-                "The gateway does not start it again"
+                "The gateway does not start it again; "
+                + (f"its last known state is {state}" if state else "no state of it is known")
             )
         else:
             output = "Job canceled" if ran else f"Nothing was left to cancel: the job is {status}"
@@ -210,9 +215,28 @@ class Carrier:
                 remedy="STOP it with a savepoint, or CANCEL it, and DELETE it then",
             )
         spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
+        at_last = None if running else await self._forgotten(seen)
         await self._reconciler.remove(seen.model_copy(update={"spec": spec}))
         output = "Job canceled and deleted" if running else "Job deleted"
+        if at_last is not None:
+            words = last_words(at_last.model_copy(update={"spec": spec}), time.time())
+            output = words or f"{spec.job_name}: deleted; no state of it is known"
         return Outcome(ActionResult.SUCCESS, output, deleted=True)
+
+    async def _forgotten(self, seen: JobRecord) -> JobRecord | None:
+        """Return a job that its cluster has lost, with its last state; None for any other."""
+        broken = seen.status in (JobStatus.LOST, JobStatus.FAILED, JobStatus.CANCELED)
+        if not broken or seen.job_id in (await self._plane.jobs()).by_id:
+            return None
+        return await self._at_last(seen)
+
+    async def _at_last(self, record: JobRecord) -> JobRecord:
+        """Return a job with the state that a start would begin from, as far as that is seen."""
+        try:
+            point = await self._reconciler.find_start(record, record.spec)
+        except JobError:
+            return record
+        return record.model_copy(update={"restore_point": point})
 
     # What is recorded
 

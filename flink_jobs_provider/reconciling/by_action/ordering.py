@@ -50,10 +50,12 @@ class Outcome:
     Attributes:
         row: The job afterwards; none where it is no longer listed.
         failure: Why it failed; empty where it did not.
+        said: What the system said of it besides its row; empty for nothing.
     """
 
     row: ActionJob | None
     failure: str = ""
+    said: str = ""
 
 
 class Orders:
@@ -96,10 +98,10 @@ class Orders:
         """
         origin = f" from {order.restore_from}" if order.restore_from else ""
         self._say(f"{order.job_name}: {order.action}{origin}")
-        timeout, arrived, failure = allowed(order.action, spec), True, ""
+        timeout, arrived, failure, said = allowed(order.action, spec), True, "", ""
         sent = self._clock.now()
         try:
-            await self._plane.perform(order, timeout)
+            said = await self._plane.perform(order, timeout)
         except Unanswered:
             arrived = False
         except Busy as busy:
@@ -119,7 +121,7 @@ class Orders:
             return Outcome(row, failure or row.output or described(row))
         if row is not None and order.action in STARTS:
             return await self._settled(order, row, spec)
-        return Outcome(row)  # the row counts, whatever else was said
+        return Outcome(row, said=said)  # the row counts, whatever else was said
 
     async def stays_up(self, row: ActionJob, spec: JobSpec) -> str:
         """Watch a job for its settle time; return why it did not stay up, empty where it did."""

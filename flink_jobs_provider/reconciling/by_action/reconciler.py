@@ -78,7 +78,7 @@ class ActionReconciler:
 
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
-        return await remove(self._plane, self._orders, recorded)
+        return await remove(self._plane, self._orders, recorded, self._say)
 
     async def _forget_jars(self, recorded: JobRecord | None, wanted: JobSpec) -> None:
         """Remove jars that no version needs: neither this one nor the one before it."""

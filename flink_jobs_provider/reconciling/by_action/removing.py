@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flink_jobs_provider.control_planes.action_plane import ActionPlane, Order, OrderRefused
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress, PermanentError
@@ -14,8 +16,13 @@ from flink_jobs_provider.reconciling.finding import own_row
 _MOST_TURNS = 8
 
 
-async def remove(plane: ActionPlane, orders: Orders, recorded: JobRecord) -> str | None:
+async def remove(
+    plane: ActionPlane, orders: Orders, recorded: JobRecord, say: Callable[[str], None]
+) -> str | None:
     """End a job, and delete its row and its jars. May be called again.
+
+    Where a gateway says what state is left of a job that its cluster had lost, that is passed on:
+    nobody else knows it when the row is gone.
 
     Returns:
         The path of the savepoint that was taken, where `on_delete` asks for one.
@@ -54,6 +61,8 @@ async def remove(plane: ActionPlane, orders: Orders, recorded: JobRecord) -> str
                 now=f"The job is {row.status_word}; it was not deleted",
                 remedy="Mend what it names, and run again",
             ) from None
+        if outcome and outcome.said.startswith(f"{spec.job_name}: deleted"):
+            say(outcome.said)
         cancelled = cancelled or (outcome is not None and action is Action.CANCEL)
         if outcome and outcome.failure:
             status = (outcome.row and outcome.row.status_word) or "no longer listed"

@@ -78,8 +78,11 @@ class Removal:
             if with_savepoint:
                 self._path = beside or after.last_savepoint
             return
+        status = status_of(job, self._recorded)
+        if not with_savepoint and status in (JobStatus.FAILED, JobStatus.LOST):
+            self._say_without(job)
         if with_savepoint and self._path is None:
-            stopped = status_of(job, self._recorded) is JobStatus.STOPPED
+            stopped = status is JobStatus.STOPPED
             recorded = self._recorded.last_savepoint
             known = recorded if self._recorded.status is JobStatus.STOPPED else None
             self._path = (known or job.last_savepoint or None) if stopped else None
@@ -102,7 +105,7 @@ class Removal:
     def _say_without(self, job: StepJob) -> None:
         """Say that no savepoint can be taken of a job that does not run."""
         last = self._recorded.last_savepoint or job.last_savepoint
-        known = f"; the last one that is known is {last}" if last else ""
+        known = f"; the last one that is known is {last}" if last else "; none of it is known"
         self._say(
             f"{self._spec.job_name}: it does not run ({job.status_word}), so that it is deleted "
             f"without a savepoint of its own{known}"

@@ -278,6 +278,21 @@ def test_delete(on_delete: str, gateway: bool) -> None:
     assert same_path(path, stack.dli.savepoints[-1] if on_delete == "savepoint" else None)
 
 
+@pytest.mark.parametrize("saved", [True, False])
+def test_delete_of_what_has_failed_names_its_last_savepoint(saved: bool) -> None:
+    stack = running()
+    if saved:
+        stack.up(spec(savepoint_trigger="1"))
+    [job] = stack.dli.jobs.values()
+    stack.dli.fail(job)
+    stack.said.clear()
+    stack.destroy()
+    [line] = [each for each in stack.said if "does not run" in each]
+    assert "orders: it does not run (job_running_exception), so that it is deleted" in line
+    known = "the last one that is known is obs://" if saved else "; none of it is known"
+    assert known in line
+
+
 def test_delete_with_a_savepoint_to_a_place_of_ones_own() -> None:
     stack = running()
     stack.up(spec(on_delete="savepoint", savepoint_directory=BESIDE))

@@ -62,6 +62,7 @@ class FakeArm:
         late: Entry classes that come up and change their status after 3 s, and to which.
         cancelled: The word for a job that was cancelled.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
+        output: What its operations say of a job, as a gateway's do.
         unlike: Answers for single requests, instead of its own.
     """
 
@@ -76,6 +77,7 @@ class FakeArm:
     late: dict[str, str] = field(default_factory=dict)
     cancelled: str = "CANCELED"
     kill: tuple[int, str] | None = None
+    output: str = ""
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
     requests: list[httpx.Request] = field(default_factory=list)
     orders: list[dict[str, Any]] = field(default_factory=list)
@@ -126,7 +128,8 @@ class FakeArm:
             row = self._operations.get(path)
             busy = row is not None and row.ends is not None
             status = "InProgress" if busy else "Succeeded"
-            return httpx.Response(200, json={"id": path, "status": status, "properties": None})
+            said = {"jobOutput": self.output} if self.output else None
+            return httpx.Response(200, json={"id": path, "status": status, "properties": said})
         if path == f"{CLUSTER}/jobs" and request.method == "GET":
             rows = [row for row in self.rows if row.properties.get("_from", 0) <= self.time.now()]
             return httpx.Response(200, json={"value": [self._shown(row) for row in rows]})

@@ -269,6 +269,24 @@ def test_delete(on_delete: str, cancelled: str) -> None:
     assert path == (stack.arm.savepoints[-1] if on_delete == "savepoint" else None)
 
 
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("Job deleted", False),
+        ("", False),
+        ("orders: deleted; its cluster no longer knew it (LOST); its last known state is /c", True),
+    ],
+)
+def test_what_a_gateway_says_of_a_deleted_jobs_state_is_passed_on(output: str, told: bool) -> None:
+    """Shows it of a job that does not run: nobody else knows that state when the row is gone."""
+    stack = running(output=output)
+    stack.arm.job()["status"] = "LOST"
+    stack.said.clear()
+    stack.destroy()
+    assert (output in stack.said) == told
+    assert len(stack.said) == 1 + told
+
+
 def test_delete_of_what_is_gone_or_stopped() -> None:
     stack = stopped()
     stack.arm.rows.clear()

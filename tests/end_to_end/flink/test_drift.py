@@ -196,7 +196,7 @@ def test_state_that_is_gone_or_torn_is_told_and_an_older_one_asked_for(
 
 
 def test_a_cluster_restarted_without_its_jobs(
-    start_flink: Callable[..., FlinkCluster], stack_on: StackOn
+    start_flink: Callable[..., FlinkCluster], stack_on: StackOn, target: str
 ) -> None:
     """Its jobs are LOST, not gone: each comes back from its newest state, or `up` says how.
 
@@ -222,8 +222,10 @@ def test_a_cluster_restarted_without_its_jobs(
     for name in stack.project.jobs:
         stack.target.await_shown(name, "LOST")
     drift = stack.project.drift()
-    for name in stack.project.jobs:
+    for name in ("orders", "saved"):
         drift.assert_says(f"{name}: START, start from ")
+    none = "BUT NO SAVEPOINT OR RETAINED CHECKPOINT OF IT IS KNOWN: this is refused"
+    drift.assert_says(f"blank: START, {none if target == 'flink' else 'start from '}")
     drift.assert_says(f"the job is {stack.target.lost} on its cluster")
 
     refused = stack.project.up("--refresh", code=None)
@@ -247,6 +249,16 @@ def test_a_cluster_restarted_without_its_jobs(
     stack.await_progress("orders")
     assert_counts_continuous(stack.output("orders"))
     stack.project.preview("--refresh", "--expect-no-changes")
+
+    cluster.restart_job_manager()
+    for name in stack.project.jobs:
+        stack.target.await_shown(name, "LOST")
+    gone = stack.project.destroy()
+    if target == "dli":  # its answer to a delete has no place for what is left
+        gone.assert_says("orders: it does not run (", "deleted without a savepoint of its own")
+    else:
+        last = "no savepoint was taken of it; its last known state is checkpoint "
+        gone.assert_says(f"orders: deleted; its cluster no longer knew it (LOST), {last}")
 
 
 def test_a_job_that_was_rescaled_is_brought_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,12 @@ def test_a_job_from_start_to_cancel(flink: FlinkCluster, job_file: Path, tmp_pat
 
     first = jobs(flink, "savepoint", "counts").stdout.strip()
     assert Path(first.removeprefix("file:")).joinpath("_metadata").is_file()
+    of_counts = Path(first.removeprefix("file:")).parents[1]
+    shutil.copytree(of_counts, of_counts.with_name("forgotten"))
+    lost = jobs(flink, "cancel", "forgotten", "--yes", code=1).stderr
+    assert "forgotten: the cluster lists no such job" in lost
+    assert "Nothing was cancelled. Its newest savepoint that is seen from here is " in lost
+    assert "No savepoint of it is seen" in jobs(flink, "cancel", "never", "-y", code=1).stderr
     assert f"/counts/{row['job_id']}/" in first
 
     done = json.loads(jobs(flink, "stop", row["job_id"][:10], "--json").stdout)

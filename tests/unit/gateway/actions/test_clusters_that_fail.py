@@ -261,12 +261,37 @@ def test_a_job_that_is_found_lost_by_its_cancel_stays_down(tmp_path: Path) -> No
             row = await gateway.done("CANCEL")
             assert row.status == "CANCELED"
             assert f"the cluster no longer knows job {job_id}" in row.last.output
+            assert "; its last known state is checkpoint " in row.last.output
             for _ in range(3):
                 await gateway.look()
                 await asyncio.sleep(0.05)
             row = await gateway.row()
             assert (row.status, row.last.action) == ("CANCELED", "CANCEL")
             assert gateway.flink.active() == []
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_lost_job_that_is_deleted_leaves_word_of_its_state(tmp_path: Path, known: bool) -> None:
+    """Shows that the state is looked for: the record of the job goes along with it."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+            job_id = (await gateway.done("NEW")).record.job_id
+            gateway.flink.restart_job_manager()
+            await gateway.done("CANCEL")
+            if not known:
+                for path in list(gateway.flink.progress_in):
+                    gateway.flink.remove(path)
+            row = await gateway.do("DELETE")
+            assert await gateway.rows() == []
+            if known:
+                assert row.output.startswith("orders: deleted, no savepoint was taken of it; its ")
+                assert "last known state is checkpoint memory:///" in row.output
+                assert f"/{job_id}/chk-" in row.output
+            else:
+                assert row.output == "orders: deleted; no state of it is known"
 
     asyncio.run(life())
 
