@@ -78,6 +78,26 @@ def test_all_that_is_wrong_is_in_one_report(project: StackProject, proxy: FaultP
     assert proxy.exchanges == []
 
 
+def test_misspelt_properties_are_named_with_what_was_meant(
+    project: StackProject, proxy: FaultProxy
+) -> None:
+    """In one report with what else is wrong, of a job and its target; no traceback is of ours."""
+    target = {"kind": "flink", "url": proxy.url, "bearer_tokn": "env:TOKEN"}
+    project.declare("orders", **_WRONG, paralelism=2, entry_clas="orders.Main", target=target)
+    meant = {"paralelism": "parallelism", "entry_clas": "entry_class"}
+    for finished in (project.preview(code=None), project.failing_up()):
+        assert finished.code != 0
+        for misspelt, right in {**meant, "bearer_tokn": "bearer_token"}.items():
+            lines = [line for line in finished.lines if misspelt in line]
+            assert any(f"did you mean {right}?" in line for line in lines), finished.text
+        for named in _NAMED:
+            assert any(named in line for line in finished.lines), f"{named}\n{finished.text}"
+        # With the CLI, the program's own host prints how it was interrupted.
+        assert "Traceback" not in finished.text or project.engine == "pulumi"
+        assert "flink_jobs_provider/" not in finished.text, finished.text
+    assert proxy.exchanges == []
+
+
 def test_two_wrong_jobs_are_in_one_report(embedded: StackProject, proxy: FaultProxy) -> None:
     """Each job's problems are named (the Pulumi CLI ends the program at the first)."""
     embedded.declare("orders", **_WRONG)

@@ -224,6 +224,22 @@ def test_a_first_version_that_fails_leaves_nothing(stack: CountingStack, target:
     stack.assert_runs("orders", restored_from=None)
 
 
+def test_two_jobs_that_do_not_fit_together(stack: CountingStack, target: str) -> None:
+    """Each fits alone: one starts, and the other one is refused with numbers and takes no slot."""
+    names, wide = ("first", "second"), SLOTS // 2 + 1
+    for name in names:
+        stack.declare(name, parallelism=wide)
+    failed = stack.project.failing_up()
+    active = {name: stack.active(name) for name in names}
+    refused, started = sorted(names, key=lambda name: len(active[name]))
+    assert active == {refused: [], started: [stack.job_id(started)]}
+    if target == "flink":  # a gateway waits for slots first
+        assert stack.submissions(refused) == {}
+        failed.assert_says(f"{refused}: {wide} task slots are needed, {SLOTS - wide} are free")
+    failed.assert_says("Nothing of it runs")
+    stack.assert_runs(started, restored_from=None)
+
+
 def test_the_way_back_is_there_before_the_old_version_is_stopped(
     stack: CountingStack, tmp_path: Path
 ) -> None:
