@@ -24,14 +24,13 @@ from typing import Any
 import psutil
 
 from flink_jobs_provider.engine.stacks import Place
-from tests.empty_stacks import PASSPHRASE, make_empty_stack
+from tests.empty_stacks import PASSPHRASE, command_with_key, make_empty_stack
 from tests.waiting import wait_until
 
 PULUMI_CLI = shutil.which("pulumi")
 NO_PULUMI_CLI = "the Pulumi CLI is not on the PATH: this was shown for the embedded engine alone"
 #: No command of a test takes this long; one that does hangs.
 COMMAND_TIMEOUT_S = 600.0
-_COMMAND = [sys.executable, "-c", "from flink_jobs_provider.cli import main; main()"]
 _PROGRAM = '''\
 """Declare the jobs of jobs.json, and export what is known of each."""
 
@@ -210,12 +209,16 @@ class StackProject:
             )
         return finished
 
+    def command(self) -> tuple[str, ...]:
+        """Return the command line of `flink-jobs`, without arguments."""
+        return command_with_key()
+
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command, such as one that is to be killed; see `engine_process`."""
         self._write_jobs()
         options = ["--engine", self.engine, "--cwd", str(self.root), "--stack", self.stack]
         return subprocess.Popen(
-            [*_COMMAND, *words, *options],
+            [*self.command(), *words, *options],
             env=self._whole_environment(),
             cwd=self.root,
             stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.empty_stacks import PLAIN_COMMAND
 from tests.job_jars import COUNTING_JAR, ROOT
 from tests.stack_project import StackProject
 
@@ -57,6 +58,10 @@ class BenchStack(StackProject):
                 parallelism=1,
                 **inputs,
             )
+
+    def command(self) -> tuple[str, ...]:
+        """Return the command line as a user has it, who waits for the key to be derived."""
+        return PLAIN_COMMAND
 
     def seconds(self, *words: str) -> float:
         """Run a command that must succeed; return how long it took."""

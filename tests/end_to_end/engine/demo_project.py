@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,13 @@ import psutil
 import pytest
 
 from flink_jobs_provider.engine.stacks import Place
-from tests.empty_stacks import PASSPHRASE, crypter, make_empty_stack
+from tests.empty_stacks import (
+    PASSPHRASE,
+    PLAIN_COMMAND,
+    command_with_key,
+    crypter,
+    make_empty_stack,
+)
 
 HERE = Path(__file__).parent
 CLI = shutil.which("pulumi")
@@ -83,7 +88,8 @@ class Project:
 
     def command(self, *arguments: str, engine: str = "") -> list[str]:
         """Give the command line of a command."""
-        program = [sys.executable, "-c", "from flink_jobs_provider.cli import main; main()"]
+        # Where the engine shares stacks with the CLI, it derives the key itself.
+        program = PLAIN_COMMAND if CLI else command_with_key()
         return [*program, *arguments, "--engine", engine or self.engine, "--cwd", str(self.root)]
 
     def run(
