@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,27 @@ def test_status_of_a_running_cluster(flink: FlinkCluster) -> None:
     assert (status.flink_version, status.slots) == (flink.version, SLOTS)
     assert [process.role for process in status.processes] == ["jobmanager", "taskmanager-1"]
     assert all(process.registered for process in status.processes)
+
+
+def timer_wakes(pid: int | None) -> int:
+    """Return how often the thread of a process's actor timers, of each actor system, has woken."""
+    counts = [
+        int((task / "status").read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0])
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        if (task / "comm").read_text() == "flink-scheduler\n"
+    ]
+    assert counts, f"{pid} has no such thread"
+    return sum(counts) // len(counts)
+
+
+@pytest.mark.parametrize("role", ["jobmanager", "taskmanager-1"])
+def test_the_timers_of_an_idle_cluster_wake_seldom(flink: FlinkCluster, role: str) -> None:
+    """They tick each 50 ms; Flink's default is 10 ms, which costs twice the CPU."""
+    pid = pids(flink)[role]
+    began, before = time.monotonic(), timer_wakes(pid)
+    wait_until(lambda: timer_wakes(pid) >= before + 10, 30, "the timers wake")
+    a_second = (timer_wakes(pid) - before) / (time.monotonic() - began)
+    assert a_second < 40, f"{a_second:.0f} times a second"
 
 
 def test_up_again_changes_nothing(flink: FlinkCluster) -> None:
