@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -57,4 +58,8 @@ def _before_any_command(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    finally:
+        # The process ends: what is left is not looked through for garbage.
+        gc.freeze()
