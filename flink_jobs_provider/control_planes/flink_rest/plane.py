@@ -370,19 +370,25 @@ class FlinkRest:
         Raises:
             ClusterUnreachable: The error, where the time is up.
         """
+        listed = None
         if isinstance(error, AnswerTimedOut) and self._clock() >= deadline:
-            try:
-                return job_id in (await self.jobs()).by_id
-            except ClusterUnreachable:
-                raise error from None
-        while self._clock() < deadline:
+            listed = await self._is_listed(job_id)
+        while listed is None and self._clock() < deadline:
             await self._sleep(1.0)
-            try:
-                return job_id in (await self.jobs()).by_id
-            except ClusterUnreachable:
-                if not isinstance(error, ConnectionBroke) and self._clock() < deadline:
-                    return False
-        raise error
+            listed = await self._is_listed(job_id)
+            waits = isinstance(error, ConnectionBroke) or self._clock() >= deadline
+            if listed is None and not waits:
+                return False
+        if listed is None:
+            raise error
+        return listed
+
+    async def _is_listed(self, job_id: str) -> bool | None:
+        """Return whether the cluster lists a job; None where it does not answer."""
+        try:
+            return job_id in (await self.jobs()).by_id
+        except ClusterUnreachable:
+            return None
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         """Take a savepoint, or find the one that this request took before."""
