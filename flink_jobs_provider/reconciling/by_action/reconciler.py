@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import ActionJob, ActionPlane, Version
-from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.changing import Change
@@ -22,6 +21,7 @@ from flink_jobs_provider.reconciling.by_action.removing import remove
 from flink_jobs_provider.reconciling.finding import own_row
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
 from flink_jobs_provider.reconciling.recording import seen
+from flink_jobs_provider.reconciling.service_changes import forget_jars, until_reached
 from flink_jobs_provider.reconciling.waiting import Clock
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
@@ -59,16 +59,9 @@ class ActionReconciler:
         """
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         change = Change(self._plane, self._orders, self._say, recorded, wanted, jar)
-        for _ in range(_MOST_TURNS):
-            record = await change.turn()
-            if record is not None:
-                await self._forget_jars(recorded, wanted)
-                return record.model_copy(update={"honoured": None})
-        raise PermanentError(
-            f"{wanted.job_name}: it is still not as it should be after all that was tried",
-            now="The last action has ended, and nothing more was begun",
-            remedy="Is somebody else changing it? Run again to go on",
-        )
+        record = await until_reached(change.turn, _MOST_TURNS, wanted.job_name, "action")
+        await forget_jars(self._plane, recorded, wanted, self._say)
+        return record.model_copy(update={"honoured": None})
 
     async def look(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
@@ -79,14 +72,6 @@ class ActionReconciler:
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
         return await remove(self._plane, self._orders, recorded, self._say)
-
-    async def _forget_jars(self, recorded: JobRecord | None, wanted: JobSpec) -> None:
-        """Remove jars that no version needs: neither this one nor the one before it."""
-        digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
-        try:
-            await self._plane.forget_jars(wanted, frozenset(filter(None, digests)))
-        except JarError as error:
-            self._say(str(error))
 
 
 def _is_other(row: ActionJob, spec: JobSpec) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
-from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step.beside import (
@@ -28,6 +27,7 @@ from flink_jobs_provider.reconciling.finding import own_row
 from flink_jobs_provider.reconciling.marks import mark_of, read_mark
 from flink_jobs_provider.reconciling.recording import seen
 from flink_jobs_provider.reconciling.runs import ran_since
+from flink_jobs_provider.reconciling.service_changes import forget_jars, until_reached
 from flink_jobs_provider.reconciling.waiting import Clock
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
@@ -65,16 +65,9 @@ class StepReconciler:
         """
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         change = Change(self._plane, self._steps, self._say, recorded, wanted, jar)
-        for _ in range(_MOST_TURNS):
-            record = await change.turn()
-            if record is not None:
-                await self._forget_jars(recorded, wanted)
-                return record.model_copy(update={"honoured": None})
-        raise PermanentError(
-            f"{wanted.job_name}: it is still not as it should be after all that was tried",
-            now="The last step has ended, and nothing more was begun",
-            remedy="Is somebody else changing it? Run again to go on",
-        )
+        record = await until_reached(change.turn, _MOST_TURNS, wanted.job_name, "step")
+        await forget_jars(self._plane, recorded, wanted, self._say)
+        return record.model_copy(update={"honoured": None})
 
     async def look(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the service shows it now; nothing is touched."""
@@ -110,11 +103,3 @@ class StepReconciler:
         asked = await self._plane.configuration(spec, None, "")
         passing = WHILE_RUNNING | DESCRIBING | ({"entrypoint"} if mark.key else set())
         return bool(set(self._plane.differences(asked, job, asked)) - passing)
-
-    async def _forget_jars(self, recorded: JobRecord | None, wanted: JobSpec) -> None:
-        """Remove jars that no version needs: neither this one nor the one before it."""
-        digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
-        try:
-            await self._plane.forget_jars(wanted, frozenset(filter(None, digests)))
-        except JarError as error:
-            self._say(str(error))
