@@ -109,8 +109,8 @@ class Change:
         try:
             return await self._perform(step, verdict, rows, row)
         except ActionInProgress:
-            if row is None:
-                raise
+            if row is None:  # such as a killed run's NEW that was still on its way
+                await self._orders.let_lists_catch_up()
             return None  # somebody was faster: wait for it, and judge anew
 
     async def _adoptable(self, other: ActionJob) -> ActionJob | None:
@@ -202,6 +202,8 @@ class Change:
             outcome = await self._orders.carry_out(order, rows, self._wanted)
         except OrderRefused as refusal:
             instead = self._instead(step, verdict, row)
+            if row is None and own_row(await self._plane.jobs(), self._base, self._wanted):
+                return None  # a killed run's NEW that was still on its way was faster
             if instead is None or row is None:
                 raise refused(order, row, refusal) from None
             return await self._perform(instead, verdict, rows, row)

@@ -257,12 +257,17 @@ class Steps:
         except NotOffered:
             raise
         except OrderRefused as refusal:
-            if job is not None and await self._is_another(job):
+            if await self._was_faster(job, wanted):
                 raise NotNow from None
             raise refused(wanted, what, job, refusal) from None
 
-    async def _is_another(self, job: StepJob) -> bool:
-        """Whether somebody was faster: the job is no longer as it was."""
+    async def _was_faster(self, job: StepJob | None, wanted: JobSpec) -> bool:
+        """Whether somebody was faster: the job is no longer as it was, or it is there by now.
+
+        The latter may be a killed run's creation that was still on its way.
+        """
+        if job is None:
+            return own_row(await self._plane.named(wanted.job_name), None, wanted) is not None
         now = await self._plane.job(job.run_id)
         return now is None or (now.status_word, now.in_progress) != (job.status_word, False)
 
