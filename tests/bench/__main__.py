@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import creation, gateway_actions, gateway_records, submission, unchanged
 from tests.bench.comparison import Measured
 from tests.bench.machine import Machine
-from tests.bench.page import page
+from tests.bench.page import page, section
 from tests.flink_cluster import end_orphans
 from tests.job_jars import ROOT
 
@@ -36,18 +37,24 @@ def main() -> int:
         sys.exit(f"no benchmark is named {', '.join(sorted(unknown))}: {', '.join(measures)}")
     end_orphans()
     machine = Machine.this()
+    _show(page([], machine))
     found = []
     for name in options.names or measures:
-        sys.stdout.write(f"measuring {name} …\n")
-        sys.stdout.flush()
+        _show(f"measuring {name} …\n")
+        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as directory:
             found.append(measures[name](Path(directory)))
-    text = page(found, machine)
-    sys.stdout.write(text)
+        # At once: what was found is not lost where a later benchmark fails.
+        _show(f"measured {name} in {time.monotonic() - began:.0f} s\n\n{section(found[-1])}\n")
     if not options.names:
-        PAGE.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"written to {PAGE.relative_to(ROOT)}\n")
+        PAGE.write_text(page(found, machine), encoding="utf-8")
+        _show(f"written to {PAGE.relative_to(ROOT)}\n")
     return 0
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _options() -> argparse.Namespace:

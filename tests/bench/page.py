@@ -24,7 +24,7 @@ _COLUMNS = "| measured | aim | ratio | ours | baseline | rounds |\n|---|---|---|
 
 def page(measured: Sequence[Measured], machine: Machine) -> str:
     """Return the whole page."""
-    return "\n".join([_HEAD, _facts_of(machine), *map(_section, measured)])
+    return "\n".join([_HEAD, _facts_of(machine), *map(section, measured)])
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
@@ -32,18 +32,19 @@ def table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join([_COLUMNS, *map(_row, comparisons)])
 
 
-def _facts_of(machine: Machine) -> str:
-    rows = [f"| {name} | {value} |" for name, value in machine.rows()]
-    return "\n".join(["| machine | |", "|---|---|", *rows, ""])
-
-
-def _section(one: Measured) -> str:
+def section(one: Measured) -> str:
+    """Return the part of the page that one benchmark fills."""
     parts = [f"## {one.title}", textwrap.fill(" ".join(one.how.split()), 100)]
     if one.comparisons:
         parts.append(table(one.comparisons))
     if one.facts:
         parts.append("\n".join(f"- {fact.what}: {fact.value}" for fact in one.facts))
     return "\n\n".join(parts) + "\n"
+
+
+def _facts_of(machine: Machine) -> str:
+    rows = [f"| {name} | {value} |" for name, value in machine.rows()]
+    return "\n".join(["| machine | |", "|---|---|", *rows, ""])
 
 
 def _row(one: Comparison) -> str:
