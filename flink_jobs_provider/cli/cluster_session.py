@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The other kinds of target, as people call them.
-_SERVICES = {"hdinsight": "HDInsight", "dli": "Data Lake Insight"}
-
 
 def with_cluster(
     url: str,
@@ -69,6 +66,7 @@ def _environment(reference: str) -> str:
 
 def _target(url: str, file: Path | None) -> FlinkTarget:
     from flink_jobs_provider.model.errors import InvalidFiles, PermanentError
+    from flink_jobs_provider.model.target import TARGETS
     from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
     if file is None:
@@ -78,9 +76,10 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
     except UnreadableFile as error:
         raise PermanentError(str(error)) from None
     kind = given.get("kind") if isinstance(given, dict) else None
-    if service := _SERVICES.get(str(kind)):
+    service = TARGETS.get(str(kind))
+    if service and service.is_job_service:
         raise PermanentError(
-            f"{file} is a target of {service}, and this command speaks to Flink itself",
+            f"{file} is a target of {service.label}, and this command speaks to Flink itself",
             remedy="If a gateway serves it, give the address of the Flink cluster behind it "
             "(--url); a job in a cloud is looked after in its console",
         )

@@ -16,7 +16,6 @@ from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
 
 _TARGETS: TypeAdapter[Target] = TypeAdapter(Target)
-_WHAT = {"flink": "Flink at", "hdinsight": "HDInsight,", "dli": "Data Lake Insight,"}
 
 
 def start_inputs(file: Path, target: FlinkTarget, **given: str | None) -> dict[str, Any]:
@@ -63,8 +62,9 @@ def _check_place(file: Path, inputs: dict[str, Any], target: FlinkTarget) -> Non
     if isinstance(own, FlinkTarget) and own.place == target.place:
         return
     reach = "Give its address (--url), use" if isinstance(own, FlinkTarget) else "Use"
+    at = "," if own.is_job_service else " at"
     raise PermanentError(
-        f"{file}: target is {_WHAT[own.kind]} {own.address}, {here}",
+        f"{file}: target is {own.label}{at} {own.address}, {here}",
         now="Nothing was started",
         remedy=f"{reach} `flink-jobs up`, or take target{of_dli} out of the file",
     )

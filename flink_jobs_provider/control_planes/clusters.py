@@ -6,6 +6,7 @@ clusters is opened: a preview without new jobs asks no cluster, and starts witho
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, overload
 
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
@@ -15,6 +16,35 @@ if TYPE_CHECKING:
     from flink_jobs_provider.control_planes.dli import DliPlane
     from flink_jobs_provider.control_planes.flink_rest import FlinkRest
     from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+
+
+def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRest:
+    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.control_planes.flink_rest.access import open_client
+
+    return FlinkRest(open_client(target, resolve), guard)
+
+
+def _open_hdinsight(target: HDInsightTarget, resolve: Resolve, guard: Guard) -> HDInsightPlane:
+    from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+    from flink_jobs_provider.control_planes.hdinsight.access import open_client
+
+    return HDInsightPlane(target, open_client(target, resolve), guard)
+
+
+def _open_dli(target: DliTarget, resolve: Resolve, guard: Guard) -> DliPlane:
+    from flink_jobs_provider.control_planes.dli import DliPlane
+    from flink_jobs_provider.control_planes.dli.access import open_client
+
+    return DliPlane(target, open_client(target, resolve), guard)
+
+
+#: How each kind of target is reached.
+_OPENERS: Mapping[str, Callable[..., FlinkRest | HDInsightPlane | DliPlane]] = {
+    "flink": _open_flink,
+    "hdinsight": _open_hdinsight,
+    "dli": _open_dli,
+}
 
 
 class Clusters:
@@ -28,9 +58,7 @@ class Clusters:
     def __init__(self, resolve: Resolve, guard: Guard = lambda: None) -> None:
         self._resolve = resolve
         self._guard = guard
-        self._flink: dict[str, FlinkRest] = {}
-        self._hdinsight: dict[str, HDInsightPlane] = {}
-        self._dli: dict[str, DliPlane] = {}
+        self._planes: dict[str, FlinkRest | HDInsightPlane | DliPlane] = {}
 
     @overload
     def of(self, target: FlinkTarget) -> FlinkRest: ...
@@ -49,47 +77,13 @@ class Clusters:
         Raises:
             ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
         """
-        if isinstance(target, HDInsightTarget):
-            return self._of_hdinsight(target)
-        if isinstance(target, DliTarget):
-            return self._of_dli(target)
         key = target.model_dump_json()
-        if key not in self._flink:
-            from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-            from flink_jobs_provider.control_planes.flink_rest.access import open_client
-
-            client = open_client(target, self._resolve)
-            self._flink[key] = FlinkRest(client, self._guard)
-        return self._flink[key]
-
-    def _of_hdinsight(self, target: HDInsightTarget) -> HDInsightPlane:
-        key = target.model_dump_json()
-        if key not in self._hdinsight:
-            from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
-            from flink_jobs_provider.control_planes.hdinsight.access import open_client
-
-            client = open_client(target, self._resolve)
-            self._hdinsight[key] = HDInsightPlane(target, client, self._guard)
-        return self._hdinsight[key]
-
-    def _of_dli(self, target: DliTarget) -> DliPlane:
-        key = target.model_dump_json()
-        if key not in self._dli:
-            from flink_jobs_provider.control_planes.dli import DliPlane
-            from flink_jobs_provider.control_planes.dli.access import open_client
-
-            client = open_client(target, self._resolve)
-            self._dli[key] = DliPlane(target, client, self._guard)
-        return self._dli[key]
+        if key not in self._planes:
+            self._planes[key] = _OPENERS[target.kind](target, self._resolve, self._guard)
+        return self._planes[key]
 
     async def close(self) -> None:
         """Close all connections."""
-        for flink in self._flink.values():
-            await flink.close()
-        for hdinsight in self._hdinsight.values():
-            await hdinsight.close()
-        for dli in self._dli.values():
-            await dli.close()
-        self._flink.clear()
-        self._hdinsight.clear()
-        self._dli.clear()
+        for plane in self._planes.values():
+            await plane.close()
+        self._planes.clear()

@@ -12,10 +12,9 @@ from importlib.util import find_spec
 from flink_jobs_provider.control_planes.protocol import Resolve
 from flink_jobs_provider.control_planes.reaching import secret, trust
 from flink_jobs_provider.model.errors import ClusterRefused
-from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget, Tls
+from flink_jobs_provider.model.target import Target, Tls
 
 _Problem = tuple[str, str]
-_Target = FlinkTarget | HDInsightTarget | DliTarget
 
 
 class Prerequisites:
@@ -29,7 +28,7 @@ class Prerequisites:
         self._resolve = resolve
         self._found: dict[str, list[_Problem]] = {}
 
-    def missing(self, target: _Target) -> list[_Problem]:
+    def missing(self, target: Target) -> list[_Problem]:
         """Return what a target needs and this machine lacks: (property path, what is missing)."""
         key = target.model_dump_json()
         if key not in self._found:
@@ -40,32 +39,12 @@ class Prerequisites:
         return self._found[key]
 
 
-def _references(target: _Target, resolve: Resolve) -> Iterator[_Problem]:
-    for path, reference in _referring(target):
+def _references(target: Target, resolve: Resolve) -> Iterator[_Problem]:
+    for path, reference in target.references().items():
         try:
             secret(resolve, reference, f"target.{path}")
         except ClusterRefused as error:
             yield f"target.{path}", _without_path(error, f"target.{path}")
-
-
-def _referring(target: _Target) -> Iterator[tuple[str, str]]:
-    """Return the references of a target, each with the property that holds it."""
-    given: dict[str, str | None] = {}
-    if isinstance(target, FlinkTarget):
-        given["bearer_token"] = target.bearer_token
-        if target.basic_auth and not target.bearer_token:
-            given["basic_auth.password"] = target.basic_auth.password
-        given |= {f"secret_headers.{name}": each for name, each in target.secret_headers.items()}
-    elif isinstance(target, HDInsightTarget):
-        given["token"] = target.token
-        if target.credential:
-            given["credential.client_secret"] = target.credential.client_secret
-    else:
-        names = ("token", "access_key", "secret_key", "security_token")
-        given |= {name: getattr(target, name) for name in names}
-    if target.tls:
-        given["tls.key_password"] = target.tls.key_password
-    return ((path, reference) for path, reference in given.items() if reference)
 
 
 def _tls(tls: Tls, resolve: Resolve) -> Iterator[_Problem]:
@@ -91,11 +70,10 @@ def _tls(tls: Tls, resolve: Resolve) -> Iterator[_Problem]:
             yield path, _without_path(error, path)
 
 
-def _packages(target: _Target) -> Iterator[_Problem]:
-    if isinstance(target, HDInsightTarget) and not target.token and not _is_installed("azure"):
-        yield "target.credential", _needs("azure")
-    if isinstance(target, DliTarget) and target.access_key and not _is_installed("dli"):
-        yield "target.access_key", _needs("dli")
+def _packages(target: Target) -> Iterator[_Problem]:
+    needed = target.needed_extra()
+    if needed and not _is_installed(needed[1]):
+        yield f"target.{needed[0]}", _needs(needed[1])
 
 
 _MODULES = {"azure": "azure.identity", "dli": "huaweicloudsdkcore"}

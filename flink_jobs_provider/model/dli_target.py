@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from flink_jobs_provider.model.places import (
     checked_url,
     host_and_path,
     is_this_machine,
+    of_tls,
 )
 
 #: Where Huawei Cloud and Open Telekom Cloud serve their APIs.
@@ -56,6 +57,9 @@ class DliTarget(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: ClassVar[str] = "Data Lake Insight"
+    is_job_service: ClassVar[bool] = True
 
     kind: Literal["dli"]
     region: Annotated[str, AfterValidator(_region)] | None = Field(
@@ -114,3 +118,18 @@ class DliTarget(BaseModel):
     def loopback(self) -> bool:
         """Whether a gateway on this machine serves the API, so that its local paths are ours."""
         return is_this_machine(self.url)
+
+    def references(self) -> dict[str, str]:
+        """Return the references to secrets, by the path of the property that holds each."""
+        given = {
+            "token": self.token,
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+            "security_token": self.security_token,
+            **of_tls(self.tls),
+        }
+        return {path: each for path, each in given.items() if each}
+
+    def needed_extra(self) -> tuple[str, str] | None:
+        """Return the extra of the package that it needs, with the property that needs it."""
+        return ("access_key", "dli") if self.access_key else None

@@ -59,6 +59,11 @@ class Tls(BaseModel):
     key_password: Reference | None = Field(None, description="Password of the key, by reference.")
 
 
+def of_tls(tls: Tls | None) -> dict[str, str | None]:
+    """Return the references of TLS options, by the path of the property that holds each."""
+    return {"tls.key_password": tls.key_password if tls else None}
+
+
 def _segment(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._()-]{1,128}", value) or not value.strip("."):
         raise ValueError("must be the name alone, as it stands in the cluster's resource id")

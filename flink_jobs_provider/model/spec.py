@@ -13,7 +13,7 @@ from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
 from flink_jobs_provider.model.identity import JobKey, digest
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
-from flink_jobs_provider.model.target import DliTarget, Target
+from flink_jobs_provider.model.target import TARGETS, DliTarget, FlinkTarget, Target
 
 MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
 
@@ -280,7 +280,7 @@ class JobSpec(BaseModel):
 
 
 #: The kinds of target that must be named, and their models.
-_NAMED_KINDS = {"hdinsight": "HDInsightTarget", "dli": "DliTarget"}
+_NAMED_KINDS = {kind: each.__name__ for kind, each in TARGETS.items() if each is not FlinkTarget}
 
 
 def job_file_schema() -> dict[str, Any]:

@@ -7,7 +7,8 @@ or `config:KEY` for a key of the Pulumi stack's configuration (`pulumi config se
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -30,6 +31,7 @@ from flink_jobs_provider.model.places import (
     checked_url,
     host_and_path,
     is_this_machine,
+    of_tls,
 )
 
 __all__ = [
@@ -74,6 +76,12 @@ class FlinkTarget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    label: ClassVar[str] = "Flink"
+    #: A job service, or a gateway, decides itself what a start goes on from, and finds jobs.
+    is_job_service: ClassVar[bool] = False
+    #: Whether this is a cloud's own service, in which nothing is known of this project.
+    is_cloud: ClassVar[bool] = False
+
     kind: Literal["flink"] = "flink"
     url: Annotated[str, AfterValidator(checked_url)] = Field(
         description="Address of the cluster's REST API, with any path a proxy wants.",
@@ -103,6 +111,18 @@ class FlinkTarget(BaseModel):
     def loopback(self) -> bool:
         """Whether the cluster runs on this machine, so that its local paths are ours."""
         return is_this_machine(self.url)
+
+    def references(self) -> dict[str, str]:
+        """Return the references to secrets, by the path of the property that holds each."""
+        given = {"bearer_token": self.bearer_token, **of_tls(self.tls)}
+        if self.basic_auth and not self.bearer_token:
+            given["basic_auth.password"] = self.basic_auth.password
+        given |= {f"secret_headers.{name}": each for name, each in self.secret_headers.items()}
+        return {path: each for path, each in given.items() if each}
+
+    def needed_extra(self) -> tuple[str, str] | None:
+        """Return the extra of the package that it needs, with the property that needs it."""
+        return None
 
 
 #: The address of Azure Resource Manager, and what its tokens are asked for.
@@ -174,6 +194,9 @@ class HDInsightTarget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    label: ClassVar[str] = "HDInsight"
+    is_job_service: ClassVar[bool] = True
+
     kind: Literal["hdinsight"]
     subscription: Segment = Field(description="Subscription id.")
     resource_group: Segment = Field(description="Resource group.")
@@ -228,7 +251,7 @@ class HDInsightTarget(BaseModel):
         return f"{self.cluster_pool}/{self.cluster} at {self.endpoint}"
 
     @property
-    def is_azure(self) -> bool:
+    def is_cloud(self) -> bool:
         """Whether this is Azure itself, in any of its clouds, and no gateway."""
         return urlsplit(self.endpoint).hostname in _AZURE_HOSTS
 
@@ -236,6 +259,17 @@ class HDInsightTarget(BaseModel):
     def loopback(self) -> bool:
         """Whether a gateway on this machine serves the API, so that its local paths are ours."""
         return is_this_machine(self.endpoint)
+
+    def references(self) -> dict[str, str]:
+        """Return the references to secrets, by the path of the property that holds each."""
+        given = {"token": self.token, **of_tls(self.tls)}
+        if self.credential:
+            given["credential.client_secret"] = self.credential.client_secret
+        return {path: each for path, each in given.items() if each}
+
+    def needed_extra(self) -> tuple[str, str] | None:
+        """Return the extra of the package that it needs, with the property that needs it."""
+        return None if self.token else ("credential", "azure")
 
 
 def _kind(value: object) -> str | None:
@@ -253,3 +287,9 @@ Target = Annotated[
     | Annotated[DliTarget, Tag("dli")],
     Discriminator(_kind),
 ]
+#: The same, by the word that `kind` has for each.
+TARGETS: Mapping[str, type[FlinkTarget] | type[HDInsightTarget] | type[DliTarget]] = {
+    "flink": FlinkTarget,
+    "hdinsight": HDInsightTarget,
+    "dli": DliTarget,
+}

@@ -10,7 +10,7 @@ from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
-from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
+from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.planning.fields import Change, Cost, changes
 
 _UPGRADES = {
@@ -117,9 +117,8 @@ def plan(
         return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
     how = ""
     if cost is Cost.IN_PLACE:
-        cloud = isinstance(wanted.target, DliTarget) and wanted.target.is_cloud
         how = "changed while it runs"
-        how += "" if cloud else ", and on a gateway counting from the next start"
+        how += "" if wanted.target.is_cloud else ", and on a gateway counting from the next start"
     return Plan(wanted.job_name, None, how, texts, changed)
 
 
@@ -223,20 +222,12 @@ def _start(
 
 def _newest(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
     """Return what a job goes on from that does not run, as far as it is known."""
-    stopped = recorded.status is JobStatus.STOPPED
-    if isinstance(wanted.target, DliTarget) and wanted.target.is_cloud and not stopped:
+    stopped, target = recorded.status is JobStatus.STOPPED, wanted.target
+    if isinstance(target, DliTarget) and target.is_cloud and not stopped:
         return "its newest state, if that is known to be newer than its last start"
-    if wanted.target.kind != "flink" and not stopped and _service_finds(wanted):
+    if target.is_job_service and not target.is_cloud and not stopped:
         return "its newest savepoint or checkpoint"
     return _known(recorded, now) or "its newest savepoint or checkpoint"
-
-
-def _service_finds(wanted: JobSpec) -> bool:
-    """Whether it is a gateway that finds the newest state of a job that it lists as ended."""
-    target = wanted.target
-    if isinstance(target, HDInsightTarget):
-        return not target.is_azure
-    return isinstance(target, DliTarget) and not target.is_cloud
 
 
 def _known(recorded: JobRecord, now: float) -> str | None:
@@ -245,7 +236,7 @@ def _known(recorded: JobRecord, now: float) -> str | None:
         told = point.told(now)
         if not point.broken:
             return told
-        by_us = recorded.spec.target.kind == "flink"  # a job service, or a gateway, decides itself
+        by_us = not recorded.spec.target.is_job_service
         fate = "this is refused" if by_us else "a start from it fails"
         return f"{told}, WHICH {point.broken.upper()}: {fate}"
     path = recorded.last_savepoint

@@ -32,7 +32,7 @@ from flink_jobs_provider.model.option_rules import findings_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
+from flink_jobs_provider.model.target import TARGETS, FlinkTarget
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import Plan, drift, last_words, plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
@@ -51,8 +51,7 @@ from flink_jobs_provider.provider.short_errors import Partial, answer_in_words
 from flink_jobs_provider.provider.start_points import plan_start
 from flink_jobs_provider.provider.this_run import ThisRun
 from flink_jobs_provider.reconciling import Reconciler
-from flink_jobs_provider.reconciling.by_action import ActionReconciler
-from flink_jobs_provider.reconciling.by_step import StepReconciler
+from flink_jobs_provider.reconciling.protocol import JobReconciler, reconciler_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -313,7 +312,8 @@ def _is_offline() -> bool:
 def _why_read(inputs: dict[str, Any]) -> str:
     """Say why a jar in the cluster's own storage must be readable from here as well."""
     target = inputs.get("target")
-    there = isinstance(target, dict) and target.get("kind") in ("hdinsight", "dli")
+    kind = TARGETS.get(str(target.get("kind"))) if isinstance(target, dict) else None
+    there = kind is not None and kind.is_job_service
     if not there or is_local(str(inputs["jar"])):
         return ""
     return (
@@ -402,10 +402,7 @@ async def _is_same_cluster(one: Declaration, other: Declaration) -> bool | None:
 
 
 async def _look(recorded: JobRecord) -> JobRecord:
-    reconciler = _reconciler(recorded.spec)
-    if isinstance(reconciler, Reconciler):
-        return await reconciler.look_for_plan(recorded)
-    return await reconciler.look(recorded)
+    return await _reconciler(recorded.spec).look_for_plan(recorded)
 
 
 async def _plan(recorded: JobRecord, wanted: JobSpec) -> Plan:
@@ -423,7 +420,7 @@ async def _has_another_address(recorded: JobRecord) -> bool:
 
 async def _seen_at_last(recorded: JobRecord) -> JobRecord:
     """Return a job that was deleted, with its last state, as far as that can be seen."""
-    on_cluster = isinstance(recorded.spec.target, FlinkTarget)  # a job service has forgotten it
+    on_cluster = not recorded.spec.target.is_job_service  # which has forgotten it
     if not on_cluster or recorded.job_id is None or recorded.status is JobStatus.STOPPED:
         return recorded
     try:
@@ -444,16 +441,8 @@ async def _remove(recorded: JobRecord) -> tuple[str | None, bool]:
     return await _reconciler(recorded.spec, say).remove(recorded), told
 
 
-def _reconciler(
-    spec: JobSpec, say: Callable[[str], None] | None = None
-) -> Reconciler | ActionReconciler | StepReconciler:
-    say = say or _print_step
-    clusters, target = _known_clusters(), spec.target
-    if isinstance(target, HDInsightTarget):
-        return ActionReconciler(clusters.of(target), say)
-    if isinstance(target, DliTarget):
-        return StepReconciler(clusters.of(target), say)
-    return Reconciler(clusters.of(target), target.loopback, say)
+def _reconciler(spec: JobSpec, say: Callable[[str], None] | None = None) -> JobReconciler:
+    return reconciler_of(_known_clusters(), spec.target, say or _print_step)
 
 
 def _known_clusters() -> Clusters:

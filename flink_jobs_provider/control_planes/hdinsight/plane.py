@@ -50,7 +50,7 @@ class HDInsightPlane:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
-        self._azure = target.is_azure
+        self._azure = target.is_cloud
         self._has_run_ids = ApiVersion(target.api_version).has_run_ids
         self._path = urlsplit(target.endpoint).path.rstrip("/") + target.path
         self._client = ArmClient(http, target.api_version, guard, sleep)

@@ -69,6 +69,10 @@ class ActionReconciler:
         row = own_row(rows, recorded, recorded.spec)
         return seen(recorded, row, row is not None and _is_other(row, recorded.spec))
 
+    async def look_for_plan(self, recorded: JobRecord) -> JobRecord:
+        """Return the same: what a start begins from shows at the start."""
+        return await self.look(recorded)
+
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
         return await remove(self._plane, self._orders, recorded, self._say)

@@ -91,6 +91,10 @@ class StepReconciler:
             shown = counting_what_lasts(shown, recorded.spec)
         return shown.model_copy(update={"spec": self._plane.as_shown(shown.spec, job)})
 
+    async def look_for_plan(self, recorded: JobRecord) -> JobRecord:
+        """Return the same: what a start begins from shows at the start."""
+        return await self.look(recorded)
+
     async def remove(self, recorded: JobRecord) -> str | None:
         """End a job for good; return its savepoint, where `on_delete` asks for one."""
         return await Removal(self._plane, self._steps, self._say, recorded).carry_out()

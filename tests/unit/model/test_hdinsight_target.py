@@ -269,7 +269,7 @@ def test_a_gateway_on_this_machine_is_known_as_such() -> None:
     ],
 )
 def test_azure_is_told_from_a_gateway(endpoint: str, azure: bool) -> None:
-    assert HDInsightTarget.model_validate(target(endpoint=endpoint)).is_azure is azure
+    assert HDInsightTarget.model_validate(target(endpoint=endpoint)).is_cloud is azure
 
 
 def test_the_path_is_the_resources_id() -> None:
