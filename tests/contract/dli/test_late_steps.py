@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
 from flink_jobs_provider.model.savepoint import same_path
 from tests.contract.dli.stack import Stack, restored, running, spec
-
-
-class LateStep:
-    """The next request to a path is not answered, and reaches the service when it is told to."""
-
-    def __init__(self, stack: Stack, path: str) -> None:
-        self.stack = stack
-        self._path = path
-        self._steps: list[httpx.Request] = []
-        stack.dli.unlike = self._keep
-
-    def _is_it(self, request: httpx.Request) -> bool:
-        return request.method == "POST" and request.url.path.endswith(self._path)
-
-    def _keep(self, request: httpx.Request) -> httpx.Response | None:
-        if not self._is_it(request):
-            return None
-        self._steps.append(request)
-        raise httpx.ReadTimeout("slow", request=request)
-
-    def arrives(self) -> None:
-        """Have the service carry it out now."""
-        self.stack.dli.unlike = lambda _request: None
-        self.stack.dli._answer(self._steps.pop())
-
-    def arrives_before_the_next(self) -> None:
-        """Have it arrive when the next run has looked, just before that one's step."""
-
-        def unlike(request: httpx.Request) -> None:
-            if self._is_it(request):
-                self.arrives()
-
-        self.stack.dli.unlike = unlike
+from tests.contract.late_request import LateRequest
 
 
 @pytest.mark.parametrize("then", ["New", "Newer"])
@@ -49,7 +16,7 @@ class LateStep:
 def test_a_run_that_arrives_late(begun: str, late: str, then: str) -> None:
     """Shows that what it started is adopted, or replaced with its state."""
     stack = Stack() if begun == "create" else running()
-    step, before = LateStep(stack, "/jobs/run"), len(stack.dli.launches)
+    step, before = LateRequest(stack.dli, "/jobs/run"), len(stack.dli.launches)
     with pytest.raises(JobError):
         stack.up(spec("New"))
     if late == "in the next run":
@@ -70,7 +37,7 @@ def test_a_run_that_arrives_late(begun: str, late: str, then: str) -> None:
 def test_a_create_that_arrives_late(late: str) -> None:
     """Shows that there is one job of the name, and that it runs once."""
     stack = Stack()
-    step = LateStep(stack, "/flink-jobs")
+    step = LateRequest(stack.dli, "/flink-jobs")
     with pytest.raises(ClusterUnreachable):
         stack.up(spec("New"))
     if late == "in the next run":

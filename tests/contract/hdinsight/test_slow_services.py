@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import httpx
+from functools import partial
+
 import pytest
 
 from flink_jobs_provider.model.errors import ActionInProgress, ClusterUnreachable, DeadlineExceeded
 from tests.contract.hdinsight.stack import Stack, spec
 from tests.contract.hdinsight.test_crashes import is_up
 from tests.contract.hdinsight.test_lifecycle import running
+from tests.contract.late_request import LateRequest
 
 _LONG = 1e6
-
-
-class LateOrder:
-    """The next order of a stack is not answered, and reaches the service when it is told to."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self._orders: list[httpx.Request] = []
-        stack.arm.unlike = self._keep
-
-    def _keep(self, request: httpx.Request) -> httpx.Response | None:
-        if not request.url.path.endswith("runJob"):
-            return None
-        self._orders.append(request)
-        raise httpx.ReadTimeout("slow", request=request)
-
-    def arrives(self) -> None:
-        """Have the service carry it out now."""
-        self.stack.arm.unlike = lambda _request: None
-        self.stack.arm._answer(self._orders.pop())
-
-    def arrives_before_the_next(self, *, ends: bool) -> None:
-        """Have it arrive when the next run has read the list, just before that one's order."""
-
-        def unlike(request: httpx.Request) -> None:
-            if request.url.path.endswith("runJob"):
-                self.arrives()
-                self.stack.time.time += self.stack.arm.takes if ends else 0
-                self.stack.arm._pass()
-
-        self.stack.arm.unlike = unlike
 
 
 @pytest.mark.parametrize("begun", ["create", "update"])
@@ -70,19 +41,28 @@ def test_an_action_that_outlasts_its_time_is_waited_for(begun: str) -> None:
     assert stack.arm.launches[-1].restored_from == stack.arm.savepoints[-1]
 
 
+def _end(stack: Stack) -> None:
+    stack.time.time += stack.arm.takes
+    stack.arm._pass()
+
+
+def _go_on() -> None:
+    """Leave the action in progress."""
+
+
 @pytest.mark.parametrize("then", ["New", "Newer"])
 @pytest.mark.parametrize("late", ["before the next run", "in the next run", "and ends in it"])
 @pytest.mark.parametrize("begun", ["create", "update"])
 def test_an_order_that_arrives_late(begun: str, late: str, then: str) -> None:
     """Shows that its job is adopted, or updated; the service takes no second one of its name."""
     stack = Stack() if begun == "create" else running()
-    order, before = LateOrder(stack), len(stack.arm.launches)
+    order, before = LateRequest(stack.arm, "/runJob"), len(stack.arm.launches)
     with pytest.raises(ClusterUnreachable, match="does not show that it arrived"):
         stack.up(spec("New"))
     if late == "before the next run":
         order.arrives()
     else:
-        order.arrives_before_the_next(ends=late == "and ends in it")
+        order.arrives_before_the_next(partial(_end, stack) if late == "and ends in it" else _go_on)
     stack.up(spec(then))
     is_up(stack, spec(then))
     expected = ["New"] if then == "New" else ["New", "Newer"]
