@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -132,3 +133,16 @@ class JobRecord(BaseModel):
         return self.model_copy(
             update={"savepoints": [savepoint, *others], "last_savepoint": savepoint.path}
         )
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What is left of a job that was deleted.
+
+    Attributes:
+        savepoint: The savepoint that was taken, where `on_delete` asks for one.
+        state_told: Whether the user was told on the way which state of it is known.
+    """
+
+    savepoint: str | None = None
+    state_told: bool = False

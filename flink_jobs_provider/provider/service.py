@@ -29,7 +29,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JobError, PermanentError
 from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.option_rules import findings_of
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS, FlinkTarget
@@ -259,11 +259,11 @@ class FlinkJobService:
         name, job = recorded.spec.job_name, f"job {recorded.job_id}" if recorded.job_id else "it"
         now = "Whether it runs is not known; it was not deleted, and stays recorded"
         with naming(name, f"{job} could not be ended", now=now, remedy=FORGET):
-            savepoint, told = background_loop.run(_remove(recorded))
-        _run.ended(recorded, savepoint)
-        if savepoint:
-            _print(f"{recorded.spec.job_name}: deleted, its savepoint is {savepoint}")
-        elif not told:
+            removed = background_loop.run(_remove(recorded))
+        _run.ended(recorded, removed.savepoint)
+        if removed.savepoint:
+            _print(f"{recorded.spec.job_name}: deleted, its savepoint is {removed.savepoint}")
+        elif not removed.state_told:
             said = last_words(background_loop.run(_seen_at_last(recorded)), time.time())
             if said:
                 _print(said)
@@ -429,20 +429,12 @@ async def _seen_at_last(recorded: JobRecord) -> JobRecord:
         return recorded
 
 
-async def _remove(recorded: JobRecord) -> tuple[str | None, bool]:
-    """End a job; return its savepoint, and whether its last state was told on the way."""
-    told = False
-
-    def say(line: str) -> None:
-        nonlocal told
-        told = told or "deleted" in line
-        _print_step(line)
-
-    return await _reconciler(recorded.spec, say).remove(recorded), told
+async def _remove(recorded: JobRecord) -> Removed:
+    return await _reconciler(recorded.spec).remove(recorded)
 
 
-def _reconciler(spec: JobSpec, say: Callable[[str], None] | None = None) -> JobReconciler:
-    return reconciler_of(_known_clusters(), spec.target, say or _print_step)
+def _reconciler(spec: JobSpec) -> JobReconciler:
+    return reconciler_of(_known_clusters(), spec.target, _print_step)
 
 
 def _known_clusters() -> Clusters:

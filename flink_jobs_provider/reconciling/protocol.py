@@ -10,7 +10,7 @@ from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTa
 if TYPE_CHECKING:
     from flink_jobs_provider.artifacts import Jar
     from flink_jobs_provider.control_planes.clusters import Clusters
-    from flink_jobs_provider.model.record import JobRecord
+    from flink_jobs_provider.model.record import JobRecord, Removed
     from flink_jobs_provider.model.spec import JobSpec
 
 
@@ -32,8 +32,8 @@ class JobReconciler(Protocol):
         """Return the same, with what a start would begin from where that can be found."""
         ...
 
-    async def remove(self, recorded: JobRecord) -> str | None:
-        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+    async def remove(self, recorded: JobRecord) -> Removed:
+        """End a job for good, with a savepoint where `on_delete` asks for one."""
         ...
 
 

@@ -16,7 +16,7 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ClusterTakenDown, PermanentError
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, newly_restores
@@ -153,8 +153,8 @@ class Reconciler:
         """
         return await self._directories.savepoints(spec)
 
-    async def remove(self, recorded: JobRecord) -> str | None:
-        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+    async def remove(self, recorded: JobRecord) -> Removed:
+        """End a job for good, with a savepoint where `on_delete` asks for one."""
         if recorded.unconfirmed:
             recorded = await self._earlier.await_recorded(recorded, recorded.spec)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import OnDelete
 from flink_jobs_provider.reconciling.observing import identities
 from flink_jobs_provider.reconciling.restoring import StateFinder
@@ -26,11 +26,8 @@ async def cancel(plane: ControlPlane, stopper: Stopper, recorded: JobRecord) -> 
 
 async def remove(
     plane: ControlPlane, stopper: Stopper, states: StateFinder, recorded: JobRecord
-) -> str | None:
+) -> Removed:
     """End all submissions of a job, and remove their jars. May be called again.
-
-    Returns:
-        The path of the savepoint that was taken, where `on_delete` asks for one.
 
     Raises:
         JobError: It is not gone.
@@ -48,4 +45,4 @@ async def remove(
         path = point.path if point else None
     for identity in identities(recorded, spec):
         await plane.forget_jars(identity, frozenset())
-    return path
+    return Removed(path)

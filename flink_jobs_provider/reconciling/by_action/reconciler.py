@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import ActionJob, ActionPlane, Version
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_action.changing import Change
 from flink_jobs_provider.reconciling.by_action.deciding import kept
@@ -73,8 +73,8 @@ class ActionReconciler:
         """Return the same: what a start begins from shows at the start."""
         return await self.look(recorded)
 
-    async def remove(self, recorded: JobRecord) -> str | None:
-        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+    async def remove(self, recorded: JobRecord) -> Removed:
+        """End a job for good, with a savepoint where `on_delete` asks for one."""
         return await remove(self._plane, self._orders, recorded, self._say)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flink_jobs_provider.control_planes.action_plane import ActionPlane, Order, OrderRefused
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress, PermanentError
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import OnDelete
 from flink_jobs_provider.reconciling.by_action.ordering import Orders
 from flink_jobs_provider.reconciling.finding import own_row
@@ -18,27 +18,24 @@ _MOST_TURNS = 8
 
 async def remove(
     plane: ActionPlane, orders: Orders, recorded: JobRecord, say: Callable[[str], None]
-) -> str | None:
+) -> Removed:
     """End a job, and delete its row and its jars. May be called again.
 
     Where a gateway says what state is left of a job that its cluster had lost, that is passed on:
     nobody else knows it when the row is gone.
-
-    Returns:
-        The path of the savepoint that was taken, where `on_delete` asks for one.
 
     Raises:
         JobError: It is not gone.
     """
     spec = recorded.spec
     with_savepoint = spec.on_delete is OnDelete.SAVEPOINT
-    path, cancelled = None, False
+    path, cancelled, told = None, False, False
     for _ in range(_MOST_TURNS):
         rows = await plane.jobs()
         row = own_row(rows, recorded, spec)
         if row is None:
             await plane.forget_jars(spec, frozenset())
-            return path
+            return Removed(path, told)
         known = row.status is not None or row.never_came_up or cancelled
         if row.in_progress or not known:
             await orders.until_idle(row, spec)
@@ -63,6 +60,7 @@ async def remove(
             ) from None
         if outcome and outcome.said.startswith(f"{spec.job_name}: deleted"):
             say(outcome.said)
+            told = True
         cancelled = cancelled or (outcome is not None and action is Action.CANCEL)
         if outcome and outcome.failure:
             status = (outcome.row and outcome.row.status_word) or "no longer listed"

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.by_step.beside import (
     Beside,
@@ -95,8 +95,8 @@ class StepReconciler:
         """Return the same: what a start begins from shows at the start."""
         return await self.look(recorded)
 
-    async def remove(self, recorded: JobRecord) -> str | None:
-        """End a job for good; return its savepoint, where `on_delete` asks for one."""
+    async def remove(self, recorded: JobRecord) -> Removed:
+        """End a job for good, with a savepoint where `on_delete` asks for one."""
         return await Removal(self._plane, self._steps, self._say, recorded).carry_out()
 
     async def _is_other(self, job: StepJob, spec: JobSpec) -> bool:

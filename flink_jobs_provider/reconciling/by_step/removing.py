@@ -8,7 +8,7 @@ from dataclasses import replace
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import OnDelete
 from flink_jobs_provider.reconciling.by_step.beside import Beside
 from flink_jobs_provider.reconciling.by_step.deciding import status_of
@@ -32,12 +32,10 @@ class Removal:
         self._beside = Beside(plane, steps, say)
         self._say = say
         self._path: str | None = None
+        self._told = False
 
-    async def carry_out(self) -> str | None:
+    async def carry_out(self) -> Removed:
         """End a job, and delete it and its jars.
-
-        Returns:
-            The path of the savepoint that was taken, where `on_delete` asks for one.
 
         Raises:
             JobError: It is not gone.
@@ -46,7 +44,7 @@ class Removal:
             job = await self._find()
             if job is None:
                 await self._plane.forget_jars(self._spec, frozenset())
-                return self._path
+                return Removed(self._path, self._told)
             try:
                 await self._next(job)
             except NotNow:
@@ -104,6 +102,7 @@ class Removal:
 
     def _say_without(self, job: StepJob) -> None:
         """Say that no savepoint can be taken of a job that does not run."""
+        self._told = True
         last = self._recorded.last_savepoint or job.last_savepoint
         known = f"; the last one that is known is {last}" if last else "; none of it is known"
         self._say(

@@ -99,9 +99,9 @@ class Stack:
 
     def destroy(self) -> str | None:
         """End the job for good."""
-        savepoint = _LOOP.run(self._reconciler(self.recorded.spec).remove(self.recorded))
+        removed = _LOOP.run(self._reconciler(self.recorded.spec).remove(self.recorded))
         self.record = None
-        return savepoint
+        return removed.savepoint
 
     def _reconciler(self, wanted: JobSpec) -> ActionReconciler:
         """Begin a new process: nothing of the one before is remembered."""

@@ -82,9 +82,9 @@ class Stack:
 
     def destroy(self) -> str | None:
         """End the job for good."""
-        savepoint = self._run(self._reconciler().remove(self.recorded))
+        removed = self._run(self._reconciler().remove(self.recorded))
         self.record = None
-        return savepoint
+        return removed.savepoint
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something, at the clock's time."""
