@@ -14,10 +14,10 @@ from textwrap import fill
 from typing import Any
 
 from flink_jobs_provider.control_planes.dli.configuration import input_names, not_by_gateways
-from flink_jobs_provider.gateway.dli.body import create_schema
+from flink_jobs_provider.gateway.apis.dli.schema import create_schema
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
-from flink_jobs_provider.reconciling.by_step.failures import not_offered
+from flink_jobs_provider.reconciling.dli.failures import not_offered
 
 PAGE = Path(__file__).with_name("targets.md")
 

@@ -12,7 +12,7 @@ import typer
 from flink_jobs_provider.cli.printing import fail
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.control_planes.flink import FlinkRest
     from flink_jobs_provider.model.target import FlinkTarget
 
 T = TypeVar("T")

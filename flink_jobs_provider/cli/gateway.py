@@ -126,8 +126,8 @@ def create(
 ) -> None:
     """Make a token and print it: this once, since only its hash is kept."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.access.token_edits import create_token
-    from flink_jobs_provider.gateway.access.tokens import TokensFileError
+    from flink_jobs_provider.gateway.auth.token_edits import create_token
+    from flink_jobs_provider.gateway.auth.tokens import TokensFileError
     from flink_jobs_provider.gateway.principal import Role
     from flink_jobs_provider.model.duration import LONGEST_LIFETIME, seconds_at_most
 
@@ -159,7 +159,7 @@ def list_tokens(
 ) -> None:
     """List the tokens: names, roles and times."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.access.tokens import TokensFileError, read_tokens
+    from flink_jobs_provider.gateway.auth.tokens import TokensFileError, read_tokens
 
     try:
         tokens = read_tokens(_tokens_file(configuration)).tokens
@@ -195,8 +195,8 @@ def revoke(
 ) -> None:
     """Take a token back; a running gateway refuses it from now on."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.access.token_edits import revoke_token
-    from flink_jobs_provider.gateway.access.tokens import TokensFileError
+    from flink_jobs_provider.gateway.auth.token_edits import revoke_token
+    from flink_jobs_provider.gateway.auth.tokens import TokensFileError
 
     try:
         revoke_token(_tokens_file(configuration), name)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flink_jobs_provider.cli.job_choice import NamedJobs
-from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-from flink_jobs_provider.control_planes.flink_rest.inspection import (
+from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.inspection import (
     Checkpoint,
     JobInspection,
     newest_completed,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flink_jobs_provider.cli.job_choice import NamedJobs
     from flink_jobs_provider.cli.job_rows import JobRow
     from flink_jobs_provider.cli.savepoint_listing import Listing
-    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.control_planes.flink import FlinkRest
     from flink_jobs_provider.model.target import FlinkTarget
 
 DEFAULT_URL = "http://127.0.0.1:8081"
@@ -169,7 +169,7 @@ def checkpoints(
     async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
         from flink_jobs_provider.cli.job_choice import choose
         from flink_jobs_provider.cli.job_rows import checkpoint_facts
-        from flink_jobs_provider.control_planes.flink_rest.inspection import JobInspection
+        from flink_jobs_provider.control_planes.flink.inspection import JobInspection
 
         found, _ = choose(await _named(plane), job)
         _, history = await JobInspection(plane.client).checkpoints(found.job_id)
@@ -214,7 +214,7 @@ def exceptions(
     async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
         from flink_jobs_provider.cli.job_choice import choose
         from flink_jobs_provider.cli.job_rows import utc
-        from flink_jobs_provider.control_planes.flink_rest.inspection import JobInspection
+        from flink_jobs_provider.control_planes.flink.inspection import JobInspection
 
         found, _ = choose(await _named(plane), job)
         return [
@@ -417,7 +417,7 @@ def start(
         from flink_jobs_provider.cli.start_inputs import start_inputs
         from flink_jobs_provider.cli.starting import start_from
         from flink_jobs_provider.model.spec import JobSpec
-        from flink_jobs_provider.reconciling import Reconciler
+        from flink_jobs_provider.reconciling.flink import Reconciler
 
         inputs = start_inputs(file, target, owner=owner, restore_from=restore_from)
         jar = await asyncio.to_thread(open_jar, inputs["jar"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from flink_jobs_provider.cli.job_choice import NamedJobs, choose
-from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout

@@ -7,8 +7,8 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling import Reconciler
-from flink_jobs_provider.reconciling.honouring import RestoreUnclear
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.restore_history import RestoreUnclear
 
 
 async def start_from(

@@ -14,13 +14,13 @@ from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTa
 
 if TYPE_CHECKING:
     from flink_jobs_provider.control_planes.dli import DliPlane
-    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
+    from flink_jobs_provider.control_planes.flink import FlinkRest
     from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 
 
 def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRest:
-    from flink_jobs_provider.control_planes.flink_rest import FlinkRest
-    from flink_jobs_provider.control_planes.flink_rest.access import open_client
+    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.flink.access import open_client
 
     return FlinkRest(open_client(target, resolve), guard)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from flink_jobs_provider.control_planes.connection import secret, trust
 from flink_jobs_provider.control_planes.protocol import Resolve
-from flink_jobs_provider.control_planes.reaching import secret, trust
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.target import Target, Tls
 

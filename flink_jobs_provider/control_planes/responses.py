@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.reaching import is_tls
+from flink_jobs_provider.control_planes.connection import is_tls
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
 from flink_jobs_provider.model.redaction import mask_foreign
 

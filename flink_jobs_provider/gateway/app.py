@@ -16,26 +16,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from flink_jobs_provider.gateway.arm import ArmFace
-from flink_jobs_provider.gateway.arm.manners import ArmManners, Authenticator
-from flink_jobs_provider.gateway.arm.versions import NEWEST, api_version
+from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, DliFace
+from flink_jobs_provider.gateway.apis.dli.conventions import DliManners, SignatureCheck
+from flink_jobs_provider.gateway.apis.hdinsight import ArmFace
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import ArmManners, Authenticator
+from flink_jobs_provider.gateway.apis.hdinsight.versions import NEWEST, api_version
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.dli import DLI_PATHS, DliFace
-from flink_jobs_provider.gateway.dli.manners import DliManners, SignatureCheck
-from flink_jobs_provider.gateway.openapi import openapi_document
-from flink_jobs_provider.gateway.principal import Role
-from flink_jobs_provider.gateway.service import JobService, Refusal
-from flink_jobs_provider.gateway.web.manners import MannersOf
-from flink_jobs_provider.gateway.web.middleware import (
+from flink_jobs_provider.gateway.http.conventions import MannersOf
+from flink_jobs_provider.gateway.http.middleware import (
     Answering,
     Audit,
     Authenticated,
     RateLimit,
     RequestMetrics,
 )
-from flink_jobs_provider.gateway.web.requests import caller, query
-from flink_jobs_provider.gateway.web.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.http.requests import caller, query
+from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.openapi import openapi_document
+from flink_jobs_provider.gateway.principal import Role
+from flink_jobs_provider.gateway.service import JobService, Refusal
 
 _log = structlog.get_logger("gateway.app")
 

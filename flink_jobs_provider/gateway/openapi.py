@@ -6,16 +6,16 @@ from functools import lru_cache
 from importlib.metadata import version as version_of
 from typing import Any
 
-from flink_jobs_provider.gateway.arm.body import body_schema, row_schema
-from flink_jobs_provider.gateway.arm.face import (
+from flink_jobs_provider.gateway.apis.dli import openapi as dli
+from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
+from flink_jobs_provider.gateway.apis.hdinsight.routes import (
     JOBS_PATH,
     RUN_JOB_PATH,
     SAVEPOINTS_PATH,
     STATUS_PATH,
 )
-from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
-from flink_jobs_provider.gateway.arm.versions import actions_of
-from flink_jobs_provider.gateway.dli import openapi as dli
+from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema, row_schema
+from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 

@@ -18,31 +18,31 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.gateway.access.audit import AuditLog
-from flink_jobs_provider.gateway.access.authenticator import Authenticator
-from flink_jobs_provider.gateway.access.rate_limit import RateLimit
-from flink_jobs_provider.gateway.access.signatures import Signatures, SignaturesUnavailable
-from flink_jobs_provider.gateway.access.tokens import TokensFileError, read_tokens
-from flink_jobs_provider.gateway.actions import Jobs, guard
 from flink_jobs_provider.gateway.app import make_app, make_manners, refused_unread
+from flink_jobs_provider.gateway.auth.audit import AuditLog
+from flink_jobs_provider.gateway.auth.authenticator import Authenticator
+from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
+from flink_jobs_provider.gateway.auth.signatures import Signatures, SignaturesUnavailable
+from flink_jobs_provider.gateway.auth.tokens import TokensFileError, read_tokens
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
-from flink_jobs_provider.gateway.operations.certificate import Certificate, CertificateUnusable
-from flink_jobs_provider.gateway.operations.connections import ConnectionLimits
-from flink_jobs_provider.gateway.operations.log import configure_logging
-from flink_jobs_provider.gateway.operations.metrics import Metrics
-from flink_jobs_provider.gateway.operations.redaction import hidden_in
-from flink_jobs_provider.gateway.operations.request_log import RequestLog
-from flink_jobs_provider.gateway.operations.server import (
+from flink_jobs_provider.gateway.jobs import Jobs, guard
+from flink_jobs_provider.gateway.ops.certificate import Certificate, CertificateUnusable
+from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
+from flink_jobs_provider.gateway.ops.log import configure_logging
+from flink_jobs_provider.gateway.ops.metrics import Metrics
+from flink_jobs_provider.gateway.ops.redaction import hidden_in
+from flink_jobs_provider.gateway.ops.request_log import RequestLog
+from flink_jobs_provider.gateway.ops.server import (
     CannotListen,
     StopSignals,
     address_of,
     open_socket,
     serve_http,
 )
-from flink_jobs_provider.gateway.operations.service_manager import notify
-from flink_jobs_provider.gateway.records import DatabaseUnusable, Store
+from flink_jobs_provider.gateway.ops.service_manager import notify
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.settings import environment
+from flink_jobs_provider.gateway.store import DatabaseUnusable, Store
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import JobError
 

@@ -15,7 +15,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.provider.start_points import inspect_from_here
-from flink_jobs_provider.reconciling.trials import Trials
+from flink_jobs_provider.reconciling.flink.dry_run import Trials
 
 #: How long a preview waits for a cluster that it does not need, in seconds.
 _PATIENCE_S = 5.0

@@ -50,7 +50,7 @@ from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_value
 from flink_jobs_provider.provider.short_errors import Partial, answer_in_words
 from flink_jobs_provider.provider.start_points import plan_start
 from flink_jobs_provider.provider.this_run import ThisRun
-from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.protocol import JobReconciler, reconciler_of
 
 P = ParamSpec("P")

@@ -28,7 +28,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.provider.declarations import Declarations, shown
-from flink_jobs_provider.reconciling.records import keep, knows
+from flink_jobs_provider.reconciling.record_updates import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
 _Job = tuple[str, str]

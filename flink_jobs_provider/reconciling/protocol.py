@@ -50,13 +50,13 @@ def reconciler_of(
         say: Told each step in a line, while it happens.
     """
     if isinstance(target, HDInsightTarget):
-        from flink_jobs_provider.reconciling.by_action import ActionReconciler
+        from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
 
         return ActionReconciler(clusters.of(target), say)
     if isinstance(target, DliTarget):
-        from flink_jobs_provider.reconciling.by_step import StepReconciler
+        from flink_jobs_provider.reconciling.dli import StepReconciler
 
         return StepReconciler(clusters.of(target), say)
-    from flink_jobs_provider.reconciling.reconciler import Reconciler
+    from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
     return Reconciler(clusters.of(target), target.loopback, say)

@@ -14,14 +14,14 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.gateway.actions.documents import stored_record
-from flink_jobs_provider.gateway.records import JobState, Store
+from flink_jobs_provider.gateway.jobs.stored_documents import stored_record
+from flink_jobs_provider.gateway.store import JobState, Store
 from flink_jobs_provider.model.action import JobStatus
 from tests.bench.comparison import Aim, Comparison, Fact, Measured, in_turns
 from tests.bench.gateway_actions import BenchGateway
 from tests.flink_cluster import FLINK_2, FlinkCluster
 from tests.gateway_process import CLUSTER, run_job
-from tests.unit.gateway.records.entries import add_job, finish
+from tests.unit.gateway.store.entries import add_job, finish
 from tests.unit.model.made_up_jobs import record, spec
 
 _RECORDS = (10, 1_000, 10_000)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.dli.client import DliClient
-from flink_jobs_provider.control_planes.flink_rest.client import FlinkClient
+from flink_jobs_provider.control_planes.flink.client import FlinkClient
 from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.model.errors import EngineGone

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 
+from flink_jobs_provider.control_planes.connection import secret, trust
 from flink_jobs_provider.control_planes.dli.signing import FixedToken, SignedRequests
 from flink_jobs_provider.control_planes.protocol import Resolve
-from flink_jobs_provider.control_planes.reaching import secret, trust
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.target import DliTarget
 

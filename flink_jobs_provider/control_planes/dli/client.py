@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
+from flink_jobs_provider.control_planes.connection import looking_first
 from flink_jobs_provider.control_planes.dli.answers import (
     TROUBLE,
     error_in,
@@ -19,7 +20,6 @@ from flink_jobs_provider.control_planes.dli.answers import (
     succeeded,
 )
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.reaching import looking_first
 from flink_jobs_provider.control_planes.responses import (
     asking,
     is_page,

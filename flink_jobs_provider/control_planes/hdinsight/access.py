@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 
+from flink_jobs_provider.control_planes.connection import secret, trust
 from flink_jobs_provider.control_planes.hdinsight.credentials import FixedToken, entra_tokens
 from flink_jobs_provider.control_planes.protocol import Resolve
-from flink_jobs_provider.control_planes.reaching import secret, trust
 from flink_jobs_provider.model.target import AzureCredential, HDInsightTarget
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
+from flink_jobs_provider.control_planes.connection import secret
 from flink_jobs_provider.control_planes.protocol import Resolve
-from flink_jobs_provider.control_planes.reaching import secret
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 from flink_jobs_provider.model.target import AzureCredential
 

@@ -18,7 +18,7 @@ from flink_jobs_provider.control_planes.hdinsight.operations import Operations
 from flink_jobs_provider.control_planes.hdinsight.rows import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.responses import json_of, not_the_service
-from flink_jobs_provider.control_planes.shared_call import SharedCall
+from flink_jobs_provider.control_planes.single_flight import SharedCall
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import ClusterRefused

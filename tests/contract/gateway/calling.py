@@ -11,9 +11,9 @@ import httpx
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
+from flink_jobs_provider.gateway.apis.dli.conventions import SignatureCheck
 from flink_jobs_provider.gateway.app import make_app
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.dli.manners import SignatureCheck
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
 from flink_jobs_provider.gateway.service import Refusal
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER, MemoryService

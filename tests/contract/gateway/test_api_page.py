@@ -8,15 +8,15 @@ from pathlib import Path
 
 import yaml
 
-from flink_jobs_provider.gateway.actions.deciding import ALLOWED
-from flink_jobs_provider.gateway.arm import ApiVersion
-from flink_jobs_provider.gateway.arm.body import IN_WORDS, TAKES_SAVEPOINT, body_schema
-from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
-from flink_jobs_provider.gateway.arm.validation import validated
-from flink_jobs_provider.gateway.arm.versions import actions_of
+from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, errors, schema
+from flink_jobs_provider.gateway.apis.dli.paths import PREFIX
+from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
+from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
+from flink_jobs_provider.gateway.apis.hdinsight.schema import IN_WORDS, TAKES_SAVEPOINT, body_schema
+from flink_jobs_provider.gateway.apis.hdinsight.validation import validated
+from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.dli import DLI_PATHS, body, errors
-from flink_jobs_provider.gateway.dli.paths import PREFIX
+from flink_jobs_provider.gateway.jobs.transitions import ALLOWED
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
@@ -155,12 +155,12 @@ def test_the_samples_are_right() -> None:
 def test_every_field_of_a_jar_job_is_there() -> None:
     """Shows that the fields on the page are those that bodies may have."""
     told = {name for row in _table("field", _DLI_TEXT) for name in re.findall(r"`(\w+)`", row[0])}
-    taken = {*body.create_schema()["properties"], *body.update_schema()["properties"]}
+    taken = {*schema.create_schema()["properties"], *schema.update_schema()["properties"]}
     assert told == taken
     (running,) = [row for row in _table("call", _DLI_TEXT) if row[:2] == ["update", "running"]]
     assert set(re.findall(r"`(\w+)`", running[2])) == WHILE_RUNNING
     for name in ("image", "dependency_jars", "dependency_files", "smn_topic"):
-        assert name in body.IN_WORDS
+        assert name in schema.IN_WORDS
 
 
 def test_the_samples_of_the_jar_job_api_are_right() -> None:

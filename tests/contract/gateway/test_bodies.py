@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.arm.translation import Translator
+from flink_jobs_provider.gateway.apis.hdinsight.mapping import Translator
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of, targets
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, MemoryService
 

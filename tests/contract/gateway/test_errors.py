@@ -139,7 +139,7 @@ def test_a_body_is_not_read_beyond_the_limit() -> None:
 
 def test_a_body_must_arrive_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows 408 for a caller that begins a body and does not end it."""
-    monkeypatch.setattr("flink_jobs_provider.gateway.web.requests._BODY_TIME", 0.05)
+    monkeypatch.setattr("flink_jobs_provider.gateway.http.requests._BODY_TIME", 0.05)
 
     async def stalls() -> AsyncIterator[bytes]:
         yield b"{"

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from flink_jobs_provider.gateway.arm import listing
-from flink_jobs_provider.gateway.arm.operation_status import FAIL_OPERATION
+from flink_jobs_provider.gateway.apis.hdinsight import list_query
+from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER_ID, OTHER
@@ -240,7 +240,7 @@ def test_the_oldest_version_has_no_filter() -> None:
 
 def test_pages_hold_every_job_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows that nextLink leads through all jobs, also of a filter, and then is absent."""
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(list_query, "PAGE", 2)
     gateway = Gateway()
     for number in range(5):
         gateway.run_job(_named(f"job{number}", "a b.jar" if number < 3 else "c.jar"))
@@ -295,7 +295,7 @@ def test_top_counts_over_all_pages(
     monkeypatch: pytest.MonkeyPatch, top: str, pages: list[list[int]]
 ) -> None:
     """Shows that `$top` ends the list early, and goes on in the links of longer ones."""
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(list_query, "PAGE", 2)
     gateway = Gateway()
     for number in range(4):
         gateway.run_job(_named(f"job{number}", "a.jar"))

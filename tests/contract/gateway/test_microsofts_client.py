@@ -14,7 +14,7 @@ from azure.core.exceptions import (
 )
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 
-from flink_jobs_provider.gateway.arm import listing
+from flink_jobs_provider.gateway.apis.hdinsight import list_query
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import Action
 from tests.contract.gateway.calling import VERSIONS, Gateway
@@ -129,7 +129,7 @@ def test_pages_and_filters_are_followed(
     gateway: Gateway, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that the client, which writes nextLink anew, comes through all pages."""
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(list_query, "PAGE", 2)
     with client(url) as azure:
         jobs = azure.cluster_jobs
         for number in range(5):

@@ -19,10 +19,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from flink_jobs_provider.gateway.arm import ApiVersion
-from flink_jobs_provider.gateway.arm.body import body_schema
-from flink_jobs_provider.gateway.arm.versions import actions_of
-from flink_jobs_provider.gateway.dli import DLI_PATHS
+from flink_jobs_provider.gateway.apis.dli import DLI_PATHS
+from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
+from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema
+from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.model.action import Action
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway

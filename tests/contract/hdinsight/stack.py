@@ -13,7 +13,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.reconciling.by_action import ActionReconciler
+from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
 from tests.contract.hdinsight.fake_arm import ENDPOINT, FakeArm
 from tests.contract.stored_jars import STORED
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER

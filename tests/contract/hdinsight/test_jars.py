@@ -14,7 +14,7 @@ from flink_jobs_provider.control_planes import uploaded_jars
 from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.spec import JobSpec
 from tests.contract.hdinsight.stack import JAR, TARGET, Stack, spec
-from tests.unit.gateway.actions.gateway import make_jar
+from tests.unit.gateway.jobs.gateway import make_jar
 
 
 def version(directory: str, jar: Path, **changes: Any) -> JobSpec:

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
 from flink_jobs_provider.cli.app import app
-from flink_jobs_provider.gateway.access.tokens import KnownTokens, read_tokens
+from flink_jobs_provider.gateway.auth.tokens import KnownTokens, read_tokens
 from flink_jobs_provider.gateway.principal import Principal, Role
 
 POOL = "/subscriptions/0000/resourceGroups/g/providers/Microsoft.HDInsight/clusterpools/p/clusters"

@@ -26,7 +26,7 @@ from tests.gateway_process import CLUSTER, GatewayProcess
 from tests.integration.provided_job import ProvidedJob
 from tests.integration.stores.conftest import Bucket
 from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes
-from tests.unit.gateway.actions.gateway import make_jar
+from tests.unit.gateway.jobs.gateway import make_jar
 
 
 def test_a_jar_is_uploaded_read_changed_and_removed(bucket: Bucket, tmp_path: Path) -> None:

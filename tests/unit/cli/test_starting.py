@@ -9,7 +9,7 @@ import pytest
 from flink_jobs_provider.cli.starting import start_from
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.reconciling.flink import Reconciler
 from tests.unit.reconciling.stack import Stack, jar
 from tests.unit.reconciling.test_honouring import HOUR, NAMED, forgotten, wanted
 

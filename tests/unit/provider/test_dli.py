@@ -24,7 +24,7 @@ from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.service import FlinkJobError
-from flink_jobs_provider.reconciling.by_step import StepReconciler
+from flink_jobs_provider.reconciling.dli import StepReconciler
 from tests.unit.reconciling.fake_flink import FakeFlink
 
 TARGET = {

@@ -17,8 +17,8 @@ from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.service import FlinkJobError
-from flink_jobs_provider.reconciling import Reconciler
-from flink_jobs_provider.reconciling.by_action import ActionReconciler
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
 from tests.unit.reconciling.fake_flink import FakeFlink
 
 TARGET = {

@@ -21,7 +21,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.reconciling import Reconciler
+from flink_jobs_provider.reconciling.flink import Reconciler
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -88,7 +88,7 @@ class Stack:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something, at the clock's time."""
-        with patch("flink_jobs_provider.reconciling.records.now_text", self._now_text):
+        with patch("flink_jobs_provider.reconciling.record_updates.now_text", self._now_text):
             return _LOOP.run(work)
 
     def _now_text(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flink_jobs_provider.model.errors import ActionFailed
-from flink_jobs_provider.reconciling.rescaling import rescaled
+from flink_jobs_provider.reconciling.flink.rescale import rescaled
 from tests.unit.reconciling.fake_flink import Killed
 from tests.unit.reconciling.fake_job import Program
 from tests.unit.reconciling.stack import Stack

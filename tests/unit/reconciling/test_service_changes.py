@@ -9,7 +9,7 @@ import pytest
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.reconciling.service_changes import until_reached
+from flink_jobs_provider.reconciling.service_loop import until_reached
 from tests.unit.model.made_up_jobs import spec
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.dli import body
+from flink_jobs_provider.gateway.apis.dli import schema
 from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.wire.dli import (
     AT_CREATION,
@@ -28,20 +28,20 @@ def test_the_settings_of_the_provider_are_fields_of_the_service() -> None:
 
 def test_the_gateway_takes_all_fields_and_no_others() -> None:
     """Shows it; `job_type` is of a change alone, and says nothing of the job."""
-    taken = {*body.create_schema()["properties"], *body.update_schema()["properties"]}
+    taken = {*schema.create_schema()["properties"], *schema.update_schema()["properties"]}
     assert taken - {"job_type"} == set(JOB_FIELDS)
 
 
 @pytest.mark.parametrize("name", JOB_FIELDS)
 def test_the_gateway_checks_what_the_table_says(name: str) -> None:
     """Shows that types and lengths are those of the table."""
-    schema = body.create_schema()["properties"][name]
+    checked = schema.create_schema()["properties"][name]
     field = JOB_FIELDS[name]
     types: dict[Kind, Any] = {Kind.FLAG: "boolean", Kind.NUMBER: "integer", Kind.PLACES: "array"}
     if field.kind in types:
-        assert schema["type"] == [types[field.kind], "null"]
-    if field.longest is not None and "pattern" not in schema:
-        assert schema["maxLength"] == field.longest
+        assert checked["type"] == [types[field.kind], "null"]
+    if field.longest is not None and "pattern" not in checked:
+        assert checked["maxLength"] == field.longest
 
 
 def test_a_field_changes_in_one_way() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkdli.v1 import DliClient
 
-from flink_jobs_provider.gateway.access.settings import SigningKey
-from flink_jobs_provider.gateway.access.signatures import Signatures
+from flink_jobs_provider.gateway.auth.settings import SigningKey
+from flink_jobs_provider.gateway.auth.signatures import Signatures
 from tests.contract.gateway.memory_service import PROJECT
 
 ACCESS_KEY = "HST3WHTZ9PY7EWYXNRGP"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from flink_jobs_provider.gateway.dli import body
+from flink_jobs_provider.gateway.apis.dli import schema
 from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
 
 _CHECKPOINTS = {
@@ -443,12 +443,12 @@ def test_a_job_of_this_face_is_shown_by_the_other_one() -> None:
 
 
 def test_the_schemas_are_schemas() -> None:
-    for schema in (
-        body.create_schema(),
-        body.update_schema(),
-        body.batch_schema("resume_savepoint"),
-        body.trigger_schema(),
-        body.import_schema(),
+    for each in (
+        schema.create_schema(),
+        schema.update_schema(),
+        schema.batch_schema("resume_savepoint"),
+        schema.trigger_schema(),
+        schema.import_schema(),
     ):
-        Draft202012Validator.check_schema(schema)
-    Draft202012Validator(body.create_schema()).validate(JOB)
+        Draft202012Validator.check_schema(each)
+    Draft202012Validator(schema.create_schema()).validate(JOB)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.dli.body import update_schema
+from flink_jobs_provider.gateway.apis.dli.schema import update_schema
 from flink_jobs_provider.gateway.service import Refusal
 from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
 

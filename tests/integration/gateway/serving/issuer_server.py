@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flink_jobs_provider.gateway.operations.server import open_socket
-from tests.unit.gateway.access.signing import jwk, rsa_key
+from flink_jobs_provider.gateway.ops.server import open_socket
+from tests.unit.gateway.auth.signing import jwk, rsa_key
 from tests.waiting import wait_until
 
 

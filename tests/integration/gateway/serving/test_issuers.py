@@ -11,8 +11,8 @@ import anyio
 import pytest
 import trustme
 
-from flink_jobs_provider.gateway.access.authenticator import Authenticator
-from flink_jobs_provider.gateway.access.settings import Access
+from flink_jobs_provider.gateway.auth.authenticator import Authenticator
+from flink_jobs_provider.gateway.auth.settings import Access
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.service import Refusal
 from tests.integration.gateway.serving.issuer_server import (
@@ -20,7 +20,7 @@ from tests.integration.gateway.serving.issuer_server import (
     issuer_server,
     trust_file,
 )
-from tests.unit.gateway.access.signing import AUDIENCE, jwk, rsa_key, signed
+from tests.unit.gateway.auth.signing import AUDIENCE, jwk, rsa_key, signed
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_rotated_keys_are_followed(
     issuer: IssuerServer, trusted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that a key that is added while the gateway runs is accepted without a restart."""
-    monkeypatch.setattr("flink_jobs_provider.gateway.access.issuer_keys._PAUSE", 0.0)
+    monkeypatch.setattr("flink_jobs_provider.gateway.auth.jwks._PAUSE", 0.0)
 
     async def ask() -> list[Principal | Refusal]:
         authenticator = Authenticator(access(issuer, trusted))

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from flink_jobs_provider.gateway.app import make_manners, refused_unread
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.operations.server import (
+from flink_jobs_provider.gateway.ops.server import (
     StopSignals,
     address_of,
     open_socket,

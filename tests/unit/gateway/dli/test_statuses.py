@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flink_jobs_provider.gateway.dli.statuses import dli_status, runs, standings_of
+from flink_jobs_provider.gateway.apis.dli.statuses import dli_status, runs, standings_of
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.wire.dli import DliStatus

@@ -1,0 +1,247 @@
+"""The jars that submissions leave on a cluster: one for each version that may be needed again.
+
+A jar is uploaded under a name that says whose it is and what it holds, so that a repeated
+submission finds it, a rollback has it, and a deletion removes it:
+<job_name>-<18 digits of the job's identity>-<first 32 digits of the content's digest>.jar
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.flink.client import (
+    ConnectionBroke,
+    FlinkAnswer,
+    FlinkClient,
+    RequestTooLarge,
+)
+from flink_jobs_provider.control_planes.protocol import Submission
+from flink_jobs_provider.control_planes.single_flight import SharedCall
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterRefused,
+    ClusterUnreachable,
+    JarError,
+)
+from flink_jobs_provider.model.identity import identity_of
+
+#: Stands for the job's name in the name of a jar that is lent to previews; no job has such a name.
+LENT = "_preview"
+_IDENTITY = 18
+_DIGEST = 32
+#: Seconds for which a list is trusted. A jar that another process removed meanwhile shows when it
+#: is run, before anything started; one that it uploaded is uploaded twice.
+_TRUSTED_S = 60.0
+#: Seconds for which a list is trusted where a job is to be stopped on the strength of it.
+_FRESH_S = 5.0
+#: Seconds for which a list is trusted where a killed run may have left a jar: a gateway takes up
+#: another's actions later than that after its last sign of life.
+_TAKEN_UP_S = 20.0
+
+
+@dataclass(frozen=True)
+class UploadedJar:
+    """A jar of ours on the cluster, and when it was uploaded: seconds since the epoch."""
+
+    id: str
+    job_name: str
+    prefix: str
+    digest: str
+    uploaded: float = 0.0
+
+
+class ClusterJars:
+    """Uploads, finds and removes the jars of our jobs."""
+
+    def __init__(self, client: FlinkClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        # Flink opens every jar for a list, so with many jobs it is the dearest call of all.
+        self._listing = SharedCall(self._list, clock)
+        self._clock = clock
+        self._uploaded: dict[str, tuple[UploadedJar, float]] = {}
+        self._gone: set[str] = set()
+
+    async def list(self) -> tuple[UploadedJar, ...]:
+        """Return the jars of jobs on the cluster.
+
+        Raises:
+            ClusterRefused: The cluster takes no jars.
+
+        """
+        return tuple(jar for jar in await self._listing.get() if jar.job_name != LENT)
+
+    async def _list(self) -> tuple[UploadedJar, ...]:
+        try:
+            body = await self._client.get("jars", "files")
+        except FlinkAnswer as answer:
+            if answer.status != 404:
+                raise ActionFailed(f"the jars could not be listed: {answer.cause}") from None
+            raise ClusterRefused(
+                f"the cluster at {self._client.url} takes no jars",
+                remedy="Set web.submit.enable to true in its configuration",
+            ) from None
+        found = (_parse(file) for file in body["files"])
+        return tuple(jar for jar in found if jar)
+
+    async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
+        """Return a job's jars: those of a list, and what this process did since."""
+        listed = {jar.id: jar for jar in await self._listing.get(max_age)}
+        uploaded = {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
+        there = {**listed, **uploaded}
+        return tuple(
+            jar
+            for jar in there.values()
+            if jar.prefix == identity and jar.id not in self._gone and jar.job_name != LENT
+        )
+
+    async def ensure(self, submission: Submission, timeout: float) -> str:
+        """Return the id of the submission's jar, uploading it if it is not there.
+
+        Another process may have removed it since: then tell `lose`, and ask again.
+
+        Raises:
+            ActionFailed: The upload was refused, or the jar is only known by a digest and gone.
+        """
+        identity = identity_of(submission.job_id)
+        digest = submission.jar_digest[:_DIGEST]
+        for max_age in (_TRUSTED_S, 0.0) if isinstance(submission.jar, str) else (_TRUSTED_S,):
+            for jar in await self._of(identity, max_age):
+                if jar.digest == digest:
+                    return jar.id
+        if isinstance(submission.jar, str):
+            raise ActionFailed(
+                f"the jar with SHA-256 {submission.jar_digest[:12]}… is no longer on the cluster, "
+                "and no copy of it was found"
+            )
+        return await self._upload(submission.jar, submission.job_name, identity, timeout)
+
+    async def has_any(self, identity: str) -> bool:
+        """Return whether there is any jar of a job, as a killed run may have left one."""
+        return bool(await self._of(identity, _TAKEN_UP_S))
+
+    async def with_content(self, digest: str) -> str | None:
+        """Return the id of any job's jar with this content; None where there is none."""
+        listed = {jar.id: jar for jar in await self._listing.get(_TRUSTED_S)}
+        listed |= {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
+        there = (jar for jar in listed.values() if jar.id not in self._gone)
+        same = (jar.id for jar in there if jar.digest == digest[:_DIGEST] and jar.job_name != LENT)
+        return next(same, None)
+
+    async def upload_to_lend(self, jar: Jar, timeout: float) -> str:
+        """Upload a jar under a name that no submission looks for; return its id.
+
+        Raises:
+            ActionFailed: The upload was refused.
+        """
+        return await self._upload(jar, LENT, "0" * _IDENTITY, timeout)
+
+    async def discard_lent(self, before: float) -> None:
+        """Remove lent jars that were uploaded before a time, in seconds since the epoch."""
+        for jar in await self._listing.get(_TRUSTED_S):
+            if jar.job_name == LENT and jar.uploaded < before:
+                await self.discard(jar.id)
+
+    async def discard(self, jar_id: str) -> None:
+        """Remove a jar; somebody else may have done so (an unknown jar is 400, measured)."""
+        with contextlib.suppress(FlinkAnswer):
+            await self._client.change("DELETE", f"jars/{jar_id}", repeatable=True)
+        self.lose(jar_id)
+
+    async def provide(self, submission: Submission, timeout: float) -> bool:
+        """Make sure that a submission's jar is on the cluster now, uploading it if it is missing.
+
+        Returns:
+            False where the jar is missing, and only its digest is known.
+
+        Raises:
+            ActionFailed: The upload was refused.
+        """
+        identity = identity_of(submission.job_id)
+        digest = submission.jar_digest[:_DIGEST]
+        oldest = self._clock() - _FRESH_S
+        listed = {jar.id for jar in await self._listing.get(_FRESH_S)}
+        for jar in await self._of(identity):
+            if jar.digest != digest:
+                continue
+            _, uploaded_at = self._uploaded.get(jar.id, (jar, float("-inf")))
+            if jar.id in listed or uploaded_at >= oldest:
+                return True
+            self.lose(jar.id)  # somebody removed the file since this process uploaded it
+        if isinstance(submission.jar, str):
+            return False
+        await self._upload(submission.jar, submission.job_name, identity, timeout)
+        return True
+
+    def lose(self, jar_id: str) -> None:
+        """Note that a jar is not on the cluster any more, whatever a list said."""
+        self._gone.add(jar_id)
+        self._uploaded.pop(jar_id, None)
+
+    async def _upload(self, jar: Jar, job_name: str, identity: str, timeout: float) -> str:
+        digest = jar.digest[:_DIGEST]
+        name = f"{job_name}-{identity}-{digest}.jar"
+        try:
+            with jar.path.open("rb") as content:
+                files = {"jarfile": (name, content, "application/x-java-archive")}
+                body = await self._client.change(
+                    "POST",
+                    "jars/upload",
+                    files=files,
+                    timeout=timeout,
+                    repeatable=True,
+                    has="filename",
+                )
+        except FlinkAnswer as answer:
+            happened = f"the jar could not be uploaded: Flink answered {answer}"
+            if answer.status < 500:
+                raise ActionFailed(happened) from None
+            raise ClusterUnreachable(
+                happened, remedy="Look into the log of its JobManager if this does not pass"
+            ) from None
+        except RequestTooLarge as error:
+            raise ClusterRefused(
+                f"{job_name}: the jar ({_size(jar)}) could not be uploaded: {error.reason}",
+                remedy="Raise the limit for requests of what is in front of the cluster, such as a "
+                "proxy or an ingress, to more than the jar's size",
+            ) from None
+        except ConnectionBroke as error:
+            raise ClusterUnreachable(  # main has not run yet
+                f"{job_name}: the connection broke each time while the jar ({_size(jar)}) was "
+                f"uploaded: {error.reason}",
+                remedy="Is the cluster up? What is in front of it may close uploads of this size, "
+                "or of this length of time",
+            ) from None
+        except OSError as error:
+            raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
+        jar_id = str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
+        self._gone.discard(jar_id)
+        self._uploaded[jar_id] = (
+            UploadedJar(jar_id, job_name, identity, digest),
+            self._clock(),
+        )
+        return jar_id
+
+    async def remove(self, identity: str, keep: frozenset[str]) -> None:
+        """Remove a job's jars, but for those with the digests to keep."""
+        kept = {digest[:_DIGEST] for digest in keep}
+        for jar in await self._of(identity):
+            if jar.digest not in kept:
+                await self.discard(jar.id)
+
+
+def _size(jar: Jar) -> str:
+    """Return a jar's size for a message, in megabytes."""
+    return f"{jar.path.stat().st_size / 1_000_000:.1f} MB"
+
+
+def _parse(file: dict[str, Any]) -> UploadedJar | None:
+    parts = str(file["name"]).removesuffix(".jar").rsplit("-", 2)
+    if len(parts) != 3 or len(parts[1]) != _IDENTITY or len(parts[2]) != _DIGEST:
+        return None
+    uploaded = float(file.get("uploaded") or 0) / 1000
+    return UploadedJar(file["id"], parts[0], parts[1], parts[2], uploaded)

@@ -1,0 +1,1 @@
+"""The job APIs that the gateway serves."""

@@ -1,0 +1,189 @@
+"""What all calls of the API have in common: project, job, body, roles, audit, envelope."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from flink_jobs_provider.gateway.apis.dli.errors import FAULT, code_of, no_such_job
+from flink_jobs_provider.gateway.apis.dli.flink_options import obs_uri
+from flink_jobs_provider.gateway.apis.dli.mapping import in_dli_words
+from flink_jobs_provider.gateway.apis.dli.schema import IN_WORDS, SHOWN
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.http.middleware import Audit
+from flink_jobs_provider.gateway.http.places import place_on_flink
+from flink_jobs_provider.gateway.http.printed_json import parse
+from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
+from flink_jobs_provider.gateway.http.requests import caller, json_text
+from flink_jobs_provider.gateway.http.validation import Checker
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.principal import Principal, Role
+from flink_jobs_provider.gateway.service import ActionRow, JobRow, JobService, Refusal
+
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass
+class Deed:
+    """What is written to the audit log of a call that changes something."""
+
+    principal: Principal
+    what: str
+    cluster: str | None = None
+    job: str | None = None
+    action: ActionRow | None = None
+
+
+class Calls:
+    """Reads calls.
+
+    Args:
+        service: What carries the actions out.
+        clusters: The clusters that are served; those that are queues of a project count.
+        audit: Where each call is written down that changes something, also one that is refused.
+        body_bytes: Largest body.
+    """
+
+    def __init__(
+        self,
+        service: JobService,
+        clusters: Iterable[ClusterConfiguration],
+        audit: Audit,
+        body_bytes: int,
+    ) -> None:
+        self.service = service
+        self._clusters = {cluster.key: cluster for cluster in clusters if cluster.dli}
+        self._audit = audit
+        self._body_bytes = body_bytes
+
+    def project(self, request: Request, principal: Principal) -> dict[str, ClusterConfiguration]:
+        """Return the clusters of a project that a caller may read, by key.
+
+        Who may read none is told the same whether there is such a project or not: a job that is
+        looked for in the wrong place must not seem to be deleted.
+        """
+        project = request.path_params["project_id"]
+        request.scope["cluster_key"] = f"dli/{project[:64]}"
+        found = {
+            key: cluster
+            for key, cluster in self._clusters.items()
+            if cluster.dli and cluster.dli.project_id == project and principal.may(Role.READ, key)
+        }
+        if not found:
+            raise Refusal(
+                403,
+                "AuthorizationFailed",
+                f"The caller '{principal.name}' has no role in project '{project[:64]}', or this "
+                "gateway serves no such project.",
+            )
+        return found
+
+    def operable(self, request: Request, principal: Principal) -> dict[str, ClusterConfiguration]:
+        """Return the clusters of a project that a caller may read, if they may operate on any.
+
+        It is asked before a body is read: parsing is work that only callers who may act can ask
+        for. Which cluster is meant may depend on the body; `authorize` is asked for that one.
+        """
+        found = self.project(request, principal)
+        may = (one for one in found.values() if principal.may(Role.OPERATE, one.key))
+        authorize(principal, next(may, next(iter(found.values()))))
+        return found
+
+    def first_queue(self, request: Request) -> str:
+        """Return the queue of a project that is meant where none is named."""
+        project = request.path_params["project_id"]
+        places = (cluster.dli for cluster in self._clusters.values())
+        return next(place.queues[0] for place in places if place and place.project_id == project)
+
+    async def readable(
+        self, request: Request, principal: Principal, number: str
+    ) -> tuple[JobRow, ClusterConfiguration]:
+        """Return a job of the project that the caller may read, and its cluster."""
+        clusters = self.project(request, principal)
+        if not number.isascii() or not number.isdigit():
+            text = "job_id must be a whole number."
+            raise RefusedProperties([Problem("job_id", text)])
+        if len(number) > 19 or not 0 < int(number) <= _LARGEST_ID:
+            raise no_such_job(number)
+        key = await self.service.cluster_of(int(number))
+        row = await self.service.job(key, int(number)) if key in clusters else None
+        if key is None or row is None:
+            raise no_such_job(number)
+        return row, clusters[key]
+
+    async def job(
+        self, request: Request, deed: Deed, number: str | None = None
+    ) -> tuple[JobRow, ClusterConfiguration]:
+        """Return a job that the caller may change."""
+        wanted = number or request.path_params["job_id"]
+        row, cluster = await self.readable(request, deed.principal, wanted)
+        deed.cluster, deed.job = cluster.key, row.job_name
+        authorize(deed.principal, cluster)
+        return row, cluster
+
+    def in_callers_words(self, cluster: str, text: str) -> str:
+        """Return a text in which places are named as callers of a cluster would."""
+        return Mounts(self._clusters[cluster].mounts).in_callers_words(text)
+
+    async def body(self, request: Request, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a body, without those that are null."""
+        content = parse(await json_text(request, self._body_bytes))
+        checker = Checker(schema, "this request", IN_WORDS, SHOWN)
+        if problems := checker.problems(content):
+            raise RefusedProperties(problems)
+        return {name: value for name, value in content.items() if value is not None}
+
+    @contextlib.asynccontextmanager
+    async def audited(
+        self, request: Request, what: str, *, only_refusals: bool = False
+    ) -> AsyncIterator[Deed]:
+        """Write down what a call asks for, and whether it was refused."""
+        deed = Deed(caller(request), what)
+        try:
+            yield deed
+        except Exception as error:
+            refusal = in_dli_words(error) if isinstance(error, Refusal) else FAULT
+            request.scope["audited"] = True
+            status, code = code_of(refusal)
+            self._write(deed, request, code, status)
+            raise
+        if not only_refusals:
+            self._write(deed, request, "ACCEPTED", 200)
+
+    def _write(self, deed: Deed, request: Request, result: str, status: int) -> None:
+        self._audit.write(
+            who=deed.principal.name,
+            what=deed.what,
+            cluster=deed.cluster or request.scope.get("cluster_key"),
+            job=deed.job,
+            action_id=deed.action.id if deed.action else None,
+            result=result,
+            status=status,
+        )
+
+
+def place_of(path: str, cluster: ClusterConfiguration) -> str:
+    """Return where a cluster finds a savepoint, or a directory of them, that a caller names."""
+    place = place_on_flink(obs_uri(path), Mounts(cluster.mounts), "savepoint_path")
+    return place.rstrip("/")
+
+
+def authorize(principal: Principal, cluster: ClusterConfiguration) -> None:
+    """Refuse a caller who may not change anything on a cluster."""
+    if not principal.may(Role.OPERATE, cluster.key):
+        queues = ", ".join(cluster.dli.queues if cluster.dli else ())
+        raise Refusal(
+            403,
+            "AuthorizationFailed",
+            f"The caller '{principal.name}' does not have the role 'operate' on queue {queues}.",
+        )
+
+
+def done(message: str, **content: Any) -> Response:
+    """Return an answer in the service's envelope; Go's clients read `is_success` as a text only."""
+    return JSONResponse({"is_success": "true", "message": message, **content})

@@ -1,0 +1,227 @@
+"""From the fields of a jar job to the inputs that the job service takes, and back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from flink_jobs_provider.gateway.apis.dli import flink_options as flink_options
+from flink_jobs_provider.gateway.apis.dli.flink_options import options_of
+from flink_jobs_provider.gateway.apis.dli.schema import defaults_of as service_defaults
+from flink_jobs_provider.gateway.apis.dli.wording import output_in_dli_words
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.http.problems import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.wire.dli import checkpoint_mode
+
+#: Under this name the fields are kept among what faces show.
+AS_GIVEN = "dli"
+PARALLELISM_FIELDS = frozenset({"parallel_number", "resource_config", "resource_config_version"})
+_FIELD_OF = {
+    "jar": "entrypoint",
+    "entry_class": "main_class",
+    "args": "entrypoint_args",
+    "parallelism": "parallel_number",
+    "flink_configuration": "runtime_config",
+    "savepoint_directory": "runtime_config",
+    "allow_non_restored_state": "runtime_config",
+    "restore_from": "savepoint_path",
+    "job_name": "name",
+}
+#: What the model's messages call an input, and how it is said here.
+_WORDS = {
+    "use restore_from": "import a savepoint",
+    "use savepoint_directory": "use state.savepoints.dir",
+    "use parallelism": "use parallel_number",
+    "use allow_non_restored_state": "use execution.savepoint.ignore-unclaimed-state",
+}
+
+
+def in_dli_words(refusal: Refusal) -> Refusal:
+    """Return a refusal of the job service with the API's names of calls and fields."""
+    refusal.message = output_in_dli_words(refusal.message)
+    if (field := _FIELD_OF.get(refusal.target.partition("[")[0])) and refusal.status == 400:
+        refusal.target = field
+        if field not in refusal.message:
+            refusal.message = f"{field}: {refusal.message}"
+    return refusal
+
+
+def inputs_of(
+    given: Collection[str],
+    config: Mapping[str, Any],
+    cluster: ClusterConfiguration,
+    job_name: str,
+) -> dict[str, Any]:
+    """Return the inputs of a job that some of its fields make.
+
+    Args:
+        given: The names of the fields that count; what others make is left as it is.
+        config: All fields of the job.
+        cluster: Its cluster.
+        job_name: Its name there.
+
+    Raises:
+        RefusedProperties: Fields are wrong, all of them at once.
+    """
+    problems: list[Problem] = []
+    mounts = Mounts(cluster.mounts)
+    inputs: dict[str, Any] = {}
+    if "entrypoint" in given:
+        if config.get("entrypoint"):
+            with Collecting(problems):
+                inputs["jar"] = mounts.resolve(config["entrypoint"], "entrypoint")
+        else:
+            problems.append(Problem("entrypoint", "entrypoint must not be empty."))
+    if "main_class" in given:
+        inputs["entry_class"] = config.get("main_class") or None
+    if "entrypoint_args" in given:
+        inputs["args"] = (config.get("entrypoint_args") or "").split()
+    if PARALLELISM_FIELDS & set(given):
+        inputs["parallelism"] = _parallelism(config, problems)
+    if flink_options.FIELDS & set(given):
+        made = options_of(config, mounts, problems)
+        inputs["flink_configuration"] = made.flink_configuration
+        inputs["allow_non_restored_state"] = made.allow_non_restored_state
+        inputs["savepoint_directory"] = made.savepoint_directory or cluster.savepoint_directory
+    problems += _wrong(inputs, cluster, job_name)
+    if problems:
+        raise RefusedProperties(problems)
+    return inputs
+
+
+def _parallelism(config: Mapping[str, Any], problems: list[Problem]) -> int:
+    plain = int(config.get("parallel_number") or 0)
+    resources = config.get("resource_config") or {}
+    if not resources:
+        return plain or 1
+    if config.get("resource_config_version") != "v2":
+        text = "resource_config counts with resource_config_version v2 alone: set that, or leave it"
+        problems.append(Problem("resource_config", f"{text} out."))
+    of_resources = int(resources.get("parallel_number") or 0)
+    if plain and of_resources and plain != of_resources:
+        text = "parallel_number and resource_config.parallel_number must not differ."
+        problems.append(Problem("parallel_number", text))
+    return of_resources or plain or 1
+
+
+def laid_over(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job with some of them given anew.
+
+    Its parallelism stays where none of them says one: resources come without it, too.
+    """
+    after = {**before, **given}
+    if given.get("resource_config_version") in ("v1", "") and "resource_config" not in given:
+        after.pop("resource_config", None)
+    if "parallel_number" not in given and PARALLELISM_FIELDS & set(given):
+        if (given.get("resource_config") or {}).get("parallel_number"):
+            after.pop("parallel_number", None)
+        else:
+            after["parallel_number"] = _parallelism(before, [])
+    return after
+
+
+def _wrong(
+    inputs: Mapping[str, Any], cluster: ClusterConfiguration, job_name: str
+) -> list[Problem]:
+    """Return what the model says of inputs."""
+    whole = {
+        "target": cluster.flink,
+        "owner": cluster.key,
+        "job_name": job_name,
+        "jar": "file:///job.jar",
+        **{name: value for name, value in inputs.items() if value is not None},
+    }
+    problems = []
+    for name, reason in problems_of(whole, recorded=True):
+        for ours, theirs in _WORDS.items():
+            reason = reason.replace(ours, theirs)
+        field = _FIELD_OF.get(name.partition("[")[0].partition(".")[0], "body")
+        problems.append(Problem(field, f"{field} {reason}."))
+    return problems
+
+
+def config_of(row: JobRow, cluster: ClusterConfiguration) -> dict[str, Any]:
+    """Return the fields of a job as they count from its next start on.
+
+    They are as they were given, as long as the job is so: another face may have changed it.
+    """
+    config: dict[str, Any] = dict(row.as_given.get(AS_GIVEN) or {})
+    config.setdefault("name", row.job_name)
+    config.setdefault("queue_name", cluster.dli.queues[0] if cluster.dli else "")
+    spec, mounts = row.next_spec, Mounts(cluster.mounts)
+    jar = None
+    with contextlib.suppress(Refusal):
+        jar = mounts.resolve(config.get("entrypoint") or "", "entrypoint")
+    if jar != spec.jar:
+        config["entrypoint"] = mounts.named(spec.jar) or spec.jar
+    if (config.get("main_class") or None) != spec.entry_class:
+        config["main_class"] = spec.entry_class or ""
+    if (config.get("entrypoint_args") or "").split() != list(spec.args):
+        config["entrypoint_args"] = " ".join(spec.args)
+    if _parallelism(config, []) != spec.parallelism:
+        _set_parallelism(config, spec.parallelism)
+    _set_options(config, spec, cluster)
+    return config
+
+
+def _set_parallelism(config: dict[str, Any], parallelism: int) -> None:
+    if config.get("resource_config"):
+        resources = {**config["resource_config"], "parallel_number": parallelism}
+        config["resource_config"] = resources
+        config.pop("parallel_number", None)
+    else:
+        config["parallel_number"] = parallelism
+
+
+def _set_options(config: dict[str, Any], spec: JobSpec, cluster: ClusterConfiguration) -> None:
+    """Have fields say what the options of a job are, where they say anything else.
+
+    They must say all of it: whoever changes one of them sends back the others as they are shown.
+    """
+    mounts, options = Mounts(cluster.mounts), dict(spec.flink_configuration)
+    made = options_of(config, mounts, [])
+    if made.flink_configuration != options:
+        given = config.get("runtime_config")
+        for field in flink_options.FIELDS:
+            config.pop(field, None)
+        config["runtime_config"] = flink_options.with_options(given, options)
+        made = options_of(config, mounts, [])
+    goes_to = (made.savepoint_directory or cluster.savepoint_directory or "").rstrip("/")
+    directory = spec.savepoint_directory or goes_to
+    if (goes_to, made.allow_non_restored_state) != (directory, spec.allow_non_restored_state):
+        own = None if directory == cluster.savepoint_directory else directory or None
+        config["runtime_config"] = flink_options.with_savepoints(
+            config.get("runtime_config"), own, spec.allow_non_restored_state
+        )
+    if not config.get("runtime_config"):
+        config.pop("runtime_config", None)
+
+
+def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the names of the fields that differ from what is shown of them.
+
+    Nothing, empty, and the default that is shown in its place are the same.
+    """
+    names = sorted({*before, *after})
+    return [name for name in names if _plain(name, before) != _plain(name, after)]
+
+
+def defaults_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is shown of fields that were not given."""
+    return {**service_defaults(config), "checkpoint_mode": flink_options.mode_unless_given(config)}
+
+
+def _plain(name: str, config: Mapping[str, Any]) -> Any:
+    if name == "parallel_number":
+        # A number that resource_config contradicts is a change, too: it is refused as one.
+        return int(config.get(name) or 0) or _parallelism(config, [])
+    value = config.get(name)
+    value = defaults_of(config).get(name) if value in (None, "", [], {}) else value
+    if name == "checkpoint_mode":
+        return checkpoint_mode(value)
+    return value

@@ -1,0 +1,166 @@
+"""Jobs on record: creating one, changing one, naming the savepoint that it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from flink_jobs_provider.gateway.apis.dli import schema
+from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, authorize, done, place_of
+from flink_jobs_provider.gateway.apis.dli.job_names import job_name_of
+from flink_jobs_provider.gateway.apis.dli.mapping import (
+    AS_GIVEN,
+    changed_fields,
+    config_of,
+    inputs_of,
+    laid_over,
+)
+from flink_jobs_provider.gateway.apis.dli.presenter import milliseconds
+from flink_jobs_provider.gateway.apis.dli.statuses import runs
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
+from flink_jobs_provider.gateway.service import DraftRequest, InputChange, JobRow, Refusal
+from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
+
+#: How often a change is made from a fresh row when the job changes meanwhile.
+_TRIES = 5
+
+
+class Keeping:
+    """Answers the calls that change the records alone."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def create(self, request: Request) -> Response:
+        """Put a job on record; it is not started."""
+        async with self._calls.audited(request, "CREATE") as deed:
+            clusters = self._calls.operable(request, deed.principal)
+            given = schema.job_fields(await self._calls.body(request, schema.create_schema()))
+            deed.job = given["name"]
+            first = self._calls.first_queue(request)
+            cluster, queue = _queue(clusters, given.get("queue_name") or first)
+            deed.cluster = cluster.key
+            authorize(deed.principal, cluster)
+            job_name = job_name_of(given["name"])
+            config = {**given, "queue_name": queue}
+            fields = {*given, "parallel_number"}
+            row = await self._calls.service.draft(
+                DraftRequest(
+                    cluster=cluster.key,
+                    job_name=job_name,
+                    inputs=inputs_of(fields, config, cluster, job_name),
+                    as_given={AS_GIVEN: config},
+                    caller=deed.principal.name,
+                )
+            )
+        job = {"job_id": row.number, "status_name": DliStatus.INIT.value, "status_desc": ""}
+        return done("The Flink job was created. Run it to start it.", job=job)
+
+    async def update(self, request: Request) -> Response:
+        """Change a job's fields."""
+        async with self._calls.audited(request, "CHANGE") as deed:
+            self._calls.operable(request, deed.principal)
+            given = schema.job_fields(await self._calls.body(request, schema.update_schema()))
+            given.pop("job_type", None)
+            row = await self._changed(
+                request, deed, lambda row, cluster: _update(row, cluster, given, deed)
+            )
+        update_time = milliseconds(row.changed_at or row.created_at)
+        return done("The Flink job was updated.", job={"update_time": update_time})
+
+    async def import_savepoint(self, request: Request) -> Response:
+        """Name the savepoint that the job's next run starts from."""
+        async with self._calls.audited(request, "IMPORT_SAVEPOINT") as deed:
+            self._calls.operable(request, deed.principal)
+            given = await self._calls.body(request, schema.import_schema())
+            named = given.get("job_id")
+            if named is not None and str(int(named)) != request.path_params["job_id"]:
+                text = "job_id must be the one in the path."
+                raise RefusedProperties([Problem("job_id", text)])
+            path = given["savepoint_path"]
+            await self._changed(
+                request, deed, lambda row, cluster: _import(row, cluster, path, deed)
+            )
+        return done("The job is successfully updated.")
+
+    async def _changed(
+        self,
+        request: Request,
+        deed: Deed,
+        make: Callable[[JobRow, ClusterConfiguration], InputChange | None],
+    ) -> JobRow:
+        """Make a change of a job as it is; again, where it has changed by the time."""
+        for left in reversed(range(_TRIES)):
+            row, cluster = await self._calls.job(request, deed)
+            change = make(row, cluster)
+            if change is None:
+                return row
+            try:
+                return await self._calls.service.change(change)
+            except Refusal as refusal:
+                if refusal.code != "Conflict" or left == 0:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def _update(
+    row: JobRow, cluster: ClusterConfiguration, given: Mapping[str, Any], deed: Deed
+) -> InputChange | None:
+    """Return the change that some fields make; none where they are as they were."""
+    before = config_of(row, cluster)
+    changed = changed_fields(before, laid_over(before, given))
+    # What is sent back as it was shown is not given: a default that is shown is no wish.
+    given = {name: value for name, value in given.items() if name in changed}
+    after = laid_over(before, given)
+    fields = changed_fields(before, after)
+    if not fields:
+        return None
+    if fixed := {"name", "queue_name"} & set(fields):
+        name = min(fixed)
+        text = f"{name} cannot be changed (it is {before[name]}): create another job with it."
+        raise RefusedProperties([Problem(name, text)])
+    may_wait = set(fields) <= WHILE_RUNNING
+    if runs(row.status) and not may_wait:
+        kept = ", ".join(sorted(set(fields) & set(given) - WHILE_RUNNING))
+        text = f"{kept} cannot be changed while the job runs: stop it first."
+        raise Refusal(409, "JobStatusConflict", text)
+    return InputChange(
+        cluster=cluster.key,
+        number=row.number,
+        revision=row.revision,
+        inputs=inputs_of(fields, after, cluster, row.job_name),
+        as_given={AS_GIVEN: after},
+        caller=deed.principal.name,
+        while_it_runs=may_wait,
+    )
+
+
+def _import(row: JobRow, cluster: ClusterConfiguration, path: str, deed: Deed) -> InputChange:
+    return InputChange(
+        cluster=cluster.key,
+        number=row.number,
+        revision=row.revision,
+        inputs={},
+        as_given={},
+        caller=deed.principal.name,
+        restore_from=place_of(path, cluster) if path else "",
+    )
+
+
+def _queue(
+    clusters: Mapping[str, ClusterConfiguration], name: str
+) -> tuple[ClusterConfiguration, str]:
+    """Return the cluster of a queue, and its name."""
+    queues = {
+        queue: cluster
+        for cluster in clusters.values()
+        for queue in (cluster.dli.queues if cluster.dli else ())
+    }
+    if name not in queues:
+        text = f"queue_name must be one of {', '.join(queues)}."
+        raise RefusedProperties([Problem("queue_name", text)])
+    return queues[name], name

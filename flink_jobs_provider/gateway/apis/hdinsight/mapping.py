@@ -1,0 +1,239 @@
+"""From the properties of a runJob to what the job service is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flink_jobs_provider.gateway.apis.hdinsight.presenter import properties_of
+from flink_jobs_provider.gateway.apis.hdinsight.savepoint_names import named_savepoint
+from flink_jobs_provider.gateway.apis.hdinsight.schema import (
+    TAKES_ARGS,
+    TAKES_SAVEPOINT,
+    TAKES_SPEC,
+)
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.http.places import as_text, place_on_flink, take_unclaimed
+from flink_jobs_provider.gateway.http.problems import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService, Refusal
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.wire.hdinsight import (
+    JOB_PROPERTIES,
+    PARALLELISM_KEY,
+    SAVEPOINT_DIRECTORY_KEY,
+    VERSION_PROPERTIES,
+)
+
+_IN_ARM = {
+    **{
+        each.model_input: f"properties.{name}"
+        for name, each in JOB_PROPERTIES.items()
+        if each.model_input
+    },
+    "parallelism": f"properties.flinkConfiguration.{PARALLELISM_KEY}",
+    "savepoint_directory": f"properties.flinkConfiguration.{SAVEPOINT_DIRECTORY_KEY}",
+    "allow_non_restored_state": "properties.flinkConfiguration",
+}
+#: What the model's messages call an input, and how it is said here.
+_WORDS = {
+    "use restore_from": "use savePointName",
+    "use savepoint_directory": f"use {SAVEPOINT_DIRECTORY_KEY}",
+}
+
+
+def in_arm_words(refusal: Refusal) -> Refusal:
+    """Return a refusal of the job service with the API's name of the property that is wrong."""
+    if target := _IN_ARM.get(refusal.target):
+        refusal.target = target
+    return refusal
+
+
+class Translator:
+    """Translates for one cluster."""
+
+    def __init__(self, cluster: ClusterConfiguration, service: JobService) -> None:
+        self._cluster = cluster
+        self._service = service
+        self._mounts = Mounts(cluster.mounts)
+
+    async def request(self, properties: Mapping[str, Any], caller: str) -> ActionRequest:
+        """Return what the properties ask for.
+
+        Args:
+            properties: As `validated` returns them.
+            caller: Who asks.
+
+        Raises:
+            Refusal: A property is wrong, or does nothing with this action: every problem at once.
+        """
+        action = Action(properties["action"])
+        row = await self._row(properties, action)
+        problems: list[Problem] = []
+        changes: dict[str, Any] = {}
+        if action in TAKES_SPEC:
+            changes |= self._jar(properties, row, problems)
+            changes |= self._configuration(properties, problems)
+            if "entryClass" in properties:
+                changes["entry_class"] = properties["entryClass"]
+        if action in TAKES_ARGS and "args" in properties:
+            changes["args"] = properties["args"].split()
+        if savepoint := properties.get("savePointName"):
+            if action not in TAKES_SAVEPOINT:
+                problems.append(_useless("savePointName", action))
+            elif row or action is Action.NEW:
+                changes |= await self._restore_from(savepoint, row, problems)
+        problems += _not_taken(action, properties, row, self._mounts)
+        problems += self._wrong(properties["jobName"], changes)
+        if problems:
+            raise RefusedProperties(problems)
+        as_given = {name: properties[name] for name in _taken(action) if name in properties}
+        return ActionRequest(
+            cluster=self._cluster.key,
+            job_name=properties["jobName"],
+            action=action,
+            changes=changes,
+            as_given={**as_given, "savePointName": savepoint or None},
+            caller=caller,
+            run_id=properties.get("runId"),
+            fails_without_jar="/".join(
+                str(properties.get(name) or "").rstrip("/")
+                for name in ("jobJarDirectory", "jarName")
+            ),
+        )
+
+    async def _row(self, properties: Mapping[str, Any], action: Action) -> JobRow | None:
+        """Return the job as it is, where what is given can only be understood with it."""
+        given = {name for name in VERSION_PROPERTIES if name in properties}
+        if action is Action.NEW or not (given or properties.get("savePointName")):
+            return None
+        rows = await self._service.jobs(self._cluster.key, job_name=properties["jobName"])
+        run_id = properties.get("runId")
+        return next((row for row in rows if run_id in (None, row.run_id)), None)
+
+    def _jar(
+        self, properties: Mapping[str, Any], row: JobRow | None, problems: list[Problem]
+    ) -> dict[str, Any]:
+        """Return the jar's place; of directory and name, the one that is not given stays."""
+        if not {"jobJarDirectory", "jarName"} & set(properties):
+            return {}
+        known = properties_of(row, self._mounts) if row else {}
+        directory = properties.get("jobJarDirectory", known.get("jobJarDirectory"))
+        name = properties.get("jarName", known.get("jarName"))
+        if directory is None or name is None:
+            return {}  # there is no such job, as the service is about to say
+        with Collecting(problems):
+            self._mounts.resolve(directory, "properties.jobJarDirectory")
+            target = "properties.jarName"  # the directory alone is valid
+            return {"jar": self._mounts.resolve(f"{directory.rstrip('/')}/{name}", target)}
+        return {}
+
+    def _configuration(
+        self, properties: Mapping[str, Any], problems: list[Problem]
+    ) -> dict[str, Any]:
+        if "flinkConfiguration" not in properties:
+            return {}
+        options = {key: as_text(value) for key, value in properties["flinkConfiguration"].items()}
+        changes: dict[str, Any] = {}
+        if (parallelism := options.pop(PARALLELISM_KEY, None)) is not None:
+            changes["parallelism"] = int(parallelism)
+        if (directory := options.pop(SAVEPOINT_DIRECTORY_KEY, None)) is not None:
+            changes["savepoint_directory"] = self._cluster.savepoint_directory
+            if directory:
+                target = _IN_ARM["savepoint_directory"]
+                with Collecting(problems):
+                    place = place_on_flink(directory, self._mounts, target)
+                    changes["savepoint_directory"] = place
+        unclaimed = take_unclaimed(options, "properties.flinkConfiguration.", problems)
+        changes["allow_non_restored_state"] = unclaimed
+        changes["flink_configuration"] = options
+        return changes
+
+    async def _restore_from(
+        self, savepoint: str, row: JobRow | None, problems: list[Problem]
+    ) -> dict[str, Any]:
+        target = _IN_ARM["restore_from"]
+        with Collecting(problems):
+            if "/" in savepoint:
+                return {"restore_from": place_on_flink(savepoint, self._mounts, target)}
+            own: list[Savepoint] = []
+            if row:
+                # The job's record also holds those that LIST_SAVEPOINT found in its directory.
+                on_record = await self._service.savepoints(row.cluster, row.number)
+                own = [*on_record, *row.record.savepoints]
+            return {"restore_from": named_savepoint(savepoint, own, target)}
+        return {}
+
+    def _wrong(self, job_name: str, changes: Mapping[str, Any]) -> list[Problem]:
+        """Return what the model says of the inputs; of options, each on its own."""
+        if not changes:
+            return []
+        options: dict[str, str] = changes.get("flink_configuration", {})
+        rest = {name: value for name, value in changes.items() if name != "flink_configuration"}
+        problems = [
+            Problem(path, f"{path} {_reason(reason)}.")
+            for name, reason in problems_of(self._inputs(job_name, rest))
+            for path in [_IN_ARM.get(name.partition("[")[0], "properties")]
+        ]
+        if not problems_of(self._inputs(job_name, {"flink_configuration": options})):
+            return problems
+        for key in options:
+            path = f"properties.flinkConfiguration.{key}"
+            inputs = self._inputs(job_name, {"flink_configuration": {key: options[key]}})
+            problems += [
+                Problem(path, f"{path} {_reason(reason)}.") for _, reason in problems_of(inputs)
+            ]
+        return problems
+
+    def _inputs(self, job_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "target": self._cluster.flink,
+            "owner": self._cluster.key,
+            "job_name": job_name,
+            "jar": "file:///job.jar",
+            **changes,
+        }
+
+
+def _not_taken(
+    action: Action, properties: Mapping[str, Any], row: JobRow | None, mounts: Mounts
+) -> list[Problem]:
+    """Refuse what the action does not change, unless it repeats what the job has.
+
+    Scripts send back what they read with another action; that must work. But nothing that is
+    given goes without effect in silence.
+    """
+    if row is None:
+        return []
+    given = [
+        name for name in VERSION_PROPERTIES if name in properties and name not in _taken(action)
+    ]
+    shown = properties_of(row, mounts)
+    return [_useless(name, action) for name in given if _plain(properties[name]) != shown.get(name)]
+
+
+def _taken(action: Action) -> tuple[str, ...]:
+    if action in TAKES_SPEC:
+        return VERSION_PROPERTIES
+    return ("args",) if action in TAKES_ARGS else ()
+
+
+def _useless(name: str, action: Action) -> Problem:
+    takers = TAKES_SAVEPOINT if name == "savePointName" else TAKES_SPEC
+    others = ", ".join(taker for taker in Action if taker in takers and taker is not Action.NEW)
+    path = f"properties.{name}"
+    return Problem(path, f"{path} cannot be changed with {action}: leave it out, or use {others}.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: as_text(item) for key, item in value.items()}
+    return value
+
+
+def _reason(reason: str) -> str:
+    for ours, theirs in _WORDS.items():
+        reason = reason.replace(ours, theirs)
+    return reason

@@ -1,6 +1,0 @@
-"""The HDInsight on AKS API: how its requests are read, and what it answers."""
-
-from flink_jobs_provider.gateway.arm.face import ArmFace
-from flink_jobs_provider.wire.hdinsight import ApiVersion
-
-__all__ = ["ApiVersion", "ArmFace"]

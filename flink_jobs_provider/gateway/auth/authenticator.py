@@ -1,0 +1,125 @@
+"""Who calls: by the bearer token of the request."""
+
+from __future__ import annotations
+
+import httpx
+import structlog
+
+from flink_jobs_provider.gateway.auth.jwks import KeysUnavailable
+from flink_jobs_provider.gateway.auth.jwt import (
+    ExpiredWebToken,
+    RefusedToken,
+    WebTokens,
+)
+from flink_jobs_provider.gateway.auth.settings import Access
+from flink_jobs_provider.gateway.auth.tokens import (
+    TOKEN_START,
+    ExpiredToken,
+    KnownTokens,
+    TokensFileError,
+)
+from flink_jobs_provider.gateway.principal import Principal
+from flink_jobs_provider.gateway.service import Refusal
+
+_LONGEST = 16384
+_RETRY_AFTER = 10.0
+
+_log = structlog.get_logger("gateway.access")
+
+
+class Authenticator:
+    """Tells who calls, by the tokens file and by the issuers of JSON Web Tokens.
+
+    Args:
+        access: Who may call.
+        transport: Stands in for the network in tests.
+    """
+
+    def __init__(self, access: Access, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._tokens = KnownTokens(access.tokens_file) if access.tokens_file else None
+        self._web_tokens = WebTokens(access.issuers, transport) if access.issuers else None
+        self._file_problem = ""
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """Return who a request is of.
+
+        Args:
+            authorization: The request's Authorization header.
+
+        Raises:
+            Refusal: 401, there is no token or it is not accepted; 503, it cannot be checked now.
+        """
+        token = _bearer_token(authorization)
+        if token.startswith(TOKEN_START):
+            return self._by_file(token)
+        if self._web_tokens is None:
+            raise _invalid("it is none that this gateway gave out")
+        try:
+            return await self._web_tokens.principal(token)
+        except ExpiredWebToken as error:
+            raise _expired(str(error)) from None
+        except RefusedToken as error:
+            raise _invalid(str(error)) from None
+        except KeysUnavailable:
+            raise _unavailable("the keys of its issuer cannot be had now") from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._web_tokens:
+            await self._web_tokens.close()
+
+    def _by_file(self, token: str) -> Principal:
+        if self._tokens is None:
+            raise _invalid("this gateway has no tokens file")
+        try:
+            found = self._tokens.principal(token)
+        except ExpiredToken:
+            raise _expired("it has expired") from None
+        except TokensFileError as error:
+            self._say_once(str(error))
+            raise _unavailable("the gateway's tokens file cannot be used") from None
+        self._file_problem = ""
+        if found is None:
+            raise _invalid("it is none that this gateway gave out, or it was revoked")
+        return found
+
+    def _say_once(self, problem: str) -> None:
+        if problem != self._file_problem:
+            self._file_problem = problem
+            _log.error("the tokens file cannot be used: no token is accepted", reason=problem)
+
+
+def _bearer_token(authorization: str | None) -> str:
+    if not authorization:
+        raise Refusal(
+            401,
+            "AuthenticationFailed",
+            "Authentication failed. The 'Authorization' header is missing: send "
+            "'Authorization: Bearer <token>'.",
+        )
+    scheme, _, token = authorization.strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > _LONGEST:
+        raise Refusal(
+            401,
+            "AuthenticationFailed",
+            "Authentication failed. The 'Authorization' header must be 'Bearer <token>'.",
+        )
+    return token
+
+
+def _invalid(why: str) -> Refusal:
+    return Refusal(401, "InvalidAuthenticationToken", f"The access token is not accepted: {why}.")
+
+
+def _expired(why: str) -> Refusal:
+    return Refusal(401, "ExpiredAuthenticationToken", f"The access token is not accepted: {why}.")
+
+
+def _unavailable(why: str) -> Refusal:
+    return Refusal(
+        503,
+        "AuthenticationUnavailable",
+        f"The access token cannot be checked: {why}. Nothing was changed; try again.",
+        retry_after=_RETRY_AFTER,
+    )

@@ -1,0 +1,321 @@
+"""Accepting an action: everything that can be refused is refused here, and then it is on record."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
+from flink_jobs_provider.gateway.jobs.jar_opening import Opening
+from flink_jobs_provider.gateway.jobs.stored_documents import (
+    read_spec,
+    stored_record,
+    stored_spec,
+)
+from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
+from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.transitions import (
+    DRAFT,
+    NOT_YET,
+    TAKES_NEW_BYTES,
+    TAKES_NEXT_RESTORE,
+    changes_now,
+    check,
+    in_progress,
+    wanted_spec,
+)
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    Refusal,
+)
+from flink_jobs_provider.gateway.store import (
+    JobState,
+    NewAction,
+    Store,
+    StoredAction,
+    StoredJob,
+)
+from flink_jobs_provider.gateway.store.admission import Busy, Changed
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: The service's own words (recorded traffic of 2023).
+_NO_JAR = "Job execution failed. \nFailed to download jar"
+_BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
+#: How often a row may change under our hands before the caller is told to come again.
+_TRIES = 10
+
+#: Classes of PostgreSQL's SQLSTATE (its manual, appendix A): connection, resources, shutdown,
+#: system error; and a server that only reads, as a standby does.
+_UNAVAILABLE = ("08", "53", "57", "58", "25006")
+
+
+class Accepting:
+    """Decides on requests, and puts what is accepted on record.
+
+    Args:
+        gateway: The name under which this gateway claims actions.
+        store: The records.
+        opening: Opens jars.
+        threads: For calls of the records.
+        pace: How often and how long.
+        timeout: For how many seconds an action is tried again.
+        begins: Whether an action that is accepted now begins at once.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        store: Store,
+        opening: Opening,
+        threads: Threads,
+        pace: Pace,
+        timeout: float,
+        begins: Callable[[], bool],
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._opening = opening
+        self._threads = threads
+        self._pace = pace
+        self._timeout = timeout
+        self._begins = begins
+
+    async def accept(self, request: ActionRequest, cluster: ClusterConfiguration) -> StoredAction:
+        """Put an action on record, claimed by this gateway.
+
+        Raises:
+            Refusal: It is not accepted; nothing was changed.
+        """
+        # A caller is answered while it waits: what it gave up on is not to be begun later.
+        latest = time.monotonic() + self._pace.jar_queue
+        opened: Jar | None = None
+        asked = request
+        for _ in range(_TRIES):
+            job = await self.ask(self._store.live_job, cluster.key, asked.job_name)
+            if job is not None and job.last.finished_at is None:
+                raise in_progress(asked.job_name, asked.action, job.last)
+            request = _with_next_start(asked, job)
+            check(request, job.status if job else None, job.run_id if job else None)
+            present = _present(job, cluster, request)
+            unreadable = ""
+            if opened is None or opened.uri != request.changes.get("jar", present.get("jar")):
+                opened, unreadable = await self._jar_if_any(request, job, present, latest)
+            action_id = str(uuid.uuid4())
+            wanted = _wanted(request, action_id, job, present, opened)
+            try:
+                return await self._record(request, action_id, job, wanted, cluster, unreadable)
+            except Busy as busy:
+                raise in_progress(asked.job_name, asked.action, busy.first) from None
+            except Changed:
+                continue
+        raise changes_now(asked.job_name)
+
+    async def ask(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the records; a database that does not answer is told as a refusal."""
+        try:
+            return await self._threads.call(function, *args, **kwargs)
+        except SQLAlchemyError as error:
+            if isinstance(error, DBAPIError) and not _unreachable(error):
+                raise
+            raise Refusal(
+                503,
+                "RecordsUnavailable",
+                "The gateway's database does not answer. Look at the list of jobs when it does: "
+                "it says whether the action was accepted.",
+            ) from None
+
+    async def _jar_if_any(
+        self,
+        request: ActionRequest,
+        job: StoredJob | None,
+        present: dict[str, Any],
+        latest: float,
+    ) -> tuple[Jar | None, str]:
+        """Return the jar as `_jar` does; or why there is none, where that is no refusal."""
+        named = request.fails_without_jar
+        if not (named and request.action is Action.NEW and (job is None or job.status != DRAFT)):
+            return await self._jar(request, present, latest), ""
+        try:
+            jar = await self._jar(request, present, latest)
+        except Refusal as refusal:
+            if refusal.target != "jar":
+                raise
+            place = str(request.changes.get("jar"))
+            reason = refusal.message.replace(place, named)
+            return None, reason.replace(place.removeprefix("file://"), named)
+        if not named.lower().endswith(".jar"):
+            return None, f"{named} is not the name of a jar: it does not end in .jar."
+        return jar, ""
+
+    async def _jar(
+        self, request: ActionRequest, present: dict[str, Any], latest: float
+    ) -> Jar | None:
+        """Open the jar that an action starts; none where it starts none, or the one it has.
+
+        Args:
+            request: The action.
+            present: The inputs that its job has.
+            latest: Until when it may be opened at all.
+        """
+        uri = request.changes.get("jar") or present.get("jar")
+        if request.action not in STARTS or not isinstance(uri, str):
+            return None
+        digest: str | None = present.get("jar_digest")  # none where it never ran
+        renews = request.new_bytes or request.action in TAKES_NEW_BYTES
+        keeps = not renews and "jar" not in request.changes
+        same_bytes = keeps and digest is not None
+        if same_bytes and digest is not None:
+            kept = await self._opening.kept(digest)
+            if kept is not None:
+                return None
+        try:
+            jar = await self._opening.open(uri, latest - time.monotonic())
+        except NoTurn:
+            if same_bytes:
+                return None  # the cluster may have it
+            text = "Other jars are being read, and it is not this one's turn yet. Nothing was begun"
+            raise Refusal(503, "ServiceUnavailable", f"{text}: ask again later.") from None
+        except (JarError, TimeoutError) as error:
+            if same_bytes:
+                return None  # the cluster may have it
+            reason = str(error) or f"{uri} was not read within {self._pace.open_jar:.0f} s."
+            raise Refusal(400, "InvalidParameter", reason, target="jar") from None
+        return None if same_bytes and jar.digest != digest else jar
+
+    async def _record(
+        self,
+        request: ActionRequest,
+        action_id: str,
+        job: StoredJob | None,
+        wanted: JobSpec | None,
+        cluster: ClusterConfiguration,
+        unreadable: str,
+    ) -> StoredAction:
+        draft = job is not None and job.status == DRAFT and request.action is Action.NEW
+        new_job = request.action is Action.NEW and not draft
+        before = {} if job is None or new_job else dict(job.as_given)
+        as_given = {**before, **request.as_given}
+        starts = wanted is not None and request.action in STARTS
+        action = NewAction(
+            id=action_id,
+            action=request.action,
+            caller=request.caller,
+            wanted=stored_spec(wanted) if wanted else None,
+            jar_digest=wanted.jar_digest if wanted and starts else None,
+            as_given=as_given,
+            timeout=self._timeout,
+            cancels_first=request.cancels_first,
+        )
+        lease, begins = self._pace.lease, self._begins()
+        if not new_job and job is not None:
+            return await self.ask(
+                self._store.accept,
+                job.number,
+                job.revision,
+                action,
+                gateway=self._gateway,
+                lease=lease,
+                status=NOT_YET if draft else None,
+                begins=begins,
+            )
+        assert wanted is not None  # noqa: S101 - every NEW wants something
+        record = stored_record(JobRecord(spec=wanted, status=JobStatus.STARTING))
+        new = (cluster.key, request.job_name, new_run_id(), wanted.key.prefix)
+        replaces = (job.number, job.revision) if job else None
+        if unreadable:
+            return await self.ask(
+                self._store.put_ended,
+                *new,
+                JobState(record, LAUNCH_FAILED, as_given),
+                action,
+                f"{_NO_JAR}: {unreadable}",
+                result=ActionResult.FAILED,
+                replaces=replaces,
+            )
+        return await self.ask(
+            self._store.accept_new,
+            *new,
+            JobState(record, NOT_YET, as_given),
+            action,
+            replaces=replaces,
+            gateway=self._gateway,
+            lease=lease,
+            begins=begins,
+        )
+
+
+def _present(
+    job: StoredJob | None, cluster: ClusterConfiguration, request: ActionRequest
+) -> dict[str, Any]:
+    """Return the inputs that a job has before the request's own are laid over them.
+
+    Empty for an action that brings nothing about, which has no use for them.
+    """
+    if request.action in _BRINGS_NOTHING_ABOUT:
+        return {}
+    if job is not None and (request.action is not Action.NEW or job.status == DRAFT):
+        return read_spec(job.record["spec"], cluster.flink).plain()
+    return first_inputs(cluster, request.job_name)
+
+
+def _with_next_start(request: ActionRequest, job: StoredJob | None) -> ActionRequest:
+    """Return a request with what was kept for the job's next start, if it is one."""
+    if job is None or request.action not in STARTS:
+        return request
+    if request.action is Action.NEW and job.status != DRAFT:
+        return request
+    kept = dict(job.next_start.inputs)
+    if job.next_start.restore and request.action in TAKES_NEXT_RESTORE:
+        kept["restore_from"] = job.next_start.restore
+    return replace(request, changes={**kept, **request.changes})
+
+
+def _wanted(
+    request: ActionRequest,
+    action_id: str,
+    job: StoredJob | None,
+    present: dict[str, Any],
+    jar: Jar | None,
+) -> JobSpec | None:
+    """Return what the action should bring about; none where it brings nothing about."""
+    if request.action in _BRINGS_NOTHING_ABOUT:
+        return None
+    wanted = wanted_spec(
+        request,
+        action_id,
+        present,
+        jar.digest if jar else None,
+        launch_failed=job is not None and job.status == LAUNCH_FAILED,
+    )
+    if jar and not wanted.entry_class and not jar.main_class:
+        raise Refusal(
+            400,
+            "InvalidParameter",
+            "entry_class is required: the jar's manifest names no Main-Class.",
+            target="entry_class",
+        )
+    return wanted
+
+
+def _unreachable(error: DBAPIError) -> bool:
+    """Whether the database cannot be used now: away, full, out of connections, or a standby."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return (
+        error.connection_invalidated
+        or type(error).__name__ in ("OperationalError", "InterfaceError")
+        or state.startswith(_UNAVAILABLE)
+    )

@@ -1,0 +1,163 @@
+"""Keeping the records' statuses those of the clusters: one list call for all jobs of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flink_jobs_provider.control_planes.single_flight import SharedCall
+from flink_jobs_provider.gateway.jobs.end_times import with_end
+from flink_jobs_provider.gateway.jobs.internal_errors import where
+from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record
+from flink_jobs_provider.gateway.jobs.threads import Threads
+from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.worker import Planes
+from flink_jobs_provider.gateway.store import JobState, Store
+from flink_jobs_provider.gateway.store.queries import ACTIVE
+from flink_jobs_provider.gateway.store.rows import Watched
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.waiting import Clock
+
+_log = logging.getLogger(__name__)
+
+
+class Observer:
+    """Looks at one cluster, and writes down what has changed there.
+
+    Args:
+        cluster: Key of the cluster.
+        target: How it is reached.
+        store: The records.
+        planes: Opens clusters.
+        threads: For calls of the records.
+        pace: How often.
+        clock: Time as the reconcilers see it.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        target: FlinkTarget,
+        store: Store,
+        planes: Planes,
+        threads: Threads,
+        pace: Pace,
+        clock: Clock,
+    ) -> None:
+        self._cluster = cluster
+        self._target = target
+        self._store = store
+        self._planes = planes
+        self._threads = threads
+        self._pace = pace
+        self._clock = clock
+        self._looks = SharedCall(self._look)
+        self._answered: bool | None = None
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why the cluster did not answer the last time; empty where it did."""
+        return self._trouble
+
+    @property
+    def answered(self) -> bool | None:
+        """Whether the cluster answered the last time; none before the first."""
+        return self._answered
+
+    async def look(self) -> None:
+        """Look at the cluster now.
+
+        Raises:
+            JobError: It does not answer.
+        """
+        await self._looks.get()
+
+    async def fresh(self) -> None:
+        """See that the records are fresh, if the cluster answers soon enough."""
+        if self._answered is False:
+            return
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                await self._looks.get(self._pace.fresh)
+        except (JobError, TimeoutError):
+            pass  # what was seen last is what there is to show
+        except SQLAlchemyError as error:
+            # Whoever asked for a fresh look asks the records next, and is told what they answer.
+            _log.warning("what was seen cannot be recorded: %s", type(error).__name__)
+
+    async def _look(self) -> None:
+        try:
+            plane = self._planes.of(self._target)
+            snapshot = await plane.jobs()
+        except JobError as error:
+            if self._answered is not False:
+                _log.warning("cluster %s cannot be seen: %s", self._cluster, error)
+            self._answered = False
+            self._trouble = str(error)
+            raise
+        if self._answered is False:
+            _log.info("cluster %s is seen again", self._cluster)
+        self._answered = True
+        self._trouble = ""
+        await self._compare(snapshot)
+
+    async def _compare(self, snapshot: ClusterSnapshot) -> None:
+        running: dict[str, list[ObservedJob]] = defaultdict(list)
+        for job in snapshot.jobs:
+            if job.active:
+                running[identity_of(job.job_id)].append(job)
+        rows = await self._threads.call(self._store.watched, self._cluster, ACTIVE)
+        others = sorted(set(running) - {row.identity for row in rows})
+        if others:
+            rows += await self._threads.call(self._store.watched_by_identity, self._cluster, others)
+        for row in rows:
+            if not _as_recorded(row, running[row.identity]):
+                await self._look_closer(row.number)
+
+    async def _look_closer(self, number: int) -> None:
+        row = await self._threads.call(self._store.job, self._cluster, number)
+        if row is None or row.last.finished_at is None:
+            return  # an action is in progress, and says in the end how its job is
+        plane = self._planes.of(self._target)
+        reconciler = Reconciler(plane, self._target.loopback, clock=self._clock)
+        recorded = read_record(row.record, self._target)
+        seen = await reconciler.look(recorded)
+        if seen != recorded or seen.status != row.status:
+            state = await with_end(plane, JobState(stored_record(seen), seen.status.value))
+            await self._threads.call(self._store.observe, row.number, row.revision, state)
+
+
+def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
+    """Whether a job is plainly as its row says, so that nothing need be looked at more closely."""
+    return (
+        row.settled
+        and len(running) == 1
+        and running[0].job_id == row.job_id
+        and running[0].status == row.status
+    )
+
+
+async def keep_looking(
+    observer: Observer, every: float, then: Callable[[], Awaitable[None]]
+) -> None:
+    """Look at a cluster for ever; after each look that it answered do something more."""
+    while True:
+        begun = time.monotonic()
+        try:
+            await observer.look()
+            await then()
+        except JobError:
+            pass  # said where it was seen
+        except Exception as error:  # noqa: BLE001 - the next look may do better
+            _log.error("looking at a cluster failed: %s", where(error))
+        await asyncio.sleep(max(0.0, every - (time.monotonic() - begun)))

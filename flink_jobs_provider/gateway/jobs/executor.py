@@ -1,0 +1,293 @@
+"""Carrying one action out: each may be begun again after a crash at any point."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.jobs.end_times import with_end
+from flink_jobs_provider.gateway.jobs.savepoint_lines import listed, merged
+from flink_jobs_provider.gateway.jobs.stored_documents import read_record, read_spec, stored_record
+from flink_jobs_provider.gateway.jobs.transitions import instead_of
+from flink_jobs_provider.gateway.jobs.wording import explained
+from flink_jobs_provider.gateway.store import JobState, StoredAction, StoredJob
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import (
+    JobError,
+    PermanentError,
+    TemporaryError,
+)
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
+from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.planning.plan import last_state, last_words
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an action ended, and how its job is now.
+
+    Attributes:
+        state: What is written down of the job; none to leave that as it is.
+        deleted: Whether the job is no more.
+    """
+
+    result: ActionResult
+    output: str
+    state: JobState | None = None
+    deleted: bool = False
+
+
+class Carrier:
+    """Carries out one action on one job.
+
+    Args:
+        plane: The job's cluster.
+        reconciler: Brings jobs of that cluster about.
+        target: How the cluster is reached.
+        job: The job's row, as it was when the action was accepted.
+        action: The action.
+        jar: The jar to start, by digest where it is on the cluster alone; none where none is.
+        known: The savepoints on record, for an action that lists them.
+        settle_time: How long a version that was started must stay up.
+    """
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        reconciler: Reconciler,
+        target: FlinkTarget,
+        job: StoredJob,
+        action: StoredAction,
+        jar: Jar | str | None,
+        known: list[Savepoint],
+        settle_time: str,
+    ) -> None:
+        self._plane = plane
+        self._reconciler = reconciler
+        self._job = job
+        self._action = action
+        self._jar = jar
+        self._known = known
+        self._recorded = read_record(job.record, target)
+        self._wanted = (
+            read_spec({**action.wanted, "settle_time": settle_time}, target)
+            if action.wanted
+            else None
+        )
+
+    async def carry_out(self) -> Outcome:
+        """Carry the action out.
+
+        Raises:
+            JobError: It failed, or could not be carried out for now.
+        """
+        ways: dict[Action, Callable[[], Awaitable[Outcome]]] = {
+            Action.STOP: self._stop,
+            Action.SAVEPOINT: self._take_savepoint,
+            Action.LIST_SAVEPOINT: self._list_savepoints,
+            Action.CANCEL: self._cancel,
+            Action.DELETE: self._delete,
+        }
+        outcome = await ways.get(self._action.row.action, self._bring_about)()
+        return await self._with_end(outcome)
+
+    async def failed(self, error: str) -> Outcome:
+        """Return how a failed action ended: the row is to say what runs now."""
+        try:
+            state = await self._state_after_failure()
+        except JobError:  # it cannot be seen now: the next look at the cluster shows it
+            state = None
+            if self._recorded.job_id is None:
+                state = JobState(self._job.record, LAUNCH_FAILED)
+        return await self._with_end(Outcome(ActionResult.FAILED, error, state))
+
+    async def _with_end(self, outcome: Outcome) -> Outcome:
+        if outcome.state is None or outcome.deleted:
+            return outcome
+        return replace(outcome, state=await with_end(self._plane, outcome.state))
+
+    # The actions
+
+    async def _bring_about(self) -> Outcome:
+        """Carry out what starts a version, and what only changes one that is there."""
+        assert self._wanted is not None  # noqa: S101 - so it was decided
+        record = await self._reconciler.bring_about(
+            self._base(), self._wanted, self._jar or self._wanted.jar_digest or ""
+        )
+        return self._succeeded(record)
+
+    async def _stop(self) -> Outcome:
+        seen = await self._seen()
+        record = await self._reconciler.bring_about(
+            self._base(), self._wanted or seen.spec, self._jar or seen.spec.jar_digest or ""
+        )
+        # An ended job whose statistics are of before its end (Flink renews them every 3 s) looks
+        # as if it had come to its own end; the reconciler finds the savepoint of its stop.
+        known = {savepoint.path for savepoint in self._recorded.savepoints}
+        stopped = any(
+            savepoint.reason is SavepointReason.STOP and savepoint.path not in known
+            for savepoint in record.savepoints
+        )
+        if not seen.status.active and seen.status is not JobStatus.STOPPED and not stopped:
+            raise PermanentError(
+                f"{self._job.job_name}: it had ended before it could be stopped: it is "
+                f"{seen.status}",
+                now="No savepoint was taken",
+                remedy=instead_of(seen.status.value, self._action.row.action),
+            )
+        return self._succeeded(record)
+
+    async def _take_savepoint(self) -> Outcome:
+        seen = await self._seen()
+        if not seen.status.active:
+            raise PermanentError(
+                f"{self._job.job_name}: no savepoint can be taken: it is {seen.status}",
+                now="Nothing was changed",
+                remedy="LIST_SAVEPOINT lists those that are there",
+            )
+        if seen.other_version:
+            raise PermanentError(
+                f"{self._job.job_name}: another version than the one on record runs, as job "
+                f"{seen.job_id}",
+                now="It was not touched",
+                remedy="UPDATE brings it to what is wanted",
+            )
+        outcome = await self._bring_about()
+        assert outcome.state is not None  # noqa: S101 - an action that succeeded says how it is
+        # The directory may have been meant for this one savepoint alone.
+        directory = self._job.record["spec"].get("savepoint_directory")
+        spec = {**outcome.state.record["spec"], "savepoint_directory": directory}
+        record = {**outcome.state.record, "spec": {k: v for k, v in spec.items() if v is not None}}
+        return replace(outcome, state=replace(outcome.state, record=record))
+
+    async def _list_savepoints(self) -> Outcome:
+        note = ""
+        found = []
+        try:
+            found = await self._reconciler.savepoints(self._recorded.spec)
+        except TemporaryError as error:
+            note = f"Those on record; the savepoint directory was not looked at: {explained(error)}"
+        savepoints = merged(self._known, found)
+        record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
+        state = JobState(stored_record(record), self._job.status)
+        return Outcome(ActionResult.SUCCESS, listed(savepoints, note), state)
+
+    async def _cancel(self) -> Outcome:
+        await self._reconciler.cancel(self._recorded)
+        record, status, lost = self._recorded, self._job.status, False
+        if record.job_id is not None:
+            seen = await self._seen()
+            ended_here = record.status.active and seen.status is JobStatus.CANCELED
+            lost = JobStatus.LOST in (record.status, seen.status) and not seen.status.active
+            if ended_here or lost or seen.status.active:
+                # One that is lost is not to be started again by itself any more.
+                record = seen.model_copy(update={"status": JobStatus.CANCELED})
+            elif record.status.active:
+                record = seen
+            status = record.status.value
+        ran = self._recorded.status.active and status == JobStatus.CANCELED
+        if lost:
+            lost_record = record.model_copy(update={"status": JobStatus.LOST})
+            state = last_state(await self._at_last(lost_record), time.time())
+            output = (
+                f"Nothing was left to cancel: the cluster no longer knows job {record.job_id}. "
+                "The gateway does not start it again; "
+                + (f"its last known state is {state}" if state else "no state of it is known")
+            )
+        else:
+            output = "Job canceled" if ran else f"Nothing was left to cancel: the job is {status}"
+        return Outcome(ActionResult.SUCCESS, output, JobState(stored_record(record), status))
+
+    async def _delete(self) -> Outcome:
+        seen = await self._seen()
+        running = seen.status.active and seen.job_id is not None
+        if running and not self._action.cancels_first:
+            raise PermanentError(
+                f"{self._job.job_name}: it runs, as job {seen.job_id}",
+                now="It goes on, and was not deleted",
+                remedy="STOP it with a savepoint, or CANCEL it, and DELETE it then",
+            )
+        spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
+        at_last = None if running else await self._forgotten(seen)
+        await self._reconciler.remove(seen.model_copy(update={"spec": spec}))
+        output = "Job canceled and deleted" if running else "Job deleted"
+        if at_last is not None:
+            words = last_words(at_last.model_copy(update={"spec": spec}), time.time())
+            output = words or f"{spec.job_name}: deleted; no state of it is known"
+        return Outcome(ActionResult.SUCCESS, output, deleted=True)
+
+    async def _forgotten(self, seen: JobRecord) -> JobRecord | None:
+        """Return a job that its cluster has lost, with its last state; None for any other."""
+        broken = seen.status in (JobStatus.LOST, JobStatus.FAILED, JobStatus.CANCELED)
+        if not broken or seen.job_id in (await self._plane.jobs()).by_id:
+            return None
+        return await self._at_last(seen)
+
+    async def _at_last(self, record: JobRecord) -> JobRecord:
+        """Return a job with the state that a start would begin from, as far as that is seen."""
+        try:
+            point = await self._reconciler.find_start(record, record.spec)
+        except JobError:
+            return record
+        return record.model_copy(update={"restore_point": point})
+
+    # What is recorded
+
+    def _base(self) -> JobRecord | None:
+        """Return what the reconciler begins from; a job that never ran is one to be created."""
+        if self._recorded.job_id is not None:
+            return self._recorded
+        if self._recorded.generation == 0:
+            return None
+        spec = self._recorded.spec.model_copy(update={"restore_from": None})
+        return self._recorded.model_copy(update={"spec": spec})
+
+    async def _seen(self) -> JobRecord:
+        """Return the job as it is at this moment."""
+        await self._plane.jobs()
+        return await self._reconciler.look(self._recorded)
+
+    def _succeeded(self, record: JobRecord) -> Outcome:
+        record = record.model_copy(update={"spec": _without_mode(record.spec)})
+        state = JobState(
+            stored_record(record),
+            record.status.value,
+            self._action.as_given,
+            started=self._action.row.action in STARTS,
+        )
+        return Outcome(ActionResult.SUCCESS, record.job_output, state)
+
+    async def _state_after_failure(self) -> JobState | None:
+        """Return what runs now, whichever version that is."""
+        snapshot = await self._plane.jobs()
+        seen = await self._reconciler.look(self._recorded)
+        as_given = None
+        if self._wanted is not None and seen.status.active and seen.other_version:
+            # The new version runs after all: it is up, and has not done all that was waited for.
+            other = self._recorded.model_copy(update={"spec": _without_mode(self._wanted)})
+            now = await self._reconciler.look(other)
+            if not now.other_version:
+                seen, as_given = now, self._action.as_given
+        # A submission that failed is known from now on: nobody takes it for one to go on from.
+        ours = snapshot.of(self._recorded.spec.key)
+        generation = max([self._recorded.generation, *(job.generation for job in ours)])
+        record = self._recorded.model_copy(update={"generation": generation})
+        if seen.job_id is None:
+            return JobState(stored_record(record), LAUNCH_FAILED)
+        if not self._recorded.status.active and not seen.status.active and self._recorded.job_id:
+            # What it was before, it still is: STOPPED, LOST, FAILED …
+            return JobState(stored_record(record), self._job.status)
+        started = as_given is not None and self._action.row.action in STARTS
+        return JobState(stored_record(seen), seen.status.value, as_given, started=started)
+
+
+def _without_mode(spec: JobSpec) -> JobSpec:
+    """Return a spec without what was meant for one action alone."""
+    return spec.model_copy(update={"upgrade_mode": UpgradeMode.SAVEPOINT, "restore_from": None})

@@ -1,0 +1,159 @@
+"""Reading jobs: from the records, which are fresh as far as their clusters answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
+from flink_jobs_provider.gateway.jobs.drafts import Ask
+from flink_jobs_provider.gateway.jobs.stored_documents import read_record
+from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.wording import explained
+from flink_jobs_provider.gateway.jobs.worker import Planes
+from flink_jobs_provider.gateway.service import (
+    ActionRow,
+    Execution,
+    JobFilter,
+    JobRow,
+    Refusal,
+)
+from flink_jobs_provider.gateway.store import Store, StoredJob
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.savepoint import Savepoint
+
+
+class Reading:
+    """The part of `gateway.service.JobService` that changes nothing.
+
+    Args:
+        clusters: The clusters that are served, by key.
+        store: The records.
+        ask: Calls them.
+        observers: What keeps each cluster's records fresh, by key.
+        planes: Opens clusters.
+        pace: How often and how long.
+    """
+
+    def __init__(
+        self,
+        clusters: Mapping[str, ClusterConfiguration],
+        store: Store,
+        ask: Ask,
+        observers: Mapping[str, Observer],
+        planes: Planes,
+        pace: Pace,
+    ) -> None:
+        self._clusters = clusters
+        self._store = store
+        self._ask = ask
+        self._observers = observers
+        self._planes = planes
+        self._pace = pace
+
+    async def cluster_of(self, number: int) -> str | None:
+        """Return the key of the cluster that a job is on; none where there is no such job."""
+        return await self._ask(self._store.cluster_of, number)
+
+    async def found(
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+    ) -> tuple[Sequence[JobRow], int]:
+        """Return a page of the jobs that pass a filter, and how many pass it in all."""
+        clusters = {key: self.configured(key) for key in jobs.clusters}
+        await asyncio.gather(*(self._observers[key].fresh() for key in clusters))
+        page, total = await self._ask(
+            self._store.found, jobs, offset=offset, limit=limit, newest_first=newest_first
+        )
+        return [_job_row(job, clusters[job.cluster]) for job in page], total
+
+    async def execution(self, cluster: str, number: int) -> Execution | None:
+        """Return the latest submission of a job; none where it was never started."""
+        configured = self.configured(cluster)
+        job = await self._ask(self._store.job, cluster, number)
+        if job is None:
+            raise Refusal(404, "JobNotFound", f"There is no job {number} on this cluster.")
+        if job.job_id is None:
+            return None
+        try:
+            snapshot = await self._planes.of(configured.flink).jobs(self._pace.fresh)
+        except JobError as error:
+            raise Refusal(503, "ClusterUnavailable", explained(error)) from None
+        seen = snapshot.by_id.get(job.job_id)
+        if seen is None:
+            return Execution(job.job_id, job.job_name, job.status)
+        return Execution(seen.job_id, seen.name, seen.state, seen.started, seen.ended)
+
+    async def jobs(
+        self,
+        cluster: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        job_name: str | None = None,
+        jar_name: str | None = None,
+    ) -> Sequence[JobRow]:
+        """Return a page of a cluster's jobs in the order of their numbers."""
+        configured = self.configured(cluster)
+        await self._observers[configured.key].fresh()
+        found = await self._ask(
+            self._store.jobs,
+            cluster,
+            after=after,
+            limit=limit,
+            job_name=job_name,
+            jar_name=jar_name,
+        )
+        return [_job_row(job, configured) for job in found]
+
+    async def job(self, cluster: str, number: int) -> JobRow | None:
+        """Return the job of that number; none where there is none on that cluster."""
+        configured = self.configured(cluster)
+        await self._observers[configured.key].fresh()
+        found = await self._ask(self._store.job, cluster, number)
+        return _job_row(found, configured) if found else None
+
+    async def operation(self, action_id: str) -> ActionRow | None:
+        """Return an accepted action; none where there is none, or it was cleared away."""
+        return await self._ask(self._store.action, action_id)
+
+    async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
+        """Return the savepoints on record of a job, newest first."""
+        self.configured(cluster)
+        if await self._ask(self._store.job, cluster, number) is None:
+            return []
+        return await self._ask(self._store.savepoints, number)
+
+    async def row(self, cluster: ClusterConfiguration, number: int) -> JobRow:
+        """Return the job of that number as it is on record, which must be there."""
+        found = await self._ask(self._store.job, cluster.key, number)
+        if found is None:
+            raise Refusal(404, "JobNotFound", f"Job {number} was deleted meanwhile.")
+        return _job_row(found, cluster)
+
+    def configured(self, key: str) -> ClusterConfiguration:
+        """Return a cluster that is served."""
+        if key not in self._clusters:
+            raise Refusal(404, "ClusterNotFound", f"There is no cluster {key} here.")
+        return self._clusters[key]
+
+
+def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
+    return JobRow(
+        number=job.number,
+        cluster=job.cluster,
+        job_name=job.job_name,
+        run_id=job.run_id,
+        record=read_record(job.record, cluster.flink),
+        status=job.status,
+        as_given=job.as_given,
+        last=job.last,
+        revision=job.revision,
+        next_inputs=job.next_start.inputs,
+        next_restore=job.next_start.restore,
+        created_by=job.created_by,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        changed_at=job.changed_at,
+        ended_at=job.ended_at,
+    )

@@ -1,0 +1,281 @@
+"""The jobs of all clusters of a gateway: what its faces call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.configuration import GatewayConfiguration
+from flink_jobs_provider.gateway.jobs import loops
+from flink_jobs_provider.gateway.jobs.admission import Accepting
+from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_looking
+from flink_jobs_provider.gateway.jobs.disks import Disks
+from flink_jobs_provider.gateway.jobs.drafts import Drafting
+from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars
+from flink_jobs_provider.gateway.jobs.jar_opening import Opening
+from flink_jobs_provider.gateway.jobs.lease import Lease
+from flink_jobs_provider.gateway.jobs.lost_job_recovery import Relauncher
+from flink_jobs_provider.gateway.jobs.queries import Reading
+from flink_jobs_provider.gateway.jobs.threads import Threads
+from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.wording import places_masked
+from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    ActionRow,
+    DraftRequest,
+    InputChange,
+    JobRow,
+    Refusal,
+)
+from flink_jobs_provider.gateway.store import Store
+from flink_jobs_provider.gateway.store.database import CONNECTIONS
+from flink_jobs_provider.model.duration import seconds
+from flink_jobs_provider.reconciling.waiting import Clock
+
+_log = logging.getLogger(__name__)
+
+#: So many times the actions that are carried out at once may wait; then no more are accepted.
+_QUEUE = 10
+_ABANDONED = (
+    "The cluster is no longer in the gateway's configuration, so the action could not be carried "
+    "out. What runs there now is not known."
+)
+
+
+class Jobs(Reading):
+    """Implements `gateway.service.JobService`.
+
+    Args:
+        configuration: What the gateway serves.
+        store: The records; whoever opened them closes them, after `stop`.
+        clusters: Opens clusters. `guard` of this package must be its guard.
+        pace: How often and how long.
+        clock: Time as the reconcilers see it.
+    """
+
+    def __init__(
+        self,
+        configuration: GatewayConfiguration,
+        store: Store,
+        clusters: Planes,
+        *,
+        pace: Pace | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._configuration = configuration
+        pace = pace or Pace()
+        self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        clusters_by_key = {cluster.key: cluster for cluster in configuration.clusters}
+        self._threads = Threads(CONNECTIONS, "records")
+        self._jars = KeptJars(Path(configuration.data_directory))
+        self._opening = Opening(self._jars, pace)
+        self._disks = Disks([Path(configuration.data_directory), *store.directories])
+        clock = clock or Clock()
+        limit = configuration.limits.concurrent_actions
+        self._limit = limit * _QUEUE
+        self._workers = Workers(
+            self._gateway,
+            store,
+            clusters,
+            {key: cluster.flink for key, cluster in clusters_by_key.items()},
+            self._opening,
+            self._threads,
+            pace,
+            clock,
+            limit,
+            lambda key: observers[key].trouble,
+            configuration.settle_time,
+            places_masked(configuration.clusters),
+        )
+        self._accepting = Accepting(
+            self._gateway,
+            store,
+            self._opening,
+            self._threads,
+            pace,
+            seconds(configuration.action_timeout),
+            lambda: self._workers.free,
+        )
+        self._drafting = Drafting(store, self._accepting.ask)
+        observers = {
+            key: Observer(key, cluster.flink, store, clusters, self._threads, pace, clock)
+            for key, cluster in clusters_by_key.items()
+        }
+        super().__init__(clusters_by_key, store, self._accepting.ask, observers, clusters, pace)
+        self._beat: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
+        self._open = False
+
+    # The process's life
+
+    async def start(self) -> None:
+        """Bring the records up to date, take up what was left, and begin to observe.
+
+        Raises:
+            DatabaseUnusable: The records are of a later version.
+        """
+        await self._threads.call(self._store.migrate)
+        if not self._store.shared:
+            # The file is ours alone, so whoever had claimed an action is no more.
+            await self._threads.call(self._store.release_all)
+        await self._take_up()
+        self._open = True
+        self._beat = loops.begin(self._keep_claims(), "claims")
+        self._loops = [
+            loops.begin(keep_looking(observer, self._pace.observe, self._after(key)), f"look {key}")
+            for key, observer in self._observers.items()
+        ]
+        self._loops.append(loops.begin(self._keep_clear(), "retention"))
+
+    async def stop(self, timeout: float) -> None:
+        """Accept nothing more, wait for what is in progress, and hand over the rest."""
+        self._open = False
+        await loops.end(self._loops)
+        await self._workers.wait(timeout)
+        await self._workers.drop()
+        await loops.end([self._beat] if self._beat else [])
+        try:
+            left = await self._threads.call(self._store.release, self._gateway)
+            if left:
+                _log.info("%d actions are left to whoever takes them up", left)
+        except SQLAlchemyError as error:
+            _log.warning("actions could not be handed over: %s", type(error).__name__)
+        await self._threads.close(self._pace.patience)
+        await self._opening.close(0)
+        await self._disks.close()
+
+    def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
+        """Call a function with each action that ends here."""
+        self._workers.on_finished(listener)
+
+    @property
+    def in_progress(self) -> int:
+        """How many actions this gateway has in hand."""
+        return self._workers.in_hand
+
+    def reachable(self) -> dict[str, bool]:
+        """Return, by key, whether each cluster answered when it was last looked at."""
+        return {
+            key: observer.answered
+            for key, observer in self._observers.items()
+            if observer.answered is not None
+        }
+
+    async def look(self, cluster: str) -> None:
+        """Look at a cluster now, and write down what has changed there.
+
+        Raises:
+            JobError: It does not answer.
+        """
+        await self._observers[cluster].look()
+
+    # JobService
+
+    async def submit(self, request: ActionRequest) -> ActionRow:
+        """Record an action and begin it; return as soon as it is on record."""
+        cluster = self._writable(request.cluster)
+        if self._workers.in_hand >= self._limit:
+            raise Refusal(
+                429,
+                "TooManyActions",
+                f"{self._workers.in_hand} actions are in progress, and no more are accepted before "
+                "some have ended.",
+                retry_after=5,
+            )
+        await self._observers[cluster.key].fresh()
+        lease = Lease(self._pace.lease)
+        action = await self._accepting.accept(request, cluster)
+        if action.row.finished_at is None:
+            self._workers.take(action, lease)
+        else:
+            self._workers.tell(action.row)
+        return action.row
+
+    async def draft(self, request: DraftRequest) -> JobRow:
+        """Put a job on record that is started later."""
+        cluster = self._writable(request.cluster)
+        number = await self._drafting.draft(request, cluster)
+        return await self.row(cluster, number)
+
+    async def change(self, change: InputChange) -> JobRow:
+        """Change what a job is to be from its next start on."""
+        cluster = self._writable(change.cluster)
+        await self._drafting.change(change, cluster)
+        return await self.row(cluster, change.number)
+
+    async def ready(self) -> list[str]:
+        """Return what keeps the gateway from working; a cluster out of reach does not."""
+        problems = [] if self._open else ["The gateway is starting or stopping."]
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                problems += await self._disks.problems()
+        except (TimeoutError, RuntimeError):
+            problems.append("The disk of data_directory does not answer.")
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                await self._threads.call(self._store.answers)
+        except (SQLAlchemyError, TimeoutError, RuntimeError):
+            problems.append("The database does not answer.")
+        return problems
+
+    # What goes on by itself
+
+    def _writable(self, key: str) -> ClusterConfiguration:
+        """Return a cluster to do something on, while anything is done."""
+        if not self._open:
+            raise Refusal(503, "ServiceUnavailable", "The gateway is starting or stopping.")
+        return self.configured(key)
+
+    def _after(self, key: str) -> Callable[[], Awaitable[None]]:
+        relauncher = Relauncher(key, self._store, self._threads, self._pace, self.submit)
+
+        async def nothing() -> None:
+            return
+
+        return relauncher.after_a_look if self._clusters[key].relaunch_lost else nothing
+
+    async def _keep_claims(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.renew)
+            try:
+                await self._workers.renew()
+                await self._take_up()
+            except SQLAlchemyError as error:
+                _log.warning("the records do not answer: %s", type(error).__name__)
+
+    async def _take_up(self) -> None:
+        """Take up actions that nobody carries out any more."""
+        lease = self._pace.lease
+        begun = Lease(lease)
+        clusters = list(self._clusters)
+        room = self._limit - self._workers.in_hand
+        left = await self._threads.call(
+            self._store.claim, self._gateway, lease, clusters, room, self._workers.ids
+        )
+        for action in left:
+            _log.info("operation %s, %s, is taken up", action.row.id, action.row.action)
+            self._workers.take(action, begun.again())
+        for row in await self._threads.call(self._store.abandon, clusters, _ABANDONED):
+            self._workers.tell(row)
+
+    async def _keep_clear(self) -> None:
+        kept = self._configuration.retention
+        while True:
+            try:
+                await self._threads.call(
+                    self._store.sweep, seconds(kept.actions), seconds(kept.savepoints)
+                )
+                needed = await self._threads.call(self._store.jars_needed)
+                await self._opening.sweep(needed)
+            except SQLAlchemyError as error:
+                _log.warning("old records are not cleared away: %s", type(error).__name__)
+            await asyncio.sleep(self._pace.sweep)

@@ -1,0 +1,316 @@
+"""The actions that this gateway carries out: each claimed, tried until it ends, ended once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.jobs.executor import Carrier, Outcome
+from flink_jobs_provider.gateway.jobs.internal_errors import where
+from flink_jobs_provider.gateway.jobs.jar_opening import Opening
+from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
+from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
+from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
+from flink_jobs_provider.gateway.jobs.wait_reasons import saying
+from flink_jobs_provider.gateway.jobs.wording import Worded, explained, in_api_words
+from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.store import JobState, Store, StoredAction, StoredJob
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult
+from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
+from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
+
+_log = logging.getLogger(__name__)
+R = TypeVar("R")
+
+
+class Planes(Protocol):
+    """What opens clusters; `control_planes.clusters.Clusters` is one."""
+
+    def of(self, target: FlinkTarget) -> ControlPlane:
+        """Return the control plane of a target."""
+        ...
+
+
+class Workers:
+    """Carries out actions, so many at once; the others wait their turn.
+
+    Args:
+        gateway: The name under which this gateway claims actions.
+        store: The records.
+        planes: Opens clusters.
+        targets: The configured clusters, by key.
+        opening: Opens jars.
+        threads: For calls of the records.
+        pace: How often and how long.
+        clock: Time as the reconcilers see it.
+        at_once: How many are carried out at once.
+        trouble: Says why a cluster, by key, did not answer lately; empty where it did.
+        settle_time: How long a version that was started must stay up.
+        worded: Names places below a cluster's mounts as its callers do.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        store: Store,
+        planes: Planes,
+        targets: Mapping[str, FlinkTarget],
+        opening: Opening,
+        threads: Threads,
+        pace: Pace,
+        clock: Clock,
+        at_once: int,
+        trouble: Callable[[str], str],
+        settle_time: str,
+        worded: Worded,
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._planes = planes
+        self._targets = targets
+        self._opening = opening
+        self._threads = threads
+        self._pace = pace
+        self._clock = clock
+        self._slots = asyncio.Semaphore(at_once)
+        self._trouble = trouble
+        self._settle_time = settle_time
+        self._worded = worded
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leases: dict[str, Lease] = {}
+        self._listeners: list[Callable[[ActionRow], None]] = []
+
+    @property
+    def in_hand(self) -> int:
+        """How many actions are carried out here, or wait to be."""
+        return len(self._tasks)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of those actions."""
+        return list(self._tasks)
+
+    @property
+    def free(self) -> bool:
+        """Whether an action that is taken now begins at once."""
+        return not self._slots.locked()
+
+    def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
+        """Call a function with each action that ends here."""
+        self._listeners.append(listener)
+
+    def take(self, action: StoredAction, lease: Lease) -> None:
+        """Begin an action that this gateway has claimed."""
+        self._leases[action.row.id] = lease
+        task = asyncio.create_task(self._work(action, lease), name=f"action {action.row.id}")
+        self._tasks[action.row.id] = task
+        task.add_done_callback(lambda done: self._done(action.row.id, done))
+
+    async def renew(self) -> None:
+        """Renew all claims; one that could not be in time is given up for good."""
+        mine = {id_: lease for id_, lease in self._leases.items() if lease.held}
+        if not mine:
+            return
+        asked_at = time.monotonic()
+        kept = await self._threads.call(
+            self._store.renew, self._gateway, self._pace.lease, list(mine)
+        )
+        for id_, lease in mine.items():
+            if id_ in kept:
+                lease.renewed(asked_at)
+            else:
+                lease.lose()
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until all actions have ended, or so many seconds."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=timeout)
+
+    async def drop(self) -> None:
+        """Break all actions off where they are; whoever takes one up goes on from there."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # One action
+
+    def _done(self, action_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(action_id, None)
+        self._leases.pop(action_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("operation %s broke off: %s", action_id, where(error))
+
+    async def _work(self, action: StoredAction, lease: Lease) -> None:
+        current_lease.set(lease)
+        begun = self._clock.now()
+        deadline = begun + action.seconds_left
+        pause = self._pace.first_retry
+        async with self._slots:
+            job = action.begun_on or await self._insist(
+                partial(self._store.begin, action.row.id, self._gateway), lease
+            )
+        if job is None:
+            return
+
+        def trouble() -> str:
+            return self._worded(job.cluster, in_api_words(self._trouble(job.cluster)))
+
+        async def say(line: str) -> None:
+            line = f"{line} {_until(deadline - self._clock.now())}" if line else ""
+            write = partial(self._store.say, action.row.id, self._gateway, line)
+            await self._insist(write, lease)
+
+        while True:
+            async with self._slots, saying(trouble, say, self._pace.observe):
+                outcome, waits_for = await self._try(action, job, lease, begun, deadline)
+            if not lease.held:
+                _log.warning("operation %s is no longer ours to carry out", action.row.id)
+                return
+            if outcome is not None:
+                break
+            await self._insist(
+                partial(self._store.say, action.row.id, self._gateway, waits_for), lease
+            )
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, self._pace.longest_retry)
+        await self._end(action, outcome, lease)
+
+    async def _try(
+        self, action: StoredAction, job: StoredJob, lease: Lease, begun: float, deadline: float
+    ) -> tuple[Outcome | None, str]:
+        """Try once; return how it ended, or what it waits for."""
+        carrier: Carrier | None = None
+        try:
+            carrier = await self._carrier(action, job, lease)
+            return await carrier.carry_out(), ""
+        except JobError as error:
+            message = self._worded(job.cluster, explained(error))
+            left = self._ends(error, begun, deadline) - self._clock.now()
+            if left > 0:
+                return None, f"{message} {_until(left)}"
+        except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
+            _log.error("operation %s met an error: %s", action.row.id, where(error))
+            message = (
+                f"An error in the gateway itself: {type(error).__name__}. Its log says more, under "
+                f"operation {action.row.id}."
+            )
+        bare = JobState(job.record, LAUNCH_FAILED) if job.status == NOT_YET else None
+        if carrier is None:
+            return Outcome(ActionResult.FAILED, message, bare), ""
+        try:
+            return await carrier.failed(message), ""
+        except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
+            _log.error("operation %s: what runs cannot be seen: %s", action.row.id, where(error))
+            return Outcome(ActionResult.FAILED, message, bare), ""
+
+    def _ends(self, error: JobError, begun: float, deadline: float) -> float:
+        """Return until when an action is tried again that met an error."""
+        if isinstance(error, NotEnoughSlots):
+            return min(deadline, begun + self._pace.slots)
+        return deadline if isinstance(error, TemporaryError) else begun
+
+    async def _carrier(self, action: StoredAction, job: StoredJob, lease: Lease) -> Carrier:
+        target = self._targets[job.cluster]
+        plane = self._planes.of(target)
+
+        def say(line: str) -> None:
+            _log.info("operation %s: %s", action.row.id, line)
+
+        known = None
+        if action.row.action is Action.LIST_SAVEPOINT:
+            known = await self._insist(partial(self._store.savepoints, job.number), lease)
+        return Carrier(
+            plane,
+            Reconciler(plane, target.loopback, say, self._clock, self._find_jar),
+            target,
+            job,
+            action,
+            await self._jar(action),
+            known or [],
+            self._settle_time,
+        )
+
+    async def _jar(self, action: StoredAction) -> Jar | str | None:
+        """Return the very bytes that the action began with, wherever they still are."""
+        digest = action.jar_digest
+        if digest is None or action.wanted is None or action.row.action not in STARTS:
+            return digest
+        try:
+            return await self._find_jar(action.wanted["jar"], digest)
+        except JarError:
+            return digest  # the cluster may have it
+
+    async def _find_jar(self, uri: str, digest: str) -> Jar:
+        """Return the jar with a digest: the copy that is kept here, or from its storage.
+
+        Raises:
+            JarError: It is in neither.
+        """
+        kept = await self._opening.kept(digest)
+        if kept is not None:
+            return kept
+        try:
+            jar = await self._opening.open(uri, self._pace.jar_queue)
+        except (TimeoutError, NoTurn):
+            raise JarError(f"{uri} was not read in time") from None
+        if jar.digest != digest:
+            raise JarError(f"{uri} has other content now")
+        return jar
+
+    async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:
+        row = await self._insist(
+            partial(
+                self._store.finish,
+                action,
+                self._gateway,
+                outcome.result,
+                outcome.output,
+                outcome.state,
+                deleted=outcome.deleted,
+            ),
+            lease,
+        )
+        if row is not None:
+            self.tell(row)
+
+    def tell(self, row: ActionRow) -> None:
+        """Tell the listeners of an action that has ended."""
+        for listener in self._listeners:
+            try:
+                listener(row)
+            except Exception as error:  # noqa: BLE001 - others are to hear of it all the same
+                _log.error("a listener failed on operation %s: %s", row.id, where(error))
+
+    async def _insist(self, call: Callable[[], R | None], lease: Lease) -> R | None:
+        """Write to the records, however long they cannot be reached, while the action is ours."""
+        pause = 0.1
+        while True:
+            try:
+                return await self._threads.call(call)
+            except SQLAlchemyError as error:
+                _log.warning("the records cannot be written: %s", type(error).__name__)
+                if not lease.held:
+                    return None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+
+def _until(left: float) -> str:
+    """Say until when something is tried again."""
+    until = datetime.now(UTC) + timedelta(seconds=left)
+    return f"Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."

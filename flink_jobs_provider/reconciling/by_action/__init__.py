@@ -1,5 +1,0 @@
-"""Reconciling on systems that take whole actions, and keep their jobs by name."""
-
-from flink_jobs_provider.reconciling.by_action.reconciler import ActionReconciler
-
-__all__ = ["ActionReconciler"]

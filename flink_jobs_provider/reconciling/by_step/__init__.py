@@ -1,5 +1,0 @@
-"""Reconciling on systems that keep a job's configuration, and take single steps."""
-
-from flink_jobs_provider.reconciling.by_step.reconciler import StepReconciler
-
-__all__ = ["StepReconciler"]

@@ -1,0 +1,291 @@
+"""The steps of a change, and what is recorded of each; and the way back where one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.retention import RETAINED, RETENTION
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.spec import DesiredState, UpgradeMode
+from flink_jobs_provider.reconciling.dli.failures import (
+    no_other_queue,
+    not_taken_over,
+    start_failed,
+)
+from flink_jobs_provider.reconciling.dli.operations import Steps
+from flink_jobs_provider.reconciling.dli.progress import Progress
+from flink_jobs_provider.reconciling.dli.record_updates import UPDATES, telling_where, warning
+from flink_jobs_provider.reconciling.dli.rollback import go_back
+from flink_jobs_provider.reconciling.dli.safety_savepoints import (
+    Beside,
+    beside_of,
+    counting_what_lasts,
+    lies_in_own,
+)
+from flink_jobs_provider.reconciling.dli.transitions import (
+    Move,
+    Step,
+    to_restore,
+    was_imported,
+)
+from flink_jobs_provider.reconciling.flink.rollback import secure_in_storage
+from flink_jobs_provider.reconciling.record_updates import done, keep, last_known, now_text
+from flink_jobs_provider.reconciling.runs import run_of
+from flink_jobs_provider.reconciling.service_records import (
+    blank,
+    started,
+    stopped,
+    with_row,
+    with_savepoint_of,
+)
+from flink_jobs_provider.reconciling.version_marker import mark_of
+
+#: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
+_RETAINS = (
+    RETENTION,
+    "execution.checkpointing.externalized.checkpoint-retention",
+)
+
+
+class Acts:
+    """What may be done in a turn."""
+
+    def __init__(
+        self,
+        plane: StepPlane,
+        steps: Steps,
+        say: Callable[[str], None],
+        beside: Beside,
+        progress: Progress,
+    ) -> None:
+        self._plane = plane
+        self._steps = steps
+        self._say = say
+        self._beside = beside
+        self._progress = progress
+        self._wanted = progress.wanted
+
+    async def take(self, step: Step, job: StepJob | None) -> JobRecord | None:
+        """Take a step; return the record where it is the last one."""
+        if job is None:
+            await self._steps.create(self._wanted, self._progress.asked)
+            return None
+        if step.move is Move.STOP:
+            return await self._stop(step, job)
+        if step.move is Move.CHANGE:
+            await self._change(step, job)
+            return None
+        return await self._start(step, job)
+
+    async def save(self, job: StepJob) -> None:
+        """Take the savepoint that `savepoint_trigger` asks for."""
+        progress = self._progress
+        path = await self._steps.save_as_asked(self._wanted, job)
+        base = progress.base or blank(self._wanted, job)
+        base = keep(
+            base,
+            path,
+            SavepointReason.SAVEPOINT,
+            self._wanted,
+            taken_at=now_text(),
+            run=run_of(job),
+        )
+        output = f"Savepoint completed. Path: {path}"
+        progress.base = with_row(done(base, self._wanted, Action.SAVEPOINT, output), job)
+        progress.saved = True
+
+    async def _stop(self, step: Step, job: StepJob) -> JobRecord | None:
+        progress = self._progress
+        stays = self._wanted.desired_state is DesiredState.STOPPED
+        if not stays:
+            progress.replaces = True
+            write = await progress.to_write(self._plane, job)
+            if "queue_name" in write and not self._plane.capabilities.moves_jobs_between_queues:
+                raise no_other_queue(self._wanted, job)
+            if self._wanted.upgrade_mode is UpgradeMode.LAST_STATE:
+                self._check_retained(job)
+            if step.savepoint:
+                now = f"Job {job.job_id or job.run_id} goes on as it was"
+                await secure_in_storage(
+                    progress.recorded, self._plane.provide_former, now, self._say
+                )
+        base = with_row(progress.base, job) if progress.base else blank(self._wanted, job)
+        reason = SavepointReason.STOP if stays else SavepointReason.UPDATE
+        if step.savepoint:
+            job, progress.beside = await self._beside.take(self._wanted, job)
+            if progress.beside:
+                run = run_of(job)
+                base = keep(base, progress.beside, reason, self._wanted, run=run)
+                progress.base = base
+        try:
+            after = await self._steps.stop(self._wanted, job, step.savepoint)
+        except ActionFailed as error:
+            if not progress.beside:
+                raise
+            now = f"{error.now} A savepoint of just before is in {progress.beside}"
+            raise ActionFailed(error.happened, now=now, remedy=error.remedy) from None
+        after = replace(after, job_id=after.job_id or job.job_id)
+        if step.savepoint:
+            progress.kept = after.last_savepoint
+            base = with_savepoint_of(base, after, reason, self._wanted)
+            base = base.model_copy(update={"status": JobStatus.STOPPED})
+        progress.base, progress.down = base, not stays
+        if not stays:
+            return None
+        lasts = self._plane.capabilities.keeps_savepoints or bool(progress.beside)
+        return stopped(base, self._wanted, telling_where(after, lasts))
+
+    def _check_retained(self, job: StepJob) -> None:
+        """Raise where a job would be cancelled whose checkpoints go with it.
+
+        Raises:
+            StateUnavailable: They do, as far as its configuration shows.
+        """
+        options = job.shown.get("runtime_config") or {}
+        retained = any(options.get(name) == RETAINED for name in _RETAINS)
+        from_checkpoints = self._plane.capabilities.starts_from_newest_state
+        if from_checkpoints and retained:
+            return
+        remedy = 'Use upgrade_mode "savepoint"'
+        if from_checkpoints:
+            remedy = (
+                f"Set {RETENTION} to {RETAINED} in flink_configuration with an "
+                'UPDATE first, or use upgrade_mode "savepoint"'
+            )
+        raise StateUnavailable(
+            f"{self._wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that "
+            "is retained when the job is cancelled"
+            + ("" if from_checkpoints else ", and this service starts from none"),
+            now=f"Job {job.job_id or job.run_id} goes on as it was",
+            remedy=remedy,
+        )
+
+    async def _change(self, step: Step, job: StepJob) -> None:
+        """Write the configuration, as far as it may be written, and see that it was taken over."""
+        progress = self._progress
+        written = {**progress.asked, **await progress.to_write(self._plane, job)}
+        if job.unborn and was_imported(job, self._wanted):
+            # It stays known that its savepoint is none of its own.
+            mark = str(mark_of(self._wanted, job.last_savepoint))
+            written |= await self._plane.configuration(self._wanted, progress.jar, mark)
+        if step.write:
+            written = dict(step.write)
+        else:
+            progress.former_class = progress.former_class or job.shown.get("main_class")
+        what = f"changing {', '.join(self._plane.inputs(step.write))}"
+        self._say(f"{self._wanted.job_name}: {what if step.write else 'writing its configuration'}")
+        try:
+            await self._steps.change(self._wanted, job, written)
+            left = await self._steps.until_taken(job, written, progress.former)
+            if left:
+                raise not_taken_over(self._wanted, job, left)
+            progress.former = {**progress.former, **written} if step.write else written
+            progress.written = progress.written or not step.write
+        except (ActionFailed, StateUnavailable) as error:
+            if step.write or not self._goes_back(job):
+                raise
+            raise await self._back_after(error, job) from None
+
+    async def _start(self, step: Step, job: StepJob) -> JobRecord | None:
+        progress, wanted = self._progress, self._wanted
+        try:
+            after = await self._steps.start(wanted, job, step.resume, step.imported)
+        except (ActionFailed, StateUnavailable) as error:
+            if not self._goes_back(job, step):
+                raise
+            raise await self._back_after(error, job) from None
+        if after is None or not (after.active or after.status is JobStatus.FINISHED):
+            raise await self._not_started(step, job, after)
+        # Without Flink's id it is known by the service's: one that has run must not look new.
+        jid = await self._plane.flink_job_id(after.run_id) or after.run_id
+        after = replace(after, job_id=jid)
+        base = progress.base or blank(wanted, after)
+        origin = after.started_from or step.origin
+        if step.origin and after.started_from and same_path(step.origin, after.started_from):
+            origin = step.origin
+        record = started(base, wanted, after, self._called(step), origin)
+        own = origin and same_path(origin, job.last_savepoint)
+        if own and not self._plane.capabilities.keeps_savepoints:
+            record = self._with_one_that_lasts(record)
+        progress.base, progress.started, progress.down = record, True, False
+        return record
+
+    def _with_one_that_lasts(self, record: JobRecord) -> JobRecord:
+        """Name, of a job started from its own savepoint, one that the service keeps."""
+        counted = counting_what_lasts(record, self._wanted)
+        last = counted.last_savepoint
+        if last is None or lies_in_own(last, counted.spec, self._wanted):
+            return counted
+        return warning(counted, self._wanted)
+
+    def _called(self, step: Step) -> Action:
+        """Return what a start is called in the record."""
+        if self._progress.replaces:
+            return UPDATES[self._wanted.upgrade_mode]
+        if step.origin and self._progress.runs_on:
+            # A run that died has stopped the former version.
+            return Action.UPDATE if step.called is Action.START else step.called
+        return step.called
+
+    # The way back
+
+    async def _not_started(self, step: Step, job: StepJob, after: StepJob | None) -> ActionFailed:
+        """Go back where there is a version to go back to, and say what came of all."""
+        progress, went_back = self._progress, ""
+        if self._goes_back(job, step):
+            reason = (after.output or after.status_word) if after else "it is gone"
+            went_back = await self._back(job, reason)
+        shown = after.last_savepoint if after else None
+        states = [each for each in (shown or step.origin, progress.beside) if each]
+        first = progress.recorded is None or progress.recorded.job_id is None
+        # Else nobody can tell whether its last savepoint is newer than this start.
+        names = not self._plane.capabilities.starts_from_newest_state
+        return start_failed(self._wanted, after, states, went_back, first, names, progress.base)
+
+    def _goes_back(self, job: StepJob, step: Step | None = None) -> bool:
+        """Whether there is a former version to go back to, and a savepoint of it."""
+        progress = self._progress
+        recorded = progress.recorded
+        if recorded is None or recorded.job_id is None:
+            return False
+        if step and not progress.kept and progress.runs_on and step.called is Action.START:
+            progress.kept = step.origin or job.last_savepoint  # of a stop by a run that died
+        if not progress.kept:
+            return False
+        if step is None or to_restore(recorded, self._wanted):
+            return True
+        return recorded.spec.digits(None) != self._wanted.digits(None)
+
+    async def _back_after(self, error: JobError, job: StepJob) -> JobError:
+        """Go back since a step was refused; return what that came to."""
+        went_back = await self._back(job, error.happened)
+        return type(error)(error.happened, now=went_back, remedy=error.remedy)
+
+    async def _back(self, job: StepJob, why: str) -> str:
+        progress = self._progress
+        if progress.recorded is None:
+            return f"Nothing of it runs; {last_known(progress.base, progress.kept)}"
+        self._say(
+            f"{self._wanted.job_name}: the new version did not start: {why}; going back to the "
+            "previous version"
+        )
+        beside = progress.beside
+        if progress.base is not None and not self._plane.capabilities.keeps_savepoints:
+            beside = beside or beside_of(progress.kept, progress.base, self._wanted)
+        came = await go_back(
+            self._steps,
+            self._plane,
+            progress.recorded.spec,
+            progress.former_class,
+            job.run_id,
+            [path for path in (progress.kept, beside) if path],
+            progress.asked,
+            progress.base,
+        )
+        progress.down = False  # what came of it says how the job stands
+        return came

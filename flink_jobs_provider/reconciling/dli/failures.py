@@ -1,0 +1,182 @@
+"""What is said of a step that failed: what happened, what runs now, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flink_jobs_provider.control_planes.action_plane import OrderRefused
+from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.dli.waiter import described
+from flink_jobs_provider.reconciling.record_updates import last_known
+
+_ELSE = (
+    '; or set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing, '
+    'or desired_state to "stopped" to leave it so'
+)
+
+
+#: How a sentence begins that says that the way back has succeeded.
+RUNS_AGAIN = "The previous version runs again"
+
+
+def named(job: StepJob) -> str:
+    """Name a job for people: by Flink's id, where that is known."""
+    return f"Job {job.job_id}" if job.job_id else f"Job {job.run_id}"
+
+
+def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefused) -> ActionFailed:
+    """Say that a step was not taken."""
+    now = (
+        f"{named(job)} is {job.status or job.status_word}, as before"
+        if job
+        else "It was not created"
+    )
+    return ActionFailed(
+        f"{wanted.job_name}: {what} was refused: {refusal.happened}",
+        now=now,
+        remedy="Mend what it names, and run again",
+    )
+
+
+def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFailed:
+    """Say that the service has kept what was there before, and calls that a success."""
+    return ActionFailed(
+        f"{wanted.job_name}: the change is said to have succeeded, and the job service has not "
+        f"taken over {', '.join(names)}",
+        now=f"{named(job)} is {job.status}, with the former values",
+        remedy="Undo the change of these inputs; or destroy the job with on_delete "
+        '"savepoint", and create it anew with restore_from',
+    )
+
+
+def no_default(wanted: JobSpec, names: list[str]) -> PermanentError:
+    """Say that a setting cannot be taken away."""
+    return PermanentError(
+        f"{wanted.job_name}: {', '.join(names)} cannot be taken away: the service has no default "
+        "to go back to",
+        now="Nothing was changed",
+        remedy="Set the value that is wanted instead",
+    )
+
+
+def not_offered(wanted: JobSpec, names: list[str], job: StepJob | None) -> PermanentError:
+    """Say that a gateway cannot honour settings that need Data Lake Insight itself."""
+    return PermanentError(
+        f"{wanted.job_name}: a gateway cannot honour {', '.join(names)}: its jobs run in the "
+        "processes of a session cluster",
+        now=f"{named(job)} is {job.status or job.status_word}, as before" if job else "",
+        remedy="Leave these inputs out; what the job needs is built into its jar",
+    )
+
+
+def no_other_queue(wanted: JobSpec, job: StepJob) -> PermanentError:
+    """Say that a gateway's queues are clusters of their own."""
+    return PermanentError(
+        f"{wanted.job_name}: a gateway cannot move a job to another queue: that is another cluster",
+        now=f"{named(job)} goes on as it was",
+        remedy='Undo that change; or destroy the job with on_delete "savepoint", and create it '
+        "anew in the other queue with restore_from",
+    )
+
+
+def stop_failed(
+    wanted: JobSpec, before: StepJob, after: StepJob | None, savepoint: bool
+) -> ActionFailed:
+    """Say that a stop has failed, and what became of the job."""
+    what = "stop with savepoint" if savepoint else "stop"
+    if after is None:
+        return ActionFailed(
+            f"{wanted.job_name}: the {what} failed: the job service no longer lists the job",
+            now="Nothing else was started",
+            remedy="Run again: it goes on from the job's last savepoint, if there is one",
+        )
+    happened = f"{wanted.job_name}: the {what} failed: {after.output or described(after)}"
+    if after.active:
+        now = f"{named(before)} is {after.status}; no other version was started"
+        return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
+    return ActionFailed(
+        happened,
+        now=f"{named(before)} is now {after.status}; nothing was started without state",
+        remedy="Run again: it starts from its newest savepoint or retained checkpoint, if the "
+        "service has one",
+    )
+
+
+def savepoint_failed(wanted: JobSpec, job: StepJob, why: str) -> ActionFailed:
+    """Say that a savepoint has failed while the job went on."""
+    return ActionFailed(
+        f"{wanted.job_name}: the savepoint failed: {why}",
+        now=f"{named(job)} is {job.status}; no other version was started",
+        remedy="Mend what failed, and run again",
+    )
+
+
+def savepoint_not_seen(wanted: JobSpec, job: StepJob, directory: str | None) -> ActionFailed:
+    """Say that nothing shows a savepoint that was asked for."""
+    where = directory or "its storage"
+    return ActionFailed(
+        f"{wanted.job_name}: the savepoint failed: neither the job nor {where} shows it",
+        now=f"{named(job)} is {job.status}; no other version was started",
+        remedy="See that the job may write there, and that this machine can list it "
+        '(pip install "flink-jobs-provider[obs]", and its credentials); or take '
+        "savepoint_directory away",
+    )
+
+
+def no_savepoints(wanted: JobSpec, job: StepJob) -> ActionFailed:
+    """Say that the service has no call to take a savepoint of a running job."""
+    return ActionFailed(
+        f"{wanted.job_name}: this service has no call to take a savepoint of a running job",
+        now=f"{named(job)} goes on as it was",
+        remedy="Take savepoint_trigger back; a stop (desired_state) leaves a savepoint",
+    )
+
+
+def no_import(wanted: JobSpec, path: str) -> StateUnavailable:
+    """Say that the service has no call to start a job from a named savepoint."""
+    return StateUnavailable(
+        f"{wanted.job_name}: this service has no call to start a job from {path}",
+        now="Nothing was started, so that its state is not silently dropped",
+        remedy="Import it by hand, in the service's console, and run again without restore_from; "
+        'or set upgrade_mode to "stateless" to start from nothing',
+    )
+
+
+def start_failed(
+    wanted: JobSpec,
+    after: StepJob | None,
+    states: Sequence[str],
+    went_back: str,
+    first: bool,
+    names: bool,
+    base: JobRecord | None,
+) -> ActionFailed:
+    """Say that a version did not come up, and what runs now.
+
+    Args:
+        wanted: The version.
+        after: The job; none where it is no longer there.
+        states: Savepoints of its state, as far as they are known.
+        went_back: What runs since the former version was started again; empty where it was not.
+        first: Whether it was its first start.
+        names: Whether a version that ran, if only for a moment, needs the savepoint to be named.
+        base: What is recorded of the job; None where nothing is.
+    """
+    why = (after.output or described(after)) if after else "the job service no longer lists it"
+    happened = f"{wanted.job_name}: the new version did not start: {why}"
+    # What has come up once, and then failed, may have had a state of its own.
+    ran = after is not None and after.status is JobStatus.FAILED and not after.unborn
+    remedy = "Mend the new version, and run again" if went_back else "Mend it, and run again"
+    if ran and names and states and not went_back.startswith(RUNS_AGAIN):
+        remedy += f" with restore_from set to {states[0]}"
+    if went_back:
+        return ActionFailed(happened, now=went_back, remedy=remedy)
+    if (ran or not first) and not states:
+        remedy += _ELSE
+    return ActionFailed(
+        happened, now=f"Nothing of it runs; {last_known(base, *states)}", remedy=remedy
+    )

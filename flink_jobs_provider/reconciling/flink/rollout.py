@@ -1,0 +1,228 @@
+"""Starting a version, and going back to the previous one when it does not come up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flink_jobs_provider.artifacts import Condition, Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterTakenDown,
+    JobError,
+    MainStillRuns,
+    TemporaryError,
+)
+from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.observer import identities
+from flink_jobs_provider.reconciling.flink.rollback import WayBack, previous_version
+from flink_jobs_provider.reconciling.flink.submit import DidNotStart, Started, Starter
+from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
+from flink_jobs_provider.reconciling.retention import retention
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A version to start, and what to do if it does not come up.
+
+    Attributes:
+        recorded: What the state says, whose spec is the previous version.
+        base: The same with what the action added so far (savepoints).
+        wanted: The version to start.
+        jar: Its jar, or the digest of one that is on the cluster already.
+        generation: Its generation.
+        restore: What it starts from; none for a fresh start.
+        back: What the previous version starts from, if it must.
+        action: What this is called in the record.
+        sent_before: Whether an earlier run may have submitted the version, and got no answer.
+    """
+
+    recorded: JobRecord | None
+    base: JobRecord | None
+    wanted: JobSpec
+    jar: Jar | str
+    generation: int
+    restore: str | None
+    back: str | None
+    action: Action
+    sent_before: bool = False
+
+    @property
+    def jar_digest(self) -> str:
+        """SHA-256 of the jar's bytes."""
+        return self.jar if isinstance(self.jar, str) else self.jar.digest
+
+    @property
+    def previous(self) -> JobSpec | None:
+        """The version to go back to; none where there is none, or that start would be the same."""
+        previous = previous_version(self.recorded)
+        if previous is None:
+            return None
+        same = previous.digits(self.back) == self.wanted.digits(self.restore)
+        return None if same else previous
+
+
+class Roller:
+    """Starts versions so that one that fails leaves the previous one running."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        starter: Starter,
+        way_back: WayBack,
+        states: StateFinder,
+        say: Callable[[str], None],
+    ) -> None:
+        self._plane = plane
+        self._states = states
+        self._starter = starter
+        self._way_back = way_back
+        self._say = say
+
+    async def launch(self, launch: Launch) -> JobRecord:
+        """Start a version; if it does not come up, the previous one from the same state.
+
+        Raises:
+            ActionFailed: It did not come up; the error says what runs now.
+            TemporaryError: The cluster stopped answering; the error says where the state is.
+        """
+        wanted = launch.wanted
+        try:
+            started = await self._starter.start(
+                wanted, launch.jar, launch.generation, launch.restore, launch.sent_before
+            )
+        except DidNotStart as failure:
+            raise await self._go_back(launch, str(failure)) from None
+        except ClusterTakenDown as error:
+            now = f"{error.now.removesuffix('.')}; {await self._state_of(launch)}"
+            raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
+        except MainStillRuns as error:
+            raise await self._still_runs(launch, error, wanted.job_name) from None
+        except TemporaryError as error:
+            if error.now:
+                raise
+            raise type(error)(
+                f"{wanted.job_name}: {error.happened}",
+                now=f"Whether version {launch.generation} runs is not known; "
+                f"{await self._state_of(launch)}",
+                remedy=error.remedy or "Run again to go on",
+            ) from None
+        record = await self.record(launch.base, wanted, started, launch.action)
+        await self.forget_jars(launch.recorded, wanted, started.job_id, launch.jar_digest)
+        return record
+
+    async def give_up(self, launch: Launch, job_id: str, failure: str) -> JobError:
+        """End a version that a killed run started, run the previous one again; return the error."""
+        await self._starter.end(job_id, launch.wanted)
+        return await self._go_back(launch, failure)
+
+    async def _go_back(self, launch: Launch, failure: str) -> JobError:
+        """Run the previous version again, and return the error that reports both."""
+        what = f"{launch.wanted.job_name}: version {launch.generation} did not start: {failure}"
+        previous = launch.previous
+        if previous is None or previous.jar_digest is None:
+            await self.forget_jars(launch.recorded, launch.wanted)
+            state = await self._state_of(launch)
+            return ActionFailed(
+                what, now=f"Nothing of it runs; {state}", remedy="Mend it, and run again"
+            )
+        self._say(f"{what}; going back to the previous version")
+        previous = previous.model_copy(update={"settle_time": launch.wanted.settle_time})
+        try:
+            jar = await self._way_back.jar(previous, launch.jar)
+            started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)
+        except MainStillRuns as error:
+            return await self._still_runs(launch, error, f"{what}; going back, too")
+        except (DidNotStart, JobError) as second:
+            reason = second.reason if isinstance(second, JobError) else str(second)
+            return ActionFailed(
+                what,
+                now=f"The previous version did not start again either: {reason}. Nothing of it "
+                f"is known to run; {await self._state_of(launch)}",
+                remedy="Mend it, and run again",
+            )
+        await self.forget_jars(launch.recorded, launch.wanted, started.job_id, previous.jar_digest)
+        return ActionFailed(
+            what,
+            now=f"The previous version runs again as job {started.job_id}, "
+            + (f"from {launch.back}" if launch.back else "without state"),
+            remedy="Mend the new version, and run again",
+        )
+
+    async def _still_runs(self, launch: Launch, error: MainStillRuns, what: str) -> MainStillRuns:
+        """Return the error of a version that may start when nobody waits for it, to be recorded."""
+        told = MainStillRuns(
+            f"{what}: {error.happened}",
+            now=f"It may still start as job {error.job_id}; {await self._state_of(launch)}",
+            remedy=error.remedy,
+        )
+        base = launch.base or JobRecord(spec=launch.wanted, status=JobStatus.STARTING)
+        told.job_id = error.job_id
+        told.partial = base.model_copy(update={"unconfirmed": error.job_id})
+        return told
+
+    async def _state_of(self, launch: Launch) -> str:
+        """Return where the state of a job is that does not run, as far as that is seen."""
+        if launch.back is None:
+            return {
+                Action.NEW: "it has no state yet",
+                Action.STATELESS_UPDATE: "its state was dropped, as was asked",
+            }.get(launch.action, "no state of it is known")
+        finding = await self._states.inspect(launch.back)
+        if finding.condition is Condition.WHOLE:
+            return f"its state is in {launch.back}, whose _metadata is there and whole"
+        older = older_savepoint(launch.base, launch.back)
+        next_one = f"; the next older savepoint is {older}" if older else ""
+        return f"its newest known state, {launch.back}, {finding}{next_one}"
+
+    async def record(
+        self, base: JobRecord | None, wanted: JobSpec, started: Started, action: Action
+    ) -> JobRecord:
+        """Return what is recorded of a version that is up."""
+        record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
+        origin = started.restored_from
+        output = f"Job started from {origin}" if origin else "Job started without state"
+        return done(record, wanted, action, output).model_copy(
+            update={
+                "job_id": started.job_id,
+                "unconfirmed": None,
+                "status": started.status,
+                "last_savepoint": comes_back_to(record, origin),
+                "generation": started.generation,
+                "restored_from": origin,
+                "running_parallelism": await self._plane.parallelism(started.job_id),
+                "retains_checkpoints": await retention(self._plane, started.job_id),
+                "submitted_parallelism": await self._plane.parallelism_bounds(started.job_id),
+                "flink_version": (await self._plane.facts()).version_text,
+                "dashboard_url": self._plane.dashboard(started.job_id),
+            }
+        )
+
+    async def forget_jars(
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        running: str | None = None,
+        digest: str | None = None,
+    ) -> None:
+        """Remove jars that nothing needs; one that stays by accident is removed the next time.
+
+        Args:
+            recorded: What the state says.
+            wanted: The job as it should be.
+            running: The jobId of the version whose jar is kept; none where none is.
+            digest: The digest of that jar.
+        """
+        for identity in identities(recorded, wanted):
+            kept = running is not None and identity_of(running) == identity
+            try:
+                await self._plane.forget_jars(
+                    identity, frozenset({digest}) if kept and digest else frozenset()
+                )
+            except (ActionFailed, TemporaryError) as error:
+                self._say(f"{wanted.job_name}: old jars could not be removed: {error}")

@@ -1,0 +1,301 @@
+"""One change of a job, turn by turn: look, decide, order, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.action_plane import (
+    ActionJob,
+    ActionPlane,
+    Order,
+    OrderRefused,
+    Version,
+)
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.errors import (
+    ActionInProgress,
+    JobError,
+    StateUnavailable,
+)
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.finished_jobs import has_finished
+from flink_jobs_provider.reconciling.hdinsight.action_runner import Orders
+from flink_jobs_provider.reconciling.hdinsight.failures import failed, not_taken_over, refused
+from flink_jobs_provider.reconciling.hdinsight.rollback import go_back, secure_way_back
+from flink_jobs_provider.reconciling.hdinsight.transitions import (
+    Abilities,
+    Step,
+    Verdict,
+    decide,
+    judge,
+    kept,
+    renewal,
+)
+from flink_jobs_provider.reconciling.ownership import is_recorded, own_row, stranger
+from flink_jobs_provider.reconciling.record_updates import add_aside, done, knows
+from flink_jobs_provider.reconciling.refusals import refuse_stranger
+from flink_jobs_provider.reconciling.runs import run_of
+from flink_jobs_provider.reconciling.service_records import (
+    blank,
+    ended,
+    started,
+    stopped,
+    with_row,
+    with_savepoint_of,
+)
+from flink_jobs_provider.reconciling.settling import adopted_and_down
+from flink_jobs_provider.reconciling.version_marker import mark_of
+
+_OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
+
+
+class Change:
+    """One call of `bring_about`."""
+
+    def __init__(
+        self,
+        plane: ActionPlane,
+        orders: Orders,
+        say: Callable[[str], None],
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar,
+    ) -> None:
+        self._plane = plane
+        self._orders = orders
+        self._say = say
+        self._recorded = recorded
+        self._wanted = wanted
+        self._jar = jar
+        self._base = recorded  # with what was found and done on the way
+        self._asked: Version | None = None
+        self._started = False
+        self._looked_twice = plane.lists_at_once
+
+    async def turn(self) -> JobRecord | None:
+        """Look, and do what is next; return the record when nothing is left to do."""
+        rows = await self._plane.jobs()
+        row = own_row(rows, self._base, self._wanted)
+        if other := stranger(rows, row, self._wanted):
+            row = await self._adoptable(other)
+            if row is None:
+                return None
+        if row is not None and (row.in_progress or (row.status is None and not row.never_came_up)):
+            await self._orders.until_idle(row, self._wanted)
+            return None
+        if row is not None and self._base is not None:
+            self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND, self._wanted)
+        verdict = Verdict(False, None)
+        if self._wanted.desired_state is DesiredState.RUNNING:
+            asked, truthful = await self._version(), self._plane.shows_what_runs
+            verdict = judge(row, self._base, self._wanted, asked, truthful)
+        abilities = Abilities(self._plane.actions, self._plane.starts_ended)
+        step = decide(row, self._base, self._wanted, verdict, abilities)
+        if step and step.action is Action.DELETE and row and not row.never_came_up:
+            self._check_durable(row, verdict)
+        if step is None and row is not None and self._asks_for_savepoint():
+            step = Step(Action.SAVEPOINT)
+        if step is None:
+            return await self._settled(row)
+        if step.action is Action.NEW and not self._looked_twice:
+            self._looked_twice = True  # that of a run that died may not be listed yet
+            await self._orders.let_lists_catch_up()
+            return None
+        try:
+            return await self._perform(step, verdict, rows, row)
+        except ActionInProgress:
+            if row is None:  # such as a killed run's NEW that was still on its way
+                await self._orders.let_lists_catch_up()
+            return None  # somebody was faster: wait for it, and judge anew
+
+    async def _adoptable(self, other: ActionJob) -> ActionJob | None:
+        """Return a row of this name that nobody has marked, if it is just what is wanted.
+
+        One that shows next to nothing may be ours, begun by a run that died: it is waited for.
+
+        Raises:
+            OwnedElsewhere: It is not ours.
+        """
+        if other.version.mark == "" and await self._orders.until_shown(other, self._wanted):
+            return None
+        stays = self._wanted.desired_state is DesiredState.STOPPED
+        if other.version.mark or other.version.jar is None or stays:
+            raise refuse_stranger(other, self._wanted)
+        if kept(await self._version(), other.version, None):
+            raise refuse_stranger(other, self._wanted)
+        return other
+
+    async def _version(self) -> Version:
+        if self._asked is None:
+            self._asked = await self._plane.version(self._wanted, self._jar, "")
+        return self._asked
+
+    def _check_durable(self, row: ActionJob, verdict: Verdict) -> None:
+        """Raise where a row that is to be deleted is all that knows the job's state."""
+        if verdict.named is None and self._drops_state():
+            return
+        renewal(row, self._recorded, self._wanted, verdict)
+
+    def _drops_state(self) -> bool:
+        return self._wanted.upgrade_mode == "stateless"
+
+    def _asks_for_savepoint(self) -> bool:
+        if self._recorded is None or self._started:
+            return False
+        if self._wanted.desired_state is DesiredState.STOPPED:
+            return False
+        trigger = self._wanted.savepoint_trigger
+        return trigger not in (None, self._recorded.spec.savepoint_trigger)
+
+    # Nothing is left to do
+
+    async def _settled(self, row: ActionJob | None) -> JobRecord:
+        if row is None or self._wanted.desired_state is DesiredState.STOPPED:
+            return ended(self._base, self._wanted, row)
+        base = self._base
+        if base and self._started:
+            return with_row(base, row)
+        recorded = self._recorded
+        if base is None or recorded is None or not is_recorded(row, recorded):
+            return await self._adopted(row)
+        ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
+        if (ran or has_finished(row, recorded)) and recorded.job_id == row.job_id:
+            return with_row(base, row).model_copy(update={"spec": self._wanted})
+        return await self._adopted(row)
+
+    async def _adopted(self, row: ActionJob) -> JobRecord:
+        """Take over the wanted version, which a run that died has started.
+
+        Raises:
+            ActionFailed: It does not stay up.
+        """
+        self._say(f"{self._wanted.job_name}: it was started before, adopted")
+        if why := await self._orders.stays_up(row, self._wanted):
+            raise adopted_and_down(self._wanted.job_name, self._wanted.settle_seconds, why)
+        action = row.action
+        if action not in (Action.NEW, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE):
+            action = Action.UPDATE if self._recorded else Action.NEW
+            if self._recorded and self._recorded.spec.desired_state is DesiredState.STOPPED:
+                action = Action.START
+        origin: str | None = None
+        if newly_restores(self._recorded, self._wanted):
+            origin = self._wanted.restore_from
+        elif action in _OWN_STATE or (action is Action.NEW and self._recorded):
+            known = self._base.last_savepoint if self._base else None
+            origin = row.last_savepoint or known
+        return started(self._base, self._wanted, row, action, row.started_from or origin)
+
+    # Something is to be done
+
+    async def _perform(
+        self, step: Step, verdict: Verdict, rows: Sequence[ActionJob], row: ActionJob | None
+    ) -> JobRecord | None:
+        order = await self._order(step, verdict, row)
+        if step.action is Action.UPDATE and row is not None:
+            await secure_way_back(self._plane, self._recorded, row, self._say)
+        try:
+            outcome = await self._orders.carry_out(order, rows, self._wanted)
+        except OrderRefused as refusal:
+            instead = self._instead(step, verdict, row)
+            if row is None and own_row(await self._plane.jobs(), self._base, self._wanted):
+                return None  # a killed run's NEW that was still on its way was faster
+            if instead is None or row is None:
+                raise refused(order, row, refusal) from None
+            return await self._perform(instead, verdict, rows, row)
+        if outcome is None:
+            return None
+        if outcome.failure:
+            if step.action is Action.START and not order.version and not verdict.wanted:
+                return None  # the former version does not come up; the wanted one may
+            went_back = await go_back(
+                self._orders, self._plane, self._wanted, order, row, outcome.row, self._base
+            )
+            raise failed(order, outcome, went_back, self._base)
+        if outcome.row is None or step.action is Action.DELETE:
+            return None
+        record = self._recorded_of(step, verdict, order, row, outcome.row)
+        if record and row and step.action is Action.UPDATE and order.restore_from:
+            record = self._base = await self._with_given_up(record, row, outcome.row)
+        return record
+
+    async def _with_given_up(
+        self, record: JobRecord, before: ActionJob, after: ActionJob
+    ) -> JobRecord:
+        """List the savepoint of the state that was left for a named one: no row shows its path."""
+        if not self._plane.lists_savepoints or not before.job_id:
+            return record
+        order = Order(Action.LIST_SAVEPOINT, self._wanted.job_name, after.run_id)
+        try:
+            outcome = await self._orders.carry_out(order, await self._plane.jobs(), self._wanted)
+        except JobError as error:
+            self._say(f"{self._wanted.job_name}: its savepoints could not be listed: {error}")
+            return record
+        listed = outcome.row.output.split() if outcome and outcome.row else []
+        path = next((each for each in listed if f"/{before.job_id}/" in each), None)
+        if path is None or knows(record, path):
+            return record
+        return add_aside(record, path, SavepointReason.UPDATE)
+
+    async def _order(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Order:
+        version = None
+        if step.carries:
+            mark = mark_of(self._wanted, verdict.named, run_of(row) if row else "")
+            version = replace(await self._version(), mark=str(mark))
+        run_id = row.run_id if row else ""
+        return Order(step.action, self._wanted.job_name, run_id, version, step.restore_from)
+
+    def _instead(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Step | None:
+        """Return another way to start a changed version, where START does not take it along.
+
+        That is to delete the row and start anew from the savepoint; or, where only the row knows
+        that, to start the former version, which is updated then.
+        """
+        if step.action is not Action.START or not step.carries or row is None:
+            return None
+        try:
+            return renewal(row, self._recorded, self._wanted, verdict)
+        except StateUnavailable:
+            return replace(step, carries=False)
+
+    def _recorded_of(
+        self,
+        step: Step,
+        verdict: Verdict,
+        order: Order,
+        before: ActionJob | None,
+        row: ActionJob,
+    ) -> JobRecord | None:
+        """Record what was done; return the record where that was all."""
+        wanted = self._wanted
+        base = self._base or blank(wanted, row)
+        if step.action is Action.STOP:
+            return stopped(base, wanted, row)
+        if step.action is Action.SAVEPOINT:
+            base = with_savepoint_of(base, row, SavepointReason.SAVEPOINT, wanted)
+            output = row.output or f"Savepoint completed. Path: {row.last_savepoint}"
+            return with_row(done(base, wanted, Action.SAVEPOINT, output), row)
+        if order.version is None and not verdict.wanted:
+            self._base = with_row(base, row)
+            return None  # the former version runs: judged anew, it is updated
+        if order.version is not None:
+            differences = kept(order.version, row.version, self._recorded)
+            if not differences and row.version.mark not in ("", order.version.mark):
+                differences.append("flink_configuration.flink-jobs.spec")
+            if differences:
+                raise not_taken_over(order, row, differences)
+        origin = step.origin
+        if step.action is Action.UPDATE:
+            base = with_savepoint_of(base, row, SavepointReason.UPDATE, wanted)
+            took = row.last_savepoint and (
+                before is None or row.last_savepoint != before.last_savepoint
+            )
+            origin = origin or (row.last_savepoint if took else None) or base.last_savepoint
+        origin = row.started_from or origin
+        self._base = started(base, wanted, row, step.called or step.action, origin)
+        self._started = True
+        return self._base

@@ -1,0 +1,144 @@
+"""The list call that all jobs of a cluster share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from flink_jobs_provider.control_planes.flink.overview import SharedSnapshot
+from flink_jobs_provider.model.errors import ClusterUnreachable
+from tests.unit.reconciling.fake_clock import FakeClock
+
+
+class Cluster:
+    """Answers when it is told to; each answer names the number of its request."""
+
+    def __init__(self) -> None:
+        self.time = FakeClock()
+        self.begun: list[float] = []
+        self.waiting: list[asyncio.Future[None]] = []
+        self.shared = SharedSnapshot(self._fetch, self.time.now)
+
+    async def _fetch(self) -> Any:
+        self.begun.append(self.time.now())
+        number = len(self.begun)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(future)
+        await future
+        return {"jobs": [{"jid": str(number), "name": "x", "state": "RUNNING"}]}
+
+    async def ask(self, max_age: float = 0.0) -> asyncio.Task[int]:
+        """Begin a call; its result is the number of the request that it was given."""
+
+        async def number() -> int:
+            return int((await self.shared.get(max_age)).jobs[0].job_id)
+
+        task = asyncio.create_task(number())
+        await self.settle()
+        return task
+
+    async def answer(self, error: Exception | None = None) -> None:
+        """Answer the oldest request."""
+        future = self.waiting.pop(0)
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything that can run do so, and a moment pass."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+        self.time.time += 0.001
+
+
+def test_who_asks_at_once_shares_one_request() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        calls = [asyncio.create_task(cluster.shared.get()) for _ in range(1000)]
+        await cluster.settle()
+        await cluster.answer()
+        assert len({id(await call) for call in calls}) == 1
+        assert len(cluster.begun) == 1
+
+    asyncio.run(work())
+
+
+def test_nobody_gets_a_list_begun_before_the_call() -> None:
+    """Shows that who asks while a request is out gets the next one, shared by all such."""
+
+    async def work() -> None:
+        cluster = Cluster()
+        first = await cluster.ask()
+        late = [await cluster.ask() for _ in range(20)]
+        await cluster.answer()
+        assert await first == 1
+        assert not any(call.done() for call in late)
+        await cluster.answer()
+        assert {await call for call in late} == {2}
+        assert len(cluster.begun) == 2
+
+    asyncio.run(work())
+
+
+def test_never_two_requests_at_once() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        calls = [await cluster.ask() for _ in range(10)]
+        while not all(call.done() for call in calls):
+            assert len(cluster.waiting) == 1
+            await cluster.answer()
+        assert len(cluster.begun) == 2
+
+    asyncio.run(work())
+
+
+def test_an_older_list_is_shared_where_that_is_allowed() -> None:
+    """Shows how a refresh of many jobs costs one request."""
+
+    async def work() -> None:
+        cluster = Cluster()
+        first = await cluster.ask()
+        await cluster.answer()
+        assert await first == 1
+        cluster.time.time += 10
+        assert await (await cluster.ask(max_age=15)) == 1
+        cluster.time.time += 10
+        later = await cluster.ask(max_age=15)
+        await cluster.answer()
+        assert await later == 2
+
+    asyncio.run(work())
+
+
+def test_a_failure_is_everybodys_and_the_next_call_asks_again() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        calls = [asyncio.create_task(cluster.shared.get()) for _ in range(5)]
+        await cluster.settle()
+        await cluster.answer(ClusterUnreachable("gone"))
+        for call in calls:
+            with pytest.raises(ClusterUnreachable):
+                await call
+        again = await cluster.ask()
+        await cluster.answer()
+        assert await again == 2
+
+    asyncio.run(work())
+
+
+def test_one_that_gives_up_leaves_the_others_waiting() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        calls = [asyncio.create_task(cluster.shared.get()) for _ in range(2)]
+        await cluster.settle()
+        calls[0].cancel()
+        await cluster.settle()
+        await cluster.answer()
+        assert (await calls[1]).jobs[0].job_id == "1"
+        assert len(cluster.begun) == 1
+
+    asyncio.run(work())

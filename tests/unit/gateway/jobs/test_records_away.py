@@ -1,0 +1,145 @@
+"""A database or a disk that cannot be used: every call is refused as such, none fails otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from flink_jobs_provider.gateway.jobs import Jobs, Pace
+from flink_jobs_provider.gateway.jobs.disks import LEAST_FREE
+from flink_jobs_provider.gateway.service import (
+    ActionRequest,
+    DraftRequest,
+    InputChange,
+    JobFilter,
+    Refusal,
+)
+from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.model.action import Action
+from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway
+
+#: Each list looks at the cluster first, which answers: what was seen is to be recorded.
+_LOOKS = Pace(observe=3600, fresh=0, renew=3600)
+_CALLS: dict[str, Callable[[Jobs], Awaitable[Any]]] = {
+    "submit": lambda jobs: jobs.submit(ActionRequest(CLUSTER, "orders", Action.STOP, {}, {}, "me")),
+    "draft": lambda jobs: jobs.draft(
+        DraftRequest(CLUSTER, "other", {"jar": "file:///a.jar", "args": []}, {}, "me")
+    ),
+    "change": lambda jobs: jobs.change(InputChange(CLUSTER, 1, 1, {"args": []}, {}, "me")),
+    "cluster_of": lambda jobs: jobs.cluster_of(1),
+    "found": lambda jobs: jobs.found(
+        JobFilter(clusters=[CLUSTER]), offset=0, limit=1, newest_first=True
+    ),
+    "execution": lambda jobs: jobs.execution(CLUSTER, 1),
+    "jobs": lambda jobs: jobs.jobs(CLUSTER),
+    "job": lambda jobs: jobs.job(CLUSTER, 1),
+    "operation": lambda jobs: jobs.operation("1"),
+    "savepoints": lambda jobs: jobs.savepoints(CLUSTER, 1),
+}
+
+
+class _Standby(Exception):
+    """What PostgreSQL says where it only reads."""
+
+    sqlstate = "25006"
+
+
+class _Error(NamedTuple):
+    """What PostgreSQL says of a statement that is wrong."""
+
+    sqlstate: str = "42601"
+
+
+_AWAY: dict[str, Exception] = {
+    "down": OperationalError("SELECT 1", {}, Exception("connection refused")),
+    "standby": InternalError("INSERT", {}, _Standby("cannot execute INSERT")),
+    "no connection is free": NoConnectionFree("QueuePool limit"),
+}
+
+
+def _fails_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    @contextlib.contextmanager
+    def transaction(_self: Database) -> Iterator[None]:
+        raise error
+        yield
+
+    monkeypatch.setattr(Database, "reading", transaction)
+    monkeypatch.setattr(Database, "writing", transaction)
+
+
+@pytest.mark.parametrize("why", _AWAY)
+@pytest.mark.parametrize("call", _CALLS)
+def test_a_database_that_is_away_is_told_on_every_path(
+    tmp_path: Path, call: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows 503, also where a list looks at the cluster first and records what it sees."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path, pace=_LOOKS).running() as gateway:
+            await gateway.done("NEW")
+            with monkeypatch.context() as patched:
+                _fails_with(patched, _AWAY[why])
+                with pytest.raises(Refusal) as refused:
+                    await _CALLS[call](gateway.jobs)
+                assert "The database does not answer." in await gateway.jobs.ready()
+            assert (refused.value.status, refused.value.code) == (503, "RecordsUnavailable")
+            assert await gateway.jobs.ready() == []
+
+    asyncio.run(life())
+
+
+def test_a_statement_that_is_wrong_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that a defect of the gateway is not told as a database that is away."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path).running() as gateway:
+            with monkeypatch.context() as patched:
+                _fails_with(patched, DBAPIError("SELECT", {}, _Error()))  # type: ignore[arg-type]
+                with pytest.raises(DBAPIError):
+                    await gateway.jobs.operation("1")
+
+    asyncio.run(life())
+
+
+def test_a_disk_that_cannot_be_written_to_is_not_ready(tmp_path: Path) -> None:
+    """Shows it for writes that the operating system refuses, as it does on a full disk."""
+
+    async def life() -> list[str]:
+        async with Gateway(tmp_path).running() as gateway:
+            assert await gateway.jobs.ready() == []
+            allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, allowed[1]))
+            try:
+                return await gateway.jobs.ready()
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+
+    problems = asyncio.run(life())
+    assert problems[:2] == [
+        f"{tmp_path / 'data'} cannot be written to: File too large.",
+        f"{tmp_path} cannot be written to: File too large.",
+    ]
+
+
+def test_a_disk_that_is_almost_full_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def life() -> list[str]:
+        async with Gateway(tmp_path).running() as gateway:
+            usage = shutil.disk_usage(tmp_path)._replace(free=LEAST_FREE - 1)
+            monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+            return await gateway.jobs.ready()
+
+    problems = asyncio.run(life())
+    assert problems[0].startswith(f"The disk of {tmp_path / 'data'} is full: 63 MB are free")
