@@ -27,14 +27,14 @@ def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRes
 
 def _open_hdinsight(target: HDInsightTarget, resolve: Resolve, guard: Guard) -> HDInsightPlane:
     from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
-    from flink_jobs_provider.control_planes.hdinsight.access import open_client
+    from flink_jobs_provider.control_planes.hdinsight.auth import open_client
 
     return HDInsightPlane(target, open_client(target, resolve), guard)
 
 
 def _open_dli(target: DliTarget, resolve: Resolve, guard: Guard) -> DliPlane:
     from flink_jobs_provider.control_planes.dli import DliPlane
-    from flink_jobs_provider.control_planes.dli.access import open_client
+    from flink_jobs_provider.control_planes.dli.signing import open_client
 
     return DliPlane(target, open_client(target, resolve), guard)
 

@@ -36,10 +36,10 @@ from flink_jobs_provider.gateway.ops.server import (
     CannotListen,
     StopSignals,
     address_of,
+    notify,
     open_socket,
     serve_http,
 )
-from flink_jobs_provider.gateway.ops.service_manager import notify
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.settings import environment
 from flink_jobs_provider.gateway.store import DatabaseUnusable, Store

@@ -11,12 +11,11 @@ from typing import Literal, NamedTuple
 from flink_jobs_provider.local.configuration import flink_configuration, write_configuration
 from flink_jobs_provider.local.errors import LocalClusterError
 from flink_jobs_provider.local.java import Java, find_java
-from flink_jobs_provider.local.launch import Launcher
+from flink_jobs_provider.local.launch import Launcher, free_port, require_free
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.locking import exclusive
 from flink_jobs_provider.local.observation import ClusterStatus, observe
 from flink_jobs_provider.local.packages import fetch_flink
-from flink_jobs_provider.local.ports import free_port, require_free
 from flink_jobs_provider.local.processes import (
     ClusterProcess,
     end,

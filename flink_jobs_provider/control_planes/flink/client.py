@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.control_planes.connection import is_tls, looking_first
-from flink_jobs_provider.control_planes.flink.causes import last_cause
+from flink_jobs_provider.control_planes.flink.parsing import last_cause
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.responses import asking
 from flink_jobs_provider.control_planes.retrying import TRIES, retrying

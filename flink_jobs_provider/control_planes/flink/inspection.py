@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.control_planes.flink.causes import last_cause
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.statistics import (
+from flink_jobs_provider.control_planes.flink.parsing import (
     addressable,
+    last_cause,
     parse_checkpoints,
 )
 from flink_jobs_provider.model.errors import ActionFailed

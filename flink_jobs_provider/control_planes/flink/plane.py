@@ -15,7 +15,6 @@ from flink_jobs_provider.control_planes.flink.bodies import (
     plan_body,
     run_body,
 )
-from flink_jobs_provider.control_planes.flink.causes import last_cause
 from flink_jobs_provider.control_planes.flink.client import (
     AnswerTimedOut,
     ConnectionBroke,
@@ -23,21 +22,19 @@ from flink_jobs_provider.control_planes.flink.client import (
     FlinkClient,
 )
 from flink_jobs_provider.control_planes.flink.exits import OPTION, MainRuns
-from flink_jobs_provider.control_planes.flink.graphs import (
+from flink_jobs_provider.control_planes.flink.jars import ClusterJars
+from flink_jobs_provider.control_planes.flink.lent_jars import LentJars
+from flink_jobs_provider.control_planes.flink.overview import SharedSnapshot
+from flink_jobs_provider.control_planes.flink.parsing import (
+    last_cause,
     newest_checkpoint,
+    parse_checkpointing,
+    parse_checkpoints,
     parse_graph,
     parse_state_sizes,
 )
-from flink_jobs_provider.control_planes.flink.jars import ClusterJars
-from flink_jobs_provider.control_planes.flink.lent_jars import LentJars
-from flink_jobs_provider.control_planes.flink.outliving import Outliving
-from flink_jobs_provider.control_planes.flink.overview import SharedSnapshot
 from flink_jobs_provider.control_planes.flink.requirements import read_bounds, write_bounds
-from flink_jobs_provider.control_planes.flink.savepoints import SavepointOperations
-from flink_jobs_provider.control_planes.flink.statistics import (
-    parse_checkpointing,
-    parse_checkpoints,
-)
+from flink_jobs_provider.control_planes.flink.savepoints import Outliving, SavepointOperations
 from flink_jobs_provider.control_planes.protocol import (
     Guard,
     PlannedGraph,

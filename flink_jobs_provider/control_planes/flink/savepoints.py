@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flink_jobs_provider.control_planes.flink.bodies import savepoint_body
-from flink_jobs_provider.control_planes.flink.causes import last_cause
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.outliving import Outliving
+from flink_jobs_provider.control_planes.flink.parsing import last_cause
 from flink_jobs_provider.control_planes.protocol import SavepointRequest
 from flink_jobs_provider.model.errors import (
     ActionFailed,
@@ -20,6 +19,39 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.identity import trigger_id
+
+#: How often the job is looked at, and how long an ended one's operation is given, in seconds.
+_EVERY, _GRACE = 1.0, 5.0
+
+
+class Outliving:
+    """Watches the job of one operation.
+
+    Args:
+        ended: Returns the job's state where it has ended or is gone; else an empty text.
+        clock: Seconds that only ever grow.
+    """
+
+    def __init__(self, ended: Callable[[], Awaitable[str]], clock: Callable[[], float]) -> None:
+        self._ended = ended
+        self._clock = clock
+        self._due = clock() + _EVERY
+        self._since: float | None = None
+
+    async def state(self) -> str:
+        """Return the state of a job that ended a while ago; an empty text for any other."""
+        now = self._clock()
+        if now < self._due:
+            return ""
+        self._due = now + _EVERY
+        state = await self._ended()
+        if not state:
+            self._since = None
+            return ""
+        if self._since is None:
+            self._since = now
+        return state if now - self._since >= _GRACE else ""
+
 
 #: How many attempts are looked up at once when an earlier run's operation is searched.
 _WINDOW = 4

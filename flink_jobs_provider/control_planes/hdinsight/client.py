@@ -10,13 +10,13 @@ import httpx
 
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.connection import looking_first
-from flink_jobs_provider.control_planes.hdinsight.answers import error_in
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.responses import (
     asking,
     is_page,
     json_of,
     not_the_service,
+    plain,
     retry_after,
     unreachable,
 )
@@ -27,6 +27,21 @@ from flink_jobs_provider.model.errors import (
     ClusterUnreachable,
     JobError,
 )
+
+
+def error_in(body: Any) -> tuple[str, str]:
+    """Return code and message of an error envelope; empty texts where it is none."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return "", ""
+    message = str(error.get("message") or "")
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        text = str(detail.get("message") or "") if isinstance(detail, dict) else ""
+        if text and text not in message:
+            message += f" {text}"
+    return str(error.get("code") or ""), plain(message)
+
 
 _SERVICE = "Azure Resource Manager"
 #: Errors after which nobody knows whether an order was taken.

@@ -13,8 +13,7 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.hdinsight.answers import error_in
-from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
+from flink_jobs_provider.control_planes.hdinsight.client import ArmClient, error_in
 from flink_jobs_provider.control_planes.responses import json_of, retry_after
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, ClusterUnreachable
 

@@ -12,10 +12,9 @@ import httpx
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import ActionJob, Order, Version
-from flink_jobs_provider.control_planes.hdinsight.bodies import body_of
 from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
+from flink_jobs_provider.control_planes.hdinsight.mapping import body_of, job_of
 from flink_jobs_provider.control_planes.hdinsight.operations import Operations
-from flink_jobs_provider.control_planes.hdinsight.rows import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.responses import json_of, not_the_service
 from flink_jobs_provider.control_planes.single_flight import SharedCall

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flink_jobs_provider.gateway.http.conventions import HSTS, MannersOf
-from flink_jobs_provider.gateway.ops.log_limit import LogLimit
+from flink_jobs_provider.gateway.ops.log import LogLimit
 from flink_jobs_provider.gateway.service import Refusal
 
 _log = structlog.get_logger("gateway.request")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
-from flink_jobs_provider.gateway.jobs.jar_opening import Opening
+from flink_jobs_provider.gateway.jobs.jar_cache import Opening
 from flink_jobs_provider.gateway.jobs.stored_documents import (
     read_spec,
     stored_record,

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.control_planes.single_flight import SharedCall
+from flink_jobs_provider.gateway.jobs.background import where
 from flink_jobs_provider.gateway.jobs.end_times import with_end
-from flink_jobs_provider.gateway.jobs.internal_errors import where
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace

@@ -14,13 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
-from flink_jobs_provider.gateway.jobs import loops
+from flink_jobs_provider.gateway.jobs import background as loops
 from flink_jobs_provider.gateway.jobs.admission import Accepting
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_looking
 from flink_jobs_provider.gateway.jobs.disks import Disks
 from flink_jobs_provider.gateway.jobs.drafts import Drafting
-from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars
-from flink_jobs_provider.gateway.jobs.jar_opening import Opening
+from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars, Opening
 from flink_jobs_provider.gateway.jobs.lease import Lease
 from flink_jobs_provider.gateway.jobs.lost_job_recovery import Relauncher
 from flink_jobs_provider.gateway.jobs.queries import Reading

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.jobs.background import where
 from flink_jobs_provider.gateway.jobs.executor import Carrier, Outcome
-from flink_jobs_provider.gateway.jobs.internal_errors import where
-from flink_jobs_provider.gateway.jobs.jar_opening import Opening
+from flink_jobs_provider.gateway.jobs.jar_cache import Opening
 from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
 from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from flink_jobs_provider.gateway.ops.log_limit import LogLimit
+from flink_jobs_provider.gateway.ops.log import LogLimit
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

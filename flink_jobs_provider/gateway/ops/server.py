@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import ssl
@@ -23,6 +24,22 @@ from flink_jobs_provider.gateway.ops.http_protocol import GatewayProtocol, Refus
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+
+def notify(state: str) -> None:
+    """Send a state such as READY=1; nothing is sent where no service manager waits for it."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):  # an abstract socket
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.connect(address)
+            channel.sendall(state.encode())
+    except OSError:
+        return  # it is told for comfort: the gateway works without
+
 
 #: Answers on their way when a stop begins have this long.
 _ANSWERS_S = 10

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from flink_jobs_provider.gateway.store.admission import Acceptance
-from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.gateway.store.database import Database, migrate
 from flink_jobs_provider.gateway.store.leases import Leases
-from flink_jobs_provider.gateway.store.migrating import migrate
 from flink_jobs_provider.gateway.store.queries import Reads
 from flink_jobs_provider.gateway.store.retention import Retention
 

@@ -12,8 +12,12 @@ from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, errors, schema
 from flink_jobs_provider.gateway.apis.dli.paths import PREFIX
 from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
 from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
-from flink_jobs_provider.gateway.apis.hdinsight.schema import IN_WORDS, TAKES_SAVEPOINT, body_schema
-from flink_jobs_provider.gateway.apis.hdinsight.validation import validated
+from flink_jobs_provider.gateway.apis.hdinsight.schema import (
+    IN_WORDS,
+    TAKES_SAVEPOINT,
+    body_schema,
+    validated,
+)
 from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.jobs.transitions import ALLOWED

@@ -11,7 +11,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.action_plane import Busy, Order, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
-from flink_jobs_provider.control_planes.hdinsight.access import open_client
+from flink_jobs_provider.control_planes.hdinsight.auth import open_client
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
@@ -402,7 +402,7 @@ def entra(monkeypatch: pytest.MonkeyPatch) -> Entra:
     """Put a credential of our own in the place of Azure's, and stop its clock at 1000."""
     import azure.identity
 
-    from flink_jobs_provider.control_planes.hdinsight import credentials
+    from flink_jobs_provider.control_planes.hdinsight import auth as credentials
 
     found = Entra()
     monkeypatch.setattr(azure.identity, "DefaultAzureCredential", lambda **_given: found)

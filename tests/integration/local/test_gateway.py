@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from flink_jobs_provider.local import LocalCluster, LocalClusterError, LocalGateway
-from flink_jobs_provider.local.ports import free_port
+from flink_jobs_provider.local.launch import free_port
 
 _CONFIGURATION = """\
 listen: {{port: {port}}}

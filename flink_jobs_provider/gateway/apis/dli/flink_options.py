@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.gateway.apis.dli.flink_values import same_duration, same_place, same_word
 from flink_jobs_provider.gateway.http.masking import masked_text, names_secret
 from flink_jobs_provider.gateway.http.places import (
     IGNORE_UNCLAIMED,
@@ -20,10 +20,36 @@ from flink_jobs_provider.gateway.http.printed_json import strict
 from flink_jobs_provider.gateway.http.problems import Collecting, Problem
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.model.duration import flink_milliseconds
 from flink_jobs_provider.model.redaction import HIDDEN
 from flink_jobs_provider.model.retention import RETAINED, RETENTION
+from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.wire import NOTE_PREFIX
 from flink_jobs_provider.wire.dli import CHECKPOINT_MODES, JOB_FIELDS, checkpoint_mode
+
+_WORDS = {"off": "none", "disable": "none"}
+
+
+def same_word(one: str, other: str) -> bool:
+    """Whether two texts are the same word, or the same whole number."""
+    return _word(one) == _word(other)
+
+
+def same_duration(one: str, other: str) -> bool:
+    """Whether two texts are as long a time; without a unit it is one of milliseconds."""
+    lengths = [flink_milliseconds(text) for text in (one, other)]
+    return one == other if None in lengths else lengths[0] == lengths[1]
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two texts name one directory."""
+    return canonical_path(one) == canonical_path(other)
+
+
+def _word(text: str) -> str:
+    word = re.sub(r"[-_\s]", "", text).lower()
+    return _WORDS.get(word, word.lstrip("0") if word.isdigit() else word)
+
 
 #: The fields that become options.
 FIELDS = frozenset(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.hdinsight.presenter import properties_of
-from flink_jobs_provider.gateway.apis.hdinsight.savepoint_names import named_savepoint
 from flink_jobs_provider.gateway.apis.hdinsight.schema import (
     TAKES_ARGS,
     TAKES_SAVEPOINT,
@@ -18,7 +17,7 @@ from flink_jobs_provider.gateway.http.problems import Collecting, Problem, Refus
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService, Refusal
 from flink_jobs_provider.model.action import Action
-from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.wire.hdinsight import (
     JOB_PROPERTIES,
@@ -26,6 +25,28 @@ from flink_jobs_provider.wire.hdinsight import (
     SAVEPOINT_DIRECTORY_KEY,
     VERSION_PROPERTIES,
 )
+
+
+def named_savepoint(name: str, savepoints: Sequence[Savepoint], target: str) -> str:
+    """Return the path of a job's savepoint by the last part of it.
+
+    Raises:
+        RefusedProperties: The job has none of that name.
+    """
+    for savepoint in savepoints:
+        if canonical_path(savepoint.path).rpartition("/")[2] == name:
+            return savepoint.path
+    raise RefusedProperties(
+        [
+            Problem(
+                target,
+                f"{target} must be the path of a savepoint, or the name of one of the job's own: "
+                f"none that it has on record is named {name[:200]!r}. LIST_SAVEPOINT looks into "
+                "its directory, too, and shows all of them.",
+            )
+        ]
+    )
+
 
 _IN_ARM = {
     **{

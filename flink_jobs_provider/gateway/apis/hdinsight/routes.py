@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flink_jobs_provider.gateway.apis.hdinsight import list_query
-from flink_jobs_provider.gateway.apis.hdinsight.errors import FAULT, ArmResponse
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAULT, ArmResponse
 from flink_jobs_provider.gateway.apis.hdinsight.mapping import Translator, in_arm_words
 from flink_jobs_provider.gateway.apis.hdinsight.operation_status import (
     FAIL_OPERATION,
@@ -23,7 +23,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.operation_status import (
     status_url,
 )
 from flink_jobs_provider.gateway.apis.hdinsight.presenter import job_row, masked_row, savepoint_rows
-from flink_jobs_provider.gateway.apis.hdinsight.validation import validated
+from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.versions import api_version
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.masking import masked_text

@@ -1,4 +1,4 @@
-"""The bodies of runJob: a JSON Schema for each action and version."""
+"""The bodies of runJob: a JSON Schema for each action and version, and the check by it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
 from flink_jobs_provider.gateway.http.places import MOST_OPTIONS
+from flink_jobs_provider.gateway.http.problems import RefusedProperties
+from flink_jobs_provider.gateway.http.validation import Checker
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.spec import MAX_PARALLELISM
 from flink_jobs_provider.wire.hdinsight import (
@@ -182,3 +184,33 @@ def _job(properties: dict[str, Any], required: list[str], title: str) -> dict[st
         },
         "additionalProperties": False,
     }
+
+
+#: Values that are shown in messages: none of the others, which may hold a secret.
+_SHOWN = {
+    *("jobType", "jobName", "runId", "action", "jarName", "entryClass"),
+    f"flinkConfiguration.{PARALLELISM_KEY}",
+}
+
+
+def validated(body: Any, version: ApiVersion) -> dict[str, Any]:
+    """Return the `properties` of a body, without those that are null.
+
+    Raises:
+        RefusedProperties: Something is wrong with it.
+    """
+    if problems := _checker(_action(body, version), version).problems(body):
+        raise RefusedProperties(problems)
+    properties: dict[str, Any] = body["properties"]
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+@lru_cache
+def _checker(action: Action | None, version: ApiVersion) -> Checker:
+    return Checker(body_schema(action, version), "a job", IN_WORDS, _SHOWN, "properties.")
+
+
+def _action(body: Any, version: ApiVersion) -> Action | None:
+    properties = body.get("properties") if isinstance(body, dict) else None
+    named = properties.get("action") if isinstance(properties, dict) else None
+    return next((action for action in actions_of(version) if action == named), None)

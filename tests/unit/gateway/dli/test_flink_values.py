@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.gateway.apis.dli.flink_values import same_duration, same_place, same_word
+from flink_jobs_provider.gateway.apis.dli.flink_options import same_duration, same_place, same_word
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,8 @@ from starlette.types import Message
 
 from flink_jobs_provider.gateway.apis.dli import schema
 from flink_jobs_provider.gateway.apis.dli.conventions import DliManners
-from flink_jobs_provider.gateway.apis.dli.flink_options import options_of
-from flink_jobs_provider.gateway.apis.dli.flink_values import same_duration
-from flink_jobs_provider.gateway.apis.hdinsight.validation import validated
+from flink_jobs_provider.gateway.apis.dli.flink_options import options_of, same_duration
+from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.versions import NEWEST
 from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
 from flink_jobs_provider.gateway.http.masking import masked_args

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.dli import access as dli
-from flink_jobs_provider.control_planes.hdinsight import access as hdinsight
+from flink_jobs_provider.control_planes.dli import signing as dli
+from flink_jobs_provider.control_planes.hdinsight import auth as hdinsight
 from flink_jobs_provider.gateway.jobs import admission
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.service import Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from structlog.testing import capture_logs
 
-from flink_jobs_provider.gateway.ops.log_limit import LogLimit
+from flink_jobs_provider.gateway.ops.log import LogLimit
 
 
 def test_a_flood_is_left_out_and_counted() -> None:

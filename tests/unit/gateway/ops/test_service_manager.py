@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.ops.service_manager import notify
+from flink_jobs_provider.gateway.ops.server import notify
 
 
 @pytest.mark.parametrize("abstract", [False, True])

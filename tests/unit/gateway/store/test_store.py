@@ -21,7 +21,7 @@ from flink_jobs_provider.gateway.store import (
     DatabaseUnusable,
     NextStart,
     Store,
-    migrating,
+    database,
 )
 from flink_jobs_provider.gateway.store.admission import Busy, Changed
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
@@ -63,7 +63,7 @@ _FIRST_VERSION = [
 def _migrate_to(store: Store, version: str) -> None:
     """Make the tables of a former version."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
     with store._database.connected() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, version)

@@ -1,13 +1,19 @@
-"""Work that goes on for as long as the gateway does."""
+"""Work that goes on for as long as the gateway does, and its own errors in the log."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from flink_jobs_provider.gateway.jobs.internal_errors import where
+
+def where(error: BaseException) -> str:
+    """Return the kind of an error and where it came from; never its text, which may hold inputs."""
+    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    return f"{type(error).__name__}\n{frames}"
+
 
 _log = logging.getLogger(__name__)
 

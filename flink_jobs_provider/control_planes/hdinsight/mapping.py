@@ -1,19 +1,55 @@
-"""The list of jobs, read leniently: every property but the name may be missing on the wire."""
+"""Between a job and the API's properties: the body of runJob, and rows read leniently."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob, Version
+from flink_jobs_provider.control_planes.action_plane import ActionJob, Order, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.redaction import mask_foreign
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.hdinsight import (
+    JOB_TYPE,
     LAUNCH_FAILED,
     PARALLELISM_KEY,
     SAVEPOINT_DIRECTORY_KEY,
 )
+
+
+def body_of(order: Order, with_run_id: bool) -> dict[str, Any]:
+    """Return the body of an order.
+
+    Args:
+        order: What is asked for.
+        with_run_id: Whether this version of the API knows run ids.
+    """
+    properties: dict[str, Any] = {"jobType": JOB_TYPE, "jobName": order.job_name}
+    if with_run_id and order.run_id:
+        properties["runId"] = order.run_id
+    properties["action"] = order.action.value
+    if order.version is not None:
+        properties |= _carried(order.version)
+    if order.restore_from:
+        properties["savePointName"] = order.restore_from
+    return {"properties": properties}
+
+
+def _carried(version: Version) -> dict[str, Any]:
+    directory, _, name = (version.jar or "").rpartition("/")
+    configuration = {**(version.configuration or {}), PARALLELISM_KEY: str(version.parallelism)}
+    if version.savepoint_directory:
+        configuration[SAVEPOINT_DIRECTORY_KEY] = version.savepoint_directory
+    if version.mark:
+        configuration[SPEC_NOTE] = version.mark
+    return {
+        "jobJarDirectory": directory,
+        "jarName": name,
+        "entryClass": version.entry_class,
+        "args": " ".join(version.args or ()),
+        "flinkConfiguration": configuration,
+    }
+
 
 #: Words for a status beside those of `JobStatus`, as far as they were seen or are Flink's own.
 _STATUSES = {
