@@ -84,6 +84,8 @@ class Watch:
                     raise jobs.unknown(wanted)
                 self._report(jobs, shown, first)
                 if wanted and not any(job.active for job in shown):
+                    if first:
+                        self._tell_end(jobs, _newest(shown))
                     return self._end(wanted, shown)
                 first = False
             await self._pause()
@@ -104,12 +106,12 @@ class Watch:
         return jobs
 
     def _report(self, jobs: NamedJobs, shown: list[ObservedJob], first: bool) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = _now()
         for job in sorted(shown, key=lambda each: each.started):
             before = self._seen.get(job.job_id)
             name = jobs.job_name(job) or job.name
             if before is None and first and not job.active:
-                pass  # it had ended before the watch began
+                pass  # it had ended before the watch began: of one job, how it ended is told
             elif before is None or _looks(before[0]) != _looks(job):
                 status = before[0].status.value if before else None
                 self._tell(_change(now, name, job, status, job.status.value))
@@ -126,7 +128,20 @@ class Watch:
                 remedy="Has its JobManager been restarted? `flink-jobs refresh` tells what its "
                 "stack makes of it",
             )
-        return max(shown, key=lambda job: job.started).status.value
+        return _newest(shown).status.value
+
+    def _tell_end(self, jobs: NamedJobs, job: ObservedJob) -> None:
+        """Tell of a job that had ended before the watch began."""
+        name = jobs.job_name(job) or job.name
+        self._tell(_change(_now(), name, job, None, job.status.value))
+
+
+def _newest(shown: list[ObservedJob]) -> ObservedJob:
+    return max(shown, key=lambda job: job.started)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _looks(job: ObservedJob) -> tuple[str, int, int]:

@@ -87,6 +87,12 @@ def test_jobs_that_had_ended_before_are_not_reported() -> None:
     assert {each.job_id for each in watched.changes} == {ONE}
 
 
+def test_of_one_job_that_had_ended_before_it_is_told_how() -> None:
+    watched = Watched([job("FAILED")])
+    assert watched.run() == "FAILED"
+    assert watched.told == [(None, "FAILED", "0/2 tasks")]
+
+
 def test_a_cluster_that_cannot_be_reached_for_a_while_is_told_once() -> None:
     lost = ClusterUnreachable("no connection")
     watched = Watched([job("RUNNING", 2)], lost, lost, [job("FINISHED")])

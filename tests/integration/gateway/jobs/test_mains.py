@@ -102,10 +102,9 @@ def test_a_main_that_ends_the_cluster_and_a_cancel_of_what_was_lost(
 
         await gateway.row_that(lambda row: row.status == "LOST", "cancelled")
         ended = await gateway.do("CANCEL", "cancelled")
-        assert ended.output == (
-            f"Nothing was left to cancel: the cluster no longer knows job {lost['cancelled']}. "
-            "The gateway does not start it again"
-        )
+        nothing = f"Nothing was left to cancel: the cluster no longer knows job {lost['cancelled']}"
+        assert ended.output.startswith(f"{nothing}. The gateway does not start it again; ")
+        assert f"its last known state is checkpoint file://{tmp_path}" in ended.output
         row = await gateway.row_that(
             lambda row: row.last.action == "RE_LAUNCH" and row.status == "RUNNING", "kept"
         )
