@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import iso_time
 
 #: What a job is shown as when the cluster no longer lists it.
 _GONE = "not listed"
@@ -106,7 +107,7 @@ class Watch:
         return jobs
 
     def _report(self, jobs: NamedJobs, shown: list[ObservedJob], first: bool) -> None:
-        now = _now()
+        now = iso_time(time.time() * 1000)
         for job in sorted(shown, key=lambda each: each.started):
             before = self._seen.get(job.job_id)
             name = jobs.job_name(job) or job.name
@@ -131,17 +132,13 @@ class Watch:
         return _newest(shown).status.value
 
     def _tell_end(self, jobs: NamedJobs, job: ObservedJob) -> None:
-        """Tell of a job that had ended before the watch began."""
+        """Tell how a job ended that had done so before the watch began."""
         name = jobs.job_name(job) or job.name
-        self._tell(_change(_now(), name, job, None, job.status.value))
+        self._tell(_change(iso_time(time.time() * 1000), name, job, None, job.status.value))
 
 
 def _newest(shown: list[ObservedJob]) -> ObservedJob:
     return max(shown, key=lambda job: job.started)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _looks(job: ObservedJob) -> tuple[str, int, int]:

@@ -118,8 +118,6 @@ WHILE_RUNNING = frozenset(n for n, f in JOB_FIELDS.items() if f.change is Change
 AT_CREATION = frozenset({"tags"})
 DESCRIBING = frozenset(n for n, f in JOB_FIELDS.items() if f.change is Change.DESCRIBING)
 TOP_LEVEL = frozenset(n for n, f in JOB_FIELDS.items() if f.top_level)
-#: How often a failed job is restarted, where that is without end.
-UNLIMITED = -1
 
 
 def checkpoint_mode(value: Any) -> str:

@@ -55,7 +55,12 @@ def last_cause(text: str) -> str:
 
 
 def parse_graph(body: dict[str, Any]) -> PlannedGraph:
-    """Read the body of `POST /jars/:id/plan`, or of `GET /jobs/:id/plan`."""
+    """Read the body of `POST /jars/:id/plan`, or of `GET /jobs/:id/plan`.
+
+    It is the same for a program that is planned and for a job that runs (measured on 1.20.5 and
+    2.3.0). A vertex of several chained operators describes them as a tree, one operator a line:
+    "count<br/>+- lines: Writer<br/>   +- lines: Committer<br/>".
+    """
     nodes = (body.get("plan") or {}).get("nodes") or []
     widest = max((int(node.get("parallelism") or 1) for node in nodes), default=1)
     return PlannedGraph(widest, tuple(_vertex(node) for node in nodes if "id" in node))
