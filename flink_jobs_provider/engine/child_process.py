@@ -26,7 +26,8 @@ async def end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _GRACE_S)
+        async with asyncio.timeout(_GRACE_S):  # `wait_for` of Python 3.11 can lose a cancel
+            await process.wait()
     kill(process)
     await process.wait()
 

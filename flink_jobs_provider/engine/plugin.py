@@ -111,7 +111,8 @@ class DynamicProvider:
 
         stderr = asyncio.create_task(forward_lines(process.stderr, on_error_line))
         try:
-            port = await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_S)
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                port = await process.stdout.readline()
             provider = cls(process, int(port))
         except (TimeoutError, ValueError) as error:
             await end(process)

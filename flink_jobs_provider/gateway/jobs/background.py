@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 
@@ -25,11 +25,21 @@ def begin(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     return task
 
 
-async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Break work off, and wait until it has ended."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+#: Seconds after which work that was cancelled, and goes on, is cancelled again.
+_CANCELLED_AGAIN_S = 1.0
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Break work off, and wait until it has ended.
+
+    A cancel can be lost: libraries catch what they take for their own, and until Python 3.12 an
+    error that arrives in the same moment hides it.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCELLED_AGAIN_S)
 
 
 def _say_why(task: asyncio.Task[None]) -> None:

@@ -27,7 +27,8 @@ async def saying(
         said = ""
         while not over.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), every)
+                async with asyncio.timeout(every):  # `wait_for` of Python 3.11 can lose a cancel
+                    await over.wait()
             now = trouble()
             if now != said and not over.is_set():
                 await say(now)
@@ -38,4 +39,9 @@ async def saying(
         yield
     finally:
         over.set()
-        await watching
+        try:
+            # It is not awaited itself: a cancel of this task would go to it, and may end there.
+            await asyncio.wait({watching})
+        finally:
+            watching.cancel()
+    watching.result()

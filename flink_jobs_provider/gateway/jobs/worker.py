@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.gateway.jobs.background import where
+from flink_jobs_provider.gateway.jobs.background import end, where
 from flink_jobs_provider.gateway.jobs.executor import Carrier, Outcome
 from flink_jobs_provider.gateway.jobs.jar_cache import Opening
 from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
@@ -142,10 +142,7 @@ class Workers:
 
     async def drop(self) -> None:
         """Break all actions off where they are; whoever takes one up goes on from there."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks.values())
 
     # One action
 

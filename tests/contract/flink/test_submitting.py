@@ -67,7 +67,26 @@ def test_a_duplicate_of_the_first_request_is_a_second_job(version: str, case: st
     """Shows that a repeat is assumed only where an answer was lost."""
     flink = ScriptedFlink(version)
     flink.answer(RUN, recorded(case, version))
+    flink.answer("GET jobs/overview", listed())
     with pytest.raises(ActionFailed, match="main starts a second job"):
+        submit(flink)
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        (ok(jobs=[]), "main does not start its job under"),
+        (LOST, f"did not answer whether that is {JOB_ID}"),
+    ],
+)
+def test_a_duplicate_of_a_job_that_is_not_listed_is_of_another_id(
+    jobs: httpx.Response | Exception, said: str
+) -> None:
+    flink = ScriptedFlink()
+    flink.answer(RUN, recorded("duplicate-ended"))
+    flink.answer("GET jobs/overview", jobs)
+    with pytest.raises(ActionFailed, match=said):
         submit(flink)
     assert flink.changes() == [RUN]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -131,13 +132,14 @@ def test_a_main_that_does_not_start_one_job_is_refused(orders: CountingStack, ta
 def test_a_job_under_another_jobid_is_cancelled(flink_1: FlinkCluster, stack_on: StackOn) -> None:
     """Flink 1.20 lets `main` choose the jobId: what it started is named, and the old version runs.
 
-    Of two jobs that `main` executes without waiting, neither is left.
+    The same id once more is none of ours that is repeated, and of two jobs that `main` executes
+    without waiting, neither is left.
     """
     stack = stack_on(flink_1)
     stack.declare("orders")
     stack.project.up()
     [before] = stack.active("orders")
-    other = "f" * 32
+    other = uuid4().hex  # the cluster is shared, and refuses an id that it has had
     stack.change(
         "orders", "--main", "other-id", "--job-id", other, entry_class=entry_class("UnusualMain")
     )
@@ -148,6 +150,11 @@ def test_a_job_under_another_jobid_is_cancelled(flink_1: FlinkCluster, stack_on:
     failed.assert_says(f"The previous version runs again as job {again}, from ")
     assert stack.submissions("orders") == {before: "FINISHED", again: "RUNNING"}
     assert flink_1.jobs()[other]["state"] == "CANCELED"
+
+    failed = stack.project.failing_up()
+    [again] = stack.active("orders")
+    failed.assert_says("main does not start its job under ", "under one of a job that the cluster")
+    failed.assert_says(f"The previous version runs again as job {again}, from ")
 
     stack.change("orders", "--main", "async")
     failed = stack.project.failing_up()
