@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # A file that a failed command began is not taken for a made one.
 .DELETE_ON_ERROR:
-.PHONY: help env lock cluster stack up preview drift down check test test-versions bench
+.PHONY: help env lock generated cluster stack up preview drift down check test test-versions bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -36,6 +36,11 @@ $(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
 lock: | $(UV) ## Resolve the versions anew into requirements.lock
 	@$(UV) pip compile --quiet pyproject.toml --universal --generate-hashes --all-extras --group dev \
 	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+
+generated: env ## Write what is made from the model: typed arguments, reference pages
+	@python tools/build_args.py
+	@python docs/build_reference.py
+	@python docs/build_targets.py
 
 STACK ?= dev
 # Moves the whole example: the cluster's port, nine above it that of the gateway, and what the jobs

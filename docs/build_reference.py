@@ -1,7 +1,7 @@
 """Write docs/resource-reference.md from the model: `python docs/build_reference.py [--check]`.
 
-Names, types, defaults and meanings come from the pydantic models, what a change costs from the
-table of fields. Only what those do not hold is written here.
+Names, types, defaults, meanings and what a change costs come from the pydantic models. Only what
+those do not hold is written here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.change import Cost, name_for_programs, on_change
 from flink_jobs_provider.model.dli_settings import (
     DliResourceConfig,
     DliResourceSpec,
@@ -32,7 +33,7 @@ from flink_jobs_provider.model.target import (
     HDInsightTarget,
     Tls,
 )
-from flink_jobs_provider.planning.fields import FIELDS, Cost, cost_of_dli
+from flink_jobs_provider.planning.diff import cost_of_dli
 
 PAGE = Path(__file__).with_name("resource-reference.md")
 
@@ -45,55 +46,24 @@ _COSTS = {
     Cost.REFUSED: "refused",
     Cost.REPLACE: "replace",
 }
-#: What the table of fields decides by comparing values, in words.
-_REMARKS = {
-    "target": "replace, if host, port or path change, the Azure resource, or the project; restart, "
-    "if the queue changes; else nothing",
-    "dli": "see [DliSettings](#dlisettings)",
-    "restart_trigger": "restart; nothing when it is removed",
-    "restore_from": "restart from it; nothing when it is removed",
-    "savepoint_trigger": "savepoint; nothing when it is removed",
-    "jar": "restart, if its content changes; else nothing",
-}
-#: The tables of objects, under the names that a program uses.
-_OBJECTS: dict[str, tuple[type[BaseModel], str]] = {
-    "FlinkSessionCluster": (
-        FlinkTarget,
-        "The `target`. A path in `url` is kept, for a cluster behind a proxy.",
-    ),
-    "HDInsightCluster": (
-        HDInsightTarget,
-        "The `target`, for HDInsight on AKS or a gateway; see [its guide](hdinsight.md).",
-    ),
-    "AzureCredential": (AzureCredential, "`credential` of an `HDInsightCluster`."),
-    "DliProject": (
-        DliTarget,
-        "The `target`, for Data Lake Insight or a gateway; see [its guide](dli.md). Either "
-        "`region` or `endpoint` must be given, and either `token` or `access_key` with "
-        "`secret_key`.",
-    ),
-    "DliSettings": (
-        DliSettings,
-        "`dli` of a job whose target is a `DliProject`, by the names of the service's own fields. "
-        "What is not given is left to the service.",
-    ),
-    "DliResourceConfig": (
-        DliResourceConfig,
-        "`resource_config` of `DliSettings`. It excludes `cu_number`, `manager_cu_number`, "
-        "`tm_cus` and `tm_slot_num`.",
-    ),
-    "DliResourceSpec": (DliResourceSpec, "Of a `DliResourceConfig`."),
-    "BasicAuth": (BasicAuth, "`basic_auth` of a target."),
-    "Tls": (
-        Tls,
-        "`tls` of a target. Files are PEM files on the machine that runs Pulumi.",
-    ),
-    "Timeouts": (Timeouts, 'Durations carry their unit: `"90s"`, `"10m"`, `"1h30m"`.'),
+#: What is said of each object, over its table.
+_OBJECTS: dict[type[BaseModel], str] = {
+    FlinkTarget: "The `target`. A path in `url` is kept, for a cluster behind a proxy.",
+    HDInsightTarget: "The `target`, for HDInsight on AKS or a gateway; see [its "
+    "guide](hdinsight.md).",
+    AzureCredential: "`credential` of an `HDInsightCluster`.",
+    DliTarget: "The `target`, for Data Lake Insight or a gateway; see [its guide](dli.md). Either "
+    "`region` or `endpoint` must be given, and either `token` or `access_key` with `secret_key`.",
+    DliSettings: "`dli` of a job whose target is a `DliProject`, by the names of the service's own "
+    "fields. What is not given is left to the service.",
+    DliResourceConfig: "`resource_config` of `DliSettings`. It excludes `cu_number`, "
+    "`manager_cu_number`, `tm_cus` and `tm_slot_num`.",
+    DliResourceSpec: "Of a `DliResourceConfig`.",
+    BasicAuth: "`basic_auth` of a target.",
+    Tls: "`tls` of a target. Files are PEM files on the machine that runs Pulumi.",
+    Timeouts: 'Durations carry their unit: `"90s"`, `"10m"`, `"1h30m"`.',
 }
 _UNDESCRIBED = {
-    "username": "User name.",
-    "password": "Password, by reference.",
-    "kind": "Kind of target; `FlinkSessionCluster`, `HDInsightCluster` and `DliProject` set it.",
     "path": "Where it lies, as Flink names it.",
     "taken_at": "When it was taken: UTC, ISO 8601; empty where that is not known.",
     "reason": "Why it was taken.",
@@ -139,19 +109,24 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
 }
 
 
-def page() -> str:
-    """Return the whole page."""
-    parts = [_HEAD, _inputs(), _objects(), _outputs(), _words(), _TAIL]
+def page(inputs: type[JobSpec] = JobSpec) -> str:
+    """Return the whole page.
+
+    Args:
+        inputs: The model of a job's inputs.
+    """
+    parts = [_HEAD, _inputs(inputs), _objects(), _outputs(), _words(), _TAIL]
     return "\n".join(part.strip() + "\n" for part in parts)
 
 
-def _inputs() -> str:
-    schema = JobSpec.model_json_schema()
+def _inputs(model: type[JobSpec]) -> str:
+    schema = model.model_json_schema()
     rows = []
-    for name, field in JobSpec.model_fields.items():
+    for name, field in model.model_fields.items():
         if name == "jar_digest":
             continue  # computed: an output for people
-        cost = _REMARKS.get(name) or _COSTS[FIELDS[name].cost]
+        meaning = on_change(model)[name]
+        cost = meaning.reference or _COSTS[meaning.cost]
         kind = _type(schema["properties"][name], schema)
         if name == "args":
             kind += ", or text"
@@ -162,7 +137,8 @@ def _inputs() -> str:
 
 def _objects() -> str:
     return "## Objects\n\n" + "\n\n".join(
-        f"### {name}\n\n{text}\n\n{_fields(model)}" for name, (model, text) in _OBJECTS.items()
+        f"### {name_for_programs(model)}\n\n{text}\n\n{_fields(model)}"
+        for model, text in _OBJECTS.items()
     )
 
 
@@ -268,7 +244,7 @@ def _named(name: str, root: dict[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in choices)
     if choices:
         return "text"
-    called = {model.__name__: word for word, (model, _) in _OBJECTS.items()}
+    called = {model.__name__: name_for_programs(model) for model in _OBJECTS}
     word = called.get(name)
     return f"[{word}](#{word.lower()})" if word else "object"
 

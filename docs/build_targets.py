@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from flink_jobs_provider.control_planes.dli.configuration import input_names, not_by_gateways
 from flink_jobs_provider.gateway.apis.dli.schema import create_schema
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.reconciling.dli.failures import not_offered
 
@@ -57,64 +60,91 @@ class Probe:
     uploads: bool = False
 
 
-PROBES = [
-    Probe("a jar where the cluster reads it", {"jar": "abfs://c@account/dir/orders.jar"}),
-    Probe("a jar of this machine", {"jar": "jobs/orders.jar"}),
-    Probe("the same, with `jar_upload_directory`", {"jar": "jobs/orders.jar"}, uploads=True),
-    Probe("a name of 58 characters", {"job_name": "o" * 58}),
-    Probe("`entry_class`", {"entry_class": "shop.Orders"}),
-    Probe("`args`", {"args": ["--topic", "orders"]}),
-    Probe("`args` with blanks, or empty", {"args": ["--title", "all orders"]}),
-    Probe("`parallelism`", {"parallelism": 4}),
-    Probe("`flink_configuration`", {"flink_configuration": {"state.backend.type": "rocksdb"}}),
-    Probe("`savepoint_directory`", {"savepoint_directory": "abfs://c@account/savepoints"}),
-    Probe("`desired_state`: stop and start", {"desired_state": "stopped"}),
-    Probe("`upgrade_mode` savepoint", {"upgrade_mode": "savepoint"}),
-    Probe("`upgrade_mode` stateless", {"upgrade_mode": "stateless"}),
-    Probe("`upgrade_mode` last-state", {"upgrade_mode": "last-state"}),
-    Probe("`restore_from`", {"restore_from": "abfs://c@account/savepoints/one"}),
-    Probe("`allow_non_restored_state`", {"allow_non_restored_state": True}),
-    Probe("`savepoint_format` native", {"savepoint_format": "native"}),
-    Probe("`savepoint_trigger`", {"savepoint_trigger": "1"}),
-    Probe("`restart_trigger`", {"restart_trigger": "1"}),
-    Probe("`on_delete` savepoint", {"on_delete": "savepoint"}),
-    Probe("`settle_time`", {"settle_time": "30s"}),
-    Probe("`timeouts`", {"timeouts": {"savepoint": "20m"}}),
-    Probe("`dli`: checkpoints, restarts", {"dli": {"checkpoint_interval": 60}}),
-    Probe(
-        "`dli`: CUs, Flink version, agency, logs, description, tags",
-        {
-            "dli": {
-                "cu_number": 4,
-                "feature": "basic",
-                "flink_version": "1.15",
-                "execution_agency_urn": "agency",
-                "log_enabled": True,
-                "obs_bucket": "jobs",
-                "desc": "orders by hour",
-                "tags": {"team": "shop"},
-            }
-        },
-    ),
-    Probe("`dli`: an image", {"dli": {"feature": "custom", "image": "shop/flink:1"}}),
-    Probe("`dli`: dependencies", {"dli": {"dependency_jars": ["obs://jobs/more.jar"]}}),
-    Probe("`dli`: `smn_topic`", {"dli": {"smn_topic": "alerts"}}),
-]
+#: What is tried of inputs with more than one line in the table.
+_LINES: dict[str, list[Probe]] = {
+    "jar": [
+        Probe("a jar where the cluster reads it", {"jar": "abfs://c@account/dir/orders.jar"}),
+        Probe("a jar of this machine", {"jar": "jobs/orders.jar"}),
+        Probe("the same, with `jar_upload_directory`", {"jar": "jobs/orders.jar"}, uploads=True),
+    ],
+    "job_name": [Probe("a name of 58 characters", {"job_name": "o" * 58})],
+    "args": [
+        Probe("`args`", {"args": ["--topic", "orders"]}),
+        Probe("`args` with blanks, or empty", {"args": ["--title", "all orders"]}),
+    ],
+    "desired_state": [Probe("`desired_state`: stop and start", {"desired_state": "stopped"})],
+    "upgrade_mode": [
+        Probe(f"`upgrade_mode` {mode}", {"upgrade_mode": mode.value}) for mode in UpgradeMode
+    ],
+    "dli": [
+        Probe("`dli`: checkpoints, restarts", {"dli": {"checkpoint_interval": 60}}),
+        Probe(
+            "`dli`: CUs, Flink version, agency, logs, description, tags",
+            {
+                "dli": {
+                    "cu_number": 4,
+                    "feature": "basic",
+                    "flink_version": "1.15",
+                    "execution_agency_urn": "agency",
+                    "log_enabled": True,
+                    "obs_bucket": "jobs",
+                    "desc": "orders by hour",
+                    "tags": {"team": "shop"},
+                }
+            },
+        ),
+        Probe("`dli`: an image", {"dli": {"feature": "custom", "image": "shop/flink:1"}}),
+        Probe("`dli`: dependencies", {"dli": {"dependency_jars": ["obs://jobs/more.jar"]}}),
+        Probe("`dli`: `smn_topic`", {"dli": {"smn_topic": "alerts"}}),
+    ],
+}
+#: Inputs that each job has, or that no user gives.
+EVERYWHERE = {"target", "owner", "jar_digest"}
+
+
+def probes(model: type[JobSpec]) -> list[Probe]:
+    """Return what is tried of each input: the lines above, or one value that is not its default."""
+    return [
+        probe
+        for name, field in model.model_fields.items()
+        if name not in EVERYWHERE
+        for probe in _LINES.get(name) or [_other_value(name, field)]
+    ]
+
+
+def _other_value(name: str, field: FieldInfo) -> Probe:
+    """Return a line for an input: a flag set, another word, or an example of the field."""
+    default = field.default
+    if isinstance(default, bool):
+        return Probe(f"`{name}`", {name: not default})
+    if isinstance(default, StrEnum):
+        word = next(each.value for each in type(default) if each is not default)
+        return Probe(f"`{name}` {word}", {name: word})
+    examples = [each for each in field.examples or () if each != default]
+    if not examples:
+        raise ValueError(
+            f"{name} needs an example in JobSpec: it is what each target is tried with"
+        )
+    return Probe(f"`{name}`", {name: examples[0]})
+
+
 #: What is said of settings that a session cluster has no use for.
 _KEPT = (
     "A gateway keeps these and shows them; they change nothing: the cluster has its own size, "
     "Flink version, rights and logs."
 )
-#: Inputs that each job has, or that no user gives.
-EVERYWHERE = {"target", "owner", "jar_digest"}
 
 
-def page() -> str:
-    """Return the whole page."""
+def page(inputs: type[JobSpec] = JobSpec) -> str:
+    """Return the whole page.
+
+    Args:
+        inputs: The model of a job's inputs.
+    """
     notes: list[str] = []
     rows = [
         [probe.what, *(_cell(probe, target, notes) for target in TARGETS.values())]
-        for probe in PROBES
+        for probe in probes(inputs)
     ]
     lines = [["a job's", *TARGETS], ["---"] * (len(TARGETS) + 1), *rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)

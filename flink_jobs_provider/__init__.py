@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.provider.inputs import AzureCredential as AzureCredential
-    from flink_jobs_provider.provider.inputs import BasicAuth as BasicAuth
-    from flink_jobs_provider.provider.inputs import DliProject as DliProject
-    from flink_jobs_provider.provider.inputs import DliResourceConfig as DliResourceConfig
-    from flink_jobs_provider.provider.inputs import DliResourceSpec as DliResourceSpec
-    from flink_jobs_provider.provider.inputs import DliSettings as DliSettings
-    from flink_jobs_provider.provider.inputs import FlinkJobArgs as FlinkJobArgs
-    from flink_jobs_provider.provider.inputs import FlinkSessionCluster as FlinkSessionCluster
-    from flink_jobs_provider.provider.inputs import HDInsightCluster as HDInsightCluster
-    from flink_jobs_provider.provider.inputs import Timeouts as Timeouts
-    from flink_jobs_provider.provider.inputs import Tls as Tls
+    from flink_jobs_provider.provider.args import AzureCredential as AzureCredential
+    from flink_jobs_provider.provider.args import BasicAuth as BasicAuth
+    from flink_jobs_provider.provider.args import DliProject as DliProject
+    from flink_jobs_provider.provider.args import DliResourceConfig as DliResourceConfig
+    from flink_jobs_provider.provider.args import DliResourceSpec as DliResourceSpec
+    from flink_jobs_provider.provider.args import DliSettings as DliSettings
+    from flink_jobs_provider.provider.args import FlinkJobArgs as FlinkJobArgs
+    from flink_jobs_provider.provider.args import FlinkSessionCluster as FlinkSessionCluster
+    from flink_jobs_provider.provider.args import HDInsightCluster as HDInsightCluster
+    from flink_jobs_provider.provider.args import Timeouts as Timeouts
+    from flink_jobs_provider.provider.args import Tls as Tls
     from flink_jobs_provider.provider.resource import FlinkJob as FlinkJob
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from flink_jobs_provider.provider import inputs, resource
+        from flink_jobs_provider.provider import args, resource
 
-        return getattr(resource if name == "FlinkJob" else inputs, name)
+        return getattr(resource if name == "FlinkJob" else args, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,7 @@ from flink_jobs_provider.model.observation import (
     ClusterSnapshot,
 )
 from flink_jobs_provider.model.savepoint import SavepointFormat
+from flink_jobs_provider.model.spec import JobSpec
 
 #: Resolves a reference, `env:NAME` or `config:KEY`, to the secret; KeyError where it leads nowhere.
 Resolve = Callable[[str], str]
@@ -32,6 +33,7 @@ class Submission:
 
     Attributes:
         job_id: The jobId it will run under.
+        spec: The version: what Flink's requests have fields for is read from here.
         jar: Its jar, or the digest of one that an earlier submission left on the cluster.
         restore_from: Savepoint or checkpoint to start from; none for a fresh start.
         sent_before: Whether an earlier run may have sent it and got no answer: a refusal of its
@@ -39,15 +41,15 @@ class Submission:
     """
 
     job_id: str
-    job_name: str
+    spec: JobSpec
     jar: Jar | str
-    entry_class: str | None
-    args: tuple[str, ...]
-    parallelism: int
-    flink_configuration: Mapping[str, str]
     restore_from: str | None
-    allow_non_restored_state: bool
     sent_before: bool = False
+
+    @property
+    def job_name(self) -> str:
+        """The job's name."""
+        return self.spec.job_name
 
     @property
     def jar_digest(self) -> str:

@@ -25,11 +25,7 @@ def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
         unknown: Paths of what is not known yet.
     """
     target = inputs.get("target")
-    on_dli = isinstance(target, dict) and target.get("kind") == "dli"
-    if not isinstance(target, dict) or not on_dli:
-        known = isinstance(target, dict) and ("target", "kind") not in unknown
-        if inputs.get("dli") is not None and known:
-            return [("dli", "must not be given: the target is not one of Data Lake Insight")]
+    if not isinstance(target, dict) or target.get("kind") != "dli":
         return []
     given = _Given(target, unknown)
     return [
@@ -93,11 +89,6 @@ def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) ->
                 "which version it has asked for",
             )
         )
-    no_field = "Data Lake Insight has no field for it"
-    if inputs.get("allow_non_restored_state") is True:
-        problems.append(("allow_non_restored_state", f"must be false: {no_field}"))
-    if inputs.get("savepoint_format") == "native":
-        problems.append(("savepoint_format", f'must be "canonical": {no_field}'))
     return problems + (_in_a_cloud(inputs, unknown) if is_cloud(target) else [])
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from flink_jobs_provider.model.places import (
+    KIND,
     Reference,
     Segment,
     Tls,
@@ -56,12 +57,12 @@ class DliTarget(BaseModel):
     What a job cannot have there, and which of these must be given, is said by `check`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", title="DliProject")
 
     label: ClassVar[str] = "Data Lake Insight"
     is_job_service: ClassVar[bool] = True
 
-    kind: Literal["dli"]
+    kind: Literal["dli"] = Field(description=KIND)
     region: Annotated[str, AfterValidator(_region)] | None = Field(
         None, description="Region of Huawei Cloud; or give `endpoint`.", examples=["eu-west-101"]
     )

@@ -46,14 +46,6 @@ def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> li
             for key, instead in _KEYS.items()
             if key in configuration
         ]
-    if inputs.get("allow_non_restored_state") is True:
-        problems.append(
-            ("allow_non_restored_state", "must be false: the API of HDInsight has no field for it")
-        )
-    if inputs.get("savepoint_format") == "native":
-        problems.append(
-            ("savepoint_format", 'must be "canonical": the API of HDInsight has no field for it')
-        )
     version = target.get("api_version")
     lacks_it = version in list(ApiVersion) and not ApiVersion(version).has_last_state_update
     if inputs.get("upgrade_mode") == "last-state" and lacks_it:

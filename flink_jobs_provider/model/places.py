@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+#: What `kind` of a target is: told in words, since a program never gives it.
+KIND = "Kind of target; `FlinkSessionCluster`, `HDInsightCluster` and `DliProject` set it."
+
 
 def _reference(value: str) -> str:
     kind, _, name = value.partition(":")

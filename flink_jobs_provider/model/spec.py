@@ -9,10 +9,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from flink_jobs_provider.model.change import (
+    Cost,
+    OnChange,
+    OnlyOn,
+    name_alone,
+    on_change,
+    short,
+)
 from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
 from flink_jobs_provider.model.identity import JobKey, digest
-from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
+from flink_jobs_provider.model.redaction import mask_addresses
+from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path
 from flink_jobs_provider.model.target import TARGETS, DliTarget, FlinkTarget, Target
 
 MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
@@ -30,6 +39,18 @@ _KEYS_WITH_AN_INPUT = {
     "state.savepoints.dir": "savepoint_directory",
     "execution.checkpointing.savepoint-dir": "savepoint_directory",
     "$internal.pipeline.job-id": "nothing: the jobId is the job's identity",
+}
+
+
+#: The inputs that another value of makes another version, in each digest since the first release.
+_IN_EVERY_DIGEST = {
+    "jar_digest",
+    "entry_class",
+    "args",
+    "parallelism",
+    "flink_configuration",
+    "restart_trigger",
+    "restore_from",
 }
 
 
@@ -113,6 +134,12 @@ def refused_options(configuration: Iterable[object]) -> list[str]:
     ]
 
 
+def _changed_options(name: str, old: dict[str, str], new: dict[str, str]) -> str:
+    """Name the options that changed: their values may be secret."""
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return f"{name} changed: {', '.join(keys)}"
+
+
 def _location(value: str) -> str:
     if not value.strip() or value != value.strip():
         raise ValueError(f"must be a path or URI without blanks around it (got {value!r})")
@@ -142,78 +169,140 @@ class JobSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target: Target = Field(description="The cluster the job runs on.")
-    job_name: Annotated[str, AfterValidator(_job_name)] = Field(
+    target: Annotated[
+        Target,
+        OnChange(
+            Cost.REPLACE,
+            lambda _name, old, new: f"cluster {old.address} → {new.address}",
+            lambda old, new: old.place == new.place,
+            "replace, if host, port or path change, the Azure resource, or the project; restart, "
+            "if the queue changes; else nothing",
+        ),
+    ] = Field(description="The cluster the job runs on.")
+    job_name: Annotated[str, AfterValidator(_job_name), OnChange(Cost.REPLACE)] = Field(
         description="The job's identity on its cluster: lower-case letters, digits, dashes.",
         examples=["orders"],
     )
-    owner: str = Field(
+    owner: Annotated[str, OnChange(Cost.RECORDED)] = Field(
         min_length=1,
         description="Who owns the job, as organization/project/stack. Give it in words to keep "
         "owning the jobs of a stack that was renamed.",
     )
-    jar: Location = Field(
+    jar: Annotated[
+        Location,
+        OnChange(
+            Cost.RECORDED,
+            lambda _name, _old, new: f"jar moved, same content: {mask_addresses(new)}",
+            reference="restart, if its content changes; else nothing",
+        ),
+    ] = Field(
         description="Path or URI of the jar (file, http, https; abfs, s3, gs, obs with the extra "
         "of that name). Compared by content.",
         examples=["jobs/orders.jar", "https://host/orders.jar"],
     )
-    jar_digest: str | None = Field(
+    jar_digest: Annotated[
+        str | None, OnChange(Cost.RESTART, lambda _name, _old, _new: "jar content changed")
+    ] = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the jar's content (computed)."
     )
-    entry_class: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Class with the `main` to run; the manifest's Main-Class if not given."
+    entry_class: Annotated[Annotated[str, Field(min_length=1)] | None, OnChange(Cost.RESTART)] = (
+        Field(
+            None,
+            description="Class with the `main` to run; the manifest's Main-Class if not given.",
+            examples=["shop.Orders"],
+        )
     )
-    args: Annotated[list[str], BeforeValidator(_split_args)] = Field(
-        default_factory=list,
-        description="Arguments of `main`, kept exactly. A single string is split at blanks.",
+    args: Annotated[list[str], BeforeValidator(_split_args), OnChange(Cost.RESTART, name_alone)] = (
+        Field(
+            default_factory=list,
+            description="Arguments of `main`, kept exactly. A single string is split at blanks.",
+            examples=[["--topic", "orders"]],
+        )
     )
-    parallelism: Annotated[int, BeforeValidator(_whole_number)] = Field(
-        2, ge=1, le=MAX_PARALLELISM, description="Default parallelism of the job."
+    parallelism: Annotated[int, BeforeValidator(_whole_number), OnChange(Cost.RESTART)] = Field(
+        2, ge=1, le=MAX_PARALLELISM, description="Default parallelism of the job.", examples=[4]
     )
-    flink_configuration: Annotated[dict[str, FlinkValue], AfterValidator(_configuration)] = Field(
-        default_factory=dict, description="Flink options passed with the submission."
+    flink_configuration: Annotated[
+        dict[str, FlinkValue],
+        AfterValidator(_configuration),
+        OnChange(Cost.RESTART, _changed_options),
+    ] = Field(
+        default_factory=dict,
+        description="Flink options passed with the submission.",
+        examples=[{"state.backend.type": "rocksdb"}],
     )
-    savepoint_directory: Directory | None = Field(
+    savepoint_directory: Annotated[Directory | None, OnChange(Cost.RECORDED)] = Field(
         None,
         description="Where savepoints are written, in <job_name>/<jobId>/ below it; the cluster's "
         "own savepoint directory if not given.",
+        examples=["s3://bucket/savepoints"],
     )
-    desired_state: DesiredState = Field(
+    desired_state: Annotated[DesiredState, OnChange(Cost.RUN_STATE)] = Field(
         DesiredState.RUNNING, description="`stopped` stops the job with a savepoint."
     )
-    upgrade_mode: UpgradeMode = Field(
+    upgrade_mode: Annotated[UpgradeMode, OnChange(Cost.RECORDED)] = Field(
         UpgradeMode.SAVEPOINT,
-        description="What becomes of the state at a restart: `savepoint` carries it over, "
-        "`last-state` takes the latest retained checkpoint, `stateless` drops it.",
+        description="How state is carried over a restart: `savepoint` stops with one and starts "
+        "from it, `last-state` takes the latest retained checkpoint, `stateless` drops the state.",
     )
-    restore_from: Location | None = Field(
-        None, description="A savepoint to start from, when the job is new or when this changes."
+    restore_from: Annotated[
+        Location | None,
+        OnChange(
+            Cost.RESTART,
+            lambda name, _old, new: f"{name} {short(new)}",
+            lambda old, new: new is None or same_path(old, new),
+            "restart from it; nothing when it is removed",
+        ),
+    ] = Field(
+        None,
+        description="A savepoint to start from, when the job is new or when this changes.",
+        examples=["s3://bucket/savepoints/orders/savepoint-1"],
     )
-    allow_non_restored_state: bool = Field(
+    allow_non_restored_state: Annotated[bool, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
         False, description="Let state of operators that the new version no longer has be dropped."
     )
-    savepoint_format: SavepointFormat = Field(
+    savepoint_format: Annotated[SavepointFormat, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
         SavepointFormat.CANONICAL, description="Format of the savepoints that are taken."
     )
-    savepoint_trigger: str | None = Field(
-        None, description="Any text; a change of it takes a savepoint while the job goes on."
+    savepoint_trigger: Annotated[
+        str | None,
+        OnChange(
+            Cost.SAVEPOINT,
+            name_alone,
+            lambda _old, new: new is None,
+            "savepoint; nothing when it is removed",
+        ),
+    ] = Field(
+        None,
+        description="Any text; a change of it takes a savepoint while the job goes on.",
+        examples=["2026-11-01"],
     )
-    restart_trigger: str | None = Field(
-        None, description="Any text; a change of it restarts the job."
+    restart_trigger: Annotated[
+        str | None,
+        OnChange(Cost.RESTART, name_alone, reference="restart; nothing when it is removed"),
+    ] = Field(
+        None, description="Any text; a change of it restarts the job.", examples=["2026-11-01"]
     )
-    on_delete: OnDelete = Field(
+    on_delete: Annotated[OnDelete, OnChange(Cost.RECORDED)] = Field(
         OnDelete.CANCEL,
         description="`savepoint` stops the job with a savepoint when the resource is deleted.",
     )
-    settle_time: SettleTime = Field(
+    settle_time: Annotated[SettleTime, OnChange(Cost.RECORDED)] = Field(
         "10s",
         description="How long a version that was started must run without a restart before it "
         "counts as up; `0s` to the longest, `1h`.",
     )
-    timeouts: Timeouts = Field(
-        default_factory=Timeouts, description="How long steps may take; each at most `7d`."
+    timeouts: Annotated[Timeouts, OnChange(Cost.RECORDED, name_alone)] = Field(
+        default_factory=Timeouts,
+        description="How long steps may take; each at most `7d`.",
+        examples=[{"savepoint": "20m"}],
     )
-    dli: DliSettings | None = Field(
+    dli: Annotated[
+        DliSettings | None,
+        # Its settings are compared one by one: each has a cost of its own.
+        OnChange(Cost.REFUSED, reference="see [DliSettings](#dlisettings)"),
+        OnlyOn("dli"),
+    ] = Field(
         None, description="What a job on Data Lake Insight has besides; for that target alone."
     )
 
@@ -237,8 +326,22 @@ class JobSpec(BaseModel):
             sorted(self.flink_configuration.items()),
             self.restart_trigger or "",
             canonical_path(restore_from or ""),
+            *self._later_inputs(),
             *self._of_its_service(),
         )
+
+    def _later_inputs(self) -> list[Any]:
+        """Return the inputs of a version that digests had no place for at first, where given.
+
+        A jobId's composition never changes: without them it is what it was before they existed.
+        """
+        names = {
+            name
+            for name, meaning in on_change(type(self)).items()
+            if meaning.cost is Cost.RESTART and name not in _IN_EVERY_DIGEST
+        }
+        given = self.model_dump(mode="json", include=names, exclude_defaults=True) if names else {}
+        return [[name, given[name]] for name in sorted(given)]
 
     def _of_its_service(self) -> list[Any]:
         """Return what belongs to a version on one kind of target alone."""
@@ -283,12 +386,15 @@ class JobSpec(BaseModel):
 _NAMED_KINDS = {kind: each.__name__ for kind, each in TARGETS.items() if each is not FlinkTarget}
 
 
-def job_file_schema() -> dict[str, Any]:
+def job_file_schema(inputs: type[JobSpec] = JobSpec) -> dict[str, Any]:
     """Return the JSON Schema of a job file: one job, by the names of `FlinkJob`'s inputs.
 
     `target` and `owner` may be left to the program that reads the file.
+
+    Args:
+        inputs: The model of a job's inputs.
     """
-    schema = JobSpec.model_json_schema()
+    schema = inputs.model_json_schema()
     schema["title"] = "FlinkJob"
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     properties = schema["properties"]
@@ -297,6 +403,7 @@ def job_file_schema() -> dict[str, Any]:
     properties["args"] = {
         "description": args["description"],
         "default": [],
+        "examples": args["examples"],
         "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
     }
     properties["flink_configuration"]["additionalProperties"] = {

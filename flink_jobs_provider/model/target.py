@@ -24,6 +24,7 @@ from pydantic import (
 
 from flink_jobs_provider.model.dli_target import DliTarget
 from flink_jobs_provider.model.places import (
+    KIND,
     Reference,
     Segment,
     Tls,
@@ -64,8 +65,8 @@ class BasicAuth(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    username: str = Field(min_length=1)
-    password: Reference
+    username: str = Field(min_length=1, description="User name.")
+    password: Reference = Field(description="Password, by reference.")
 
 
 class FlinkTarget(BaseModel):
@@ -74,7 +75,7 @@ class FlinkTarget(BaseModel):
     A path in `url` is kept, for a cluster behind a proxy (https://gateway/flink/one).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", title="FlinkSessionCluster")
 
     label: ClassVar[str] = "Flink"
     #: A job service, or a gateway, decides itself what a start goes on from, and finds jobs.
@@ -82,7 +83,7 @@ class FlinkTarget(BaseModel):
     #: Whether this is a cloud's own service, in which nothing is known of this project.
     is_cloud: ClassVar[bool] = False
 
-    kind: Literal["flink"] = "flink"
+    kind: Literal["flink"] = Field("flink", description=KIND)
     url: Annotated[str, AfterValidator(checked_url)] = Field(
         description="Address of the cluster's REST API, with any path a proxy wants.",
         examples=["http://localhost:8081"],
@@ -192,12 +193,12 @@ class HDInsightTarget(BaseModel):
     The job service keeps jobs by name; what a job cannot have there is refused by `check`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", title="HDInsightCluster")
 
     label: ClassVar[str] = "HDInsight"
     is_job_service: ClassVar[bool] = True
 
-    kind: Literal["hdinsight"]
+    kind: Literal["hdinsight"] = Field(description=KIND)
     subscription: Segment = Field(description="Subscription id.")
     resource_group: Segment = Field(description="Resource group.")
     cluster_pool: Segment = Field(description="Cluster pool.")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.model import dli_limits, hdinsight_limits, input_rules
+from flink_jobs_provider.model.change import only_on
 from flink_jobs_provider.model.spec import JobSpec, refused_options
 from flink_jobs_provider.model.spelling import properties_at, suggestion
+from flink_jobs_provider.model.target import TARGETS
 
 _PLAIN = {
     "missing": "is required",
@@ -84,8 +87,45 @@ def problems_of(
         *([] if recorded else input_rules.limits_of(known, set(unknown))),
         *hdinsight_limits.limits_of(known, set(unknown)),
         *dli_limits.limits_of(known, set(unknown)),
+        *_not_on_target(known, unknown),
     ]
     return problems + [limit for limit in limits if limit[0] not in named]
+
+
+def _not_on_target(
+    inputs: dict[str, Any], unknown: list[tuple[int | str, ...]]
+) -> list[tuple[str, str]]:
+    """Return the inputs that do not exist on the kind of target, and have another value."""
+    target = inputs.get("target")
+    if not isinstance(target, dict) or ("target", "kind") in unknown:
+        return []
+    kind = target.get("kind") or "flink"
+    problems = []
+    for name, rule in only_on(JobSpec).items():
+        if kind in rule.kinds or inputs.get(name) is None:
+            continue
+        default = JobSpec.model_fields[name].default
+        if default is None:
+            labels = " or ".join(TARGETS[each].label for each in rule.kinds)
+            problems.append((name, f"must not be given: the target is not one of {labels}"))
+        elif isinstance(kind, str) and kind in TARGETS and _is_not(name, inputs[name], default):
+            label = TARGETS[kind].label
+            why = f"must be {json.dumps(default)}: the API of {label} has no field for it"
+            problems.append((name, why))
+    return problems
+
+
+def _is_not(name: str, given: Any, default: Any) -> bool:
+    """Whether a value of an input is valid and another one than its default."""
+    try:
+        return bool(_type_of(name).validate_python(given) != default)
+    except ValidationError:
+        return False
+
+
+@functools.cache
+def _type_of(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(JobSpec.model_fields[name].annotation)
 
 
 def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import DliTarget
-from flink_jobs_provider.planning.fields import Change, Cost, changes
+from flink_jobs_provider.planning.diff import Change, changes
 
 _UPGRADES = {
     UpgradeMode.SAVEPOINT: Action.UPDATE,

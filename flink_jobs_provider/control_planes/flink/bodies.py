@@ -6,6 +6,7 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.protocol import SavepointRequest, Submission
 from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.spec import JobSpec
 
 OLDEST = (1, 17)
 _CLAIM_MODE_SINCE = (1, 20)
@@ -29,16 +30,20 @@ def parse_version(text: str) -> tuple[int, ...]:
     return version
 
 
+#: The inputs of a job that `POST /jars/:id/plan` has fields for, by the names of the fields.
+PLAN_FIELDS = {
+    "entryClass": "entry_class",
+    "programArgsList": "args",
+    "parallelism": "parallelism",
+    "flinkConfiguration": "flink_configuration",
+}
+#: The same of `POST /jars/:id/run`.
+RUN_FIELDS = {**PLAN_FIELDS, "allowNonRestoredState": "allow_non_restored_state"}
+
+
 def plan_body(submission: Submission) -> dict[str, Any]:
     """Return the body of `POST /jars/:id/plan`."""
-    body: dict[str, Any] = {
-        "programArgsList": list(submission.args),
-        "parallelism": submission.parallelism,
-        "flinkConfiguration": _configuration(submission),
-    }
-    if submission.entry_class:
-        body["entryClass"] = submission.entry_class
-    return body
+    return _inputs(submission.spec, PLAN_FIELDS)
 
 
 def run_body(submission: Submission, version: tuple[int, ...]) -> dict[str, Any]:
@@ -46,9 +51,8 @@ def run_body(submission: Submission, version: tuple[int, ...]) -> dict[str, Any]
 
     Savepoints are restored without claiming them, so that one which an output names stays.
     """
-    body = plan_body(submission)
+    body = _inputs(submission.spec, RUN_FIELDS)
     body["jobId"] = submission.job_id
-    body["allowNonRestoredState"] = submission.allow_non_restored_state
     if submission.restore_from:
         body["savepointPath"] = submission.restore_from
         mode = "claimMode" if version >= _CLAIM_MODE_SINCE else "restoreMode"
@@ -73,6 +77,12 @@ def savepoint_body(request: SavepointRequest, trigger_id: str) -> tuple[str, dic
     }
 
 
-def _configuration(submission: Submission) -> dict[str, str]:
-    """Name the job on the dashboard, where neither program nor configuration does."""
-    return {"pipeline.name": submission.job_name, **submission.flink_configuration}
+def _inputs(spec: JobSpec, fields: dict[str, str]) -> dict[str, Any]:
+    """Return the inputs that a request has fields for, where they are given.
+
+    The dashboard shows the job by its name, where neither program nor configuration names it.
+    """
+    given = spec.model_dump(mode="json", include=set(fields.values()), exclude_none=True)
+    body = {field: given[name] for field, name in fields.items() if name in given}
+    body["flinkConfiguration"] = {"pipeline.name": spec.job_name, **body["flinkConfiguration"]}
+    return body

@@ -13,11 +13,12 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.step_plane import Capabilities, StepJob
 from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.fields import Cost, changes
+from flink_jobs_provider.planning.diff import changes
 from flink_jobs_provider.planning.plan import to_restore as newly_named
 from flink_jobs_provider.reconciling.finished_jobs import (
     has_finished,

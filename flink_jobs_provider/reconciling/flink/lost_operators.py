@@ -90,8 +90,10 @@ class LostOperators:
         return None if chained or not old.vertices else (old, new)
 
     async def _plan_unchained(self, submission: Submission) -> PlannedGraph:
-        configuration = {**submission.flink_configuration, **_WITHOUT_CHAINS}
-        return await self._plane.plan(replace(submission, flink_configuration=configuration))
+        spec = submission.spec
+        configuration = {**spec.flink_configuration, **_WITHOUT_CHAINS}
+        unchained = spec.model_copy(update={"flink_configuration": configuration})
+        return await self._plane.plan(replace(submission, spec=unchained))
 
     def _untold(self, job_name: str, vertices: list[Vertex]) -> None:
         self._say(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import OwnedElsewhere
 from flink_jobs_provider.model.identity import JobKey, identity_of, spec_digits_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.planning.fields import Cost, changes
+from flink_jobs_provider.planning.diff import changes
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.restore_history import started_from, unclear
 

@@ -194,12 +194,7 @@ def submission(
     """Return all that is needed to start a version of a job."""
     return Submission(
         job_id=spec.key.job_id(generation, spec.digits(restore_from)),
-        job_name=spec.job_name,
+        spec=spec,
         jar=jar,
-        entry_class=spec.entry_class,
-        args=tuple(spec.args),
-        parallelism=spec.parallelism,
-        flink_configuration=spec.flink_configuration,
         restore_from=restore_from,
-        allow_non_restored_state=spec.allow_non_restored_state,
     )

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.fields import Cost, changes
+from flink_jobs_provider.planning.diff import changes
 from flink_jobs_provider.planning.plan import to_restore
 from flink_jobs_provider.reconciling.finished_jobs import has_finished, is_over, stays_finished
 from flink_jobs_provider.reconciling.ownership import is_recorded

@@ -15,8 +15,9 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.access import open_client
 from flink_jobs_provider.control_planes.protocol import Submission
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
-from tests.unit.model.made_up_jobs import DIGEST_1, URL
+from tests.unit.model.made_up_jobs import DIGEST_1, URL, spec
 from tests.unit.reconciling.fake_clock import FakeClock
 
 VERSIONS = ("1.20.5", "2.3.0")
@@ -108,18 +109,16 @@ class ScriptedFlink:
 
 def submission(**changes: Any) -> Submission:
     """Return a submission of the job `orders`."""
-    values: dict[str, Any] = {
-        "job_id": JOB_ID,
-        "job_name": "orders",
-        "jar": DIGEST_1,
+    inputs: dict[str, Any] = {
         "entry_class": "shop.Main",
-        "args": ("--a", "b c", ""),
+        "args": ["--a", "b c", ""],
         "parallelism": 3,
         "flink_configuration": {"k": "v"},
-        "restore_from": None,
-        "allow_non_restored_state": False,
     }
-    return Submission(**(values | changes))
+    for name in changes.keys() & JobSpec.model_fields.keys() - {"jar", "restore_from"}:
+        inputs[name] = changes.pop(name)
+    values: dict[str, Any] = {"job_id": JOB_ID, "jar": DIGEST_1, "restore_from": None}
+    return Submission(spec=spec(**inputs), **(values | changes))
 
 
 def jar_file(directory: Path, digest: str = "2" * 64) -> Jar:

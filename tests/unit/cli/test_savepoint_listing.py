@@ -25,7 +25,7 @@ from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.savepoint import SavepointFormat
 from flink_jobs_provider.model.target import FlinkTarget
-from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
+from tests.unit.model.made_up_jobs import DIGEST_1, OWNER, spec
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
 
@@ -48,7 +48,7 @@ class NamingFlink(FakeFlink):
         job_id = key.job_id(1, digits)
         self.names[key.prefix] = name
         self.submit_by_hand(
-            Submission(job_id, name, DIGEST_1, None, (), 1, {}, restore_from, False)
+            Submission(job_id, spec(job_name=name, parallelism=1), DIGEST_1, restore_from)
         )
         self.pass_time(1)
         return job_id

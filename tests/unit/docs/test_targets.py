@@ -25,7 +25,7 @@ def test_the_page_is_what_the_code_gives(built: dict[str, Any]) -> None:
 
 def test_every_input_is_tried(built: dict[str, Any]) -> None:
     """Shows that no input can be forgotten in the table."""
-    tried = set().union(*(probe.inputs for probe in built["PROBES"]))
+    tried = set().union(*(probe.inputs for probe in built["probes"](JobSpec)))
     assert tried | built["EVERYWHERE"] == set(JobSpec.model_fields)
 
 

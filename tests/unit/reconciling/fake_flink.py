@@ -130,9 +130,9 @@ class FakeFlink:
         if program.plan_error:
             raise ActionFailed(program.plan_error)
         self._step("planned")
-        chained = submission.flink_configuration.get(_CHAINING) != "false"
+        chained = submission.spec.flink_configuration.get(_CHAINING) != "false"
         vertices = program.vertices if chained else program.operators or program.vertices
-        return PlannedGraph(program.parallelism or submission.parallelism, vertices)
+        return PlannedGraph(program.parallelism or submission.spec.parallelism, vertices)
 
     async def try_out(self, submission: Submission) -> PlannedGraph:
         jars = set(self.jars)
@@ -142,7 +142,7 @@ class FakeFlink:
             kind = EntryClassUnusable if "ClassNotFound" in program.plan_error else ActionFailed
             raise kind(program.plan_error)
         assert set(self.jars) == jars
-        return PlannedGraph(program.parallelism or submission.parallelism, program.vertices)
+        return PlannedGraph(program.parallelism or submission.spec.parallelism, program.vertices)
 
     async def running_graph(self, job_id: str) -> PlannedGraph | None:
         job = self.jobs_by_id.get(job_id)
@@ -355,7 +355,7 @@ class FakeFlink:
             raise ClusterUnreachable("the answer was lost", remedy="Is the cluster up?")
 
     def _program(self, submission: Submission) -> Program:
-        return self.programs.get(submission.entry_class or "", Program())
+        return self.programs.get(submission.spec.entry_class or "", Program())
 
     def _upload(self, submission: Submission) -> None:
         jar = (submission.job_id[:18], submission.jar_digest[:32])
@@ -369,13 +369,13 @@ class FakeFlink:
         job = FakeJob(
             submission.job_id,
             program,
-            program.parallelism or submission.parallelism,
-            submission.flink_configuration.get(_RETENTION) == RETAINED[_RETENTION],
+            program.parallelism or submission.spec.parallelism,
+            submission.spec.flink_configuration.get(_RETENTION) == RETAINED[_RETENTION],
             self._time.now(),
             checkpoints_below=_checkpoint_directory(submission)
             or self.cluster.checkpoint_directory,
             checkpoint_faults_left=program.checkpoint_faults,
-            bounds={"all": program.parallelism or submission.parallelism},
+            bounds={"all": program.parallelism or submission.spec.parallelism},
         )
         self.jobs_by_id[job.job_id] = job
         if submission.restore_from:
@@ -495,6 +495,6 @@ class FakeFlink:
 
 def _checkpoint_directory(submission: Submission) -> str:
     """Return the directory that a job names for its checkpoints, as Flink 2 reads it."""
-    options = submission.flink_configuration
+    options = submission.spec.flink_configuration
     own = options.get("execution.checkpointing.dir") or options.get("state.checkpoints.dir", "")
     return own.rstrip("/")

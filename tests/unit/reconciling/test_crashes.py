@@ -54,7 +54,7 @@ def is_up(stack: Stack, wanted: JobSpec) -> None:
     job = stack.flink.the_job()
     assert job.job_id == stack.recorded.job_id
     assert stack.flink.submissions[-1].job_id == job.job_id
-    assert stack.flink.submissions[-1].entry_class == wanted.entry_class
+    assert stack.flink.submissions[-1].spec.entry_class == wanted.entry_class
     assert job.running_tasks == job.parallelism == wanted.parallelism
     stack.refresh()
     assert not stack.plan(wanted).needed
@@ -236,7 +236,7 @@ def test_a_repeated_bad_update_rolls_back(failure: str, mode: str, restore: str)
         so_far = 0 if mode == "stateless" else state_kept(stack, mode)
         update(stack)
         job = stack.flink.the_job()
-        assert stack.flink.submissions[-1].entry_class == "Old"
+        assert stack.flink.submissions[-1].spec.entry_class == "Old"
         assert stack.flink.progress(job) >= so_far
 
 

@@ -39,7 +39,7 @@ def updated(new: Program, old: Program = OLD, mode: str = "savepoint", **changes
     stack.flink.pass_time(60)  # it has completed a checkpoint
     stack.flink.programs["New"] = new
     stack.up(version("New", mode, **changes))
-    assert stack.flink.submissions[-1].entry_class == "New"
+    assert stack.flink.submissions[-1].spec.entry_class == "New"
     return stack
 
 
@@ -85,7 +85,7 @@ def test_a_savepoint_that_is_named_is_not_compared_with_the_running_job() -> Non
     stack.flink.programs["New"] = RENAMED
     named = stack.recorded.last_savepoint
     stack.up(version("New", "savepoint", savepoint_trigger="1", restore_from=named))
-    assert stack.flink.submissions[-1].entry_class == "New"
+    assert stack.flink.submissions[-1].spec.entry_class == "New"
 
 
 def test_random_ids_are_refused_though_the_program_is_the_same() -> None:

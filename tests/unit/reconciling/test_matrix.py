@@ -55,7 +55,7 @@ def origin(stack: Stack) -> str:
 
 def entry_class(stack: Stack) -> str | None:
     """Return the entry class of the latest submission."""
-    return stack.flink.submissions[-1].entry_class
+    return stack.flink.submissions[-1].spec.entry_class
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,9 @@ def second_copy(stack: Stack, restore_from: str | None) -> FakeJob:
     return stack.flink.submit_by_hand(
         Submission(
             job_id=wanted.key.job_id(generation, wanted.digits(restore_from)),
-            job_name=wanted.job_name,
+            spec=wanted,
             jar=str(wanted.jar_digest),
-            entry_class=wanted.entry_class,
-            args=(),
-            parallelism=wanted.parallelism,
-            flink_configuration={},
             restore_from=restore_from,
-            allow_non_restored_state=False,
         )
     )
 

@@ -38,7 +38,7 @@ def test_new_stop_start_update(live: Life) -> None:
         row = await gateway.done("UPDATE", entry_class="New", parallelism=4)
         job = gateway.flink.the_job()
         assert job.base >= 200
-        assert gateway.flink.submissions[-1].entry_class == "New"
+        assert gateway.flink.submissions[-1].spec.entry_class == "New"
         assert (row.status, row.record.job_id) == ("RUNNING", job.job_id)
         assert row.record.spec.parallelism == 4
         assert row.as_given == {"asked": "UPDATE"}
@@ -281,7 +281,7 @@ def test_a_launch_from_a_savepoint_that_failed_starts_from_it_the_next_time(live
         assert "StateMigrationException: no" in failed.output
         await gateway.done("RE_LAUNCH", entry_class="New")
         newest = gateway.flink.submissions[-1]
-        assert (newest.entry_class, newest.restore_from) == ("New", path)
+        assert (newest.spec.entry_class, newest.restore_from) == ("New", path)
         # A NEW in its place has nothing of it.
         gateway.flink.programs["New"] = Program(task_error="RuntimeException: no")
         await gateway.do("NEW", job="third", entry_class="New", restore_from=path)

@@ -147,7 +147,9 @@ async def check(gateway: Gateway, case: str, job: str, action_id: str, kept: int
     if active:
         assert (dict(row.next_inputs), row.next_restore) == ({}, None), "used up by the start"
         (begun,) = {
-            one.entry_class for one in gateway.flink.submissions if one.job_id == active[0].job_id
+            one.spec.entry_class
+            for one in gateway.flink.submissions
+            if one.job_id == active[0].job_id
         }
         assert row.record.spec.entry_class == begun
 

@@ -70,7 +70,7 @@ def test_a_draft_is_started_later_under_its_number(live: Life) -> None:
 
         row = await start(gateway)
         assert (row.number, row.run_id, row.status) == (1, draft.run_id, "RUNNING")
-        assert gateway.flink.submissions[-1].parallelism == 3
+        assert gateway.flink.submissions[-1].spec.parallelism == 3
         assert row.as_given == {"by": "draft", "asked": "NEW"}
         assert row.started_at is not None
         execution = await gateway.jobs.execution(CLUSTER, 1)
@@ -184,7 +184,7 @@ def test_a_change_that_comes_while_the_jar_is_read_counts_whole(live: Life, acti
         assert (row.record.spec.jar, row.record.spec.args) == (str(other), ["--new"])
         submission = gateway.flink.submissions[-1]
         assert submission.jar_digest == gateway.jobs._jars.open(str(other)).digest
-        assert submission.args == ("--new",)
+        assert submission.spec.args == ["--new"]
         assert dict(row.next_inputs) == {}
 
     live(life)
@@ -233,8 +233,8 @@ def test_a_change_counts_from_the_next_start_on(live: Life) -> None:
         assert row.changed_at is not None
         await gateway.change(parallelism=5)
         row = await gateway.done("START")
-        assert gateway.flink.submissions[-1].entry_class == "New"
-        assert gateway.flink.submissions[-1].parallelism == 5
+        assert gateway.flink.submissions[-1].spec.entry_class == "New"
+        assert gateway.flink.submissions[-1].spec.parallelism == 5
         assert gateway.flink.the_job().restored_from
         assert (row.record.spec.entry_class, dict(row.next_inputs)) == ("New", {})
 
@@ -253,7 +253,7 @@ def test_a_job_that_runs_takes_only_changes_that_may_wait(live: Life) -> None:
         await gateway.done("STOP")
         assert dict((await gateway.row()).next_inputs) != {}
         await gateway.done("START")
-        assert gateway.flink.submissions[-1].flink_configuration["a"] == "b"
+        assert gateway.flink.submissions[-1].spec.flink_configuration["a"] == "b"
 
     live(life)
 
@@ -264,7 +264,7 @@ def test_none_takes_an_input_away(live: Life) -> None:
         row = await gateway.change(entry_class=None)
         assert row.next_spec.entry_class is None
         await gateway.done("START")
-        assert gateway.flink.submissions[-1].entry_class is None
+        assert gateway.flink.submissions[-1].spec.entry_class is None
 
     live(life)
 

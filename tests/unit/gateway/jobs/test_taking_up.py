@@ -226,7 +226,7 @@ def test_another_gateway_goes_on_when_one_is_killed(
         assert (await other.ended(row.id)).result is ActionResult.SUCCESS
         job = await other.row()
         assert job.record.job_id == other.flink.the_job().job_id
-        assert other.flink.submissions[-1].entry_class == "New"
+        assert other.flink.submissions[-1].spec.entry_class == "New"
         assert [done.id for done in await told(1, other)] == [row.id]
         await other.stop()
 

@@ -1,4 +1,4 @@
-"""The table of fields: what a change of each input costs, and how it is said."""
+"""The difference between two specs: what a change of each input costs, and how it is worded."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.model.dli_settings import (
-    DliSettings,
-)
+from flink_jobs_provider.model.change import Cost, on_change
+from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.planning.fields import FIELDS, Change, Cost, changes, cost_of_dli
+from flink_jobs_provider.planning.diff import Change, changes, cost_of_dli
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 from tests.unit.model.made_up_jobs import DIGEST_2, URL, spec
 
@@ -75,10 +74,10 @@ def test_cost_and_words(name: str, old: Any, new: Any, cost: Cost, words: str) -
     assert changes(*_pair(name, old, new)) == [Change(name, cost, words)]
 
 
-def test_every_input_is_in_the_table() -> None:
+def test_every_input_says_what_a_change_of_it_means() -> None:
     """Shows that no input can be added whose change would go unseen."""
-    assert set(FIELDS) == set(JobSpec.model_fields) - {"jar", "dli"}
-    assert {row[0] for row in CHANGES} == set(FIELDS)
+    assert set(on_change(JobSpec)) == set(JobSpec.model_fields)
+    assert {row[0] for row in CHANGES} == set(JobSpec.model_fields) - {"jar", "dli"}
 
 
 def test_nothing_changed_is_no_change() -> None:
