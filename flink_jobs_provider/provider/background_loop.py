@@ -13,19 +13,22 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_loop: asyncio.AbstractEventLoop | None = None
-_lock = threading.Lock()
 
+class BackgroundLoop:
+    """An event loop in a thread of its own, which is started with the first call."""
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the shared loop, and wait for its result."""
-    return asyncio.run_coroutine_threadsafe(work, _started()).result()
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the shared loop, and wait for its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._started()).result()
 
-def _started() -> asyncio.AbstractEventLoop:
-    global _loop
-    with _lock:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="flink-jobs", daemon=True).start()
-        return _loop
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                target = self._loop.run_forever
+                threading.Thread(target=target, name="flink-jobs", daemon=True).start()
+            return self._loop

@@ -11,8 +11,7 @@ import runpy
 import sys
 import threading
 
-from flink_jobs_provider.provider.engine_liveness import EngineLiveness
-from flink_jobs_provider.provider.engine_watch import EngineWatch
+from flink_jobs_provider.provider.engine_liveness import EngineLiveness, EngineWatch
 
 
 def main() -> None:

@@ -14,9 +14,16 @@ from pulumi.dynamic import Resource
 
 from flink_jobs_provider.provider.args import FlinkJobArgs, JobArguments, JobInputs
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.options import OPTIONS_KEY, invalid_name, without_effect
-from flink_jobs_provider.provider.resource_key import PREVIEW_KEY, RESOURCE_KEY
-from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, has_outputs, secret_paths
+from flink_jobs_provider.provider.resource_context import (
+    OPTIONS_KEY,
+    PREVIEW_KEY,
+    RESOURCE_KEY,
+    SECRETS_KEY,
+    has_outputs,
+    invalid_name,
+    secret_paths,
+    without_effect,
+)
 
 
 class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):

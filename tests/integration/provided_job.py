@@ -9,9 +9,8 @@ from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.this_run import ThisRun
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import TEST_JOBS_JAR
@@ -23,12 +22,23 @@ COUNTING_ARGS = ["--keys", "4", "--rate", "40", "--checkpoint-interval", "300"]
 RETAINED = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
 
 
+def new_run(provider: FlinkJobProvider) -> None:
+    """Begin a run of an engine, with an empty configuration."""
+    dynamic._service = None
+    provider.configure(ConfigureRequest(Config({}, "shop")))
+
+
+def end_run() -> None:
+    """Close what a run has opened."""
+    dynamic.service().close()
+
+
 class ProvidedJob:
     """One job as an engine goes about it: checked, diffed, created or updated, recorded."""
 
     def __init__(self, target: dict[str, Any], cluster: FlinkCluster, directory: Path) -> None:
         self.provider = FlinkJobProvider()
-        self.provider.configure(ConfigureRequest(Config({}, "shop")))
+        new_run(self.provider)
         self.cluster = cluster
         self.output = directory / "output"
         self.state: dict[str, Any] = {}
@@ -62,7 +72,8 @@ class ProvidedJob:
 
     def destroy(self) -> None:
         """Delete it, in a run of its own: one that declares it would not end it."""
-        service._run = ThisRun()
+        end_run()
+        new_run(self.provider)
         self.provider.delete("x", self.state)
 
     def unchanged(self) -> bool:

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import trustme
-from pulumi.dynamic import CheckResult, ConfigureRequest
-from pulumi.dynamic.config import Config
+from pulumi.dynamic import CheckResult
 
-from flink_jobs_provider.provider import background_loop, service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.fault_proxy import Answer, Exchange, FaultProxy, Moment, Rule, Verdict, let_pass
 from tests.flink_cluster import FlinkCluster
+from tests.integration.provided_job import end_run, new_run
 from tests.job_jars import COUNTING_JAR
 
 _ABSENT = "http://127.0.0.1:9"
@@ -40,11 +39,9 @@ def only(path: str, answer: Answer) -> Rule:
 def provider() -> Iterator[FlinkJobProvider]:
     """Give a provider that was configured as an engine does it, with an empty configuration."""
     made = FlinkJobProvider()
-    made.configure(ConfigureRequest(Config({}, "shop")))
+    new_run(made)
     yield made
-    assert service._clusters is not None
-    background_loop.run(service._clusters.close())
-    service._prerequisites = None
+    end_run()
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ import pytest
 
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.provider import background_loop, service
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import GatewayProcess
-from tests.integration.provided_job import COUNTING_ARGS, ProvidedJob
+from tests.integration.provided_job import COUNTING_ARGS, ProvidedJob, end_run, new_run
 from tests.job_jars import entry_class
 
 PROJECT = "48cc2c48765f481480c7db940d6409d1"
@@ -72,8 +71,7 @@ def job(
 ) -> Iterator[ProvidedJob]:
     monkeypatch.setenv("GATEWAY_TEST_TOKEN", gateway.token(tmp_path.name, Role.OPERATE))
     yield ProvidedJob(target(gateway), flink_2, tmp_path)
-    assert service._clusters is not None
-    background_loop.run(service._clusters.close())
+    end_run()
 
 
 def test_the_life_of_a_job(job: ProvidedJob) -> None:
@@ -217,7 +215,8 @@ def test_signed_requests(
     job.destroy()
     assert job.active() == []
     monkeypatch.setenv("DLI_SECRET_KEY", "another-secret-key")
-    background_loop.run(service._clusters.close())  # type: ignore[union-attr]
+    end_run()
+    new_run(job.provider)
     job.state = {}
     with pytest.raises(FlinkJobError, match=r"refused the credentials \(401\)") as caught:
         job.up()

@@ -13,12 +13,11 @@ import pytest
 
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.provider import background_loop, service
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import CLUSTER, GatewayProcess
-from tests.integration.provided_job import COUNTING_ARGS, ProvidedJob
+from tests.integration.provided_job import COUNTING_ARGS, ProvidedJob, end_run
 from tests.job_jars import entry_class
 
 
@@ -56,8 +55,7 @@ def job(
         "jar_upload_directory": f"file://{gateway.directory}/jars",
     }
     yield ProvidedJob(target, flink_2, tmp_path)
-    assert service._clusters is not None
-    background_loop.run(service._clusters.close())
+    end_run()
 
 
 def test_the_life_of_a_job(job: ProvidedJob) -> None:

@@ -12,9 +12,8 @@ import pytest
 
 from flink_jobs_provider.model.flink_options import flink_option
 from flink_jobs_provider.model.option_values import parses
-from flink_jobs_provider.provider import background_loop, service
 from tests.flink_cluster import FlinkCluster
-from tests.integration.provided_job import RETAINED, ProvidedJob
+from tests.integration.provided_job import RETAINED, ProvidedJob, end_run
 from tests.job_jars import COUNTING_JAR
 
 #: Options that the graph of a job is made with: a value that is refused, and one that is taken.
@@ -65,8 +64,7 @@ def test_a_value_that_is_refused_is_one_that_flink_refuses(
 def job(flink: FlinkCluster, tmp_path: Path) -> Iterator[ProvidedJob]:
     """Give a job as an engine goes about it, on the cluster itself."""
     yield ProvidedJob({"kind": "flink", "url": flink.url}, flink, tmp_path)
-    assert service._clusters is not None
-    background_loop.run(service._clusters.close())
+    end_run()
 
 
 def test_options_of_the_cluster_have_no_effect_on_a_job(

@@ -20,10 +20,9 @@ from flink_jobs_provider.artifacts import (
 from flink_jobs_provider.artifacts.uploading import remove_file, upload
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.errors import JarError
-from flink_jobs_provider.provider import background_loop, service
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import CLUSTER, GatewayProcess
-from tests.integration.provided_job import ProvidedJob
+from tests.integration.provided_job import ProvidedJob, end_run
 from tests.integration.stores.conftest import Bucket
 from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes
 from tests.unit.gateway.jobs.gateway import make_jar
@@ -154,5 +153,4 @@ def test_a_job_runs_from_a_store_through_a_gateway(
         (failure,) = job.provider.check(job.state, gone).failures
         assert "gone.jar does not exist" in failure.reason
     finally:
-        assert service._clusters is not None
-        background_loop.run(service._clusters.close())
+        end_run()

@@ -7,20 +7,57 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pulumi.output import Unknown
 
 from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.provider import service
-from flink_jobs_provider.provider.creations import Creations
+from flink_jobs_provider.provider import dynamic
+from flink_jobs_provider.provider.background_loop import BackgroundLoop
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.this_run import ThisRun
+from flink_jobs_provider.provider.service import ProviderService
 from tests.job_jars import COUNTING_JAR
 from tests.unit.model.made_up_jobs import OWNER, URL
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
 
+#: Where all services work: what a Flink in memory waits for is of one loop.
+LOOP = BackgroundLoop()
+
+UseClusters = Callable[[object | None], ProviderService]
+
+
+class _Runs:
+    """The runs of an engine: each has a service of its own, and the same clusters."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._clusters: Clusters | None = None
+
+    def begin(self) -> ProviderService:
+        """Begin another run, in a process that has not printed anything."""
+
+        def is_unknown(value: object) -> bool:
+            return isinstance(value, Unknown)
+
+        service = ProviderService(is_unknown, self._clusters, LOOP)
+        self._monkeypatch.setattr(dynamic, "_service", service)
+        return service
+
+    def use(self, clusters: object | None) -> ProviderService:
+        """Begin another run, with other clusters from now on."""
+        self._clusters = cast(Clusters | None, clusters)
+        return self.begin()
+
+
+@pytest.fixture(autouse=True)
+def runs(monkeypatch: pytest.MonkeyPatch) -> _Runs:
+    """Give an engine whose first run has begun."""
+    found = _Runs(monkeypatch)
+    found.begin()
+    return found
+
 
 @pytest.fixture
-def flink(monkeypatch: pytest.MonkeyPatch) -> FakeFlink:
+def flink(runs: _Runs) -> FakeFlink:
     """Put a Flink in memory in the place of all clusters."""
     found = FakeFlink(FakeClock())
 
@@ -31,27 +68,20 @@ def flink(monkeypatch: pytest.MonkeyPatch) -> FakeFlink:
             """Return it."""
             return found
 
-    monkeypatch.setattr(service, "_clusters", cast(Clusters, Single()))
+    runs.use(Single())
     return found
 
 
-@pytest.fixture(autouse=True)
-def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Give what begins another run of the engine, in a process that has not printed anything."""
+@pytest.fixture
+def new_run(runs: _Runs) -> Callable[[], object]:
+    """Give what begins another run of the engine."""
+    return runs.begin
 
-    def begin() -> None:
-        monkeypatch.setattr(service, "_printed", set())
-        monkeypatch.setattr(service, "_warned_of_checkpoints", False)
-        monkeypatch.setattr(service, "_run", ThisRun())
-        monkeypatch.setattr(service, "_unreadable_ids", set())
-        monkeypatch.setattr(service, "_prerequisites", None)
-        creations = Creations(
-            lambda job: service._look(job), lambda job, spec: service._plan(job, spec)
-        )
-        monkeypatch.setattr(service, "_creations", creations)
 
-    begin()
-    return begin
+@pytest.fixture
+def use_clusters(runs: _Runs) -> UseClusters:
+    """Give what puts other clusters, or none, in the place of all; another run begins with it."""
+    return runs.use
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pulumi.output import Unknown
 
 from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.model.made_up_jobs import OWNER, URL
 from tests.unit.reconciling.fake_flink import FakeFlink
 from tests.unit.reconciling.fake_job import Program
@@ -251,9 +251,6 @@ def test_a_jar_that_changes_between_preview_and_update_is_refused(
     assert flink.submissions == []
 
 
-def test_used_before_configured(
-    provider: FlinkJobProvider, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "_clusters", None)
+def test_used_before_configured(provider: FlinkJobProvider, inputs: dict[str, Any]) -> None:
     with pytest.raises(FlinkJobError, match="before it was configured"):
         provider.create(provider.check({}, inputs).inputs)

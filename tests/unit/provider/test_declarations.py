@@ -14,12 +14,12 @@ from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
-from flink_jobs_provider.provider import background_loop, service
+from flink_jobs_provider.provider.declarations import is_same_cluster
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.other_address import is_same_cluster
-from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.resource_context import RESOURCE_KEY
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.model.made_up_jobs import URL
+from tests.unit.provider.conftest import LOOP, UseClusters
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -65,10 +65,10 @@ def refusal(job: Job) -> str:
 
 @TARGETS
 def test_the_second_is_refused_by_both_names(
-    resource: Callable[..., Job], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    resource: Callable[..., Job], target: dict[str, Any], use_clusters: UseClusters
 ) -> None:
     """Shows that no cluster is asked for that."""
-    monkeypatch.setattr(service, "_clusters", None)
+    use_clusters(None)
     assert refusal(resource("orders", target=target)) == ""
     told = refusal(resource("purchases", target=target))
     assert told.startswith(
@@ -164,7 +164,10 @@ def test_two_addresses_that_only_a_started_job_tells_of(
 
 
 def test_jobs_of_one_name_on_two_clusters_are_two(
-    resource: Callable[..., Job], flink: FakeFlink, monkeypatch: pytest.MonkeyPatch
+    resource: Callable[..., Job],
+    flink: FakeFlink,
+    use_clusters: UseClusters,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = FakeFlink(FakeClock())
     for number, each in enumerate((flink, other)):
@@ -177,7 +180,7 @@ def test_jobs_of_one_name_on_two_clusters_are_two(
             """Return one."""
             return other if "other" in target.url else flink
 
-    monkeypatch.setattr(service, "_clusters", Two())
+    use_clusters(Two())
     resource("eu").create()
     resource("us", target={"kind": "flink", "url": "http://other:8081"}).create()
     assert len(flink.active()) == len(other.active()) == 1
@@ -228,5 +231,5 @@ def test_two_addresses_of_one_service(kind: str, row: ActionJob | None, same: bo
             return Service(here if target is targets[0] else row)
 
     services: Any = Services()
-    answer = background_loop.run(is_same_cluster(services, targets[0], targets[1], "orders"))
+    answer = LOOP.run(is_same_cluster(services, targets[0], targets[1], "orders"))
     assert answer is same

@@ -21,10 +21,10 @@ from flink_jobs_provider.control_planes.dli import DliPlane
 from flink_jobs_provider.model import dli_settings
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
-from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling.dli import StepReconciler
+from flink_jobs_provider.reconciling.protocol import reconciler_of
 from tests.unit.reconciling.fake_flink import FakeFlink
 
 TARGET = {
@@ -96,10 +96,8 @@ def test_a_preview_needs_no_service(
     provider: FlinkJobProvider,
     on_dli: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Shows whole numbers, the digest and the plan's line; nothing listens at the endpoint."""
-    monkeypatch.setattr(service, "_clusters", None)
     result = provider.check({}, {**on_dli, "dli": {"cu_number": 4.0}})
     assert result.failures == []
     assert result.inputs["dli"] == {"cu_number": 4}
@@ -159,14 +157,11 @@ def clusters() -> Clusters:
     return Clusters(lambda _reference: "token")
 
 
-def test_who_carries_changes_out(
-    on_dli: dict[str, Any], clusters: Clusters, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "_clusters", clusters)
-
+def test_who_carries_changes_out(on_dli: dict[str, Any], clusters: Clusters) -> None:
     async def kind() -> type:
         job = {name: value for name, value in on_dli.items() if name != "__provider"}
-        found: type = type(service._reconciler(JobSpec.model_validate(job)))
+        target = JobSpec.model_validate(job).target
+        found: type = type(reconciler_of(clusters, target, print))
         await clusters.close()
         return found
 

@@ -10,8 +10,12 @@ import threading
 import pytest
 
 from flink_jobs_provider.model.errors import EngineGone
-from flink_jobs_provider.provider.engine_liveness import EngineLiveness
-from flink_jobs_provider.provider.engine_watch import GRACE_S, CallsInProgress, EngineWatch
+from flink_jobs_provider.provider.engine_liveness import (
+    GRACE_S,
+    CallsInProgress,
+    EngineLiveness,
+    EngineWatch,
+)
 
 
 class Engine:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.control_planes.prerequisites import Prerequisites
-from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.references import resolver
-from flink_jobs_provider.provider.resource_key import PREVIEW_KEY
+from flink_jobs_provider.provider.job_operations import secret_resolver
+from flink_jobs_provider.provider.resource_context import PREVIEW_KEY
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.fake_flink import FakeFlink
 from tests.unit.reconciling.fake_job import Program
@@ -181,7 +180,7 @@ def test_offline_needs_nothing_that_reaches_a_cluster(
     provider: FlinkJobProvider, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows a preview on a machine that has no credentials."""
-    monkeypatch.setattr(service, "_prerequisites", Prerequisites(resolver(lambda _key: None)))
+    dynamic.service().jobs.connect(secret_resolver(lambda _key: None), lambda: None)
     inputs = {**inputs, "target": {**HERE, "bearer_token": "env:NOT_SET_HERE"}}
     assert list(wrong(provider, inputs)) == ["target.bearer_token"]
     monkeypatch.setenv("FLINK_JOBS_OFFLINE", "1")

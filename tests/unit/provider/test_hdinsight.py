@@ -14,11 +14,11 @@ from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
-from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
+from flink_jobs_provider.reconciling.protocol import reconciler_of
 from tests.unit.reconciling.fake_flink import FakeFlink
 
 TARGET = {
@@ -75,10 +75,8 @@ def test_a_preview_needs_no_service(
     provider: FlinkJobProvider,
     on_hdinsight: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Shows defaults, the digest and the plan's line; nothing listens at the endpoint."""
-    monkeypatch.setattr(service, "_clusters", None)
     result = provider.check({}, on_hdinsight)
     assert result.failures == []
     assert result.inputs["target"]["api_version"] == "2024-05-01-preview"
@@ -142,16 +140,11 @@ def clusters() -> Clusters:
 
 
 def test_who_carries_changes_out(
-    on_hdinsight: dict[str, Any],
-    inputs: dict[str, Any],
-    clusters: Clusters,
-    monkeypatch: pytest.MonkeyPatch,
+    on_hdinsight: dict[str, Any], inputs: dict[str, Any], clusters: Clusters
 ) -> None:
-    monkeypatch.setattr(service, "_clusters", clusters)
-
     async def kinds() -> list[type]:
         specs = [JobSpec.model_validate(_job(each)) for each in (on_hdinsight, inputs)]
-        found: list[type] = [type(service._reconciler(spec)) for spec in specs]
+        found: list[type] = [type(reconciler_of(clusters, each.target, print)) for each in specs]
         await clusters.close()
         return found
 

@@ -22,7 +22,7 @@ OF_A_PROGRAM = {
     "flink_jobs_provider.provider",
     *(
         f"flink_jobs_provider.provider.{name}"
-        for name in ("args", "dynamic", "options", "resource", "resource_key", "secret_inputs")
+        for name in ("args", "dynamic", "resource", "resource_context")
     ),
 }
 _PROGRAM = """

@@ -11,7 +11,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.planning.plan import last_words
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.provider.test_calls import Job
 from tests.unit.provider.test_taking_over import delete, refresh
 from tests.unit.reconciling.fake_flink import FakeFlink

@@ -9,7 +9,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.provider.other_address import is_same_job
+from flink_jobs_provider.provider.declarations import is_same_job
 from tests.contract.hdinsight.stack import TARGET
 from tests.unit.model.made_up_jobs import record, spec
 

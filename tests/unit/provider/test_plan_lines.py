@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.provider import service
-from flink_jobs_provider.provider.creations import Creations
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
 from tests.unit.reconciling.fake_flink import RETAINED, FakeFlink
@@ -88,9 +86,7 @@ def test_a_cluster_that_does_not_answer_is_asked_once(
     inputs: dict[str, Any],
     flink: FakeFlink,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "_creations", Creations(service._look, service._plan))
     flink.unreachable = 1
     for name in ("one", "two"):
         provider.check({}, {**inputs, "job_name": name})

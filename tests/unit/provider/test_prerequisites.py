@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from flink_jobs_provider.control_planes import prerequisites
 from flink_jobs_provider.control_planes.prerequisites import Prerequisites
 from flink_jobs_provider.model.target import Target
-from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.references import resolver
+from flink_jobs_provider.provider.job_operations import secret_resolver
 
 FLINK = {"kind": "flink", "url": "https://flink:8081"}
 HDINSIGHT = {
@@ -31,7 +31,7 @@ NO_KEY = "refers to config:gone, and there is no such key of the stack's configu
 def missing(target: dict[str, Any]) -> dict[str, str]:
     """Return what a target needs and this machine lacks, by property."""
     found = TypeAdapter(Target).validate_python(target)
-    return dict(Prerequisites(resolver(SECRETS.get)).missing(found))
+    return dict(Prerequisites(secret_resolver(SECRETS.get)).missing(found))
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,16 @@ def test_each_target_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path
         return real(*args, **more)
 
     monkeypatch.setattr(builtins, "open", noted)
-    looking = Prerequisites(resolver(SECRETS.get))
+    looking = Prerequisites(secret_resolver(SECRETS.get))
     for _ in range(100):
         assert looking.missing(target)
     assert len(opened) == 1
 
 
 def test_check_reports_them_with_all_else_that_is_wrong(
-    provider: FlinkJobProvider, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    provider: FlinkJobProvider, inputs: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(service, "_prerequisites", Prerequisites(resolver(SECRETS.get)))
+    dynamic.service().jobs.connect(secret_resolver(SECRETS.get), lambda: None)
     target = {**FLINK, "bearer_token": "env:NOT_SET_HERE", "tls": {"ca_file": "/nowhere"}}
     result = provider.check({}, {**inputs, "target": target, "parallelism": 0})
     assert [failure.property for failure in result.failures] == [

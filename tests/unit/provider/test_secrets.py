@@ -11,19 +11,11 @@ import pytest
 
 from flink_jobs_provider.control_planes.flink.parsing import last_cause
 from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.redaction import KnownSecrets
-from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.references import resolver
-from flink_jobs_provider.provider.secret_inputs import SECRETS_KEY, secret_values
-
-
-@pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> KnownSecrets:
-    """Give the secrets of a new process."""
-    found = KnownSecrets()
-    monkeypatch.setattr(service, "_secrets", found)
-    return found
+from flink_jobs_provider.provider.job_operations import secret_resolver
+from flink_jobs_provider.provider.resource_context import SECRETS_KEY, secret_values
+from flink_jobs_provider.provider.run_output import FlinkJobError
 
 
 def test_a_secret_jar_address_is_in_no_failure(
@@ -68,11 +60,11 @@ def test_an_error_that_quotes_an_argument(
         raise PermanentError("main failed: --key hunter2 and t0ken-of-env")
 
     monkeypatch.setenv("TOKEN", "t0ken-of-env")
-    resolver(lambda _key: None, service._secrets.add)("env:TOKEN")
+    secret_resolver(lambda _key: None, dynamic.service().output.hide)("env:TOKEN")
     inputs |= {"args": ["--key", "hunter2"], SECRETS_KEY: [["args", 1.0]]}
     wanted = provider.check({}, inputs).inputs
-    monkeypatch.setattr(service, "_bring_about", fail)
-    with pytest.raises(service.FlinkJobError) as caught:
+    monkeypatch.setattr(dynamic.service().jobs, "bring_about", fail)
+    with pytest.raises(FlinkJobError) as caught:
         provider.create(wanted)
     assert "--key *** and ***" in str(caught.value)
 
@@ -84,7 +76,7 @@ def test_causes_from_a_cluster_hold_no_credentials() -> None:
 
 def test_secret_inputs_are_found_in_a_program() -> None:
     """Shows secret outputs at any depth, and which values they lead to."""
-    from flink_jobs_provider.provider.secret_inputs import secret_paths
+    from flink_jobs_provider.provider.resource_context import secret_paths
 
     async def paths() -> list[list[str | int]]:
         return await secret_paths(

@@ -13,7 +13,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.start_points import plan_start
+from flink_jobs_provider.provider.preview import plan_start
 from tests.savepoint_metadata import metadata
 from tests.unit.provider.test_calls import Job
 from tests.unit.provider.test_hdinsight import TARGET

@@ -10,11 +10,12 @@ import pytest
 
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.plan import plan
-from flink_jobs_provider.provider import service
+from flink_jobs_provider.provider import job_operations
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.resource_key import RESOURCE_KEY
-from flink_jobs_provider.provider.service import FlinkJobError
+from flink_jobs_provider.provider.resource_context import RESOURCE_KEY
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.model.made_up_jobs import spec
+from tests.unit.provider.conftest import UseClusters
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.fake_flink import FakeFlink
@@ -276,7 +277,7 @@ def test_a_renamed_resource_whose_cluster_has_another_address_now(
 
 
 def test_a_renamed_resource_whose_job_moved_to_another_cluster(
-    old: Job, new: Job, flink: FakeFlink, monkeypatch: pytest.MonkeyPatch
+    old: Job, new: Job, flink: FakeFlink, use_clusters: UseClusters
 ) -> None:
     """Shows that one jobId on two clusters is not one job: the first version has it anywhere."""
     flink.pass_time(60)
@@ -291,7 +292,7 @@ def test_a_renamed_resource_whose_job_moved_to_another_cluster(
             """Return one."""
             return other if "other" in target.url else flink
 
-    monkeypatch.setattr(service, "_clusters", Two())
+    use_clusters(Two())
     new.create(target={"kind": "flink", "url": "http://other:8081"})
     assert new.state["job_id"] == old.state["job_id"]
     delete(old)
@@ -326,7 +327,7 @@ def test_a_new_resource_whose_change_is_refused(
     refresh(old)
     wanted = new.checked()
     refused = replace(plan(None, spec()), refusal="orders: the queue cannot be changed.")
-    monkeypatch.setattr(service, "plan", lambda _recorded, _wanted: refused)
+    monkeypatch.setattr(job_operations, "plan", lambda _recorded, _wanted: refused)
     with pytest.raises(FlinkJobError, match="the queue cannot be changed"):
         new.provider.create(wanted)
     with pytest.raises(FlinkJobError, match="declares this job, and failed in this run"):

@@ -1,4 +1,4 @@
-"""What becomes of a job that gets a new resource: it starts, or goes on where it runs already."""
+"""What a preview finds out on clusters: the plan of a creation, and where a start begins from."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint
+from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import RestorePoint, is_checkpoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.provider.start_points import inspect_from_here
+from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
+from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.reconciling.flink.dry_run import Trials
 
 #: How long a preview waits for a cluster that it does not need, in seconds.
-_PATIENCE_S = 5.0
+_CREATION_PATIENCE_S = 5.0
 _SHARED_AGE_S = 15.0
 
 Look = Callable[[JobRecord], Awaitable[JobRecord]]
 Decide = Callable[[JobRecord, JobSpec], Awaitable[Plan]]
+#: How long a plan waits for a cluster and for the storage of a savepoint, in seconds.
+_START_PATIENCE_S = 15.0
+
+#: Finds what a start of a recorded job would begin from, as the start itself finds it.
+FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Foreseen:
     problems: tuple[tuple[str, str], ...] = ()
 
 
-class Creations:
+class CreationPreviews:
     """Words the plan of a creation by what the job's cluster shows.
 
     Args:
@@ -99,7 +105,7 @@ class Creations:
         if clusters is None or spec.target.place in self._silent:
             return f"{first}, unless it runs already: its cluster was not asked", True
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_CREATION_PATIENCE_S):
                 seen = await self._look(JobRecord(spec=spec, status=JobStatus.LOST))
                 ended = await _ended(clusters, spec) if seen.job_id is None else None
         except (JobError, TimeoutError) as error:
@@ -117,7 +123,7 @@ class Creations:
         if spec.target.place in self._silent:
             return
         self._silent.add(spec.target.place)
-        within = f"no answer within {_PATIENCE_S:.0f} s"
+        within = f"no answer within {_CREATION_PATIENCE_S:.0f} s"
         reason = error.reason if isinstance(error, JobError) else within
         self._warnings.append(
             f"warning: new jobs on {spec.target.address} were not looked for or checked there: "
@@ -164,3 +170,64 @@ async def _ended(clusters: Clusters, spec: JobSpec) -> str | None:
         return None
     ours = (await clusters.of(spec.target).jobs(_SHARED_AGE_S)).of(spec.key)
     return ours[0].job_id if ours else None
+
+
+async def plan_start(
+    recorded: JobRecord, wanted: JobSpec, find: FindStart | None, *, offline: bool
+) -> Plan:
+    """Return the plan of a job; that of a start names the condition of the state it begins from.
+
+    Args:
+        recorded: What is recorded of the job, or freshly read.
+        wanted: The job as it should be.
+        find: Asks the job's cluster; None where no cluster can be asked for it.
+        offline: Whether only files of this machine may be read.
+    """
+    decided = plan(recorded, wanted)
+    if decided.action is not Action.START or to_restore(recorded, wanted):
+        return decided
+    if find is not None and not offline:
+        try:
+            async with asyncio.timeout(_START_PATIENCE_S):
+                point = await find(recorded, wanted)
+            found = recorded.model_copy(update={"restore_point": point})
+            return plan(found, wanted, looked=True)
+        except (JobError, TimeoutError):
+            pass  # what is recorded may be readable all the same
+    point = recorded.restore_point or _recorded_point(recorded)
+    if point is None:
+        return decided
+    finding = await inspect_from_here(wanted, point.path, local=offline)
+    if finding is None or not finding.broken:
+        return decided
+    broken = RestorePoint(point.path, point.what, point.taken_at, point.behind, str(finding))
+    return plan(recorded.model_copy(update={"restore_point": broken}), wanted)
+
+
+def _recorded_point(recorded: JobRecord) -> RestorePoint | None:
+    path = recorded.last_savepoint
+    if path is None:
+        return None
+    times = {known.path: known.taken_at for known in recorded.savepoints}
+    what = "checkpoint" if is_checkpoint(path) else "savepoint"
+    return RestorePoint(path, what, times.get(path, ""))
+
+
+async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:
+    """Return the condition of a job's savepoint; None where it cannot be seen from here.
+
+    Args:
+        spec: The job.
+        path: The savepoint, or its name on HDInsight.
+        local: Whether only files of this machine may be read.
+    """
+    if isinstance(spec.target, HDInsightTarget) and "/" not in path:
+        return None  # by its name, which the service knows
+    mine = local_path(path) is not None
+    if not spec.target.loopback if mine else local:
+        return None  # it lies on the cluster's machine, or behind a network
+    try:
+        async with asyncio.timeout(_START_PATIENCE_S):
+            return await asyncio.to_thread(inspect_savepoint, path)
+    except TimeoutError:
+        return None

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
+
+from flink_jobs_provider.provider.run_output import Partial
 
 _SERVER = "pulumi.dynamic.__main__"
 _DETAILS = "grpc-status-details-bin"
@@ -31,14 +31,6 @@ _UNRECORDED = (
     "that no such job is left on the cluster."
 )
 _UNKNOWN = 2  # the code of the SDK's own answer
-
-
-@dataclass(frozen=True)
-class Partial:
-    """A resource that a failing create or update leaves for the next run to go on with."""
-
-    id: str
-    outputs: Mapping[str, Any]
 
 
 class _ShortTracebacks:

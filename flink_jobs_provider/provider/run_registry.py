@@ -39,8 +39,8 @@ _ONE_AFTER_THE_OTHER = (
 )
 
 
-class ThisRun:
-    """Remembers, by job, what a run declares, what it saw, and what it did."""
+class RunRegistry:
+    """What a run declares, has seen and has done, by job."""
 
     def __init__(self) -> None:
         self._declared: dict[_Job, JobSpec] = {}

@@ -1,0 +1,237 @@
+"""What a run asks of clusters, and has done there, for its jobs.
+
+An engine's worker threads call these; the work is done in one event loop that all of them share.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flink_jobs_provider.artifacts import Jar, open_jar
+from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.prerequisites import Prerequisites
+from flink_jobs_provider.control_planes.protocol import Guard, Resolve
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import JobError, PermanentError
+from flink_jobs_provider.model.record import JobRecord, Removed
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.provider.background_loop import BackgroundLoop
+from flink_jobs_provider.provider.declarations import (
+    Declaration,
+    declared_twice,
+    is_same_cluster,
+    is_same_job,
+)
+from flink_jobs_provider.provider.preview import (
+    CreationPreviews,
+    Foreseen,
+    plan_start,
+    restore_problems,
+)
+from flink_jobs_provider.provider.run_output import FlinkJobError
+from flink_jobs_provider.provider.run_registry import RunRegistry
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.protocol import JobReconciler, reconciler_of
+
+#: What is wrong with inputs: (property path, what would be right).
+Problems = list[tuple[str, str]]
+
+
+class JobOperations:
+    """The clusters of a run's jobs, and what is done with them.
+
+    Args:
+        registry: What the run knows of its jobs.
+        say: Prints a line.
+        clusters: The clusters; those of `connect` if not given.
+        loop: Where the work is done.
+    """
+
+    def __init__(
+        self,
+        registry: RunRegistry,
+        say: Callable[[str], None],
+        clusters: Clusters | None = None,
+        loop: BackgroundLoop | None = None,
+    ) -> None:
+        self._registry = registry
+        self._say = say
+        self._clusters = clusters
+        self._prerequisites: Prerequisites | None = None
+        self._loop = loop or BackgroundLoop()
+        self._previews = CreationPreviews(self._look, self._plan)
+
+    def connect(self, resolve: Resolve, guard: Guard) -> None:
+        """Prepare the clusters' clients.
+
+        Args:
+            resolve: Turns a reference into the secret.
+            guard: Called before each request that changes something.
+        """
+        self._clusters = Clusters(resolve, guard)
+        self._prerequisites = Prerequisites(resolve)
+
+    def close(self) -> None:
+        """Close the clusters' clients."""
+        if self._clusters is not None:
+            self._loop.run(self._clusters.close())
+
+    def missing_prerequisites(self, declared: Declaration) -> Problems:
+        """Return what this machine lacks to reach a job's target; nothing in an offline preview."""
+        if self._prerequisites is None or _is_offline():
+            return []
+        return list(self._prerequisites.missing(declared.target))
+
+    def foresee(self, spec: JobSpec, jar: Jar | None) -> Foreseen:
+        """Return the plan of a creation, and what will keep the job from starting.
+
+        Args:
+            spec: The job as it should be.
+            jar: Its jar, where the program is to be tried.
+        """
+        clusters = None if _is_offline() else self._clusters
+        known = self._registry.known(spec)
+        return self._loop.run(self._previews.foresee(clusters, spec, known, jar))
+
+    def restore_problems(self, spec: JobSpec) -> Problems:
+        """Return what is wrong with the savepoint that a job is to start from."""
+        return self._loop.run(restore_problems(spec, local=_is_offline()))
+
+    def plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
+        """Return the plan of a job, as its cluster and its state allow it."""
+        return self._loop.run(self._plan(recorded, wanted))
+
+    def look(self, recorded: JobRecord) -> JobRecord:
+        """Read a job, as a refresh does."""
+        return self._loop.run(self._look(recorded))
+
+    def remove(self, recorded: JobRecord) -> Removed:
+        """End a job, as its `on_delete` says."""
+        return self._loop.run(self._reconciler(recorded.spec).remove(recorded))
+
+    def last_seen(self, recorded: JobRecord) -> JobRecord:
+        """Return a job that was deleted, with its last state, as far as that can be seen."""
+        on_cluster = not recorded.spec.target.is_job_service  # which has forgotten it
+        if not on_cluster or recorded.job_id is None or recorded.status is JobStatus.STOPPED:
+            return recorded
+        try:
+            return self.look(recorded)
+        except JobError:
+            return recorded
+
+    def bring_about(self, recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
+        """Bring a job to what is wanted.
+
+        Raises:
+            FlinkJobError: Its plan is refused.
+            PermanentError: Its jar has changed since it was planned, or another resource of the
+                stack has that job by another address.
+        """
+        if recorded and (refusal := plan(recorded, wanted).refusal):
+            raise FlinkJobError(refusal)
+        jar = _planned_jar(wanted)
+
+        async def work() -> JobRecord:
+            return await self._reconciler(wanted).bring_about(recorded, wanted, jar)
+
+        declared = self._registry.declarations.find(wanted.target, wanted.job_name)
+        namesakes = self._registry.declarations.namesakes(declared)
+        if self._loop.run(self._are_elsewhere(declared, namesakes)):
+            return self._loop.run(work())
+        # One after the other: what the first has started tells the second that it is one cluster.
+        with self._registry.declarations.turn(wanted.job_name):
+            if other := self._loop.run(self._on_one_cluster(declared, namesakes)):
+                raise PermanentError(
+                    f"{wanted.job_name}: job_name {declared_twice(other, declared)[:-1]}"
+                )
+            return self._loop.run(work())
+
+    def declared_by_another(self, declared: Declaration) -> Declaration | None:
+        """Return the declaration by which another resource has a job, or None."""
+        if other := self._registry.declarations.add(declared):
+            return other
+        namesakes = self._registry.declarations.namesakes(declared)
+        return self._loop.run(self._on_one_cluster(declared, namesakes)) if namesakes else None
+
+    def has_another_address(self, recorded: JobRecord) -> bool:
+        """Whether the program declares a job by another address of its cluster."""
+        return self._loop.run(self._is_any_of(recorded, self._registry.elsewhere(recorded)))
+
+    async def _is_any_of(self, recorded: JobRecord, others: Sequence[JobRecord]) -> bool:
+        return any([await is_same_job(self._known_clusters(), recorded, each) for each in others])
+
+    async def _on_one_cluster(
+        self, declared: Declaration, others: Sequence[Declaration]
+    ) -> Declaration | None:
+        """Return the one of other declarations that names the same cluster by another address."""
+        for other in others:
+            if await self._is_same_cluster(declared, other):
+                return other
+        return None
+
+    async def _are_elsewhere(self, declared: Declaration, others: Sequence[Declaration]) -> bool:
+        """Whether other declarations surely name other clusters."""
+        return all([await self._is_same_cluster(declared, each) is False for each in others])
+
+    async def _is_same_cluster(self, one: Declaration, other: Declaration) -> bool | None:
+        return await is_same_cluster(self._known_clusters(), one.target, other.target, one.job_name)
+
+    async def _look(self, recorded: JobRecord) -> JobRecord:
+        return await self._reconciler(recorded.spec).look_for_plan(recorded)
+
+    async def _plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
+        find = None
+        if isinstance(wanted.target, FlinkTarget) and self._clusters is not None:
+            plane = self._clusters.of(wanted.target)
+            find = Reconciler(plane, wanted.target.loopback).find_start
+        return await plan_start(recorded, wanted, find, offline=_is_offline())
+
+    def _reconciler(self, spec: JobSpec) -> JobReconciler:
+        return reconciler_of(self._known_clusters(), spec.target, self._say)
+
+    def _known_clusters(self) -> Clusters:
+        if self._clusters is None:
+            raise FlinkJobError("the provider was used before it was configured")
+        return self._clusters
+
+
+def secret_resolver(
+    configuration: Callable[[str], Any], found: Callable[[str], None] = lambda _value: None
+) -> Resolve:
+    """Return what turns a reference, `env:NAME` or `config:KEY`, into the secret.
+
+    Args:
+        configuration: Looks up a key of the stack's configuration; None where it is not set.
+        found: Called with each secret that was resolved.
+    """
+
+    def resolve(reference: str) -> str:
+        kind, _, name = reference.partition(":")
+        value = os.environ.get(name) if kind == "env" else configuration(name)
+        if not value:
+            raise KeyError(name)
+        found(str(value))
+        return str(value)
+
+    return resolve
+
+
+def _is_offline() -> bool:
+    """Whether previews are to ask no cluster, and to need nothing that reaches one."""
+    return os.environ.get("FLINK_JOBS_OFFLINE", "") not in ("", "0")
+
+
+def _planned_jar(wanted: JobSpec) -> Jar:
+    jar = open_jar(wanted.jar)
+    if wanted.jar_digest != jar.digest:
+        raise PermanentError(
+            f"{wanted.job_name}: the content of {wanted.jar} is not the one that was planned "
+            f"({(wanted.jar_digest or 'none')[:12]}… then, {jar.digest[:12]}… now)",
+            now="Nothing was changed",
+            remedy="Run again, when nothing writes to it",
+        )
+    return jar

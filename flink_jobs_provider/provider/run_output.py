@@ -1,0 +1,118 @@
+"""What people read of a run: lines, and errors of one line each, without a secret."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
+
+#: What is recorded of a job whose cluster is gone for good can be given up by hand.
+FORGET = (
+    "Run again when it can be asked; if that cluster is gone for good, take the resource out of "
+    "the stack's state (pulumi state delete), which touches no job"
+)
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A resource that a failing create or update leaves for the next run to go on with."""
+
+    id: str
+    outputs: Mapping[str, Any]
+
+
+class FlinkJobError(Exception):
+    """An error as a user reads it: one line, since engines print the last line of a traceback.
+
+    Attributes:
+        partial: The resource to be recorded all the same; None for none.
+    """
+
+    __module__ = "builtins"  # the engine prints "FlinkJobError: …", not a dotted path
+
+    partial: Partial | None = None
+
+
+class RunOutput:
+    """Prints the lines of a run, and words its errors; masks the secrets that a process knows."""
+
+    def __init__(self) -> None:
+        self._secrets = KnownSecrets()
+        self._printed: set[str] = set()
+
+    def hide(self, *values: str) -> None:
+        """Mask secret values from now on, wherever they turn up."""
+        self._secrets.add(*values)
+
+    def redact(self, text: str) -> str:
+        """Return a text without the known secrets."""
+        return self._secrets.redact(text)
+
+    def say_once(self, line: str) -> None:
+        """Print a line once: a refresh and the step after it diff the same job twice."""
+        if line not in self._printed:
+            self._printed.add(line)
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """Print a line; nobody reads what is printed after the engine's end, which is found out."""
+        with suppress(OSError):
+            sys.stdout.write(self.redact(line) + "\n")
+            sys.stdout.flush()
+
+    def outputs(self, record: JobRecord) -> dict[str, Any]:
+        """Return a job's outputs, with known secrets masked in what the cluster said of it."""
+        return {**record.outputs(), "job_output": self.redact(record.job_output)}
+
+    def error(self, error: Exception) -> FlinkJobError:
+        """Return an error in one line: what happened, how the job is now, what to do."""
+        partial: Partial | None = None
+        if isinstance(error, JobError):
+            message = str(error)
+            record = getattr(error, "partial", None)
+            if isinstance(record, JobRecord):
+                partial = Partial(record.spec.job_name, self.outputs(record))
+        elif isinstance(error, FlinkJobError):
+            message = str(error)
+        else:
+            message = (
+                f"an error in flink_jobs_provider itself: {type(error).__name__}: "
+                f"{mask_addresses(' '.join(str(error).split()))} Set FLINK_JOBS_DEBUG=1 for the "
+                "traceback, and please report it."
+            )
+        told = FlinkJobError(self.redact(message))
+        told.partial = partial
+        return told
+
+
+@contextmanager
+def naming(job_name: str, call: str, *, now: str, remedy: str = "") -> Iterator[None]:
+    """Name the job in an error of a cluster without an answer, with how it is then.
+
+    What the user gave wrongly, such as a reference that leads nowhere, is reported as it is, unless
+    it keeps a job from being ended.
+
+    Args:
+        job_name: The job.
+        call: What failed, such as "it could not be updated".
+        now: What is known of the job, where the error does not say.
+        remedy: What else the user can do.
+    """
+    try:
+        yield
+    except (ClusterRefused, ClusterUnreachable) as error:
+        told = isinstance(error, ClusterRefused) and not remedy
+        if told or error.happened.startswith(f"{job_name}:"):
+            raise
+        kind = ClusterUnreachable if isinstance(error, ClusterUnreachable) else ClusterRefused
+        raise kind(
+            f"{job_name}: {call}: {error.reason}",
+            now=error.now or now,
+            remedy=" ".join(part for part in (error.remedy, remedy) if part),
+        ) from None
