@@ -81,7 +81,7 @@ def test_two_services_share_nothing(
     one.hide(["orders"])
     with pytest.raises(FlinkJobError, match=r"^\*\*\*: its recorded state cannot be read"):
         one.delete("orders", {})
-    with pytest.raises(FlinkJobError, match="^orders: its recorded state cannot be read"):
+    with pytest.raises(FlinkJobError, match=r"^orders: its recorded state cannot be read"):
         other.delete("orders", {})
 
 
