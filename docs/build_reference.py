@@ -17,11 +17,6 @@ from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.change import Cost, name_for_programs, on_change
-from flink_jobs_provider.model.dli_settings import (
-    DliResourceConfig,
-    DliResourceSpec,
-    DliSettings,
-)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
@@ -32,6 +27,11 @@ from flink_jobs_provider.model.target import (
     FlinkTarget,
     HDInsightTarget,
     Tls,
+)
+from flink_jobs_provider.model.target.dli import (
+    DliResourceConfig,
+    DliResourceSpec,
+    DliSettings,
 )
 from flink_jobs_provider.planning.diff import cost_of_dli
 

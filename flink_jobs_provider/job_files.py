@@ -14,14 +14,18 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from flink_jobs_provider.model.errors import InvalidFiles
-from flink_jobs_provider.model.spec import job_file_schema
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.spelling import suggestion
+from flink_jobs_provider.model.target import TARGETS, FlinkTarget
 from flink_jobs_provider.strict_yaml import Document, Location, UnreadableFile, read_document
 
 _NO_JOB_FILES = (
     "holds no job file (*.yaml, *.yml), and a stack without jobs would delete all that it has; to "
     "delete them on purpose, run `destroy`"
 )
+
+#: The kinds of target that must be named, and their models.
+_NAMED_KINDS = {kind: each.__name__ for kind, each in TARGETS.items() if each is not FlinkTarget}
 
 
 def read_job_files(directory: str | Path) -> dict[str, dict[str, Any]]:
@@ -122,3 +126,58 @@ def _reason(cause: ValidationError, word: str | None) -> str:
     if word is not None:
         return f'YAML reads {word} as {str(cause.instance).lower()}: write "{word}" for the word'
     return cause.message
+
+
+def job_file_schema(inputs: type[JobSpec] = JobSpec) -> dict[str, Any]:
+    """Return the JSON Schema of a job file: one job, by the names of `FlinkJob`'s inputs.
+
+    `target` and `owner` may be left to the program that reads the file.
+
+    Args:
+        inputs: The model of a job's inputs.
+    """
+    schema = inputs.model_json_schema()
+    schema["title"] = "FlinkJob"
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    properties = schema["properties"]
+    del properties["jar_digest"]
+    args = properties["args"]
+    properties["args"] = {
+        "description": args["description"],
+        "default": [],
+        "examples": args["examples"],
+        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+    }
+    properties["flink_configuration"]["additionalProperties"] = {
+        "type": ["string", "number", "boolean"]
+    }
+    properties["job_name"]["pattern"] = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+    properties["target"] = _target_schema(properties["target"]["description"])
+    schema["required"] = ["job_name", "jar"]
+    on_dli = {"properties": {"kind": {"const": "dli"}}, "required": ["kind"]}
+    elsewhere = {"properties": {"target": {"not": on_dli}}, "required": ["target"]}
+    schema["allOf"] = [{"if": elsewhere, "then": {"properties": {"dli": {"not": {}}}}}]
+    return schema
+
+
+def _target_schema(description: str) -> dict[str, Any]:
+    """Tell targets apart by `kind`, so that one mistake is one error: oneOf would not."""
+
+    def kind_of(name: str) -> dict[str, Any]:
+        return {"properties": {"kind": {"const": name}}}
+
+    return {
+        "description": description,
+        "type": "object",
+        "properties": {"kind": {"enum": ["flink", *_NAMED_KINDS]}},
+        "allOf": [
+            {"if": kind_of("flink"), "then": {"$ref": "#/$defs/FlinkTarget"}},
+            *(
+                {
+                    "if": {**kind_of(kind), "required": ["kind"]},
+                    "then": {"$ref": f"#/$defs/{model}"},
+                }
+                for kind, model in _NAMED_KINDS.items()
+            ),
+        ],
+    }

@@ -17,7 +17,7 @@ import psutil
 from flink_jobs_provider.local import ClusterStatus, LocalCluster, Request
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.processes import ClusterProcess, end
-from flink_jobs_provider.model.retention import RETENTION
+from flink_jobs_provider.model.flink_options import RETENTION
 from tests.waiting import wait_until
 
 FLINK_2 = "2.3.0"

@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.change import name_for_programs
-from flink_jobs_provider.model.dli_settings import DliResourceConfig, DliResourceSpec, DliSettings
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
 from flink_jobs_provider.model.target import (
     AzureCredential,
@@ -29,6 +28,7 @@ from flink_jobs_provider.model.target import (
     HDInsightTarget,
     Tls,
 )
+from flink_jobs_provider.model.target.dli import DliResourceConfig, DliResourceSpec, DliSettings
 
 FILE = Path(__file__).parents[1] / "flink_jobs_provider" / "provider" / "args.py"
 _BELOW = "# Below this line: written by tools/build_args.py from the model.\n"

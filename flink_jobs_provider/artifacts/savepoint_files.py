@@ -4,6 +4,9 @@ The file begins with a magic number and the version of its format. Since version
 ends with the checkpoint's properties as a Java object (MetadataV4Serializer), which a file that was
 cut off lacks, or holds in part. The state files that it names are not looked at. Recorded on Flink
 1.20.5 and 2.3.0.
+
+Where that object ends is found after the grammar of the Java Object Serialization Specification, as
+far as plain objects, strings and enum constants need it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import struct
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flink_jobs_provider.artifacts.java_objects import CutOff, UnknownObject, end_of_object
 from flink_jobs_provider.artifacts.storage import StorageError, ask, open_filesystem
 
 _MAGIC = 0x4960672D
@@ -23,6 +25,13 @@ _STREAM = b"\xac\xed\x00\x05"
 #: How much of the end is read: the properties take some 1,000 bytes.
 _TAIL = 16_384
 _HEAD = 8
+
+#: The tags and flags of a serialized object.
+_NULL, _REFERENCE, _CLASS, _OBJECT, _STRING = 0x70, 0x71, 0x72, 0x73, 0x74
+_BLOCK, _END_BLOCK, _ENUM = 0x77, 0x78, 0x7E
+_FIRST_HANDLE = 0x7E0000
+_WRITES_ITSELF = 0x01
+_SIZES = {"B": 1, "C": 2, "D": 8, "F": 4, "I": 4, "J": 8, "S": 2, "Z": 1}
 
 
 class Condition(StrEnum):
@@ -88,9 +97,135 @@ def _judged(head: bytes, tail: bytes, size: int) -> Finding:
     if begin < 0 or _PROPERTIES not in tail:
         return cut_off
     try:
-        end_of_object(tail, begin + len(_STREAM))
-    except CutOff:
+        _end_of_object(tail, begin + len(_STREAM))
+    except _CutOff:
         return cut_off
-    except UnknownObject:
+    except _UnknownObject:
         return UNSEEN  # a format of later versions
     return WHOLE
+
+
+class _CutOff(Exception):
+    """The bytes end before the object does."""
+
+
+class _UnknownObject(Exception):
+    """The object has a part that is not known here."""
+
+
+@dataclass(frozen=True)
+class _Class:
+    fields: tuple[str, ...]
+    writes_itself: bool
+    above: _Class | None
+
+
+def _end_of_object(data: bytes, start: int) -> int:
+    """Return the offset just after the object that begins at an offset, behind the stream's header.
+
+    Raises:
+        _CutOff: The bytes end before it does.
+        _UnknownObject: It has a part that is not known here.
+    """
+    reader = _Reader(data, start)
+    reader.content()
+    return reader.offset
+
+
+class _Reader:
+    def __init__(self, data: bytes, offset: int) -> None:
+        self._data = data
+        self.offset = offset
+        self._handles: list[_Class | None] = []
+
+    def content(self) -> None:
+        """Read one value of any kind."""
+        tag = self._byte()
+        if tag == _NULL:
+            return
+        if tag == _REFERENCE:
+            self._take(4)
+        elif tag == _STRING:
+            self._handles.append(None)
+            self._text()
+        elif tag == _ENUM:
+            self._class()
+            self._handles.append(None)
+            self.content()
+        elif tag == _OBJECT:
+            described = self._class()
+            self._handles.append(None)
+            self._values(described)
+        elif tag == _BLOCK:
+            self._take(self._byte())
+        else:
+            raise _UnknownObject(hex(tag))
+
+    def _class(self) -> _Class | None:
+        tag = self._byte()
+        if tag == _NULL:
+            return None
+        if tag == _REFERENCE:
+            index = int.from_bytes(self._take(4)) - _FIRST_HANDLE
+            if not 0 <= index < len(self._handles):
+                raise _UnknownObject("a reference to nothing")
+            return self._handles[index]
+        if tag != _CLASS:
+            raise _UnknownObject(hex(tag))
+        self._text()
+        self._take(8)
+        index = len(self._handles)
+        self._handles.append(None)
+        flags = self._byte()
+        fields = tuple(self._field() for _ in range(self._short()))
+        self._annotation()
+        described = _Class(fields, bool(flags & _WRITES_ITSELF), self._class())
+        self._handles[index] = described
+        return described
+
+    def _field(self) -> str:
+        kind = chr(self._byte())
+        self._text()
+        if kind in "[L":
+            self.content()
+        elif kind not in _SIZES:
+            raise _UnknownObject(kind)
+        return kind
+
+    def _values(self, described: _Class | None) -> None:
+        if described is None:
+            return
+        self._values(described.above)
+        for kind in described.fields:
+            if kind in _SIZES:
+                self._take(_SIZES[kind])
+            else:
+                self.content()
+        if described.writes_itself:
+            self._annotation()
+
+    def _annotation(self) -> None:
+        while self._peek() != _END_BLOCK:
+            self.content()
+        self._byte()
+
+    def _text(self) -> None:
+        self._take(self._short())
+
+    def _short(self) -> int:
+        return int.from_bytes(self._take(2))
+
+    def _byte(self) -> int:
+        return self._take(1)[0]
+
+    def _peek(self) -> int:
+        if self.offset >= len(self._data):
+            raise _CutOff
+        return self._data[self.offset]
+
+    def _take(self, count: int) -> bytes:
+        end = self.offset + count
+        if end > len(self._data):
+            raise _CutOff
+        taken, self.offset = self._data[self.offset : end], end
+        return taken

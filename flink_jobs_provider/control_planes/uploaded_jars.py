@@ -17,12 +17,12 @@ from flink_jobs_provider.artifacts import (
     list_names,
     open_jar,
 )
-from flink_jobs_provider.artifacts.uploading import remove_file, upload
+from flink_jobs_provider.artifacts.upload import remove_file, upload
 from flink_jobs_provider.model.errors import JarError, JarMissing
-from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.identity import digest
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
+from flink_jobs_provider.model.target.address import is_local
 
 _DIGITS = 32
 

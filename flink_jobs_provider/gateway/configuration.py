@@ -39,8 +39,8 @@ from flink_jobs_provider.model.duration import (
     SettleTime,
     seconds_at_most,
 )
-from flink_jobs_provider.model.input_rules import blanks_around
 from flink_jobs_provider.model.spelling import properties_at, suggestion
+from flink_jobs_provider.model.validation import blanks_around
 from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_document
 
 

@@ -10,7 +10,7 @@ from flink_jobs_provider.local.flink_version import FlinkVersion
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.memory import JOB_MANAGER_MEMORY, TASK_MANAGER_MEMORY
 from flink_jobs_provider.local.settings import Settings
-from flink_jobs_provider.model.retention import RETAINED, RETENTION
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 
 _LOOPBACK = "127.0.0.1"
 

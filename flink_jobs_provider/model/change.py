@@ -1,6 +1,6 @@
-"""What an input of a job means beyond its type: what a change of it costs, and where it exists.
+"""What an input of a job means beyond its type: what a change costs, and where it exists.
 
-Both are written beside the type in `JobSpec`, as metadata of the field. Plans, the JSON Schema,
+That is written next to the type in `JobSpec`, as metadata of the field. Plans, the JSON Schema,
 the arguments of a Pulumi program and the reference pages are derived from that one place.
 """
 
@@ -80,6 +80,16 @@ class OnlyOn:
         object.__setattr__(self, "kinds", kinds)
 
 
+@dataclass(frozen=True)
+class StandsFor:
+    """The options of Flink that an input sets, so that `flink_configuration` must not."""
+
+    options: tuple[str, ...]
+
+    def __init__(self, *options: str) -> None:
+        object.__setattr__(self, "options", options)
+
+
 @functools.cache
 def on_change(model: type[BaseModel]) -> dict[str, OnChange]:
     """Return what a change of each input of a job means, by name, in the order of the fields."""
@@ -90,6 +100,13 @@ def on_change(model: type[BaseModel]) -> dict[str, OnChange]:
 def only_on(model: type[BaseModel]) -> dict[str, OnlyOn]:
     """Return the inputs that exist on some kinds of target alone, by name."""
     return _metadata(model, OnlyOn)
+
+
+@functools.cache
+def options_with_an_input(model: type[BaseModel]) -> dict[str, str]:
+    """Return the inputs, by the options of Flink that each stands for."""
+    found = _metadata(model, StandsFor)
+    return {option: name for name, rule in found.items() for option in rule.options}
 
 
 def name_for_programs(model: type[BaseModel]) -> str:

@@ -10,16 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.model.dli_limits import is_cloud
 from flink_jobs_provider.model.flink_options import (
     FlinkOption,
     Scope,
+    expected,
     flink_option,
     nearest_option,
+    parses,
     versions,
 )
-from flink_jobs_provider.model.option_values import expected, parses
-from flink_jobs_provider.model.spec import scalar_text
+from flink_jobs_provider.model.input_values import scalar_text
+from flink_jobs_provider.model.target.dli_limits import is_cloud
 
 _INPUT = "flink_configuration"
 #: How many unknown keys are compared with the known ones, and how long they may be: it costs some

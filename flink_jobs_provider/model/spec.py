@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flink_jobs_provider.model.change import (
     Cost,
     OnChange,
     OnlyOn,
+    StandsFor,
     name_alone,
     on_change,
+    options_with_an_input,
     short,
 )
-from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
 from flink_jobs_provider.model.identity import JobKey, digest
+from flink_jobs_provider.model.input_values import (
+    MAX_PARALLELISM,
+    Arguments,
+    Directory,
+    FlinkConfiguration,
+    JobName,
+    Location,
+    WholeNumber,
+    refused_options,
+)
 from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path
-from flink_jobs_provider.model.target import TARGETS, DliTarget, FlinkTarget, Target
-
-MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
-
-#: Flink keys that say what an input of the job says already, and the input to use.
-_KEYS_WITH_AN_INPUT = {
-    "parallelism.default": "parallelism",
-    "execution.savepoint.path": "restore_from",
-    "execution.state-recovery.path": "restore_from",
-    "execution.savepoint.ignore-unclaimed-state": "allow_non_restored_state",
-    "execution.state-recovery.ignore-unclaimed-state": "allow_non_restored_state",
-    "execution.savepoint-restore-mode": "nothing: savepoints are never claimed",
-    "execution.state-recovery.claim-mode": "nothing: savepoints are never claimed",
-    # A per-job savepoint directory is not consulted (measured on Flink 1.17 to 2.3).
-    "state.savepoints.dir": "savepoint_directory",
-    "execution.checkpointing.savepoint-dir": "savepoint_directory",
-    "$internal.pipeline.job-id": "nothing: the jobId is the job's identity",
-}
-
+from flink_jobs_provider.model.target import DliTarget, Target
+from flink_jobs_provider.model.target.dli import DliSettings
 
 #: The inputs that another value of makes another version, in each digest since the first release.
 _IN_EVERY_DIGEST = {
@@ -91,73 +83,10 @@ class Timeouts(BaseModel):
     cancel: Duration = Field("5m", description="From a cancel to the job's end.")
 
 
-def _job_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
-        raise ValueError(
-            "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with a "
-            f"letter or digit (got {value!r})"
-        )
-    return value
-
-
-def _split_args(value: object) -> object:
-    return value.split() if isinstance(value, str) else value
-
-
-def _whole_number(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(f"must be a whole number (got {value})")
-    return value
-
-
-def scalar_text(value: object) -> object:
-    """Write a number or boolean of YAML as Flink's configuration does."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _configuration(value: dict[str, str]) -> dict[str, str]:
-    if refused := refused_options(value):
-        raise ValueError("; ".join(refused))
-    return value
-
-
-def refused_options(configuration: Iterable[object]) -> list[str]:
-    """Return what is wrong with options that say what an input says already, one text for each."""
-    return [
-        f"must not set {key}: use {instead}"
-        for key in configuration
-        if isinstance(key, str) and (instead := _KEYS_WITH_AN_INPUT.get(key))
-    ]
-
-
 def _changed_options(name: str, old: dict[str, str], new: dict[str, str]) -> str:
     """Name the options that changed: their values may be secret."""
     keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     return f"{name} changed: {', '.join(keys)}"
-
-
-def _location(value: str) -> str:
-    if not value.strip() or value != value.strip():
-        raise ValueError(f"must be a path or URI without blanks around it (got {value!r})")
-    return value
-
-
-def _directory(value: str) -> str:
-    value = _location(value)
-    if not (value.startswith(("/", "file:/")) or "://" in value):
-        raise ValueError(
-            f"must be a URI or an absolute path, since the cluster resolves it (got {value!r})"
-        )
-    return value.rstrip("/") or "/"
-
-
-Location = Annotated[str, AfterValidator(_location)]
-Directory = Annotated[str, AfterValidator(_directory)]
-FlinkValue = Annotated[str, BeforeValidator(scalar_text)]
 
 
 class JobSpec(BaseModel):
@@ -179,7 +108,7 @@ class JobSpec(BaseModel):
             "if the queue changes; else nothing",
         ),
     ] = Field(description="The cluster the job runs on.")
-    job_name: Annotated[str, AfterValidator(_job_name), OnChange(Cost.REPLACE)] = Field(
+    job_name: Annotated[JobName, OnChange(Cost.REPLACE)] = Field(
         description="The job's identity on its cluster: lower-case letters, digits, dashes.",
         examples=["orders"],
     )
@@ -212,26 +141,29 @@ class JobSpec(BaseModel):
             examples=["shop.Orders"],
         )
     )
-    args: Annotated[list[str], BeforeValidator(_split_args), OnChange(Cost.RESTART, name_alone)] = (
-        Field(
-            default_factory=list,
-            description="Arguments of `main`, kept exactly. A single string is split at blanks.",
-            examples=[["--topic", "orders"]],
-        )
+    args: Annotated[Arguments, OnChange(Cost.RESTART, name_alone)] = Field(
+        default_factory=list,
+        description="Arguments of `main`, kept exactly. A single string is split at blanks.",
+        examples=[["--topic", "orders"]],
     )
-    parallelism: Annotated[int, BeforeValidator(_whole_number), OnChange(Cost.RESTART)] = Field(
+    parallelism: Annotated[
+        WholeNumber, OnChange(Cost.RESTART), StandsFor("parallelism.default")
+    ] = Field(
         2, ge=1, le=MAX_PARALLELISM, description="Default parallelism of the job.", examples=[4]
     )
-    flink_configuration: Annotated[
-        dict[str, FlinkValue],
-        AfterValidator(_configuration),
-        OnChange(Cost.RESTART, _changed_options),
-    ] = Field(
-        default_factory=dict,
-        description="Flink options passed with the submission.",
-        examples=[{"state.backend.type": "rocksdb"}],
+    flink_configuration: Annotated[FlinkConfiguration, OnChange(Cost.RESTART, _changed_options)] = (
+        Field(
+            default_factory=dict,
+            description="Flink options passed with the submission.",
+            examples=[{"state.backend.type": "rocksdb"}],
+        )
     )
-    savepoint_directory: Annotated[Directory | None, OnChange(Cost.RECORDED)] = Field(
+    savepoint_directory: Annotated[
+        Directory | None,
+        OnChange(Cost.RECORDED),
+        # A per-job savepoint directory is not consulted (measured on Flink 1.17 to 2.3).
+        StandsFor("state.savepoints.dir", "execution.checkpointing.savepoint-dir"),
+    ] = Field(
         None,
         description="Where savepoints are written, in <job_name>/<jobId>/ below it; the cluster's "
         "own savepoint directory if not given.",
@@ -253,12 +185,21 @@ class JobSpec(BaseModel):
             lambda old, new: new is None or same_path(old, new),
             "restart from it; nothing when it is removed",
         ),
+        StandsFor("execution.savepoint.path", "execution.state-recovery.path"),
     ] = Field(
         None,
         description="A savepoint to start from, when the job is new or when this changes.",
         examples=["s3://bucket/savepoints/orders/savepoint-1"],
     )
-    allow_non_restored_state: Annotated[bool, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
+    allow_non_restored_state: Annotated[
+        bool,
+        OnChange(Cost.RECORDED),
+        OnlyOn("flink"),
+        StandsFor(
+            "execution.savepoint.ignore-unclaimed-state",
+            "execution.state-recovery.ignore-unclaimed-state",
+        ),
+    ] = Field(
         False, description="Let state of operators that the new version no longer has be dropped."
     )
     savepoint_format: Annotated[SavepointFormat, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
@@ -305,6 +246,13 @@ class JobSpec(BaseModel):
     ] = Field(
         None, description="What a job on Data Lake Insight has besides; for that target alone."
     )
+
+    @field_validator("flink_configuration")
+    @classmethod
+    def _sets_nothing_twice(cls, value: dict[str, str]) -> dict[str, str]:
+        if refused := refused_options(value, options_with_an_input(cls)):
+            raise ValueError("; ".join(refused))
+        return value
 
     @property
     def key(self) -> JobKey:
@@ -380,62 +328,3 @@ class JobSpec(BaseModel):
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain JSON types, without what is not set."""
         return self.model_dump(mode="json", exclude_none=True)
-
-
-#: The kinds of target that must be named, and their models.
-_NAMED_KINDS = {kind: each.__name__ for kind, each in TARGETS.items() if each is not FlinkTarget}
-
-
-def job_file_schema(inputs: type[JobSpec] = JobSpec) -> dict[str, Any]:
-    """Return the JSON Schema of a job file: one job, by the names of `FlinkJob`'s inputs.
-
-    `target` and `owner` may be left to the program that reads the file.
-
-    Args:
-        inputs: The model of a job's inputs.
-    """
-    schema = inputs.model_json_schema()
-    schema["title"] = "FlinkJob"
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    properties = schema["properties"]
-    del properties["jar_digest"]
-    args = properties["args"]
-    properties["args"] = {
-        "description": args["description"],
-        "default": [],
-        "examples": args["examples"],
-        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
-    }
-    properties["flink_configuration"]["additionalProperties"] = {
-        "type": ["string", "number", "boolean"]
-    }
-    properties["job_name"]["pattern"] = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-    properties["target"] = _target_schema(properties["target"]["description"])
-    schema["required"] = ["job_name", "jar"]
-    on_dli = {"properties": {"kind": {"const": "dli"}}, "required": ["kind"]}
-    elsewhere = {"properties": {"target": {"not": on_dli}}, "required": ["target"]}
-    schema["allOf"] = [{"if": elsewhere, "then": {"properties": {"dli": {"not": {}}}}}]
-    return schema
-
-
-def _target_schema(description: str) -> dict[str, Any]:
-    """Tell targets apart by `kind`, so that one mistake is one error: oneOf would not."""
-
-    def kind_of(name: str) -> dict[str, Any]:
-        return {"properties": {"kind": {"const": name}}}
-
-    return {
-        "description": description,
-        "type": "object",
-        "properties": {"kind": {"enum": ["flink", *_NAMED_KINDS]}},
-        "allOf": [
-            {"if": kind_of("flink"), "then": {"$ref": "#/$defs/FlinkTarget"}},
-            *(
-                {
-                    "if": {**kind_of(kind), "required": ["kind"]},
-                    "then": {"$ref": f"#/$defs/{model}"},
-                }
-                for kind, model in _NAMED_KINDS.items()
-            ),
-        ],
-    }

@@ -9,9 +9,9 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import age, same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
-from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.carried_state import newest_state, start_of_new_run
 from flink_jobs_provider.planning.diff import Change, changes
 
 _UPGRADES = {
@@ -213,71 +213,12 @@ def _start(
             discards_state=True,
         )
     elif recorded.status is JobStatus.FINISHED:
-        action, how = Action.START, _new_run(recorded, now)
+        action, how = Action.START, start_of_new_run(recorded, now)
     elif looked and recorded.restore_point is None:
         action, how = Action.START, _NO_STATE
     else:
-        action, how = Action.START, f"start from {_newest(recorded, wanted, now)}"
+        action, how = Action.START, f"start from {newest_state(recorded, wanted, now)}"
     return Plan(wanted.job_name, action, how, reasons, changed)
-
-
-def _newest(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
-    """Return what a job goes on from that does not run, as far as it is known."""
-    stopped, target = recorded.status is JobStatus.STOPPED, wanted.target
-    if isinstance(target, DliTarget) and target.is_cloud and not stopped:
-        return "its newest state, if that is known to be newer than its last start"
-    if target.is_job_service and not target.is_cloud and not stopped:
-        return "its newest savepoint or checkpoint"
-    return _known(recorded, now) or "its newest savepoint or checkpoint"
-
-
-def _known(recorded: JobRecord, now: float) -> str | None:
-    """Return the state that a refresh has found, or that is recorded, with its age."""
-    if point := recorded.restore_point:
-        told = point.told(now)
-        if not point.broken:
-            return told
-        by_us = not recorded.spec.target.is_job_service
-        fate = "this is refused" if by_us else "a start from it fails"
-        return f"{told}, WHICH {point.broken.upper()}: {fate}"
-    path = recorded.last_savepoint
-    times = {known.path: known.taken_at for known in recorded.savepoints}
-    taken_at = times.get(path or "", "")
-    return f"{path} ({age(taken_at, now)})" if taken_at else path
-
-
-def last_state(recorded: JobRecord, now: float) -> str | None:
-    """Return the last state of a job that a record knows, with its age; None for none."""
-    return _known(recorded, now) or recorded.restored_from
-
-
-def last_words(recorded: JobRecord, now: float) -> str | None:
-    """Say of a job that was deleted without a savepoint where its last state is.
-
-    Of one that was cancelled, as was asked, and is not known to have any, nothing is said.
-    """
-    happened = f"{recorded.spec.job_name}: deleted"
-    if recorded.status is JobStatus.LOST:
-        happened += "; its cluster no longer knew it (LOST)"
-    if recorded.status is not JobStatus.STOPPED:
-        happened += ", no savepoint was taken of it"
-    point = recorded.restore_point
-    if point:
-        broken = f", which {point.broken}" if point.broken else ""
-        return f"{happened}; its last known state is {point.told(now)}{broken}"
-    last = last_state(recorded, now)
-    if last:
-        return f"{happened}; its last known state is {last}"
-    asked = recorded.spec.on_delete is OnDelete.CANCEL and recorded.status is not JobStatus.LOST
-    return None if asked or recorded.job_id is None else f"{happened}; no state of it is known"
-
-
-def _new_run(recorded: JobRecord, now: float) -> str:
-    """Return where a new run of a job starts that came to its own end."""
-    where = last_state(recorded, now)
-    if where is None:
-        return "start from nothing, since no state is known of the run that finished"
-    return f"start from {where}, so that what the finished run did after it is done again"
 
 
 def asks_for_new_run(recorded: JobRecord, wanted: JobSpec) -> bool:

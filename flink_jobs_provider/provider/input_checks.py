@@ -8,10 +8,10 @@ from typing import Any
 
 from flink_jobs_provider.artifacts import Jar, open_jar
 from flink_jobs_provider.model.errors import JarError
-from flink_jobs_provider.model.hdinsight_limits import is_local
 from flink_jobs_provider.model.option_rules import findings_of
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS
+from flink_jobs_provider.model.target.address import is_local
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.provider.declarations import Declaration, declared_twice
 from flink_jobs_provider.provider.job_operations import JobOperations, Problems

@@ -21,8 +21,12 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.planning.plan import drift, last_words, plan
-from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
+from flink_jobs_provider.planning.carried_state import (
+    is_set_back_by_a_cancel,
+    last_words,
+    retention_warning,
+)
+from flink_jobs_provider.planning.plan import drift, plan
 from flink_jobs_provider.provider.background_loop import BackgroundLoop
 from flink_jobs_provider.provider.engine_liveness import (
     CallsInProgress,

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.dli import (
     AT_CREATION,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.retention import RETAINED, RETENTION
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, UpgradeMode
 from flink_jobs_provider.reconciling.dli.failures import (

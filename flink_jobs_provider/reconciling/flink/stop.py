@@ -13,8 +13,8 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
     TemporaryError,
 )
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.retention import RETAINED, RETENTION
 from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder

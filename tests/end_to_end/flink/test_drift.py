@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from flink_jobs_provider.model.retention import RETAINED as RETAINS
-from flink_jobs_provider.model.retention import RETENTION
+from flink_jobs_provider.model.flink_options import RETAINED as RETAINS
+from flink_jobs_provider.model.flink_options import RETENTION
 from tests.conftest import QUICK
 from tests.counting_output import assert_counts_continuous
 from tests.end_to_end.flink.conftest import StackOn

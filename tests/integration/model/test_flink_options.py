@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.model.flink_options import flink_option
-from flink_jobs_provider.model.option_values import parses
+from flink_jobs_provider.model.flink_options import flink_option, parses
 from tests.flink_cluster import FlinkCluster
 from tests.integration.provided_job import RETAINED, ProvidedJob, end_run
 from tests.job_jars import COUNTING_JAR

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from flink_jobs_provider.control_planes.flink import bodies
 from flink_jobs_provider.control_planes.protocol import Submission
+from flink_jobs_provider.job_files import job_file_schema
 from flink_jobs_provider.model import validation
 from flink_jobs_provider.model.change import Cost, OnChange, OnlyOn
-from flink_jobs_provider.model.spec import JobSpec, job_file_schema
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.planning.diff import Change, changes
 from tests.unit.docs.pages import ROOT

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from flink_jobs_provider.model.spec import job_file_schema
+from flink_jobs_provider.job_files import job_file_schema
 from tests.unit.docs.pages import PAGES, PIPELINES, Block, blocks, name_of
 
 _GENERATED = {"benchmarks.md", "resource-reference.md"}

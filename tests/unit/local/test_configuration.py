@@ -18,7 +18,7 @@ from flink_jobs_provider.local.memory import (
     task_manager_options,
 )
 from flink_jobs_provider.local.settings import Settings
-from flink_jobs_provider.model.retention import RETENTION
+from flink_jobs_provider.model.flink_options import RETENTION
 
 LAYOUT = Layout(Path("/data/my cluster"))
 

@@ -12,11 +12,12 @@ import pytest
 
 from flink_jobs_provider.model.flink_options import (
     Scope,
+    expected,
     flink_option,
     nearest_option,
+    parses,
     versions,
 )
-from flink_jobs_provider.model.option_values import expected, parses
 from tests.job_jars import COUNTING_JAR
 
 #: By type and value, the versions whose own parsers take it.

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from flink_jobs_provider.job_files import job_file_schema
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
-from flink_jobs_provider.model.spec import JobSpec, job_file_schema
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
 from tests.unit.model.made_up_jobs import OWNER, SAVEPOINT, URL, record_with_savepoint, spec
 

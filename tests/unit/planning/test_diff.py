@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.model.change import Cost, on_change
-from flink_jobs_provider.model.dli_settings import DliSettings
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.planning.diff import Change, changes, cost_of_dli
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 from tests.unit.model.made_up_jobs import DIGEST_2, URL, spec

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.gateway.apis.dli import schema
-from flink_jobs_provider.model.dli_settings import DliSettings
+from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire.dli import (
     AT_CREATION,
     DESCRIBING,

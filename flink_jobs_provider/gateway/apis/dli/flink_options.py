@@ -21,8 +21,8 @@ from flink_jobs_provider.gateway.http.problems import Collecting, Problem
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.duration import flink_milliseconds
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.redaction import HIDDEN
-from flink_jobs_provider.model.retention import RETAINED, RETENTION
 from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.wire import NOTE_PREFIX
 from flink_jobs_provider.wire.dli import CHECKPOINT_MODES, JOB_FIELDS, checkpoint_mode

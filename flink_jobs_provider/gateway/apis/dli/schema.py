@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from flink_jobs_provider.model.spec import MAX_PARALLELISM
+from flink_jobs_provider.model.input_values import MAX_PARALLELISM
 from flink_jobs_provider.wire import NOTE_PREFIX
 from flink_jobs_provider.wire.dli import (
     CHECKPOINT_MODES,

@@ -10,7 +10,7 @@ from flink_jobs_provider.gateway.http.places import MOST_OPTIONS
 from flink_jobs_provider.gateway.http.problems import RefusedProperties
 from flink_jobs_provider.gateway.http.validation import Checker
 from flink_jobs_provider.model.action import Action
-from flink_jobs_provider.model.spec import MAX_PARALLELISM
+from flink_jobs_provider.model.input_values import MAX_PARALLELISM
 from flink_jobs_provider.wire.hdinsight import (
     JOB_PROPERTIES,
     JOB_TYPE,

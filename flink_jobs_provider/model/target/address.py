@@ -1,4 +1,4 @@
-"""What is said of any place that jobs run at: its address, secrets by reference, TLS."""
+"""What targets of all kinds have: an address, secrets by reference, TLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-#: What `kind` of a target is: told in words, since a program never gives it.
+#: The meaning of `kind`, which no program gives.
 KIND = "Kind of target; `FlinkSessionCluster`, `HDInsightCluster` and `DliProject` set it."
 
 
@@ -103,3 +103,9 @@ def host_and_path(url: str) -> str:
 def is_this_machine(url: str) -> bool:
     """Whether an address is one of this machine."""
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def is_local(jar: str) -> bool:
+    """Whether a jar lies where no cluster reads it: on this machine, or behind http."""
+    scheme, separator, _ = jar.partition("://")
+    return not separator or scheme in ("file", "local", "http", "https")

@@ -1,29 +1,24 @@
-"""Where a job runs, and how that is reached: Flink, HDInsight on AKS, or Data Lake Insight.
+"""A cluster of HDInsight on AKS as the place where a job runs, and what its job API cannot carry.
 
-Credentials are never part of a target: each is a reference, `env:NAME` for an environment variable
-or `config:KEY` for a key of the Pulumi stack's configuration (`pulumi config set --secret KEY`).
+Its `args` is one text that is split at blanks, its `flinkConfiguration` a map of texts in which
+two keys are its own, and it has no field at all for some inputs of a job.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationInfo,
     field_validator,
 )
 
-from flink_jobs_provider.model.dli_target import DliTarget
-from flink_jobs_provider.model.places import (
+from flink_jobs_provider.model.target.address import (
     KIND,
     Reference,
     Segment,
@@ -31,100 +26,16 @@ from flink_jobs_provider.model.places import (
     UploadDirectory,
     checked_url,
     host_and_path,
+    is_local,
     is_this_machine,
     of_tls,
 )
-
-__all__ = [
-    "AZURE",
-    "AZURE_SCOPE",
-    "AzureCredential",
-    "BasicAuth",
-    "DliTarget",
-    "FlinkTarget",
-    "HDInsightTarget",
-    "Reference",
-    "Target",
-    "Tls",
-]
-
-
-def _header_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
-        raise ValueError(f"must be a header name (got {value!r})")
-    if value.lower() == "authorization":
-        raise ValueError("must not be Authorization: use basic_auth or bearer_token")
-    return value
-
-
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-
-
-class BasicAuth(BaseModel):
-    """HTTP basic authentication."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    username: str = Field(min_length=1, description="User name.")
-    password: Reference = Field(description="Password, by reference.")
-
-
-class FlinkTarget(BaseModel):
-    """A Flink session cluster, by the address of its REST API.
-
-    A path in `url` is kept, for a cluster behind a proxy (https://gateway/flink/one).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", title="FlinkSessionCluster")
-
-    label: ClassVar[str] = "Flink"
-    #: A job service, or a gateway, decides itself what a start goes on from, and finds jobs.
-    is_job_service: ClassVar[bool] = False
-    #: Whether this is a cloud's own service, in which nothing is known of this project.
-    is_cloud: ClassVar[bool] = False
-
-    kind: Literal["flink"] = Field("flink", description=KIND)
-    url: Annotated[str, AfterValidator(checked_url)] = Field(
-        description="Address of the cluster's REST API, with any path a proxy wants.",
-        examples=["http://localhost:8081"],
-    )
-    basic_auth: BasicAuth | None = Field(None, description="User name, and password by reference.")
-    bearer_token: Reference | None = Field(None, description="Bearer token, by reference.")
-    headers: dict[HeaderName, str] = Field(
-        default_factory=dict, description="Further headers, sent with each request."
-    )
-    secret_headers: dict[HeaderName, Reference] = Field(
-        default_factory=dict, description="Further headers with values by reference."
-    )
-    tls: Tls | None = Field(None, description="TLS options; https alone uses the system's trust.")
-
-    @property
-    def place(self) -> str:
-        """What tells one cluster from another: its address, without how it is reached."""
-        return host_and_path(self.url)
-
-    @property
-    def address(self) -> str:
-        """The cluster, as people are told of it."""
-        return self.url
-
-    @property
-    def loopback(self) -> bool:
-        """Whether the cluster runs on this machine, so that its local paths are ours."""
-        return is_this_machine(self.url)
-
-    def references(self) -> dict[str, str]:
-        """Return the references to secrets, by the path of the property that holds each."""
-        given = {"bearer_token": self.bearer_token, **of_tls(self.tls)}
-        if self.basic_auth and not self.bearer_token:
-            given["basic_auth.password"] = self.basic_auth.password
-        given |= {f"secret_headers.{name}": each for name, each in self.secret_headers.items()}
-        return {path: each for path, each in given.items() if each}
-
-    def needed_extra(self) -> tuple[str, str] | None:
-        """Return the extra of the package that it needs, with the property that needs it."""
-        return None
-
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.hdinsight import (
+    PARALLELISM_KEY,
+    SAVEPOINT_DIRECTORY_KEY,
+    ApiVersion,
+)
 
 #: The address of Azure Resource Manager, and what its tokens are asked for.
 AZURE = "https://management.azure.com"
@@ -273,24 +184,70 @@ class HDInsightTarget(BaseModel):
         return None if self.token else ("credential", "azure")
 
 
-def _kind(value: object) -> str | None:
-    """Tell which kind of target is meant: a Flink session cluster, where it is not said."""
-    if isinstance(value, dict):
-        kind = value.get("kind")
-        return "flink" if kind is None else str(kind)
-    return getattr(value, "kind", "flink")
-
-
-#: Any kind of target, told apart by `kind`.
-Target = Annotated[
-    Annotated[FlinkTarget, Tag("flink")]
-    | Annotated[HDInsightTarget, Tag("hdinsight")]
-    | Annotated[DliTarget, Tag("dli")],
-    Discriminator(_kind),
-]
-#: The same, by the word that `kind` has for each.
-TARGETS: Mapping[str, type[FlinkTarget] | type[HDInsightTarget] | type[DliTarget]] = {
-    "flink": FlinkTarget,
-    "hdinsight": HDInsightTarget,
-    "dli": DliTarget,
+_KEYS = {
+    PARALLELISM_KEY: "use parallelism",
+    SAVEPOINT_DIRECTORY_KEY: "use savepoint_directory",
+    SPEC_NOTE: "it is where the provider writes which version it has asked for",
 }
+
+
+def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> list[tuple[str, str]]:
+    """Return the inputs that cannot be had on a target of HDInsight: path, and what would be right.
+
+    Args:
+        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        unknown: Paths of what is not known yet.
+    """
+    target = inputs.get("target")
+    if not isinstance(target, dict) or target.get("kind") != "hdinsight":
+        return []
+    problems = [*_jar(inputs.get("jar"), target, unknown), *_args(inputs.get("args"))]
+    configuration = inputs.get("flink_configuration")
+    if isinstance(configuration, dict):
+        problems += [
+            ("flink_configuration", f"must not set {key} on an HDInsight target: {instead}")
+            for key, instead in _KEYS.items()
+            if key in configuration
+        ]
+    version = target.get("api_version")
+    lacks_it = version in list(ApiVersion) and not ApiVersion(version).has_last_state_update
+    if inputs.get("upgrade_mode") == "last-state" and lacks_it:
+        problems.append(
+            ("upgrade_mode", f'must not be "last-state" with api_version {version}, which lacks it')
+        )
+    return problems
+
+
+def _jar(
+    jar: Any, target: dict[str, Any], unknown: set[tuple[int | str, ...]]
+) -> list[tuple[str, str]]:
+    if not isinstance(jar, str):
+        return []
+    if not is_local(jar):
+        if jar.endswith(".jar") and jar.rpartition("/")[2] != ".jar":
+            return []
+        return [("jar", "must end with a file name in .jar: the cluster reads it where it lies")]
+    path = ("target", "jar_upload_directory")
+    if target.get(path[1]) is None and path not in unknown:
+        return [
+            (
+                "target.jar_upload_directory",
+                f"is required, since the cluster cannot read {jar}; or let jar be a URI of the "
+                "cluster's storage, such as abfs://…/dir/name.jar",
+            )
+        ]
+    return []
+
+
+def _args(args: Any) -> list[tuple[str, str]]:
+    if not isinstance(args, list | tuple):
+        return []
+    return [
+        (
+            f"args[{number}]",
+            "must not be empty or hold blanks on an HDInsight target: its arguments are one text "
+            "that is split at blanks",
+        )
+        for number, argument in enumerate(args)
+        if isinstance(argument, str) and argument.split() != [argument]
+    ]

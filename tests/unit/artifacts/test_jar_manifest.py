@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.artifacts import manifest, open_jar
-from flink_jobs_provider.artifacts.manifest import read_main_class
+from flink_jobs_provider.artifacts import jar as jars
+from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.artifacts.jar import read_main_class
 from flink_jobs_provider.model.errors import JarError
 
 NAME = "META-INF/MANIFEST.MF"
@@ -82,7 +83,7 @@ def test_signatures_of_many_files_are_not_read(path: Path) -> None:
 def test_a_directory_bomb_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows it before a single name is read."""
     _write(path, MAIN)
-    monkeypatch.setattr(manifest, "LONGEST_DIRECTORY", 10)
+    monkeypatch.setattr(jars, "LONGEST_DIRECTORY", 10)
     monkeypatch.setattr(zipfile, "ZipFile", None)
     assert "its directory has" in _refused(path)
 

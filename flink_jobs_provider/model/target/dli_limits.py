@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flink_jobs_provider.model.hdinsight_limits import is_local
-from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.model.target.address import is_local
+from flink_jobs_provider.model.target.dli import DliTarget
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.dli import LONGEST_NAME, RESOURCES_V1
 

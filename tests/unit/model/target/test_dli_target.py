@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from huaweicloudsdkdli.v1.region.dli_region import DliRegion
 
-from flink_jobs_provider.model.dli_settings import (
-    DliSettings,
-)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.model.target.dli import (
+    DliSettings,
+)
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 from tests.unit.model.made_up_jobs import OWNER, URL, record, spec
