@@ -161,7 +161,7 @@ def job_file_schema(inputs: type[JobSpec] = JobSpec) -> dict[str, Any]:
 
 
 def _target_schema(description: str) -> dict[str, Any]:
-    """Tell targets apart by `kind`, so that one mistake is one error: oneOf would not."""
+    """Return a schema that selects the target by `kind`: with oneOf one mistake is many errors."""
 
     def kind_of(name: str) -> dict[str, Any]:
         return {"properties": {"kind": {"const": name}}}

@@ -20,7 +20,7 @@ _SURE = ("true", "false")
 
 
 class UnreadableFile(Exception):
-    """A file that cannot be read, or is no YAML; the text says which and why, in one line.
+    """A file that cannot be read, or is no YAML; the text names it and the reason, in one line.
 
     Attributes:
         reason: Why, without the file.
@@ -134,7 +134,7 @@ def _character(error: Exception) -> str:
 
 
 def _locate(node: yaml.Node, path: Location, document: Document, walked: set[int]) -> None:
-    """Note where a value and what is below it stand.
+    """Record the lines of a value and of what is below it.
 
     What an alias stands for is walked once: aliases of aliases would grow without bound.
     """

@@ -1,4 +1,4 @@
-"""Files by URI: jars, opened, digested and cached; and savepoints, looked at."""
+"""Files by URI: jars, opened, digested and cached; and savepoints, inspected."""
 
 from flink_jobs_provider.artifacts.jar import Jar, find_jar, open_jar
 from flink_jobs_provider.artifacts.savepoint_files import (

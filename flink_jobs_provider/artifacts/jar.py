@@ -30,7 +30,7 @@ from flink_jobs_provider.artifacts.storage import (
 from flink_jobs_provider.model.errors import JarError, JarMissing
 
 _CHUNK = 1 << 20
-#: What an object store or web server says of a file that changes with its content.
+#: What an object store or web server reports of a file that changes with its content.
 _FINGERPRINTS = ("ETag", "etag", "content_md5", "md5Hash", "generation", "VersionId")
 
 _MANIFEST = "META-INF/MANIFEST.MF"
@@ -47,7 +47,7 @@ _DIRECTORY_SIZE = 5
 
 
 class UnreadableManifest(Exception):
-    """A manifest that cannot be read; the text says why."""
+    """A manifest that cannot be read; the text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ _lock = threading.Lock()
 def open_jar(uri: str) -> Jar:
     """Open a jar by path or URI. Blocks while a remote one is fetched.
 
-    A local file is digested once for each content (told by inode, size and time); a remote one is
-    fetched again unless its store says by an ETag or checksum that it is the same.
+    A local file is digested once for each content (known by inode, size and time); a remote one is
+    fetched again unless its ETag or checksum shows that it is the same.
 
     Raises:
         JarMissing: It does not exist.
@@ -99,7 +99,7 @@ def find_jar(uri: str, digest: str) -> Jar:
         digest: SHA-256 of its bytes then.
 
     Raises:
-        JarError: It is nowhere; the text says what is at the URI now.
+        JarError: It is nowhere; the text names what is at the URI now.
     """
     try:
         jar = open_jar(uri)
@@ -152,7 +152,7 @@ def _remote(uri: str) -> Jar:
     try:
         info = ask(filesystem, "info", path)
     except FileNotFoundError as error:
-        # fsspec's http says so too of a server that cannot be reached, or that refuses.
+        # fsspec's http also reports a server so that cannot be reached, or that refuses.
         cause = error.__cause__
         missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
         if cause and not missing:
@@ -188,7 +188,7 @@ def _from_cache(uri: str, marker: str) -> Jar | None:
     if not path.is_file():
         return None
     jar = _local(str(path), path)
-    # The cache may have been tampered with or cut short: its names are digests, so look.
+    # The cache may have been tampered with or cut short: its names are digests, so check.
     return Jar(uri, path, jar.digest, jar.main_class) if path.stem == jar.digest else None
 
 

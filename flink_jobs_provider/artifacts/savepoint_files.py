@@ -1,8 +1,8 @@
-"""Whether a savepoint or checkpoint is there and whole, as far as its `_metadata` file tells.
+"""Whether a savepoint or checkpoint exists and is complete, judged by its `_metadata` file.
 
 The file begins with a magic number and the version of its format. Since version 4 (Flink 1.15) it
 ends with the checkpoint's properties as a Java object (MetadataV4Serializer), which a file that was
-cut off lacks, or holds in part. The state files that it names are not looked at. Recorded on Flink
+cut off lacks, or holds in part. The state files that it names are not read. Recorded on Flink
 1.20.5 and 2.3.0.
 
 Where that object ends is found after the grammar of the Java Object Serialization Specification, as
@@ -35,7 +35,7 @@ _SIZES = {"B": 1, "C": 2, "D": 8, "F": 4, "I": 4, "J": 8, "S": 2, "Z": 1}
 
 
 class Condition(StrEnum):
-    """What can be told of a savepoint or checkpoint from here."""
+    """The condition of a savepoint or checkpoint, as it shows from here."""
 
     WHOLE = "is there"
     GONE = "is not there"

@@ -14,7 +14,7 @@ from typing import Any
 _ALIASES = {"s3a": "s3", "s3n": "s3", "obs": "s3", "abfss": "abfs", "oss": "s3"}
 _OURS = {"file", "http", "https", "abfs", "s3", "gs", "gcs", "memory"}
 _EXTRAS = {"abfs": "abfs", "s3": "s3", "gs": "gcs", "gcs": "gcs", "obs": "obs"}
-#: Seconds in which a store must say what lies at one place, and all that lies below a directory.
+#: Seconds within which a store must describe one path, and list a directory.
 ANSWER_WITHIN = 30.0
 LIST_WITHIN = 120.0
 #: As s3fs has it, an endpoint that accepts connections and is silent is waited for 25 minutes.
@@ -24,7 +24,7 @@ _S3_ATTEMPTS = 2
 
 
 class StorageError(Exception):
-    """A file or directory cannot be read; the text says why, in one line."""
+    """A file or directory cannot be read; the text is the reason, in one line."""
 
 
 class FileMissing(StorageError):
@@ -113,7 +113,7 @@ def _package_missing(protocol: str, error: ImportError) -> StorageError:
 
 
 def _s3_limits(configured: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how long S3's client waits for an answer, where nothing is configured for that."""
+    """Return the time limits of S3's client, where none are configured."""
     limits: dict[str, Any] = {"connect_timeout": _S3_CONNECT, "read_timeout": _S3_READ}
     if "AWS_MAX_ATTEMPTS" not in os.environ:
         limits["retries"] = {"total_max_attempts": _S3_ATTEMPTS}
@@ -156,7 +156,7 @@ def ask(filesystem: Any, question: str, path: str, **options: Any) -> Any:
 
 
 def _check_container(filesystem: Any, path: str) -> None:
-    """Tell an empty answer of a bucket from that of a store which has no such bucket.
+    """Distinguish an empty bucket from one that does not exist.
 
     Both s3fs and adlfs list what is not there as empty. Where permissions hide whether it is
     there, nothing is claimed.
@@ -200,7 +200,7 @@ def file_exists(uri: str) -> bool:
     """Whether there is a file at a URI.
 
     Raises:
-        StorageError: It cannot be told.
+        StorageError: The store cannot be asked.
     """
     filesystem, path = open_filesystem(uri)
     try:
@@ -270,5 +270,5 @@ def _modified(info: dict[str, Any]) -> float:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what a store's error says, in one line."""
+    """Return the reason of a store's error, in one line."""
     return (" ".join(str(error).split()) or type(error).__name__)[:300]

@@ -43,7 +43,7 @@ class ActionResult(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """What a job is doing, as a user is told.
+    """What a job is doing, as users see it.
 
     `STOPPED` is a job that ended with a savepoint; `FINISHED` one that came to its own end;
     `LOST` one that was recorded as active and that its cluster no longer knows.

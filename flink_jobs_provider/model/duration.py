@@ -10,11 +10,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _PATTERN = r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
-#: A run waits that long for each start: longer belongs to monitoring.
+#: Each start of a run waits that long: what takes longer is a task of monitoring.
 LONGEST_SETTLE_TIME = "1h"
-#: A step that takes longer hangs: nobody waits for it.
+#: A step that takes longer hangs.
 LONGEST_TIMEOUT = "7d"
-#: A hundred years, for what is kept for good: a longer one leads to dates that do not exist.
+#: A hundred years, for what is kept for ever: a longer one leads to dates that do not exist.
 LONGEST_LIFETIME = "36500d"
 #: Characters of any duration that means something.
 _LONGEST_TEXT = 40
@@ -101,7 +101,7 @@ def _validated(duration: str) -> str:
 
 
 def _with_unit(check: Callable[[str], str], example: str) -> BeforeValidator:
-    """Return what refuses a number in a duration's place.
+    """Return the validator that refuses a number in a duration's place.
 
     Args:
         check: Validates the duration.

@@ -1,4 +1,4 @@
-"""What a Flink jobId says: whose job it is, which submission, and of which spec.
+"""The identity of a job in its Flink jobId: its owner, its submission, and its spec.
 
 Names and global job parameters do not identify a running Flink job, since programs overwrite
 both; the jobId does. It is chosen by the caller, shows in the one list call, and Flink refuses a
@@ -84,17 +84,17 @@ def generation_of(job_id: str) -> int:
 
 
 def name_digits_of(job_id: str) -> str:
-    """Return the digits of a jobId that stand for the job's name."""
+    """Return the digits of a jobId that are derived from the job's name."""
     return job_id[:_NAME]
 
 
 def owner_digits_of(job_id: str) -> str:
-    """Return the digits of a jobId that stand for the job's owner."""
+    """Return the digits of a jobId that are derived from the job's owner."""
     return job_id[_NAME : _NAME + _OWNER]
 
 
 def spec_digits_of(job_id: str) -> str:
-    """Return the digits of a jobId that stand for the submitted spec."""
+    """Return the digits of a jobId that are derived from the submitted spec."""
     return job_id[-_SPEC:]
 
 
@@ -108,5 +108,5 @@ def trigger_id(job_id: str, purpose: str, attempt: int) -> str:
 
 
 def restore_digest(path: str) -> str:
-    """Return what stands for a savepoint that is named to start from: 8 hexadecimal digits."""
+    """Return the digest of a savepoint that is named to start from: 8 hexadecimal digits."""
     return digest("restore", canonical_path(path))[:8]

@@ -1,4 +1,4 @@
-"""The types of a job's inputs: what each value must be, and how it is spelt."""
+"""The types of a job's inputs: which values are valid, and how they are normalised."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUN
 
 #: Options of Flink that no job sets, and why.
 _NEVER_SET = {
-    "execution.savepoint-restore-mode": "nothing: savepoints are never claimed",
-    "execution.state-recovery.claim-mode": "nothing: savepoints are never claimed",
-    "$internal.pipeline.job-id": "nothing: the jobId is the job's identity",
+    "execution.savepoint-restore-mode": "savepoints are never claimed",
+    "execution.state-recovery.claim-mode": "savepoints are never claimed",
+    "$internal.pipeline.job-id": "the jobId is the job's identity",
 }
 
 
@@ -47,17 +47,17 @@ def scalar_text(value: object) -> object:
 
 
 def refused_options(configuration: Iterable[object], with_an_input: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with options that set what an input sets already, one text for each.
+    """Return the problems of options that set what an input sets already, one text for each.
 
     Args:
         configuration: The keys of `flink_configuration`.
         with_an_input: The inputs, by the options that each stands for.
     """
-    known = {**with_an_input, **_NEVER_SET}
+    reasons = {option: f"use {name}" for option, name in with_an_input.items()} | _NEVER_SET
     return [
-        f"must not set {key}: use {instead}"
+        f"must not set {key}: {reason}"
         for key in configuration
-        if isinstance(key, str) and (instead := known.get(key))
+        if isinstance(key, str) and (reason := reasons.get(key))
     ]
 
 

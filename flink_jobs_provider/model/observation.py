@@ -1,4 +1,4 @@
-"""What a cluster says of its jobs: one list call, and the facts of the cluster itself."""
+"""What a cluster reports: its jobs, as one list call returns them, and the facts of itself."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class ObservedJob:
 
     Attributes:
         job_id: Flink's jobId, 32 hexadecimal digits.
-        name: The name that the program gave itself; says nothing about identity.
+        name: The name that the program gave itself; no evidence of identity.
         state: Flink's own word (JobStatus of Flink: CREATED, RUNNING, RESTARTING, …).
         started: Milliseconds since the epoch.
         tasks: How many tasks the job has.
         running_tasks: How many of them run.
         finished_tasks: How many came to their own end, as those of a bounded source do.
         modified: When a task changed its state last, in milliseconds since the epoch by the
-            cluster's clock. It stands still while the job runs; a restart moves it, also one that
-            no look at the list has met (measured on 1.20.5 and 2.3.0).
+            cluster's clock. It does not change while the job runs; a restart changes it, also one
+            between two reads of the list (measured on 1.20.5 and 2.3.0).
         scheduler: The kind of its scheduler, such as "Adaptive"; empty before Flink 2.
     """
 
@@ -43,7 +43,7 @@ class ObservedJob:
 
     @property
     def active(self) -> bool:
-        """Whether the job has not ended. A suspended job is left to its cluster, not ended."""
+        """Whether the job has not ended. A suspended job has not: it is left to its cluster."""
         return self.state not in _ENDED
 
     @property
@@ -131,7 +131,7 @@ class ClusterSnapshot:
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """What a cluster says of itself.
+    """What a cluster reports of itself.
 
     Attributes:
         version: Flink's version, such as (2, 3, 0).
@@ -179,7 +179,7 @@ class Checkpointing:
 
 @dataclass(frozen=True)
 class CheckpointStatistics:
-    """What a job's checkpoint statistics say about its state.
+    """What a job's checkpoint statistics report of its state.
 
     Attributes:
         enabled: Whether the job keeps such statistics at all (a batch job does not).
@@ -187,7 +187,7 @@ class CheckpointStatistics:
         restored_from: Path the job was started from; empty for a fresh start.
         savepoint: Path of its latest completed savepoint; empty for none.
         savepoint_time: When that was triggered, in milliseconds since the epoch.
-        stopped_with_savepoint: Whether that savepoint is the job's last word.
+        stopped_with_savepoint: Whether the job ended with that savepoint.
         checkpoint: Path of its latest completed checkpoint that is still there; empty for none.
         checkpoint_time: When that was triggered, in milliseconds since the epoch.
         last_completed: When the latest completed checkpoint or savepoint was triggered, be it

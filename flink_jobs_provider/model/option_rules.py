@@ -41,10 +41,10 @@ _STAYS = "It is passed on, since the job has it already"
 
 @dataclass(frozen=True)
 class Findings:
-    """What is to be said of a job's options.
+    """The findings on a job's options.
 
     Attributes:
-        problems: What is refused: (property path, what would be right).
+        problems: What is refused: (property path, what would be valid).
         warnings: What is passed on nevertheless, each a line.
     """
 
@@ -53,10 +53,10 @@ class Findings:
 
 
 def findings_of(inputs: Mapping[str, Any], former: object = None) -> Findings:
-    """Return what is to be said of the options of a job.
+    """Return the findings on the options of a job.
 
     Args:
-        inputs: The job's inputs by name, as far as they are known; of any type, right or wrong.
+        inputs: The job's inputs by name, as far as they are known; of any type, valid or not.
         former: The options that are recorded of the job. What is refused of others is a warning
             where the job has been deployed with it: removing it costs a restart, which the user
             may choose the time of.
@@ -101,7 +101,7 @@ def _refusals(
 
 
 def _remark(option: FlinkOption, target: object) -> str | None:
-    """Return what is said of an option of the cluster that is not refused."""
+    """Return the remark on an option of the cluster that is not refused."""
     if option.scope is Scope.JOB or not _is_session(target):
         return None
     if option.scope is Scope.CLUSTER:

@@ -1,4 +1,4 @@
-"""What is recorded of a job: the outputs of a `FlinkJob`, which the next run starts from."""
+"""The record of a job: the outputs of a `FlinkJob`, which the next run starts from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import RestorePoint, Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 
-#: Outputs that are left out where there is none: states were written without them.
+#: Outputs that are omitted where there is none: older states were written without them.
 _RARE = (
     "run_id",
     "started_at",
@@ -25,7 +25,7 @@ _RARE = (
 
 
 class JobRecord(BaseModel):
-    """A job as it was last seen, and how it came to be so."""
+    """A job as it was last seen, and how it got there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,9 @@ class JobRecord(BaseModel):
     status: JobStatus = Field(description="What the job does, as last seen.")
     action: Action | None = Field(None, description="The last action that was carried out.")
     action_result: ActionResult | None = Field(None, description="How that action ended.")
-    job_output: str = Field("", description="What the last action said; the reason, if it failed.")
+    job_output: str = Field(
+        "", description="What the last action reported; the reason, if it failed."
+    )
     last_savepoint: str | None = Field(
         None, description="Path of the savepoint that the job would come back to."
     )
@@ -48,8 +50,8 @@ class JobRecord(BaseModel):
     restored_from: str | None = Field(None, description="What the running version started from.")
     started_at: str | None = Field(
         None,
-        description="When the job service says that the job was started last, in UTC; none on a "
-        "Flink session cluster, and where it does not say.",
+        description="When the job was started last, as the job service reports it, in UTC; none "
+        "on a Flink session cluster, and where the service does not report it.",
     )
     restore_point: RestorePoint | None = Field(
         None,
@@ -113,7 +115,7 @@ class JobRecord(BaseModel):
 
     @classmethod
     def from_outputs(cls, outputs: dict[str, Any]) -> JobRecord:
-        """Read a record back from recorded outputs; properties nobody knows are left aside.
+        """Read a record back from recorded outputs; unknown properties are ignored.
 
         Raises:
             pydantic.ValidationError: The outputs are not of a FlinkJob.
@@ -137,11 +139,11 @@ class JobRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Removed:
-    """What is left of a job that was deleted.
+    """What remains of a job that was deleted.
 
     Attributes:
         savepoint: The savepoint that was taken, where `on_delete` asks for one.
-        state_told: Whether the user was told on the way which state of it is known.
+        state_told: Whether its last state has been printed already.
     """
 
     savepoint: str | None = None

@@ -43,7 +43,7 @@ def mask_addresses(text: str) -> str:
 
 
 def mask_user_info(text: str) -> str:
-    """Mask the user info of every address in a text, and leave their queries."""
+    """Mask the user info of every address in a text, and keep their queries."""
     if "://" not in text:
         return text
     return _ADDRESS.sub(lambda match: _masked_address(match[0], queries=False), text)

@@ -1,4 +1,4 @@
-"""Savepoints: where they lie, when and why they were taken."""
+"""Savepoints: their paths, and when and why they were taken."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def is_checkpoint(path: str) -> bool:
 class SavepointLayout:
     """Where the savepoints of a job lie: `<directory>/<job_name>/<jobId>`, one below each other.
 
-    The jobId is Flink's, or what stands for it at a job service: its own id of the job.
+    The jobId is Flink's; on a job service, the service's own id of the job.
 
     Attributes:
         directory: The job's `savepoint_directory`, or its cluster's own.

@@ -1,4 +1,4 @@
-"""What a job should be: the inputs of a `FlinkJob`, and the entries of a job file."""
+"""The specification of a job: the inputs of a `FlinkJob`, and the entries of a job file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DesiredState(StrEnum):
 
 
 class UpgradeMode(StrEnum):
-    """What becomes of the state when a new version is started.
+    """How state is carried over when a new version is started.
 
     `savepoint`: stop with a savepoint and start from it. `last-state`: cancel, and start from the
     latest retained checkpoint. `stateless`: every start is a fresh one and state is dropped.
@@ -90,7 +90,7 @@ def _changed_options(name: str, old: dict[str, str], new: dict[str, str]) -> str
 
 
 class JobSpec(BaseModel):
-    """A Flink job as it should be.
+    """A Flink job as it is wanted.
 
     `jar_digest` (SHA-256 of the jar's bytes) is computed from `jar`, so that new content under an
     old path is a change.
@@ -143,7 +143,7 @@ class JobSpec(BaseModel):
     )
     args: Annotated[Arguments, OnChange(Cost.RESTART, name_alone)] = Field(
         default_factory=list,
-        description="Arguments of `main`, kept exactly. A single string is split at blanks.",
+        description="Arguments of `main`, passed on exactly. A single string is split at blanks.",
         examples=[["--topic", "orders"]],
     )
     parallelism: Annotated[
@@ -243,9 +243,7 @@ class JobSpec(BaseModel):
         # Its settings are compared one by one: each has a cost of its own.
         OnChange(Cost.REFUSED, reference="see [DliSettings](#dlisettings)"),
         OnlyOn("dli"),
-    ] = Field(
-        None, description="What a job on Data Lake Insight has besides; for that target alone."
-    )
+    ] = Field(None, description="Settings of a job on Data Lake Insight; for that target alone.")
 
     @field_validator("flink_configuration")
     @classmethod
@@ -298,10 +296,10 @@ class JobSpec(BaseModel):
         return ["dli", self.target.queue, (self.dli or DliSettings()).of_version()]
 
     def carrying_on(self, former: JobSpec) -> JobSpec:
-        """Return the spec as it continues a former one: what was removed and asks for nothing.
+        """Return the spec as it continues a former one, with what it takes over from that one.
 
-        A trigger belongs to the version that runs, which its removal is not to replace; and a job
-        stays in its queue where the queue is left to the service.
+        The removal of a restart trigger restarts nothing, so the trigger of the running version
+        stays. A job stays in its queue where the choice of the queue is left to the service.
         """
         update: dict[str, Any] = {}
         if self.restart_trigger is None:

@@ -70,11 +70,11 @@ def problems_of(
     *,
     recorded: bool = False,
 ) -> list[tuple[str, str]]:
-    """Return what is wrong with a job's inputs: (property path, what would be right).
+    """Return the problems of a job's inputs: (property path, what would be valid).
 
     Args:
         inputs: The inputs by name.
-        is_unknown: Tells values that are not known yet (previews); they pass.
+        is_unknown: Whether a value is not known yet (previews); such values pass.
         recorded: Whether some were recorded before, by this version or an older one, which is
             read by the model's rules alone.
     """
@@ -206,7 +206,7 @@ def _reason(detail: ErrorDetails) -> str:
 
 
 def _got(detail: ErrorDetails) -> str:
-    """Show the wrong value, but for those that may be secret: only what kind of value it is."""
+    """Return the invalid value in words; of one that may be secret, the kind of value alone."""
     value = detail["input"]
     if detail["loc"][0] in _MAY_BE_SECRET:
         return f" (got a {_KINDS.get(type(value), 'value')} instead)"
@@ -216,10 +216,10 @@ def _got(detail: ErrorDetails) -> str:
 
 
 def _blanks_in(inputs: dict[str, Any]) -> _Problems:
-    """Return the texts of a job's inputs with blanks where none may be: (path, what is right).
+    """Return the problems of texts with blanks where none may be: (path, what would be valid).
 
     Args:
-        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        inputs: The inputs by name, as far as they are known; of any type, valid or not.
     """
     bounded = {name: value for name, value in inputs.items() if name not in _FREE}
     dli = bounded.get("dli")
@@ -230,10 +230,10 @@ def _blanks_in(inputs: dict[str, Any]) -> _Problems:
 
 
 def _limits(inputs: dict[str, Any], unknown: Collection[tuple[int | str, ...]]) -> _Problems:
-    """Return what else is wrong with inputs that the model takes.
+    """Return the problems of inputs that the model accepts.
 
     Args:
-        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        inputs: The inputs by name, as far as they are known; of any type, valid or not.
         unknown: Paths of what is not known yet.
     """
     return [
@@ -302,7 +302,7 @@ def _long_timeouts(inputs: dict[str, Any]) -> _Problems:
     timeouts = inputs.get("timeouts")
     problems: _Problems = []
     for step, duration in timeouts.items() if isinstance(timeouts, dict) else ():
-        with suppress(ValueError, TypeError):  # then the model says what is wrong
+        with suppress(ValueError, TypeError):  # then the model reports the problem
             if seconds(duration) > seconds(LONGEST_TIMEOUT):
                 why = f'must be at most "{LONGEST_TIMEOUT}" (got {duration!r})'
                 problems.append((f"timeouts.{step}", why))

@@ -11,7 +11,7 @@ from flink_jobs_provider.model.target import DliTarget
 
 
 def newest_state(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
-    """Return what a job goes on from that does not run, as far as it is known."""
+    """Return the state that a job which does not run goes on from, as far as it is known."""
     stopped, target = recorded.status is JobStatus.STOPPED, wanted.target
     if isinstance(target, DliTarget) and target.is_cloud and not stopped:
         return "its newest state, if that is known to be newer than its last start"
@@ -26,7 +26,7 @@ def last_state(recorded: JobRecord, now: float) -> str | None:
 
 
 def start_of_new_run(recorded: JobRecord, now: float) -> str:
-    """Return where a new run of a job starts that came to its own end."""
+    """Return what a new run of a finished job starts from."""
     where = last_state(recorded, now)
     if where is None:
         return "start from nothing, since no state is known of the run that finished"
@@ -34,9 +34,9 @@ def start_of_new_run(recorded: JobRecord, now: float) -> str:
 
 
 def last_words(recorded: JobRecord, now: float) -> str | None:
-    """Say of a job that was deleted without a savepoint where its last state is.
+    """Return where the last state of a job is that was deleted without a savepoint, or None.
 
-    Of one that was cancelled, as was asked, and is not known to have any, nothing is said.
+    None is for a job that was cancelled, as `on_delete` asks for, and has no known state.
     """
     happened = f"{recorded.spec.job_name}: deleted"
     if recorded.status is JobStatus.LOST:
@@ -64,10 +64,10 @@ def retention_warning(job_name: str) -> str:
 
 
 def is_set_back_by_a_cancel(record: JobRecord, wanted: JobSpec) -> bool:
-    """Whether a job runs whose checkpoints are not retained, and nobody asked for that.
+    """Whether a job runs whose checkpoints are not retained, though its spec does not ask for that.
 
-    It is asked for by another value of the option, and by dropping the state with each update. A
-    change of the option is yet to come into effect.
+    Another value of the option asks for it, and so does dropping the state with each update. A
+    change of the option has yet to take effect.
     """
     if record.retains_checkpoints is not False or not record.status.active:
         return False

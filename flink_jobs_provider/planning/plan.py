@@ -72,7 +72,7 @@ def plan(
     wanted: JobSpec,
     now: float | None = None,
     *,
-    looked: bool = False,
+    is_fresh: bool = False,
 ) -> Plan:
     """Decide what brings a job from what is recorded, or freshly read, to what is wanted.
 
@@ -80,8 +80,8 @@ def plan(
         recorded: What is recorded; None for nothing.
         wanted: The job as it should be.
         now: Seconds since the epoch, for the age of what is restored; the present if not given.
-        looked: Whether the record's `restore_point` was just looked for, as a start does: none
-            means that there is none.
+        is_fresh: Whether the record's `restore_point` was just searched for, as a start does: None
+            then means that there is none.
     """
     now = time.time() if now is None else now
     if recorded is None:
@@ -101,7 +101,7 @@ def plan(
             wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
         )
     if recorded.unconfirmed or not recorded.status.active:
-        return _start(recorded, wanted, changed, (*drifted, *texts), now, looked)
+        return _start(recorded, wanted, changed, (*drifted, *texts), now, is_fresh)
     rescaled = bool(recorded.rescaled)
     in_place = rescaled and recorded.rescales_in_place
     if cost is Cost.RESTART or recorded.other_version or (rescaled and not in_place):
@@ -130,7 +130,7 @@ def _refused(wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
     refusal = (
         f"{wanted.job_name}: {names} cannot be changed: the service takes it when the job is "
         "created, and never again. The job is untouched. Undo that change; or destroy the job "
-        'with on_delete "savepoint", and create it anew with restore_from.'
+        'with on_delete "savepoint", and create it again with restore_from.'
     )
     return Plan(wanted.job_name, None, "", texts, changed, refusal=refusal)
 
@@ -145,7 +145,7 @@ def _creation(wanted: JobSpec) -> Plan:
 def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
     """Plan another job in this one's place: its state is not carried over by itself.
 
-    A restore point that was named before is not the state of now, so it is no leave either.
+    A restore point that was named before is not the present state, so it permits nothing.
     """
     replaces = tuple(change.name for change in changed if change.cost is Cost.REPLACE)
     reasons = tuple(change.text for change in changed)
@@ -192,7 +192,7 @@ def _start(
     changed: tuple[Change, ...],
     reasons: tuple[str, ...],
     now: float,
-    looked: bool,
+    is_fresh: bool,
 ) -> Plan:
     existed = recorded.job_id is not None
     if recorded.unconfirmed:
@@ -214,7 +214,7 @@ def _start(
         )
     elif recorded.status is JobStatus.FINISHED:
         action, how = Action.START, start_of_new_run(recorded, now)
-    elif looked and recorded.restore_point is None:
+    elif is_fresh and recorded.restore_point is None:
         action, how = Action.START, _NO_STATE
     else:
         action, how = Action.START, f"start from {newest_state(recorded, wanted, now)}"
@@ -238,7 +238,7 @@ def newly_restores(recorded: JobRecord | None, wanted: JobSpec) -> bool:
 
 
 def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
-    """Return the restore point that is newly named, and that no run which died has honoured."""
+    """Return the restore point that is newly named, and that no killed run has started from."""
     path = wanted.restore_from
     if path is None or not newly_restores(recorded, wanted):
         return None

@@ -131,7 +131,7 @@ class FlinkSessionCluster(InputObject):
 
 
 class AzureCredential(InputObject):
-    """How a token of Entra ID is had, through azure-identity.
+    """How a token of Entra ID is obtained, through azure-identity.
 
     Args:
         kind: `default` (whatever this machine has, in azure-identity's order), `service-principal`,
@@ -376,7 +376,7 @@ class DliSettingsInputs(TypedDict, total=False):
     """Bucket of its logs, and of the savepoints of its stops."""
 
     smn_topic: Input[str] | None
-    """Topic that is told when the job fails."""
+    """Topic that is notified when the job fails."""
 
     flink_log_config: Input[str] | None
     """Log levels, as the service's JSON text."""
@@ -450,4 +450,4 @@ class JobInputs(TypedDict, total=False):
     """How long steps may take; each at most `7d`."""
 
     dli: DliSettings | Input[Mapping[str, Any]] | None
-    """What a job on Data Lake Insight has besides; for that target alone."""
+    """Settings of a job on Data Lake Insight; for that target alone."""

@@ -1,6 +1,6 @@
 """Which resource of a stack declares which job: a job belongs to one resource.
 
-Each declaration carries what tells its resource from the others of the stack. An engine calls
+Each declaration names its resource, distinct from the others of the stack. An engine calls
 `check` twice for a resource that it replaces: both calls carry the same value. Two addresses may
 lead to one cluster, so that two declarations may be of one job.
 """
@@ -30,7 +30,7 @@ class Declaration:
     """A resource's declaration of a job.
 
     Attributes:
-        resource: What tells the resource from others; empty where the engine left it out.
+        resource: A name that no other resource of the stack has; empty where it is unknown.
         target: Where the job runs.
         job_name: The job's name.
     """
@@ -41,7 +41,7 @@ class Declaration:
 
     @property
     def job(self) -> tuple[str, str]:
-        """The job, as it is told from the others of its stack."""
+        """The job's identity within its stack."""
         return self.target.place, self.job_name
 
     @classmethod
@@ -56,7 +56,7 @@ class Declaration:
 
 
 class Declarations:
-    """Remembers the first resource that declares each job in a run."""
+    """The first resource that declares each job in a run."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str], Declaration] = {}
@@ -82,7 +82,7 @@ class Declarations:
         ]
 
     def turn(self, job_name: str) -> Lock:
-        """Return what lets one job of a name be worked on at a time."""
+        """Return the lock under which one job of a name is worked on at a time."""
         with self._lock:
             return self._turns.setdefault(job_name, Lock())
 
@@ -103,7 +103,7 @@ def declared_twice(first: Declaration, second: Declaration) -> str:
 
 
 def shown(resource: str) -> str:
-    """Return a resource as people are told of it."""
+    """Return a resource's name as people know it."""
     return f"'{resource.rpartition('::')[2]}'" if resource else "one whose name is not known"
 
 
@@ -117,7 +117,7 @@ async def is_same_cluster(
     """Whether two addresses lead to one cluster; None where that is not known.
 
     A Flink cluster shows what no other one has, unless a proxy hides it. Else the jobs of that
-    name tell, once there are any: no two clusters have one of one id and one millisecond of start.
+    name decide, once there are any: no two clusters have a job of one id and one start time.
     """
     if one.kind != other.kind:
         return None
@@ -147,8 +147,8 @@ async def _started_jobs(clusters: Clusters, target: Target, name: str) -> set[tu
 async def is_same_job(clusters: Clusters, old: JobRecord, new: JobRecord) -> bool:
     """Whether what the new resource has is there as well where the old one looks.
 
-    A jobId alone does not tell: on a Flink cluster it is derived, so that the first version of a
-    job has the same one wherever it runs. Nobody submits it to two clusters at one millisecond.
+    A jobId alone is no evidence: on a Flink cluster it is derived, so that the first version of a
+    job has the same one wherever it runs. It is not submitted to two clusters in one millisecond.
     """
     one, other = old.spec.target, new.spec.target
     if isinstance(one, FlinkTarget) and isinstance(other, FlinkTarget):

@@ -3,13 +3,12 @@
 A killed engine leaves its provider process alive, while the next run begins: two writers. So
 nothing is begun once the engine has gone. The engine's address is the first argument of
 `python -m pulumi.dynamic`; with the real CLI a shell lies between it and this process, so the
-parent process alone does not tell.
+parent process alone is no evidence.
 
-An engine that is killed, or that ends because nobody reads what it writes, leaves its provider
-process behind, which would serve nobody for ever. So the process is ended, within a minute. What is
-in progress then gets a while to end by itself: its next request that would change something is
-refused. A process that ends while it waits leaves what it asked for with the cluster, where the
-next run finds it.
+An engine that is killed, or that ends because nothing reads its output, leaves an idle provider
+process behind. `EngineWatch` ends that process within a minute. Calls in progress get a grace
+period first: their next request that would change something is refused. What a process has asked a
+cluster for when it ends stays there, where the next run finds it.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from contextlib import contextmanager
 
 from flink_jobs_provider.model.errors import EngineGone
 
-#: Between two looks, in seconds.
+#: Between two checks, in seconds.
 _PAUSE_S = 2.0
-#: How long what is in progress may take to end, in seconds.
+#: Grace period of calls in progress, in seconds.
 GRACE_S = 30.0
 
 
 class EngineLiveness:
-    """Remembers parent and engine address at the start, and looks at both each time."""
+    """Remembers parent and engine address at the start, and checks both each time."""
 
     def __init__(self, arguments: list[str] | None = None) -> None:
         self._parent = os.getppid()
@@ -94,11 +93,11 @@ class EngineWatch:
     """Watches the engine, and ends this process after it.
 
     Args:
-        liveness: Tells whether the engine lives.
-        busy: Tells whether something is in progress.
+        liveness: Checks that the engine lives.
+        busy: Whether calls are in progress.
         end: Ends the process.
         sleep: Waits, in seconds.
-        clock: Tells the time, in seconds.
+        clock: The time, in seconds.
     """
 
     def __init__(

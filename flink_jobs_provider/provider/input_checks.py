@@ -1,4 +1,4 @@
-"""What `check` finds out about the inputs of a job: every problem at once, before any change."""
+"""The checks of a job's inputs: every problem is reported at once, before any change."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class CheckRequest:
     Attributes:
         inputs: Its inputs, as far as they are known.
         recorded: The inputs that are recorded of it; empty for a new resource.
-        resource: What tells it from the others of its stack; empty where that is not known.
+        resource: A name that no other resource of the stack has; empty where it is unknown.
         preview: Whether nothing is carried out in this run.
-        problems: What is wrong with the resource itself: (its name or an option, why).
+        problems: Problems of the resource itself: (its name or an option, why).
     """
 
     inputs: dict[str, Any]
@@ -40,20 +40,20 @@ class CheckRequest:
 
 @dataclass(frozen=True)
 class Checked:
-    """Inputs as they are recorded, with their defaults; and what is wrong with them."""
+    """Inputs as they are recorded, with their defaults; and their problems."""
 
     inputs: dict[str, Any]
     failures: tuple[tuple[str, str], ...] = ()
 
 
 class InputChecks:
-    """Validates the resources that a program declares, and tells what a run will do of new ones.
+    """Validates the resources that a program declares, and prints the plans of new ones.
 
     Args:
         jobs: Asks the jobs' clusters.
         registry: What the run knows of its jobs.
         output: Prints lines.
-        is_unknown: Tells values that are not known yet.
+        is_unknown: Whether a value is not known yet.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class InputChecks:
         spec = JobSpec.model_validate(inputs)
         if refusal := self._registry.declares(spec):
             return self._refused(inputs, [("job_name", refusal)])
-        if wrong := self._foreseen(request, spec, jar):
-            return self._refused(spec.plain(), wrong)
+        if problems := self._foreseen(request, spec, jar):
+            return self._refused(spec.plain(), problems)
         return Checked(spec.plain())
 
     def _problems(
         self, request: CheckRequest, inputs: dict[str, Any]
     ) -> tuple[Problems, Jar | None]:
-        """Return what is wrong with a resource, and its jar, where that could be opened."""
+        """Return the problems of a resource, and its jar, where that could be opened."""
         options = findings_of(inputs, request.recorded.get("flink_configuration"))
         for warning in options.warnings:
             self._output.say_once(f"{inputs.get('job_name')}: warning: {warning}")
@@ -100,8 +100,8 @@ class InputChecks:
         jar = None
         is_known = not self._is_unknown(inputs.get("jar"))
         if is_known and not any(path.startswith("jar") for path, _ in problems):
-            jar, wrong = _opened_jar(inputs)
-            problems += wrong
+            jar, of_jar = _opened_jar(inputs)
+            problems += of_jar
             problems += _unexpected_content(inputs, request.recorded, jar) if jar else []
         declared = Declaration.of(request.resource, inputs)
         if declared:
@@ -111,7 +111,7 @@ class InputChecks:
         return problems, jar
 
     def _refused(self, inputs: dict[str, Any], problems: Problems) -> Checked:
-        """Return what is wrong with a resource, whose job the run will not bring about."""
+        """Return the problems of a resource, whose job the run will not bring about."""
         self._registry.refused(inputs.get("job_name"))
         return Checked(inputs, tuple((path, self._output.redact(why)) for path, why in problems))
 
@@ -135,7 +135,7 @@ def given(props: dict[str, Any]) -> dict[str, Any]:
 
 
 def _opened_jar(inputs: dict[str, Any]) -> tuple[Jar | None, Problems]:
-    """Return a job's jar, and what is wrong with it."""
+    """Return a job's jar, or None, and its problems."""
     try:
         jar = open_jar(str(inputs["jar"]))
     except JarError as error:

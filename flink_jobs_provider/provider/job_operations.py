@@ -1,4 +1,4 @@
-"""What a run asks of clusters, and has done there, for its jobs.
+"""What a run asks of its jobs' clusters, and has done there.
 
 An engine's worker threads call these; the work is done in one event loop that all of them share.
 """
@@ -37,7 +37,7 @@ from flink_jobs_provider.provider.run_registry import RunRegistry
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.protocol import JobReconciler, reconciler_of
 
-#: What is wrong with inputs: (property path, what would be right).
+#: Problems of inputs: (property path, what would be valid).
 Problems = list[tuple[str, str]]
 
 
@@ -63,7 +63,7 @@ class JobOperations:
         self._clusters = clusters
         self._prerequisites: Prerequisites | None = None
         self._loop = loop or BackgroundLoop()
-        self._previews = CreationPreviews(self._look, self._plan)
+        self._previews = CreationPreviews(self._observe, self._plan)
 
     def connect(self, resolve: Resolve, guard: Guard) -> None:
         """Prepare the clusters' clients.
@@ -98,16 +98,16 @@ class JobOperations:
         return self._loop.run(self._previews.foresee(clusters, spec, known, jar))
 
     def restore_problems(self, spec: JobSpec) -> Problems:
-        """Return what is wrong with the savepoint that a job is to start from."""
+        """Return the problems of the savepoint that a job is to start from."""
         return self._loop.run(restore_problems(spec, local=_is_offline()))
 
     def plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
         """Return the plan of a job, as its cluster and its state allow it."""
         return self._loop.run(self._plan(recorded, wanted))
 
-    def look(self, recorded: JobRecord) -> JobRecord:
-        """Read a job, as a refresh does."""
-        return self._loop.run(self._look(recorded))
+    def observe(self, recorded: JobRecord) -> JobRecord:
+        """Observe a job, as a refresh does."""
+        return self._loop.run(self._observe(recorded))
 
     def remove(self, recorded: JobRecord) -> Removed:
         """End a job, as its `on_delete` says."""
@@ -119,7 +119,7 @@ class JobOperations:
         if not on_cluster or recorded.job_id is None or recorded.status is JobStatus.STOPPED:
             return recorded
         try:
-            return self.look(recorded)
+            return self.observe(recorded)
         except JobError:
             return recorded
 
@@ -142,7 +142,7 @@ class JobOperations:
         namesakes = self._registry.declarations.namesakes(declared)
         if self._loop.run(self._are_elsewhere(declared, namesakes)):
             return self._loop.run(work())
-        # One after the other: what the first has started tells the second that it is one cluster.
+        # One after the other: the second recognises the cluster by the job that the first started.
         with self._registry.declarations.turn(wanted.job_name):
             if other := self._loop.run(self._on_one_cluster(declared, namesakes)):
                 raise PermanentError(
@@ -180,7 +180,7 @@ class JobOperations:
     async def _is_same_cluster(self, one: Declaration, other: Declaration) -> bool | None:
         return await is_same_cluster(self._known_clusters(), one.target, other.target, one.job_name)
 
-    async def _look(self, recorded: JobRecord) -> JobRecord:
+    async def _observe(self, recorded: JobRecord) -> JobRecord:
         return await self._reconciler(recorded.spec).look_for_plan(recorded)
 
     async def _plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:

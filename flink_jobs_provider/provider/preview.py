@@ -22,7 +22,7 @@ from flink_jobs_provider.reconciling.flink.dry_run import Trials
 _CREATION_PATIENCE_S = 5.0
 _SHARED_AGE_S = 15.0
 
-Look = Callable[[JobRecord], Awaitable[JobRecord]]
+Observe = Callable[[JobRecord], Awaitable[JobRecord]]
 Decide = Callable[[JobRecord, JobSpec], Awaitable[Plan]]
 #: How long a plan waits for a cluster and for the storage of a savepoint, in seconds.
 _START_PATIENCE_S = 15.0
@@ -33,11 +33,11 @@ FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a preview can tell of a creation.
+    """What a preview finds out about a creation.
 
     Attributes:
-        lines: The plan in a line, and warnings; empty where there is nothing to say.
-        problems: What is wrong for certain: (property path, what would be right).
+        lines: The plan in a line, and warnings.
+        problems: What will certainly fail: (property path, what would be valid).
     """
 
     lines: tuple[str, ...] = ()
@@ -45,15 +45,15 @@ class Foreseen:
 
 
 class CreationPreviews:
-    """Words the plan of a creation by what the job's cluster shows.
+    """Plans creations by what the jobs' clusters show.
 
     Args:
-        look: Reads a job, as a refresh does.
+        observe: Observes a job, as a refresh does.
         decide: Plans a job that is recorded.
     """
 
-    def __init__(self, look: Look, decide: Decide) -> None:
-        self._look = look
+    def __init__(self, observe: Observe, decide: Decide) -> None:
+        self._observe = observe
         self._decide = decide
         self._silent: set[str] = set()
         self._warnings: list[str] = []
@@ -106,7 +106,7 @@ class CreationPreviews:
             return f"{first}, unless it runs already: its cluster was not asked", True
         try:
             async with asyncio.timeout(_CREATION_PATIENCE_S):
-                seen = await self._look(JobRecord(spec=spec, status=JobStatus.LOST))
+                seen = await self._observe(JobRecord(spec=spec, status=JobStatus.LOST))
                 ended = await _ended(clusters, spec) if seen.job_id is None else None
         except (JobError, TimeoutError) as error:
             self._silence(spec, error)
@@ -119,24 +119,24 @@ class CreationPreviews:
         return first, True
 
     def _silence(self, spec: JobSpec, error: JobError | TimeoutError) -> None:
-        """Ask a cluster no more, and warn of it once."""
+        """Send a cluster no more requests, and warn of it once."""
         if spec.target.place in self._silent:
             return
         self._silent.add(spec.target.place)
         within = f"no answer within {_CREATION_PATIENCE_S:.0f} s"
         reason = error.reason if isinstance(error, JobError) else within
         self._warnings.append(
-            f"warning: new jobs on {spec.target.address} were not looked for or checked there: "
-            f"{reason}"
+            f"warning: new jobs on {spec.target.address} were neither searched for nor checked "
+            f"there: {reason}"
         )
 
 
 async def restore_problems(spec: JobSpec, *, local: bool = False) -> list[tuple[str, str]]:
-    """Return what is wrong with the savepoint in `restore_from`, as far as it is seen from here.
+    """Return the problems of the savepoint in `restore_from`, as far as they show from here.
 
     Args:
         spec: The job as it should be.
-        local: Whether only files of this machine may be looked at.
+        local: Whether only files of this machine may be read.
     """
     path = spec.restore_from
     if path is None:
@@ -191,7 +191,7 @@ async def plan_start(
             async with asyncio.timeout(_START_PATIENCE_S):
                 point = await find(recorded, wanted)
             found = recorded.model_copy(update={"restore_point": point})
-            return plan(found, wanted, looked=True)
+            return plan(found, wanted, is_fresh=True)
         except (JobError, TimeoutError):
             pass  # what is recorded may be readable all the same
     point = recorded.restore_point or _recorded_point(recorded)

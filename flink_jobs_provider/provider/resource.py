@@ -1,6 +1,6 @@
 """`FlinkJob`, as a Pulumi program declares it.
 
-Annotations are not postponed here: the SDK evaluates those of the class anew for each resource,
+Annotations are not postponed here: the SDK evaluates those of the class again for each resource,
 and those that are text cost it almost three times as much.
 """
 
@@ -27,7 +27,7 @@ from flink_jobs_provider.provider.resource_context import (
 
 
 class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
-    """A Flink job: declared here, carried out on its cluster with its state kept.
+    """A Flink job: declared here, carried out on its cluster, with its state carried over.
 
     Takes a `FlinkJobArgs`, or the same names as keywords.
     """
@@ -95,7 +95,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     def _get_providers(
         self, t: str, pkg: str | None, opts: ResourceOptions
     ) -> tuple[pulumi.ProviderResource | None, Mapping[str, pulumi.ProviderResource]]:
-        """Look at the options as transformations have left them: the SDK calls this with those."""
+        """Check the options after all transformations: the SDK calls this with those."""
         self._problems += without_effect(opts)
         return super()._get_providers(t, pkg, opts)
 
@@ -110,7 +110,7 @@ _parents: dict[tuple[str, str], list[pulumi.Resource]] = {}
 
 
 def _identity(name: str, parent: pulumi.Resource | None) -> str:
-    """Return what tells a resource from the others of its stack, with its name after the last `::`.
+    """Return an identity of a resource within its stack, with its name after the last `::`.
 
     The URN would, but is not known before the resource is registered.
     """

@@ -1,9 +1,9 @@
-"""What `FlinkJob` tells the provider of a resource, since an engine does not tell a dynamic one.
+"""The context of a resource, which `FlinkJob` passes to the provider as further inputs.
 
-A dynamic provider is told neither the URN nor the name of a resource, nor its options, nor whether
-a run is a preview. The engine also takes the marks of secret values off before it calls a provider
-that was written in Python. So `FlinkJob` passes all of that as inputs of its own. The adapter takes
-them out of what it hands on, so that they are never part of the state.
+An engine passes a dynamic provider neither the URN nor the name of a resource, nor its options, nor
+whether a run is a preview. It also removes the marks of secret values before it calls a provider
+that was written in Python. The adapter removes these inputs from what it passes on, so that they
+are never part of the state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pulumi import Output
 
-#: Tells a resource from the others of its stack; `declarations` says what it is for.
+#: The identity of a resource within its stack; see `declarations`.
 RESOURCE_KEY = "__resource"
 #: Set in a preview, in which new jobs are tried on their cluster.
 PREVIEW_KEY = "__preview"
@@ -25,10 +25,10 @@ SECRETS_KEY = "__secrets"
 CONTEXT_KEYS = frozenset({"__provider", RESOURCE_KEY, PREVIEW_KEY, OPTIONS_KEY, SECRETS_KEY})
 
 _REASONS = {
-    "custom_timeouts": "has no effect on a FlinkJob, since Pulumi does not tell a dynamic provider "
-    "of it: set the input timeouts instead (submit, running, savepoint, cancel)",
+    "custom_timeouts": "has no effect on a FlinkJob, since Pulumi does not pass it to a dynamic "
+    "provider: set the input timeouts instead (submit, running, savepoint, cancel)",
     "replace_on_changes": "has no effect on a FlinkJob, since Pulumi needs more of a provider for "
-    "it than a dynamic one can tell: leave it out. A change upgrades the job with its state; one "
+    "it than a dynamic one can answer: remove it. A change upgrades the job with its state; one "
     "of target or job_name replaces it",
 }
 _NAME = "resource_name"
@@ -41,7 +41,7 @@ def without_context(props: dict[str, Any]) -> dict[str, Any]:
 
 
 def invalid_name(name: str) -> list[str]:
-    """Return what names a resource's name among the problems, where it is not valid."""
+    """Return the problem that a resource's name is invalid, if it is, as `OPTIONS_KEY` has it."""
     return [_NAME] if name != name.strip() else []
 
 
@@ -51,7 +51,7 @@ def without_effect(options: Any) -> list[str]:
 
 
 def problems_of_options(inputs: dict[str, Any], recorded: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what is wrong with a resource itself: the name of each, and why.
+    """Return the problems of a resource itself: the name of each option, and why.
 
     Args:
         inputs: Its inputs.

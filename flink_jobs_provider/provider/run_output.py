@@ -1,4 +1,4 @@
-"""What people read of a run: lines, and errors of one line each, without a secret."""
+"""The lines that a run prints, and its errors of one line each, without a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable,
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 
-#: What is recorded of a job whose cluster is gone for good can be given up by hand.
+#: The record of a job whose cluster is gone for good can be dropped by hand.
 FORGET = (
     "Run again when it can be asked; if that cluster is gone for good, take the resource out of "
     "the stack's state (pulumi state delete), which touches no job"
@@ -40,7 +40,7 @@ class FlinkJobError(Exception):
 
 
 class RunOutput:
-    """Prints the lines of a run, and words its errors; masks the secrets that a process knows."""
+    """Prints the lines of a run and renders its errors; masks the secrets that a process knows."""
 
     def __init__(self) -> None:
         self._secrets = KnownSecrets()
@@ -55,19 +55,19 @@ class RunOutput:
         return self._secrets.redact(text)
 
     def say_once(self, line: str) -> None:
-        """Print a line once: a refresh and the step after it diff the same job twice."""
+        """Print a line once: a refresh and the step after it both diff a job."""
         if line not in self._printed:
             self._printed.add(line)
             self.say(line)
 
     def say(self, line: str) -> None:
-        """Print a line; nobody reads what is printed after the engine's end, which is found out."""
+        """Print a line; after the engine's end, which the liveness check detects, it is dropped."""
         with suppress(OSError):
             sys.stdout.write(self.redact(line) + "\n")
             sys.stdout.flush()
 
     def outputs(self, record: JobRecord) -> dict[str, Any]:
-        """Return a job's outputs, with known secrets masked in what the cluster said of it."""
+        """Return a job's outputs, with known secrets masked in what its cluster reported."""
         return {**record.outputs(), "job_output": self.redact(record.job_output)}
 
     def error(self, error: Exception) -> FlinkJobError:
@@ -86,29 +86,29 @@ class RunOutput:
                 f"{mask_addresses(' '.join(str(error).split()))} Set FLINK_JOBS_DEBUG=1 for the "
                 "traceback, and please report it."
             )
-        told = FlinkJobError(self.redact(message))
-        told.partial = partial
-        return told
+        shown = FlinkJobError(self.redact(message))
+        shown.partial = partial
+        return shown
 
 
 @contextmanager
 def naming(job_name: str, call: str, *, now: str, remedy: str = "") -> Iterator[None]:
     """Name the job in an error of a cluster without an answer, with how it is then.
 
-    What the user gave wrongly, such as a reference that leads nowhere, is reported as it is, unless
-    it keeps a job from being ended.
+    An invalid value of the user, such as a reference that leads nowhere, is reported as it is,
+    unless it keeps a job from being ended.
 
     Args:
         job_name: The job.
         call: What failed, such as "it could not be updated".
-        now: What is known of the job, where the error does not say.
+        now: The state of the job, where the error does not name it.
         remedy: What else the user can do.
     """
     try:
         yield
     except (ClusterRefused, ClusterUnreachable) as error:
-        told = isinstance(error, ClusterRefused) and not remedy
-        if told or error.happened.startswith(f"{job_name}:"):
+        is_of_the_user = isinstance(error, ClusterRefused) and not remedy
+        if is_of_the_user or error.happened.startswith(f"{job_name}:"):
             raise
         kind = ClusterUnreachable if isinstance(error, ClusterUnreachable) else ClusterRefused
         raise kind(

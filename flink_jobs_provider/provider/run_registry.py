@@ -1,21 +1,23 @@
-"""What a run of the engine has to do with each job; the provider's process lives as long as it.
+"""What a run of the engine declares, has seen and has done of each job.
+
+The provider's process lives as long as the run.
 
 The engine knows resources, and Flink knows jobs. Where a resource was renamed without an alias, or
 is replaced, one run creates a job and deletes that very job: in either order, and in two runs if
 the first was killed between them. So a job that the program declares is not ended by a delete of
 another resource: its new one goes on from it.
 
-`check` is what tells: it is called for what the program declares, and for nothing else, not even by
-`destroy --run-program`. It comes before the deletes at the end of a run; but not before those of
-resources that are replaced, which are deleted as soon as they are registered: what the program
-declares after them is not checked yet. Nor is what a run leaves out (`--target`). Measured on
-Pulumi 3.260.
+`check` shows which jobs those are: it is called for what the program declares, and for nothing
+else, not even by `destroy --run-program`. It comes before the deletes at the end of a run; but not
+before those of resources that are replaced, which are deleted as soon as they are registered: what
+the program declares after them is not checked yet. Nor is what a run leaves out (`--target`).
+Measured on Pulumi 3.260.
 
-All that is refused by this is told by check, diff and delete, which one process is asked. What a
-refresh has read may have been told to another process: the Pulumi CLI starts one for the reads of
-`preview --refresh` and `up --refresh`, and another for the program. Nothing leans on it but a job
-that gets a resource of another name: where the old record is not known, the job is found by what
-its cluster shows; and the delete, which is given the record, refuses what has gone on without it.
+All refusals here rest on check, diff and delete, which are calls to one process. What a refresh has
+read may be known to another process: the Pulumi CLI starts one for the reads of `preview --refresh`
+and `up --refresh`, and another for the program. Only a job that gets a resource of another name
+depends on it: where the old record is unknown, the job is found by what its cluster shows; and the
+delete, which is given the record, refuses what has gone on without it.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _Job = tuple[str, str]
 
 _ONE_AFTER_THE_OTHER = (
     "Give the resource that is to have the job an alias of the one that has it; or replace in one "
-    "run, which ends the job, and declare it anew in the next"
+    "run, which ends the job, and declare it again in the next"
 )
 
 
@@ -108,7 +110,7 @@ class RunRegistry:
         return shown(self.declarations.find(spec.target, spec.job_name).resource)
 
     def refused(self, job_name: object) -> None:
-        """Remember the name of a job whose inputs are wrong: where it runs may not be known."""
+        """Remember the name of a job whose inputs are invalid: its target may not be known."""
         self._refused.add(str(job_name))
 
     def saw(self, recorded: JobRecord) -> None:
@@ -133,7 +135,7 @@ class RunRegistry:
         self._seen[job] = self._held[job] = record
 
     def ended(self, recorded: JobRecord, savepoint: str | None) -> None:
-        """Remember a job that was deleted, and what is left of it."""
+        """Remember a job that was deleted, and the state that remains of it."""
         left = recorded
         if savepoint:
             left = keep(left, savepoint, SavepointReason.DELETE, left.spec)
@@ -184,7 +186,7 @@ class RunRegistry:
             "declares this job, and has not been created",
             now=f"The job is {seen.status}; the old resource is kept, which may alone know the "
             f"state, {state}",
-            remedy="Mend what kept the new one from being created, and run again; or give a "
+            remedy="Fix what kept the new one from being created, and run again; or give a "
             "renamed resource an alias; or replace without delete_before_replace; or set "
             f"restore_from to {state}",
         )
@@ -201,7 +203,7 @@ class RunRegistry:
             raise ActionFailed(
                 f"{name}: another resource of this stack declares this job, and failed in this run",
                 now="Nothing was cancelled, and the old resource is kept",
-                remedy="Mend what failed there, and run again",
+                remedy="Fix what failed there, and run again",
             )
         if job not in self._declared:
             return False
@@ -246,7 +248,7 @@ def _check_state(old: JobRecord, new: JobRecord) -> None:
 def _has_state_of(old: JobRecord, new: JobRecord) -> bool:
     """Whether a record names the state that another one had.
 
-    What ran may have got further than its record says: a savepoint or checkpoint that was found of
+    The job may have got further than its record shows: a savepoint or checkpoint that was found of
     it has its jobId in the path.
     """
     state = old.last_savepoint or old.restored_from

@@ -1,8 +1,8 @@
 """Answers of the SDK's provider server that are errors of ours, without a traceback.
 
 `pulumi.dynamic` answers a failed call with `traceback.format_exc()` (SDK 3.272), and the Pulumi CLI
-prints all of it before the one line that says what happened. The name that its module has for
-`traceback` is replaced by one that gives our errors in their own words. Another SDK may do without
+prints all of it before the one line that says what happened. The name `traceback` in its module is
+replaced by an object that returns our errors in their own words. Another SDK may do without
 that name: then nothing changes.
 
 The SDK has no way to answer `ErrorResourceInitFailed` either, by which an engine records a resource
@@ -34,7 +34,7 @@ _UNKNOWN = 2  # the code of the SDK's own answer
 
 
 class _ShortTracebacks:
-    """Stands in for the module `traceback`, for errors of one class."""
+    """A substitute for the module `traceback`, for errors of one class."""
 
     def __init__(self, kind: type[Exception]) -> None:
         self._kind = kind
@@ -45,7 +45,7 @@ class _ShortTracebacks:
         if not isinstance(error, self._kind):
             return traceback.format_exc()
         partial = getattr(error, "partial", None)
-        call = sys._getframe(1).f_locals  # the SDK hands the call to nobody
+        call = sys._getframe(1).f_locals  # the SDK passes the call on to no one
         if partial is None:
             return str(error)
         if "request" not in call or "context" not in call:
@@ -74,7 +74,7 @@ def _add_partial(partial: Partial, reason: str, request: Any, context: Any) -> N
 
 
 def answer_in_words(kind: type[Exception], module: ModuleType | None = None) -> None:
-    """Have the provider server of this process answer with an error's own words.
+    """Make the provider server of this process answer with an error's own words.
 
     Args:
         kind: The errors that are worded for people.

@@ -1,7 +1,7 @@
 """The provider, whatever engine calls it and by whatever protocol.
 
 `dynamic` translates the calls of Pulumi's dynamic providers; another protocol needs another adapter
-and nothing else. What is kept between the calls of a run is in one `ProviderService`.
+and nothing else. One `ProviderService` holds the state between the calls of a run.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def _in_one_line(
             ours = isinstance(error, JobError | FlinkJobError)
             if not ours and os.environ.get("FLINK_JOBS_DEBUG"):
                 raise
-            told = self.output.error(error)
-        raise told from None
+            shown = self.output.error(error)
+        raise shown from None
 
     return call
 
@@ -93,7 +93,7 @@ class ProviderService:
     """Creates, reads, updates and deletes the Flink jobs of one run of an engine.
 
     Args:
-        is_unknown: Tells values of inputs that are not known yet.
+        is_unknown: Whether the value of an input is not known yet.
         clusters: The clusters; those that `configure` connects to if not given.
         loop: Where the work is done.
     """
@@ -119,8 +119,8 @@ class ProviderService:
         """Prepare the clusters' clients; credentials come from configuration and environment.
 
         Args:
-            configuration: Looks up a key of the stack's configuration; None where it is not set.
-            liveness: Tells whether the engine lives; this process ends after it.
+            configuration: Reads a key of the stack's configuration; None where it is not set.
+            liveness: Whether the engine lives; this process ends after it.
         """
         if not self._is_watched:
             self._is_watched = True
@@ -197,7 +197,7 @@ class ProviderService:
             return None
         now = "How it is now is not known, and its record was left as it is"
         with naming(record.spec.job_name, "it could not be refreshed", now=now):
-            seen = self.jobs.look(record)
+            seen = self.jobs.observe(record)
         self._registry.saw(seen)
         return self._observed(seen)
 
@@ -209,7 +209,7 @@ class ProviderService:
         """
         record = _record(id_, recorded)
         if self._registry.awaits(record):
-            self._registry.check_found(self.jobs.look(record))
+            self._registry.check_found(self.jobs.observe(record))
         if self._registry.takes_over(record) or self.jobs.has_another_address(record):
             self.output.say_once(_taken_over(record))
             return
@@ -221,9 +221,9 @@ class ProviderService:
         if removed.savepoint:
             self.output.say_once(f"{name}: deleted, its savepoint is {removed.savepoint}")
         elif not removed.state_told:
-            said = last_words(self.jobs.last_seen(record), time.time())
-            if said:
-                self.output.say_once(said)
+            line = last_words(self.jobs.last_seen(record), time.time())
+            if line:
+                self.output.say_once(line)
 
     def _unknown_difference(self, record: JobRecord, inputs: dict[str, Any]) -> Difference:
         names = [name for name, v in inputs.items() if contains_unknown(v, self._is_unknown)]
@@ -251,14 +251,14 @@ class ProviderService:
         """Return a job that the option `id` names.
 
         Raises:
-            FlinkJobError: Its inputs do not say where it is, or it is not there.
+            FlinkJobError: Its inputs do not name its cluster, or the job is not there.
         """
         problems = problems_of(inputs, self._is_unknown)
         if problems:
-            told = "; ".join(f"{path}: {why}" for path, why in problems)
-            raise FlinkJobError(f"{id_}: the job to be read is not declared in full. {told}")
+            reasons = "; ".join(f"{path}: {why}" for path, why in problems)
+            raise FlinkJobError(f"{id_}: the job to be read is not declared in full. {reasons}")
         spec = JobSpec.model_validate(inputs)
-        seen = self.jobs.look(JobRecord(spec=spec, status=JobStatus.LOST))
+        seen = self.jobs.observe(JobRecord(spec=spec, status=JobStatus.LOST))
         if seen.job_id is not None and id_ in (spec.job_name, seen.job_id):
             return seen
         job = f"job {spec.job_name} of {spec.owner}"
@@ -278,7 +278,7 @@ class ProviderService:
             self._is_warned_of_checkpoints = True
             self.output.say_once(
                 f"{retention_warning(wanted.job_name)}. A run says this once; flink-jobs jobs "
-                "describe says it of each job"
+                "describe shows it for each job"
             )
 
 

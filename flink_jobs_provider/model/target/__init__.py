@@ -1,4 +1,4 @@
-"""Where a job runs, and how that is reached: Flink, HDInsight on AKS, or Data Lake Insight.
+"""The places where jobs run: Flink session clusters, HDInsight on AKS, Data Lake Insight.
 
 Credentials are never part of a target: each is a reference, `env:NAME` for an environment variable
 or `config:KEY` for a key of the Pulumi stack's configuration (`pulumi config set --secret KEY`).
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def _kind(value: object) -> str | None:
-    """Tell which kind of target is meant: a Flink session cluster, where it is not said."""
+    """Return the kind of a target: a Flink session cluster, where none is given."""
     if isinstance(value, dict):
         kind = value.get("kind")
         return "flink" if kind is None else str(kind)

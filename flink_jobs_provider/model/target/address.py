@@ -69,7 +69,7 @@ def of_tls(tls: Tls | None) -> dict[str, str | None]:
 
 def _segment(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._()-]{1,128}", value) or not value.strip("."):
-        raise ValueError("must be the name alone, as it stands in the cluster's resource id")
+        raise ValueError("must be the name alone, as in the cluster's resource id")
     return value
 
 
@@ -90,7 +90,7 @@ UploadDirectory = Annotated[str, AfterValidator(_upload_directory)]
 
 
 def host_and_path(url: str) -> str:
-    """Return what tells one address from another, however it is spelt.
+    """Return an address in one spelling: two that are equal lead to one place.
 
     This machine has several names, which are one.
     """

@@ -65,7 +65,7 @@ def _queue(value: str) -> str:
 class DliTarget(BaseModel):
     """A project of Data Lake Insight, in Huawei Cloud or another; or a gateway that serves its API.
 
-    What a job cannot have there, and which of these must be given, is said by `check`.
+    `check` refuses what a job cannot have there, and names which of these must be given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="DliProject")
@@ -112,12 +112,12 @@ class DliTarget(BaseModel):
 
     @property
     def place(self) -> str:
-        """What tells one project from another; a job can move from one queue to the next."""
+        """The project's identity; a job can move from one of its queues to another."""
         return f"{host_and_path(self.url)}/{self.project_id}"
 
     @property
     def address(self) -> str:
-        """The project, as people are told of it."""
+        """The project's name in messages."""
         return f"project {self.project_id} at {self.url}"
 
     @property
@@ -240,7 +240,7 @@ class DliSettings(BaseModel):
     obs_bucket: Named | None = Field(
         None, description="Bucket of its logs, and of the savepoints of its stops."
     )
-    smn_topic: Named | None = Field(None, description="Topic that is told when the job fails.")
+    smn_topic: Named | None = Field(None, description="Topic that is notified when the job fails.")
     flink_log_config: Named | None = Field(
         None, description="Log levels, as the service's JSON text."
     )

@@ -1,7 +1,7 @@
-"""What Data Lake Insight cannot carry, said by name before anything is changed.
+"""What Data Lake Insight cannot carry, refused by name before anything is changed.
 
 Its `entrypoint_args` is one text that is split at blanks, its names are short, its two models of
-resources exclude one another, and it has no field at all for some inputs of a job.
+resources exclude each other, and it has no field at all for some inputs of a job.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _Problems = list[tuple[str, str]]
 
 
 def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
-    """Return the inputs that cannot be had on Data Lake Insight: path, and what would be right.
+    """Return the inputs that Data Lake Insight cannot carry: path, and what would be valid.
 
     Args:
-        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        inputs: The inputs by name, as far as they are known; of any type, valid or not.
         unknown: Paths of what is not known yet.
     """
     target = inputs.get("target")
@@ -57,16 +57,16 @@ def _reached(given: _Given) -> _Problems:
     if not given.may_be("region") and not given.may_be("endpoint"):
         problems.append(("target.endpoint", "is required, or region"))
     if given.surely("region") and given.surely("endpoint"):
-        problems.append(("target.endpoint", "must not be given beside region"))
+        problems.append(("target.endpoint", "must not be given with region"))
     signs = [name for name in ("access_key", "secret_key", "security_token") if given.surely(name)]
     if given.surely("token"):
-        problems += [(f"target.{name}", "must not be given beside token") for name in signs]
+        problems += [(f"target.{name}", "must not be given with token") for name in signs]
         return problems
     if not given.may_be("token") and not given.may_be("access_key") and not signs:
         problems.append(("target.token", "is required, or access_key and secret_key"))
     needed = ("access_key", "secret_key") if signs else ()
     problems += [
-        (f"target.{name}", f"is required beside {signs[0]}")
+        (f"target.{name}", f"is required with {signs[0]}")
         for name in needed
         if not given.may_be(name)
     ]
@@ -85,8 +85,8 @@ def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) ->
         problems.append(
             (
                 "flink_configuration",
-                f"must not set {SPEC_NOTE} on Data Lake Insight: it is where the provider writes "
-                "which version it has asked for",
+                f"must not set {SPEC_NOTE} on Data Lake Insight: the provider records "
+                "in it which version it has requested",
             )
         )
     return problems + (_in_a_cloud(inputs, unknown) if is_cloud(target) else [])
@@ -163,7 +163,10 @@ def _settings(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
     problems: _Problems = []
     if settings.get("resource_config") is not None:
         problems += [
-            (f"dli.{name}", "must not be given beside resource_config: those are resources v1")
+            (
+                f"dli.{name}",
+                "must not be given with resource_config: those are resources v1",
+            )
             for name in RESOURCES_V1
             if settings.get(name) is not None
         ]

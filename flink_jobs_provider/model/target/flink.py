@@ -69,12 +69,12 @@ class FlinkTarget(BaseModel):
 
     @property
     def place(self) -> str:
-        """What tells one cluster from another: its address, without how it is reached."""
+        """The cluster's identity: its address, without credentials or scheme."""
         return host_and_path(self.url)
 
     @property
     def address(self) -> str:
-        """The cluster, as people are told of it."""
+        """The cluster's name in messages."""
         return self.url
 
     @property

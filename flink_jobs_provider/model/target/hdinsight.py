@@ -37,7 +37,7 @@ from flink_jobs_provider.wire.hdinsight import (
     ApiVersion,
 )
 
-#: The address of Azure Resource Manager, and what its tokens are asked for.
+#: The address of Azure Resource Manager, and the scope of its tokens.
 AZURE = "https://management.azure.com"
 AZURE_SCOPE = f"{AZURE}/.default"
 _AZURE_HOSTS = {
@@ -46,7 +46,7 @@ _AZURE_HOSTS = {
     "management.usgovcloudapi.net",
 }
 
-#: The properties of a credential that each kind must have, and those it may have beside `scope`.
+#: The properties of a credential that each kind must have, and may have besides `scope`.
 _CREDENTIALS: dict[str, tuple[set[str], set[str]]] = {
     "default": (set(), set()),
     "service-principal": ({"tenant_id", "client_id", "client_secret"}, set()),
@@ -57,7 +57,7 @@ _CREDENTIALS: dict[str, tuple[set[str], set[str]]] = {
 
 
 class AzureCredential(BaseModel):
-    """How a token of Entra ID is had, through azure-identity."""
+    """How a token of Entra ID is obtained, through azure-identity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,7 +85,7 @@ class AzureCredential(BaseModel):
     def _fits_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
         kind = info.data.get("kind")
         if kind is None or info.field_name is None:
-            return value  # the kind itself is wrong, or not known yet
+            return value  # the kind itself is invalid, or not known yet
         needed, allowed = _CREDENTIALS[kind]
         if not value and info.field_name in needed:
             raise ValueError(f"is required for kind {kind}")
@@ -101,7 +101,7 @@ def _endpoint(value: str) -> str:
 class HDInsightTarget(BaseModel):
     """A Flink cluster of HDInsight on AKS, by its Azure resource; or a gateway that serves its API.
 
-    The job service keeps jobs by name; what a job cannot have there is refused by `check`.
+    The job service identifies jobs by name. `check` refuses what its API cannot carry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="HDInsightCluster")
@@ -140,7 +140,7 @@ class HDInsightTarget(BaseModel):
         cls, value: AzureCredential | None, info: ValidationInfo
     ) -> AzureCredential | None:
         if value is not None and info.data.get("token"):
-            raise ValueError("must not be given beside token")
+            raise ValueError("must not be given with token")
         return value
 
     @property
@@ -154,12 +154,12 @@ class HDInsightTarget(BaseModel):
 
     @property
     def place(self) -> str:
-        """What tells one cluster from another: host and resource id, which has no case."""
+        """The cluster's identity: host and resource id, whose case does not count."""
         return host_and_path(self.endpoint) + self.path.lower()
 
     @property
     def address(self) -> str:
-        """The cluster, as people are told of it."""
+        """The cluster's name in messages."""
         return f"{self.cluster_pool}/{self.cluster} at {self.endpoint}"
 
     @property
@@ -187,15 +187,15 @@ class HDInsightTarget(BaseModel):
 _KEYS = {
     PARALLELISM_KEY: "use parallelism",
     SAVEPOINT_DIRECTORY_KEY: "use savepoint_directory",
-    SPEC_NOTE: "it is where the provider writes which version it has asked for",
+    SPEC_NOTE: "the provider records in it which version it has requested",
 }
 
 
 def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> list[tuple[str, str]]:
-    """Return the inputs that cannot be had on a target of HDInsight: path, and what would be right.
+    """Return the inputs that a target of HDInsight cannot carry: path, and what would be valid.
 
     Args:
-        inputs: The inputs by name, as far as they are known; of any type, right or wrong.
+        inputs: The inputs by name, as far as they are known; of any type, valid or not.
         unknown: Paths of what is not known yet.
     """
     target = inputs.get("target")

@@ -93,7 +93,8 @@ def test_a_cluster_that_does_not_answer_is_one_warning(
         assert wrong(provider, {**inputs, "job_name": name}) == {}
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("warning")] == [
-        "warning: new jobs on http://flink:8081 were not looked for or checked there: no connection"
+        "warning: new jobs on http://flink:8081 were neither searched for nor checked there: "
+        "no connection"
     ]
     assert len(lines) == 4
 

@@ -155,7 +155,7 @@ def test_a_stopped_job_whose_delete_comes_first(
     assert str(caught.value) == (
         "orders: another resource of this stack, or a replacement of this one, declares this job, "
         "and has not been created. The job is STOPPED; the old resource is kept, which may alone "
-        f"know the state, {savepoint}. Mend what kept the new one from being created, and run "
+        f"know the state, {savepoint}. Fix what kept the new one from being created, and run "
         "again; or give a renamed resource an alias; or replace without delete_before_replace; or "
         f"set restore_from to {savepoint}."
     )
@@ -204,7 +204,7 @@ def test_a_lost_job_whose_new_resource_was_never_created(
 
 ONE_AFTER_THE_OTHER = (
     "Give the resource that is to have the job an alias of the one that has it; or replace in one "
-    "run, which ends the job, and declare it anew in the next."
+    "run, which ends the job, and declare it again in the next."
 )
 
 
@@ -311,7 +311,7 @@ def test_what_could_not_take_it_over_keeps_the_old_resource(
         delete(old)
     assert str(caught.value) == (
         "orders: another resource of this stack declares this job, and failed in this run. "
-        "Nothing was cancelled, and the old resource is kept. Mend what failed there, and run "
+        "Nothing was cancelled, and the old resource is kept. Fix what failed there, and run "
         "again."
     )
     assert flink.the_job().job_id == old.state["job_id"]

@@ -66,7 +66,7 @@ def test_what_is_right(more: dict[str, Any]) -> None:
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"region": "Frankfurt"}, "region", "must be a region of Huawei Cloud"),
-    ({"endpoint": "https://gateway"}, "endpoint", "must not be given beside region"),
+    ({"endpoint": "https://gateway"}, "endpoint", "must not be given with region"),
     ({"region": None}, "endpoint", "is required, or region"),
     ({"region": None, "endpoint": "gateway:8090"}, "endpoint", "must be a URL"),
     (
@@ -78,11 +78,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"queue": "my queue"}, "queue", "must be a queue's name"),
     ({"token": "hunter2"}, "token", "must be a reference, env:NAME or config:KEY"),
     ({"token": None}, "token", "is required, or access_key and secret_key"),
-    ({"access_key": "env:AK"}, "access_key", "must not be given beside token"),
+    ({"access_key": "env:AK"}, "access_key", "must not be given with token"),
     ({**SIGNED, "access_key": "hunter2"}, "access_key", "must be a reference"),
-    ({**SIGNED, "secret_key": None}, "secret_key", "is required beside access_key"),
-    ({**SIGNED, "access_key": None}, "access_key", "is required beside secret_key"),
-    ({"security_token": "env:ST"}, "security_token", "must not be given beside token"),
+    ({**SIGNED, "secret_key": None}, "secret_key", "is required with access_key"),
+    ({**SIGNED, "access_key": None}, "access_key", "is required with secret_key"),
+    ({"security_token": "env:ST"}, "security_token", "must not be given with token"),
     ({"jar_upload_directory": "jars"}, "jar_upload_directory", "must be a URI of a directory"),
     ({"region": None, "endpoint": "https://g "}, "endpoint", "without blanks around it"),
     ({"token": " env:T"}, "token", "without blanks around it"),
@@ -239,7 +239,7 @@ def test_resources_of_both_versions_exclude_one_another() -> None:
         "dli.tm_cus",
         "dli.tm_slot_num",
     ]
-    assert all("must not be given beside resource_config" in why for _, why in found)
+    assert all("must not be given with resource_config" in why for _, why in found)
 
 
 @pytest.mark.parametrize(

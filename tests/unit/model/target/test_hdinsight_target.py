@@ -77,7 +77,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"endpoint": "gateway:8090"}, "endpoint", "must be a URL"),
     ({"endpoint": "https://me:pass@gateway"}, "endpoint", "credentials: use token or credential"),
     ({"token": "hunter2"}, "token", "must be a reference, env:NAME or config:KEY"),
-    ({"token": "env:T", "credential": {"kind": "cli"}}, "credential", "beside token"),
+    ({"token": "env:T", "credential": {"kind": "cli"}}, "credential", "with token"),
     ({"credential": "cli"}, "credential", "must be an object"),
     ({"credential": {}}, "credential.kind", "is required"),
     ({"credential": {"kind": "browser"}}, "credential.kind", "must be 'default', 'service-princ"),
@@ -182,7 +182,7 @@ def test_an_upload_directory_that_is_not_known_yet_passes() -> None:
         (
             {"flink_configuration": {"flink-jobs.spec": "x"}},
             "flink_configuration",
-            "it is where the provider writes",
+            "the provider records in it",
         ),
         ({"allow_non_restored_state": True}, "allow_non_restored_state", "must be false"),
         ({"savepoint_format": "native"}, "savepoint_format", 'must be "canonical"'),
