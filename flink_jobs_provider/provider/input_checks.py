@@ -79,7 +79,7 @@ class InputChecks:
         if contains_unknown(inputs, self._is_unknown):
             return Checked(inputs)
         spec = JobSpec.model_validate(inputs)
-        if refusal := self._registry.declares(spec):
+        if refusal := self._registry.declare(spec):
             return self._refused(inputs, [("job_name", refusal)])
         if problems := self._foreseen(request, spec, jar):
             return self._refused(spec.plain(), problems)
@@ -112,14 +112,14 @@ class InputChecks:
 
     def _refused(self, inputs: dict[str, Any], problems: Problems) -> Checked:
         """Return the problems of a resource, whose job the run will not bring about."""
-        self._registry.refused(inputs.get("job_name"))
+        self._registry.mark_refused(inputs.get("job_name"))
         return Checked(inputs, tuple((path, self._output.redact(why)) for path, why in problems))
 
     def _foreseen(self, request: CheckRequest, spec: JobSpec, jar: Jar | None) -> Problems:
         """Print the plan of a creation; return what will keep a job from starting."""
         recorded = given(request.recorded)
         if not recorded:
-            self._registry.creates(spec)
+            self._registry.expect_creation(spec)
             foreseen = self._jobs.foresee(spec, jar if request.preview else None)
             for line in foreseen.lines:
                 self._output.say_once(line)

@@ -55,11 +55,11 @@ class RunRegistry:
         self._lock = Lock()
         self.declarations = Declarations()
 
-    def declared(self, spec: JobSpec) -> None:
+    def mark_declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""
         self._declared[_job(spec)] = spec
 
-    def declares(self, spec: JobSpec) -> str | None:
+    def declare(self, spec: JobSpec) -> str | None:
         """Remember a job that the program declares; return why it may not, or None.
 
         It may not where the resource that has the job is replaced by one of another job.
@@ -78,11 +78,11 @@ class RunRegistry:
         """Whether the program has declared a job by now."""
         return _job(spec) in self._declared
 
-    def creates(self, spec: JobSpec) -> None:
+    def expect_creation(self, spec: JobSpec) -> None:
         """Remember a job that is to get a new resource, or a replacement of the one it has."""
         self._to_create.add(_job(spec))
 
-    def gives_up(self, recorded: JobRecord, wanted: JobSpec) -> None:
+    def give_up(self, recorded: JobRecord, wanted: JobSpec) -> None:
         """Remember a job whose resource is replaced by one of another job, and which is to end.
 
         Args:
@@ -109,38 +109,38 @@ class RunRegistry:
     def _resource_of(self, spec: JobSpec) -> str:
         return shown(self.declarations.find(spec.target, spec.job_name).resource)
 
-    def refused(self, job_name: object) -> None:
+    def mark_refused(self, job_name: object) -> None:
         """Remember the name of a job whose inputs are invalid: its target may not be known."""
         self._refused.add(str(job_name))
 
-    def saw(self, recorded: JobRecord) -> None:
+    def observed(self, recorded: JobRecord) -> None:
         """Remember how a job is that some resource of the stack has."""
         self._seen[_job(recorded.spec)] = recorded
 
-    def holds(self, recorded: JobRecord) -> None:
+    def hold(self, recorded: JobRecord) -> None:
         """Remember the record of a resource that the program declares, as it was before."""
         job = _job(recorded.spec)
         if job in self._declared:
             self._held.setdefault(job, recorded)
 
-    def failed(self, spec: JobSpec) -> None:
+    def mark_failed(self, spec: JobSpec) -> None:
         """Remember that a job was to be created or updated, and was not."""
         self._failed.add(_job(spec))
 
-    def brought_about(self, record: JobRecord) -> None:
+    def mark_brought_about(self, record: JobRecord) -> None:
         """Remember a job that was created, adopted or updated."""
         job = _job(record.spec)
         self._failed.discard(job)
         self._to_create.discard(job)
         self._seen[job] = self._held[job] = record
 
-    def ended(self, recorded: JobRecord, savepoint: str | None) -> None:
+    def mark_ended(self, recorded: JobRecord, savepoint: str | None) -> None:
         """Remember a job that was deleted, and the state that remains of it."""
         left = recorded
         if savepoint:
             left = keep(left, savepoint, SavepointReason.DELETE, left.spec)
         status = JobStatus.STOPPED if savepoint else JobStatus.CANCELED
-        self.saw(left.model_copy(update={"status": status}))
+        self.observed(left.model_copy(update={"status": status}))
 
     def known(self, spec: JobSpec) -> JobRecord | None:
         """Return what another resource has recorded of a job that is to be created, if it was seen.
@@ -160,7 +160,7 @@ class RunRegistry:
             if other != job and held.spec.key == key and held.job_id
         ]
 
-    def awaits(self, recorded: JobRecord) -> bool:
+    def expects_creation(self, recorded: JobRecord) -> bool:
         """Whether the job of a resource to be deleted is to get another one, and has not yet.
 
         That one is created later; or never, where the run breaks off before.

@@ -143,7 +143,7 @@ class ProviderService:
             self._unreadable_ids.discard(id_)  # a refresh asks whether the job has drifted
             return Difference(False)
         record, inputs = _record(id_, recorded), given(inputs)
-        self._registry.holds(record)
+        self._registry.hold(record)
         if contains_unknown(inputs, self._is_unknown):
             return self._unknown_difference(record, inputs)
         wanted = JobSpec.model_validate(inputs)
@@ -157,7 +157,7 @@ class ProviderService:
         if decided.refusal:
             raise FlinkJobError(decided.refusal)
         if decided.replaces:
-            self._registry.gives_up(record, wanted)
+            self._registry.give_up(record, wanted)
         if decided.needed:
             self.output.say_once(self.jobs.plan(record, wanted).line())
         self._warn_of_checkpoints(record, wanted)
@@ -198,7 +198,7 @@ class ProviderService:
         now = "How it is now is not known, and its record was left as it is"
         with naming(record.spec.job_name, "it could not be refreshed", now=now):
             seen = self.jobs.observe(record)
-        self._registry.saw(seen)
+        self._registry.observed(seen)
         return self._observed(seen)
 
     @_in_one_line
@@ -208,7 +208,7 @@ class ProviderService:
         A job that the program declares with another resource is left to that one.
         """
         record = _record(id_, recorded)
-        if self._registry.awaits(record):
+        if self._registry.expects_creation(record):
             self._registry.check_found(self.jobs.observe(record))
         if self._registry.takes_over(record) or self.jobs.has_another_address(record):
             self.output.say_once(_taken_over(record))
@@ -217,7 +217,7 @@ class ProviderService:
         now = "Whether it runs is not known; it was not deleted, and stays recorded"
         with naming(name, f"{job} could not be ended", now=now, remedy=FORGET):
             removed = self.jobs.remove(record)
-        self._registry.ended(record, removed.savepoint)
+        self._registry.mark_ended(record, removed.savepoint)
         if removed.savepoint:
             self.output.say_once(f"{name}: deleted, its savepoint is {removed.savepoint}")
         elif not removed.state_told:
@@ -234,16 +234,16 @@ class ProviderService:
         return Difference(True, tuple(name for name in ("target", "job_name") if name in names))
 
     def _bring_about(self, recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
-        self._registry.declared(wanted)
+        self._registry.mark_declared(wanted)
         call = "updated" if recorded and recorded.job_id else "started"
         now = "How it is now is not known"
         try:
             with naming(wanted.job_name, f"it could not be {call}", now=now):
                 record = self.jobs.bring_about(recorded, wanted)
         except Exception:
-            self._registry.failed(wanted)
+            self._registry.mark_failed(wanted)
             raise
-        self._registry.brought_about(record)
+        self._registry.mark_brought_about(record)
         self._warn_of_checkpoints(record, wanted)
         return record
 
