@@ -262,7 +262,7 @@ _HEAD = """
 <!-- Written by docs/build_reference.py from the model; change that, not this page. -->
 
 `FlinkJob(name, …)` takes the inputs below as keywords, or one `FlinkJobArgs` with the same names.
-A [job file](job-files.md) has the same names, too. Wrong inputs are all reported at once, each on
+A [job file](job-files.md) has the same names, too. Invalid inputs are all reported at once, each on
 its property, before anything is changed.
 
 What a change costs:
@@ -289,8 +289,8 @@ _TAIL = """
   (`project:key`, or `key` alone for one of the project's own). See [security](security.md).
 - **`jar_digest`** is computed at each preview, so new bytes under an old path are a change.
 - **`flink_configuration`.** Options that an input stands for are refused by name, such as
-  `parallelism.default`. Numbers and booleans are written as Flink writes them. What else is looked
-  at is said [below](#options-of-flink).
+  `parallelism.default`. Numbers and booleans are written as Flink writes them. [Options of
+  Flink](#options-of-flink) describes the other checks.
 - **`savepoints`** lists the newest 50. No file is ever removed.
 - **On a job service** (`HDInsightCluster`, `DliProject`) these outputs stay empty:
   `running_parallelism`, `retains_checkpoints`, `flink_version`, `dashboard_url`, `duplicates`.
