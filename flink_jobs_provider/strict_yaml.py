@@ -1,4 +1,4 @@
-"""YAML of which nothing is dropped or guessed: the one loader of job files and configurations."""
+"""The strict YAML loader of job files and configurations: it drops and guesses nothing."""
 
 from __future__ import annotations
 

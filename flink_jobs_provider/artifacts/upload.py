@@ -1,4 +1,4 @@
-"""Writing a file to any storage by URI, so that it is there whole or not at all."""
+"""Uploads to any storage by URI: a file is there completely, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets in texts: what is masked in all that the provider, the command line and gateway print.
+"""The masking of secrets in all that the provider, the command line and the gateway print.
 
 Two kinds: what looks like a credential (user info and query of an address, tokens, `password=…`),
 and values that are known to be secret. Callers of a gateway decide what some texts hold, so each
@@ -67,7 +67,7 @@ def mask_tokens(text: str) -> str:
 
 
 class Redactor:
-    """Replaces values that are known to be secret, wherever they turn up.
+    """A filter that replaces values that are known to be secret.
 
     Args:
         secrets: The values.
@@ -88,7 +88,7 @@ class Redactor:
 
 
 class KnownSecrets:
-    """The secret values that a process came to know."""
+    """The secret values that a process knows."""
 
     def __init__(self) -> None:
         self._values: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
-"""Validating a job that is only partly known: every problem at once, each on its property.
+"""The validation of a job that is only partly known: every problem, each on its property.
 
-Besides the model's rules there are some for inputs alone: what an older version has recorded may
-break them, and is read still, since records are read by the model.
+Some rules hold for inputs alone, not for the model: records of older versions may break them, and
+must still be read.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ _KINDS = {
 
 _Problems = list[tuple[str, str]]
 
-#: Texts that belong to the user, blanks and all. Without its blanks an owner is another one, who
-#: does not own the job.
+#: Texts that may have blanks around them. Without its blanks an owner would be another one.
 _FREE = {"args", "flink_configuration", "owner", "savepoint_trigger", "restart_trigger"}
 _FREE_OF_DLI = {"desc", "tags", "flink_log_config"}
 _URLS = ("url", "endpoint")
@@ -155,7 +154,7 @@ def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:
 def _split(
     value: Any, path: tuple[int | str, ...], is_unknown: Callable[[Any], bool]
 ) -> tuple[Any, list[tuple[int | str, ...]]]:
-    """Take out what is unknown; return the rest, and the paths where it was."""
+    """Return what is known of a value, and the paths of what is not."""
     if isinstance(value, dict):
         known, unknown = {}, []
         for key, item in value.items():

@@ -1,1 +1,1 @@
-"""Pure decisions: what a change of each input costs, and what is to be done. No I/O."""
+"""Pure decisions: the difference between two specs, and the plan of a job. No I/O."""

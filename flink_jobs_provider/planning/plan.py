@@ -1,4 +1,4 @@
-"""What will be done to a job, and why, in words a person reads."""
+"""The plan of a job: one action and its reasons, in words that people read."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def plan(
     *,
     is_fresh: bool = False,
 ) -> Plan:
-    """Decide what brings a job from what is recorded, or freshly read, to what is wanted.
+    """Return the plan that brings a job from what is recorded or observed to what is wanted.
 
     Args:
         recorded: What is recorded; None for nothing.
@@ -124,7 +124,7 @@ def plan(
 
 
 def _refused(wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
-    """Plan nothing: the job's service has no call for one of the changes."""
+    """Return the plan of a change that the job's service has no call for."""
     texts = tuple(change.text for change in changed if change.cost is Cost.REFUSED)
     names = " and ".join(change.name for change in changed if change.cost is Cost.REFUSED)
     refusal = (
@@ -143,7 +143,7 @@ def _creation(wanted: JobSpec) -> Plan:
 
 
 def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
-    """Plan another job in this one's place: its state is not carried over by itself.
+    """Return the plan of another job in this one's place, to which no state is carried over.
 
     A restore point that was named before is not the present state, so it permits nothing.
     """
@@ -222,7 +222,7 @@ def _start(
 
 
 def asks_for_new_run(recorded: JobRecord, wanted: JobSpec) -> bool:
-    """Whether a job that came to its own end is to run once more: nothing else starts it."""
+    """Whether a finished job is to run once more: nothing else starts it."""
     if to_restore(recorded, wanted):
         return True
     found = changes(recorded.spec, wanted)

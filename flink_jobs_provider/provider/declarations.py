@@ -1,4 +1,4 @@
-"""Which resource of a stack declares which job: a job belongs to one resource.
+"""The declarations of a stack: a job belongs to one resource.
 
 Each declaration names its resource, distinct from the others of the stack. An engine calls
 `check` twice for a resource that it replaces: both calls carry the same value. Two addresses may
@@ -145,7 +145,7 @@ async def _started_jobs(clusters: Clusters, target: Target, name: str) -> set[tu
 
 
 async def is_same_job(clusters: Clusters, old: JobRecord, new: JobRecord) -> bool:
-    """Whether what the new resource has is there as well where the old one looks.
+    """Whether the job of a new record is also on the cluster that the old record names.
 
     A jobId alone is no evidence: on a Flink cluster it is derived, so that the first version of a
     job has the same one wherever it runs. It is not submitted to two clusters in one millisecond.

@@ -29,7 +29,7 @@ _lock = Lock()
 
 
 class FlinkJobProvider(ResourceProvider):
-    """Creates, reads, updates and deletes Flink jobs; see `ProviderService`."""
+    """The dynamic provider of Flink jobs; `ProviderService` does its work."""
 
     serialize_as_secret_always = False
 
@@ -82,7 +82,7 @@ class FlinkJobProvider(ResourceProvider):
 
 
 def new_service() -> ProviderService:
-    """Return a service that knows the unknown values of Pulumi's SDK."""
+    """Return a service that recognises the unknown values of Pulumi's SDK."""
     from pulumi.output import Unknown
 
     from flink_jobs_provider.provider.service import ProviderService

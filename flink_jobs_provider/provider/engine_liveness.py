@@ -1,4 +1,4 @@
-"""Whether the engine that this provider process works for still lives; and its end with it.
+"""The life of the engine that this provider process works for, and its end with it.
 
 A killed engine leaves its provider process alive, while the next run begins: two writers. So
 nothing is begun once the engine has gone. The engine's address is the first argument of
@@ -31,7 +31,7 @@ GRACE_S = 30.0
 
 
 class EngineLiveness:
-    """Remembers parent and engine address at the start, and checks both each time."""
+    """The parent and the engine's address at the start, which are checked each time."""
 
     def __init__(self, arguments: list[str] | None = None) -> None:
         self._parent = os.getppid()
@@ -68,7 +68,7 @@ class EngineLiveness:
 
 
 class CallsInProgress:
-    """Counts the engine's calls that have not been answered."""
+    """The number of the engine's calls that have not been answered."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -90,7 +90,7 @@ class CallsInProgress:
 
 
 class EngineWatch:
-    """Watches the engine, and ends this process after it.
+    """A watch over the engine, which ends this process after it.
 
     Args:
         liveness: Checks that the engine lives.
@@ -120,7 +120,7 @@ class EngineWatch:
             threading.Thread(target=self.run, name="engine-watch", daemon=True).start()
 
     def run(self) -> None:
-        """Wait for the engine's end, and then for that of what is in progress; end the process."""
+        """Wait for the engine's end, then for the calls in progress, and end the process."""
         while self._lives():
             self._sleep(_PAUSE_S)
         deadline = self._clock() + GRACE_S

@@ -47,7 +47,7 @@ class Checked:
 
 
 class InputChecks:
-    """Validates the resources that a program declares, and prints the plans of new ones.
+    """The validation of resources that a program declares, and the printed plans of new ones.
 
     Args:
         jobs: Asks the jobs' clusters.

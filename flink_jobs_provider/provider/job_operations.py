@@ -42,7 +42,7 @@ Problems = list[tuple[str, str]]
 
 
 class JobOperations:
-    """The clusters of a run's jobs, and what is done with them.
+    """The clusters of a run's jobs, and all calls to them.
 
     Args:
         registry: What the run knows of its jobs.
@@ -69,7 +69,7 @@ class JobOperations:
         """Prepare the clusters' clients.
 
         Args:
-            resolve: Turns a reference into the secret.
+            resolve: Resolves a reference to the secret.
             guard: Called before each request that changes something.
         """
         self._clusters = Clusters(resolve, guard)
@@ -202,10 +202,10 @@ class JobOperations:
 def secret_resolver(
     configuration: Callable[[str], Any], found: Callable[[str], None] = lambda _value: None
 ) -> Resolve:
-    """Return what turns a reference, `env:NAME` or `config:KEY`, into the secret.
+    """Return the function that resolves a reference, `env:NAME` or `config:KEY`, to the secret.
 
     Args:
-        configuration: Looks up a key of the stack's configuration; None where it is not set.
+        configuration: Reads a key of the stack's configuration; None where it is not set.
         found: Called with each secret that was resolved.
     """
 

@@ -1,4 +1,4 @@
-"""What a preview finds out on clusters: the plan of a creation, and where a start begins from."""
+"""The findings of a preview on clusters: the plan of a creation, and the state a start restores."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.reconciling.flink.dry_run import Trials
 
-#: How long a preview waits for a cluster that it does not need, in seconds.
+#: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0
 _SHARED_AGE_S = 15.0
 
 Observe = Callable[[JobRecord], Awaitable[JobRecord]]
 Decide = Callable[[JobRecord, JobSpec], Awaitable[Plan]]
-#: How long a plan waits for a cluster and for the storage of a savepoint, in seconds.
+#: Seconds that a plan waits for a cluster, and for the storage of a savepoint.
 _START_PATIENCE_S = 15.0
 
-#: Finds what a start of a recorded job would begin from, as the start itself finds it.
+#: Returns the state that a start of a recorded job restores, as the start itself finds it.
 FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
 
 
@@ -45,7 +45,7 @@ class Foreseen:
 
 
 class CreationPreviews:
-    """Plans creations by what the jobs' clusters show.
+    """The plans of creations, by what the jobs' clusters show.
 
     Args:
         observe: Observes a job, as a refresh does.

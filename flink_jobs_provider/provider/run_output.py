@@ -40,7 +40,7 @@ class FlinkJobError(Exception):
 
 
 class RunOutput:
-    """Prints the lines of a run and renders its errors; masks the secrets that a process knows."""
+    """The printed lines and the errors of a run, with all secrets masked that are known."""
 
     def __init__(self) -> None:
         self._secrets = KnownSecrets()

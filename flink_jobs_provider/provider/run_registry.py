@@ -60,9 +60,9 @@ class RunRegistry:
         self._declared[_job(spec)] = spec
 
     def declare(self, spec: JobSpec) -> str | None:
-        """Remember a job that the program declares; return why it may not, or None.
+        """Remember a job that the program declares; return why it is refused, or None.
 
-        It may not where the resource that has the job is replaced by one of another job.
+        It is refused where the resource that has the job is replaced by one of another job.
         """
         with self._lock:
             replaced = self._given_up.get(_job(spec))
@@ -114,7 +114,7 @@ class RunRegistry:
         self._refused.add(str(job_name))
 
     def observed(self, recorded: JobRecord) -> None:
-        """Remember how a job is that some resource of the stack has."""
+        """Remember the observed record of a job."""
         self._seen[_job(recorded.spec)] = recorded
 
     def hold(self, recorded: JobRecord) -> None:
@@ -161,7 +161,7 @@ class RunRegistry:
         ]
 
     def expects_creation(self, recorded: JobRecord) -> bool:
-        """Whether the job of a resource to be deleted is to get another one, and has not yet.
+        """Whether the job of a resource to be deleted is still to get another one.
 
         That one is created later; or never, where the run breaks off before.
         """
@@ -221,7 +221,7 @@ def _job(spec: JobSpec) -> _Job:
 
 
 def _check_state(old: JobRecord, new: JobRecord) -> None:
-    """Raise where a resource that took over a job began without the state that the old one had.
+    """Check that a resource which took over a job has the state that the old one had.
 
     That of a job which ran is found on its cluster. Of one that had ended long ago, or was lost,
     the old resource's record alone may know it; and is seen only now, unless a refresh came first.

@@ -1,4 +1,4 @@
-"""The provider, whatever engine calls it and by whatever protocol.
+"""The provider behind the protocol of any engine.
 
 `dynamic` translates the calls of Pulumi's dynamic providers; another protocol needs another adapter
 and nothing else. One `ProviderService` holds the state between the calls of a run.
@@ -90,7 +90,7 @@ def _in_one_line(
 
 
 class ProviderService:
-    """Creates, reads, updates and deletes the Flink jobs of one run of an engine.
+    """The provider of one run of an engine: it creates, reads, updates and deletes Flink jobs.
 
     Args:
         is_unknown: Whether the value of an input is not known yet.
@@ -107,7 +107,7 @@ class ProviderService:
         self._is_unknown = is_unknown
         self._is_watched = False
         self._is_warned_of_checkpoints = False
-        #: Resources that a refresh could not read: it compares each once with what was recorded.
+        #: Resources that a refresh could not read; it diffs each once afterwards.
         self._unreadable_ids: set[str] = set()
         self._registry = RunRegistry()
         self.calls = CallsInProgress()
@@ -140,7 +140,7 @@ class ProviderService:
     def diff(self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any]) -> Difference:
         """Compare what is recorded with what is wanted, and print the plan in one line."""
         if id_ in self._unreadable_ids:
-            self._unreadable_ids.discard(id_)  # a refresh asks whether the job has drifted
+            self._unreadable_ids.discard(id_)  # the diff of that refresh
             return Difference(False)
         record, inputs = _record(id_, recorded), given(inputs)
         self._registry.hold(record)
@@ -150,7 +150,7 @@ class ProviderService:
         decided = plan(record, wanted)
         difference = Difference(decided.needed, decided.replaces)
         if not self._registry.is_declared(wanted):
-            # A refresh asks: whether anything will be done is open.
+            # This is the diff of a refresh: the program may yet declare another spec.
             if found := drift(record):
                 self.output.say_once(f"{record.spec.job_name}: {', '.join(found)}")
             return difference
@@ -182,10 +182,10 @@ class ProviderService:
 
     @_in_one_line
     def read(self, id_: str, recorded: dict[str, Any]) -> Observed | None:
-        """Return the job as its cluster shows it: one that is recorded, or one that is named.
+        """Return the job as its cluster shows it, or None for a record that cannot be read.
 
-        It is named by the option `id`, for a job that is none of this stack's resources. What is
-        recorded and cannot be read is None: an error would end the refresh of all others.
+        An error instead of None would end the refresh of all other resources. The option `id` names
+        a job that no resource of the stack has.
         """
         if "job_name" in recorded and not recorded.keys() & set(JobRecord.output_names()):
             return self._observed(self._looked_up(id_, given(recorded)))
