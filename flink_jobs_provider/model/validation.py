@@ -139,7 +139,8 @@ def _is_not(name: str, given: Any, default: Any) -> bool:
 
 @functools.cache
 def _type_of(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(JobSpec.model_fields[name].annotation)
+    annotation: Any = JobSpec.model_fields[name].annotation
+    return TypeAdapter(annotation)
 
 
 def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:

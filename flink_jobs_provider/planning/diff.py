@@ -10,6 +10,9 @@ from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 
+#: What is computed or moved comes after what people have changed by its name.
+_OF_THE_JAR = ("jar", "jar_digest")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -34,13 +37,14 @@ def changes(old: JobSpec, new: JobSpec) -> list[Change]:
     """
     new = new.carrying_on(old)
     found = [*_queue_changes(old, new), *_dli_changes(old, new)]
-    for name, meaning in on_change(type(new)).items():
+    meanings = on_change(type(new))
+    for name in sorted(meanings, key=lambda name: name in _OF_THE_JAR):
         before, after = getattr(old, name), getattr(new, name)
         is_told_elsewhere = name == "dli" or (name == "jar" and old.jar_digest != new.jar_digest)
         if before == after or is_told_elsewhere:
             continue
-        cost = meaning.cost_of(before, after)
-        found.append(Change(name, cost, meaning.words(name, before, after)))
+        cost = meanings[name].cost_of(before, after)
+        found.append(Change(name, cost, meanings[name].words(name, before, after)))
     return sorted(found, key=lambda change: -change.cost)
 
 

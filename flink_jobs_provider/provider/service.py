@@ -75,15 +75,15 @@ def _in_one_line(
     """Raise every error of a call as one line: what happened, what runs now, what to do."""
 
     @wraps(method)
-    def call(self: ProviderService, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call(service: ProviderService, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with self.calls.one():
-                return method(self, *args, **kwargs)
+            with service.calls.one():
+                return method(service, *args, **kwargs)
         except Exception as error:
             ours = isinstance(error, JobError | FlinkJobError)
             if not ours and os.environ.get("FLINK_JOBS_DEBUG"):
                 raise
-            shown = self.output.error(error)
+            shown = service.output.error(error)
         raise shown from None
 
     return call
@@ -126,6 +126,10 @@ class ProviderService:
             self._is_watched = True
             EngineWatch(liveness, lambda: bool(self.calls)).start()
         self.jobs.connect(secret_resolver(configuration, self.output.hide), liveness.check)
+
+    def close(self) -> None:
+        """Close the connections to the clusters."""
+        self.jobs.close()
 
     def hide(self, values: Iterable[str]) -> None:
         """Mask the values of secret inputs in all that is printed."""

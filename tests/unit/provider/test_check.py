@@ -158,5 +158,5 @@ def test_options_without_effect_are_refused_by_name(
     told = {failure.property: failure.reason for failure in result.failures or []}
     assert told.keys() == {"custom_timeouts", "replace_on_changes"}
     assert "set the input timeouts instead" in told["custom_timeouts"]
-    assert "leave it out" in told["replace_on_changes"]
+    assert "remove it" in told["replace_on_changes"]
     assert "__options" not in provider.check({}, {**inputs, "__options": []}).inputs

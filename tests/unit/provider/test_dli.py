@@ -18,9 +18,8 @@ from flink_jobs_provider import (
 )
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.dli import DliPlane
-from flink_jobs_provider.model import dli_settings
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import DliTarget
+from flink_jobs_provider.model.target import DliTarget, dli
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling.dli import StepReconciler
@@ -71,10 +70,10 @@ def test_typed_inputs() -> None:
 def test_typed_inputs_are_all_there_are() -> None:
     assert {*DliProject("p").__dict__} == set(DliTarget.model_fields)
     config = DliResourceConfig()
-    assert {*config.__dict__} == set(dli_settings.DliResourceConfig.model_fields)
+    assert {*config.__dict__} == set(dli.DliResourceConfig.model_fields)
     resources = DliResourceSpec(1, "4G")
-    assert {*resources.__dict__} == set(dli_settings.DliResourceSpec.model_fields)
-    every = dict.fromkeys(dli_settings.DliSettings.model_fields, "x")
+    assert {*resources.__dict__} == set(dli.DliResourceSpec.model_fields)
+    every = dict.fromkeys(dli.DliSettings.model_fields, "x")
     settings = DliSettings(**every)  # type: ignore[arg-type]
     assert settings.props() == every
     misspelt = DliSettings(cu_numbers=3)  # type: ignore[call-arg]

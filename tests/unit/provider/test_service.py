@@ -73,6 +73,7 @@ def test_two_services_share_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Shows what a run prints once, which jobs it declares, and the secrets that it hides."""
+    del inputs["__provider"]
     one, other = (_on(flink, use_clusters) for _ in range(2))
     for service in (one, other):
         assert not service.check(CheckRequest(inputs, {}, "::a")).failures

@@ -174,7 +174,7 @@ class History(RuleBasedStateMachine):
             assert job.job_id == self.stack.recorded.job_id
             assert job.running_tasks == job.parallelism
             started = [s for s, _ in flink.starts if s.job_id == job.job_id]
-            assert started[-1].entry_class == self.entry_class
+            assert started[-1].spec.entry_class == self.entry_class
         assert not self.stack.plan(self.wanted).needed
 
     def teardown(self) -> None:

@@ -148,7 +148,7 @@ LIMITS: list[tuple[dict[str, Any], str, str]] = [
     ({"args": ["--title", "two words"]}, "args[1]", "must not be empty or hold blanks"),
     ({"args": ["--title", ""]}, "args[1]", "must not be empty or hold blanks"),
     ({"job_name": "o" * 58}, "job_name", "at most 57 characters"),
-    ({"flink_configuration": {"flink-jobs.spec": "x"}}, "flink_configuration", "provider writes"),
+    ({"flink_configuration": {"flink-jobs.spec": "x"}}, "flink_configuration", "provider records"),
     ({"allow_non_restored_state": True}, "allow_non_restored_state", "must be false"),
     ({"savepoint_format": "native"}, "savepoint_format", 'must be "canonical"'),
     ({"jar": "orders.jar"}, "target.jar_upload_directory", "is required, since the service"),
