@@ -17,7 +17,7 @@ from flink_jobs_provider.control_planes.flink.inspection import (
 )
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint
-from flink_jobs_provider.reconciling.retention import retention
+from flink_jobs_provider.reconciling.flink.observer import retention
 
 T = TypeVar("T")
 R = TypeVar("R")

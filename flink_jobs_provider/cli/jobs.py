@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flink_jobs_provider.cli.job_rows import JobRow
     from flink_jobs_provider.cli.savepoint_listing import Listing
     from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 
 DEFAULT_URL = "http://127.0.0.1:8081"
@@ -315,10 +316,10 @@ def _take(
     *,
     stop: bool,
 ) -> None:
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> dict[str, str | None]:
+    async def work(plane: FlinkRest, target: FlinkTarget) -> dict[str, str | None]:
         from flink_jobs_provider.cli.savepoint_work import take
 
-        return await take(plane, await _named(plane), job, directory, stop=stop)
+        return await take(plane, target, await _named(plane), job, directory, stop=stop)
 
     done = with_cluster(url, target_file, work)
     say_either(as_json, done, str(done["savepoint"]))
@@ -365,7 +366,7 @@ def cancel(
 ) -> None:
     """Cancel a job: it ends at once, and what it did since its last savepoint is dropped."""
 
-    async def find(plane: FlinkRest, target: FlinkTarget) -> tuple[str, str]:
+    async def find(plane: FlinkRest, target: FlinkTarget) -> tuple[ObservedJob, str]:
         from flink_jobs_provider.cli.job_choice import choose
         from flink_jobs_provider.cli.savepoint_listing import left_by
 
@@ -375,23 +376,22 @@ def cancel(
             left = await left_by(plane, jobs, job, target.loopback)
             unknown.complete(now=f"Nothing was cancelled. {left}")
             raise unknown
-        found, name = choose(jobs, job)
-        return found.job_id, name
+        return choose(jobs, job)
 
-    job_id, name = with_cluster(url, target_file, find)
+    found, name = with_cluster(url, target_file, find)
     if not yes:
         if not sys.stdin.isatty():
             fail("cancelling drops state: say --yes")
-        typer.confirm(f"Cancel {name} ({job_id}), without a savepoint?", abort=True, err=True)
+        question = f"Cancel {name} ({found.job_id}), without a savepoint?"
+        typer.confirm(question, abort=True, err=True)
 
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> str:
-        from flink_jobs_provider.cli.savepoint_work import ended
+    async def work(plane: FlinkRest, target: FlinkTarget) -> str:
+        from flink_jobs_provider.cli import savepoint_work
 
-        await plane.cancel(job_id)
-        return await ended(plane, job_id) or "gone"
+        return await savepoint_work.cancel(plane, target, found, name) or "gone"
 
     state = with_cluster(url, target_file, work)
-    done = {"job_name": name, "job_id": job_id, "status": state}
+    done = {"job_name": name, "job_id": found.job_id, "status": state}
     say_either(as_json, done, f"{name} is {state}.")
 
 

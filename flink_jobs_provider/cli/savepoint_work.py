@@ -1,22 +1,28 @@
-"""Savepoints and ends of jobs, for `flink-jobs jobs`."""
+"""Savepoints and ends of jobs, for `flink-jobs jobs`: as a stack's own, by the one reconciler."""
 
 from __future__ import annotations
 
 import os
 
 from flink_jobs_provider.cli.job_choice import NamedJobs, choose
+from flink_jobs_provider.cli.printing import say
 from flink_jobs_provider.control_planes.flink import FlinkRest
-from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
-from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
-from flink_jobs_provider.reconciling.waiting import Clock, Waiter
-
-_WAIT_S = 1800.0
-_END_S = 300.0
+from flink_jobs_provider.control_planes.protocol import Purpose
+from flink_jobs_provider.model.errors import DeadlineExceeded, PermanentError, StateUnavailable
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.preflight import NoSavepointDirectory, SubmissionTerms
 
 
 async def take(
-    plane: FlinkRest, jobs: NamedJobs, wanted: str, directory: str | None, *, stop: bool
+    plane: FlinkRest,
+    target: FlinkTarget,
+    jobs: NamedJobs,
+    wanted: str,
+    directory: str | None,
+    *,
+    stop: bool,
 ) -> dict[str, str | None]:
     """Take a savepoint of a job, and stop it with that if asked to.
 
@@ -29,28 +35,41 @@ async def take(
     found, name = choose(jobs, wanted)
     if not found.active:
         raise PermanentError(f"{name} is {found.state}: nothing to take a savepoint of")
-    request = SavepointRequest(
-        found.job_id,
-        SavepointLayout(await _directory(plane, directory), name).of_submission(found.job_id),
-        Purpose.STOP if stop else Purpose.SAVEPOINT,
-        SavepointFormat.CANONICAL,
-        occasion="" if stop else os.urandom(8).hex(),
-    )
-    path = await plane.take_savepoint(request, _WAIT_S)
+    purpose, occasion = Purpose.SAVEPOINT, os.urandom(8).hex()
+    if stop:
+        purpose, occasion = Purpose.STOP, ""
+    terms = SubmissionTerms(name, directory or None)
+    try:
+        path = await _reconciler(plane, target).take_savepoint(terms, found, purpose, occasion)
+    except NoSavepointDirectory as error:
+        raise PermanentError(error.happened, now=error.now, remedy="Give --directory") from None
+    except StateUnavailable as error:
+        raise StateUnavailable(
+            error.happened,
+            now=error.now,
+            remedy="`flink-jobs jobs exceptions` shows what keeps its tasks from running; "
+            "`flink-jobs jobs cancel` ends it without a savepoint",
+        ) from None
+    except DeadlineExceeded as error:
+        raise DeadlineExceeded(
+            error.happened, now=error.now, remedy="Run again to wait for it"
+        ) from None
     facts: dict[str, str | None] = {"job_name": name, "job_id": found.job_id, "savepoint": path}
-    return {**facts, "status": await ended(plane, found.job_id)} if stop else facts
+    if not stop:
+        return facts
+    row = (await plane.jobs()).by_id.get(found.job_id)
+    return {**facts, "status": row.state if row else None}
 
 
-async def ended(plane: FlinkRest, job_id: str) -> str | None:
-    """Wait until a job has ended; return the state it ended in, None where it is gone."""
-    job = await Waiter(plane, Clock()).until_ended(job_id, _END_S)
-    return job.state if job else None
+async def cancel(plane: FlinkRest, target: FlinkTarget, job: ObservedJob, name: str) -> str | None:
+    """Cancel a job; return the state it ended in, or None where its cluster no longer lists it.
+
+    Raises:
+        JobError: It has not ended.
+    """
+    row = await _reconciler(plane, target).cancel_submission(SubmissionTerms(name), job)
+    return row.state if row else None
 
 
-async def _directory(plane: FlinkRest, given: str | None) -> str:
-    directory = given or (await plane.facts()).savepoint_directory
-    if not directory:
-        raise PermanentError(
-            "the cluster has no savepoint directory of its own", remedy="Give --directory"
-        )
-    return directory
+def _reconciler(plane: FlinkRest, target: FlinkTarget) -> Reconciler:
+    return Reconciler(plane, target.loopback, lambda line: say(line, error=True))

@@ -21,8 +21,8 @@ class Version:
     """What is run: as it was asked for, or as the system shows it.
 
     Attributes:
-        jar: Where its jar lies; none where that is not shown. So for the other attributes.
-        mark: What the provider wrote beside it: for whom, and which spec; empty for none.
+        jar: Where its jar lies; None where that is not shown. So for the other attributes.
+        mark: What the provider wrote alongside it: for whom, and which spec; empty for none.
     """
 
     jar: str | None = None
@@ -60,14 +60,14 @@ class ActionJob:
 
     Attributes:
         run_id: The system's own id of the job.
-        job_id: Flink's id of what was started last; none before that.
-        status: What it does; none for a word nobody knows, or none at all.
+        job_id: Flink's id of what was started last; None before that.
+        status: What it does; None for an unrecognised word, or none at all.
         status_word: The word itself.
-        launch_failed: Whether the word says that it was never started.
-        stop_failed: Whether the word says that a stop has failed.
-        action: The last action; none for a word nobody knows, or none at all.
+        launch_failed: Whether the status says that it was never started.
+        stop_failed: Whether the status says that a stop has failed.
+        action: The last action; None for an unrecognised word, or none at all.
         result: How that action goes; likewise.
-        output: What it said.
+        output: Its output.
         last_savepoint: Path of its last savepoint; empty for none.
         restored_from: The savepoint that was asked for last; empty for none.
         started_from: The savepoint or checkpoint that the last action started it from; empty where
@@ -124,8 +124,8 @@ class Order:
 
     Attributes:
         run_id: The job that is meant; empty for a new one.
-        version: All that it is to run from now on; none where the action carries nothing.
-        restore_from: The savepoint to start from; none where the system is to take its last.
+        version: All that it is to run from now on; None where the action carries nothing.
+        restore_from: The savepoint to start from; None where the system is to take its last.
     """
 
     action: Action
@@ -140,14 +140,14 @@ class Order:
 
 
 class Unanswered(ClusterUnreachable):
-    """An order was sent, and nobody knows whether it arrived: look before it is sent again."""
+    """An order was sent, and it is unknown whether it arrived: look before it is sent again."""
 
 
 class Busy(ClusterUnreachable):
     """An order was certainly not taken, for now.
 
     Attributes:
-        seconds: When to ask again; none where that was not said.
+        seconds: When to ask again; None where that is unknown.
     """
 
     def __init__(self, happened: str, seconds: float | None = None) -> None:
@@ -159,36 +159,37 @@ class OrderRefused(PermanentError):
     """An order was certainly not taken, and would not be another time."""
 
 
+@dataclass(frozen=True)
+class ActionCapabilities:
+    """What systems of this kind differ in.
+
+    Attributes:
+        actions: The actions that it knows.
+        starts_ended: Whether its actions are defined for jobs that have ended. Then RE_LAUNCH
+            without a savepoint starts from the newest state there is, be it a savepoint or a
+            retained checkpoint, and never from nothing; and STATELESS_UPDATE starts afresh.
+        shows_what_runs: Whether a row shows the version that runs, also after an update that
+            failed.
+        lists_at_once: Whether a job is listed as soon as its NEW has been accepted.
+        lists_savepoints: Whether LIST_SAVEPOINT names a path with the jobId in it for each, the
+            newest first.
+        keeps_jars: Whether it keeps copies of the jars that it has run.
+    """
+
+    actions: frozenset[Action]
+    starts_ended: bool = False
+    shows_what_runs: bool = False
+    lists_at_once: bool = False
+    lists_savepoints: bool = False
+    keeps_jars: bool = False
+
+
 class ActionPlane(Protocol):
     """One cluster of a system that takes whole actions. All raise the errors of `model.errors`."""
 
     @property
-    def actions(self) -> frozenset[Action]:
-        """The actions it knows."""
-        ...
-
-    @property
-    def starts_ended(self) -> bool:
-        """Whether its actions are defined for jobs that have ended.
-
-        Then RE_LAUNCH without a savepoint starts from the newest state there is, be it a savepoint
-        or a retained checkpoint, and never from nothing; and STATELESS_UPDATE starts afresh.
-        """
-        ...
-
-    @property
-    def shows_what_runs(self) -> bool:
-        """Whether a row shows the version that runs, also after an update that failed."""
-        ...
-
-    @property
-    def lists_at_once(self) -> bool:
-        """Whether a job is listed as soon as its NEW has been accepted."""
-        ...
-
-    @property
-    def lists_savepoints(self) -> bool:
-        """Whether LIST_SAVEPOINT says a path with the jobId in it for each, the newest first."""
+    def capabilities(self) -> ActionCapabilities:
+        """What this one can do."""
         ...
 
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
@@ -216,7 +217,7 @@ class ActionPlane(Protocol):
             What the system says of it besides; empty for nothing.
 
         Raises:
-            Unanswered: Nobody knows whether it arrived.
+            Unanswered: It is unknown whether it arrived.
             Busy: It was not taken, for now.
             ActionInProgress: Another action is in progress; it was not taken.
             OrderRefused: It was not taken.
@@ -233,7 +234,7 @@ class ActionPlane(Protocol):
 
         Raises:
             JarMissing: What it is made of is no longer there.
-            JarError: It cannot be told.
+            JarError: That is unknown.
         """
         ...
 

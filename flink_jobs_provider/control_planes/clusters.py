@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRest:
     from flink_jobs_provider.control_planes.flink import FlinkRest
-    from flink_jobs_provider.control_planes.flink.access import open_client
+    from flink_jobs_provider.control_planes.flink.client import open_client
 
     return FlinkRest(open_client(target, resolve), guard)
 

@@ -35,7 +35,7 @@ class Submission:
         job_id: The jobId it will run under.
         spec: The version: what Flink's requests have fields for is read from here.
         jar: Its jar, or the digest of one that an earlier submission left on the cluster.
-        restore_from: Savepoint or checkpoint to start from; none for a fresh start.
+        restore_from: Savepoint or checkpoint to start from; None for a fresh start.
         sent_before: Whether an earlier run may have sent it and got no answer: a refusal of its
             jobId is then a repeat.
     """
@@ -110,7 +110,7 @@ class PlannedGraph:
 
     Attributes:
         parallelism: The highest among its vertices.
-        vertices: Its vertices; none where they are not known.
+        vertices: Its vertices; None where they are not known.
     """
 
     parallelism: int
@@ -137,7 +137,7 @@ class ControlPlane(Protocol):
         ...
 
     async def facts(self) -> ClusterFacts:
-        """Return what the cluster says of itself; asked once."""
+        """Return the facts of the cluster; read once."""
         ...
 
     async def task_slots(self) -> tuple[int, int]:
@@ -161,7 +161,7 @@ class ControlPlane(Protocol):
         ...
 
     async def running_graph(self, job_id: str) -> PlannedGraph | None:
-        """Return the graph of a job; none where the cluster does not know it."""
+        """Return the graph of a job; None where the cluster does not know it."""
         ...
 
     async def state_sizes(self, job_id: str) -> dict[str, int] | None:
@@ -189,7 +189,7 @@ class ControlPlane(Protocol):
         ...
 
     async def checkpoint(self, job_id: str, timeout: float) -> bool:
-        """Have one checkpoint completed; False where the job keeps none."""
+        """Trigger a checkpoint and wait for its end; False where the job keeps none."""
         ...
 
     async def find_savepoint(self, request: SavepointRequest) -> str | None:
@@ -206,7 +206,7 @@ class ControlPlane(Protocol):
         ...
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
-        """Return a job's checkpoint statistics; none where the cluster no longer knows the job."""
+        """Return a job's checkpoint statistics; None where the cluster no longer knows the job."""
         ...
 
     async def checkpointing(self, job_id: str) -> Checkpointing:
@@ -214,7 +214,7 @@ class ControlPlane(Protocol):
         ...
 
     async def parallelism(self, job_id: str) -> int | None:
-        """Return the highest parallelism among a job's vertices; none where it is unknown."""
+        """Return the highest parallelism among a job's vertices; None where it is unknown."""
         ...
 
     async def rescale(self, job_id: str, bounds: Mapping[str, int]) -> None:

@@ -46,7 +46,12 @@ class Capabilities:
         tells_starts: Whether a job that shows no time of its last start surely never came up, and
             a step that has not shown will not any more.
         places_savepoints: Whether it puts savepoints into directories by job and submission, in
-            places that are its own.
+            places that are its own; a directory that is named for them is an option there.
+        shows_start_origin: Whether a job shows what its last start began from.
+        isolates_jobs: Whether each job runs in processes of its own, for which files, images and
+            resources can be asked for.
+        keeps_jars: Whether it keeps copies of the jars that it has run.
+        takes_paths_with_scheme: Whether it takes a savepoint's path as a URI.
     """
 
     moves_jobs_between_queues: bool = False
@@ -54,12 +59,16 @@ class Capabilities:
     starts_from_newest_state: bool = False
     tells_starts: bool = False
     places_savepoints: bool = False
+    shows_start_origin: bool = False
+    isolates_jobs: bool = True
+    keeps_jars: bool = False
+    takes_paths_with_scheme: bool = False
 
 
 class StepPlane(Protocol):
     """One project of such a system. All raise the errors of `model.errors`.
 
-    Steps raise `Unanswered` where nobody knows whether they were taken, `Busy` where they were not
+    Steps raise `Unanswered` where it is unknown whether they were taken, `Busy` where they were not
     taken for now, and `OrderRefused` where they were not.
     """
 
@@ -73,11 +82,11 @@ class StepPlane(Protocol):
         ...
 
     async def job(self, run_id: str) -> StepJob | None:
-        """Return a job by the system's own id; none where there is none."""
+        """Return a job by the system's own id; None where there is none."""
         ...
 
     async def flink_job_id(self, run_id: str) -> str | None:
-        """Return Flink's id of what was run last; none where that is not shown."""
+        """Return Flink's id of what was run last; None where that is not shown."""
         ...
 
     async def configuration(self, spec: JobSpec, jar: Jar | None, mark: str) -> dict[str, Any]:
@@ -85,8 +94,8 @@ class StepPlane(Protocol):
 
         Args:
             spec: The job as it should be.
-            jar: Its jar, which is uploaded if it must be; none for one that was uploaded before.
-            mark: What is written beside it.
+            jar: Its jar, which is uploaded if it must be; None for one that was uploaded before.
+            mark: What is written alongside it.
 
         Raises:
             PermanentError: The jar cannot be brought there.
@@ -102,7 +111,7 @@ class StepPlane(Protocol):
             asked: What is asked for.
             job: How it is shown.
             former: What was asked for last: what of it is no longer asked for is undone. None
-                where nobody knows: then all is that is not asked for.
+                where that is unknown: then everything is that is not asked for.
         """
         ...
 
@@ -123,7 +132,7 @@ class StepPlane(Protocol):
         ...
 
     def as_shown(self, spec: JobSpec, job: StepJob) -> JobSpec:
-        """Put into a spec what somebody has changed while the job ran."""
+        """Return a spec with the settings that were changed while the job ran."""
         ...
 
     async def create(self, job_name: str, asked: Configuration) -> str:
@@ -143,7 +152,7 @@ class StepPlane(Protocol):
         ...
 
     async def take_savepoint(self, run_id: str, directory: str | None) -> None:
-        """Have a savepoint taken while the job goes on.
+        """Trigger a savepoint while the job goes on.
 
         Raises:
             NotOffered: The system cannot.
@@ -167,7 +176,7 @@ class StepPlane(Protocol):
 
         Raises:
             JarMissing: What it is made of is no longer there.
-            JarError: It cannot be told.
+            JarError: That is unknown.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Where a job's jar lies: in the cluster's storage already, or uploaded to it first.
 
 An uploaded jar is named by job, owner and content, so that a version's jar is never written over:
-the former version's stays for a rollback.
+the previous version's stays for a rollback.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class UploadedJars:
 
         Raises:
             JarMissing: It is no longer there, and cannot be put back.
-            JarError: It cannot be told.
+            JarError: That is unknown.
         """
         digest = spec.jar_digest or ""
         uri = self.where(spec, digest)
@@ -133,7 +133,7 @@ async def exists(uri: str) -> bool:
     """Whether a file is in the storage.
 
     Raises:
-        JarError: It cannot be told.
+        JarError: That is unknown.
     """
     try:
         return await asyncio.to_thread(file_exists, uri)

@@ -7,15 +7,14 @@ from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
-from flink_jobs_provider.model.target import DliTarget
 
 
 def newest_state(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
     """Return the state that a job which does not run goes on from, as far as it is known."""
     stopped, target = recorded.status is JobStatus.STOPPED, wanted.target
-    if isinstance(target, DliTarget) and target.is_cloud and not stopped:
+    if not target.dates_savepoints and not stopped:
         return "its newest state, if that is known to be newer than its last start"
-    if target.is_job_service and not target.is_cloud and not stopped:
+    if target.finds_newest_state and not stopped:
         return "its newest savepoint or checkpoint"
     return _known(recorded, now) or "its newest savepoint or checkpoint"
 
@@ -83,8 +82,8 @@ def _known(recorded: JobRecord, now: float) -> str | None:
         told = point.told(now)
         if not point.broken:
             return told
-        by_us = not recorded.spec.target.is_job_service
-        fate = "this is refused" if by_us else "a start from it fails"
+        checked = recorded.spec.target.checks_state_before_start
+        fate = "this is refused" if checked else "a start from it fails"
         return f"{told}, WHICH {point.broken.upper()}: {fate}"
     path = recorded.last_savepoint
     times = {known.path: known.taken_at for known in recorded.savepoints}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.model.change import Cost, from_to, name_alone, on_change
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
 
@@ -72,8 +71,6 @@ def _dli_changes(old: JobSpec, new: JobSpec) -> list[Change]:
 def _queue_changes(old: JobSpec, new: JobSpec) -> list[Change]:
     """Return the move of a job from one queue of its project to another."""
     one, other = old.target, new.target
-    if not isinstance(one, DliTarget) or not isinstance(other, DliTarget):
-        return []
     if one.place != other.place or one.queue == other.queue:
         return []
     return [Change("target.queue", Cost.RESTART, from_to("target.queue", one.queue, other.queue))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.model.action import Action, JobStatus
@@ -14,7 +15,8 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.carried_state import newest_state, start_of_new_run
 from flink_jobs_provider.planning.diff import Change, changes
 
-_UPGRADES = {
+#: What a change of a running job is called, by its upgrade mode.
+UPGRADES: Mapping[UpgradeMode, Action] = {
     UpgradeMode.SAVEPOINT: Action.UPDATE,
     UpgradeMode.LAST_STATE: Action.LAST_STATE_UPDATE,
     UpgradeMode.STATELESS: Action.STATELESS_UPDATE,
@@ -119,7 +121,8 @@ def plan(
     how = ""
     if cost is Cost.IN_PLACE:
         how = "changed while it runs"
-        how += "" if wanted.target.is_cloud else ", and on a gateway counting from the next start"
+        at_once = wanted.target.changes_running_jobs
+        how += "" if at_once else ", and on a gateway counting from the next start"
     return Plan(wanted.job_name, None, how, texts, changed)
 
 
@@ -178,7 +181,7 @@ def _restart(
 ) -> Plan:
     mode = wanted.upgrade_mode
     stateless = mode is UpgradeMode.STATELESS
-    action, how = _UPGRADES[mode], _HOW[mode]
+    action, how = UPGRADES[mode], _HOW[mode]
     if to_restore(recorded, wanted):
         start = f"start from {wanted.restore_from}"
         action = Action.STATELESS_UPDATE if stateless else Action.UPDATE
@@ -228,6 +231,18 @@ def asks_for_new_run(recorded: JobRecord, wanted: JobSpec) -> bool:
     found = changes(recorded.spec, wanted)
     costs = [change.cost for change in found if change.name != "restore_from"]
     return max(costs, default=Cost.RECORDED) >= Cost.RESTART
+
+
+def is_other_version(recorded: JobRecord, wanted: JobSpec) -> bool:
+    """Whether a job that runs as it is recorded must be restarted, `restore_from` left aside."""
+    found = changes(recorded.spec, wanted)
+    costs = {change.cost for change in found if change.name != "restore_from"}
+    return recorded.other_version or Cost.RESTART in costs
+
+
+def asks_for_savepoint(recorded: JobRecord, wanted: JobSpec) -> bool:
+    """Whether `savepoint_trigger` is newly set."""
+    return wanted.savepoint_trigger not in (None, recorded.spec.savepoint_trigger)
 
 
 def newly_restores(recorded: JobRecord | None, wanted: JobSpec) -> bool:

@@ -111,7 +111,7 @@ class JobOperations:
 
     def remove(self, recorded: JobRecord) -> Removed:
         """End a job, as its `on_delete` says."""
-        return self._loop.run(self._reconciler(recorded.spec).remove(recorded))
+        return self._loop.run(self._reconciler(recorded.spec).delete(recorded))
 
     def last_seen(self, recorded: JobRecord) -> JobRecord:
         """Return a job that was deleted, with its last state, as far as that can be seen."""
@@ -181,7 +181,7 @@ class JobOperations:
         return await is_same_cluster(self._known_clusters(), one.target, other.target, one.job_name)
 
     async def _observe(self, recorded: JobRecord) -> JobRecord:
-        return await self._reconciler(recorded.spec).look_for_plan(recorded)
+        return await self._reconciler(recorded.spec).refresh_for_plan(recorded)
 
     async def _plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
         find = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from flink_jobs_provider.control_planes.clusters import Clusters
     from flink_jobs_provider.model.record import JobRecord, Removed
     from flink_jobs_provider.model.spec import JobSpec
+
+
+Say: TypeAlias = Callable[[str], None]
 
 
 class JobReconciler(Protocol):
@@ -24,39 +27,53 @@ class JobReconciler(Protocol):
         """
         ...
 
-    async def look(self, recorded: JobRecord) -> JobRecord:
+    async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the target shows it now; nothing is changed."""
         ...
 
-    async def look_for_plan(self, recorded: JobRecord) -> JobRecord:
+    async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
         """Return the same, with what a start would begin from where that can be found."""
         ...
 
-    async def remove(self, recorded: JobRecord) -> Removed:
+    async def delete(self, recorded: JobRecord) -> Removed:
         """End a job for good, with a savepoint where `on_delete` asks for one."""
         ...
 
 
+def _on_flink(clusters: Clusters, target: FlinkTarget, say: Say) -> JobReconciler:
+    from flink_jobs_provider.reconciling.flink import Reconciler
+
+    return Reconciler(clusters.of(target), target.loopback, say)
+
+
+def _on_hdinsight(clusters: Clusters, target: HDInsightTarget, say: Say) -> JobReconciler:
+    from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
+
+    return ActionReconciler(clusters.of(target), say)
+
+
+def _on_dli(clusters: Clusters, target: DliTarget, say: Say) -> JobReconciler:
+    from flink_jobs_provider.reconciling.dli import StepReconciler
+
+    return StepReconciler(clusters.of(target), say)
+
+
+#: The reconciler of each kind of target.
+_RECONCILERS: Mapping[str, Callable[..., JobReconciler]] = {
+    "flink": _on_flink,
+    "hdinsight": _on_hdinsight,
+    "dli": _on_dli,
+}
+
+
 def reconciler_of(
-    clusters: Clusters,
-    target: FlinkTarget | HDInsightTarget | DliTarget,
-    say: Callable[[str], None],
+    clusters: Clusters, target: FlinkTarget | HDInsightTarget | DliTarget, say: Say
 ) -> JobReconciler:
     """Return the reconciler of a target; what it needs is imported when the first one is asked for.
 
     Args:
         clusters: Opens its control plane.
         target: Where the job runs.
-        say: Told each step in a line, while it happens.
+        say: Called with a line for each step, while it happens.
     """
-    if isinstance(target, HDInsightTarget):
-        from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
-
-        return ActionReconciler(clusters.of(target), say)
-    if isinstance(target, DliTarget):
-        from flink_jobs_provider.reconciling.dli import StepReconciler
-
-        return StepReconciler(clusters.of(target), say)
-    from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
-
-    return Reconciler(clusters.of(target), target.loopback, say)
+    return _RECONCILERS[target.kind](clusters, target, say)

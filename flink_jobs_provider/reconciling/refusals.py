@@ -1,16 +1,31 @@
-"""What is refused on a job service, so that no state is dropped and no job of others is touched."""
+"""What is refused so that no state is dropped and no job of others is touched, and what failed."""
 
 from __future__ import annotations
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
-from flink_jobs_provider.model.errors import DeadlineExceeded, OwnedElsewhere, StateUnavailable
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    DeadlineExceeded,
+    OwnedElsewhere,
+    StateUnavailable,
+)
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, age, same_path
 from flink_jobs_provider.model.spec import JobSpec
 
+#: What a job can start from, or do, whose state is not known.
+OTHER_STARTS = (
+    'Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing, or '
+    'desired_state to "stopped" to leave it so'
+)
+OR_OTHER_STARTS = f"; or s{OTHER_STARTS[1:]}"
+#: The beginning of the sentence that reports a successful rollback.
+RUNS_AGAIN = "The previous version runs again"
+
 
 def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
-    """Say that the name is taken."""
+    """Return the refusal of a job whose name is taken."""
     what = "runs" if row.active else "is there already,"
     whose = (
         f"for another owner than {wanted.owner}"
@@ -38,9 +53,9 @@ def broken_state(
 
     Args:
         wanted: The job as it should be.
-        recorded: What the state says.
+        recorded: The record in the state.
         point: The newest state that is known.
-        older: The next older one that can be restored; None for none.
+        older: The next older one that can be restored, or None.
         now: Seconds since the epoch.
     """
     happened = (
@@ -79,7 +94,7 @@ def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
 
 
 def still_to_come(job_id: str, wanted: JobSpec) -> DeadlineExceeded:
-    """Return the refusal of what would run beside a job that may yet start, or leave it unowned."""
+    """Return the refusal of what would run alongside a job that may yet start, or orphan it."""
     return DeadlineExceeded(
         f"{wanted.job_name}: job {job_id}, which an earlier run submitted, has not shown up in "
         f"{wanted.timeout('submit'):g} s (timeouts.submit)",
@@ -91,7 +106,7 @@ def still_to_come(job_id: str, wanted: JobSpec) -> DeadlineExceeded:
 
 
 def main_outlasts(wanted: JobSpec) -> DeadlineExceeded:
-    """Return the refusal of what would run beside a job that a killed run may have submitted."""
+    """Return the refusal of what would run alongside a job that a killed run may have submitted."""
     return DeadlineExceeded(
         f"{wanted.job_name}: an earlier run of it was cut short, and main of a submission, which "
         f"may be its, has not ended in {wanted.timeout('submit'):g} s (timeouts.submit)",
@@ -107,20 +122,58 @@ def no_state(
     recorded: JobRecord | None,
     wanted: JobSpec,
     state: str,
-    why: str = "no savepoint or retained checkpoint of it is known",
+    why: str = "",
 ) -> StateUnavailable:
-    """Say that nothing is known that a job could go on from.
+    """Return the refusal of a start from nothing, where no state of the job is known.
 
     Args:
-        recorded: What the state says.
+        recorded: The record in the state.
         wanted: The job as it should be.
         state: What it is.
-        why: Why it cannot go on.
+        why: Why it cannot go on; empty where no state of it is known.
     """
     job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
     return StateUnavailable(
-        f"{wanted.job_name}: {job} {state}, and {why}",
+        f"{wanted.job_name}: {job} {state}"
+        + (f", and {why}" if why else ", and no savepoint or retained checkpoint of it is known"),
         now="Nothing was started, so that its state is not silently dropped",
-        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
-        'nothing, or desired_state to "stopped" to leave it so',
+        remedy=OTHER_STARTS,
+    )
+
+
+def no_retained_checkpoint(job_name: str, job_id: str) -> StateUnavailable:
+    """Return the refusal of an update of last-state whose checkpoints end with the job."""
+    return StateUnavailable(
+        f"{job_name}: upgrade_mode last-state needs a completed checkpoint that is retained when "
+        "the job is cancelled",
+        now=f"Job {job_id} goes on as it was",
+        remedy=f"Set {RETENTION} to {RETAINED} in flink_configuration with an UPDATE first, or use "
+        'upgrade_mode "savepoint"',
+    )
+
+
+def neither_started(why: str, state: str) -> str:
+    """Return how a job is whose new version failed, and whose previous one did not start again.
+
+    Args:
+        why: Why the previous version did not.
+        state: Where the state is.
+    """
+    return (
+        f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
+        f"known to run; {state}"
+    )
+
+
+def did_not_stay_up(settle: float, why: str) -> str:
+    """Return what happened to a version that did not stay up for its settle time, in seconds."""
+    return f"it did not stay up for {settle:.0f} s: {why}"
+
+
+def adopted_and_down(job_name: str, settle: float, why: str) -> ActionFailed:
+    """Return the error for a version that an earlier run started, and that did not stay up."""
+    return ActionFailed(
+        f"{job_name}: it did not stay up for {settle:.0f} s: {why}",
+        now="An earlier run started it; this one has begun nothing",
+        remedy="Fix the job, and run again",
     )

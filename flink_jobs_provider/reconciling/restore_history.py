@@ -18,13 +18,13 @@ from flink_jobs_provider.model.spec import JobSpec
 
 
 class RestoreUnclear(StateUnavailable):
-    """Whether a job has started from `restore_from` before cannot be told."""
+    """Whether a job has started from `restore_from` before is unknown."""
 
 
 async def started_from(
     plane: ControlPlane, jobs: Sequence[ObservedJob], wanted: JobSpec, named: str
 ) -> bool | None:
-    """Whether any submission of a job has started from a savepoint; none where that is not known.
+    """Whether any submission of a job has started from a savepoint; None if that is unknown.
 
     It has not, only if each one is listed still, and its cluster or its jobId tells what else it
     started from.
@@ -54,7 +54,7 @@ async def started_from(
 
 
 def unclear(wanted: JobSpec, job: object, state: str) -> RestoreUnclear:
-    """Say that a job could be set back to a savepoint that it has left behind.
+    """Return the refusal of a start that could set a job back to an earlier savepoint.
 
     Args:
         wanted: The job as it should be.

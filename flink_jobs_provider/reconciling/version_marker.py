@@ -1,4 +1,4 @@
-"""What is written beside a version: whose job it is, and which spec was asked for.
+"""What is written alongside a version: whose job it is, and which spec was asked for.
 
 A job service keeps no owner and shows no jar's content. So this text goes along where it is shown
 again, and tells a later run what an earlier one has done. Its parts, in order, with dashes between

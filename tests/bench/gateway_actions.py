@@ -15,7 +15,7 @@ import psutil
 
 from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.control_planes.flink import FlinkRest
-from flink_jobs_provider.control_planes.flink.access import open_client
+from flink_jobs_provider.control_planes.flink.client import open_client
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec

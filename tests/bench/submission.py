@@ -13,7 +13,7 @@ import httpx
 
 from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.control_planes.flink import FlinkRest
-from flink_jobs_provider.control_planes.flink.access import open_client
+from flink_jobs_provider.control_planes.flink.client import open_client
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.model.spec import JobSpec
@@ -112,7 +112,7 @@ async def _ours(plane: _TimedPlane, spec: JobSpec) -> tuple[float, float]:
     reconciler = Reconciler(plane, local_paths=True)
     record = await reconciler.bring_about(None, spec, open_jar(spec.jar))
     done = time.monotonic()
-    await reconciler.remove(record)
+    await reconciler.delete(record)
     return plane.running - plane.accepted, done - plane.accepted
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flink_jobs_provider.control_planes.retrying import TRIES, retrying
+from flink_jobs_provider.control_planes.http import TRIES, retrying
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 
 

@@ -19,16 +19,16 @@ from flink_jobs_provider.control_planes.dli.answers import (
     skew,
     succeeded,
 )
-from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.responses import (
+from flink_jobs_provider.control_planes.http import (
     asking,
     is_page,
     json_of,
     not_the_service,
     retry_after,
+    retrying,
     unreachable,
 )
-from flink_jobs_provider.control_planes.retrying import retrying
+from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.step_plane import NotOffered
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
@@ -37,7 +37,7 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
 )
 
-#: Statuses after which nobody knows whether a step was taken.
+#: Statuses after which it is unknown whether a step was taken.
 _AMBIGUOUS = (408, 500, 502, 503, 504)
 _GATEWAY = "x-flink-jobs-gateway"
 
@@ -81,7 +81,7 @@ class DliClient:
         return str(self._http.base_url).rstrip("/")
 
     async def read(self, path: str, **query: str | int) -> dict[str, Any]:
-        """Read; what passes by itself is tried again, when the service says so or a little later.
+        """Read; what passes by itself is retried, when the service says so or a little later.
 
         Raises:
             Missing: There is no such job.
@@ -109,7 +109,7 @@ class DliClient:
         Raises:
             EngineGone: The run this belongs to has ended; nothing was sent.
             Missing: There is no such job.
-            Unanswered: Nobody knows whether it was taken.
+            Unanswered: It is unknown whether it was taken.
             Busy: It was not taken, for now.
             NotOffered: The service has no such call.
             OrderRefused: It was not taken.
@@ -175,7 +175,7 @@ class DliClient:
         return response
 
     def _unread(self, response: httpx.Response, body: Any) -> JobError:
-        """Say what an answer to a read means that is no success."""
+        """Return the error for an answer to a read that is no success."""
         status = response.status_code
         code, message = error_in(body)
         said = f"{status} {code} {message}".replace("  ", " ").strip()

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.dli import (
@@ -39,7 +38,7 @@ _UNDONE: Mapping[str, Any] = {
 
 
 def asked_by(
-    spec: JobSpec, entrypoint: str, main_class: str | None, mark: str, from_gateway: bool
+    spec: JobSpec, entrypoint: str, main_class: str | None, mark: str, takes_directory: bool
 ) -> dict[str, Any]:
     """Return what a spec asks for.
 
@@ -48,13 +47,12 @@ def asked_by(
         entrypoint: Where its jar lies.
         main_class: Its entry class; none where its jar says it.
         mark: What is written beside it; empty for nothing.
-        from_gateway: Whether a gateway is asked, which is told where savepoints go.
+        takes_directory: Whether the service takes an option for where savepoints go.
     """
     settings = spec.dli or DliSettings()
     asked = settings.model_dump(mode="json", exclude_none=True)
-    target = spec.target
-    if isinstance(target, DliTarget) and target.queue:
-        asked["queue_name"] = target.queue
+    if spec.target.queue:
+        asked["queue_name"] = spec.target.queue
     if "resource_config" in asked:
         asked["resource_config_version"] = "v2"
         asked["resource_config"]["parallel_number"] = spec.parallelism
@@ -65,7 +63,7 @@ def asked_by(
     asked["entrypoint"] = entrypoint
     asked["entrypoint_args"] = " ".join(spec.args)
     options = dict(spec.flink_configuration)
-    if from_gateway and spec.savepoint_directory:
+    if takes_directory and spec.savepoint_directory:
         options[SAVEPOINTS_KEY] = spec.savepoint_directory
     if mark:
         options[SPEC_NOTE] = mark

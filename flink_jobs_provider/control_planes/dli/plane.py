@@ -10,6 +10,7 @@ import httpx
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import OrderRefused, Unanswered
+from flink_jobs_provider.control_planes.dli.answers import job_of
 from flink_jobs_provider.control_planes.dli.client import DliClient, Missing
 from flink_jobs_provider.control_planes.dli.configuration import (
     as_shown,
@@ -21,7 +22,6 @@ from flink_jobs_provider.control_planes.dli.configuration import (
     not_taken,
     written,
 )
-from flink_jobs_provider.control_planes.dli.details import job_of
 from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.control_planes.step_plane import Capabilities, Configuration, StepJob
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars, exists
@@ -40,6 +40,10 @@ _OF_GATEWAYS = Capabilities(
     starts_from_newest_state=True,
     tells_starts=True,
     places_savepoints=True,
+    shows_start_origin=True,
+    isolates_jobs=False,
+    keeps_jars=True,
+    takes_paths_with_scheme=True,
 )
 
 
@@ -67,12 +71,7 @@ class DliPlane:
     @property
     def capabilities(self) -> Capabilities:
         """What the service can do, or the gateway that answers instead."""
-        return _OF_GATEWAYS if self.is_gateway else _OF_THE_SERVICE
-
-    @property
-    def is_gateway(self) -> bool:
-        """Whether a gateway of this project has answered: it says so itself."""
-        return self._client.is_gateway
+        return _OF_GATEWAYS if self._client.is_gateway else _OF_THE_SERVICE
 
     async def close(self) -> None:
         """Close the connections."""
@@ -87,13 +86,17 @@ class DliPlane:
         return [job for job in found if job is not None]
 
     async def job(self, run_id: str) -> StepJob | None:
-        """Return a job; none where the service says that there is none."""
+        """Return a job; None where the service says that there is none."""
         try:
             answer = await self._client.read(f"/jobs/{_number(run_id)}")
         except Missing:
             return None
         detail = answer.get("job_detail")
-        job = job_of(detail, self.is_gateway) if isinstance(detail, dict) else None
+        job = (
+            job_of(detail, self.capabilities.shows_start_origin)
+            if isinstance(detail, dict)
+            else None
+        )
         if job is None:
             raise ClusterRefused(
                 f"{self._client.endpoint} answers, and not with a job",
@@ -102,7 +105,7 @@ class DliPlane:
         return job
 
     async def flink_job_id(self, run_id: str) -> str | None:
-        """Return Flink's id of what was run last; none where that is not shown."""
+        """Return Flink's id of what was run last; None where that is not shown."""
         try:
             answer = await self._client.read(f"/jobs/{_number(run_id)}/execute-graph")
         except (ClusterRefused, Missing):
@@ -142,7 +145,7 @@ class DliPlane:
         else:
             where = await self._jars.place(spec, jar)
         main_class = spec.entry_class or (jar.main_class if jar else None)
-        return asked_by(spec, where, main_class, mark, self.is_gateway)
+        return asked_by(spec, where, main_class, mark, self.capabilities.places_savepoints)
 
     def differences(
         self, asked: Configuration, job: StepJob, former: Configuration | None
@@ -160,14 +163,14 @@ class DliPlane:
 
     def not_offered(self, asked: Configuration) -> list[str]:
         """Return what a gateway cannot honour, as inputs are called."""
-        return input_names(not_by_gateways(asked)) if self.is_gateway else []
+        return [] if self.capabilities.isolates_jobs else input_names(not_by_gateways(asked))
 
     def inputs(self, written: Configuration) -> list[str]:
         """Return how the inputs are called that a configuration is made of."""
         return input_names(written)
 
     def as_shown(self, spec: JobSpec, job: StepJob) -> JobSpec:
-        """Put into a spec what somebody has changed while the job ran."""
+        """Return a spec with the settings that were changed while the job ran."""
         return as_shown(spec, job.shown)
 
     # Steps
@@ -200,7 +203,7 @@ class DliPlane:
         await self._client.step("POST", "/jobs/stop", body)
 
     async def take_savepoint(self, run_id: str, directory: str | None) -> None:
-        """Have a savepoint taken below a directory while the job goes on."""
+        """Trigger a savepoint below a directory while the job goes on."""
         body = {"action": "TRIGGER"}
         if directory:
             body["savepoint_path"] = self._path(directory)
@@ -221,7 +224,7 @@ class DliPlane:
 
     async def provide_former(self, spec: JobSpec) -> None:
         """Make sure that a version's files are in OBS; a gateway keeps copies of its own."""
-        if self.is_gateway:
+        if self.capabilities.keeps_jars:
             return
         await self._jars.provide_former(spec)
         settings = spec.dli
@@ -236,7 +239,7 @@ class DliPlane:
 
     def _path(self, path: str) -> str:
         """Write a savepoint's path as the service documents it: bucket/dir/, without a scheme."""
-        if self.is_gateway or not path.startswith("obs://"):
+        if self.capabilities.takes_paths_with_scheme or not path.startswith("obs://"):
             return path
         return canonical_path(path.removeprefix("obs://")) + "/"
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.connection import is_tls, looking_first
+from flink_jobs_provider.control_planes.connection import is_tls, looking_first, secret, trust
 from flink_jobs_provider.control_planes.flink.parsing import last_cause
-from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.responses import asking
-from flink_jobs_provider.control_planes.retrying import TRIES, retrying
+from flink_jobs_provider.control_planes.http import TRIES, asking, retrying
+from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
+from flink_jobs_provider.model.target import FlinkTarget
 
 #: A few calls answer 500 for a job that is unknown, or has ended (measured on 1.20.5 and 2.3.0).
 _NO_SUCH_JOB = "FlinkJobNotFoundException"
@@ -117,7 +117,7 @@ class FlinkClient:
         repeatable: bool = False,
         has: str = "",
     ) -> Any:
-        """Send a request that changes something, once; when its answer is lost, nobody knows.
+        """Send a request that changes something, once; a lost answer leaves it unknown.
 
         Args:
             method: HTTP method.
@@ -249,3 +249,41 @@ class FlinkClient:
                 remedy=f"If a proxy answers while the cluster is away, it will pass. {check}",
             )
         return ClusterRefused(happened, remedy=check)
+
+
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16)
+
+
+def open_client(
+    target: FlinkTarget, resolve: Resolve, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """Return an HTTP client for a cluster's REST API.
+
+    Args:
+        target: The cluster.
+        resolve: Resolves references to secrets.
+        transport: Stands in for the network in tests.
+
+    Raises:
+        ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
+    """
+    headers = dict(target.headers)
+    auth: httpx.Auth | None = None
+    for name, reference in target.secret_headers.items():
+        headers[name] = secret(resolve, reference, f"target.secret_headers.{name}")
+    if target.bearer_token:
+        token = secret(resolve, target.bearer_token, "target.bearer_token")
+        headers["Authorization"] = f"Bearer {token}"
+    elif target.basic_auth:
+        password = secret(resolve, target.basic_auth.password, "target.basic_auth.password")
+        auth = httpx.BasicAuth(target.basic_auth.username, password)
+    return httpx.AsyncClient(
+        base_url=target.url + "/",
+        headers=headers,
+        auth=auth,
+        verify=trust(target.tls, resolve),
+        timeout=_TIMEOUT,
+        limits=_LIMITS,
+        transport=transport,
+    )

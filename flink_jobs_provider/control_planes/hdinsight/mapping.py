@@ -51,7 +51,7 @@ def _carried(version: Version) -> dict[str, Any]:
     }
 
 
-#: Words for a status beside those of `JobStatus`, as far as they were seen or are Flink's own.
+#: Words for a status apart from those of `JobStatus`, as far as they were seen or are Flink's own.
 _STATUSES = {
     "CANCELLED": JobStatus.CANCELED,
     "CREATED": JobStatus.STARTING,
@@ -70,7 +70,7 @@ _STARTED_FROM = re.compile(r"^Job started from (\S+)$", re.MULTILINE)
 
 
 def job_of(row: Any) -> ActionJob | None:
-    """Read one row; none where it is not that of a Flink job."""
+    """Read one row; None where it is not that of a Flink job."""
     properties = row.get("properties") if isinstance(row, dict) else None
     if not isinstance(properties, dict) or not properties.get("jobName"):
         return None

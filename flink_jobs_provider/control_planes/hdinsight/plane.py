@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.action_plane import ActionJob, Order, Version
-from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
+from flink_jobs_provider.control_planes.action_plane import (
+    ActionCapabilities,
+    ActionJob,
+    Order,
+    Version,
+)
+from flink_jobs_provider.control_planes.hdinsight.client import ArmClient, Operations
 from flink_jobs_provider.control_planes.hdinsight.mapping import body_of, job_of
-from flink_jobs_provider.control_planes.hdinsight.operations import Operations
+from flink_jobs_provider.control_planes.http import json_of, not_the_service
 from flink_jobs_provider.control_planes.protocol import Guard
-from flink_jobs_provider.control_planes.responses import json_of, not_the_service
 from flink_jobs_provider.control_planes.single_flight import SharedCall
 from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars
 from flink_jobs_provider.model.action import Action
@@ -27,6 +32,16 @@ from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 _SINCE_NOVEMBER = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
 _MOST_PAGES = 1000
+
+
+_OF_GATEWAYS = ActionCapabilities(
+    frozenset(Action),
+    starts_ended=True,
+    shows_what_runs=True,
+    lists_at_once=True,
+    lists_savepoints=True,
+    keeps_jars=True,
+)
 
 
 class HDInsightPlane:
@@ -49,8 +64,11 @@ class HDInsightPlane:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
-        self._azure = target.is_cloud
         self._has_run_ids = ApiVersion(target.api_version).has_run_ids
+        known = frozenset(set(Action) - (set() if self._has_run_ids else _SINCE_NOVEMBER))
+        self._capabilities = ActionCapabilities(known)
+        if not target.is_cloud:
+            self._capabilities = replace(_OF_GATEWAYS, actions=known)
         self._path = urlsplit(target.endpoint).path.rstrip("/") + target.path
         self._client = ArmClient(http, target.api_version, guard, sleep)
         self._operations = Operations(self._client, clock, sleep)
@@ -62,29 +80,13 @@ class HDInsightPlane:
         await self._http.aclose()
 
     @property
-    def actions(self) -> frozenset[Action]:
-        """The actions of this version of the API."""
-        return frozenset(set(Action) - (set() if self._has_run_ids else _SINCE_NOVEMBER))
+    def capabilities(self) -> ActionCapabilities:
+        """What the service can do, or the gateway that is in its place.
 
-    @property
-    def starts_ended(self) -> bool:
-        """Whether it is a gateway: what Azure's own service does is documented nowhere."""
-        return not self._azure
-
-    @property
-    def shows_what_runs(self) -> bool:
-        """Whether it is a gateway: it shows what it was given when that has come up."""
-        return not self._azure
-
-    @property
-    def lists_at_once(self) -> bool:
-        """Whether it is a gateway: an action is a row before it is accepted."""
-        return not self._azure
-
-    @property
-    def lists_savepoints(self) -> bool:
-        """Whether it is a gateway: what Azure's own service says is documented nowhere."""
-        return not self._azure
+        What Azure's own service does with jobs that have ended, and what its LIST_SAVEPOINT says,
+        is documented nowhere. Its rows show what was asked for, and appear some time later.
+        """
+        return self._capabilities
 
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one `GET …/jobs` for all who ask at once."""
@@ -110,7 +112,7 @@ class HDInsightPlane:
 
     async def provide_former(self, spec: JobSpec, shown: str) -> None:
         """Make sure that a version's jar is in the storage; a gateway keeps copies of its own."""
-        if self._azure:
+        if not self._capabilities.keeps_jars:
             await self._jars.provide_former(spec, shown)
 
     async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:

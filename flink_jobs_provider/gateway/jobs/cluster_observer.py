@@ -25,7 +25,7 @@ from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling.flink import Reconciler
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Observer:
         plane = self._planes.of(self._target)
         reconciler = Reconciler(plane, self._target.loopback, clock=self._clock)
         recorded = read_record(row.record, self._target)
-        seen = await reconciler.look(recorded)
+        seen = await reconciler.refresh(recorded)
         if seen != recorded or seen.status != row.status:
             state = await with_end(plane, JobState(stored_record(seen), seen.status.value))
             await self._threads.call(self._store.observe, row.number, row.revision, state)

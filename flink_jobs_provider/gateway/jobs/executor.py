@@ -216,7 +216,7 @@ class Carrier:
             )
         spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
         at_last = None if running else await self._forgotten(seen)
-        await self._reconciler.remove(seen.model_copy(update={"spec": spec}))
+        await self._reconciler.delete(seen.model_copy(update={"spec": spec}))
         output = "Job canceled and deleted" if running else "Job deleted"
         if at_last is not None:
             words = last_words(at_last.model_copy(update={"spec": spec}), time.time())
@@ -252,7 +252,7 @@ class Carrier:
     async def _seen(self) -> JobRecord:
         """Return the job as it is at this moment."""
         await self._plane.jobs()
-        return await self._reconciler.look(self._recorded)
+        return await self._reconciler.refresh(self._recorded)
 
     def _succeeded(self, record: JobRecord) -> Outcome:
         record = record.model_copy(update={"spec": _without_mode(record.spec)})
@@ -267,12 +267,12 @@ class Carrier:
     async def _state_after_failure(self) -> JobState | None:
         """Return what runs now, whichever version that is."""
         snapshot = await self._plane.jobs()
-        seen = await self._reconciler.look(self._recorded)
+        seen = await self._reconciler.refresh(self._recorded)
         as_given = None
         if self._wanted is not None and seen.status.active and seen.other_version:
             # The new version runs after all: it is up, and has not done all that was waited for.
             other = self._recorded.model_copy(update={"spec": _without_mode(self._wanted)})
-            now = await self._reconciler.look(other)
+            now = await self._reconciler.refresh(other)
             if not now.other_version:
                 seen, as_given = now, self._action.as_given
         # A submission that failed is known from now on: nobody takes it for one to go on from.

@@ -38,7 +38,7 @@ from flink_jobs_provider.gateway.service import (
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.model.duration import seconds
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 
 _log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _log = logging.getLogger(__name__)

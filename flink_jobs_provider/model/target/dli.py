@@ -72,6 +72,7 @@ class DliTarget(BaseModel):
 
     label: ClassVar[str] = "Data Lake Insight"
     is_job_service: ClassVar[bool] = True
+    checks_state_before_start: ClassVar[bool] = False
 
     kind: Literal["dli"] = Field(description=KIND)
     region: Annotated[str, AfterValidator(_region)] | None = Field(
@@ -125,6 +126,21 @@ class DliTarget(BaseModel):
         """Whether this is known to be a cloud's own service, and no gateway."""
         host = urlsplit(self.url).hostname or ""
         return any(host.endswith(f".{cloud}") for cloud in _DLI_CLOUDS)
+
+    @property
+    def dates_savepoints(self) -> bool:
+        """Whether it is known if a savepoint is newer than a job's last start: a gateway tells."""
+        return not self.is_cloud
+
+    @property
+    def finds_newest_state(self) -> bool:
+        """Whether a start finds a job's newest state by itself: a gateway does."""
+        return not self.is_cloud
+
+    @property
+    def changes_running_jobs(self) -> bool:
+        """Whether a change of a setting counts at once: on a gateway it does at the next start."""
+        return self.is_cloud
 
     @property
     def loopback(self) -> bool:

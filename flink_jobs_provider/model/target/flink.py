@@ -51,6 +51,16 @@ class FlinkTarget(BaseModel):
     is_job_service: ClassVar[bool] = False
     #: Whether this is a cloud's own service, in which nothing is known of this project.
     is_cloud: ClassVar[bool] = False
+    #: Whether the state that a job is to start from is checked before, by this provider.
+    checks_state_before_start: ClassVar[bool] = True
+    #: Whether it is known if a savepoint is newer than a job's last start.
+    dates_savepoints: ClassVar[bool] = True
+    #: Whether a start of a job that has ended finds its newest savepoint or checkpoint by itself.
+    finds_newest_state: ClassVar[bool] = False
+    #: Whether a change of a setting counts for a job that runs.
+    changes_running_jobs: ClassVar[bool] = False
+    #: The queue that jobs run in, where there are queues.
+    queue: ClassVar[str | None] = None
 
     kind: Literal["flink"] = Field("flink", description=KIND)
     url: Annotated[str, AfterValidator(checked_url)] = Field(

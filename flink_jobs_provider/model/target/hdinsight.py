@@ -108,6 +108,10 @@ class HDInsightTarget(BaseModel):
 
     label: ClassVar[str] = "HDInsight"
     is_job_service: ClassVar[bool] = True
+    checks_state_before_start: ClassVar[bool] = False
+    dates_savepoints: ClassVar[bool] = True
+    changes_running_jobs: ClassVar[bool] = False
+    queue: ClassVar[str | None] = None
 
     kind: Literal["hdinsight"] = Field(description=KIND)
     subscription: Segment = Field(description="Subscription id.")
@@ -166,6 +170,14 @@ class HDInsightTarget(BaseModel):
     def is_cloud(self) -> bool:
         """Whether this is Azure itself, in any of its clouds, and no gateway."""
         return urlsplit(self.endpoint).hostname in _AZURE_HOSTS
+
+    @property
+    def finds_newest_state(self) -> bool:
+        """Whether a start finds a job's newest state: what Azure's own does is documented nowhere.
+
+        A gateway does.
+        """
+        return not self.is_cloud
 
     @property
     def loopback(self) -> bool:

@@ -12,38 +12,36 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
-from flink_jobs_provider.reconciling.dli.change_steps import Acts
-from flink_jobs_provider.reconciling.dli.operations import NotNow, Steps
-from flink_jobs_provider.reconciling.dli.progress import Progress
-from flink_jobs_provider.reconciling.dli.record_updates import adopted
+from flink_jobs_provider.planning.plan import asks_for_savepoint
+from flink_jobs_provider.reconciling.dli.change_steps import ChangeSteps
+from flink_jobs_provider.reconciling.dli.conditions import described
+from flink_jobs_provider.reconciling.dli.job_state import check_restore, status_of
+from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
+from flink_jobs_provider.reconciling.dli.progress import Progress, adopted
 from flink_jobs_provider.reconciling.dli.safety_savepoints import (
-    Beside,
+    SafetySavepoints,
     counting_what_lasts,
     stop_of_dead_run,
 )
-from flink_jobs_provider.reconciling.dli.transitions import (
-    Verdict,
-    check_restore,
-    decide,
-    judge,
-    status_of,
+from flink_jobs_provider.reconciling.dli.transitions import JobMatch, decide, judge
+from flink_jobs_provider.reconciling.ownership import (
+    has_finished,
+    is_recorded,
+    own_row,
+    ran_since,
+    stranger,
 )
-from flink_jobs_provider.reconciling.dli.waiter import described
-from flink_jobs_provider.reconciling.finished_jobs import has_finished
-from flink_jobs_provider.reconciling.ownership import is_recorded, own_row, stranger
-from flink_jobs_provider.reconciling.refusals import refuse_stranger
-from flink_jobs_provider.reconciling.runs import ran_since
-from flink_jobs_provider.reconciling.service_records import ended, with_row, with_savepoint_of
-from flink_jobs_provider.reconciling.settling import adopted_and_down
+from flink_jobs_provider.reconciling.record_updates import ended, with_row, with_savepoint_of
+from flink_jobs_provider.reconciling.refusals import adopted_and_down, refuse_stranger
 
 
-class Change:
+class StepChange:
     """One call of `bring_about`."""
 
     def __init__(
         self,
         plane: StepPlane,
-        steps: Steps,
+        steps: StepRunner,
         say: Callable[[str], None],
         recorded: JobRecord | None,
         wanted: JobSpec,
@@ -52,10 +50,10 @@ class Change:
         self._plane = plane
         self._steps = steps
         self._say = say
-        self._beside = Beside(plane, steps, say)
+        self._safety = SafetySavepoints(plane, steps, say)
         self._searched = False
         self._progress = Progress(recorded, wanted, jar, recorded)
-        self._acts = Acts(plane, steps, say, self._beside, self._progress)
+        self._acts = ChangeSteps(plane, steps, say, self._safety, self._progress)
 
     async def turn(self) -> JobRecord | None:
         """Look, and do what is next; return the record when nothing is left to do."""
@@ -79,7 +77,7 @@ class Change:
             progress.base = await self._with_found(progress.base, job)
         if job is not None and progress.recorded is None and not progress.touched:
             check_restore(job, wanted)
-        verdict = Verdict(False, None)
+        verdict = JobMatch(False, None)
         if wanted.desired_state is DesiredState.RUNNING:
             write = await progress.to_write(self._plane, job)
             verdict = judge(job, progress.recorded, wanted, write, progress.written)
@@ -125,14 +123,14 @@ class Change:
         return job
 
     async def _with_found(self, base: JobRecord, job: StepJob) -> JobRecord:
-        """Put savepoints into a record that it does not know: somebody else has taken them."""
+        """Return a record with savepoints that it does not list: another client has taken them."""
         wanted, ran = self._progress.wanted, ran_since(job, base)
         if not ran:
             base = with_savepoint_of(base, job, SavepointReason.FOUND, wanted)
         if self._searched or self._progress.kept:
             return base  # what this run has taken, it knows
         self._searched = ran or not job.active
-        return await self._beside.found(base, wanted, job)
+        return await self._safety.found(base, wanted, job)
 
     def _asks_for_savepoint(self) -> bool:
         progress = self._progress
@@ -140,8 +138,7 @@ class Change:
             return False
         if progress.wanted.desired_state is DesiredState.STOPPED:
             return False
-        trigger = progress.wanted.savepoint_trigger
-        return trigger not in (None, progress.recorded.spec.savepoint_trigger)
+        return asks_for_savepoint(progress.recorded, progress.wanted)
 
     # Nothing is left to do
 

@@ -12,37 +12,39 @@ from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, UpgradeMode
+from flink_jobs_provider.planning.plan import UPGRADES
 from flink_jobs_provider.reconciling.dli.failures import (
+    no_checkpoints,
     no_other_queue,
     not_taken_over,
     start_failed,
 )
-from flink_jobs_provider.reconciling.dli.operations import Steps
-from flink_jobs_provider.reconciling.dli.progress import Progress
-from flink_jobs_provider.reconciling.dli.record_updates import UPDATES, telling_where, warning
+from flink_jobs_provider.reconciling.dli.job_state import was_imported
+from flink_jobs_provider.reconciling.dli.operations import StepRunner
+from flink_jobs_provider.reconciling.dli.progress import Progress, telling_where, warning
 from flink_jobs_provider.reconciling.dli.rollback import go_back
 from flink_jobs_provider.reconciling.dli.safety_savepoints import (
-    Beside,
-    beside_of,
+    SafetySavepoints,
     counting_what_lasts,
     lies_in_own,
+    safety_savepoint_of,
 )
-from flink_jobs_provider.reconciling.dli.transitions import (
-    Move,
-    Step,
-    to_restore,
-    was_imported,
-)
-from flink_jobs_provider.reconciling.flink.rollback import secure_in_storage
-from flink_jobs_provider.reconciling.record_updates import done, keep, last_known, now_text
-from flink_jobs_provider.reconciling.runs import run_of
-from flink_jobs_provider.reconciling.service_records import (
+from flink_jobs_provider.reconciling.dli.transitions import Move, NextStep, to_restore
+from flink_jobs_provider.reconciling.ownership import run_of
+from flink_jobs_provider.reconciling.previous_version import secure_in_storage
+from flink_jobs_provider.reconciling.record_updates import (
     blank,
+    done,
+    keep,
+    last_known,
+    now_text,
+    savepoint_output,
     started,
     stopped,
     with_row,
     with_savepoint_of,
 )
+from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
 from flink_jobs_provider.reconciling.version_marker import mark_of
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
@@ -52,25 +54,25 @@ _RETAINS = (
 )
 
 
-class Acts:
+class ChangeSteps:
     """What may be done in a turn."""
 
     def __init__(
         self,
         plane: StepPlane,
-        steps: Steps,
+        steps: StepRunner,
         say: Callable[[str], None],
-        beside: Beside,
+        safety: SafetySavepoints,
         progress: Progress,
     ) -> None:
         self._plane = plane
         self._steps = steps
         self._say = say
-        self._beside = beside
+        self._safety = safety
         self._progress = progress
         self._wanted = progress.wanted
 
-    async def take(self, step: Step, job: StepJob | None) -> JobRecord | None:
+    async def take(self, step: NextStep, job: StepJob | None) -> JobRecord | None:
         """Take a step; return the record where it is the last one."""
         if job is None:
             await self._steps.create(self._wanted, self._progress.asked)
@@ -95,11 +97,11 @@ class Acts:
             taken_at=now_text(),
             run=run_of(job),
         )
-        output = f"Savepoint completed. Path: {path}"
+        output = savepoint_output(path)
         progress.base = with_row(done(base, self._wanted, Action.SAVEPOINT, output), job)
         progress.saved = True
 
-    async def _stop(self, step: Step, job: StepJob) -> JobRecord | None:
+    async def _stop(self, step: NextStep, job: StepJob) -> JobRecord | None:
         progress = self._progress
         stays = self._wanted.desired_state is DesiredState.STOPPED
         if not stays:
@@ -117,17 +119,17 @@ class Acts:
         base = with_row(progress.base, job) if progress.base else blank(self._wanted, job)
         reason = SavepointReason.STOP if stays else SavepointReason.UPDATE
         if step.savepoint:
-            job, progress.beside = await self._beside.take(self._wanted, job)
-            if progress.beside:
+            job, progress.safety = await self._safety.take(self._wanted, job)
+            if progress.safety:
                 run = run_of(job)
-                base = keep(base, progress.beside, reason, self._wanted, run=run)
+                base = keep(base, progress.safety, reason, self._wanted, run=run)
                 progress.base = base
         try:
             after = await self._steps.stop(self._wanted, job, step.savepoint)
         except ActionFailed as error:
-            if not progress.beside:
+            if not progress.safety:
                 raise
-            now = f"{error.now} A savepoint of just before is in {progress.beside}"
+            now = f"{error.now} A savepoint of just before is in {progress.safety}"
             raise ActionFailed(error.happened, now=now, remedy=error.remedy) from None
         after = replace(after, job_id=after.job_id or job.job_id)
         if step.savepoint:
@@ -137,7 +139,7 @@ class Acts:
         progress.base, progress.down = base, not stays
         if not stays:
             return None
-        lasts = self._plane.capabilities.keeps_savepoints or bool(progress.beside)
+        lasts = self._plane.capabilities.keeps_savepoints or bool(progress.safety)
         return stopped(base, self._wanted, telling_where(after, lasts))
 
     def _check_retained(self, job: StepJob) -> None:
@@ -146,26 +148,13 @@ class Acts:
         Raises:
             StateUnavailable: They do, as far as its configuration shows.
         """
+        if not self._plane.capabilities.starts_from_newest_state:
+            raise no_checkpoints(self._wanted, job)
         options = job.shown.get("runtime_config") or {}
-        retained = any(options.get(name) == RETAINED for name in _RETAINS)
-        from_checkpoints = self._plane.capabilities.starts_from_newest_state
-        if from_checkpoints and retained:
-            return
-        remedy = 'Use upgrade_mode "savepoint"'
-        if from_checkpoints:
-            remedy = (
-                f"Set {RETENTION} to {RETAINED} in flink_configuration with an "
-                'UPDATE first, or use upgrade_mode "savepoint"'
-            )
-        raise StateUnavailable(
-            f"{self._wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that "
-            "is retained when the job is cancelled"
-            + ("" if from_checkpoints else ", and this service starts from none"),
-            now=f"Job {job.job_id or job.run_id} goes on as it was",
-            remedy=remedy,
-        )
+        if not any(options.get(name) == RETAINED for name in _RETAINS):
+            raise no_retained_checkpoint(self._wanted.job_name, job.job_id or job.run_id)
 
-    async def _change(self, step: Step, job: StepJob) -> None:
+    async def _change(self, step: NextStep, job: StepJob) -> None:
         """Write the configuration, as far as it may be written, and see that it was taken over."""
         progress = self._progress
         written = {**progress.asked, **await progress.to_write(self._plane, job)}
@@ -191,7 +180,7 @@ class Acts:
                 raise
             raise await self._back_after(error, job) from None
 
-    async def _start(self, step: Step, job: StepJob) -> JobRecord | None:
+    async def _start(self, step: NextStep, job: StepJob) -> JobRecord | None:
         progress, wanted = self._progress, self._wanted
         try:
             after = await self._steps.start(wanted, job, step.resume, step.imported)
@@ -223,32 +212,34 @@ class Acts:
             return counted
         return warning(counted, self._wanted)
 
-    def _called(self, step: Step) -> Action:
+    def _called(self, step: NextStep) -> Action:
         """Return what a start is called in the record."""
         if self._progress.replaces:
-            return UPDATES[self._wanted.upgrade_mode]
+            return UPGRADES[self._wanted.upgrade_mode]
         if step.origin and self._progress.runs_on:
-            # A run that died has stopped the former version.
+            # A run that died has stopped the previous version.
             return Action.UPDATE if step.called is Action.START else step.called
         return step.called
 
     # The way back
 
-    async def _not_started(self, step: Step, job: StepJob, after: StepJob | None) -> ActionFailed:
+    async def _not_started(
+        self, step: NextStep, job: StepJob, after: StepJob | None
+    ) -> ActionFailed:
         """Go back where there is a version to go back to, and say what came of all."""
         progress, went_back = self._progress, ""
         if self._goes_back(job, step):
             reason = (after.output or after.status_word) if after else "it is gone"
             went_back = await self._back(job, reason)
         shown = after.last_savepoint if after else None
-        states = [each for each in (shown or step.origin, progress.beside) if each]
+        states = [each for each in (shown or step.origin, progress.safety) if each]
         first = progress.recorded is None or progress.recorded.job_id is None
         # Else nobody can tell whether its last savepoint is newer than this start.
         names = not self._plane.capabilities.starts_from_newest_state
         return start_failed(self._wanted, after, states, went_back, first, names, progress.base)
 
-    def _goes_back(self, job: StepJob, step: Step | None = None) -> bool:
-        """Whether there is a former version to go back to, and a savepoint of it."""
+    def _goes_back(self, job: StepJob, step: NextStep | None = None) -> bool:
+        """Whether there is a previous version to go back to, and a savepoint of it."""
         progress = self._progress
         recorded = progress.recorded
         if recorded is None or recorded.job_id is None:
@@ -274,16 +265,16 @@ class Acts:
             f"{self._wanted.job_name}: the new version did not start: {why}; going back to the "
             "previous version"
         )
-        beside = progress.beside
+        safety = progress.safety
         if progress.base is not None and not self._plane.capabilities.keeps_savepoints:
-            beside = beside or beside_of(progress.kept, progress.base, self._wanted)
+            safety = safety or safety_savepoint_of(progress.kept, progress.base, self._wanted)
         came = await go_back(
             self._steps,
             self._plane,
             progress.recorded.spec,
             progress.former_class,
             job.run_id,
-            [path for path in (progress.kept, beside) if path],
+            [path for path in (progress.kept, safety) if path],
             progress.asked,
             progress.base,
         )

@@ -1,4 +1,4 @@
-"""What is said of a step that failed: what happened, what runs now, what to do."""
+"""The errors of steps that failed: what happened, what runs now, what to do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.waiter import described
+from flink_jobs_provider.reconciling.dli.conditions import described
 from flink_jobs_provider.reconciling.record_updates import last_known
-
-_ELSE = (
-    '; or set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing, '
-    'or desired_state to "stopped" to leave it so'
-)
-
-
-#: How a sentence begins that says that the way back has succeeded.
-RUNS_AGAIN = "The previous version runs again"
+from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, RUNS_AGAIN
 
 
 def named(job: StepJob) -> str:
@@ -29,7 +21,7 @@ def named(job: StepJob) -> str:
 
 
 def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefused) -> ActionFailed:
-    """Say that a step was not taken."""
+    """Return the error for a step that was refused."""
     now = (
         f"{named(job)} is {job.status or job.status_word}, as before"
         if job
@@ -38,12 +30,12 @@ def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefus
     return ActionFailed(
         f"{wanted.job_name}: {what} was refused: {refusal.happened}",
         now=now,
-        remedy="Mend what it names, and run again",
+        remedy="Fix what it names, and run again",
     )
 
 
 def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFailed:
-    """Say that the service has kept what was there before, and calls that a success."""
+    """Return the error for a change that reports success and has changed nothing."""
     return ActionFailed(
         f"{wanted.job_name}: the change is said to have succeeded, and the job service has not "
         f"taken over {', '.join(names)}",
@@ -54,7 +46,7 @@ def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFai
 
 
 def no_default(wanted: JobSpec, names: list[str]) -> PermanentError:
-    """Say that a setting cannot be taken away."""
+    """Return the error for a setting that has no default to go back to."""
     return PermanentError(
         f"{wanted.job_name}: {', '.join(names)} cannot be taken away: the service has no default "
         "to go back to",
@@ -64,7 +56,7 @@ def no_default(wanted: JobSpec, names: list[str]) -> PermanentError:
 
 
 def not_offered(wanted: JobSpec, names: list[str], job: StepJob | None) -> PermanentError:
-    """Say that a gateway cannot honour settings that need Data Lake Insight itself."""
+    """Return the error for settings that need Data Lake Insight itself, on a gateway."""
     return PermanentError(
         f"{wanted.job_name}: a gateway cannot honour {', '.join(names)}: its jobs run in the "
         "processes of a session cluster",
@@ -74,7 +66,7 @@ def not_offered(wanted: JobSpec, names: list[str], job: StepJob | None) -> Perma
 
 
 def no_other_queue(wanted: JobSpec, job: StepJob) -> PermanentError:
-    """Say that a gateway's queues are clusters of their own."""
+    """Return the error for a move to another queue of a gateway, which is another cluster."""
     return PermanentError(
         f"{wanted.job_name}: a gateway cannot move a job to another queue: that is another cluster",
         now=f"{named(job)} goes on as it was",
@@ -86,7 +78,7 @@ def no_other_queue(wanted: JobSpec, job: StepJob) -> PermanentError:
 def stop_failed(
     wanted: JobSpec, before: StepJob, after: StepJob | None, savepoint: bool
 ) -> ActionFailed:
-    """Say that a stop has failed, and what became of the job."""
+    """Return the error for a stop that failed, with the job's state."""
     what = "stop with savepoint" if savepoint else "stop"
     if after is None:
         return ActionFailed(
@@ -97,7 +89,7 @@ def stop_failed(
     happened = f"{wanted.job_name}: the {what} failed: {after.output or described(after)}"
     if after.active:
         now = f"{named(before)} is {after.status}; no other version was started"
-        return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
+        return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
     return ActionFailed(
         happened,
         now=f"{named(before)} is now {after.status}; nothing was started without state",
@@ -107,16 +99,16 @@ def stop_failed(
 
 
 def savepoint_failed(wanted: JobSpec, job: StepJob, why: str) -> ActionFailed:
-    """Say that a savepoint has failed while the job went on."""
+    """Return the error for a savepoint that failed while the job went on."""
     return ActionFailed(
         f"{wanted.job_name}: the savepoint failed: {why}",
         now=f"{named(job)} is {job.status}; no other version was started",
-        remedy="Mend what failed, and run again",
+        remedy="Fix what failed, and run again",
     )
 
 
 def savepoint_not_seen(wanted: JobSpec, job: StepJob, directory: str | None) -> ActionFailed:
-    """Say that nothing shows a savepoint that was asked for."""
+    """Return the error for a requested savepoint that nothing shows."""
     where = directory or "its storage"
     return ActionFailed(
         f"{wanted.job_name}: the savepoint failed: neither the job nor {where} shows it",
@@ -128,7 +120,7 @@ def savepoint_not_seen(wanted: JobSpec, job: StepJob, directory: str | None) -> 
 
 
 def no_savepoints(wanted: JobSpec, job: StepJob) -> ActionFailed:
-    """Say that the service has no call to take a savepoint of a running job."""
+    """Return the error of a service that takes no savepoints of running jobs."""
     return ActionFailed(
         f"{wanted.job_name}: this service has no call to take a savepoint of a running job",
         now=f"{named(job)} goes on as it was",
@@ -137,12 +129,22 @@ def no_savepoints(wanted: JobSpec, job: StepJob) -> ActionFailed:
 
 
 def no_import(wanted: JobSpec, path: str) -> StateUnavailable:
-    """Say that the service has no call to start a job from a named savepoint."""
+    """Return the error of a service that starts no job from a named savepoint."""
     return StateUnavailable(
         f"{wanted.job_name}: this service has no call to start a job from {path}",
         now="Nothing was started, so that its state is not silently dropped",
         remedy="Import it by hand, in the service's console, and run again without restore_from; "
         'or set upgrade_mode to "stateless" to start from nothing',
+    )
+
+
+def no_checkpoints(wanted: JobSpec, job: StepJob) -> StateUnavailable:
+    """Return the refusal of an update of last-state, by a service that starts from none."""
+    return StateUnavailable(
+        f"{wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that is retained "
+        "when the job is cancelled, and this service starts from none",
+        now=f"{named(job)} goes on as it was",
+        remedy='Use upgrade_mode "savepoint"',
     )
 
 
@@ -155,13 +157,13 @@ def start_failed(
     names: bool,
     base: JobRecord | None,
 ) -> ActionFailed:
-    """Say that a version did not come up, and what runs now.
+    """Return the error for a version that did not come up, with what runs now.
 
     Args:
         wanted: The version.
-        after: The job; none where it is no longer there.
+        after: The job; None where it is no longer there.
         states: Savepoints of its state, as far as they are known.
-        went_back: What runs since the former version was started again; empty where it was not.
+        went_back: What runs since the previous version was started again; empty where it was not.
         first: Whether it was its first start.
         names: Whether a version that ran, if only for a moment, needs the savepoint to be named.
         base: What is recorded of the job; None where nothing is.
@@ -170,13 +172,13 @@ def start_failed(
     happened = f"{wanted.job_name}: the new version did not start: {why}"
     # What has come up once, and then failed, may have had a state of its own.
     ran = after is not None and after.status is JobStatus.FAILED and not after.unborn
-    remedy = "Mend the new version, and run again" if went_back else "Mend it, and run again"
+    remedy = "Fix the new version, and run again" if went_back else "Fix it, and run again"
     if ran and names and states and not went_back.startswith(RUNS_AGAIN):
         remedy += f" with restore_from set to {states[0]}"
     if went_back:
         return ActionFailed(happened, now=went_back, remedy=remedy)
     if (ran or not first) and not states:
-        remedy += _ELSE
+        remedy += OR_OTHER_STARTS
     return ActionFailed(
         happened, now=f"Nothing of it runs; {last_known(base, *states)}", remedy=remedy
     )

@@ -1,4 +1,4 @@
-"""Going back to the former version, where a new one did not come up."""
+"""Going back to the previous version, where a new one did not come up."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.failures import RUNS_AGAIN
-from flink_jobs_provider.reconciling.dli.operations import NotNow, Steps
-from flink_jobs_provider.reconciling.dli.waiter import described
+from flink_jobs_provider.reconciling.dli.conditions import described
+from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
 from flink_jobs_provider.reconciling.record_updates import last_known
+from flink_jobs_provider.reconciling.refusals import RUNS_AGAIN, neither_started
 from flink_jobs_provider.reconciling.version_marker import mark_of
 
 #: How often a service that takes nothing for now is asked again.
@@ -20,7 +20,7 @@ _MOST_TRIES = 8
 
 
 async def go_back(
-    steps: Steps,
+    steps: StepRunner,
     plane: StepPlane,
     former: JobSpec,
     main_class: str | None,
@@ -29,7 +29,7 @@ async def go_back(
     tried: Configuration,
     base: JobRecord | None,
 ) -> str:
-    """Start the former version from the savepoint that was taken of it.
+    """Start the previous version from the savepoint that was taken of it.
 
     Args:
         steps: Takes steps.
@@ -65,14 +65,11 @@ async def go_back(
         left = left[1:] if after else []
         if not left:
             break
-    return (
-        f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
-        f"known to run; {last_known(base, *states)}"
-    )
+    return neither_started(why, last_known(base, *states))
 
 
 async def _started(
-    steps: Steps,
+    steps: StepRunner,
     plane: StepPlane,
     former: JobSpec,
     main_class: str | None,

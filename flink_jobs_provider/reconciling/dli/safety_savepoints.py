@@ -1,4 +1,4 @@
-"""Savepoints beside those of stops: the service deletes its own when a job starts again.
+"""Savepoints in addition to those of stops: the service deletes its own when a job starts again.
 
 Where the service has the call, and `savepoint_directory` names a place of one's own, one is taken
 there before each stop: below it, the job's name and Flink's id of what ran.
@@ -21,18 +21,18 @@ from flink_jobs_provider.model.savepoint import (
     same_path,
 )
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.operations import NotNow, Steps
+from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
+from flink_jobs_provider.reconciling.ownership import ran_since, recorded_run, run_of
 from flink_jobs_provider.reconciling.record_updates import SAVEPOINTS_LISTED, knows
-from flink_jobs_provider.reconciling.runs import ran_since, recorded_run, run_of
 
 #: Within how many seconds of one another a stop and the start after it are taken for one change.
 _STOPS_WITHIN = 3600.0
 
 
-class Beside:
+class SafetySavepoints:
     """Takes such savepoints, and finds those of runs that died."""
 
-    def __init__(self, plane: StepPlane, steps: Steps, say: Callable[[str], None]) -> None:
+    def __init__(self, plane: StepPlane, steps: StepRunner, say: Callable[[str], None]) -> None:
         self._plane = plane
         self._steps = steps
         self._say = say
@@ -60,7 +60,7 @@ class Beside:
         return replace(now, job_id=job.job_id), path
 
     async def found(self, record: JobRecord, wanted: JobSpec, job: StepJob) -> JobRecord:
-        """Put those into a record that it does not know: the run that took them has died.
+        """Return a record with those that it does not know: the run that took them has died.
 
         Args:
             record: What is known of the job.
@@ -90,9 +90,9 @@ class Beside:
 
 
 def stop_of_dead_run(record: JobRecord, recorded: JobRecord, job: StepJob) -> JobRecord:
-    """Tell of which run a job's last savepoint is, where the run that took it has died.
+    """Record which run a job's last savepoint is of, where the provider that took it has died.
 
-    It is that of a stop, if one was taken beside it, shortly before the job was started again.
+    It is that of a stop, if another one was taken shortly before the job was started again.
 
     Args:
         record: What is known of the job now.
@@ -101,13 +101,13 @@ def stop_of_dead_run(record: JobRecord, recorded: JobRecord, job: StepJob) -> Jo
     """
     run = recorded_run(recorded)
     first, last = iso_time(job.started - _STOPS_WITHIN * 1000), iso_time(job.started)
-    beside = [
+    taken = [
         each
         for each in record.savepoints
         if run and each.run == run and first <= each.taken_at <= last
     ]
     path = job.last_savepoint
-    if not beside or not path or any(same_path(path, each.path) for each in beside):
+    if not taken or not path or any(same_path(path, each.path) for each in taken):
         return record
     of_stop = Savepoint(path=path, reason=SavepointReason.UPDATE, run=run)
     others = [each for each in record.savepoints if not same_path(each.path, path)]
@@ -115,7 +115,7 @@ def stop_of_dead_run(record: JobRecord, recorded: JobRecord, job: StepJob) -> Jo
 
 
 def counting_what_lasts(record: JobRecord, wanted: JobSpec) -> JobRecord:
-    """Have the savepoint beside a stop's count as the last one, after a start from the latter.
+    """Make the safety savepoint the last one, after a start from the savepoint of the stop.
 
     The service may have deleted that one since.
     """
@@ -123,13 +123,15 @@ def counting_what_lasts(record: JobRecord, wanted: JobSpec) -> JobRecord:
     named = any(same_path(last, spec.restore_from) for spec in (record.spec, wanted))
     if not last or named or not same_path(last, record.restored_from):
         return record
-    if not lies_in_own(last, record.spec, wanted) and (other := beside_of(last, record, wanted)):
+    if not lies_in_own(last, record.spec, wanted) and (
+        other := safety_savepoint_of(last, record, wanted)
+    ):
         return record.model_copy(update={"last_savepoint": other})
     return record
 
 
-def beside_of(of_stop: str, record: JobRecord, wanted: JobSpec) -> str:
-    """Return the savepoint that was taken beside that of a stop; empty for none.
+def safety_savepoint_of(of_stop: str, record: JobRecord, wanted: JobSpec) -> str:
+    """Return the savepoint that was taken in addition to that of a stop; empty for none.
 
     It lies in a place of one's own, and is the newest there of the run that was stopped.
     """

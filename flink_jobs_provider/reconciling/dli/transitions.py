@@ -13,35 +13,31 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.step_plane import Capabilities, StepJob
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.diff import changes
+from flink_jobs_provider.planning.plan import is_other_version
 from flink_jobs_provider.planning.plan import to_restore as newly_named
-from flink_jobs_provider.reconciling.finished_jobs import (
+from flink_jobs_provider.reconciling.dli.job_state import (
+    honoured,
+    is_draft,
+    newest_savepoint,
+    status_of,
+    was_imported,
+)
+from flink_jobs_provider.reconciling.ownership import (
     has_finished,
     is_over,
+    is_recorded,
     last_known,
+    ran_since,
     stays_finished,
 )
-from flink_jobs_provider.reconciling.ownership import is_recorded
 from flink_jobs_provider.reconciling.record_updates import knows
 from flink_jobs_provider.reconciling.refusals import no_state
-from flink_jobs_provider.reconciling.restore_history import unclear
-from flink_jobs_provider.reconciling.runs import (
-    is_of_recorded_run,
-    ran_since,
-    recorded_run,
-    run_of,
-    tells_runs,
-)
-from flink_jobs_provider.reconciling.version_marker import Mark, mark_of, read_mark
+from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
-
-#: Why savepoints are taken that end a run.
-_STOPS = (SavepointReason.STOP, SavepointReason.UPDATE)
 
 
 class Move(StrEnum):
@@ -54,14 +50,14 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """The next step.
 
     Attributes:
         write: What is changed while the job runs; empty where the whole configuration is written.
         savepoint: Whether a stop takes a savepoint.
         resume: Whether a start is one from a savepoint, or from the newest state there is.
-        imported: The savepoint that is made the job's own before it starts; none for its own.
+        imported: The savepoint that is made the job's own before it starts; None for its own.
         origin: What the job starts from, as far as that is known before.
         called: What a start is called in the record.
     """
@@ -76,7 +72,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JobMatch:
     """What a job is, measured by what is wanted.
 
     Attributes:
@@ -107,22 +103,22 @@ def judge(
     wanted: JobSpec,
     write: Mapping[str, Any],
     written: bool = False,
-) -> Verdict:
-    """Tell whether a job is the wanted version: by its mark, or else by record and configuration.
+) -> JobMatch:
+    """Compare a job with the wanted version: by its mark, or else by record and configuration.
 
     Args:
         job: How it is shown, with Flink's id of what was run last.
-        recorded: What the state says.
+        recorded: The record in the state.
         wanted: The job as it should be.
         write: What its configuration has otherwise than it is wanted.
         written: Whether this run has written its configuration, for a service that keeps no mark.
     """
     named = to_restore(recorded, wanted)
     if job is None:
-        return Verdict(False, named)
+        return JobMatch(False, named)
     mark, right = read_mark(job.version.mark), mark_of(wanted, named)
-    # What this run has written itself says nothing of an earlier one.
-    if named and not written and _honoured(job, recorded, mark, right, named):
+    # What this run has written itself is no evidence of an earlier one.
+    if named and not written and honoured(job, recorded, mark, right, named):
         named = None
     same_jar = recorded is not None and recorded.spec.jar_digest == wanted.jar_digest
     if mark.key:
@@ -130,23 +126,24 @@ def judge(
     elif written:
         same = same_jar = True
     else:
-        same = not is_recorded(job, recorded) or recorded is None or not _restarts(recorded, wanted)
+        known = recorded if is_recorded(job, recorded) else None
+        same = known is None or not is_other_version(known, wanted)
     passing = WHILE_RUNNING | DESCRIBING | ({"entrypoint"} if same_jar else set())
-    return Verdict(same and not set(write) - passing, named, write)
+    return JobMatch(same and not set(write) - passing, named, write)
 
 
 def decide(
     job: StepJob | None,
     recorded: JobRecord | None,
     wanted: JobSpec,
-    verdict: Verdict,
+    verdict: JobMatch,
     capabilities: Capabilities,
-) -> Step | None:
-    """Return the next step; none where the job is as it should be.
+) -> NextStep | None:
+    """Return the next step; None where the job is as it should be.
 
     Args:
         job: How it is shown: nothing is in progress on it, and its status is known.
-        recorded: What the state says.
+        recorded: The record in the state.
         wanted: The job as it should be.
         verdict: What the job is, measured by that.
         capabilities: What the system can do.
@@ -155,16 +152,16 @@ def decide(
         StateUnavailable: Going on would drop state.
     """
     if wanted.desired_state is DesiredState.STOPPED:
-        return Step(Move.STOP, savepoint=True) if job and job.active else None
+        return NextStep(Move.STOP, savepoint=True) if job and job.active else None
     if job is None:
         if is_over(recorded, wanted):
             return None
         _start_anew(recorded, wanted, verdict)  # refuses now what would be refused later
-        return Step(Move.CREATE)
+        return NextStep(Move.CREATE)
     if job.active:
         if verdict.named or not verdict.wanted:
-            return Step(Move.STOP, savepoint=wanted.upgrade_mode is UpgradeMode.SAVEPOINT)
-        return Step(Move.CHANGE, write=verdict.in_place) if verdict.in_place else None
+            return NextStep(Move.STOP, savepoint=wanted.upgrade_mode is UpgradeMode.SAVEPOINT)
+        return NextStep(Move.CHANGE, write=verdict.in_place) if verdict.in_place else None
     if has_finished(job, recorded) and stays_finished(
         job, recorded, wanted, verdict.wanted, verdict.named
     ):
@@ -172,154 +169,64 @@ def decide(
     start = _start(job, recorded, wanted, verdict, capabilities)  # refuses before anything changes
     marked, right = read_mark(job.version.mark), mark_of(wanted, verdict.named)
     unmarked = marked.key and right.restore and marked.restore != right.restore
-    return Step(Move.CHANGE) if not verdict.wanted or verdict.write or unmarked else start
+    return NextStep(Move.CHANGE) if not verdict.wanted or verdict.write or unmarked else start
 
 
 def _start(
     job: StepJob,
     recorded: JobRecord | None,
     wanted: JobSpec,
-    verdict: Verdict,
+    verdict: JobMatch,
     capabilities: Capabilities,
-) -> Step:
+) -> NextStep:
     """Start a job that does not run."""
     if verdict.named:
         called = Action.START if recorded and recorded.job_id else Action.NEW
-        return Step(
+        return NextStep(
             Move.START, resume=True, imported=verdict.named, origin=verdict.named, called=called
         )
     if is_draft(job, recorded, capabilities.tells_starts):
         if job.last_savepoint and not was_imported(job, wanted):
             called = Action.START if recorded and recorded.job_id else Action.NEW
-            return Step(Move.START, resume=True, origin=job.last_savepoint, called=called)
+            return NextStep(Move.START, resume=True, origin=job.last_savepoint, called=called)
         return _start_anew(recorded, wanted, verdict)
     if wanted.upgrade_mode is UpgradeMode.STATELESS:
-        return Step(Move.START, called=Action.STATELESS_UPDATE)
+        return NextStep(Move.START, called=Action.STATELESS_UPDATE)
     if capabilities.starts_from_newest_state and job.status is not JobStatus.FINISHED:
         stopped = status_of(job, recorded) is JobStatus.STOPPED
         called = Action.START if stopped else Action.RE_LAUNCH
         origin = newest_savepoint(job, recorded, wanted) if stopped else None
-        return Step(Move.START, resume=True, origin=origin, called=called)
+        return NextStep(Move.START, resume=True, origin=origin, called=called)
     origin = newest_savepoint(job, recorded, wanted)
     its_end = recorded and recorded.status is JobStatus.FINISHED and not ran_since(job, recorded)
     if origin is None and its_end:
         again = last_known(recorded)
-        return Step(Move.START, resume=bool(again), imported=again, origin=again)
+        return NextStep(Move.START, resume=bool(again), imported=again, origin=again)
     if origin is None:
         raise _none_newer(job, recorded, wanted)
     own = same_path(origin, job.last_savepoint)
-    return Step(Move.START, resume=True, imported=None if own else origin, origin=origin)
+    return NextStep(Move.START, resume=True, imported=None if own else origin, origin=origin)
 
 
-def _start_anew(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
+def _start_anew(recorded: JobRecord | None, wanted: JobSpec, verdict: JobMatch) -> NextStep:
     """Start a job that never was, or that the system no longer has (LOST)."""
     named = verdict.named
     if recorded is None or recorded.job_id is None:
-        return Step(Move.START, resume=bool(named), imported=named, origin=named, called=Action.NEW)
+        return NextStep(
+            Move.START, resume=bool(named), imported=named, origin=named, called=Action.NEW
+        )
     if not named and wanted.upgrade_mode is UpgradeMode.STATELESS:
-        return Step(Move.START, called=Action.STATELESS_UPDATE)
+        return NextStep(Move.START, called=Action.STATELESS_UPDATE)
     origin = named or recorded.last_savepoint or recorded.restored_from
     if origin is None and recorded.status is JobStatus.FINISHED:
-        return Step(Move.START)  # as its plan has said
+        return NextStep(Move.START)  # as its plan has said
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
-    return Step(Move.START, resume=True, imported=origin, origin=origin)
-
-
-def is_draft(job: StepJob, recorded: JobRecord | None, tells_starts: bool) -> bool:
-    """Whether a job was created and has never come up.
-
-    Args:
-        job: How it is shown.
-        recorded: What the state says.
-        tells_starts: Whether a job that shows no time of its last start surely never came up.
-    """
-    if recorded is not None and recorded.job_id is not None and is_recorded(job, recorded):
-        return False
-    return (job.unborn and job.job_id is None) or (tells_starts and job.started == 0)
-
-
-def was_imported(job: StepJob, wanted: JobSpec) -> bool:
-    """Whether a job's savepoint is one that was named to start from, and none of its own."""
-    restore = read_mark(job.version.mark).restore
-    return bool(restore) and restore == mark_of(wanted, job.last_savepoint).restore
-
-
-def status_of(job: StepJob, recorded: JobRecord | None) -> JobStatus | None:
-    """Return what a job does: one that ended with a savepoint was stopped."""
-    if job.status is not JobStatus.CANCELED:
-        return job.status
-    if recorded and recorded.status is JobStatus.STOPPED and is_recorded(job, recorded):
-        return JobStatus.CANCELED if ran_since(job, recorded) else JobStatus.STOPPED
-    new = job.last_savepoint and (recorded is None or not knows(recorded, job.last_savepoint))
-    return JobStatus.STOPPED if new and not ran_since(job, recorded) else JobStatus.CANCELED
-
-
-def newest_savepoint(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> str | None:
-    """Return a savepoint that was surely taken of the last run of a job; none for none."""
-    shown, finished = job.last_savepoint, job.status is JobStatus.FINISHED
-    if recorded is None or not is_recorded(job, recorded):
-        its_own = not was_imported(job, wanted) and not (recorded and knows(recorded, shown))
-        return (shown or None) if its_own and not finished else None
-    if ran_since(job, recorded):
-        return None
-    if shown and not knows(recorded, shown) and not finished:
-        return shown
-    if not recorded_run(recorded):  # nothing tells its runs apart, but that it was stopped
-        ended = recorded.status is JobStatus.STOPPED and same_path(shown, recorded.last_savepoint)
-        return shown if ended and not same_path(shown, recorded.restored_from) else None
-    of_last_run = (each for each in recorded.savepoints if is_of_recorded_run(each, recorded))
-    # What a job that came to its own end had done by then is not done again.
-    return next((each.path for each in of_last_run if not finished or each.reason in _STOPS), None)
-
-
-def check_restore(job: StepJob, wanted: JobSpec) -> None:
-    """Raise where a job that no record names might be set back to where it started long ago.
-
-    Raises:
-        RestoreUnclear: It has run, and whether it has started from the named savepoint is not told.
-    """
-    named = wanted.restore_from
-    if named is None or not run_of(job):
-        return
-    mark, right = read_mark(job.version.mark), mark_of(wanted, named)
-    pending = mark.restore == right.restore and bool(mark.key)
-    if not pending and not _honoured(job, None, mark, right, named):
-        raise unclear(wanted, job.job_id or job.run_id, "is there already")
-
-
-def _honoured(
-    job: StepJob, recorded: JobRecord | None, mark: Mark, right: Mark, named: str
-) -> bool:
-    """Whether an earlier run, whose record was lost, has started a job from a named savepoint.
-
-    Its mark alone does not say that: it is written before the job is run.
-    """
-    if mark.key and mark.restore != right.restore:
-        return False
-    if not mark.key and not same_path(job.last_savepoint, named):
-        return False
-    known = recorded is not None and recorded.job_id and is_recorded(job, recorded)
-    if recorded is not None and known and tells_runs(job, recorded):
-        # One that is asked for again is honoured again: nothing was started since.
-        ran = ran_since(job, recorded)
-        return ran and (not mark.key or mark.was_written_before(run_of(job)))
-    if job.active:
-        return True
-    return mark.was_written_before(run_of(job)) if mark.key else bool(run_of(job))
-
-
-def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
-    if recorded.other_version:
-        return True
-    costs = {
-        change.cost for change in changes(recorded.spec, wanted) if change.name != "restore_from"
-    }
-    return Cost.RESTART in costs
+    return NextStep(Move.START, resume=True, imported=origin, origin=origin)
 
 
 def _none_newer(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> StateUnavailable:
-    """Say that no savepoint is surely newer than a job's last start."""
+    """Return the refusal of a start where no savepoint is surely newer than the last one."""
     state = f"is {job.status}"
     older = job.last_savepoint
     if recorded and (not older or knows(recorded, older)):

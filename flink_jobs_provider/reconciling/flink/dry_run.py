@@ -11,9 +11,14 @@ from flink_jobs_provider.control_planes.protocol import PlannedGraph, Submission
 from flink_jobs_provider.model.errors import ActionFailed, EntryClassUnusable, JobError
 from flink_jobs_provider.model.observation import ClusterFacts
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.flink.slots import PAUSE, REGISTERING
+from flink_jobs_provider.reconciling.flink.slots import (
+    PAUSE,
+    REGISTERING,
+    SlotCount,
+    SlotsRegistered,
+)
 from flink_jobs_provider.reconciling.flink.submit import submission
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
 
 #: How long one program is tried, its upload included, in seconds.
 PATIENCE_S = 60.0
@@ -23,7 +28,7 @@ class TrialPlane(Protocol):
     """A cluster on which programs can be tried."""
 
     async def facts(self) -> ClusterFacts:
-        """Return what the cluster says of itself."""
+        """Return the facts of the cluster."""
         ...
 
     async def task_slots(self) -> tuple[int, int]:
@@ -65,9 +70,9 @@ class Trials:
     def __init__(self, plane: TrialPlane, address: str, clock: Clock | None = None) -> None:
         self._plane = plane
         self._address = address
-        self._clock = clock or Clock()
+        self._waiter = Waiter(clock or Clock())
         self._needed: dict[str, int] = {}
-        self._began = self._clock.now()
+        self._began = self._waiter.clock.now()
 
     async def try_out(self, spec: JobSpec, jar: Jar) -> Trial:
         """Run a job's `main` for its plan, and compare the slots that it needs.
@@ -102,11 +107,17 @@ class Trials:
         TaskManagers of a cluster that has just started are waited for, once for all jobs.
         """
         self._needed[spec.job_name] = needed
-        while True:
-            free, total = await self._plane.task_slots()
-            if total >= needed or self._clock.now() >= self._began + REGISTERING:
-                break
-            await self._clock.sleep(PAUSE)
+
+        async def observe(_deadline: float) -> SlotCount:
+            return SlotCount(*await self._plane.task_slots())
+
+        waited = await self._waiter.until(
+            observe,
+            SlotsRegistered(needed),
+            self._began + REGISTERING - self._waiter.clock.now(),
+            backoff=constant_backoff(PAUSE),
+        )
+        free, total = waited.last.free, waited.last.total
         if total < needed:
             why = (
                 f"{needed} task slots are needed, and {self._address} has {total}: lower "

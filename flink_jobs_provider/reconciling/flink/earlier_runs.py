@@ -7,17 +7,76 @@ has not: a trace of it is all that the cluster shows, and whether a `main` runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.reconciling.conditions import (
+    Failed,
+    Judgement,
+    Met,
+    NotYet,
+    Observation,
+)
+from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
 from flink_jobs_provider.reconciling.refusals import main_outlasts, still_to_come
-from flink_jobs_provider.reconciling.waiting import Coming, Waiter
+
+
+class Coming(Enum):
+    """How a submission ends whose `main` was left running."""
+
+    SHOWN = auto()
+    #: No `main` runs on the cluster any more, and the job is not listed.
+    NEVER = auto()
+    MAIN_RUNS = auto()
+    #: The cluster does not show what its JobManager runs.
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a cluster shows of a submission that was not confirmed.
+
+    Attributes:
+        shown: Whether the job list has it.
+        mains: The names of each `main` that runs; None where that is hidden.
+    """
+
+    shown: bool
+    mains: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The cluster lists a job; it has failed to when no `main` runs that could submit it.
+
+    Attributes:
+        passed_over: The names of each `main` that is not waited for. Nor are those that begin
+            after the first observation, which are of other submissions.
+    """
+
+    passed_over: frozenset[str] = frozenset()
+
+    def judge(self, history: Sequence[Observation[Arrival]]) -> Judgement:
+        """Judge by the list, and by which `main` of the first ones still runs."""
+        if history[-1].seen.shown:
+            return Met()
+        left = self.left(history)
+        if left == frozenset():
+            return Failed("no main runs any more that could submit it", self)
+        return NotYet("it is not listed, and main of a submission runs")
+
+    def left(self, history: Sequence[Observation[Arrival]]) -> frozenset[str] | None:
+        """Return the names of each `main` that is waited for; None where that is hidden."""
+        told = [each.seen.mains for each in history if each.seen.mains is not None]
+        now = history[-1].seen.mains
+        return None if now is None else now & told[0] - self.passed_over
 
 
 class _Trace(Enum):
@@ -32,17 +91,17 @@ class _Trace(Enum):
 
 
 class EarlierRuns:
-    """Waits for what earlier runs have submitted, so that nothing is started beside it."""
+    """Waits for what earlier runs have submitted, so that nothing is started alongside it."""
 
     def __init__(
         self,
         plane: ControlPlane,
-        waiter: Waiter,
+        watch: JobWatch,
         states: StateFinder,
         say: Callable[[str], None],
     ) -> None:
         self._plane = plane
-        self._waiter = waiter
+        self._watch = watch
         self._states = states
         self._say = say
 
@@ -53,11 +112,11 @@ class EarlierRuns:
         same version can be submitted again under its jobId, and no other.
 
         Raises:
-            DeadlineExceeded: It may still start, and what is wanted would run beside it.
+            DeadlineExceeded: It may still start, and what is wanted would run alongside it.
         """
         job_id = str(recorded.unconfirmed)
         self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
-        coming = await self._waiter.until_shown(
+        coming = await self._until_shown(
             lambda snapshot: job_id in snapshot.by_id, wanted.timeout("submit")
         )
         if coming in (Coming.SHOWN, Coming.NEVER):
@@ -104,10 +163,39 @@ class EarlierRuns:
             return any(job.job_id not in known for job in ours)
 
         timeout = wanted.timeout("submit")
-        coming = await self._waiter.until_shown(shows_another, timeout, frozenset(passed_over))
+        coming = await self._until_shown(shows_another, timeout, frozenset(passed_over))
         if coming is Coming.MAIN_RUNS and trace is _Trace.CERTAIN:
             raise main_outlasts(wanted)
         return Coming.SHOWN if coming is Coming.NEVER else coming
+
+    async def _until_shown(
+        self,
+        shown: Callable[[ClusterSnapshot], bool],
+        timeout: float,
+        passed_over: frozenset[str] = frozenset(),
+    ) -> Coming:
+        """Wait until the cluster lists a job that was submitted, or it is seen that it cannot.
+
+        Args:
+            shown: Whether a list has the job.
+            timeout: For how many seconds.
+            passed_over: The names of each `main` that is not waited for.
+        """
+
+        async def observe(deadline: float) -> Arrival:
+            # In this order: a `main` that ends between the two reads has its job listed.
+            mains = await self._plane.running_mains()
+            return Arrival(shown(await self._watch.list(deadline)), mains)
+
+        arrived = Arrived(passed_over)
+        waited = await self._watch.waiter.until(observe, arrived, timeout)
+        if waited.met:
+            return Coming.SHOWN
+        if waited.failed:
+            return Coming.NEVER
+        left = arrived.left(waited.history)
+        self._plane.outlasting |= left or frozenset()
+        return Coming.MAIN_RUNS if left else Coming.UNKNOWN
 
     async def _may_be_cut_short(self, recorded: JobRecord | None, wanted: JobSpec) -> bool:
         """Whether an earlier run may have got as far as a submission: a jar is uploaded before."""

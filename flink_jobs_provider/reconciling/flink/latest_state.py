@@ -25,7 +25,7 @@ from flink_jobs_provider.model.savepoint import (
 )
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 
 #: How much longer than Flink caches checkpoint statistics they may take to be new, in seconds.
 _CACHE_MARGIN = 0.2
@@ -77,7 +77,7 @@ class StateFinder:
         recorded: JobRecord,
         than: RestorePoint,
     ) -> RestorePoint | None:
-        """Return the newest state but for one, of those that can be restored; None for none."""
+        """Return the newest state but for one, of those that can be restored, or None."""
         others = [
             RestorePoint(known.path, _kind(known.path), known.taken_at)
             for known in recorded.savepoints

@@ -51,7 +51,7 @@ class LostOperators:
             request: The new version.
             planned: Its plan.
             previous: Returns the running version, or None where it is not the recorded one.
-            now: What is said of the running job.
+            now: The state of the running job, for errors.
 
         Raises:
             PermanentError: Operators with state are missing from the new version.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
 from weakref import WeakSet
 
 from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
+from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import SavepointLayout
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
+from flink_jobs_provider.model.spec import JobSpec, Timeouts
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.slots import Slots
 
-#: The clusters whose users were told once that a program can end them.
+#: The clusters for which the warning that a program can end them was printed once.
 _warned: WeakSet[ControlPlane] = WeakSet()
 _ENDED_BY_MAIN = (
     "warning: a program whose main calls System.exit ends this cluster's JobManager, with all its "
@@ -29,8 +32,54 @@ class NotEnoughSlots(PermanentError):
     """
 
 
+class NoSavepointDirectory(PermanentError):
+    """Neither a job nor its cluster names a directory for savepoints."""
+
+
+class SavepointTerms(Protocol):
+    """What of a job counts for its savepoints and its end; a spec has it."""
+
+    @property
+    def job_name(self) -> str:
+        """The name that its savepoints go under."""
+        ...
+
+    @property
+    def savepoint_directory(self) -> str | None:
+        """Where they go; None for the cluster's own directory."""
+        ...
+
+    @property
+    def savepoint_format(self) -> SavepointFormat:
+        """Their format."""
+        ...
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long each step may take."""
+        ...
+
+    def timeout(self, step: str) -> float:
+        """Return the seconds allowed for a step of `Timeouts`."""
+        ...
+
+
+@dataclass(frozen=True)
+class SubmissionTerms:
+    """The same for a submission of which no spec is known, as the command line has it."""
+
+    job_name: str
+    savepoint_directory: str | None = None
+    savepoint_format: SavepointFormat = SavepointFormat.CANONICAL
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def timeout(self, step: str) -> float:
+        """Return the seconds allowed for a step of `Timeouts`."""
+        return seconds(getattr(self.timeouts, step))
+
+
 class Preflight:
-    """Checks that a version could start, as far as can be told without starting it."""
+    """Checks that a version could start, as far as is known without starting it."""
 
     def __init__(
         self, plane: ControlPlane, states: StateFinder, slots: Slots, say: Callable[[str], None]
@@ -40,17 +89,17 @@ class Preflight:
         self.slots = slots
         self._say = say
 
-    async def savepoint_layout(self, spec: JobSpec, now: str) -> SavepointLayout:
+    async def savepoint_layout(self, spec: SavepointTerms, now: str) -> SavepointLayout:
         """Return where a job's savepoints go.
 
         Raises:
-            PermanentError: Neither job nor cluster names a directory.
+            NoSavepointDirectory: Neither job nor cluster names a directory.
         """
         directory = spec.savepoint_directory
         if not directory:
             directory = (await self._plane.facts()).savepoint_directory
         if not directory:
-            raise PermanentError(
+            raise NoSavepointDirectory(
                 f"{spec.job_name}: no savepoint can be taken, since neither the job nor the "
                 "cluster names a savepoint directory",
                 now=now,
@@ -106,7 +155,7 @@ class Preflight:
             raise PermanentError(
                 f"{submission.job_name}: the new version cannot be started: {error.happened}",
                 now=now,
-                remedy="Mend the jar, entry_class or args, and run again",
+                remedy="Fix the jar, entry_class or args, and run again",
             ) from None
         except PermanentError as error:
             error.complete(now=now)

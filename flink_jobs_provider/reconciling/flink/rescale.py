@@ -11,7 +11,8 @@ lose its state so: it is stopped with a savepoint, as for any other change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action
@@ -19,8 +20,15 @@ from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.conditions import (
+    Failed,
+    Judgement,
+    Met,
+    NotYet,
+    Observation,
+)
+from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.record_updates import done
-from flink_jobs_provider.reconciling.waiting import Clock, Pauses, Waiter
 
 
 async def rescaling(
@@ -66,15 +74,44 @@ async def _parallelism(
     return await plane.parallelism(job.job_id)
 
 
+@dataclass(frozen=True)
+class RescaleObservation:
+    """A job that is being rescaled, at one moment.
+
+    Attributes:
+        job: Its row; None where its cluster no longer lists it.
+        free_slots: How many slots are free; None where it does not lack any.
+    """
+
+    job: ObservedJob | None
+    free_slots: int | None = None
+
+
+@dataclass(frozen=True)
+class RescaleEnded:
+    """So many tasks of a job run, or all that there are slots for."""
+
+    tasks: int
+
+    def judge(self, history: Sequence[Observation[RescaleObservation]]) -> Judgement:
+        """Judge by the last row, and by the slots that were free then."""
+        seen = history[-1].seen
+        row = seen.job
+        if row is None:
+            return Failed("its cluster no longer lists it", self)
+        if not row.active:
+            return Failed(f"the job is {row.state}", self)
+        if row.healthy and (row.tasks == self.tasks or seen.free_slots == 0):
+            return Met()
+        return NotYet(f"{row.running_tasks} of {self.tasks} tasks run")
+
+
 class Rescaler:
     """Rescales running jobs back to what they were submitted with."""
 
-    def __init__(
-        self, plane: ControlPlane, waiter: Waiter, clock: Clock, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, plane: ControlPlane, watch: JobWatch, say: Callable[[str], None]) -> None:
         self._plane = plane
-        self._waiter = waiter
-        self._clock = clock
+        self._watch = watch
         self._say = say
 
     async def bring_back(self, recorded: JobRecord, wanted: JobSpec, job: ObservedJob) -> JobRecord:
@@ -108,29 +145,32 @@ class Rescaler:
         Returns:
             The job's row; and what is to be noted, where other tasks run.
         """
+
+        async def observe(deadline: float) -> RescaleObservation:
+            row = (await self._watch.list(deadline)).by_id.get(job_id)
+            lacks = row is not None and row.active and row.tasks < tasks
+            return RescaleObservation(row, (await self._plane.task_slots())[0] if lacks else None)
+
         timeout = wanted.timeout("running")
-        deadline, pauses = self._clock.now() + timeout, Pauses.of_cluster(self._clock)
-        while True:
-            row = (await self._waiter.look(deadline)).by_id.get(job_id)
-            if row is None or not row.active:
-                why = await self._waiter.reason(row) if row else "its cluster no longer lists it"
-                raise ActionFailed(
-                    f"{wanted.job_name}: it was rescaled back to its parallelism, and {why}",
-                    now=f"Job {job_id} does not run",
-                    remedy="Run again with --refresh, which starts it from its newest state",
-                )
-            if row.healthy and row.tasks == tasks:
-                return row, ""
-            late = self._clock.now() >= deadline
-            short = row.tasks < tasks and (await self._plane.task_slots())[0] == 0
-            if row.healthy and (late or short):
-                why = "no slot is free" if short else f"{timeout:.0f} s have passed"
-                return row, f"; {row.tasks} of {tasks} tasks run so far, and {why}"
-            if late:
-                raise DeadlineExceeded(
-                    f"{wanted.job_name}: {timeout:.0f} s after it was rescaled back to its "
-                    f"parallelism, {row.running_tasks} of {row.tasks} tasks run",
-                    now=f"Job {job_id} is {row.state}",
-                    remedy="Look at its exceptions, and run again with --refresh",
-                )
-            await pauses.take()
+        waited = await self._watch.waiter.until(
+            observe, RescaleEnded(tasks), timeout, about=wanted.job_name
+        )
+        row = waited.last.job
+        if waited.failed or row is None:
+            why = await self._watch.described(row) if row else waited.reason
+            raise ActionFailed(
+                f"{wanted.job_name}: it was rescaled back to its parallelism, and {why}",
+                now=f"Job {job_id} does not run",
+                remedy="Run again with --refresh, which starts it from its newest state",
+            )
+        if row.tasks == tasks and waited.met:
+            return row, ""
+        if row.healthy:
+            why = "no slot is free" if waited.met else f"{timeout:.0f} s have passed"
+            return row, f"; {row.tasks} of {tasks} tasks run so far, and {why}"
+        raise DeadlineExceeded(
+            f"{wanted.job_name}: {timeout:.0f} s after it was rescaled back to its "
+            f"parallelism, {row.running_tasks} of {row.tasks} tasks run",
+            now=f"Job {job_id} is {row.state}",
+            remedy="Look at its exceptions, and run again with --refresh",
+        )

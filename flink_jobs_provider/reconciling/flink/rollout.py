@@ -19,11 +19,12 @@ from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import identities
-from flink_jobs_provider.reconciling.flink.rollback import WayBack, previous_version
+from flink_jobs_provider.reconciling.flink.observer import identities, retention
+from flink_jobs_provider.reconciling.flink.rollback import WayBack
 from flink_jobs_provider.reconciling.flink.submit import DidNotStart, Started, Starter
+from flink_jobs_provider.reconciling.previous_version import previous_version
 from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
-from flink_jobs_provider.reconciling.retention import retention
+from flink_jobs_provider.reconciling.refusals import RUNS_AGAIN, neither_started
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class Launch:
     """A version to start, and what to do if it does not come up.
 
     Attributes:
-        recorded: What the state says, whose spec is the previous version.
+        recorded: The record in the state, whose spec is the previous version.
         base: The same with what the action added so far (savepoints).
         wanted: The version to start.
         jar: Its jar, or the digest of one that is on the cluster already.
         generation: Its generation.
-        restore: What it starts from; none for a fresh start.
+        restore: What it starts from; None for a fresh start.
         back: What the previous version starts from, if it must.
         action: What this is called in the record.
         sent_before: Whether an earlier run may have submitted the version, and got no answer.
@@ -59,7 +60,7 @@ class Launch:
 
     @property
     def previous(self) -> JobSpec | None:
-        """The version to go back to; none where there is none, or that start would be the same."""
+        """The version to go back to; None where there is none, or that start would be the same."""
         previous = previous_version(self.recorded)
         if previous is None:
             return None
@@ -129,7 +130,7 @@ class Roller:
             await self.forget_jars(launch.recorded, launch.wanted)
             state = await self._state_of(launch)
             return ActionFailed(
-                what, now=f"Nothing of it runs; {state}", remedy="Mend it, and run again"
+                what, now=f"Nothing of it runs; {state}", remedy="Fix it, and run again"
             )
         self._say(f"{what}; going back to the previous version")
         previous = previous.model_copy(update={"settle_time": launch.wanted.settle_time})
@@ -142,16 +143,15 @@ class Roller:
             reason = second.reason if isinstance(second, JobError) else str(second)
             return ActionFailed(
                 what,
-                now=f"The previous version did not start again either: {reason}. Nothing of it "
-                f"is known to run; {await self._state_of(launch)}",
-                remedy="Mend it, and run again",
+                now=neither_started(reason, await self._state_of(launch)),
+                remedy="Fix it, and run again",
             )
         await self.forget_jars(launch.recorded, launch.wanted, started.job_id, previous.jar_digest)
         return ActionFailed(
             what,
-            now=f"The previous version runs again as job {started.job_id}, "
+            now=f"{RUNS_AGAIN} as job {started.job_id}, "
             + (f"from {launch.back}" if launch.back else "without state"),
-            remedy="Mend the new version, and run again",
+            remedy="Fix the new version, and run again",
         )
 
     async def _still_runs(self, launch: Launch, error: MainStillRuns, what: str) -> MainStillRuns:
@@ -213,9 +213,9 @@ class Roller:
         """Remove jars that nothing needs; one that stays by accident is removed the next time.
 
         Args:
-            recorded: What the state says.
+            recorded: The record in the state.
             wanted: The job as it should be.
-            running: The jobId of the version whose jar is kept; none where none is.
+            running: The jobId of the version whose jar is kept; None where none is.
             digest: The digest of that jar.
         """
         for identity in identities(recorded, wanted):

@@ -7,13 +7,22 @@ counts it. Where slots are short for that alone, the others are waited for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.conditions import (
+    Failed,
+    Judgement,
+    Met,
+    NotYet,
+    Observation,
+    waited,
+)
+from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
 
 #: How long the other jobs of a run are waited for, in seconds, and how often is looked.
 _PATIENCE, PAUSE = 60.0, 0.25
@@ -50,12 +59,70 @@ class _Promise:
         return max(0, self.needed - (self.used if before and before.active else 0))
 
 
+@dataclass(frozen=True)
+class SlotCount:
+    """The task slots of a cluster at one moment.
+
+    Attributes:
+        free: How many are free.
+        total: How many there are.
+        promised: How many of the free ones other jobs of this run are about to take.
+    """
+
+    free: int
+    total: int
+    promised: int = 0
+
+
+@dataclass(frozen=True)
+class EnoughSlots:
+    """A submission has the slots that it needs.
+
+    It has failed to get them where no other job of this run takes any: as soon as the cluster has
+    enough in total, or has had the time to register its TaskManagers.
+
+    Attributes:
+        needed: How many slots it needs.
+        used: How many of them the version has that is stopped for it.
+        registering: The seconds in which TaskManagers may still come to the cluster.
+    """
+
+    needed: int
+    used: int
+    registering: float
+
+    def judge(self, history: Sequence[Observation[SlotCount]]) -> Judgement:
+        """Judge by the last count, and by the time since the first one."""
+        seen = history[-1].seen
+        if seen.free + self.used - seen.promised >= self.needed:
+            return Met()
+        reason = f"{self.needed} task slots are needed, {seen.free} are free"
+        lacks = seen.free + self.used < self.needed and not seen.promised
+        if lacks and (seen.total >= self.needed or waited(history) >= self.registering):
+            return Failed(reason, self)
+        return NotYet(reason)
+
+
+@dataclass(frozen=True)
+class SlotsRegistered:
+    """A cluster has so many task slots in total."""
+
+    needed: int
+
+    def judge(self, history: Sequence[Observation[SlotCount]]) -> Judgement:
+        """Judge by the last count."""
+        total = history[-1].seen.total
+        if total >= self.needed:
+            return Met()
+        return NotYet(f"{self.needed} task slots are needed, the cluster has {total}")
+
+
 class Slots:
     """The slots of one cluster, shared by all reconcilers of this process."""
 
     def __init__(self, plane: ControlPlane, clock: Clock) -> None:
         self._plane = plane
-        self._clock = clock
+        self._waiter = Waiter(clock)
         self._promises = _of_cluster.setdefault(plane, {})
 
     async def take(
@@ -72,22 +139,22 @@ class Slots:
             replaced: The version that is stopped for it; empty for none.
             used: How many slots that one has.
         """
-        began = self._clock.now()
-        deadline, complete = began + _PATIENCE, began + (0 if replaced else REGISTERING)
-        while True:
+        identity = identity_of(job_id)
+
+        async def observe(_deadline: float) -> SlotCount:
             # In this order: a job that is seen to run has its slots when the free ones are counted.
             snapshot = await self._plane.jobs()
             free, total = await self._plane.task_slots()
-            promised = self._outstanding(snapshot, but=identity_of(job_id))
-            if free + used - promised >= needed:
-                self._promises[identity_of(job_id)] = _Promise(job_id, needed, replaced, used)
-                return None
-            if free + used < needed and not promised:
-                if total >= needed or self._clock.now() >= complete:
-                    return Shortage(free, 0)
-            elif self._clock.now() >= deadline:
-                return Shortage(free, promised)
-            await self._clock.sleep(PAUSE)
+            return SlotCount(free, total, self._outstanding(snapshot, but=identity))
+
+        enough = EnoughSlots(needed, used, 0 if replaced else REGISTERING)
+        found = await self._waiter.until(
+            observe, enough, _PATIENCE, backoff=constant_backoff(PAUSE)
+        )
+        if not found.met:
+            return Shortage(found.last.free, found.last.promised)
+        self._promises[identity] = _Promise(job_id, needed, replaced, used)
+        return None
 
     def give_back(self, identity: str) -> None:
         """Forget what a job was promised: it runs, or will not."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,
@@ -20,9 +19,9 @@ from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen
 from flink_jobs_provider.reconciling.record_updates import keep
-from flink_jobs_provider.reconciling.refusals import broken_state
+from flink_jobs_provider.reconciling.refusals import broken_state, no_state
 from flink_jobs_provider.reconciling.restore_history import started_from, unclear
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Origin:
 
     Attributes:
         base: The record, with what was found on the way.
-        restore: The savepoint or checkpoint to start from; none for a fresh start.
+        restore: The savepoint or checkpoint to start from; None for a fresh start.
         action: What the start is called.
         former: The state of the version that ran before, where another savepoint is named.
     """
@@ -90,7 +89,9 @@ class Origins:
         if point is None and recorded.status is JobStatus.FINISHED:
             return Origin(recorded, None, Action.START)  # as its plan has said
         if point is None:
-            raise _no_state(recorded, wanted, seen)
+            former = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
+            state = f"is {former.state}" if former else "is no longer known to its cluster (LOST)"
+            raise no_state(recorded, wanted, state)
         if point.broken:
             older = await self._states.next_older(wanted, seen.ended, recorded, point)
             raise broken_state(wanted, recorded, point, older, self._clock.wall())
@@ -121,7 +122,7 @@ class Origins:
     async def _left_behind(self, wanted: JobSpec, seen: Seen) -> bool:
         """Whether a job that no record names has started from the named savepoint, and run on.
 
-        Of a cancelled one it is not told whether it was deleted, or did not come up.
+        Of a cancelled one it is unknown whether it was deleted, or did not come up.
         """
         point = await self._left_by_earlier_run(seen, 0)
         if point is None or same_path(point.path, wanted.restore_from):
@@ -155,15 +156,3 @@ class Origins:
             if point:
                 return point
         return None
-
-
-def _no_state(recorded: JobRecord, wanted: JobSpec, seen: Seen) -> StateUnavailable:
-    found = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
-    state = f"is {found.state}" if found else "is no longer known to its cluster (LOST)"
-    return StateUnavailable(
-        f"{wanted.job_name}: job {recorded.job_id} {state}, and no savepoint or retained "
-        "checkpoint of it is known",
-        now="Nothing was started, so that its state is not silently dropped",
-        remedy='Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from '
-        'nothing, or desired_state to "stopped" to leave it so',
-    )

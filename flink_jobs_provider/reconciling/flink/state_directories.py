@@ -118,7 +118,7 @@ class StateDirectories:
         return [point for job_id, point in named if job_id is None or spec.key.owns(job_id)]
 
     async def savepoints_below(self, directory: str) -> list[RestorePoint]:
-        """Return the savepoints below a directory, newest first; none where it is not readable."""
+        """Return the savepoints below a directory, newest first; None where it is not readable."""
         found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
         return [point for _, point in sorted(found, key=lambda point: -point[0])]
 

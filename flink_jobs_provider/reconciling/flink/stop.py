@@ -13,13 +13,12 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
     TemporaryError,
 )
-from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import RestorePoint
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.preflight import Preflight
-from flink_jobs_provider.reconciling.waiting import Waiter
+from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
+from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
 
 #: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.
 _UNHEALTHY_GRACE = 30.0
@@ -31,18 +30,20 @@ class Stopper:
     def __init__(
         self,
         plane: ControlPlane,
-        waiter: Waiter,
+        watch: JobWatch,
         states: StateFinder,
         preflight: Preflight,
         say: Callable[[str], None],
     ) -> None:
         self._plane = plane
-        self._waiter = waiter
+        self._watch = watch
         self._states = states
         self._preflight = preflight
         self._say = say
 
-    async def cancel_for_last_state(self, wanted: JobSpec, current: ObservedJob) -> RestorePoint:
+    async def cancel_for_last_state(
+        self, wanted: SavepointTerms, current: ObservedJob
+    ) -> RestorePoint:
         """Cancel a job whose checkpoints outlive it, and return the last of them.
 
         Raises:
@@ -54,14 +55,7 @@ class Stopper:
         if retained or not current.healthy:
             origin = await self._states.restarts_from(current, retained)
         if origin is None:
-            raise StateUnavailable(
-                f"{wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that is "
-                "retained when the job is cancelled",
-                now=f"Job {current.job_id} goes on as it was",
-                remedy=f"Set {RETENTION} to {RETAINED} in flink_configuration with an UPDATE "
-                "first, or use "
-                'upgrade_mode "savepoint"',
-            )
+            raise no_retained_checkpoint(wanted.job_name, current.job_id)
         self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
         ended = await self.cancel(wanted, current)
         if ended is None:  # it may have completed another one since, and dropped this one
@@ -70,11 +64,13 @@ class Stopper:
             )
         return await self._states.of_ended(ended) or RestorePoint(origin, "checkpoint")
 
-    async def cancel(self, wanted: JobSpec, job: ObservedJob) -> ObservedJob | None:
+    async def cancel(self, wanted: SavepointTerms, job: ObservedJob) -> ObservedJob | None:
         """Cancel a job and wait for its end; return its last row, none where it is not listed."""
         await self._plane.cancel(job.job_id)
         try:
-            return await self._waiter.until_ended(job.job_id, wanted.timeout("cancel"))
+            return await self._watch.until_ended(
+                job.job_id, wanted.timeout("cancel"), wanted.job_name
+            )
         except DeadlineExceeded as error:
             raise DeadlineExceeded(
                 f"{wanted.job_name}: {error.happened}",
@@ -84,7 +80,7 @@ class Stopper:
 
     async def take(
         self,
-        wanted: JobSpec,
+        wanted: SavepointTerms,
         job: ObservedJob,
         purpose: Purpose,
         occasion: str = "",
@@ -122,10 +118,10 @@ class Stopper:
         except JobError as error:
             raise await self._savepoint_failed(wanted, job, request, error) from None
         if request.stops:
-            await self._waiter.until_ended(job.job_id, wanted.timeout("cancel"))
+            await self._watch.until_ended(job.job_id, wanted.timeout("cancel"), wanted.job_name)
         return path
 
-    async def cancel_stillborn(self, wanted: JobSpec, job: ObservedJob) -> bool:
+    async def cancel_stillborn(self, wanted: SavepointTerms, job: ObservedJob) -> bool:
         """Cancel a job that began from nothing and never got going; whether it was one."""
         if job.healthy:
             return False
@@ -139,12 +135,12 @@ class Stopper:
                 return True
         return False
 
-    async def _until_healthy(self, wanted: JobSpec, job: ObservedJob) -> None:
+    async def _until_healthy(self, wanted: SavepointTerms, job: ObservedJob) -> None:
         """Wait a while for a job whose tasks do not all run: no savepoint of it can be taken."""
         if job.healthy:
             return
         try:
-            await self._waiter.until_running(job.job_id, _UNHEALTHY_GRACE)
+            await self._watch.until_running(job.job_id, _UNHEALTHY_GRACE, wanted.job_name)
         except (ActionFailed, DeadlineExceeded) as error:
             happened = (
                 f"{wanted.job_name}: no savepoint can be taken while its tasks do not all run: "
@@ -167,9 +163,9 @@ class Stopper:
             ) from None
 
     async def _savepoint_failed(
-        self, wanted: JobSpec, job: ObservedJob, request: SavepointRequest, error: JobError
+        self, wanted: SavepointTerms, job: ObservedJob, request: SavepointRequest, error: JobError
     ) -> JobError:
-        """Say how a savepoint failed and what became of the job: a failed stop can end it."""
+        """Return the error for a savepoint that failed: a stop that fails can end the job."""
         what = "stop with savepoint" if request.stops else "savepoint"
         happened = f"{wanted.job_name}: the {what} failed: {error.happened}"
         if isinstance(error, DeadlineExceeded):
@@ -182,14 +178,16 @@ class Stopper:
             return TemporaryError(happened, now="No other version was started", remedy=error.remedy)
         seen = (await self._plane.jobs()).by_id.get(job.job_id)
         if seen is not None and seen.ending:
-            # Its end decides what the next run starts from: told as it will be, not as it passes.
+            # Its end decides what the next run starts from, so that is reported.
             with contextlib.suppress(DeadlineExceeded):
-                seen = await self._waiter.until_ended(job.job_id, wanted.timeout("cancel"))
+                seen = await self._watch.until_ended(
+                    job.job_id, wanted.timeout("cancel"), wanted.job_name
+                )
         if seen is None:
             return _vanished(happened, job)
         if seen.active:
             now = f"Job {job.job_id} is {seen.state}; no other version was started"
-            return ActionFailed(happened, now=now, remedy="Mend what failed, and run again")
+            return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
         point = await self._states.of_ended(seen)
         now = f"Job {job.job_id} is now {seen.state}; nothing was started without state"
         remedy = "Run again: it starts from its newest savepoint or retained checkpoint"

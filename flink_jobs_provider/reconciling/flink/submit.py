@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    ClusterUnreachable,
-    DeadlineExceeded,
-    PermanentError,
-)
+from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.settling import Settler
-from flink_jobs_provider.reconciling.waiting import Clock, Waiter
+from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 
 
 @dataclass(frozen=True)
@@ -39,14 +31,10 @@ class DidNotStart(Exception):
 class Starter:
     """Submits a version and waits until it stays up, and one checkpoint has completed."""
 
-    def __init__(
-        self, plane: ControlPlane, waiter: Waiter, clock: Clock, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, plane: ControlPlane, watch: JobWatch, say: Callable[[str], None]) -> None:
         self._plane = plane
-        self._waiter = waiter
-        self._clock = clock
+        self._watch = watch
         self._say = say
-        self._settler = Settler(plane, waiter, clock)
 
     async def start(
         self,
@@ -89,65 +77,17 @@ class Starter:
             DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
             PermanentError: A newer submission of the same job runs as well.
         """
-        deadline = self._clock.now() + spec.timeout("running")
+        timeout = spec.timeout("running")
+        deadline = self._watch.waiter.clock.now() + timeout
         try:
-            snapshot = await self._waiter.until_running(job_id, spec.timeout("running"))
+            job = await self._watch.until_running(job_id, timeout, spec.job_name)
         except DeadlineExceeded as error:
             raise ActionFailed(f"it did not come up: {error.happened}") from None
-        job = snapshot.by_id[job_id]
-        if not job.active:
-            return Started(job_id, job.generation, restore_from, job.status)
-        await self._check_state(job_id, restore_from)
-        await self._settle(spec, job, deadline)
-        await self._alone(spec, job_id)
-        job = await self._settler.last_look(job_id, spec.settle_seconds)
+        if job.active:
+            await self._watch.until_settled(spec, job, restore_from, deadline)
+            await self._alone(spec, job_id)
+            job = await self._watch.is_up(spec, job_id)
         return Started(job_id, job.generation, restore_from, job.status)
-
-    async def _settle(self, spec: JobSpec, up: ObservedJob, deadline: float) -> None:
-        """Return when a job has run for its settle time, and has completed a checkpoint."""
-        checkpoint = asyncio.create_task(self._checkpoint(spec, up.job_id, deadline))
-        try:
-            await self._settler.until_settled(
-                up, spec.settle_seconds, spec.timeout("running"), checkpoint
-            )
-            await checkpoint
-        finally:
-            checkpoint.cancel()
-            await asyncio.wait([checkpoint])
-
-    async def _check_state(self, job_id: str, restore_from: str | None) -> None:
-        """See that Flink restored what it was told to: a state that is not there must not pass."""
-        if not restore_from:
-            return
-        statistics = await self._plane.checkpoints(job_id)
-        if statistics is None or not statistics.enabled or not statistics.restored_from:
-            return
-        if not same_path(statistics.restored_from, restore_from):
-            raise ActionFailed(
-                f"it was to start from {restore_from}, and started from {statistics.restored_from}"
-            )
-
-    async def _checkpoint(self, spec: JobSpec, job_id: str, deadline: float) -> None:
-        """Have one checkpoint completed; a failed one is tried again while the job stays up."""
-        while True:
-            left = deadline - self._clock.now()
-            try:
-                await self._plane.checkpoint(job_id, max(left, 1.0))
-                return
-            except ActionFailed as error:
-                reason = error.reason
-                snapshot = await self._waiter.until_running(job_id, max(left, 1.0))
-                if not snapshot.by_id[job_id].active:
-                    return  # it came to its own end meanwhile
-            except (DeadlineExceeded, ClusterUnreachable) as error:
-                reason = error.reason
-            if self._clock.now() >= deadline:
-                raise DeadlineExceeded(
-                    f"{spec.job_name}: it runs, but has completed no checkpoint: {reason}",
-                    now=f"Job {job_id} was left running",
-                    remedy="Look at its checkpoints, and run again to look once more",
-                )
-            await self._clock.sleep(0.5)
 
     async def _alone(self, spec: JobSpec, job_id: str) -> None:
         """End older submissions that run at once; give way to a newer one."""
@@ -174,7 +114,7 @@ class Starter:
         job = (await self._plane.jobs()).by_id.get(job_id)
         if job and job.active:
             await self._plane.cancel(job_id)
-            await self._waiter.until_ended(job_id, spec.timeout("cancel"))
+            await self._watch.until_ended(job_id, spec.timeout("cancel"))
 
 
 def _prevails(other: ObservedJob, ours: ObservedJob) -> bool:

@@ -13,15 +13,19 @@ from flink_jobs_provider.control_planes.action_plane import (
     Unanswered,
 )
 from flink_jobs_provider.model.action import STARTS, Action
-from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.hdinsight.waiter import (
-    ActionWaiter,
+from flink_jobs_provider.reconciling.conditions import Observation
+from flink_jobs_provider.reconciling.hdinsight.conditions import (
+    ActionEnded,
+    Differs,
+    StaysUp,
     described,
     succeeded,
 )
-from flink_jobs_provider.reconciling.settling import did_not_stay_up
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.refusals import did_not_stay_up
+from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
+from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
 
 #: The steps of `Timeouts` that each action takes.
 _STEPS: dict[Action, tuple[str, ...]] = {
@@ -44,11 +48,11 @@ _LAGS = 15.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ActionOutcome:
     """How an order ended.
 
     Attributes:
-        row: The job afterwards; none where it is no longer listed.
+        row: The job afterwards; None where it is no longer listed.
         failure: Why it failed; empty where it did not.
         said: What the system said of it besides its row; empty for nothing.
     """
@@ -58,21 +62,28 @@ class Outcome:
     said: str = ""
 
 
-class Orders:
+class ActionRunner:
     """Sends orders, and waits for their ends."""
 
     def __init__(self, plane: ActionPlane, clock: Clock, say: Callable[[str], None]) -> None:
         self._plane = plane
         self._clock = clock
         self._say = say
-        self._waiter = ActionWaiter(plane, clock)
+        self._waiter = Waiter(clock, say)
 
     async def until_idle(self, row: ActionJob, spec: JobSpec) -> None:
         """Wait for an action that somebody began, or for a status that is known."""
         action = row.action or Action.NEW
         if row.in_progress:
             self._say(f"{spec.job_name}: waiting for {action}, which is in progress on it")
-        await self._waiter.until_idle(row, allowed(action, spec))
+        await until_idle(
+            self._waiter,
+            lambda deadline: self._row(row.run_id, deadline),
+            allowed(action, spec),
+            spec.job_name,
+            going_on=lambda found: f"{found.action or 'another action'} on it",
+            described=described,
+        )
 
     async def let_lists_catch_up(self) -> None:
         """Wait as long as a list may lag behind what was accepted before."""
@@ -83,17 +94,17 @@ class Orders:
         if row.in_progress:
             await self.until_idle(row, spec)
             return True
-        return row.version.jar is None and await self._waiter.until_other(row)
+        return row.version.jar is None and await self._until_other(row)
 
     async def carry_out(
         self, order: Order, before: Sequence[ActionJob], spec: JobSpec
-    ) -> Outcome | None:
-        """Send an order and wait for its end; none where it was not taken for now, so look again.
+    ) -> ActionOutcome | None:
+        """Send an order and wait for its end; None where it was not taken for now, so look again.
 
         Raises:
             ActionInProgress: Another action began meanwhile.
             OrderRefused: It was not taken.
-            Unanswered: Nobody knows whether it was.
+            Unanswered: It is unknown whether it was.
             DeadlineExceeded: It has not ended in time.
         """
         origin = f" from {order.restore_from}" if order.restore_from else ""
@@ -111,34 +122,142 @@ class Orders:
             return None
         except ActionFailed as error:
             failure = error.happened
-        ending = await self._waiter.until_done(
-            order, before, sent, timeout, arrived, failed=bool(failure)
-        )
-        row = ending.row
-        if not ending.shown and failure:
-            return Outcome(row, failure)
+        row, shown = await self._until_ended(order, before, sent, arrived, bool(failure), timeout)
+        if failure and not shown:
+            return ActionOutcome(row, failure)
         if row is not None and not succeeded(order, row):
-            return Outcome(row, failure or row.output or described(row))
+            return ActionOutcome(row, failure or row.output or described(row))
         if row is not None and order.action in STARTS:
             return await self._settled(order, row, spec)
-        return Outcome(row, said=said)  # the row counts, whatever else was said
+        return ActionOutcome(row, said=said)  # the row counts, whatever else was said
 
     async def stays_up(self, row: ActionJob, spec: JobSpec) -> str:
         """Watch a job for its settle time; return why it did not stay up, empty where it did."""
-        return (await self._waiter.until_settled(row, spec.settle_seconds))[1]
+        return (await self._until_settled(row, spec))[1]
 
-    async def _settled(self, order: Order, row: ActionJob, spec: JobSpec) -> Outcome:
+    async def _settled(self, order: Order, row: ActionJob, spec: JobSpec) -> ActionOutcome:
         """Watch what was started; one that does not stay up is cancelled, where it still runs."""
-        settle = spec.settle_seconds
-        found, why = await self._waiter.until_settled(row, settle)
+        found, why = await self._until_settled(row, spec)
         if not why:
-            return Outcome(found)
-        why = did_not_stay_up(settle, why)
-        if found is None or not found.active or Action.CANCEL not in self._plane.actions:
-            return Outcome(found, why)
+            return ActionOutcome(found)
+        why = did_not_stay_up(spec.settle_seconds, why)
+        if (
+            found is None
+            or not found.active
+            or Action.CANCEL not in self._plane.capabilities.actions
+        ):
+            return ActionOutcome(found, why)
         cancel = Order(Action.CANCEL, order.job_name, found.run_id)
         ended = await self.carry_out(cancel, await self._plane.jobs(), spec)
-        return Outcome(ended.row if ended else found, why)
+        return ActionOutcome(ended.row if ended else found, why)
+
+    # Waiting
+
+    async def _until_ended(
+        self,
+        order: Order,
+        before: Sequence[ActionJob],
+        sent: float,
+        arrived: bool,
+        failed: bool,
+        timeout: float,
+    ) -> tuple[ActionJob | None, bool]:
+        """Return the row when the action that was ordered has ended, and whether it shows that.
+
+        Args:
+            order: What was ordered.
+            before: The list as it was before.
+            sent: When it was sent, by the clock.
+            arrived: Whether the order is known to have arrived.
+            failed: Whether the system reported, apart from the row, that it failed.
+            timeout: Seconds that it may take.
+
+        Raises:
+            Unanswered: It does not show, so it may never have arrived.
+            DeadlineExceeded: It has not ended yet.
+        """
+        old = next((job for job in before if job.run_id == order.run_id), None)
+        known = {job.run_id for job in before}
+        ended = ActionEnded(order, old, timeout, arrived, failed)
+
+        async def observe(deadline: float) -> ActionJob | None:
+            return _own(await self._list(deadline), order, known)
+
+        waited = await self._waiter.until(
+            observe,
+            ended,
+            sent + timeout - self._clock.now(),
+            backoff=service_backoff(),
+            about=order.job_name,
+        )
+        if waited.failed:
+            raise Unanswered(
+                f"{order.job_name}: the answer to {order.action} was lost, and {waited.reason}",
+                now="It is unknown whether it is still to be carried out",
+                remedy="Run again a little later: it goes on from what it finds then",
+            )
+        if not waited.met:
+            raise DeadlineExceeded(
+                f"{order.job_name}: {order.action} has not ended in {timeout:.0f} s: "
+                f"{waited.reason}",
+                now="It may go on, on the cluster; nothing else was begun",
+                remedy="Run again to wait for it, or raise timeouts",
+            )
+        return waited.last, ended.shown(waited.history)
+
+    async def _until_settled(self, row: ActionJob, spec: JobSpec) -> tuple[ActionJob | None, str]:
+        """Watch a job that came up for its settle time.
+
+        Returns:
+            Its row as it is then, and why it did not stay up; an empty text where it did, came to
+            its own end, or somebody has begun another action on it.
+        """
+        now, settle = self._clock.now(), spec.settle_seconds
+        waited = await self._waiter.until(
+            lambda deadline: self._row(row.run_id, deadline),
+            StaysUp(row, settle),
+            settle + SETTLES,
+            backoff=service_backoff(),
+            first=[Observation[ActionJob | None](row, now, now)],
+            about=spec.job_name,
+        )
+        return waited.last, waited.reason
+
+    async def _until_other(self, row: ActionJob) -> bool:
+        """Wait a while for a row to show something else; return whether it has."""
+
+        async def observe(deadline: float) -> ActionJob | None:
+            return row if row in await self._list(deadline) else None
+
+        waited = await self._waiter.until(observe, Differs(), SETTLES, backoff=service_backoff())
+        return waited.met
+
+    async def _row(self, run_id: str, deadline: float) -> ActionJob | None:
+        rows = await self._list(deadline)
+        return next((job for job in rows if job.run_id == run_id), None)
+
+    async def _list(self, deadline: float) -> Sequence[ActionJob]:
+        """Read the list; a service that does not answer for a while is waited for."""
+        return await self._waiter.reach(self._plane.jobs, deadline, AWAY_PAUSE)
+
+
+def _own(rows: Sequence[ActionJob], order: Order, known: set[str]) -> ActionJob | None:
+    """Return the row that an order is about; None where it is not listed.
+
+    Raises:
+        PermanentError: It was NEW, and several rows of its name came up since.
+    """
+    if order.run_id:
+        return next((row for row in rows if row.run_id == order.run_id), None)
+    fresh = [row for row in rows if row.job_name == order.job_name and row.run_id not in known]
+    if len(fresh) > 1:
+        raise PermanentError(
+            f"{order.job_name}: {len(fresh)} jobs of this name came up at once: "
+            f"{'; '.join(map(str, fresh))}",
+            now="All of them were left as they are",
+            remedy="Is somebody else creating it? Delete all but one, and run again",
+        )
+    return fresh[0] if fresh else None
 
 
 def allowed(action: Action, spec: JobSpec) -> float:

@@ -22,52 +22,62 @@ from flink_jobs_provider.model.errors import (
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
-from flink_jobs_provider.planning.plan import newly_restores
-from flink_jobs_provider.reconciling.finished_jobs import has_finished
-from flink_jobs_provider.reconciling.hdinsight.action_runner import Orders
-from flink_jobs_provider.reconciling.hdinsight.failures import failed, not_taken_over, refused
-from flink_jobs_provider.reconciling.hdinsight.rollback import go_back, secure_way_back
+from flink_jobs_provider.planning.plan import asks_for_savepoint, newly_restores
+from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionRunner
+from flink_jobs_provider.reconciling.hdinsight.failures import (
+    failed,
+    go_back,
+    not_taken_over,
+    refused,
+    secure_way_back,
+)
 from flink_jobs_provider.reconciling.hdinsight.transitions import (
-    Abilities,
-    Step,
-    Verdict,
+    NextAction,
+    RowMatch,
     decide,
     judge,
     kept,
     renewal,
 )
-from flink_jobs_provider.reconciling.ownership import is_recorded, own_row, stranger
-from flink_jobs_provider.reconciling.record_updates import add_aside, done, knows
-from flink_jobs_provider.reconciling.refusals import refuse_stranger
-from flink_jobs_provider.reconciling.runs import run_of
-from flink_jobs_provider.reconciling.service_records import (
+from flink_jobs_provider.reconciling.ownership import (
+    has_finished,
+    is_recorded,
+    own_row,
+    run_of,
+    stranger,
+)
+from flink_jobs_provider.reconciling.record_updates import (
+    add_aside,
     blank,
+    done,
     ended,
+    knows,
+    savepoint_output,
     started,
     stopped,
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.settling import adopted_and_down
+from flink_jobs_provider.reconciling.refusals import adopted_and_down, refuse_stranger
 from flink_jobs_provider.reconciling.version_marker import mark_of
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
 
-class Change:
+class ActionChange:
     """One call of `bring_about`."""
 
     def __init__(
         self,
         plane: ActionPlane,
-        orders: Orders,
+        runner: ActionRunner,
         say: Callable[[str], None],
         recorded: JobRecord | None,
         wanted: JobSpec,
         jar: Jar,
     ) -> None:
         self._plane = plane
-        self._orders = orders
+        self._runner = runner
         self._say = say
         self._recorded = recorded
         self._wanted = wanted
@@ -75,7 +85,7 @@ class Change:
         self._base = recorded  # with what was found and done on the way
         self._asked: Version | None = None
         self._started = False
-        self._looked_twice = plane.lists_at_once
+        self._looked_twice = plane.capabilities.lists_at_once
 
     async def turn(self) -> JobRecord | None:
         """Look, and do what is next; return the record when nothing is left to do."""
@@ -86,31 +96,30 @@ class Change:
             if row is None:
                 return None
         if row is not None and (row.in_progress or (row.status is None and not row.never_came_up)):
-            await self._orders.until_idle(row, self._wanted)
+            await self._runner.until_idle(row, self._wanted)
             return None
         if row is not None and self._base is not None:
             self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND, self._wanted)
-        verdict = Verdict(False, None)
+        verdict = RowMatch(False, None)
         if self._wanted.desired_state is DesiredState.RUNNING:
-            asked, truthful = await self._version(), self._plane.shows_what_runs
+            asked, truthful = await self._version(), self._plane.capabilities.shows_what_runs
             verdict = judge(row, self._base, self._wanted, asked, truthful)
-        abilities = Abilities(self._plane.actions, self._plane.starts_ended)
-        step = decide(row, self._base, self._wanted, verdict, abilities)
+        step = decide(row, self._base, self._wanted, verdict, self._plane.capabilities)
         if step and step.action is Action.DELETE and row and not row.never_came_up:
             self._check_durable(row, verdict)
         if step is None and row is not None and self._asks_for_savepoint():
-            step = Step(Action.SAVEPOINT)
+            step = NextAction(Action.SAVEPOINT)
         if step is None:
             return await self._settled(row)
         if step.action is Action.NEW and not self._looked_twice:
             self._looked_twice = True  # that of a run that died may not be listed yet
-            await self._orders.let_lists_catch_up()
+            await self._runner.let_lists_catch_up()
             return None
         try:
             return await self._perform(step, verdict, rows, row)
         except ActionInProgress:
             if row is None:  # such as a killed run's NEW that was still on its way
-                await self._orders.let_lists_catch_up()
+                await self._runner.let_lists_catch_up()
             return None  # somebody was faster: wait for it, and judge anew
 
     async def _adoptable(self, other: ActionJob) -> ActionJob | None:
@@ -121,7 +130,7 @@ class Change:
         Raises:
             OwnedElsewhere: It is not ours.
         """
-        if other.version.mark == "" and await self._orders.until_shown(other, self._wanted):
+        if other.version.mark == "" and await self._runner.until_shown(other, self._wanted):
             return None
         stays = self._wanted.desired_state is DesiredState.STOPPED
         if other.version.mark or other.version.jar is None or stays:
@@ -135,7 +144,7 @@ class Change:
             self._asked = await self._plane.version(self._wanted, self._jar, "")
         return self._asked
 
-    def _check_durable(self, row: ActionJob, verdict: Verdict) -> None:
+    def _check_durable(self, row: ActionJob, verdict: RowMatch) -> None:
         """Raise where a row that is to be deleted is all that knows the job's state."""
         if verdict.named is None and self._drops_state():
             return
@@ -149,8 +158,7 @@ class Change:
             return False
         if self._wanted.desired_state is DesiredState.STOPPED:
             return False
-        trigger = self._wanted.savepoint_trigger
-        return trigger not in (None, self._recorded.spec.savepoint_trigger)
+        return asks_for_savepoint(self._recorded, self._wanted)
 
     # Nothing is left to do
 
@@ -175,7 +183,7 @@ class Change:
             ActionFailed: It does not stay up.
         """
         self._say(f"{self._wanted.job_name}: it was started before, adopted")
-        if why := await self._orders.stays_up(row, self._wanted):
+        if why := await self._runner.stays_up(row, self._wanted):
             raise adopted_and_down(self._wanted.job_name, self._wanted.settle_seconds, why)
         action = row.action
         if action not in (Action.NEW, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE):
@@ -193,13 +201,13 @@ class Change:
     # Something is to be done
 
     async def _perform(
-        self, step: Step, verdict: Verdict, rows: Sequence[ActionJob], row: ActionJob | None
+        self, step: NextAction, verdict: RowMatch, rows: Sequence[ActionJob], row: ActionJob | None
     ) -> JobRecord | None:
         order = await self._order(step, verdict, row)
         if step.action is Action.UPDATE and row is not None:
             await secure_way_back(self._plane, self._recorded, row, self._say)
         try:
-            outcome = await self._orders.carry_out(order, rows, self._wanted)
+            outcome = await self._runner.carry_out(order, rows, self._wanted)
         except OrderRefused as refusal:
             instead = self._instead(step, verdict, row)
             if row is None and own_row(await self._plane.jobs(), self._base, self._wanted):
@@ -211,9 +219,9 @@ class Change:
             return None
         if outcome.failure:
             if step.action is Action.START and not order.version and not verdict.wanted:
-                return None  # the former version does not come up; the wanted one may
+                return None  # the previous version does not come up; the wanted one may
             went_back = await go_back(
-                self._orders, self._plane, self._wanted, order, row, outcome.row, self._base
+                self._runner, self._plane, self._wanted, order, row, outcome.row, self._base
             )
             raise failed(order, outcome, went_back, self._base)
         if outcome.row is None or step.action is Action.DELETE:
@@ -227,11 +235,11 @@ class Change:
         self, record: JobRecord, before: ActionJob, after: ActionJob
     ) -> JobRecord:
         """List the savepoint of the state that was left for a named one: no row shows its path."""
-        if not self._plane.lists_savepoints or not before.job_id:
+        if not self._plane.capabilities.lists_savepoints or not before.job_id:
             return record
         order = Order(Action.LIST_SAVEPOINT, self._wanted.job_name, after.run_id)
         try:
-            outcome = await self._orders.carry_out(order, await self._plane.jobs(), self._wanted)
+            outcome = await self._runner.carry_out(order, await self._plane.jobs(), self._wanted)
         except JobError as error:
             self._say(f"{self._wanted.job_name}: its savepoints could not be listed: {error}")
             return record
@@ -241,7 +249,7 @@ class Change:
             return record
         return add_aside(record, path, SavepointReason.UPDATE)
 
-    async def _order(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Order:
+    async def _order(self, step: NextAction, verdict: RowMatch, row: ActionJob | None) -> Order:
         version = None
         if step.carries:
             mark = mark_of(self._wanted, verdict.named, run_of(row) if row else "")
@@ -249,11 +257,13 @@ class Change:
         run_id = row.run_id if row else ""
         return Order(step.action, self._wanted.job_name, run_id, version, step.restore_from)
 
-    def _instead(self, step: Step, verdict: Verdict, row: ActionJob | None) -> Step | None:
+    def _instead(
+        self, step: NextAction, verdict: RowMatch, row: ActionJob | None
+    ) -> NextAction | None:
         """Return another way to start a changed version, where START does not take it along.
 
         That is to delete the row and start anew from the savepoint; or, where only the row knows
-        that, to start the former version, which is updated then.
+        that, to start the previous version, which is updated then.
         """
         if step.action is not Action.START or not step.carries or row is None:
             return None
@@ -264,8 +274,8 @@ class Change:
 
     def _recorded_of(
         self,
-        step: Step,
-        verdict: Verdict,
+        step: NextAction,
+        verdict: RowMatch,
         order: Order,
         before: ActionJob | None,
         row: ActionJob,
@@ -277,11 +287,11 @@ class Change:
             return stopped(base, wanted, row)
         if step.action is Action.SAVEPOINT:
             base = with_savepoint_of(base, row, SavepointReason.SAVEPOINT, wanted)
-            output = row.output or f"Savepoint completed. Path: {row.last_savepoint}"
+            output = row.output or savepoint_output(row.last_savepoint)
             return with_row(done(base, wanted, Action.SAVEPOINT, output), row)
         if order.version is None and not verdict.wanted:
             self._base = with_row(base, row)
-            return None  # the former version runs: judged anew, it is updated
+            return None  # the previous version runs: judged anew, it is updated
         if order.version is not None:
             differences = kept(order.version, row.version, self._recorded)
             if not differences and row.version.mark not in ("", order.version.mark):

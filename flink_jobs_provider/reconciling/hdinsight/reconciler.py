@@ -1,4 +1,4 @@
-"""Bringing one job to what is wanted on a system that takes whole actions.
+"""Bringing one job to what is wanted on a system that takes whole actions, and ending it for good.
 
 Where it stands is read from the system each time: the job's row is found, an action in progress
 on it is waited for, the next action is decided, ordered once, and waited for until the row shows
@@ -11,18 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.action_plane import ActionJob, ActionPlane, Version
+from flink_jobs_provider.control_planes.action_plane import (
+    ActionJob,
+    ActionPlane,
+    Order,
+    OrderRefused,
+    Version,
+)
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.hdinsight.action_runner import Orders
-from flink_jobs_provider.reconciling.hdinsight.change import Change
-from flink_jobs_provider.reconciling.hdinsight.delete import remove
+from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
+from flink_jobs_provider.reconciling.hdinsight.change import ActionChange
 from flink_jobs_provider.reconciling.hdinsight.transitions import kept
 from flink_jobs_provider.reconciling.ownership import own_row
-from flink_jobs_provider.reconciling.service_loop import forget_jars, until_reached
-from flink_jobs_provider.reconciling.service_records import seen
+from flink_jobs_provider.reconciling.record_updates import seen
+from flink_jobs_provider.reconciling.service_loop import changed, until_removed
 from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
 _SHARED_AGE = 15.0
@@ -35,7 +42,7 @@ class ActionReconciler:
 
     Args:
         plane: The cluster.
-        say: Told each step in a line, while it happens.
+        say: Called with a line for each step, while it happens.
         clock: Time and sleep.
     """
 
@@ -47,7 +54,7 @@ class ActionReconciler:
     ) -> None:
         self._plane = plane
         self._say = say
-        self._orders = Orders(plane, clock or Clock(), say)
+        self._runner = ActionRunner(plane, clock or Clock(), say)
 
     async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
         """Make a job as it is wanted, and return what is now so.
@@ -57,25 +64,25 @@ class ActionReconciler:
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
-        wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
-        change = Change(self._plane, self._orders, self._say, recorded, wanted, jar)
-        record = await until_reached(change.turn, _MOST_TURNS, wanted.job_name, "action")
-        await forget_jars(self._plane, recorded, wanted, self._say)
-        return record.model_copy(update={"honoured": None})
 
-    async def look(self, recorded: JobRecord) -> JobRecord:
+        def begin(spec: JobSpec) -> ActionChange:
+            return ActionChange(self._plane, self._runner, self._say, recorded, spec, jar)
+
+        return await changed(self._plane, recorded, wanted, begin, _MOST_TURNS, "action", self._say)
+
+    async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
         rows = await self._plane.jobs(max_age=_SHARED_AGE)
         row = own_row(rows, recorded, recorded.spec)
         return seen(recorded, row, row is not None and _is_other(row, recorded.spec))
 
-    async def look_for_plan(self, recorded: JobRecord) -> JobRecord:
+    async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
         """Return the same: what a start begins from shows at the start."""
-        return await self.look(recorded)
+        return await self.refresh(recorded)
 
-    async def remove(self, recorded: JobRecord) -> Removed:
+    async def delete(self, recorded: JobRecord) -> Removed:
         """End a job for good, with a savepoint where `on_delete` asks for one."""
-        return await remove(self._plane, self._orders, recorded, self._say)
+        return await Removal(self._plane, self._runner, self._say, recorded).carry_out()
 
 
 def _is_other(row: ActionJob, spec: JobSpec) -> bool:
@@ -90,3 +97,84 @@ def _is_other(row: ActionJob, spec: JobSpec) -> bool:
         configuration=spec.flink_configuration,
     )
     return bool(kept(asked, row.version, None))
+
+
+class Removal:
+    """One call of `delete`.
+
+    Where a gateway reports what state is left of a job that its cluster had lost, that is passed
+    on: nothing else knows it when the row is gone.
+    """
+
+    def __init__(
+        self,
+        plane: ActionPlane,
+        runner: ActionRunner,
+        say: Callable[[str], None],
+        recorded: JobRecord,
+    ) -> None:
+        self._plane = plane
+        self._runner = runner
+        self._say = say
+        self._recorded = recorded
+        self._spec = recorded.spec
+        self._with_savepoint = recorded.spec.on_delete is OnDelete.SAVEPOINT
+        self._path: str | None = None
+        self._cancelled = False
+        self._told = False
+
+    async def carry_out(self) -> Removed:
+        """End a job, and delete its row and its jars. May be called again.
+
+        Raises:
+            JobError: It is not gone.
+        """
+        return await until_removed(self._plane, self._spec, self._turn)
+
+    async def _turn(self) -> Removed | None:
+        rows = await self._plane.jobs()
+        row = own_row(rows, self._recorded, self._spec)
+        if row is None:
+            return Removed(self._path, self._told)
+        known = row.status is not None or row.never_came_up or self._cancelled
+        if row.in_progress or not known:
+            await self._runner.until_idle(row, self._spec)
+            return None
+        if row.status is JobStatus.STOPPED and self._with_savepoint:
+            self._path = row.last_savepoint or self._path
+        action = Action.DELETE
+        if row.active:
+            action = Action.STOP if self._with_savepoint else Action.CANCEL
+        order = Order(action, self._spec.job_name, row.run_id)
+        try:
+            outcome = await self._runner.carry_out(order, rows, self._spec)
+        except ActionInProgress:
+            return None  # somebody was faster: wait for it, and look anew
+        except OrderRefused as refusal:
+            if own_row(await self._plane.jobs(), self._recorded, self._spec) is None:
+                return None  # it has gone meanwhile
+            raise self._refused(action, row, refusal) from None
+        if outcome is not None:
+            self._check(action, outcome)
+        return None
+
+    def _check(self, action: Action, outcome: ActionOutcome) -> None:
+        """Raise where an action failed; pass on what the system reported of it."""
+        if outcome.said.startswith(f"{self._spec.job_name}: deleted"):
+            self._say(outcome.said)
+            self._told = True
+        self._cancelled = self._cancelled or action is Action.CANCEL
+        if outcome.failure:
+            status = (outcome.row and outcome.row.status_word) or "no longer listed"
+            raise ActionFailed(
+                f"{self._spec.job_name}: {action} failed: {outcome.failure}",
+                now=f"The job is {status}; it was not deleted",
+                remedy="Fix what failed, and run again",
+            )
+
+    def _refused(self, action: Action, row: ActionJob, refusal: OrderRefused) -> ActionFailed:
+        return ActionFailed(
+            f"{self._spec.job_name}: {action} was refused: {refusal.happened}",
+            now=f"The job is {row.status_word}; it was not deleted",
+            remedy="Fix what it names, and run again",
+        )

@@ -5,41 +5,36 @@ Nothing starts without state unless the spec says so in words, or there never wa
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob, Version
+from flink_jobs_provider.control_planes.action_plane import ActionCapabilities, ActionJob, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
-from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.diff import changes
-from flink_jobs_provider.planning.plan import to_restore
-from flink_jobs_provider.reconciling.finished_jobs import has_finished, is_over, stays_finished
-from flink_jobs_provider.reconciling.ownership import is_recorded
+from flink_jobs_provider.planning.plan import UPGRADES, is_other_version, to_restore
+from flink_jobs_provider.reconciling.ownership import (
+    has_finished,
+    is_over,
+    is_recorded,
+    run_of,
+    stays_finished,
+)
 from flink_jobs_provider.reconciling.record_updates import knows
 from flink_jobs_provider.reconciling.refusals import no_state
 from flink_jobs_provider.reconciling.restore_history import unclear
-from flink_jobs_provider.reconciling.runs import run_of
 from flink_jobs_provider.reconciling.version_marker import Mark, mark_of, read_mark
-
-_UPDATES = {
-    UpgradeMode.SAVEPOINT: Action.UPDATE,
-    UpgradeMode.LAST_STATE: Action.LAST_STATE_UPDATE,
-    UpgradeMode.STATELESS: Action.STATELESS_UPDATE,
-}
 
 
 @dataclass(frozen=True)
-class Step:
+class NextAction:
     """The next action.
 
     Attributes:
         action: What is asked of the system.
         carries: Whether it carries the whole version.
-        restore_from: The savepoint it names; none where it names none.
+        restore_from: The savepoint it names; None where it names none.
         origin: What the job starts from by it, as far as that is known before.
         called: What it is called in the record.
     """
@@ -52,20 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Abilities:
-    """What a system can do.
-
-    Attributes:
-        actions: The actions it knows.
-        starts_ended: Whether they are defined for jobs that have ended.
-    """
-
-    actions: Collection[Action]
-    starts_ended: bool
-
-
-@dataclass(frozen=True)
-class Verdict:
+class RowMatch:
     """What a row is, measured by what is wanted.
 
     Attributes:
@@ -85,32 +67,33 @@ def judge(
     wanted: JobSpec,
     asked: Version,
     shows_what_runs: bool = False,
-) -> Verdict:
-    """Tell whether a row is the wanted version: by its mark, or else by record and properties.
+) -> RowMatch:
+    """Compare a row with the wanted version: by its mark, or else by record and properties.
 
     Args:
         row: The job's own row.
-        recorded: What the state says.
+        recorded: The record in the state.
         wanted: The job as it should be.
         asked: The version that is asked for by that.
         shows_what_runs: Whether a row shows what runs, also after an update that failed.
     """
     named = to_restore(recorded, wanted)
     if row is None:
-        return Verdict(False, named)
+        return RowMatch(False, named)
     mark, right = read_mark(row.version.mark), mark_of(wanted, named)
     if named and _honoured(row, recorded, mark, right, named):
         named = None
     if mark.key:
         same = mark.spec == right.spec
     else:
-        same = not is_recorded(row, recorded) or recorded is None or not _restarts(recorded, wanted)
-    failed = row.action in _UPDATES.values() and row.result is ActionResult.FAILED
+        known = recorded if is_recorded(row, recorded) else None
+        same = known is None or not is_other_version(known, wanted)
+    failed = row.action in UPGRADES.values() and row.result is ActionResult.FAILED
     same = same and (shows_what_runs or not failed)  # else it may show what was asked for
     if recorded and recorded.spec.jar_digest == wanted.jar_digest:
         asked = replace(asked, jar=None)  # the same content may have moved
     unknown = named is not None and recorded is None and not _never_honoured(row, mark, right)
-    return Verdict(same and not kept(asked, row.version, recorded), named, unknown)
+    return RowMatch(same and not kept(asked, row.version, recorded), named, unknown)
 
 
 def _honoured(
@@ -159,109 +142,111 @@ def decide(
     row: ActionJob | None,
     recorded: JobRecord | None,
     wanted: JobSpec,
-    verdict: Verdict,
-    abilities: Abilities,
-) -> Step | None:
-    """Return the next action; none where the job is as it should be.
+    verdict: RowMatch,
+    capabilities: ActionCapabilities,
+) -> NextAction | None:
+    """Return the next action; None where the job is as it should be.
 
     Args:
         row: The job's own row, on which no action is in progress, and whose status is known.
-        recorded: What the state says.
+        recorded: The record in the state.
         wanted: The job as it should be.
         verdict: What the row is, measured by that.
-        abilities: What the system can do.
+        capabilities: What the system can do.
 
     Raises:
         StateUnavailable: Going on would drop state, or might set the job back.
     """
     if wanted.desired_state is DesiredState.STOPPED:
-        return Step(Action.STOP) if row and row.active else None
+        return NextAction(Action.STOP) if row and row.active else None
     if row is None:
         return None if is_over(recorded, wanted) else _new(recorded, wanted, verdict)
     if verdict.unclear:
-        _refuse_unclear(row, recorded, wanted, abilities)
+        _refuse_unclear(row, recorded, wanted, capabilities)
     if row.active:
         return _update(wanted, verdict)
     if row.never_came_up:
         _new(recorded, wanted, verdict)  # refuses now what it would refuse when the row is gone
-        return Step(Action.DELETE)
+        return NextAction(Action.DELETE)
     if has_finished(row, recorded) and stays_finished(
         row, recorded, wanted, verdict.wanted, verdict.named
     ):
         return None
-    return _start(row, recorded, wanted, verdict, abilities)
+    return _start(row, recorded, wanted, verdict, capabilities)
 
 
 def _refuse_unclear(
-    row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, abilities: Abilities
+    row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, capabilities: ActionCapabilities
 ) -> None:
     job = row.job_id or row.run_id
     if row.active:
         raise unclear(wanted, job, "runs already")
     saved = newest_savepoint(row, recorded)
-    if saved or abilities.starts_ended:
+    if saved or capabilities.starts_ended:
         left = f"has left savepoint {saved}" if saved else f"is {row.status_word or 'there'}"
         raise unclear(wanted, job, left)
 
 
-def _update(wanted: JobSpec, verdict: Verdict) -> Step | None:
+def _update(wanted: JobSpec, verdict: RowMatch) -> NextAction | None:
     if verdict.named:
-        return Step(Action.UPDATE, True, verdict.named, verdict.named, Action.UPDATE)
+        return NextAction(Action.UPDATE, True, verdict.named, verdict.named, Action.UPDATE)
     if verdict.wanted:
         return None
-    action = _UPDATES[wanted.upgrade_mode]
-    return Step(action, True, called=action)
+    action = UPGRADES[wanted.upgrade_mode]
+    return NextAction(action, True, called=action)
 
 
-def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
+def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: RowMatch) -> NextAction:
     """NEW: a job that never was, or whose row has gone (LOST)."""
     if recorded is None or recorded.job_id is None:
         origin = wanted.restore_from
-        return Step(Action.NEW, True, origin, origin, Action.NEW)
+        return NextAction(Action.NEW, True, origin, origin, Action.NEW)
     if verdict.named:
-        return Step(Action.NEW, True, verdict.named, verdict.named, Action.START)
+        return NextAction(Action.NEW, True, verdict.named, verdict.named, Action.START)
     if wanted.upgrade_mode is UpgradeMode.STATELESS:
-        return Step(Action.NEW, True, called=Action.STATELESS_UPDATE)
+        return NextAction(Action.NEW, True, called=Action.STATELESS_UPDATE)
     origin = recorded.last_savepoint or recorded.restored_from
     if origin is None and recorded.status is JobStatus.FINISHED:
-        return Step(Action.NEW, True, called=Action.START)  # as its plan has said
+        return NextAction(Action.NEW, True, called=Action.START)  # as its plan has said
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
-    return Step(Action.NEW, True, origin, origin, Action.START)
+    return NextAction(Action.NEW, True, origin, origin, Action.START)
 
 
 def _start(
     row: ActionJob,
     recorded: JobRecord | None,
     wanted: JobSpec,
-    verdict: Verdict,
-    abilities: Abilities,
-) -> Step:
+    verdict: RowMatch,
+    capabilities: ActionCapabilities,
+) -> NextAction:
     """START or RE_LAUNCH of a job that does not run; or DELETE, where only NEW can start it."""
     carries = not verdict.wanted or verdict.named is not None  # the mark says what is named
     afresh = wanted.upgrade_mode is UpgradeMode.STATELESS and not verdict.named
-    if afresh and abilities.starts_ended:
-        return Step(Action.STATELESS_UPDATE, True, called=Action.STATELESS_UPDATE)
+    if afresh and capabilities.starts_ended:
+        return NextAction(Action.STATELESS_UPDATE, True, called=Action.STATELESS_UPDATE)
     if afresh:
-        return Step(Action.DELETE)
+        return NextAction(Action.DELETE)
     broken = row.status not in (JobStatus.STOPPED, JobStatus.FINISHED)
-    relaunches = broken and Action.RE_LAUNCH in abilities.actions
-    if relaunches and abilities.starts_ended and not verdict.named:
-        return Step(Action.RE_LAUNCH, carries, called=Action.RE_LAUNCH)
+    relaunches = broken and Action.RE_LAUNCH in capabilities.actions
+    if relaunches and capabilities.starts_ended and not verdict.named:
+        return NextAction(Action.RE_LAUNCH, carries, called=Action.RE_LAUNCH)
     origin = verdict.named or newest_savepoint(row, recorded)
-    if origin is None and abilities.starts_ended and _runs_anew(row, recorded):
-        return Step(Action.STATELESS_UPDATE, True, called=Action.START)
+    if origin is None and capabilities.starts_ended and _runs_anew(row, recorded):
+        return NextAction(Action.STATELESS_UPDATE, True, called=Action.START)
     if origin is None and not _runs_anew(row, recorded):
         raise no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
     if row.status is JobStatus.STOPPED and origin:
         last = same_path(origin, row.last_savepoint)
-        return Step(Action.START, carries, None if last else origin, origin, Action.START)
+        return NextAction(Action.START, carries, None if last else origin, origin, Action.START)
     if relaunches:
-        return Step(Action.RE_LAUNCH, carries, origin, origin, Action.RE_LAUNCH)
+        return NextAction(Action.RE_LAUNCH, carries, origin, origin, Action.RE_LAUNCH)
     return renewal(row, recorded, wanted, verdict)
 
 
-def renewal(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict: Verdict) -> Step:
+def renewal(
+    row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict: RowMatch
+) -> NextAction:
     """Delete a row, for NEW to start the job: only where its state is known without the row.
 
     Raises:
@@ -269,7 +254,7 @@ def renewal(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict
     """
     origin = verdict.named or newest_savepoint(row, recorded)
     if origin is None and _runs_anew(row, recorded):
-        return Step(Action.DELETE)
+        return NextAction(Action.DELETE)
     durable = verdict.named or (recorded and recorded.last_savepoint)
     if not origin or not same_path(origin, durable or None):
         raise StateUnavailable(
@@ -278,7 +263,7 @@ def renewal(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, verdict
             now="Nothing was changed",
             remedy="Run a refresh, which records it, and then run again",
         )
-    return Step(Action.DELETE)
+    return NextAction(Action.DELETE)
 
 
 def _runs_anew(row: ActionJob, recorded: JobRecord | None) -> bool:
@@ -299,12 +284,3 @@ def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:
     if row.last_savepoint and not knows(recorded, row.last_savepoint):
         return row.last_savepoint
     return recorded.last_savepoint or recorded.restored_from
-
-
-def _restarts(recorded: JobRecord, wanted: JobSpec) -> bool:
-    if recorded.other_version:
-        return True
-    costs = {
-        change.cost for change in changes(recorded.spec, wanted) if change.name != "restore_from"
-    }
-    return Cost.RESTART in costs

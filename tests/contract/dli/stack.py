@@ -95,12 +95,12 @@ class Stack:
 
     def refresh(self) -> JobRecord:
         """Read the job back."""
-        self.record = _LOOP.run(self._reconciler(self.recorded.spec).look(self.recorded))
+        self.record = _LOOP.run(self._reconciler(self.recorded.spec).refresh(self.recorded))
         return self.recorded
 
     def destroy(self) -> str | None:
         """End the job for good."""
-        removed = _LOOP.run(self._reconciler(self.recorded.spec).remove(self.recorded))
+        removed = _LOOP.run(self._reconciler(self.recorded.spec).delete(self.recorded))
         self.record = None
         return removed.savepoint
 

@@ -153,7 +153,7 @@ def test_update_from_a_named_savepoint(pause: float, refreshed: bool, gateway: b
 
 @RUNS
 def test_update_that_fails_and_is_taken_back(pause: float, gateway: bool) -> None:
-    """Shows that the state outlives a run that died on its way back to the former version."""
+    """Shows that the state outlives a run that died on its way back to the previous version."""
 
     def begin() -> Stack:
         return running(gateway=gateway, broken={"New": "job_submit_fail"})

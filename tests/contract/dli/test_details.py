@@ -50,7 +50,7 @@ def test_a_word_that_nobody_knows_is_waited_on() -> None:
     assert stack.dli.steps == ["create", "run"]
     job.status = "job_pondering"
     stack.dli.unlike = lambda _request: None
-    with pytest.raises(JobError, match="nobody knows what it does: it is job_pondering"):
+    with pytest.raises(JobError, match="its status is unrecognised: it is job_pondering"):
         stack.bring_about(spec())
     assert stack.refresh().status == "RUNNING", "no word is taken for an end"
 

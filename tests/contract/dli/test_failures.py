@@ -45,7 +45,7 @@ def test_an_update_that_does_not_come_up_is_taken_back(gateway: bool) -> None:
     assert stack.record is before
     assert stack.dli.steps[2:5] == ["stop, saved", "change", "run, resumed"]
     stack.refresh()
-    assert not stack.plan(spec()).needed, "it is the former version"
+    assert not stack.plan(spec()).needed, "it is the previous version"
     stack.dli.broken.clear()
     stack.up(spec("New", parallelism=4))
     assert stack.dli.launches[-1].main_class == "New"

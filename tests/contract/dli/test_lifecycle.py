@@ -256,7 +256,7 @@ def test_stop_and_start(gateway: bool) -> None:
 
 @pytest.mark.parametrize("gateway", [True, False])
 def test_start_of_a_changed_version(gateway: bool) -> None:
-    """Shows that the former version does not run in between, and that the state is kept."""
+    """Shows that the previous version does not run in between, and that the state is kept."""
     stack = stopped(gateway=gateway)
     record = stack.up(spec("New"))
     assert stack.dli.steps[2:] == ["stop, saved", "change", "run, resumed"]

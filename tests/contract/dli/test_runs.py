@@ -203,7 +203,7 @@ def test_a_start_that_failed_says_how_to_go_on_and_that_works(refreshed: bool) -
     with pytest.raises(ActionFailed) as caught:
         stack.up(spec())
     path = in_store(stack.dli.savepoints[-1].rstrip("/"))
-    assert caught.value.remedy == f"Mend it, and run again with restore_from set to {path}."
+    assert caught.value.remedy == f"Fix it, and run again with restore_from set to {path}."
     if refreshed:
         stack.refresh()
     stack.dli.broken.clear()

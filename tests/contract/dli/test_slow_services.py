@@ -16,7 +16,7 @@ KNOWN = "the last savepoint of it that is known is"
 
 @pytest.mark.parametrize("lags", [40.0, 200.0])
 def test_an_accepted_step_that_shows_late_is_no_failure(lags: float) -> None:
-    """Shows that nothing is begun beside it, and that the former version is not run again."""
+    """Shows that nothing is begun beside it, and that the previous version is not run again."""
     stack = running()
     stack.dli.lags = lags
     record = stack.up(spec("New"))
@@ -134,7 +134,7 @@ def test_credentials_that_end_in_the_middle_say_how_the_job_stands() -> None:
         stack.up(spec("New"))
     taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
     assert caught.value.now == (
-        f"The former version was stopped, and no other one is known to run; {KNOWN} {taken}."
+        f"The previous version was stopped, and no other one is known to run; {KNOWN} {taken}."
     )
     stack.dli.unlike = lambda _request: None
     stack.up(spec("New"))

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.flink import FlinkRest
-from flink_jobs_provider.control_planes.retrying import TRIES
+from flink_jobs_provider.control_planes.http import TRIES
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 from tests.contract.flink.scripted import (
     IDENTITY,
@@ -117,7 +117,7 @@ def test_a_list_is_not_trusted_for_longer_than_a_minute() -> None:
 
 
 def test_a_list_that_misses_the_former_jar_is_asked_for_again() -> None:
-    """Shows that a rollback does not fail because another process uploaded the former version."""
+    """Shows that a rollback does not fail because another process uploaded the previous version."""
     flink = ScriptedFlink()
     flink.answer("GET jars", listing(), listing(f"orders-{IDENTITY}-{'1' * 32}.jar"))
     flink.answer("POST jars/0.jar/run", recorded("accepted"))

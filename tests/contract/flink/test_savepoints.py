@@ -8,8 +8,8 @@ import json
 import httpx
 import pytest
 
+from flink_jobs_provider.control_planes.http import TRIES
 from flink_jobs_provider.control_planes.protocol import Purpose, SavepointRequest
-from flink_jobs_provider.control_planes.retrying import TRIES
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,

@@ -57,7 +57,7 @@ class FakeArm:
         keeps_unknown_keys: Whether keys of flinkConfiguration that are none of Flink's are shown.
         keeps_old: Properties that an UPDATE leaves as they are, whatever it is sent.
         start_takes_spec: Whether START takes a changed version along; else it is refused.
-        rolls_back: Whether an update that fails starts the former version again.
+        rolls_back: Whether an update that fails starts the previous version again.
         broken: Entry classes that do not come up.
         late: Entry classes that come up and change their status after 3 s, and to which.
         cancelled: The word for a job that was cancelled.

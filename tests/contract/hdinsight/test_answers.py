@@ -353,11 +353,11 @@ def test_the_first_version_of_the_api_knows_no_run_ids() -> None:
     service = Service(accepted(), api_version="2023-06-01-preview")
     service.perform()
     assert b"runId" not in service.requests[0].content
-    assert Action.RE_LAUNCH not in service.plane.actions
+    assert Action.RE_LAUNCH not in service.plane.capabilities.actions
     service = Service(accepted())
     service.perform()
     assert b'"runId":"job-1"' in service.requests[0].content
-    assert Action.RE_LAUNCH in service.plane.actions
+    assert Action.RE_LAUNCH in service.plane.capabilities.actions
 
 
 # Tokens

@@ -54,7 +54,7 @@ def test_a_local_jar_is_uploaded_and_the_former_ones_stay_for_one_version(
         assert uploaded(directory)[names[-1]] == content
     assert stack.arm.actions() == ["NEW", "UPDATE", "UPDATE"]
     assert len(set(names)) == 3
-    assert set(uploaded(directory)) == set(names[1:]), "the former version's, and this one's"
+    assert set(uploaded(directory)) == set(names[1:]), "the previous version's, and this one's"
     stack.destroy()
     assert uploaded(directory) == {}
 
@@ -89,7 +89,7 @@ def test_a_jar_that_moved_restarts_nothing() -> None:
 
 @pytest.mark.parametrize("azure", [True, False])
 def test_new_bytes_at_an_old_place(azure: bool) -> None:
-    """Shows that they are an update; and none where only that place had the former version's."""
+    """Shows that they are an update; and none where only that place had the previous version's."""
     target = TARGET if azure else {**TARGET, "endpoint": "https://gateway.example"}
     stack = Stack()
     stack.up(spec(target=target))

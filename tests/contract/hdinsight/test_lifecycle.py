@@ -180,7 +180,7 @@ def test_start_of_a_changed_version_where_start_takes_it() -> None:
 
 
 def test_start_of_a_changed_version_where_start_does_not_take_it() -> None:
-    """Shows that the former version does not run in between, and that the state is kept."""
+    """Shows that the previous version does not run in between, and that the state is kept."""
     stack = stopped()
     path = stack.arm.savepoints[-1]
     record = stack.up(spec("New"))
@@ -307,7 +307,7 @@ def test_a_first_version_that_does_not_come_up_gives_way_to_the_next() -> None:
         stack.up(spec())
     assert str(caught.value) == (
         "orders: NEW failed: The program failed: no such thing. Nothing of it runs; no savepoint "
-        "of it is known. Mend it, and run again."
+        "of it is known. Fix it, and run again."
     )
     stack.up(spec("New"))
     assert stack.arm.actions() == ["NEW", "DELETE", "NEW"]
@@ -329,7 +329,7 @@ def test_an_update_that_the_service_rolls_back() -> None:
 
 def test_an_update_that_the_service_leaves_down_is_taken_back() -> None:
     stack = running(broken={"New"}, rolls_back=False)
-    with pytest.raises(ActionFailed, match="The former version runs again as job"):
+    with pytest.raises(ActionFailed, match="The previous version runs again as job"):
         stack.up(spec("New"))
     assert stack.arm.actions() == ["NEW", "UPDATE", "RE_LAUNCH"]
     last = stack.arm.launches[-1]
@@ -342,7 +342,7 @@ def test_neither_version_comes_up() -> None:
     with pytest.raises(ActionFailed) as caught:
         stack.up(spec("New"))
     path = stack.arm.savepoints[-1]
-    assert "The former version did not start again either" in caught.value.now
+    assert "The previous version did not start again either" in caught.value.now
     assert f"the last savepoint of it that is known is {path}" in caught.value.now
     stack.arm.broken.clear()
     record = stack.up(spec("New"))

@@ -16,7 +16,7 @@ def test_an_update_that_does_not_stay_up_gives_way_to_the_former_version(status:
     stack.up(spec(settle_time="10s"))
     with pytest.raises(ActionFailed, match="it did not stay up for 10 s") as caught:
         stack.up(spec("Late", settle_time="10s"))
-    assert "The former version runs again" in caught.value.now
+    assert "The previous version runs again" in caught.value.now
     assert (stack.arm.job()["entryClass"], stack.arm.job()["status"]) == ("Old", "RUNNING")
     assert stack.arm.launches[-1].restored_from == stack.arm.savepoints[0]
     assert ("CANCEL" in stack.arm.actions()) == (status == "RESTARTING")

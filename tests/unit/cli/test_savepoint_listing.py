@@ -27,7 +27,7 @@ from flink_jobs_provider.model.savepoint import SavepointFormat
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER, spec
 from tests.unit.reconciling.fake_clock import FakeClock
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 
 class NamingFlink(FakeFlink):

@@ -10,8 +10,8 @@ from flink_jobs_provider.cli.starting import start_from
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.reconciling.flink import Reconciler
-from tests.unit.reconciling.stack import Stack, jar
-from tests.unit.reconciling.test_honouring import HOUR, NAMED, forgotten, wanted
+from tests.unit.reconciling.flink.stack import Stack, jar
+from tests.unit.reconciling.flink.test_honouring import HOUR, NAMED, forgotten, wanted
 
 
 def start(stack: Stack, given: str | None) -> JobRecord:

@@ -17,7 +17,7 @@ from flink_jobs_provider.provider.service import ProviderService
 from tests.job_jars import COUNTING_JAR
 from tests.unit.model.made_up_jobs import OWNER, URL
 from tests.unit.reconciling.fake_clock import FakeClock
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 #: Where all services work: what a Flink in memory waits for is of one loop.
 LOOP = BackgroundLoop()

@@ -14,8 +14,8 @@ from flink_jobs_provider.provider import service
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.model.made_up_jobs import OWNER, URL
-from tests.unit.reconciling.fake_flink import FakeFlink
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_job import Program
 
 
 def as_the_engine_has_it(value: Any) -> Any:
@@ -214,7 +214,7 @@ def test_an_error_leaves_as_one_line(job: Job, flink: FakeFlink) -> None:
     assert str(caught.value) == (
         "orders: the new version cannot be started: ProgramInvocationException: no such. "
         f"Job {flink.the_job().job_id} goes on as it was. "
-        "Mend the jar, entry_class or args, and run again."
+        "Fix the jar, entry_class or args, and run again."
     )
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

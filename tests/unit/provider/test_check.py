@@ -11,7 +11,7 @@ from pulumi.output import Unknown
 
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.job_jars import COUNTING_JAR
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
 

@@ -22,7 +22,7 @@ from tests.unit.model.made_up_jobs import URL
 from tests.unit.provider.conftest import LOOP, UseClusters
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.fake_clock import FakeClock
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 HDINSIGHT = {
     "kind": "hdinsight",

@@ -24,7 +24,7 @@ from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling.dli import StepReconciler
 from flink_jobs_provider.reconciling.protocol import reconciler_of
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 TARGET = {
     "kind": "dli",

@@ -9,7 +9,7 @@ import pytest
 
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.unit.provider.test_calls import Job
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 SLOTS = "taskmanager.numberOfTaskSlots"
 OLD = {"flink_configuration": {SLOTS: "4", "pipeline.object-reuse": "ja", "": "x"}}

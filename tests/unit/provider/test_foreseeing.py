@@ -14,8 +14,8 @@ from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.job_operations import secret_resolver
 from flink_jobs_provider.provider.resource_context import PREVIEW_KEY
 from tests.unit.provider.test_calls import Job
-from tests.unit.reconciling.fake_flink import FakeFlink
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_job import Program
 
 HERE = {"kind": "flink", "url": "http://127.0.0.1:8081"}
 MISSING = "must be the directory of a savepoint or checkpoint: {} is not there"

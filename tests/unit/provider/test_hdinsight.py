@@ -19,7 +19,7 @@ from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
 from flink_jobs_provider.reconciling.protocol import reconciler_of
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 TARGET = {
     "kind": "hdinsight",

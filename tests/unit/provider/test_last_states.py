@@ -14,8 +14,8 @@ from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.provider.test_calls import Job
 from tests.unit.provider.test_taking_over import delete, refresh
-from tests.unit.reconciling.fake_flink import FakeFlink
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_job import Program
 
 RETAIN = "RETAIN_ON_CANCELLATION"
 

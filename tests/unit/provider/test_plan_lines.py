@@ -9,7 +9,7 @@ import pytest
 
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
-from tests.unit.reconciling.fake_flink import RETAINED, FakeFlink
+from tests.unit.reconciling.flink.fake_flink import RETAINED, FakeFlink
 
 
 @pytest.fixture

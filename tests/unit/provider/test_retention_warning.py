@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from tests.unit.reconciling.fake_flink import RETAINED, FakeFlink
+from tests.unit.reconciling.flink.fake_flink import RETAINED, FakeFlink
 
 WARNING = (
     "warning: the checkpoints of bills do not survive a cancel: a cancel from outside sets it back "

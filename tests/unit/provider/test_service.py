@@ -13,7 +13,7 @@ from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.service import ProviderService
 from tests.job_jars import COUNTING_JAR
 from tests.unit.provider.conftest import UseClusters
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 _WITHOUT_PULUMI = """
 import sys

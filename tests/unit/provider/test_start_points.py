@@ -17,8 +17,8 @@ from flink_jobs_provider.provider.preview import plan_start
 from tests.savepoint_metadata import metadata
 from tests.unit.provider.test_calls import Job
 from tests.unit.provider.test_hdinsight import TARGET
-from tests.unit.reconciling.fake_flink import FakeFlink
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_job import Program
 
 STOPPED = {"desired_state": "stopped"}
 

@@ -18,8 +18,8 @@ from tests.unit.model.made_up_jobs import spec
 from tests.unit.provider.conftest import UseClusters
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
 from tests.unit.reconciling.fake_clock import FakeClock
-from tests.unit.reconciling.fake_flink import FakeFlink
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_job import Program
 
 NewRun = Callable[[], None]
 

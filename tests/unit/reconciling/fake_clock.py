@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from flink_jobs_provider.reconciling.waiting import Clock
+from flink_jobs_provider.reconciling.waiter import Clock
 
 
 class FakeClock:

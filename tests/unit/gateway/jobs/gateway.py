@@ -26,7 +26,7 @@ from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.unit.reconciling.fake_clock import FakeClock
-from tests.unit.reconciling.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 CLUSTER = (
     "/subscriptions/s/resourcegroups/g/providers/microsoft.hdinsight/clusterpools/p/clusters/c"

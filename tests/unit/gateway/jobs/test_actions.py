@@ -11,8 +11,8 @@ from flink_jobs_provider.gateway.service import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, make_jar, told
-from tests.unit.reconciling.fake_flink import RETAINED
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import RETAINED
+from tests.unit.reconciling.flink.fake_job import Program
 
 
 def test_new_stop_start_update(live: Life) -> None:

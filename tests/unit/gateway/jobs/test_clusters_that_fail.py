@@ -14,8 +14,8 @@ from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import ClusterRefused
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, STILL, Gateway, until
-from tests.unit.reconciling.fake_flink import RETAINED
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import RETAINED
+from tests.unit.reconciling.flink.fake_job import Program
 
 ACTIONS = ["UPDATE", "STOP", "SAVEPOINT", "CANCEL"]
 

@@ -12,8 +12,8 @@ import pytest
 from flink_jobs_provider.model.action import ActionResult
 from tests.end_to_end.flink.targets import ALL
 from tests.unit.gateway.jobs.gateway import Gateway, until
-from tests.unit.reconciling.fake_flink import RETAINED, Killed
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_flink import RETAINED, Killed
+from tests.unit.reconciling.flink.fake_job import Program
 
 #: Until the gateway is started again, in seconds: at once, and when Flink has forgotten triggers.
 PAUSES = [0, 400]

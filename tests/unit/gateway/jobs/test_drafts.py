@@ -26,8 +26,8 @@ from flink_jobs_provider.model.action import Action, ActionResult
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, make_jar, until
 from tests.unit.gateway.store.entries import accept
-from tests.unit.reconciling.fake_flink import RETAINED, Killed
-from tests.unit.reconciling.fake_job import FakeJob, Program
+from tests.unit.reconciling.flink.fake_flink import RETAINED, Killed
+from tests.unit.reconciling.flink.fake_job import FakeJob, Program
 
 
 async def refused(work: Awaitable[object], code: str) -> str:

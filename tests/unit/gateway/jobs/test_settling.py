@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.gateway import Gateway
-from tests.unit.reconciling.fake_job import Program
+from tests.unit.reconciling.flink.fake_job import Program
 
 
 def test_an_update_that_does_not_stay_up_gives_way_to_the_previous_version(tmp_path: Path) -> None:

@@ -1,0 +1,328 @@
+"""What is waited for, as conditions that compose: pure functions of what was observed so far.
+
+A waiter adds one observation after another to a history and asks a condition for its judgement of
+the whole, until that is met, has failed, or the time is up. So a condition is tested by replaying
+recorded sequences, and a new one, such as a health gate, is one more member of `all_of`.
+
+A Flink job has come up when all its tasks run: Flink shows RUNNING before any task does. One that
+finished by itself did come up. It has failed to when it ended otherwise, when the cluster no
+longer lists it, or when it was restarted `RESTARTS` times without coming up: with checkpointing,
+Flink 2 restarts for ever by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import same_path
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+#: After so many restarts without all tasks running a job is taken for one that does not come up.
+RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Observation(Generic[T_co]):
+    """What was seen, as long as it stayed the same.
+
+    Attributes:
+        seen: What was seen.
+        since: When it was seen first, in seconds of the waiter's clock.
+        at: When it was seen last.
+    """
+
+    seen: T_co
+    since: float
+    at: float
+
+
+#: All that a wait has observed, the oldest first; never empty, and neighbours always differ.
+History: TypeAlias = Sequence[Observation[T]]
+
+
+def with_observation(history: History[T], seen: T, at: float) -> list[Observation[T]]:
+    """Return a history with one more observation; one that repeats the last prolongs that."""
+    if history and history[-1].seen == seen:
+        return [*history[:-1], replace(history[-1], at=at)]
+    return [*history, Observation(seen, at, at)]
+
+
+def waited(history: History[T]) -> float:
+    """Return the seconds between the first observation and the last one."""
+    return history[-1].at - history[0].since
+
+
+@dataclass(frozen=True)
+class Met:
+    """A condition holds."""
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """A condition does not hold, and may later.
+
+    Attributes:
+        reason: What was seen last, for people.
+        due: Seconds after which time alone may change the judgement; None where it does not.
+    """
+
+    reason: str
+    due: float | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A condition will not hold any more.
+
+    Attributes:
+        reason: Why, for people.
+        by: The condition that failed.
+    """
+
+    reason: str
+    by: object = None
+
+
+Judgement: TypeAlias = Met | NotYet | Failed
+
+
+class Condition(Protocol[T_contra]):
+    """What is waited for."""
+
+    def judge(self, history: Sequence[Observation[T_contra]]) -> Judgement:
+        """Judge what was observed so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class _AllOf(Generic[T]):
+    parts: tuple[Condition[T], ...]
+
+    def judge(self, history: History[T]) -> Judgement:
+        judgements = [part.judge(history) for part in self.parts]
+        if failed := [each for each in judgements if isinstance(each, Failed)]:
+            return failed[0]
+        return _joined([each for each in judgements if isinstance(each, NotYet)])
+
+
+@dataclass(frozen=True)
+class _AnyOf(Generic[T]):
+    parts: tuple[Condition[T], ...]
+
+    def judge(self, history: History[T]) -> Judgement:
+        judgements = [part.judge(history) for part in self.parts]
+        if any(isinstance(each, Met) for each in judgements):
+            return Met()
+        if pending := [each for each in judgements if isinstance(each, NotYet)]:
+            return _joined(pending)
+        reasons = [each.reason for each in judgements if isinstance(each, Failed)]
+        return Failed("; ".join(dict.fromkeys(reasons)), self)
+
+
+def all_of(*conditions: Condition[T]) -> Condition[T]:
+    """Return the condition that holds when all of these do, and fails when one of them does."""
+    return _AllOf(conditions)
+
+
+def any_of(*conditions: Condition[T]) -> Condition[T]:
+    """Return the condition that holds when one of these does, and fails when all of them do."""
+    return _AnyOf(conditions)
+
+
+def _joined(pending: list[NotYet]) -> Judgement:
+    if not pending:
+        return Met()
+    dues = [each.due for each in pending if each.due is not None]
+    reasons = dict.fromkeys(each.reason for each in pending)
+    return NotYet("; ".join(reasons), min(dues, default=None))
+
+
+@dataclass(frozen=True)
+class CheckpointRequest:
+    """How a checkpoint goes that was asked for.
+
+    Attributes:
+        completed: Whether one has completed, or the job keeps none.
+        reason: Why not, where it has not.
+    """
+
+    completed: bool = False
+    reason: str = "no checkpoint has completed yet"
+
+
+@dataclass(frozen=True)
+class JobObservation:
+    """A Flink job at one moment.
+
+    Attributes:
+        job_id: The job.
+        job: Its row; None where the cluster does not list it.
+        cause: Why it failed or was restarted since all its tasks ran; empty where that is unknown.
+        restored_from: What its checkpoint statistics say it started from; empty where they say
+            nothing, or are not read.
+        checkpoint: How the checkpoint goes that was asked for.
+    """
+
+    job_id: str
+    job: ObservedJob | None
+    cause: str = ""
+    restored_from: str = ""
+    checkpoint: CheckpointRequest = field(default_factory=CheckpointRequest)
+
+
+JobHistory: TypeAlias = Sequence[Observation[JobObservation]]
+
+
+@dataclass(frozen=True)
+class TasksRunning:
+    """All tasks of a job run, or it came to its own end."""
+
+    def judge(self, history: JobHistory) -> Judgement:
+        """Judge by the last row, and by the restarts since all tasks ran last."""
+        last = history[-1].seen
+        job = last.job
+        if job is None:
+            return Failed(_unlisted(last), self)
+        if job.healthy:
+            return Met()
+        if not job.active or _restarts(history) >= RESTARTS:
+            return Failed(f"the job is {job.state}", self)
+        return NotYet(_running(job))
+
+
+@dataclass(frozen=True)
+class NoRestartFor:
+    """A job has run for some time without a restart, or came to its own end.
+
+    A task that fails on its first records, or whose source finds nobody to read from, runs before
+    it fails. A restart without an exception is a rescale: the time begins anew when all tasks run
+    again.
+
+    Attributes:
+        seconds: The time.
+    """
+
+    seconds: float
+
+    def judge(self, history: JobHistory) -> Judgement:
+        """Judge by the longest time in which the row says that nothing was restarted."""
+        up: ObservedJob | None = None
+        since = 0.0
+        for each in history:
+            job = each.seen.job
+            if job is None:
+                return Failed(_unlisted(each.seen), self)
+            if not job.active:
+                return Met() if job.healthy else Failed(f"the job is {job.state}", self)
+            if up is not None and was_disturbed(up, job):
+                if each.seen.cause:
+                    return Failed(f"it failed after all its tasks ran: {each.seen.cause}", self)
+                up = None if was_restarted(up, job) else job
+            if up is None and job.healthy:
+                up, since = job, each.since
+            if up is not None and each.at - since >= self.seconds:
+                return Met()
+        last = history[-1]
+        if up is None:
+            return NotYet(_running(last.seen.job))
+        ran = last.at - since
+        reason = f"all tasks have run for {ran:.0f} of {self.seconds:.0f} s"
+        return NotYet(reason, self.seconds - ran)
+
+
+@dataclass(frozen=True)
+class CheckpointCompleted:
+    """A checkpoint that was asked for has completed; a job at its own end needs none.
+
+    Attributes:
+        within: The seconds that it may take.
+    """
+
+    within: float
+
+    def judge(self, history: JobHistory) -> Judgement:
+        """Judge by the last observation, and by the time since the first one."""
+        last = history[-1].seen
+        at_its_end = last.job is not None and not last.job.active and last.job.healthy
+        if last.checkpoint.completed or at_its_end:
+            return Met()
+        left = self.within - waited(history)
+        if left <= 0:
+            return Failed(last.checkpoint.reason, self)
+        return NotYet(last.checkpoint.reason, left)
+
+
+@dataclass(frozen=True)
+class RestoredFrom:
+    """A job started from what it should have: state that is not there must not pass.
+
+    Attributes:
+        path: The savepoint or checkpoint; None for a start from nothing.
+    """
+
+    path: str | None
+
+    def judge(self, history: JobHistory) -> Judgement:
+        """Judge by the statistics; where they say nothing, Flink's acceptance counts."""
+        told = history[-1].seen.restored_from
+        if not self.path or not told or same_path(told, self.path):
+            return Met()
+        return Failed(f"it was to start from {self.path}, and started from {told}", self)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job has ended, or its cluster no longer lists it."""
+
+    def judge(self, history: JobHistory) -> Judgement:
+        """Judge by the last row."""
+        job = history[-1].seen.job
+        if job is None or not job.active:
+            return Met()
+        return NotYet(f"job {job.job_id} is still {job.state}")
+
+
+def was_disturbed(up: ObservedJob, now: ObservedJob) -> bool:
+    """Whether a task of a job has changed its state since all of them ran."""
+    return not now.healthy or now.modified != up.modified
+
+
+def was_restarted(up: ObservedJob, now: ObservedJob) -> bool:
+    """Whether a disturbed job was restarted or rescaled, rather than that a task came to its end.
+
+    Args:
+        up: The job when all its tasks ran.
+        now: The job after one of them changed its state.
+    """
+    return not now.healthy or now.finished_tasks == up.finished_tasks
+
+
+def _restarts(history: JobHistory) -> int:
+    """Return how often a job was seen to be restarted since all its tasks ran last."""
+    restarts, before = 0, False
+    for each in history:
+        job = each.seen.job
+        if job is not None and job.healthy:
+            restarts, before = 0, False
+            continue
+        restarting = job is not None and job.status is JobStatus.RESTARTING
+        restarts += restarting and not before
+        before = restarting
+    return restarts
+
+
+def _running(job: ObservedJob | None) -> str:
+    if job is None:
+        return "the job is not listed"
+    return f"the job is {job.state}, with {job.running_tasks} of {job.tasks} tasks running"
+
+
+def _unlisted(seen: JobObservation) -> str:
+    return f"job {seen.job_id} was accepted, and the cluster no longer lists it"

@@ -1,0 +1,176 @@
+"""State of the running job that a new version has no place for: refused before anything stops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from flink_jobs_provider.control_planes.protocol import Vertex
+from flink_jobs_provider.model.errors import PermanentError
+from tests.unit.reconciling.flink.fake_job import Program
+from tests.unit.reconciling.flink.stack import Stack
+from tests.unit.reconciling.flink.test_matrix import running, version
+
+#: Operators as a plan without chaining shows them: a source, a keyed one with a sink, a filter.
+SOURCE = Vertex("source", ("Source: numbers",), source=True)
+COUNT = Vertex("count", ("count",), keyed=True)
+SINK = Vertex("sink", ("sink",))
+FILTER = Vertex("filter", ("filter",))
+#: The same as a job has them: the sink is chained to the count, and the filter to the source.
+SOURCE_CHAIN = Vertex("source", ("Source: numbers", "filter"), source=True)
+COUNT_CHAIN = Vertex("count", ("count", "sink"), keyed=True)
+SIZES = (("source", 10), ("count", 4000))
+OLD = Program(
+    vertices=(SOURCE_CHAIN, COUNT_CHAIN),
+    operators=(SOURCE, FILTER, COUNT, SINK),
+    state_sizes=SIZES,
+)
+
+
+def other_id(vertex: Vertex, new: str) -> Vertex:
+    """Return a vertex whose first operator has another uid."""
+    return replace(vertex, id=new)
+
+
+def updated(new: Program, old: Program = OLD, mode: str = "savepoint", **changes: object) -> Stack:
+    """Return a stack whose job was updated from one program to another."""
+    stack = running(mode, old)
+    stack.flink.pass_time(60)  # it has completed a checkpoint
+    stack.flink.programs["New"] = new
+    stack.up(version("New", mode, **changes))
+    assert stack.flink.submissions[-1].spec.entry_class == "New"
+    return stack
+
+
+RENAMED = Program(
+    vertices=(SOURCE_CHAIN, other_id(COUNT_CHAIN, "renamed")),
+    operators=(SOURCE, FILTER, other_id(COUNT, "renamed"), SINK),
+)
+
+
+def assert_refused(old: Program, new: Program, mode: str = "savepoint") -> PermanentError:
+    """Assert that an update is refused while the old version goes on; return the error."""
+    stack = running(mode, old)
+    stack.flink.pass_time(60)
+    stack.flink.programs["New"] = new
+    job = stack.flink.the_job()
+    with pytest.raises(PermanentError, match="has no place for") as caught:
+        stack.up(version("New", mode))
+    assert stack.flink.the_job() is job
+    assert job.savepoint == ""
+    assert caught.value.now == f"Job {job.job_id} goes on as it was."
+    assert "allow_non_restored_state" in caught.value.remedy
+    assert "--" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("mode", ["savepoint", "last-state"])
+def test_a_renamed_operator_with_state_is_refused(mode: str) -> None:
+    error = assert_refused(OLD, RENAMED, mode)
+    assert error.happened == (
+        "orders: the new version has no place for 4000 bytes of state of the running job: it has "
+        "no operator with the id of count -> sink (count)."
+    )
+
+
+def test_what_says_so_in_words_is_let_through() -> None:
+    updated(RENAMED, allow_non_restored_state=True)
+    updated(RENAMED, mode="stateless")
+
+
+def test_a_savepoint_that_is_named_is_not_compared_with_the_running_job() -> None:
+    stack = running("savepoint", OLD)
+    stack.up(version("Old", "savepoint", savepoint_trigger="1"))
+    stack.flink.programs["New"] = RENAMED
+    named = stack.recorded.last_savepoint
+    stack.up(version("New", "savepoint", savepoint_trigger="1", restore_from=named))
+    assert stack.flink.submissions[-1].spec.entry_class == "New"
+
+
+def test_random_ids_are_refused_though_the_program_is_the_same() -> None:
+    """Shows it of an operator whose id is another one each time: neither version could restore."""
+    random = Program(
+        vertices=(SOURCE_CHAIN, other_id(COUNT_CHAIN, "random-2")),
+        operators=(SOURCE, FILTER, other_id(COUNT, "random-3"), SINK),
+        ran_as=(SOURCE_CHAIN, other_id(COUNT_CHAIN, "random-1")),
+        state_sizes=(("source", 10), ("random-1", 4000)),
+    )
+    new = replace(random, operators=(SOURCE, FILTER, other_id(COUNT, "random-4"), SINK))
+    assert_refused(random, new)
+
+
+def test_a_removed_source_is_refused() -> None:
+    new = Program(vertices=(COUNT_CHAIN,), operators=(COUNT, SINK, FILTER))
+    assert "Source: numbers -> filter (source)" in assert_refused(OLD, new).happened
+
+
+def test_chains_of_which_nothing_is_left_are_refused() -> None:
+    old = replace(OLD, vertices=(SOURCE, FILTER, COUNT_CHAIN), state_sizes=(("filter", 7),))
+    new = Program(vertices=(SOURCE, COUNT_CHAIN), operators=(SOURCE, COUNT, SINK))
+    assert_refused(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(OLD, OLD, id="the same"),
+        pytest.param(
+            replace(OLD, state_sizes=(("source", 10), ("count", 0))), RENAMED, id="no state"
+        ),
+        pytest.param(
+            OLD,
+            Program(
+                vertices=(Vertex("source", ("Source: numbers", "filter", "count", "sink")),),
+                operators=(SOURCE, FILTER, COUNT, SINK),
+            ),
+            id="within another chain",
+        ),
+    ],
+)
+def test_state_that_has_a_place_is_carried_over_without_a_word(old: Program, new: Program) -> None:
+    stack = updated(new, old)
+    assert stack.flink.the_job().restored_from == stack.recorded.last_savepoint
+    assert not [line for line in stack.said if "cannot be told" in line]
+
+
+PLAIN = replace(COUNT_CHAIN, keyed=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(
+            replace(OLD, vertices=(SOURCE_CHAIN, PLAIN)),
+            RENAMED,
+            id="the state may be that of what is left of the chain",
+        ),
+        pytest.param(replace(OLD, operators=()), RENAMED, id="chains that cannot be undone"),
+        pytest.param(
+            replace(OLD, vertices=(SOURCE_CHAIN, replace(COUNT_CHAIN, operators=()))),
+            RENAMED,
+            id="without descriptions",
+        ),
+    ],
+)
+def test_what_cannot_be_told_is_said_and_not_refused(old: Program, new: Program) -> None:
+    stack = updated(new, old)
+    [line] = [line for line in stack.said if "cannot be told" in line]
+    assert "(count) of the running job" in line
+
+
+def test_before_the_first_checkpoint_nothing_tells_what_has_state() -> None:
+    stack = running("savepoint", OLD)
+    stack.flink.the_job().completed = 0
+    stack.flink.programs["New"] = RENAMED
+    stack.up(version("New", "savepoint"))
+    assert [line for line in stack.said if "cannot be told" in line]
+
+
+def test_a_running_program_that_can_no_longer_be_planned_is_not_compared() -> None:
+    stack = running("savepoint", OLD)
+    stack.flink.pass_time(60)
+    stack.flink.programs["Old"] = replace(OLD, plan_error="IllegalStateException: topic is gone")
+    stack.flink.programs["New"] = RENAMED
+    stack.up(version("New", "savepoint"))
+    assert [line for line in stack.said if "cannot be told" in line]
