@@ -1,9 +1,12 @@
-"""What targets of all kinds have: an address, secrets by reference, TLS."""
+"""What targets have in common: an address, secrets by reference, TLS, and limits of job services.
+
+A job service reads jars from its own storage, and has one text for the arguments of `main`.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -109,3 +112,51 @@ def is_local(jar: str) -> bool:
     """Whether a jar lies where no cluster reads it: on this machine, or behind http."""
     scheme, separator, _ = jar.partition("://")
     return not separator or scheme in ("file", "local", "http", "https")
+
+
+def unreadable_jar(
+    jar: Any,
+    target: dict[str, Any],
+    unknown: set[tuple[int | str, ...]],
+    reader: str,
+    example: str,
+) -> list[tuple[str, str]]:
+    """Return the problem of a local jar that is uploaded nowhere: path, and what would be valid.
+
+    Args:
+        jar: The jar, as far as it is known; of any type, valid or not.
+        target: The target.
+        unknown: Paths of what is not known yet.
+        reader: What reads the jar: "cluster" or "service".
+        example: A jar that it can read.
+    """
+    path = ("target", "jar_upload_directory")
+    if not isinstance(jar, str) or not is_local(jar):
+        return []
+    if target.get(path[1]) is not None or path in unknown:
+        return []
+    why = (
+        f"is required, since the {reader} cannot read {jar}; or let jar be a URI of its storage, "
+        f"such as {example}"
+    )
+    return [(".".join(path), why)]
+
+
+def split_arguments(args: Any, where: str) -> list[tuple[str, str]]:
+    """Return the problems of arguments that are sent as one text, and would be split elsewhere.
+
+    Args:
+        args: The arguments, as far as they are known; of any type, valid or not.
+        where: The target, in words.
+    """
+    if not isinstance(args, list | tuple):
+        return []
+    return [
+        (
+            f"args[{number}]",
+            f"must not be empty or hold blanks on {where}: its arguments are one text that is "
+            "split at blanks",
+        )
+        for number, argument in enumerate(args)
+        if isinstance(argument, str) and argument.split() != [argument]
+    ]

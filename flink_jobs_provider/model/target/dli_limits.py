@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flink_jobs_provider.model.target.address import is_local
+from flink_jobs_provider.model.target.address import split_arguments, unreadable_jar
 from flink_jobs_provider.model.target.dli import DliTarget
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.dli import LONGEST_NAME, RESOURCES_V1
@@ -74,7 +74,10 @@ def _reached(given: _Given) -> _Problems:
 
 
 def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) -> _Problems:
-    problems = [*_jar(inputs.get("jar"), target, unknown), *_args(inputs.get("args"))]
+    problems = [
+        *unreadable_jar(inputs.get("jar"), target, unknown, "service", "obs://bucket/dir/name.jar"),
+        *split_arguments(inputs.get("args"), "Data Lake Insight"),
+    ]
     name = inputs.get("job_name")
     if isinstance(name, str) and len(name) > LONGEST_NAME:
         problems.append(
@@ -125,35 +128,6 @@ def is_cloud(target: dict[str, Any]) -> bool:
         return DliTarget.model_construct(kind="dli", project_id="", **given).is_cloud
     except ValueError:
         return False
-
-
-def _jar(jar: Any, target: dict[str, Any], unknown: set[_Path]) -> _Problems:
-    if not isinstance(jar, str) or not is_local(jar):
-        return []
-    path = ("target", "jar_upload_directory")
-    if target.get(path[1]) is None and path not in unknown:
-        return [
-            (
-                "target.jar_upload_directory",
-                f"is required, since the service cannot read {jar}; or let jar be a URI of its "
-                "storage, such as obs://bucket/dir/name.jar",
-            )
-        ]
-    return []
-
-
-def _args(args: Any) -> _Problems:
-    if not isinstance(args, list | tuple):
-        return []
-    return [
-        (
-            f"args[{number}]",
-            "must not be empty or hold blanks on Data Lake Insight: its arguments are one text "
-            "that is split at blanks",
-        )
-        for number, argument in enumerate(args)
-        if isinstance(argument, str) and argument.split() != [argument]
-    ]
 
 
 def _settings(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:

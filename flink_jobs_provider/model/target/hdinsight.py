@@ -29,6 +29,8 @@ from flink_jobs_provider.model.target.address import (
     is_local,
     is_this_machine,
     of_tls,
+    split_arguments,
+    unreadable_jar,
 )
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.hdinsight import (
@@ -213,7 +215,10 @@ def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> li
     target = inputs.get("target")
     if not isinstance(target, dict) or target.get("kind") != "hdinsight":
         return []
-    problems = [*_jar(inputs.get("jar"), target, unknown), *_args(inputs.get("args"))]
+    problems = [
+        *_jar(inputs.get("jar"), target, unknown),
+        *split_arguments(inputs.get("args"), "an HDInsight target"),
+    ]
     configuration = inputs.get("flink_configuration")
     if isinstance(configuration, dict):
         problems += [
@@ -233,33 +238,8 @@ def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> li
 def _jar(
     jar: Any, target: dict[str, Any], unknown: set[tuple[int | str, ...]]
 ) -> list[tuple[str, str]]:
-    if not isinstance(jar, str):
+    if not isinstance(jar, str) or is_local(jar):
+        return unreadable_jar(jar, target, unknown, "cluster", "abfs://…/dir/name.jar")
+    if jar.endswith(".jar") and jar.rpartition("/")[2] != ".jar":
         return []
-    if not is_local(jar):
-        if jar.endswith(".jar") and jar.rpartition("/")[2] != ".jar":
-            return []
-        return [("jar", "must end with a file name in .jar: the cluster reads it where it lies")]
-    path = ("target", "jar_upload_directory")
-    if target.get(path[1]) is None and path not in unknown:
-        return [
-            (
-                "target.jar_upload_directory",
-                f"is required, since the cluster cannot read {jar}; or let jar be a URI of the "
-                "cluster's storage, such as abfs://…/dir/name.jar",
-            )
-        ]
-    return []
-
-
-def _args(args: Any) -> list[tuple[str, str]]:
-    if not isinstance(args, list | tuple):
-        return []
-    return [
-        (
-            f"args[{number}]",
-            "must not be empty or hold blanks on an HDInsight target: its arguments are one text "
-            "that is split at blanks",
-        )
-        for number, argument in enumerate(args)
-        if isinstance(argument, str) and argument.split() != [argument]
-    ]
+    return [("jar", "must end with a file name in .jar: the cluster reads it where it lies")]

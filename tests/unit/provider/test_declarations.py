@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,14 +12,17 @@ import pytest
 from pulumi.output import Unknown
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
-from flink_jobs_provider.provider.declarations import is_same_cluster
+from flink_jobs_provider.provider.declarations import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.resource_context import RESOURCE_KEY
 from flink_jobs_provider.provider.run_output import FlinkJobError
-from tests.unit.model.made_up_jobs import URL
+from tests.contract.hdinsight.stack import TARGET
+from tests.unit.model.made_up_jobs import URL, record, spec
 from tests.unit.provider.conftest import LOOP, UseClusters
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.fake_clock import FakeClock
@@ -233,3 +237,29 @@ def test_two_addresses_of_one_service(kind: str, row: ActionJob | None, same: bo
     services: Any = Services()
     answer = LOOP.run(is_same_cluster(services, targets[0], targets[1], "orders"))
     assert answer is same
+
+
+def recorded(endpoint: str, **changes: Any) -> JobRecord:
+    """Return what is recorded of the job behind an address."""
+    base = {"run_id": "run-1", "job_id": "a" * 32, "started_at": "2026-11-01T10:00:00Z"}
+    return record(spec(target={**TARGET, "endpoint": endpoint}), **{**base, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"run_id": "run-2"}, False),
+        ({"job_id": "b" * 32}, False),
+        ({"started_at": "2026-11-01T10:00:01Z"}, False),
+    ],
+)
+def test_a_run_is_known_by_its_ids_and_its_start(changes: dict[str, str], same: bool) -> None:
+    old, new = recorded("https://gateway"), recorded("https://gateway.example", **changes)
+    assert asyncio.run(is_same_job(Clusters(str), old, new)) is same
+
+
+def test_a_jobs_name_tells_no_run() -> None:
+    """Shows one version of HDInsight's API, which calls a run by it."""
+    old, new = (recorded(url, run_id="orders") for url in ("https://one", "https://two"))
+    assert not asyncio.run(is_same_job(Clusters(str), old, new))
