@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from flink_jobs_provider.model.errors import SetupError
 from flink_jobs_provider.model.redaction import may_hold_secret
 
 #: The path of a value in a document.
@@ -19,7 +20,7 @@ _BOOLEAN = "tag:yaml.org,2002:bool"
 _SURE = ("true", "false")
 
 
-class UnreadableFile(Exception):
+class UnreadableFile(SetupError):
     """A file that cannot be read, or is no YAML; the text names it and the reason, in one line.
 
     Attributes:

@@ -27,7 +27,7 @@ from flink_jobs_provider.artifacts.storage import (
     open_filesystem,
     reason_of,
 )
-from flink_jobs_provider.model.errors import JarError, JarMissing
+from flink_jobs_provider.model.errors import JarError, JarMissing, Signal
 
 _CHUNK = 1 << 20
 #: What an object store or web server reports of a file that changes with its content.
@@ -46,7 +46,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DIRECTORY_SIZE = 5
 
 
-class UnreadableManifest(Exception):
+class UnreadableManifest(Signal):
     """A manifest that cannot be read; the text is the reason."""
 
 

@@ -10,6 +10,8 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
+from flink_jobs_provider.model.errors import Signal
+
 #: Schemes that are another store's under a name of their own, and the extra each needs.
 _ALIASES = {"s3a": "s3", "s3n": "s3", "obs": "s3", "abfss": "abfs", "oss": "s3"}
 _OURS = {"file", "http", "https", "abfs", "s3", "gs", "gcs", "memory"}
@@ -23,7 +25,7 @@ _S3_READ = 30
 _S3_ATTEMPTS = 2
 
 
-class StorageError(Exception):
+class StorageError(Signal):
     """A file or directory cannot be read; the text is the reason, in one line."""
 
 

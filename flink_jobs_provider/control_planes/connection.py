@@ -27,8 +27,9 @@ def secret(resolve: Resolve, reference: str, path: str) -> str:
         kind, _, name = reference.partition(":")
         where = "environment variable" if kind == "env" else "key of the stack's configuration"
         raise ClusterRefused(
-            f"{path} refers to {reference}, and there is no such {where}",
+            f"{{field}} refers to {reference}, and there is no such {where}",
             remedy=f"Set {name}",
+            field=path,
         ) from None
 
 
@@ -43,7 +44,7 @@ def trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:
-        raise _unusable(f"target.tls.ca_file {tls.ca_file}", error) from None
+        raise _unusable("target.tls.ca_file", tls.ca_file, error) from None
     if tls.certificate_file:
         password = None
         if tls.key_password:
@@ -51,8 +52,7 @@ def trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
         try:
             context.load_cert_chain(tls.certificate_file, tls.key_file, password)
         except OSError as error:
-            what = f"target.tls.certificate_file {tls.certificate_file}"
-            raise _unusable(what, error) from None
+            raise _unusable("target.tls.certificate_file", tls.certificate_file, error) from None
     return context
 
 
@@ -65,10 +65,11 @@ def is_tls(error: BaseException | None) -> bool:
     return False
 
 
-def _unusable(what: str, error: OSError) -> ClusterRefused:
+def _unusable(field: str, file: str | None, error: OSError) -> ClusterRefused:
     return ClusterRefused(
-        f"{what} cannot be used: {error.strerror or error}",
+        f"{{field}} {file} cannot be used: {error.strerror or error}",
         remedy="It must be a PEM file that this machine can read",
+        field=field,
     )
 
 

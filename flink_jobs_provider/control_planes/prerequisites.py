@@ -66,8 +66,7 @@ def _tls(tls: Tls, resolve: Resolve) -> Iterator[_Problem]:
         trust(tls, resolve)
     except ClusterRefused as error:
         if "refers to" not in error.happened:  # that was found before
-            path = error.happened.partition(" ")[0]
-            yield path, _without_path(error, path)
+            yield error.field, _without_path(error, error.field)
 
 
 def _packages(target: Target) -> Iterator[_Problem]:

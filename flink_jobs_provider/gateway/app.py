@@ -35,7 +35,8 @@ from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.gateway.principal import Role
-from flink_jobs_provider.gateway.service import JobService, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import JobService
 
 _log = structlog.get_logger("gateway.app")
 
@@ -168,7 +169,7 @@ class _Watched:
         principal = caller(request)
         if not all(principal.may(Role.READ, key) for key in self._keys):
             message = f"The client '{principal.name}' does not have the role 'read' everywhere."
-            raise Refusal(403, "AuthorizationFailed", message)
+            raise Refusal("AuthorizationFailed", message)
         content, content_type = self._metrics.render()
         return Response(content, headers={"Content-Type": content_type})
 

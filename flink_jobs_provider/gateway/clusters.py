@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -11,6 +12,9 @@ from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.settings import Settings, from_file
 from flink_jobs_provider.model.input_values import Directory
 from flink_jobs_provider.model.target import FlinkTarget
+
+#: Returns a text in which places are named as callers of the cluster with a key name them.
+Mask = Callable[[str, str], str]
 
 _CLUSTER_ID = re.compile(
     r"/subscriptions/[^/\s?#%]+/resourcegroups/[^/\s?#%]+/providers/microsoft\.hdinsight"
@@ -126,3 +130,11 @@ class ClusterConfiguration(Settings):
         given = {name: path for name in names if (path := getattr(value.tls, name))}
         paths = {name: from_file(path, info) for name, path in given.items()}
         return value.model_copy(update={"tls": value.tls.model_copy(update=paths)})
+
+
+def places_masked(clusters: Iterable[ClusterConfiguration]) -> Mask:
+    """Return what names places below mounts as callers of their cluster would."""
+    mounts = {cluster.key: Mounts(cluster.mounts) for cluster in clusters}
+    return lambda cluster, text: (
+        mounts[cluster].in_callers_words(text) if cluster in mounts else text
+    )

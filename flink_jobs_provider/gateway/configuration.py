@@ -39,12 +39,13 @@ from flink_jobs_provider.model.duration import (
     SettleTime,
     seconds_at_most,
 )
+from flink_jobs_provider.model.errors import SetupError
 from flink_jobs_provider.model.spelling import properties_at, suggestion
 from flink_jobs_provider.model.validation import blanks_around
 from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_document
 
 
-class InvalidConfiguration(Exception):
+class InvalidConfiguration(SetupError):
     """The configuration file is wrong.
 
     Args:

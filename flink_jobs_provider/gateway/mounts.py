@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 #: Encoded dots, separators, percent signs and control characters: the storage may decode them.
@@ -62,14 +62,13 @@ class Mounts:
         try:
             place = _taken_apart(uri)
         except ValueError as error:
-            raise Refusal(400, "InvalidParameter", f"{target} {error}.", target=target) from None
+            raise Refusal("InvalidParameter", f"{target} {error}.", target=target) from None
         for prefix, url in self._mounts:
             depth = len(prefix.segments)
             if place[:2] == prefix[:2] and place.segments[:depth] == prefix.segments:
                 return "/".join((url, *place.segments[depth:]))
         mounted = ", ".join(self._prefixes) or "nothing"
         raise Refusal(
-            400,
             "InvalidParameter",
             f"{target} must lie in a storage that is mounted for this cluster "
             f"(mounted: {mounted}).",

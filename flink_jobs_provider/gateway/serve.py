@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.gateway.app import make_app, make_manners, refused_unread
@@ -42,9 +41,12 @@ from flink_jobs_provider.gateway.ops.server import (
 )
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.settings import environment
-from flink_jobs_provider.gateway.store import DatabaseUnusable, Store
+from flink_jobs_provider.gateway.store import DatabaseUnusable, RecordsError, Store
 from flink_jobs_provider.model.duration import seconds
-from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.errors import (
+    JobError,
+    SetupError,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +54,7 @@ T = TypeVar("T")
 _log = structlog.get_logger("gateway")
 
 
-class CannotServe(Exception):
+class CannotServe(SetupError):
     """The gateway cannot start; the text says why and what to do, in one line."""
 
 
@@ -215,9 +217,9 @@ async def _start(jobs: Jobs) -> None:
         await jobs.start()
     except DatabaseUnusable as error:
         raise CannotServe(str(error)) from None
-    except SQLAlchemyError as error:
-        # Its first line: the others hold the statement, and where to read about it.
-        reason = hidden_in(str(error).splitlines()[0])
+    except RecordsError as error:
+        # The first line of its cause: the others hold the statement, and where to read about it.
+        reason = hidden_in(str(error.__cause__ or error).splitlines()[0])
         raise CannotServe(f"the database cannot be used: {reason}") from None
 
 

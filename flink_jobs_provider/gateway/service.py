@@ -313,31 +313,3 @@ class JobService(Protocol):
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working, a sentence each; empty when it is ready."""
         ...
-
-
-class Refusal(Exception):
-    """A request that is not carried out; nothing was changed.
-
-    Attributes:
-        status: The HTTP status of the answer.
-        code: A word for programs, as Azure Resource Manager's error codes are written.
-        message: Sentences for people: what is wrong, and what would be right.
-        target: Path of the property that is wrong, in the face's own words; empty where none is.
-        retry_after: Seconds after which the same request may be taken; none where it will not be.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        target: str = "",
-        retry_after: float | None = None,
-    ) -> None:
-        self.status = status
-        self.code = code
-        self.message = message
-        self.target = target
-        self.retry_after = retry_after
-        super().__init__(message)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from flink_jobs_provider.model.errors import SetupError
 
-class LocalClusterError(Exception):
+
+class LocalClusterError(SetupError):
     """Say what happened, how things stand now, and what to do, one sentence each.
 
     Everything that a user or a machine can bring about is raised as this; anything else that

@@ -9,11 +9,12 @@ from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.observation import ClusterStatus, observe
 from flink_jobs_provider.local.processes import ClusterProcess
 from flink_jobs_provider.local.settings import Settings
+from flink_jobs_provider.model.errors import Signal
 
 _PORT_TAKEN = ("BindException", "Address already in use", "Could not start rest endpoint")
 
 
-class ProcessEnded(Exception):
+class ProcessEnded(Signal):
     """A process of the cluster ended before the cluster was ready."""
 
     def __init__(self, process: ClusterProcess) -> None:

@@ -1,65 +1,154 @@
-"""The errors of the whole project.
+"""The errors of the whole product.
 
-    JobError
-     ├─ PermanentError          the same request will fail again
-     │   ├─ InvalidSpec         a property is wrong
-     │   │   └─ InvalidFiles    so it stands in a file
-     │   ├─ JarError            the jar cannot be opened, or is no jar
-     │   │   └─ JarMissing      it is certainly not there
-     │   ├─ ClusterRefused      credentials, TLS, or something that is not a Flink cluster
-     │   ├─ OwnedElsewhere      another stack's job runs under this name
-     │   ├─ StateUnavailable    going on would drop state
-     │   ├─ ClusterTakenDown    a program may have ended the cluster it was tried on
-     │   ├─ ActionFailed        Flink carried the action out and it failed
-     │   │   └─ EntryClassUnusable  the jar has no such class, or it has no main
-     │   └─ EngineGone          the run this process belongs to has ended
-     └─ TemporaryError          worth another try as it stands
-         ├─ ClusterUnreachable  no answer, or an answer of a proxy in between
-         ├─ ActionInProgress    an earlier action on the job has not ended
-         └─ DeadlineExceeded    what was waited for has not happened yet
-             └─ MainStillRuns   a program's `main` outlasts the time for its submission
+    FlinkJobsError                   somebody is shown it
+     ├─ JobError                     on a job or its cluster: happened, now, remedy, field
+     │   ├─ PermanentError           the same request will fail again
+     │   │   ├─ InvalidSpec          a property is invalid
+     │   │   │   └─ InvalidFiles     so it is in a file
+     │   │   ├─ JarError             the jar cannot be opened, or is no jar
+     │   │   │   └─ JarMissing       there is certainly none
+     │   │   ├─ ClusterRefused       credentials, TLS, or something that is not a Flink cluster
+     │   │   │   └─ RequestTooLarge  what is in front of the cluster takes no such jar
+     │   │   ├─ OwnedElsewhere       another stack's job runs under this name
+     │   │   ├─ StateUnavailable     going on would drop state
+     │   │   │   └─ RestoreUnclear   whether `restore_from` was restored before is not recorded
+     │   │   ├─ ClusterTakenDown     a program may have ended the cluster it was tried on
+     │   │   ├─ ActionFailed         Flink performed the action, and it failed
+     │   │   │   └─ EntryClassUnusable  the jar has no such class, or it has no main
+     │   │   ├─ NotEnoughSlots       a start needs more task slots than are free
+     │   │   ├─ OrderRefused         a job service did not accept an action
+     │   │   │   └─ NotOffered       it has no such action
+     │   │   ├─ Missing              a job service has no such job
+     │   │   ├─ EngineGone           the run this process belongs to has ended
+     │   │   └─ LeaseLost            another gateway may have taken the action over
+     │   └─ TemporaryError           worth another try as it stands
+     │       ├─ ClusterUnreachable   no answer, or an answer of a proxy in between
+     │       │   ├─ ConnectionBroke  after the request was sent
+     │       │   ├─ AnswerTimedOut   after the request was sent
+     │       │   ├─ Unanswered       whether a job service has accepted an action is unknown
+     │       │   └─ Busy             a job service certainly did not accept it, for now
+     │       ├─ ActionInProgress     an earlier action on the job has not ended
+     │       └─ DeadlineExceeded     what was waited for has not happened yet
+     │           └─ MainStillRuns    a program's `main` outlasts the time for its submission
+     ├─ Refusal                      a gateway does not accept a request
+     │   ├─ RefusedProperties        properties of it are invalid
+     │   └─ ClusterUnavailable       it needs a cluster that does not answer
+     ├─ RecordsError                 a gateway's database did not carry out a statement
+     │   ├─ RecordsUnavailable       it cannot be used now
+     │   └─ RecordsConflict          the rules of its tables do not allow it
+     ├─ SetupError                   something around the jobs cannot be used
+     │   ├─ UnreadableFile           a YAML file
+     │   ├─ LocalClusterError        the local cluster, or its files
+     │   ├─ InvalidConfiguration     a gateway's configuration
+     │   ├─ TokensFileError          a gateway's tokens
+     │   ├─ SignaturesUnavailable    the package that checks signatures is missing
+     │   ├─ CertificateUnusable      a gateway's certificate
+     │   ├─ DatabaseUnusable         a gateway's database
+     │   │   └─ DatabaseInUse        another gateway works on it
+     │   ├─ CannotListen             a gateway's address
+     │   └─ CannotServe              a gateway cannot start
+     └─ FlinkJobError                what the Pulumi engine prints of any of them
 
-Each says three things in one line: what happened, what state the job is in now, what to do. User
-info and queries of the addresses in it are masked.
+    Signal                           a way out of one call, for its caller alone
+     ├─ StorageError                 a file cannot be read
+     │   ├─ FileMissing              there is certainly none
+     │   └─ ContainerMissing         there is certainly no such bucket or container
+     ├─ UnreadableManifest           of a jar
+     ├─ CutOff                       bytes end before the Java object does
+     ├─ UnknownObject                a Java object has a part of an unknown kind
+     ├─ FlinkAnswer                  an error answer of Flink itself
+     ├─ DidNotStart                  a version did not come up
+     ├─ NotNow                       a step was not accepted for now
+     ├─ ProcessEnded                 of the local cluster, before it was ready
+     ├─ RefusedToken                 a JWT is not accepted
+     │   └─ ExpiredWebToken          it has expired
+     ├─ ExpiredToken                 a gateway's token has expired
+     ├─ KeysUnavailable              an issuer's keys cannot be fetched now
+     ├─ UnfinishedAction             a job has an action that has not ended
+     ├─ RowChanged                   a job's row is not as it was decided on
+     └─ NoTurn                       all threads were busy for too long
+
+A `JobError` is one line: what happened, what state the job is in now, what to do. User info and
+queries of the addresses in it are masked. It is data, and each face words it: see `remedies`. The
+embedded engine imports nothing of the rest, and has a tree of its own (`engine.errors`).
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
 from flink_jobs_provider.model.redaction import mask_addresses
+from flink_jobs_provider.model.remedies import DECLARED, Advice, RemedyCode, Wording, sentence
 
-#: A full stop of a quoted sentence before the punctuation of the one around it; never an ellipsis
-#: or a path such as "../jobs".
-_DOUBLED = re.compile(r"(?<=[^\s./])\.([.,;:])(?=\s|$)")
+#: Where the name of an error's property goes within what happened.
+_FIELD = "{field}"
 
 
-class JobError(Exception):
-    """Say what happened, how the job is now, and what would help.
+class FlinkJobsError(Exception):
+    """An error of the product that somebody is shown; its text is a whole sentence or more."""
+
+
+class Signal(Exception):
+    """A way out of one call for its caller within the product; nobody else ever sees it."""
+
+
+class SetupError(FlinkJobsError):
+    """A file, a certificate, a database or a program around the jobs cannot be used."""
+
+
+class JobError(FlinkJobsError):
+    """An error on a job or its cluster: what happened, how the job is now, and what would help.
+
+    Its text is that of a declared job; `worded` returns that of another face.
 
     Args:
-        happened: One short sentence: what happened.
+        happened: One short sentence: what happened. `{field}` in it is the property's name.
         now: One short sentence: the state the job is in now; empty where nothing was touched.
-        remedy: One short sentence: what the user can do.
+        remedy: What the user can do: one of `remedies`, where callers do so by different names;
+            else one short sentence.
+        field: Path of the property that it is about, in the words of a declared job; appended to
+            what happened, where that does not hold `{field}`.
     """
 
-    def __init__(self, happened: str, *, now: str = "", remedy: str = "") -> None:
-        self.happened = _sentence(happened)
-        self.now = _sentence(now)
-        self.remedy = _sentence(remedy)
-        super().__init__(" ".join(part for part in (self.happened, self.now, self.remedy) if part))
+    def __init__(
+        self, happened: str, *, now: str = "", remedy: str | RemedyCode = "", field: str = ""
+    ) -> None:
+        self.field = field
+        self.template = sentence(happened)
+        self.now = sentence(now)
+        self.remedy = _remedy(remedy)
+        super().__init__(self.worded(DECLARED))
+
+    @property
+    def code(self) -> str:
+        """The kind of error, as a word for programs."""
+        return type(self).__name__
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What its remedy is filled in with, by name."""
+        return self.remedy.facts if isinstance(self.remedy, Advice) else {}
+
+    @property
+    def happened(self) -> str:
+        """What happened, without the property, unless it is within the sentence."""
+        return _filled_in(self.template, self.field)
 
     @property
     def reason(self) -> str:
         """What happened, without the full stop: for use within another sentence."""
-        ellipsis = self.happened.endswith("..")
-        return self.happened if ellipsis else self.happened.removesuffix(".")
+        happened = self.happened
+        return happened if happened.endswith("..") else happened.removesuffix(".")
 
-    def complete(self, *, now: str = "", remedy: str = "") -> None:
-        """Say how the job is now, and what would help, where that was not said yet."""
-        self.now = self.now or _sentence(now)
-        self.remedy = self.remedy or _sentence(remedy)
-        self.args = (" ".join(part for part in (self.happened, self.now, self.remedy) if part),)
+    def worded(self, wording: Wording) -> str:
+        """Return the text of the error in the words of a face."""
+        return worded(self.template, self.now, self.remedy, self.field, wording)
+
+    def complete(self, *, now: str = "", remedy: str | RemedyCode = "") -> None:
+        """Add how the job is now, and what would help, where the error does not say it yet."""
+        self.now = self.now or sentence(now)
+        self.remedy = self.remedy or _remedy(remedy)
+        self.args = (self.worded(DECLARED),)
 
 
 class PermanentError(JobError):
@@ -160,12 +249,28 @@ class MainStillRuns(DeadlineExceeded):
     partial: object = None
 
 
-def _sentence(text: str) -> str:
-    """Fold white space, mask addresses, and end with one full stop: a message stays one line.
+def worded(happened: str, now: str, remedy: str, field: str, wording: Wording) -> str:
+    """Return the parts of an error as one line, in the words of a face.
 
-    A sentence that quotes another one ends up with a stop too many: it is removed.
+    Args:
+        happened: What happened; `{field}` in it is the property's name.
+        now: How the job is now.
+        remedy: What would help.
+        field: Path of the property, in the words of a declared job.
+        wording: The face's words.
     """
-    text = _DOUBLED.sub(r"\1", mask_addresses(" ".join(text.split())))
-    if text and text[-1] not in ".!?":
-        text += "."
-    return text
+    name = wording.name_of(field) if field else ""
+    if name and _FIELD not in happened:
+        happened = f"{happened.removesuffix('.')} ({name})."
+    happened = _filled_in(happened, name)
+    return " ".join(part for part in (happened, now, wording.remedy(remedy)) if part)
+
+
+def _filled_in(happened: str, name: str) -> str:
+    return happened.replace(_FIELD, name) if name else happened
+
+
+def _remedy(remedy: str | RemedyCode) -> str:
+    if isinstance(remedy, RemedyCode):
+        return remedy.of()
+    return remedy if isinstance(remedy, Advice) else sentence(remedy)

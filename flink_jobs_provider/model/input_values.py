@@ -46,14 +46,21 @@ def scalar_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-def refused_options(configuration: Iterable[object], with_an_input: Mapping[str, str]) -> list[str]:
+def refused_options(
+    configuration: Iterable[object],
+    with_an_input: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
+) -> list[str]:
     """Return the problems of options that set what an input sets already, one text for each.
 
     Args:
         configuration: The keys of `flink_configuration`.
         with_an_input: The inputs, by the options that each stands for.
+        names: What callers call an input, by its name in a program; else that name.
     """
-    reasons = {option: f"use {name}" for option, name in with_an_input.items()} | _NEVER_SET
+    names = names or {}
+    uses = {option: f"use {names.get(name, name)}" for option, name in with_an_input.items()}
+    reasons = uses | _NEVER_SET
     return [
         f"must not set {key}: {reason}"
         for key in configuration

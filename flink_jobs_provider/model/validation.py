@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -68,6 +68,7 @@ def problems_of(
     is_unknown: Callable[[Any], bool] = lambda _value: False,
     *,
     recorded: bool = False,
+    names: Mapping[str, str] | None = None,
 ) -> list[tuple[str, str]]:
     """Return the problems of a job's inputs: (property path, what would be valid).
 
@@ -76,6 +77,7 @@ def problems_of(
         is_unknown: Whether a value is not known yet (previews); such values pass.
         recorded: Whether some were recorded before, by this version or an older one, which is
             read by the model's rules alone.
+        names: What callers call an input, by its name in a program; else that name.
     """
     known, unknown = _split(inputs, (), is_unknown)
     if ("target", "kind") in unknown:
@@ -83,7 +85,7 @@ def problems_of(
     problems = [] if recorded else _blanks_in(known)
     configuration = known.get("flink_configuration")
     if isinstance(configuration, dict):
-        refused = refused_options(configuration, options_with_an_input(JobSpec))
+        refused = refused_options(configuration, options_with_an_input(JobSpec), names)
         problems += [("flink_configuration", why) for why in refused]
     ruled = {path for path, _ in problems}
     try:

@@ -7,6 +7,7 @@ from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 
 def newest_state(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
@@ -37,7 +38,7 @@ def last_words(recorded: JobRecord, now: float) -> str | None:
 
     None is for a job that was cancelled, as `on_delete` asks for, and has no known state.
     """
-    happened = f"{recorded.spec.job_name}: deleted"
+    happened = last_state_prefix(recorded.spec.job_name)
     if recorded.status is JobStatus.LOST:
         happened += "; its cluster no longer knew it (LOST)"
     if recorded.status is not JobStatus.STOPPED:

@@ -8,7 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
+from flink_jobs_provider.model.errors import (
+    ClusterRefused,
+    ClusterUnreachable,
+    FlinkJobsError,
+    JobError,
+)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
 
@@ -27,7 +32,7 @@ class Partial:
     outputs: Mapping[str, Any]
 
 
-class FlinkJobError(Exception):
+class FlinkJobError(FlinkJobsError):
     """An error as a user reads it: one line, since engines print the last line of a traceback.
 
     Attributes:

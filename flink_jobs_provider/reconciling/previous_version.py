@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JarError, JarMissing, PermanentError
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 
 
@@ -27,8 +28,7 @@ def no_way_back(previous: JobSpec, why: str, now: str, put_back: str) -> Permane
         f"{previous.job_name}: the previous version could not be started again if the new one "
         f"fails: {why}",
         now=now,
-        remedy=f"{put_back}; or stop the job with a savepoint first "
-        '(desired_state "stopped"), and start the new version from it',
+        remedy=Remedy.STOP_FIRST.of(put_back=put_back),
     )
 
 

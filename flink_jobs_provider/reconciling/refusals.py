@@ -11,15 +11,12 @@ from flink_jobs_provider.model.errors import (
 )
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint, age, same_path
 from flink_jobs_provider.model.spec import JobSpec
 
-#: What a job can start from, or do, whose state is not known.
-OTHER_STARTS = (
-    'Set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing, or '
-    'desired_state to "stopped" to leave it so'
-)
-OR_OTHER_STARTS = f"; or s{OTHER_STARTS[1:]}"
+#: What a job can start from, or do, whose state is not known; of what no gateway raises.
+OR_OTHER_STARTS = f"; or s{Remedy.RESTORE_OR_EMPTY_OR_STOPPED.value[1:]}"
 #: The beginning of the sentence that reports a successful rollback.
 RUNS_AGAIN = "The previous version runs again"
 
@@ -66,19 +63,15 @@ def broken_state(
         return StateUnavailable(
             f"{happened}; no older one is known",
             now="Nothing was started",
-            remedy="Put it back; or set restore_from to a savepoint, or upgrade_mode to "
-            '"stateless" to start from nothing',
+            remedy=Remedy.PUT_BACK_OR_RESTORE,
         )
-    remedy = "Put it back; or set restore_from to the older one, to go back to it"
-    if same_path(older.path, recorded.spec.restore_from):
-        remedy += (
-            ', after a run without restore_from and with desired_state "stopped", since it counts '
-            "once"
-        )
+    used_up = same_path(older.path, recorded.spec.restore_from)
     return StateUnavailable(
         f"{happened}; the next older one is {older} ({age(older.taken_at, now)})",
         now="Nothing was started",
-        remedy=remedy,
+        remedy=Remedy.PUT_BACK_OR_RESTORE_OLDER_AGAIN
+        if used_up
+        else Remedy.PUT_BACK_OR_RESTORE_OLDER,
     )
 
 
@@ -88,8 +81,7 @@ def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
         f"{wanted.job_name}: job {job} has come to its own end since it was recorded, and the plan "
         "did not say where a new run would start",
         now="Nothing was started",
-        remedy="Refresh (preview --refresh, up --refresh): the plan says it then; or set "
-        'restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing',
+        remedy=Remedy.REFRESH_OR_RESTORE,
     )
 
 
@@ -97,11 +89,10 @@ def still_to_come(job_id: str, wanted: JobSpec) -> DeadlineExceeded:
     """Return the refusal of what would run alongside a job that may yet start, or orphan it."""
     return DeadlineExceeded(
         f"{wanted.job_name}: job {job_id}, which an earlier run submitted, has not shown up in "
-        f"{wanted.timeout('submit'):g} s (timeouts.submit)",
-        now="It may still start: nothing else was started, and it was not taken out of the stack",
-        remedy="Run again when main has ended, or raise timeouts.submit to wait for it. If the "
-        "cluster hides its threads (GET /jobmanager/thread-dump), and the JobManager's log says "
-        "that main has failed, take the resource out of the stack's state (pulumi state delete)",
+        f"{wanted.timeout('submit'):g} s",
+        now="It may still start: nothing else was started, and it was not deleted",
+        remedy=Remedy.WAIT_FOR_MAIN,
+        field="timeouts.submit",
     )
 
 
@@ -109,12 +100,10 @@ def main_outlasts(wanted: JobSpec) -> DeadlineExceeded:
     """Return the refusal of what would run alongside a job that a killed run may have submitted."""
     return DeadlineExceeded(
         f"{wanted.job_name}: an earlier run of it was cut short, and main of a submission, which "
-        f"may be its, has not ended in {wanted.timeout('submit'):g} s (timeouts.submit)",
-        now="A job may still start: nothing else was started, and it was not taken out of the "
-        "stack",
-        remedy="Run again when main has ended, or raise timeouts.submit to wait for it. If that "
-        "main is known to be another job's, refresh (up --refresh); or, for a job that is not in "
-        "the stack yet, remove its jar from the cluster",
+        f"may be its, has not ended in {wanted.timeout('submit'):g} s",
+        now="A job may still start: nothing else was started, and it was not deleted",
+        remedy=Remedy.WAIT_FOR_MAIN_OF_ANOTHER,
+        field="timeouts.submit",
     )
 
 
@@ -137,18 +126,17 @@ def no_state(
         f"{wanted.job_name}: {job} {state}"
         + (f", and {why}" if why else ", and no savepoint or retained checkpoint of it is known"),
         now="Nothing was started, so that its state is not silently dropped",
-        remedy=OTHER_STARTS,
+        remedy=Remedy.RESTORE_OR_EMPTY_OR_STOPPED,
     )
 
 
 def no_retained_checkpoint(job_name: str, job_id: str) -> StateUnavailable:
     """Return the refusal of an update of last-state whose checkpoints end with the job."""
     return StateUnavailable(
-        f"{job_name}: upgrade_mode last-state needs a completed checkpoint that is retained when "
-        "the job is cancelled",
+        f"{job_name}: an upgrade from its last state needs a completed checkpoint that is retained "
+        "when the job is cancelled",
         now=f"Job {job_id} goes on as it was",
-        remedy=f"Set {RETENTION} to {RETAINED} in flink_configuration with an UPDATE first, or use "
-        'upgrade_mode "savepoint"',
+        remedy=Remedy.RETAIN_CHECKPOINTS.of(option=RETENTION, value=RETAINED),
     )
 
 

@@ -13,6 +13,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.identity import spec_digits_of
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import JobSpec
 
@@ -63,8 +64,8 @@ def unclear(wanted: JobSpec, job: object, state: str) -> RestoreUnclear:
     """
     return RestoreUnclear(
         f"{wanted.job_name}: job {job} of this stack {state}, and whether it has started from "
-        f"restore_from ({wanted.restore_from}) before is not recorded",
+        f"{{field}} ({wanted.restore_from}) before is not recorded",
         now="Nothing was changed",
-        remedy="To go on from the state it has, take restore_from out, and put it in again later "
-        "to go back to it; where a resource was renamed, give it an alias, which keeps its record",
+        remedy=Remedy.TAKE_RESTORE_OUT,
+        field="restore_from",
     )

@@ -76,3 +76,12 @@ JOB_PROPERTIES: Mapping[str, JobProperty] = {
 }
 #: What the job is to be, property by property.
 VERSION_PROPERTIES = tuple(name for name, each in JOB_PROPERTIES.items() if each.of_version)
+
+
+def last_state_prefix(job_name: str) -> str:
+    """Return what the output of a DELETE begins with that reports what state of the job is left.
+
+    A gateway's own: of a job that its cluster had lost, nobody else knows that when its row is
+    gone. So a client passes such an output on to its user.
+    """
+    return f"{job_name}: deleted"

@@ -13,7 +13,8 @@ from flink_jobs_provider.control_planes.connection import is_tls, looking_first,
 from flink_jobs_provider.control_planes.flink.parsing import last_cause
 from flink_jobs_provider.control_planes.http import TRIES, asking, retrying
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
-from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
+from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, Signal
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.target import FlinkTarget
 
 #: A few calls answer 500 for a job that is unknown, or has ended (measured on 1.20.5 and 2.3.0).
@@ -25,7 +26,7 @@ _RPC_TIMED_OUT = re.compile(
 )
 
 
-class FlinkAnswer(Exception):
+class FlinkAnswer(Signal):
     """An error answer of Flink itself.
 
     Attributes:
@@ -180,7 +181,7 @@ class FlinkClient:
         if is_tls(error):
             return ClusterRefused(
                 f"no TLS connection to {self.url}: {error}",
-                remedy="Check target.tls, and whether the address should be http or https",
+                remedy=Remedy.CHECK_TLS,
             )
         sent = httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError
         kind = ConnectionBroke if isinstance(error, sent) else ClusterUnreachable
@@ -194,7 +195,7 @@ class FlinkClient:
         if status in (401, 403, 407):
             raise ClusterRefused(
                 f"{self.url} refused the credentials ({status})",
-                remedy="Check target.basic_auth, target.bearer_token or target.secret_headers",
+                remedy=Remedy.CHECK_CREDENTIALS,
             )
         if status == 413:
             raise RequestTooLarge(
@@ -204,7 +205,7 @@ class FlinkClient:
         if response.is_redirect:
             raise ClusterRefused(
                 f"{self.url} redirects to {response.headers.get('location', 'elsewhere')}",
-                remedy="Set target.url to the address of the REST API itself",
+                remedy=Remedy.SET_URL,
             )
         try:
             body = response.json()
@@ -242,13 +243,9 @@ class FlinkClient:
                 remedy="Try again when the cluster is back",
             )
         happened = f"{self.url} answers {status}, and not as a Flink REST API does"
-        check = "Check target.url: host, port, and the path a proxy may want"
         if status < 300 or self._met_flink:
-            return ClusterUnreachable(
-                happened,
-                remedy=f"If a proxy answers while the cluster is away, it will pass. {check}",
-            )
-        return ClusterRefused(happened, remedy=check)
+            return ClusterUnreachable(happened, remedy=Remedy.WAIT_OR_CHECK_URL)
+        return ClusterRefused(happened, remedy=Remedy.CHECK_URL)
 
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)

@@ -25,6 +25,7 @@ from flink_jobs_provider.model.errors import (
     MainStillRuns,
 )
 from flink_jobs_provider.model.observation import ClusterFacts, ClusterSnapshot
+from flink_jobs_provider.model.remedies import Remedy
 
 _PLAN_S = 300.0
 #: How often a plan is asked for that gets no answer, and after how many seconds.
@@ -324,10 +325,10 @@ def _refused_repeat(submission: Submission, known: bool | None) -> ActionFailed:
 
 def _still_runs(submission: Submission, timeout: float) -> MainStillRuns:
     error = MainStillRuns(
-        f"main of the new version has not come to its job in {timeout:g} s (timeouts.submit), and "
-        "the cluster goes on with it",
-        remedy="Run again: that job is then adopted, or ended if it is not wanted any more. Raise "
-        "timeouts.submit above the time that main takes",
+        f"main of the new version has not come to its job in {timeout:g} s, and the cluster goes "
+        "on with it",
+        remedy=Remedy.ADOPT_WHEN_MAIN_ENDS,
+        field="timeouts.submit",
     )
     error.job_id = submission.job_id
     return error

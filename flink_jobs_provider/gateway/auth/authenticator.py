@@ -19,7 +19,7 @@ from flink_jobs_provider.gateway.auth.tokens import (
     TokensFileError,
 )
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 _LONGEST = 16384
 _RETRY_AFTER = 10.0
@@ -92,7 +92,6 @@ class Authenticator:
 def _bearer_token(authorization: str | None) -> str:
     if not authorization:
         raise Refusal(
-            401,
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is missing: send "
             "'Authorization: Bearer <token>'.",
@@ -101,7 +100,6 @@ def _bearer_token(authorization: str | None) -> str:
     token = token.strip()
     if scheme.lower() != "bearer" or not token or len(token) > _LONGEST:
         raise Refusal(
-            401,
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header must be 'Bearer <token>'.",
         )
@@ -109,16 +107,15 @@ def _bearer_token(authorization: str | None) -> str:
 
 
 def _invalid(why: str) -> Refusal:
-    return Refusal(401, "InvalidAuthenticationToken", f"The access token is not accepted: {why}.")
+    return Refusal("InvalidAuthenticationToken", f"The access token is not accepted: {why}.")
 
 
 def _expired(why: str) -> Refusal:
-    return Refusal(401, "ExpiredAuthenticationToken", f"The access token is not accepted: {why}.")
+    return Refusal("ExpiredAuthenticationToken", f"The access token is not accepted: {why}.")
 
 
 def _unavailable(why: str) -> Refusal:
     return Refusal(
-        503,
         "AuthenticationUnavailable",
         f"The access token cannot be checked: {why}. Nothing was changed; try again.",
         retry_after=_RETRY_AFTER,

@@ -19,6 +19,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from flink_jobs_provider.gateway.auth.settings import Issuer
+from flink_jobs_provider.model.errors import Signal
 
 ALGORITHMS = ("RS256", "ES256")
 _FRESH = 3600.0
@@ -32,7 +33,7 @@ _SMALLEST_RSA = 2048
 _log = structlog.get_logger("gateway.access")
 
 
-class KeysUnavailable(Exception):
+class KeysUnavailable(Signal):
     """The issuer's keys cannot be had now; the text says why, in one line."""
 
 

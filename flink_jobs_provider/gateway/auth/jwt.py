@@ -15,6 +15,7 @@ import jwt
 from flink_jobs_provider.gateway.auth.jwks import ALGORITHMS, IssuerKeys
 from flink_jobs_provider.gateway.auth.settings import Issuer
 from flink_jobs_provider.gateway.principal import Principal, Role
+from flink_jobs_provider.model.errors import Signal
 
 #: How far the clocks of issuer and gateway may be apart.
 LEEWAY = 60.0
@@ -23,7 +24,7 @@ _LONGEST_NAME = 200
 _SCOPES = ("scp", "scope")
 
 
-class RefusedToken(Exception):
+class RefusedToken(Signal):
     """A token that is not accepted; the text says why, without anything of it."""
 
 

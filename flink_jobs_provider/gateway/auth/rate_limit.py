@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Full buckets say nothing; they are thrown away when there are this many.
 _MANY = 1024
@@ -40,7 +40,6 @@ class RateLimit:
         if left < 1:
             wait = math.ceil((1 - left) / self._per_second)
             raise Refusal(
-                429,
                 "TooManyRequests",
                 f"Too many requests: {self._per_second:g} a second are allowed, and "
                 f"{self._burst:g} at once. Try again in {wait} s.",

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 
 from flink_jobs_provider.gateway.auth.settings import SigningKey
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.model.errors import SetupError
 
 ALGORITHM = "SDK-HMAC-SHA256"
 #: How far the clock of who signs may be away from ours; within it a request can be sent again.
@@ -36,7 +37,7 @@ _DATE = "%Y%m%dT%H%M%SZ"
 _MUST_BE_SIGNED = "x-sdk-date"
 
 
-class SignaturesUnavailable(Exception):
+class SignaturesUnavailable(SetupError):
     """Signatures cannot be checked here; the text says what is missing."""
 
 
@@ -198,4 +199,4 @@ def _body_is_signed(request: SignedRequest) -> None:
 
 
 def _refused(why: str) -> Refusal:
-    return Refusal(401, "InvalidSignature", f"The signature is not accepted: {why}.")
+    return Refusal("InvalidSignature", f"The signature is not accepted: {why}.")

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 from flink_jobs_provider.gateway.auth.settings import Grants, caller_name
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.settings import Settings
+from flink_jobs_provider.model.errors import SetupError, Signal
 from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 #: What every token begins with, so that scanners for leaked secrets can know it.
@@ -29,7 +30,7 @@ TOKEN_START = "fjg_"  # noqa: S105 - a prefix, not a token
 _HASH_START = "sha256:"
 
 
-class TokensFileError(Exception):
+class TokensFileError(SetupError):
     """The tokens file cannot be used; the text says why and what to do."""
 
 
@@ -59,7 +60,7 @@ class TokensFile(Settings):
     tokens: list[TokenEntry] = Field(default=[])
 
 
-class ExpiredToken(Exception):
+class ExpiredToken(Signal):
     """A token that was right once."""
 
 

@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flink_jobs_provider.gateway.http.conventions import HSTS, MannersOf
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.ops.log import LogLimit
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 _log = structlog.get_logger("gateway.request")
 
@@ -120,7 +121,8 @@ class Answering:
     def _answer(self, error: Exception, scope: Scope) -> Response:
         manners = self._manners_of(scope["path"])
         refusal, headers = _refusal(error, scope, manners.fault)
-        if refusal.status in (401, 403) and not scope.get("audited"):
+        status = status_of(refusal)
+        if status in (401, 403) and not scope.get("audited"):
             principal = scope.get("principal")
             if principal or self._unauthenticated.take():
                 self._audit.write(
@@ -130,7 +132,7 @@ class Answering:
                     job=None,
                     action_id=None,
                     result=refusal.code,
-                    status=refusal.status,
+                    status=status,
                 )
         return manners.refused(refusal, headers)
 
@@ -162,7 +164,6 @@ class Authenticated:
         if scope["type"] == "http" and scope["path"] not in self._open_paths:
             if scope.get(OVERLOADED):
                 raise Refusal(
-                    503,
                     "TooManyConnections",
                     "There are too many connections to the gateway, of this address or of all. "
                     "Nothing of this request was carried out; close others, or try again later.",
@@ -179,7 +180,7 @@ def _refusal(error: Exception, scope: Scope, fault: Refusal) -> tuple[Refusal, d
     if isinstance(error, HTTPException):
         return _of_the_router(error, scope), dict(error.headers or {})
     if isinstance(error, ClientDisconnect):
-        return Refusal(400, "ClientClosedRequest", "The request did not arrive whole."), {}
+        return Refusal("ClientClosedRequest", "The request did not arrive whole."), {}
     _log.error("a request failed by a fault of the gateway", exc_info=error)
     return fault, {}
 
@@ -188,7 +189,7 @@ def _of_the_router(error: HTTPException, scope: Scope) -> Refusal:
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         message = f"{scope['method'][:16]} is not possible here: {allowed} is."
-        return Refusal(405, "MethodNotAllowed", message)
+        return Refusal("MethodNotAllowed", message)
     if error.status_code == 404:
-        return Refusal(404, "NotFound", "There is nothing under this path.")
-    return Refusal(error.status_code, "BadRequest", "The request cannot be understood.")
+        return Refusal("NotFound", "There is nothing under this path.")
+    return Refusal("BadRequest", "The request cannot be understood.")

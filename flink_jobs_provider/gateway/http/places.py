@@ -6,7 +6,7 @@ import re
 
 from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Schemes of the file systems that Flink has (Flink 2.3, "File Systems").
 _OF_FLINK = {

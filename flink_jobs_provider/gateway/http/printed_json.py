@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 _TOKEN = re.compile(
     r"""
@@ -174,7 +174,6 @@ def _no_json(error: json.JSONDecodeError) -> Refusal:
 
 def _invalid(reason: str) -> Refusal:
     return Refusal(
-        400,
         "InvalidRequestContent",
         f"The request content was invalid and could not be read as JSON. {reason}",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.refusals import Refusal
 
 #: How many problems of one request are reported.
 MOST_PROBLEMS = 50
@@ -27,7 +28,7 @@ class RefusedProperties(Refusal):
         target = problems[0].target
         if len(problems) > 1:
             message, target = f"{len(problems)} properties are wrong. {message}", ""
-        super().__init__(400, "InvalidParameter", message, target=target)
+        super().__init__("InvalidParameter", message, target=target)
 
 
 class Collecting:
@@ -43,7 +44,7 @@ class Collecting:
         if isinstance(error, RefusedProperties):
             self._problems += error.problems
             return True
-        if isinstance(error, Refusal) and error.status == 400:
+        if isinstance(error, Refusal) and status_of(error) == 400:
             self._problems.append(Problem(error.target, error.message))
             return True
         return False

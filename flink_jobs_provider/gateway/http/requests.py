@@ -9,7 +9,7 @@ from email.message import Message
 from starlette.requests import Request
 
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Seconds within which a body must have arrived.
 _BODY_TIME = 30.0
@@ -65,7 +65,6 @@ async def json_text(request: Request, limit: int) -> str:
         return raw.decode(_CODECS[charset])
     except UnicodeDecodeError as error:
         raise Refusal(
-            400,
             "InvalidRequestContent",
             f"The request content is no {charset} text: see byte {error.start + 1}.",
         ) from None
@@ -105,18 +104,17 @@ async def content(request: Request, limit: int) -> bytes:
                     raise _too_large(limit)
     except TimeoutError:
         raise Refusal(
-            408, "RequestTimeout", f"The request content did not arrive within {_BODY_TIME:g} s."
+            "RequestTimeout", f"The request content did not arrive within {_BODY_TIME:g} s."
         ) from None
     return bytes(read)
 
 
 def _too_large(limit: int) -> Refusal:
     return Refusal(
-        413,
         "RequestContentTooLarge",
         f"Request content size exceeded the maximum of {limit} bytes.",
     )
 
 
 def _unsupported(message: str) -> Refusal:
-    return Refusal(415, "UnsupportedMediaType", message)
+    return Refusal("UnsupportedMediaType", message)

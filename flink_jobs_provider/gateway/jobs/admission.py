@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.gateway.action_words import ACTION_WORDS
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
 from flink_jobs_provider.gateway.jobs.jar_cache import Opening
@@ -31,18 +30,17 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     in_progress,
     wanted_spec,
 )
-from flink_jobs_provider.gateway.service import (
-    ActionRequest,
-    Refusal,
-)
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRequest
 from flink_jobs_provider.gateway.store import (
     JobState,
     NewAction,
+    RecordsUnavailable,
     Store,
     StoredAction,
     StoredJob,
 )
-from flink_jobs_provider.gateway.store.admission import Busy, Changed
+from flink_jobs_provider.gateway.store.admission import RowChanged, UnfinishedAction
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord
@@ -57,10 +55,6 @@ _NO_JAR = "Job execution failed. \nFailed to download jar"
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
 #: How often a row may change under our hands before the caller is told to come again.
 _TRIES = 10
-
-#: Classes of PostgreSQL's SQLSTATE (its manual, appendix A): connection, resources, shutdown,
-#: system error; and a server that only reads, as a standby does.
-_UNAVAILABLE = ("08", "53", "57", "58", "25006")
 
 
 class Accepting:
@@ -118,9 +112,9 @@ class Accepting:
             wanted = _wanted(request, action_id, job, present, opened)
             try:
                 return await self._record(request, action_id, job, wanted, cluster, unreadable)
-            except Busy as busy:
+            except UnfinishedAction as busy:
                 raise in_progress(asked.job_name, asked.action, busy.first) from None
-            except Changed:
+            except RowChanged:
                 continue
         raise changes_now(asked.job_name)
 
@@ -128,11 +122,8 @@ class Accepting:
         """Call the records; a database that does not answer is told as a refusal."""
         try:
             return await self._threads.call(function, *args, **kwargs)
-        except SQLAlchemyError as error:
-            if isinstance(error, DBAPIError) and not _unreachable(error):
-                raise
+        except RecordsUnavailable:
             raise Refusal(
-                503,
                 "RecordsUnavailable",
                 "The gateway's database does not answer. Look at the list of jobs when it does: "
                 "it says whether the action was accepted.",
@@ -188,12 +179,16 @@ class Accepting:
             if same_bytes:
                 return None  # the cluster may have it
             text = "Other jars are being read, and it is not this one's turn yet. Nothing was begun"
-            raise Refusal(503, "ServiceUnavailable", f"{text}: ask again later.") from None
+            raise Refusal("ServiceUnavailable", f"{text}: ask again later.") from None
         except (JarError, TimeoutError) as error:
             if same_bytes:
                 return None  # the cluster may have it
-            reason = str(error) or f"{uri} was not read within {self._pace.open_jar:.0f} s."
-            raise Refusal(400, "InvalidParameter", reason, target="jar") from None
+            reason = (
+                error.worded(ACTION_WORDS)
+                if isinstance(error, JarError)
+                else f"{uri} was not read within {self._pace.open_jar:.0f} s."
+            )
+            raise Refusal("InvalidParameter", reason, target="jar") from None
         return None if same_bytes and jar.digest != digest else jar
 
     async def _record(
@@ -303,19 +298,8 @@ def _wanted(
     )
     if jar and not wanted.entry_class and not jar.main_class:
         raise Refusal(
-            400,
             "InvalidParameter",
-            "entry_class is required: the jar's manifest names no Main-Class.",
+            "The jar's manifest names no Main-Class: name the class whose main is to run.",
             target="entry_class",
         )
     return wanted
-
-
-def _unreachable(error: DBAPIError) -> bool:
-    """Whether the database cannot be used now: away, full, out of connections, or a standby."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return (
-        error.connection_invalidated
-        or type(error).__name__ in ("OperationalError", "InterfaceError")
-        or state.startswith(_UNAVAILABLE)
-    )

@@ -8,8 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from flink_jobs_provider.control_planes.single_flight import SharedCall
 from flink_jobs_provider.gateway.jobs.background import where
 from flink_jobs_provider.gateway.jobs.end_times import with_end
@@ -17,7 +15,7 @@ from flink_jobs_provider.gateway.jobs.stored_documents import read_record, store
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.worker import Planes
-from flink_jobs_provider.gateway.store import JobState, Store
+from flink_jobs_provider.gateway.store import JobState, RecordsError, Store
 from flink_jobs_provider.gateway.store.queries import ACTIVE
 from flink_jobs_provider.gateway.store.rows import Watched
 from flink_jobs_provider.model.errors import JobError
@@ -62,11 +60,11 @@ class Observer:
         self._clock = clock
         self._looks = SharedCall(self._look)
         self._answered: bool | None = None
-        self._trouble = ""
+        self._trouble: JobError | None = None
 
     @property
-    def trouble(self) -> str:
-        """Why the cluster did not answer the last time; empty where it did."""
+    def trouble(self) -> JobError | None:
+        """Why the cluster did not answer the last time; None where it did."""
         return self._trouble
 
     @property
@@ -91,9 +89,9 @@ class Observer:
                 await self._looks.get(self._pace.fresh)
         except (JobError, TimeoutError):
             pass  # what was seen last is what there is to show
-        except SQLAlchemyError as error:
+        except RecordsError as error:
             # Whoever asked for a fresh look asks the records next, and is told what they answer.
-            _log.warning("what was seen cannot be recorded: %s", type(error).__name__)
+            _log.warning("what was seen cannot be recorded: %s", error)
 
     async def _look(self) -> None:
         try:
@@ -103,12 +101,12 @@ class Observer:
             if self._answered is not False:
                 _log.warning("cluster %s cannot be seen: %s", self._cluster, error)
             self._answered = False
-            self._trouble = str(error)
+            self._trouble = error
             raise
         if self._answered is False:
             _log.info("cluster %s is seen again", self._cluster)
         self._answered = True
-        self._trouble = ""
+        self._trouble = None
         await self._compare(snapshot)
 
     async def _compare(self, snapshot: ClusterSnapshot) -> None:

@@ -16,9 +16,10 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     check_spec,
     in_progress,
 )
-from flink_jobs_provider.gateway.service import DraftRequest, InputChange, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import DraftRequest, InputChange
 from flink_jobs_provider.gateway.store import JobState, NewAction, NextStart, Store
-from flink_jobs_provider.gateway.store.admission import Busy, Changed
+from flink_jobs_provider.gateway.store.admission import RowChanged, UnfinishedAction
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 
@@ -70,10 +71,10 @@ class Drafting:
                     "The job is on record, and was not started",
                 )
                 return done.job_number
-            except Changed:
+            except RowChanged:
                 pass
         message = f"A job {request.job_name} exists already. Give the new one another name."
-        raise Refusal(409, "JobAlreadyExists", message, target="job_name")
+        raise Refusal("JobAlreadyExists", message, target="job_name")
 
     async def change(self, change: InputChange, cluster: ClusterConfiguration) -> None:
         """Write down what counts from a job's next start on.
@@ -83,7 +84,7 @@ class Drafting:
         """
         job = await self._ask(self._store.job, cluster.key, change.number)
         if job is None:
-            raise Refusal(404, "JobNotFound", f"There is no job {change.number} on this cluster.")
+            raise Refusal("JobNotFound", f"There is no job {change.number} on this cluster.")
         if job.last.finished_at is None:
             raise in_progress(job.job_name, "The change", job.last)
         if job.revision != change.revision:
@@ -100,9 +101,9 @@ class Drafting:
             await self._ask(
                 self._store.change, job.number, job.revision, action, output, next_start
             )
-        except Busy as busy:
+        except UnfinishedAction as busy:
             raise in_progress(job.job_name, "The change", busy.first) from None
-        except Changed:
+        except RowChanged:
             raise changes_now(job.job_name) from None
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.action_words import ACTION_WORDS, ActionRemedy
 from flink_jobs_provider.gateway.jobs.end_times import with_end
 from flink_jobs_provider.gateway.jobs.savepoint_lines import listed, merged
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record, read_spec, stored_record
 from flink_jobs_provider.gateway.jobs.transitions import instead_of
-from flink_jobs_provider.gateway.jobs.wording import explained
 from flink_jobs_provider.gateway.store import JobState, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
@@ -26,7 +26,7 @@ from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.carried_state import last_state, last_words
 from flink_jobs_provider.reconciling.flink import Reconciler
-from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED, last_state_prefix
 
 
 @dataclass(frozen=True)
@@ -150,14 +150,14 @@ class Carrier:
             raise PermanentError(
                 f"{self._job.job_name}: no savepoint can be taken: it is {seen.status}",
                 now="Nothing was changed",
-                remedy="LIST_SAVEPOINT lists those that are there",
+                remedy=ActionRemedy.LIST_SAVEPOINTS,
             )
         if seen.other_version:
             raise PermanentError(
                 f"{self._job.job_name}: another version than the one on record runs, as job "
                 f"{seen.job_id}",
                 now="It was not touched",
-                remedy="UPDATE brings it to what is wanted",
+                remedy=ActionRemedy.UPDATE,
             )
         outcome = await self._bring_about()
         assert outcome.state is not None  # noqa: S101 - an action that succeeded says how it is
@@ -173,7 +173,8 @@ class Carrier:
         try:
             found = await self._reconciler.savepoints(self._recorded.spec)
         except TemporaryError as error:
-            note = f"Those on record; the savepoint directory was not looked at: {explained(error)}"
+            said = error.worded(ACTION_WORDS)
+            note = f"Those on record; the savepoint directory was not looked at: {said}"
         savepoints = merged(self._known, found)
         record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
         state = JobState(stored_record(record), self._job.status)
@@ -212,7 +213,7 @@ class Carrier:
             raise PermanentError(
                 f"{self._job.job_name}: it runs, as job {seen.job_id}",
                 now="It goes on, and was not deleted",
-                remedy="STOP it with a savepoint, or CANCEL it, and DELETE it then",
+                remedy=ActionRemedy.STOP_THEN_DELETE,
             )
         spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
         at_last = None if running else await self._forgotten(seen)
@@ -220,7 +221,7 @@ class Carrier:
         output = "Job canceled and deleted" if running else "Job deleted"
         if at_last is not None:
             words = last_words(at_last.model_copy(update={"spec": spec}), time.time())
-            output = words or f"{spec.job_name}: deleted; no state of it is known"
+            output = words or f"{last_state_prefix(spec.job_name)}; no state of it is known"
         return Outcome(ActionResult.SUCCESS, output, deleted=True)
 
     async def _forgotten(self, seen: JobRecord) -> JobRecord | None:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRequest, ActionRow
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.model.action import Action, ActionResult
 

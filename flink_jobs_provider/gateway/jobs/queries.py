@@ -10,15 +10,9 @@ from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.drafts import Ask
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record
 from flink_jobs_provider.gateway.jobs.timing import Pace
-from flink_jobs_provider.gateway.jobs.wording import explained
 from flink_jobs_provider.gateway.jobs.worker import Planes
-from flink_jobs_provider.gateway.service import (
-    ActionRow,
-    Execution,
-    JobFilter,
-    JobRow,
-    Refusal,
-)
+from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
+from flink_jobs_provider.gateway.service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import Savepoint
@@ -72,13 +66,13 @@ class Reading:
         configured = self.configured(cluster)
         job = await self._ask(self._store.job, cluster, number)
         if job is None:
-            raise Refusal(404, "JobNotFound", f"There is no job {number} on this cluster.")
+            raise Refusal("JobNotFound", f"There is no job {number} on this cluster.")
         if job.job_id is None:
             return None
         try:
             snapshot = await self._planes.of(configured.flink).jobs(self._pace.fresh)
         except JobError as error:
-            raise Refusal(503, "ClusterUnavailable", explained(error)) from None
+            raise ClusterUnavailable(error) from None
         seen = snapshot.by_id.get(job.job_id)
         if seen is None:
             return Execution(job.job_id, job.job_name, job.status)
@@ -128,13 +122,13 @@ class Reading:
         """Return the job of that number as it is on record, which must be there."""
         found = await self._ask(self._store.job, cluster.key, number)
         if found is None:
-            raise Refusal(404, "JobNotFound", f"Job {number} was deleted meanwhile.")
+            raise Refusal("JobNotFound", f"Job {number} was deleted meanwhile.")
         return _job_row(found, cluster)
 
     def configured(self, key: str) -> ClusterConfiguration:
         """Return a cluster that is served."""
         if key not in self._clusters:
-            raise Refusal(404, "ClusterNotFound", f"There is no cluster {key} here.")
+            raise Refusal("ClusterNotFound", f"There is no cluster {key} here.")
         return self._clusters[key]
 
 

@@ -10,9 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.clusters import ClusterConfiguration, places_masked
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.jobs import background as loops
 from flink_jobs_provider.gateway.jobs.admission import Accepting
@@ -25,17 +23,16 @@ from flink_jobs_provider.gateway.jobs.lost_job_recovery import Relauncher
 from flink_jobs_provider.gateway.jobs.queries import Reading
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
-from flink_jobs_provider.gateway.jobs.wording import places_masked
 from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,
     DraftRequest,
     InputChange,
     JobRow,
-    Refusal,
 )
-from flink_jobs_provider.gateway.store import Store
+from flink_jobs_provider.gateway.store import RecordsError, Store
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -146,8 +143,8 @@ class Jobs(Reading):
             left = await self._threads.call(self._store.release, self._gateway)
             if left:
                 _log.info("%d actions are left to whoever takes them up", left)
-        except SQLAlchemyError as error:
-            _log.warning("actions could not be handed over: %s", type(error).__name__)
+        except RecordsError as error:
+            _log.warning("actions could not be handed over: %s", error)
         await self._threads.close(self._pace.patience)
         await self._opening.close(0)
         await self._disks.close()
@@ -184,7 +181,6 @@ class Jobs(Reading):
         cluster = self._writable(request.cluster)
         if self._workers.in_hand >= self._limit:
             raise Refusal(
-                429,
                 "TooManyActions",
                 f"{self._workers.in_hand} actions are in progress, and no more are accepted before "
                 "some have ended.",
@@ -222,7 +218,7 @@ class Jobs(Reading):
         try:
             async with asyncio.timeout(self._pace.patience):
                 await self._threads.call(self._store.answers)
-        except (SQLAlchemyError, TimeoutError, RuntimeError):
+        except (RecordsError, TimeoutError, RuntimeError):
             problems.append("The database does not answer.")
         return problems
 
@@ -231,7 +227,7 @@ class Jobs(Reading):
     def _writable(self, key: str) -> ClusterConfiguration:
         """Return a cluster to do something on, while anything is done."""
         if not self._open:
-            raise Refusal(503, "ServiceUnavailable", "The gateway is starting or stopping.")
+            raise Refusal("ServiceUnavailable", "The gateway is starting or stopping.")
         return self.configured(key)
 
     def _after(self, key: str) -> Callable[[], Awaitable[None]]:
@@ -248,8 +244,8 @@ class Jobs(Reading):
             try:
                 await self._workers.renew()
                 await self._take_up()
-            except SQLAlchemyError as error:
-                _log.warning("the records do not answer: %s", type(error).__name__)
+            except RecordsError as error:
+                _log.warning("the records do not answer: %s", error)
 
     async def _take_up(self) -> None:
         """Take up actions that nobody carries out any more."""
@@ -275,6 +271,6 @@ class Jobs(Reading):
                 )
                 needed = await self._threads.call(self._store.jars_needed)
                 await self._opening.sweep(needed)
-            except SQLAlchemyError as error:
-                _log.warning("old records are not cleared away: %s", type(error).__name__)
+            except RecordsError as error:
+                _log.warning("old records are not cleared away: %s", error)
             await asyncio.sleep(self._pace.sweep)

@@ -9,11 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from flink_jobs_provider.model.errors import Signal
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class NoTurn(Exception):
+class NoTurn(Signal):
     """All threads were busy for too long."""
 
 

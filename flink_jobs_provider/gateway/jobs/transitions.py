@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flink_jobs_provider.gateway.service import (
-    ActionRequest,
-    ActionRow,
-    InputChange,
-    Refusal,
-)
+from flink_jobs_provider.gateway.action_words import ActionRemedy
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, InputChange
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
@@ -44,20 +41,20 @@ ALLOWED: Mapping[Action, frozenset[str]] = {
 }
 
 #: What can be done instead, by the status that the job has.
-INSTEAD: Mapping[str, str] = {
-    DRAFT: "It was never started: NEW with its run id starts it, DELETE removes it",
-    "STOPPED": "START starts it from its last savepoint, DELETE removes it",
-    "FINISHED": "It came to its own end: STATELESS_UPDATE runs it anew, DELETE removes it",
-    "FAILED": "RE_LAUNCH starts it from its newest state, DELETE removes it",
-    "LOST": "RE_LAUNCH starts it from its newest state, DELETE removes it",
-    "CANCELED": "RE_LAUNCH starts it from its newest state, DELETE removes it",
-    LAUNCH_FAILED: "RE_LAUNCH or NEW starts it, DELETE removes it",
+INSTEAD: Mapping[str, ActionRemedy] = {
+    DRAFT: ActionRemedy.NEW_OR_DELETE_DRAFT,
+    "STOPPED": ActionRemedy.START_OR_DELETE,
+    "FINISHED": ActionRemedy.RUN_AGAIN_OR_DELETE,
+    "FAILED": ActionRemedy.RE_LAUNCH_OR_DELETE,
+    "LOST": ActionRemedy.RE_LAUNCH_OR_DELETE,
+    "CANCELED": ActionRemedy.RE_LAUNCH_OR_DELETE,
+    LAUNCH_FAILED: ActionRemedy.LAUNCH_OR_DELETE,
 }
-_WHILE_IT_RUNS: Mapping[Action, str] = {
-    Action.NEW: "UPDATE changes it; its name is free again after CANCEL and DELETE",
-    Action.START: "UPDATE restarts it, STOP stops it",
-    Action.RE_LAUNCH: "UPDATE restarts it, STOP stops it",
-    Action.DELETE: "STOP it with a savepoint, or CANCEL it, and DELETE it then",
+_WHILE_IT_RUNS: Mapping[Action, ActionRemedy] = {
+    Action.NEW: ActionRemedy.UPDATE_OR_FREE_NAME,
+    Action.START: ActionRemedy.UPDATE_OR_STOP,
+    Action.RE_LAUNCH: ActionRemedy.UPDATE_OR_STOP,
+    Action.DELETE: ActionRemedy.STOP_THEN_DELETE,
 }
 
 #: Those of `STARTS` that take the jar's present content, also where they name no jar.
@@ -97,31 +94,31 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
     if status is None:
         if action is Action.NEW and not request.run_id:
             return
-        raise Refusal(404, "JobNotFound", f"There is no job {name} on this cluster.")
+        raise Refusal("JobNotFound", f"There is no job {name} on this cluster.")
     if request.run_id and request.run_id != run_id:
         raise Refusal(
-            404, "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
+            "JobNotFound", f"There is no run {request.run_id} of job {name}: it is {run_id}."
         )
     gives_way = {LAUNCH_FAILED, DRAFT} if request.run_id else {LAUNCH_FAILED}
     if request.starts_draft:
         _check_draft(name, status)
     elif action is Action.NEW and status not in gives_way:
         raise Refusal(
-            409,
             "JobAlreadyExists",
-            f"A job {name} exists already, and is {status}. {instead_of(status, action)}.",
+            f"A job {name} exists already, and is {status}.",
+            remedy=instead_of(status, action),
         )
     elif request.spares_running and status in _ACTIVE:
         raise _runs_already(name, status)
     elif status not in ALLOWED[action] and not _allowed_besides(request, status):
         raise Refusal(
-            409,
             "JobStatusConflict",
-            f"{action} is not possible while job {name} is {status}. {instead_of(status, action)}.",
+            f"{action} is not possible while job {name} is {status}.",
+            remedy=instead_of(status, action),
         )
 
 
-def instead_of(status: str, action: Action) -> str:
+def instead_of(status: str, action: Action) -> ActionRemedy:
     """Return what can be done with a job of a status, instead of an action that cannot."""
     return INSTEAD.get(status) or _WHILE_IT_RUNS[action]
 
@@ -132,11 +129,11 @@ def _check_draft(name: str, status: str) -> None:
         raise _runs_already(name, status)
     if status != DRAFT:
         message = f"Job {name} is no draft any more: it is {status}. Look at it, and ask again."
-        raise Refusal(409, "JobStatusConflict", message)
+        raise Refusal("JobStatusConflict", message)
 
 
 def _runs_already(name: str, status: str) -> Refusal:
-    return Refusal(409, "JobStatusConflict", f"Job {name} runs already: it is {status}.")
+    return Refusal("JobStatusConflict", f"Job {name} runs already: it is {status}.")
 
 
 def _allowed_besides(request: ActionRequest, status: str) -> bool:
@@ -177,7 +174,7 @@ def changed_inputs(
 
 def _while_it_runs(what: str, status: str, why: str) -> Refusal:
     message = f"{what} cannot be set while the job is {status}: {why}. Nothing was changed."
-    return Refusal(409, "JobStatusConflict", message)
+    return Refusal("JobStatusConflict", message)
 
 
 def check_spec(inputs: Mapping[str, Any]) -> JobSpec:
@@ -190,7 +187,6 @@ def check_spec(inputs: Mapping[str, Any]) -> JobSpec:
     problems = problems_of(given, recorded=True)
     if problems:
         raise Refusal(
-            400,
             "InvalidParameter",
             " ".join(f"{path} {reason}." for path, reason in problems),
             target=problems[0][0],
@@ -205,16 +201,15 @@ def _check_inputs(request: ActionRequest) -> None:
         changes = {name: value for name, value in changes.items() if name not in takes}
         name = min(changes)
         raise Refusal(
-            400,
             "InvalidParameter",
             f"{action} takes no {' or '.join(sorted(changes))}.",
             target=name,
         )
     if action is Action.STATELESS_UPDATE and changes.get("restore_from"):
         raise Refusal(
-            400,
             "InvalidParameter",
-            "STATELESS_UPDATE starts from nothing: leave the savepoint out, or use UPDATE.",
+            "A start from nothing takes no savepoint.",
+            remedy=ActionRemedy.NO_SAVEPOINT_OR_UPDATE,
             target="restore_from",
         )
 
@@ -261,7 +256,6 @@ def in_progress(job_name: str, what: str, first: ActionRow) -> Refusal:
     since = first.accepted_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     waits = f" ({first.output.rstrip('.')})" if first.output else ""
     return Refusal(
-        409,
         "ActionInProgress",
         f"{first.action} of job {job_name} is in progress since {since}, as operation "
         f"{first.id}{waits}. {what} was not begun: ask again when that has ended.",
@@ -271,4 +265,4 @@ def in_progress(job_name: str, what: str, first: ActionRow) -> Refusal:
 def changes_now(job_name: str) -> Refusal:
     """Return the refusal of something that was decided on a row which has changed since."""
     message = f"Job {job_name} changes at this moment; nothing was begun. Ask again."
-    return Refusal(409, "Conflict", message)
+    return Refusal("Conflict", message)

@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.clusters import Mask
 from flink_jobs_provider.gateway.jobs.background import end, where
 from flink_jobs_provider.gateway.jobs.executor import Carrier, Outcome
 from flink_jobs_provider.gateway.jobs.jar_cache import Opening
@@ -22,9 +21,15 @@ from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
 from flink_jobs_provider.gateway.jobs.wait_reasons import saying
-from flink_jobs_provider.gateway.jobs.wording import Worded, explained, in_api_words
+from flink_jobs_provider.gateway.outputs import ErrorOutput
 from flink_jobs_provider.gateway.service import ActionRow
-from flink_jobs_provider.gateway.store import JobState, Store, StoredAction, StoredJob
+from flink_jobs_provider.gateway.store import (
+    JobState,
+    RecordsError,
+    Store,
+    StoredAction,
+    StoredJob,
+)
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
 from flink_jobs_provider.model.target import FlinkTarget
@@ -58,9 +63,9 @@ class Workers:
         pace: How often and how long.
         clock: Time as the reconcilers see it.
         at_once: How many are carried out at once.
-        trouble: Says why a cluster, by key, did not answer lately; empty where it did.
+        trouble: Returns why a cluster, by key, did not answer lately; None where it did.
         settle_time: How long a version that was started must stay up.
-        worded: Names places below a cluster's mounts as its callers do.
+        mask: Names places below a cluster's mounts as its callers do.
     """
 
     def __init__(
@@ -74,9 +79,9 @@ class Workers:
         pace: Pace,
         clock: Clock,
         at_once: int,
-        trouble: Callable[[str], str],
+        trouble: Callable[[str], JobError | None],
         settle_time: str,
-        worded: Worded,
+        mask: Mask,
     ) -> None:
         self._gateway = gateway
         self._store = store
@@ -89,7 +94,7 @@ class Workers:
         self._slots = asyncio.Semaphore(at_once)
         self._trouble = trouble
         self._settle_time = settle_time
-        self._worded = worded
+        self._mask = mask
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases: dict[str, Lease] = {}
         self._listeners: list[Callable[[ActionRow], None]] = []
@@ -164,11 +169,15 @@ class Workers:
         if job is None:
             return
 
+        mask = partial(self._mask, job.cluster)
+
         def trouble() -> str:
-            return self._worded(job.cluster, in_api_words(self._trouble(job.cluster)))
+            error = self._trouble(job.cluster)
+            return ErrorOutput.of(error, mask) if error else ""
 
         async def say(line: str) -> None:
-            line = f"{line} {_until(deadline - self._clock.now())}" if line else ""
+            if isinstance(line, ErrorOutput):
+                line = line.followed_by(_until(deadline - self._clock.now()))
             write = partial(self._store.say, action.row.id, self._gateway, line)
             await self._insist(write, lease)
 
@@ -196,10 +205,11 @@ class Workers:
             carrier = await self._carrier(action, job, lease)
             return await carrier.carry_out(), ""
         except JobError as error:
-            message = self._worded(job.cluster, explained(error))
+            failed = ErrorOutput.of(error, partial(self._mask, job.cluster))
             left = self._ends(error, begun, deadline) - self._clock.now()
             if left > 0:
-                return None, f"{message} {_until(left)}"
+                return None, failed.followed_by(_until(left))
+            message: str = failed
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s met an error: %s", action.row.id, where(error))
             message = (
@@ -299,8 +309,8 @@ class Workers:
         while True:
             try:
                 return await self._threads.call(call)
-            except SQLAlchemyError as error:
-                _log.warning("the records cannot be written: %s", type(error).__name__)
+            except RecordsError as error:
+                _log.warning("the records cannot be written: %s", error)
                 if not lease.held:
                     return None
             await asyncio.sleep(pause)

@@ -12,6 +12,7 @@ import structlog
 
 from flink_jobs_provider.gateway.configuration import TlsFiles
 from flink_jobs_provider.gateway.settings import environment
+from flink_jobs_provider.model.errors import SetupError
 
 _log = structlog.get_logger("gateway.certificate")
 _EVERY = 30.0
@@ -19,7 +20,7 @@ _EVERY = 30.0
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
-class CertificateUnusable(Exception):
+class CertificateUnusable(SetupError):
     """The certificate cannot be used; the text says why and which file it is about."""
 
 

@@ -28,7 +28,7 @@ from flink_jobs_provider.gateway.ops.connections import (
     Accepted,
     Connections,
 )
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Seconds for the rest of a body that nobody reads, since its request was answered before.
 _LINGER = 5.0
@@ -163,7 +163,6 @@ class GatewayProtocol(H11Protocol):
         del msg
         self._refuse_and_close(
             Refusal(
-                400,
                 "BadRequest",
                 "The request is not valid HTTP/1.1, or says in two ways where it ends. Nothing of "
                 "it was carried out; the connection is closed.",
@@ -209,7 +208,6 @@ class GatewayProtocol(H11Protocol):
         self._line = self._buffer.first_line()
         self._refuse_and_close(
             Refusal(
-                408,
                 "RequestTimeout",
                 f"The headers of the request did not arrive within {self._header_time:g} s. "
                 "Nothing of it was carried out; the connection is closed.",

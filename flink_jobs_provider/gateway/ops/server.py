@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.ops.connections import (
     Listening,
 )
 from flink_jobs_provider.gateway.ops.http_protocol import GatewayProtocol, Refused
+from flink_jobs_provider.model.errors import SetupError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -48,7 +49,7 @@ _GOODBYE_S = 0.25
 _BACKLOG = 2048
 
 
-class CannotListen(Exception):
+class CannotListen(SetupError):
     """The address cannot be listened on; the text says why."""
 
 

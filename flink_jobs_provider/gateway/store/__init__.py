@@ -1,6 +1,11 @@
 """The gateway's records in SQL: jobs, actions and savepoints. The only part that knows SQL."""
 
-from flink_jobs_provider.gateway.store.database import DatabaseInUse, DatabaseUnusable
+from flink_jobs_provider.gateway.store.database import (
+    DatabaseInUse,
+    DatabaseUnusable,
+    RecordsError,
+    RecordsUnavailable,
+)
 from flink_jobs_provider.gateway.store.repository import Store
 from flink_jobs_provider.gateway.store.rows import (
     JobState,
@@ -16,6 +21,8 @@ __all__ = [
     "JobState",
     "NewAction",
     "NextStart",
+    "RecordsError",
+    "RecordsUnavailable",
     "Store",
     "StoredAction",
     "StoredJob",

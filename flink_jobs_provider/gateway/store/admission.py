@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
+from flink_jobs_provider.gateway.outputs import stored_output
 from flink_jobs_provider.gateway.service import ActionRow
-from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.gateway.store.database import Database, RecordsConflict
 from flink_jobs_provider.gateway.store.queries import (
     action_row,
     stored_action,
@@ -35,6 +35,7 @@ from flink_jobs_provider.gateway.store.schema import (
     database_now,
 )
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.errors import Signal
 
 # Made once: what a statement costs is its making, more than its execution.
 _NOW = select(database_now())
@@ -56,7 +57,7 @@ _INSERT_JOB = insert(JOBS).returning(JOBS.c.number)
 _INSERT_ACTION = insert(ACTIONS)
 
 
-class Busy(Exception):
+class UnfinishedAction(Signal):
     """Another action on the job has not ended.
 
     Attributes:
@@ -68,7 +69,7 @@ class Busy(Exception):
         super().__init__(f"{first.action} {first.id} is in progress")
 
 
-class Changed(Exception):
+class RowChanged(Signal):
     """The row is no longer as it was when it was decided on: decide again."""
 
 
@@ -107,8 +108,8 @@ class Acceptance:
             begins: Whether it begins at once, as `Leases.begin` would note afterwards.
 
         Raises:
-            Changed: A job of that name is there meanwhile, or the one that gives way has changed.
-            Busy: An action is in progress on the one that gives way.
+            RowChanged: A job has that name meanwhile, or the one that gives way has changed.
+            UnfinishedAction: An action is in progress on the one that gives way.
         """
         with self._changing() as (connection, now):
             _give_way(connection, replaces, now)
@@ -139,8 +140,8 @@ class Acceptance:
             begins: Whether it begins at once, as `Leases.begin` would note afterwards.
 
         Raises:
-            Changed: The row is no longer of that revision.
-            Busy: An action is in progress.
+            RowChanged: The row is no longer of that revision.
+            UnfinishedAction: An action is in progress.
         """
         with self._changing() as (connection, now):
             before = _locked(connection, number, revision)
@@ -165,8 +166,8 @@ class Acceptance:
         """Put a job on record that is not started, with an action that has ended; see `accept_new`.
 
         Raises:
-            Changed: A job of that name is there meanwhile, or the one that gives way has changed.
-            Busy: An action is in progress on the one that gives way.
+            RowChanged: A job has that name meanwhile, or the one that gives way has changed.
+            UnfinishedAction: An action is in progress on the one that gives way.
         """
         with self._changing() as (connection, now):
             _give_way(connection, replaces, now)
@@ -186,8 +187,8 @@ class Acceptance:
         What the action says of `as_given` is shown from now on.
 
         Raises:
-            Changed: The row is no longer of that revision.
-            Busy: An action is in progress.
+            RowChanged: The row is no longer of that revision.
+            UnfinishedAction: An action is in progress.
         """
         with self._changing() as (connection, now):
             job = _update_job(
@@ -207,8 +208,8 @@ class Acceptance:
         try:
             with self._database.writing() as connection:
                 yield connection, connection.execute(_NOW).scalar_one()
-        except IntegrityError:
-            raise Changed from None
+        except RecordsConflict:
+            raise RowChanged from None
 
 
 def _give_way(connection: Connection, replaces: tuple[int, int] | None, now: float) -> None:
@@ -263,13 +264,13 @@ def _locked(connection: Connection, number: int, revision: int) -> JobEntry:
     """Lock a live job's row, and see that it is as it was and that nothing is in progress."""
     found = connection.execute(_LOCK_JOB, {"job": number}).one_or_none()
     if found is None:
-        raise Changed
+        raise RowChanged
     job = JobEntry(**found._mapping)
     first = connection.execute(_IN_PROGRESS, {"job": number}).one_or_none()
     if first is not None:
-        raise Busy(action_row(ActionEntry(**first._mapping), job))
+        raise UnfinishedAction(action_row(ActionEntry(**first._mapping), job))
     if job.revision != revision:
-        raise Changed
+        raise RowChanged
     return job
 
 
@@ -297,7 +298,7 @@ def _ended(now: float, output: str, result: ActionResult = ActionResult.SUCCESS)
     """Return the columns of an action that was done with its acceptance."""
     return {
         "result": result.value,
-        "output": output,
+        "output": stored_output(output),
         "deadline": now,
         "began_at": now,
         "finished_at": now,

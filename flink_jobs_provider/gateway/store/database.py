@@ -15,9 +15,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from flink_jobs_provider.gateway.store.group_commit import GroupCommit
+from flink_jobs_provider.model.errors import FlinkJobsError, SetupError
 
 #: Any number that nobody else locks in the same database.
 _ADVISORY_LOCK = 0x666C696E6B6A6F62
@@ -60,12 +67,54 @@ _BUSY_S = 30
 CONNECTIONS = 8
 
 
-class DatabaseUnusable(Exception):
+class DatabaseUnusable(SetupError):
     """The database cannot be used; the text says why, without its password."""
 
 
 class DatabaseInUse(DatabaseUnusable):
     """Another gateway works on this SQLite file."""
+
+
+class RecordsError(FlinkJobsError):
+    """A statement that the database did not carry out; the text is the kind of its error alone.
+
+    What the database says may hold inputs of jobs.
+    """
+
+
+class RecordsUnavailable(RecordsError):
+    """The database cannot be used now: away, full, out of connections, or a standby."""
+
+
+class RecordsConflict(RecordsError):
+    """A row that the rules of the tables do not allow beside those that are there."""
+
+
+#: Classes of PostgreSQL's SQLSTATE (its manual, appendix A): connection, resources, shutdown,
+#: system error; and a server that only reads, as a standby does.
+_UNAVAILABLE = ("08", "53", "57", "58", "25006")
+
+
+@contextmanager
+def _errors_of_the_records() -> Iterator[None]:
+    """Raise SQLAlchemy's errors as those of the records: nobody else knows SQL."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise RecordsConflict(type(error).__name__) from error
+    except SQLAlchemyError as error:
+        away = not isinstance(error, DBAPIError) or _unreachable(error)
+        kind = RecordsUnavailable if away else RecordsError
+        raise kind(type(error).__name__) from error
+
+
+def _unreachable(error: DBAPIError) -> bool:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return (
+        error.connection_invalidated
+        or type(error).__name__ in ("OperationalError", "InterfaceError")
+        or state.startswith(_UNAVAILABLE)
+    )
 
 
 class FileLock:
@@ -125,13 +174,26 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Read in one transaction."""
-        with self._reading.begin() as connection:
+        """Read in one transaction.
+
+        Raises:
+            RecordsError: It cannot be read.
+        """
+        with _errors_of_the_records(), self._reading.begin() as connection:
             yield connection
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Write in one transaction: all of it, or nothing."""
-        return self._group_commit.writing() if self._group_commit else self.engine.begin()
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write in one transaction: all of it, or nothing.
+
+        Raises:
+            RecordsConflict: The rules of the tables do not allow it.
+            RecordsError: It was not written.
+        """
+        group_commit = self._group_commit
+        begun = group_commit.writing() if group_commit else self.engine.begin()
+        with _errors_of_the_records(), begun as connection:
+            yield connection
 
     def connected(self) -> AbstractContextManager[Connection]:
         """Open one transaction that no other writer shares, for migrations."""

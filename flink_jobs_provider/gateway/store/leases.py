@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from flink_jobs_provider.gateway.outputs import stored_output
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.queries import (
@@ -103,7 +104,9 @@ class Leases:
     def say(self, action_id: str, gateway: str, output: str) -> None:
         """Note what an action waits for."""
         with self._database.writing() as connection:
-            connection.execute(_SAY, {"action_id": action_id, "holder": gateway, "output": output})
+            connection.execute(
+                _SAY, {"action_id": action_id, "holder": gateway, "output": stored_output(output)}
+            )
 
     def finish(
         self,
@@ -130,7 +133,7 @@ class Leases:
                     "action_id": action.row.id,
                     "holder": gateway,
                     "result": result.value,
-                    "output": output,
+                    "output": stored_output(output),
                     "finished_at": now,
                     "claimed_by": None,
                     "claimed_until": None,

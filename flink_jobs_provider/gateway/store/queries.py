@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Result, Row, Select, bindparam, func, select
 
+from flink_jobs_provider.gateway.outputs import read_output
 from flink_jobs_provider.gateway.service import ActionRow, JobFilter
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.filters import filtered, of_clusters
@@ -259,7 +260,7 @@ def action_row(action: ActionEntry, job: JobEntry) -> ActionRow:
         run_id=job.run_id,
         action=Action(action.action),
         result=ActionResult(action.result),
-        output=action.output,
+        output=read_output(action.output),
         caller=action.caller,
         accepted_at=moment(action.accepted_at),
         began_at=None if action.began_at is None else moment(action.began_at),

@@ -141,8 +141,8 @@ def no_import(wanted: JobSpec, path: str) -> StateUnavailable:
 def no_checkpoints(wanted: JobSpec, job: StepJob) -> StateUnavailable:
     """Return the refusal of an update of last-state, by a service that starts from none."""
     return StateUnavailable(
-        f"{wanted.job_name}: upgrade_mode last-state needs a completed checkpoint that is retained "
-        "when the job is cancelled, and this service starts from none",
+        f"{wanted.job_name}: an upgrade from its last state needs a completed checkpoint that is "
+        "retained when the job is cancelled, and this service starts from none",
         now=f"{named(job)} goes on as it was",
         remedy='Use upgrade_mode "savepoint"',
     )

@@ -15,7 +15,11 @@ from flink_jobs_provider.control_planes.step_plane import (
     StepJob,
     StepPlane,
 )
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    PermanentError,
+    Signal,
+)
 from flink_jobs_provider.model.savepoint import SavepointLayout, in_store
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.dli.conditions import has_new_savepoint
@@ -39,7 +43,7 @@ _BUSY, _TOO_BUSY = 5.0, 300.0
 _PAUSE = 2.0
 
 
-class NotNow(Exception):
+class NotNow(Signal):
     """A step was not taken for now: look again, and judge anew."""
 
 

@@ -21,6 +21,7 @@ from flink_jobs_provider.control_planes.protocol import (
     Vertex,
 )
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.model.remedies import Remedy
 
 #: Since Flink 1.19, and before.
 _WITHOUT_CHAINS = {
@@ -126,8 +127,7 @@ def _refusal(job_name: str, lost: list[Vertex], sizes: dict[str, int], now: str)
         f"{job_name}: the new version has no place for {size} bytes of state of the running job: "
         f"it has no operator with the id of {_named(lost)}",
         now=now,
-        remedy="Give each operator the uid that it had, a fixed one; or set "
-        "allow_non_restored_state to true, to drop that state",
+        remedy=Remedy.KEEP_OPERATOR_IDS,
     )
 
 

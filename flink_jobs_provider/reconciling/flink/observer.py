@@ -11,6 +11,7 @@ from flink_jobs_provider.model.errors import ActionFailed, OwnedElsewhere
 from flink_jobs_provider.model.identity import JobKey, identity_of, spec_digits_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,
     SavepointReason,
@@ -85,7 +86,7 @@ class Observer:
                 f"{wanted.job_name}: a job of this name runs for another owner than "
                 f"{wanted.owner}, as job {strangers[0].job_id}",
                 now="It was not touched",
-                remedy="Choose another job_name; or set owner, if the stack was renamed",
+                remedy=Remedy.RENAME_OR_OWN,
             )
         return Seen(tuple(ours))
 

@@ -12,6 +12,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGra
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
@@ -103,7 +104,7 @@ class Preflight:
                 f"{spec.job_name}: no savepoint can be taken, since neither the job nor the "
                 "cluster names a savepoint directory",
                 now=now,
-                remedy="Set savepoint_directory",
+                remedy=Remedy.NAME_SAVEPOINT_DIRECTORY,
             )
         return SavepointLayout(directory, spec.job_name)
 
@@ -116,14 +117,16 @@ class Preflight:
         finding = await self._states.inspect(path)
         if finding.condition is Condition.GONE:
             raise PermanentError(
-                f"{spec.job_name}: restore_from: there is no savepoint at {path}",
+                f"{spec.job_name}: {{field}}: there is no savepoint at {path}",
                 now=now,
+                field="restore_from",
                 remedy="Name the directory that holds its _metadata file",
             )
         if finding.broken:
             raise PermanentError(
-                f"{spec.job_name}: restore_from: the savepoint {path} {finding}",
+                f"{spec.job_name}: {{field}}: the savepoint {path} {finding}",
                 now=now,
+                field="restore_from",
                 remedy="Name another one; flink-jobs jobs savepoints lists them",
             )
 
@@ -155,7 +158,7 @@ class Preflight:
             raise PermanentError(
                 f"{submission.job_name}: the new version cannot be started: {error.happened}",
                 now=now,
-                remedy="Fix the jar, entry_class or args, and run again",
+                remedy=Remedy.FIX_PROGRAM,
             ) from None
         except PermanentError as error:
             error.complete(now=now)

@@ -19,6 +19,7 @@ from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.conditions import (
     Failed,
@@ -130,7 +131,7 @@ class Rescaler:
             raise ActionFailed(
                 f"{wanted.job_name}: it could not be rescaled back: {error.reason}",
                 now=f"Job {job.job_id} was not stopped",
-                remedy="Run again; or set restart_trigger, which restarts it as it is declared",
+                remedy=Remedy.RESTART_AS_DECLARED,
             ) from None
         row, note = await self._settled(wanted, job.job_id, sum(bounds.values()))
         output = f"Rescaled to parallelism {max(bounds.values())} while it ran{note}"

@@ -160,6 +160,7 @@ class Roller:
             f"{what}: {error.happened}",
             now=f"It may still start as job {error.job_id}; {await self._state_of(launch)}",
             remedy=error.remedy,
+            field=error.field,
         )
         base = launch.base or JobRecord(spec=launch.wanted, status=JobStatus.STARTING)
         told.job_id = error.job_id

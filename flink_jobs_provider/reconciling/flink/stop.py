@@ -14,6 +14,7 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
@@ -158,8 +159,7 @@ class Stopper:
             raise StateUnavailable(
                 happened,
                 now=f"Job {job.job_id} was left as it is",
-                remedy='Use upgrade_mode "last-state" to go on from its latest retained '
-                'checkpoint, or "stateless" to drop its state',
+                remedy=Remedy.LAST_STATE_OR_EMPTY,
             ) from None
 
     async def _savepoint_failed(
@@ -172,7 +172,7 @@ class Stopper:
             return DeadlineExceeded(
                 f"{wanted.job_name}: the {what} has not ended in {wanted.timeouts.savepoint}",
                 now="It goes on, on the cluster; no other version was started",
-                remedy="Run again to wait for it, or raise timeouts.savepoint",
+                remedy=Remedy.WAIT_FOR_SAVEPOINT,
             )
         if isinstance(error, TemporaryError):
             return TemporaryError(happened, now="No other version was started", remedy=error.remedy)

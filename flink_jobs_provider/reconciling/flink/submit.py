@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError, Signal
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
@@ -24,7 +24,7 @@ class Started:
     status: JobStatus = JobStatus.RUNNING
 
 
-class DidNotStart(Exception):
+class DidNotStart(Signal):
     """A version that did not come up, and no longer runs; the text is the reason."""
 
 

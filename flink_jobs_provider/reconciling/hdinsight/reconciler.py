@@ -30,6 +30,7 @@ from flink_jobs_provider.reconciling.record_updates import seen
 from flink_jobs_provider.reconciling.service_loop import changed, until_removed
 from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
 from flink_jobs_provider.reconciling.waiter import Clock
+from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
 _SHARED_AGE = 15.0
@@ -160,7 +161,7 @@ class Removal:
 
     def _check(self, action: Action, outcome: ActionOutcome) -> None:
         """Raise where an action failed; pass on what the system reported of it."""
-        if outcome.said.startswith(f"{self._spec.job_name}: deleted"):
+        if outcome.said.startswith(last_state_prefix(self._spec.job_name)):
             self._say(outcome.said)
             self._told = True
         self._cancelled = self._cancelled or action is Action.CANCEL

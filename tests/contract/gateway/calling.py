@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.apis.dli.conventions import SignatureCheck
 from flink_jobs_provider.gateway.app import make_app
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER, MemoryService
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class ByName:
         """Return the caller."""
         name = (authorization or "").removeprefix("Bearer ")
         if name not in PRINCIPALS:
-            raise Refusal(401, "InvalidAuthenticationToken", "The access token is not accepted.")
+            raise Refusal("InvalidAuthenticationToken", "The access token is not accepted.")
         return PRINCIPALS[name]
 
 
@@ -64,7 +64,7 @@ class RateLimit:
     def take(self, name: str) -> None:
         """Count a request."""
         if self.refuses is not None:
-            raise Refusal(429, "TooManyRequests", "Too many.", retry_after=self.refuses)
+            raise Refusal("TooManyRequests", "Too many.", retry_after=self.refuses)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,
@@ -17,7 +18,6 @@ from flink_jobs_provider.gateway.service import (
     InputChange,
     JobFilter,
     JobRow,
-    Refusal,
 )
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.record import JobRecord
@@ -86,18 +86,18 @@ class MemoryService:
         self.requests.append(request)
         row = self._live(request)
         if request.run_id and (row is None or row.run_id != request.run_id):
-            raise Refusal(404, "JobNotFound", f"There is no run {request.run_id}.")
+            raise Refusal("JobNotFound", f"There is no run {request.run_id}.")
         if request.starts_draft and row and row.status != "DRAFT":
-            raise Refusal(409, "JobStatusConflict", f"It is {row.status}.")
+            raise Refusal("JobStatusConflict", f"It is {row.status}.")
         if request.action is Action.NEW and not (request.run_id and row and row.status == "DRAFT"):
             if row:
-                raise Refusal(409, "JobAlreadyExists", f"A job {request.job_name} exists already.")
+                raise Refusal("JobAlreadyExists", f"A job {request.job_name} exists already.")
             row = self._new(request, request.changes)
         if row is None:
-            raise Refusal(404, "JobNotFound", f"There is no job {request.job_name}.")
+            raise Refusal("JobNotFound", f"There is no job {request.job_name}.")
         if row.last.result is ActionResult.IN_PROGRESS and row.last.id in self.actions:
             message = f"{row.last.action} is in progress: operation {row.last.id}."
-            raise Refusal(409, "ActionInProgress", message)
+            raise Refusal("ActionInProgress", message)
         action = replace(
             row.last,
             id=str(uuid.uuid4()),
@@ -148,7 +148,7 @@ class MemoryService:
             raise self.refuses_with
         self.drafts.append(request)
         if self._live(request):
-            raise Refusal(409, "JobAlreadyExists", f"A job {request.job_name} exists already.")
+            raise Refusal("JobAlreadyExists", f"A job {request.job_name} exists already.")
         row = self._new(request, request.inputs)
         last = replace(row.last, result=ActionResult.SUCCESS, finished_at=NOW)
         self.rows[row.number] = replace(row, status="DRAFT", last=last)
@@ -161,12 +161,12 @@ class MemoryService:
         self.changes.append(change)
         row = self.rows[change.number]
         if row.last.result is ActionResult.IN_PROGRESS:
-            raise Refusal(409, "ActionInProgress", f"{row.last.action} is in progress.")
+            raise Refusal("ActionInProgress", f"{row.last.action} is in progress.")
         if row.revision != change.revision:
-            raise Refusal(409, "Conflict", "It changes at this moment.")
+            raise Refusal("Conflict", "It changes at this moment.")
         runs = row.record.status.active and row.status not in ("DRAFT", "JOB_LAUNCH_FAILED")
         if runs and (change.restore_from or not change.while_it_runs):
-            raise Refusal(409, "JobStatusConflict", "The job runs.")
+            raise Refusal("JobStatusConflict", "The job runs.")
         self.rows[change.number] = replace(
             row,
             revision=row.revision + 1,

@@ -14,7 +14,8 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway, error_of, run
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER
 
@@ -182,10 +183,10 @@ def test_a_caller_that_goes_away_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("refusal", "retry_after"),
     [
-        (Refusal(429, "TooManyActions", "Too many.", retry_after=7.2), "8"),
-        (Refusal(429, "TooManyActions", "Too many."), "1"),
-        (Refusal(409, "ActionInProgress", "Wait.", retry_after=5), None),
-        (Refusal(503, "NotReady", "Wait.", retry_after=5), None),
+        (Refusal("TooManyActions", "Too many.", retry_after=7.2), "8"),
+        (Refusal("TooManyActions", "Too many."), "1"),
+        (Refusal("ActionInProgress", "Wait.", retry_after=5), None),
+        (Refusal("NotReady", "Wait.", retry_after=5), None),
     ],
 )
 def test_retry_after_goes_with_429_alone(refusal: Refusal, retry_after: str | None) -> None:
@@ -193,14 +194,14 @@ def test_retry_after_goes_with_429_alone(refusal: Refusal, retry_after: str | No
     gateway = Gateway()
     gateway.service.refuses_with = refusal
     answer = gateway.run_job(NEW)
-    assert error_of(answer, refusal.status)["code"] == refusal.code
+    assert error_of(answer, status_of(refusal))["code"] == refusal.code
     assert answer.headers.get("Retry-After") == retry_after
 
 
 def test_a_refusal_of_the_service_names_the_property_in_the_apis_words() -> None:
     """Shows that the service's inputs are not what a caller is told of."""
     gateway = Gateway()
-    gateway.service.refuses_with = Refusal(400, "InvalidParameter", "No.", target="restore_from")
+    gateway.service.refuses_with = Refusal("InvalidParameter", "No.", target="restore_from")
     assert error_of(gateway.run_job(NEW), 400)["target"] == "properties.savePointName"
 
 
@@ -430,7 +431,7 @@ def test_a_refusal_names_a_jar_as_its_caller_does() -> None:
     """Shows that the real place behind a mount is not told."""
     gateway = Gateway()
     reason = "cannot open s3://bucket/jobs/jars/job.jar: no such file"
-    gateway.service.refuses_with = Refusal(400, "InvalidParameter", reason, target="jar")
+    gateway.service.refuses_with = Refusal("InvalidParameter", reason, target="jar")
     error = error_of(gateway.run_job(NEW), 400)
     assert error["message"] == "cannot open abfs://jobs@account/jars/job.jar: no such file"
     assert error["target"] == "properties.jarName"

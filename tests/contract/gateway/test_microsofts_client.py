@@ -15,7 +15,7 @@ from azure.core.exceptions import (
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 
 from flink_jobs_provider.gateway.apis.hdinsight import list_query
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
 from tests.contract.gateway.calling import VERSIONS, Gateway
 from tests.contract.gateway.memory_service import CLUSTER_ID
@@ -186,7 +186,7 @@ def test_what_the_client_sends_again_was_not_begun(gateway: Gateway, url: str) -
             with pytest.raises(HttpResponseError):
                 jobs.begin_run_job(*PLACE, _new(), **OPTIONS)
             assert _answered(gateway, 1) == [status]
-        gateway.service.refuses_with = Refusal(429, "TooManyActions", "Wait.", retry_after=0.1)
+        gateway.service.refuses_with = Refusal("TooManyActions", "Wait.", retry_after=0.1)
         gateway.metrics.counted.clear()
         with pytest.raises(HttpResponseError):
             jobs.begin_run_job(*PLACE, _new(), **OPTIONS)

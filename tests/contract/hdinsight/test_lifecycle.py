@@ -13,6 +13,7 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
     StateUnavailable,
 )
+from flink_jobs_provider.wire.hdinsight import last_state_prefix
 from tests.contract.hdinsight.stack import DIRECTORY, JAR, Stack, spec
 from tests.unit.model.made_up_jobs import DIGEST_2
 
@@ -274,7 +275,7 @@ def test_delete(on_delete: str, cancelled: str) -> None:
     [
         ("Job deleted", False),
         ("", False),
-        ("orders: deleted; its cluster no longer knew it (LOST); its last known state is /c", True),
+        (f"{last_state_prefix('orders')}; its last known state is /c", True),
     ],
 )
 def test_what_a_gateway_says_of_a_deleted_jobs_state_is_passed_on(output: str, told: bool) -> None:

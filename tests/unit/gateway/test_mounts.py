@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 MOUNTS = Mounts(
     {
@@ -85,7 +86,7 @@ def test_what_leads_elsewhere_is_refused_by_property(uri: str, said: str) -> Non
     with pytest.raises(Refusal) as caught:
         MOUNTS.resolve(uri, "properties.jobJarDirectory")
     refusal = caught.value
-    assert (refusal.status, refusal.code) == (400, "InvalidParameter")
+    assert (status_of(refusal), refusal.code) == (400, "InvalidParameter")
     assert refusal.target == "properties.jobJarDirectory"
     assert refusal.message.startswith("properties.jobJarDirectory must")
     assert said in refusal.message

@@ -6,7 +6,7 @@ import pytest
 
 from flink_jobs_provider.gateway.apis.hdinsight.mapping import in_arm_words
 from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.wire.hdinsight import JOB_PROPERTIES, ApiVersion
@@ -28,7 +28,7 @@ def test_inputs_are_named_as_the_api_names_them() -> None:
     for name, each in JOB_PROPERTIES.items():
         if each.model_input:
             assert each.model_input in JobSpec.model_fields
-            refusal = in_arm_words(Refusal(400, "InvalidParameter", "no", target=each.model_input))
+            refusal = in_arm_words(Refusal("InvalidParameter", "no", target=each.model_input))
             assert refusal.target == f"properties.{name}"
 
 

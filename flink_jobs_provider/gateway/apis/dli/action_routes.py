@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +14,8 @@ from flink_jobs_provider.gateway.apis.dli import schema
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, done, place_of
 from flink_jobs_provider.gateway.apis.dli.errors import code_of, no_such_job
 from flink_jobs_provider.gateway.apis.dli.runs import to_run, to_stop, to_trigger
-from flink_jobs_provider.gateway.service import ActionRequest, JobRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRequest, JobRow
 from flink_jobs_provider.model.action import STARTS, Action
 
 _Begin = Callable[[JobRow], tuple[Action, Mapping[str, Any]]]
@@ -130,7 +132,7 @@ class Acting:
         except Refusal as refusal:
             if refusal.code == "JobNotFound":  # deleted meanwhile; callers know no run ids
                 raise no_such_job(row.number) from None
-            refusal.message = self._calls.in_callers_words(row.cluster, refusal.message)
+            refusal.mask(partial(self._calls.in_callers_words, row.cluster))
             raise
 
 

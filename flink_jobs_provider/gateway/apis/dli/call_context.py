@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from flink_jobs_provider.gateway.apis.dli.errors import FAULT, code_of, no_such_job
 from flink_jobs_provider.gateway.apis.dli.flink_options import obs_uri
-from flink_jobs_provider.gateway.apis.dli.mapping import in_dli_words
+from flink_jobs_provider.gateway.apis.dli.mapping import in_call_words
 from flink_jobs_provider.gateway.apis.dli.schema import IN_WORDS, SHOWN
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.middleware import Audit
@@ -23,7 +23,8 @@ from flink_jobs_provider.gateway.http.requests import caller, json_text
 from flink_jobs_provider.gateway.http.validation import Checker
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
-from flink_jobs_provider.gateway.service import ActionRow, JobRow, JobService, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRow, JobRow, JobService
 
 _LARGEST_ID = 2**63 - 1
 
@@ -76,7 +77,6 @@ class Calls:
         }
         if not found:
             raise Refusal(
-                403,
                 "AuthorizationFailed",
                 f"The caller '{principal.name}' has no role in project '{project[:64]}', or this "
                 "gateway serves no such project.",
@@ -147,7 +147,7 @@ class Calls:
         try:
             yield deed
         except Exception as error:
-            refusal = in_dli_words(error) if isinstance(error, Refusal) else FAULT
+            refusal = in_call_words(error) if isinstance(error, Refusal) else FAULT
             request.scope["audited"] = True
             status, code = code_of(refusal)
             self._write(deed, request, code, status)
@@ -178,7 +178,6 @@ def authorize(principal: Principal, cluster: ClusterConfiguration) -> None:
     if not principal.may(Role.OPERATE, cluster.key):
         queues = ", ".join(cluster.dli.queues if cluster.dli else ())
         raise Refusal(
-            403,
             "AuthorizationFailed",
             f"The caller '{principal.name}' does not have the role 'operate' on queue {queues}.",
         )

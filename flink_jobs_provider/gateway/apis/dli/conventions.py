@@ -17,7 +17,7 @@ from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
 from flink_jobs_provider.gateway.http.conventions import ALWAYS
 from flink_jobs_provider.gateway.http.requests import content
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Tells a client that whoever answers is a gateway, not the service itself.
 GATEWAY_HEADER = "X-Flink-Jobs-Gateway"
@@ -95,7 +95,7 @@ class DliManners:
 
 
 def _unauthenticated(message: str) -> Refusal:
-    return Refusal(401, "AuthenticationFailed", message)
+    return Refusal("AuthenticationFailed", message)
 
 
 def _path(scope: Scope) -> str:
@@ -107,7 +107,7 @@ def _query(scope: Scope) -> list[tuple[str, str]]:
     try:
         return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     except ValueError:  # more parameters than anybody has
-        raise Refusal(400, "InvalidParameter", "The query has too many parameters.") from None
+        raise Refusal("InvalidParameter", "The query has too many parameters.") from None
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.apis.dli.call_words import CALL_WORDS
+from flink_jobs_provider.gateway.http.statuses import STATUSES
+from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 
 BAD_PARAMETER = "DLI.0001"
 NO_SUCH_JOB = "DLI.16001"
@@ -27,7 +30,6 @@ TOO_MANY = "APIGW.0308"
 
 #: What is told of an error that nobody foresaw.
 FAULT = Refusal(
-    500,
     "InternalServerError",
     "The gateway failed, by a fault of its own. Whether the request had an effect is not known: "
     "look at the job before sending it again. Its log says more under the X-Request-Id of this "
@@ -35,39 +37,41 @@ FAULT = Refusal(
 )
 
 _BY_STATUS = {
-    400: (400, BAD_PARAMETER),
-    401: (401, NOT_AUTHENTICATED),
-    403: (403, NOT_AUTHORIZED),
-    404: (404, NO_SUCH_API),
-    405: (405, NO_SUCH_API),
-    408: (408, BAD_REQUEST),
-    409: (400, NOT_POSSIBLE),
-    413: (413, BAD_REQUEST),
-    415: (415, BAD_REQUEST),
-    429: (429, TOO_MANY),
-    503: (503, SERVER_SIDE),
+    HTTPStatus.BAD_REQUEST: (HTTPStatus.BAD_REQUEST, BAD_PARAMETER),
+    HTTPStatus.UNAUTHORIZED: (HTTPStatus.UNAUTHORIZED, NOT_AUTHENTICATED),
+    HTTPStatus.FORBIDDEN: (HTTPStatus.FORBIDDEN, NOT_AUTHORIZED),
+    HTTPStatus.NOT_FOUND: (HTTPStatus.NOT_FOUND, NO_SUCH_API),
+    HTTPStatus.METHOD_NOT_ALLOWED: (HTTPStatus.METHOD_NOT_ALLOWED, NO_SUCH_API),
+    HTTPStatus.REQUEST_TIMEOUT: (HTTPStatus.REQUEST_TIMEOUT, BAD_REQUEST),
+    HTTPStatus.CONFLICT: (HTTPStatus.BAD_REQUEST, NOT_POSSIBLE),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BAD_REQUEST),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST),
+    HTTPStatus.TOO_MANY_REQUESTS: (HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (HTTPStatus.INTERNAL_SERVER_ERROR, SERVER_SIDE),
+    HTTPStatus.SERVICE_UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, SERVER_SIDE),
 }
-_BY_CODE = {
-    "JobNotFound": (400, NO_SUCH_JOB),
-    "JobAlreadyExists": (400, EXISTS),
+_BY_CODE: Mapping[RefusalCode, tuple[HTTPStatus, str]] = {
+    "JobNotFound": (HTTPStatus.BAD_REQUEST, NO_SUCH_JOB),
+    "JobAlreadyExists": (HTTPStatus.BAD_REQUEST, EXISTS),
 }
 
 
 def code_of(refusal: Refusal) -> tuple[int, str]:
     """Return the HTTP status and the error code of a refusal."""
-    known = _BY_CODE.get(refusal.code) or _BY_STATUS.get(refusal.status)
-    return known or (refusal.status, SERVER_SIDE)
+    status, code = _BY_CODE.get(refusal.code) or _BY_STATUS[STATUSES[refusal.code]]
+    return int(status), code
 
 
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the answer to a request that is refused."""
     status, code = code_of(refusal)
+    refusal.wording = CALL_WORDS
     headers = dict(headers or {})
-    if status == 429:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after or 1)))
     return JSONResponse({"error_code": code, "error_msg": refusal.message}, status, headers)
 
 
 def no_such_job(number: str | int) -> Refusal:
     """Return the refusal of a job that is not there, or not for this caller."""
-    return Refusal(404, "JobNotFound", f"There is no Flink job {str(number)[:40]} in this project.")
+    return Refusal("JobNotFound", f"There is no Flink job {str(number)[:40]} in this project.")

@@ -19,7 +19,7 @@ from flink_jobs_provider.gateway.http.places import (
 from flink_jobs_provider.gateway.http.printed_json import strict
 from flink_jobs_provider.gateway.http.problems import Collecting, Problem
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.duration import flink_milliseconds
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.redaction import HIDDEN

@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.dli import flink_options as flink_options
+from flink_jobs_provider.gateway.apis.dli.call_words import CALL_WORDS, FIELD_OF
 from flink_jobs_provider.gateway.apis.dli.flink_options import options_of
 from flink_jobs_provider.gateway.apis.dli.schema import defaults_of as service_defaults
-from flink_jobs_provider.gateway.apis.dli.wording import output_in_dli_words
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.problems import Collecting, Problem, RefusedProperties
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.wire.dli import checkpoint_mode
@@ -21,33 +22,23 @@ from flink_jobs_provider.wire.dli import checkpoint_mode
 #: Under this name the fields are kept among what faces show.
 AS_GIVEN = "dli"
 PARALLELISM_FIELDS = frozenset({"parallel_number", "resource_config", "resource_config_version"})
-_FIELD_OF = {
-    "jar": "entrypoint",
-    "entry_class": "main_class",
-    "args": "entrypoint_args",
+#: What an option that an input replaces is to be given by.
+_INSTEAD_OF_OPTION = {
+    "restore_from": "an imported savepoint",
+    "savepoint_directory": "state.savepoints.dir",
     "parallelism": "parallel_number",
-    "flink_configuration": "runtime_config",
-    "savepoint_directory": "runtime_config",
-    "allow_non_restored_state": "runtime_config",
-    "restore_from": "savepoint_path",
-    "job_name": "name",
-}
-#: What the model's messages call an input, and how it is said here.
-_WORDS = {
-    "use restore_from": "import a savepoint",
-    "use savepoint_directory": "use state.savepoints.dir",
-    "use parallelism": "use parallel_number",
-    "use allow_non_restored_state": "use execution.savepoint.ignore-unclaimed-state",
+    "allow_non_restored_state": "execution.savepoint.ignore-unclaimed-state",
 }
 
 
-def in_dli_words(refusal: Refusal) -> Refusal:
+def in_call_words(refusal: Refusal) -> Refusal:
     """Return a refusal of the job service with the API's names of calls and fields."""
-    refusal.message = output_in_dli_words(refusal.message)
-    if (field := _FIELD_OF.get(refusal.target.partition("[")[0])) and refusal.status == 400:
+    refusal.wording = CALL_WORDS
+    field = FIELD_OF.get(refusal.target.partition("[")[0])
+    if field and refusal.code == "InvalidParameter":
         refusal.target = field
-        if field not in refusal.message:
-            refusal.message = f"{field}: {refusal.message}"
+        if field not in refusal.happened:
+            refusal.happened = f"{field}: {refusal.happened}"
     return refusal
 
 
@@ -137,10 +128,8 @@ def _wrong(
         **{name: value for name, value in inputs.items() if value is not None},
     }
     problems = []
-    for name, reason in problems_of(whole, recorded=True):
-        for ours, theirs in _WORDS.items():
-            reason = reason.replace(ours, theirs)
-        field = _FIELD_OF.get(name.partition("[")[0].partition(".")[0], "body")
+    for name, reason in problems_of(whole, recorded=True, names=_INSTEAD_OF_OPTION):
+        field = FIELD_OF.get(name.partition("[")[0].partition(".")[0], "body")
         problems.append(Problem(field, f"{field} {reason}."))
     return problems
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from flink_jobs_provider.gateway.apis.dli.call_words import output_in_call_words
 from flink_jobs_provider.gateway.apis.dli.flink_options import with_masked_values
 from flink_jobs_provider.gateway.apis.dli.mapping import config_of, defaults_of
 from flink_jobs_provider.gateway.apis.dli.statuses import dli_status, runs
-from flink_jobs_provider.gateway.apis.dli.wording import output_in_dli_words
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.masking import masked_args, masked_text
 from flink_jobs_provider.gateway.mounts import Mounts
@@ -84,7 +84,7 @@ def _head(row: JobRow, config: Mapping[str, Any], cluster: ClusterConfiguration)
         "user_name": row.created_by,
         "job_type": JOB_TYPE,
         "status": str(dli_status(row.status, row.last)),
-        "status_desc": output_in_dli_words(_status_desc(row, cluster)),
+        "status_desc": output_in_call_words(_status_desc(row, cluster)),
         "create_time": milliseconds(row.created_at),
         "start_time": started,
         "duration": max(0, ended - started) if started else 0,

@@ -14,7 +14,8 @@ from flink_jobs_provider.gateway.apis.dli.statuses import runs
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.principal import Principal, Role
-from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import JobRow
 
 
 class Showing:
@@ -50,7 +51,7 @@ class Showing:
         execution = await self._calls.service.execution(row.cluster, row.number)
         if execution is None:
             text = f"Job {row.number} was never run: it has no execution plan yet."
-            raise Refusal(409, "JobStatusConflict", text)
+            raise Refusal("JobStatusConflict", text)
         ended = execution.ended if execution.ended > 0 else -1
         graph = {
             "jid": execution.job_id,

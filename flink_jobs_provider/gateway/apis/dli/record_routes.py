@@ -22,7 +22,8 @@ from flink_jobs_provider.gateway.apis.dli.presenter import milliseconds
 from flink_jobs_provider.gateway.apis.dli.statuses import runs
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
-from flink_jobs_provider.gateway.service import DraftRequest, InputChange, JobRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import DraftRequest, InputChange, JobRow
 from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
 
 #: How often a change is made from a fresh row when the job changes meanwhile.
@@ -127,7 +128,7 @@ def _update(
     if runs(row.status) and not may_wait:
         kept = ", ".join(sorted(set(fields) & set(given) - WHILE_RUNNING))
         text = f"{kept} cannot be changed while the job runs: stop it first."
-        raise Refusal(409, "JobStatusConflict", text)
+        raise Refusal("JobStatusConflict", text)
     return InputChange(
         cluster=cluster.key,
         number=row.number,

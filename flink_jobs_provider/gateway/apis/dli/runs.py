@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flink_jobs_provider.gateway.apis.dli.call_words import output_in_call_words
 from flink_jobs_provider.gateway.apis.dli.statuses import dli_status, runs
-from flink_jobs_provider.gateway.apis.dli.wording import output_in_dli_words
-from flink_jobs_provider.gateway.service import JobRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 
 
@@ -66,7 +67,7 @@ def to_trigger(row: JobRow) -> Action:
 
 def _refuse_in_progress(row: JobRow) -> None:
     if row.last.result is ActionResult.IN_PROGRESS:
-        waits = f" ({output_in_dli_words(row.last.output).rstrip('.')})" if row.last.output else ""
+        waits = f" ({output_in_call_words(row.last.output).rstrip('.')})" if row.last.output else ""
         raise _not_possible(
             row, f"is {dli_status(row.status, row.last)}{waits}: ask again when that has ended"
         )
@@ -75,4 +76,4 @@ def _refuse_in_progress(row: JobRow) -> None:
 def _not_possible(row: JobRow, why: str) -> Refusal:
     state = dli_status(row.status, row.last)
     message = f"Job {row.number} ({row.job_name}) {why}. It is {state}; nothing was begun."
-    return Refusal(409, "JobStatusConflict", message)
+    return Refusal("JobStatusConflict", message)

@@ -12,14 +12,14 @@ from starlette.types import Receive, Scope
 
 from flink_jobs_provider.gateway.http.conventions import ALWAYS, usable_id
 from flink_jobs_provider.gateway.http.problems import RefusedProperties
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 _CHALLENGE = 'Bearer realm="flink-jobs", error="invalid_token"'
 
 #: What is told of an error that nobody foresaw.
 FAULT = Refusal(
-    500,
     "InternalServerError",
     "The gateway failed, by a fault of its own. Whether the request had an effect is not known: "
     "look at the list of jobs before sending it again. Its log says more under the "
@@ -54,11 +54,12 @@ def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> ArmRe
     certain that nothing has begun and that the very same request will be taken later.
     """
     headers = dict(headers or {})
-    if refusal.status == 401:
+    status = status_of(refusal)
+    if status == 401:
         headers["WWW-Authenticate"] = _CHALLENGE
-    if refusal.status == 429:
+    if status == 429:
         headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after or 1)))
-    return ArmResponse(envelope(refusal), refusal.status, headers)
+    return ArmResponse(envelope(refusal), status, headers)
 
 
 class Authenticator(Protocol):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 PAGE = 100
@@ -88,4 +88,4 @@ def next_link(
 
 
 def _wrong(target: str, message: str) -> Refusal:
-    return Refusal(400, "InvalidParameter", message, target=target)
+    return Refusal("InvalidParameter", message, target=target)

@@ -15,7 +15,8 @@ from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.places import as_text, place_on_flink, take_unclaimed
 from flink_jobs_provider.gateway.http.problems import Collecting, Problem, RefusedProperties
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 from flink_jobs_provider.model.validation import problems_of
@@ -58,10 +59,10 @@ _IN_ARM = {
     "savepoint_directory": f"properties.flinkConfiguration.{SAVEPOINT_DIRECTORY_KEY}",
     "allow_non_restored_state": "properties.flinkConfiguration",
 }
-#: What the model's messages call an input, and how it is said here.
-_WORDS = {
-    "use restore_from": "use savePointName",
-    "use savepoint_directory": f"use {SAVEPOINT_DIRECTORY_KEY}",
+#: What an option that an input replaces is to be given by.
+_INSTEAD_OF_OPTION = {
+    "restore_from": "savePointName",
+    "savepoint_directory": SAVEPOINT_DIRECTORY_KEY,
 }
 
 
@@ -194,18 +195,16 @@ class Translator:
         options: dict[str, str] = changes.get("flink_configuration", {})
         rest = {name: value for name, value in changes.items() if name != "flink_configuration"}
         problems = [
-            Problem(path, f"{path} {_reason(reason)}.")
-            for name, reason in problems_of(self._inputs(job_name, rest))
+            Problem(path, f"{path} {reason}.")
+            for name, reason in _problems(self._inputs(job_name, rest))
             for path in [_IN_ARM.get(name.partition("[")[0], "properties")]
         ]
-        if not problems_of(self._inputs(job_name, {"flink_configuration": options})):
+        if not _problems(self._inputs(job_name, {"flink_configuration": options})):
             return problems
         for key in options:
             path = f"properties.flinkConfiguration.{key}"
             inputs = self._inputs(job_name, {"flink_configuration": {key: options[key]}})
-            problems += [
-                Problem(path, f"{path} {_reason(reason)}.") for _, reason in problems_of(inputs)
-            ]
+            problems += [Problem(path, f"{path} {reason}.") for _, reason in _problems(inputs)]
         return problems
 
     def _inputs(self, job_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,7 +253,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _reason(reason: str) -> str:
-    for ours, theirs in _WORDS.items():
-        reason = reason.replace(ours, theirs)
-    return reason
+def _problems(inputs: dict[str, Any]) -> list[tuple[str, str]]:
+    return problems_of(inputs, names=_INSTEAD_OF_OPTION)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from flink_jobs_provider.gateway.service import ActionRow, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
@@ -89,7 +90,7 @@ def fails_with_action(given: Sequence[str]) -> bool:
     if len(given) == 1 and given[0].lower() in ("true", "false"):
         return given[0].lower() == "true"
     message = f"{FAIL_OPERATION} must be true or false."
-    raise Refusal(400, "InvalidParameter", message, target=FAIL_OPERATION)
+    raise Refusal("InvalidParameter", message, target=FAIL_OPERATION)
 
 
 def _properties(action: ActionRow) -> dict[str, Any]:

@@ -31,9 +31,11 @@ from flink_jobs_provider.gateway.http.middleware import Audit
 from flink_jobs_provider.gateway.http.printed_json import parse
 from flink_jobs_provider.gateway.http.requests import base_url, caller, json_text, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
-from flink_jobs_provider.gateway.service import ActionRow, JobService, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRow, JobService
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 CLUSTER_PATH = (
@@ -97,7 +99,7 @@ class ArmFace:
         except Exception as error:
             request.scope["audited"] = True
             told = error if isinstance(error, Refusal) else FAULT
-            self._write(principal, cluster, about, told.code, told.status)
+            self._write(principal, cluster, about, told.code, status_of(told))
             raise
         self._write(principal, cluster, about, "ACCEPTED", 202, action)
         url = status_url(base_url(request, self._public_url), action, version, fails=fails)
@@ -120,7 +122,7 @@ class ArmFace:
         try:
             return await self._service.submit(wanted)
         except Refusal as refusal:
-            refusal.message = self._mounts[cluster.key].in_callers_words(refusal.message)
+            refusal.mask(self._mounts[cluster.key].in_callers_words)
             raise in_arm_words(refusal) from None
 
     async def _jobs(self, request: Request) -> Response:
@@ -160,7 +162,7 @@ class ArmFace:
         row = next(iter(await self._service.jobs(cluster.key, job_name=job_name)), None)
         if row is None:
             message = f"There is no job {job_name[:63]!r} on this cluster."
-            raise Refusal(404, "ResourceNotFound", message)
+            raise Refusal("ResourceNotFound", message)
         on_record = await self._service.savepoints(cluster.key, row.number)
         return ArmResponse({"value": savepoint_rows([*on_record, *row.record.savepoints])})
 
@@ -174,7 +176,6 @@ class ArmFace:
         known = action is not None and operation_name(action) == name
         if action is None or not known or not caller(request).may(Role.READ, action.cluster):
             raise Refusal(
-                404,
                 "ResourceNotFound",
                 "There is no such operation: it never was, or its record is older than the "
                 "gateway keeps them. The list of jobs says how the last action ended.",
@@ -197,7 +198,6 @@ class ArmFace:
         _authorize(principal, Role.READ, key)
         if key not in self._clusters:
             raise Refusal(
-                404,
                 "ResourceNotFound",
                 f"The Resource 'Microsoft.HDInsight/clusterpools/{path['pool']}/clusters/"
                 f"{path['cluster']}' under resource group '{path['resource_group']}' was not "
@@ -228,7 +228,6 @@ class ArmFace:
 def _authorize(principal: Principal, role: Role, cluster: str) -> None:
     if not principal.may(role, cluster):
         raise Refusal(
-            403,
             "AuthorizationFailed",
             f"The client '{principal.name}' does not have the role '{role}' over scope "
             f"'{cluster[:500]}', or the scope is invalid.",

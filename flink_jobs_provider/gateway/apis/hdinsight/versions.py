@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
@@ -26,7 +26,6 @@ def api_version(given: Sequence[str]) -> ApiVersion:
     """
     if not any(given):
         raise Refusal(
-            400,
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
             target="api-version",
@@ -35,7 +34,6 @@ def api_version(given: Sequence[str]) -> ApiVersion:
     served = list(ApiVersion)
     if len(named) > 1 or not named <= set(served):
         raise Refusal(
-            400,
             "InvalidApiVersionParameter",
             f"The api-version '{', '.join(given)[:100]}' is invalid. "
             f"The supported versions are '{', '.join(served)}'.",

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.calling import Gateway
 from tests.contract.gateway.dli.calling import JOB, URL, Dli, done, refused
 
@@ -198,7 +198,7 @@ def test_refusals_of_the_service_have_the_codes_of_this_api() -> None:
 def test_a_refusal_names_the_field_as_this_api_does() -> None:
     dli = Dli()
     number = dli.create()
-    dli.gateway.service.refuses_with = Refusal(400, "InvalidParameter", "It is gone.", target="jar")
+    dli.gateway.service.refuses_with = Refusal("InvalidParameter", "It is gone.", target="jar")
     said = refused(dli.act("run", number), 400, "DLI.0001")
     assert said == "entrypoint: It is gone."
 
@@ -264,7 +264,7 @@ def test_a_refusal_names_a_jar_as_its_caller_does() -> None:
     dli = Dli()
     number = dli.create()
     reason = "cannot open s3://mirror/jars/job.jar: no such file"
-    dli.gateway.service.refuses_with = Refusal(400, "InvalidParameter", reason, target="jar")
+    dli.gateway.service.refuses_with = Refusal("InvalidParameter", reason, target="jar")
     message = refused(dli.act("run", number), 400, "DLI.0001")
     assert "cannot open obs://bucket/jars/job.jar: no such file" in message
     assert "mirror" not in message

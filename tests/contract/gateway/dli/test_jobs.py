@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.gateway.apis.dli.schema import update_schema
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.dli.calling import JOB, Dli, done, refused
 
 _SAVEPOINT = "obs://bucket/dir/savepoint/"
@@ -142,8 +142,8 @@ def test_nothing_is_begun_while_something_is_in_progress() -> None:
 @pytest.mark.parametrize(
     ("meanwhile", "code", "says"),
     [
-        (Refusal(404, "JobNotFound", "There is no run job-001."), "DLI.16001", "no Flink job 1 "),
-        (Refusal(409, "JobStatusConflict", "Job orders runs already."), "DLI.0007", "runs already"),
+        (Refusal("JobNotFound", "There is no run job-001."), "DLI.16001", "no Flink job 1 "),
+        (Refusal("JobStatusConflict", "Job orders runs already."), "DLI.0007", "runs already"),
     ],
 )
 def test_a_draft_that_is_gone_or_runs_by_the_time_is_told_so(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.savepoint import same_path
 from tests.fault_proxy import Answer, Exchange, FaultProxy, Moment, Verdict

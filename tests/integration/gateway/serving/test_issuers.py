@@ -14,7 +14,7 @@ import trustme
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
 from flink_jobs_provider.gateway.auth.settings import Access
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.integration.gateway.serving.issuer_server import (
     IssuerServer,
     issuer_server,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.refusals import Refusal
 
 
 class Clock:
@@ -53,7 +54,7 @@ def test_a_refusal_says_when_to_come_back() -> None:
     limit.take("ci")
     with pytest.raises(Refusal) as caught:
         limit.take("ci")
-    assert (caught.value.status, caught.value.code) == (429, "TooManyRequests")
+    assert (status_of(caught.value), caught.value.code) == (429, "TooManyRequests")
     assert caught.value.retry_after == 10
     clock.now += 10
     limit.take("ci")

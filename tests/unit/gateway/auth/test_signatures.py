@@ -21,8 +21,9 @@ from flink_jobs_provider.gateway.auth.signatures import (
     SignaturesUnavailable,
     SignedRequest,
 )
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.principal import Role
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 
 NOW = datetime(2024, 5, 21, 6, 57, 28, tzinfo=UTC)
 KEY, SECRET = "HST3WHTZ9PY7EWYXNRGP", "a-secret"
@@ -77,7 +78,7 @@ def _signed(
 def _refused(request: SignedRequest, **changes: Any) -> str:
     with pytest.raises(Refusal) as caught:
         _signatures(**changes).principal(request)
-    assert (caught.value.status, caught.value.code) == (401, "InvalidSignature")
+    assert (status_of(caught.value), caught.value.code) == (401, "InvalidSignature")
     assert SECRET not in caught.value.message
     return caught.value.message
 

@@ -17,8 +17,9 @@ import pytest
 
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
 from flink_jobs_provider.gateway.auth.settings import Access
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.principal import Principal, Role
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.unit.gateway.auth.signing import (
     AUDIENCE,
     claims,
@@ -253,7 +254,7 @@ def test_another_claim_may_name_roles_and_callers() -> None:
 def test_no_bearer_token_is_told_with_what_is_wanted(authorization: str | None) -> None:
     with pytest.raises(Refusal) as caught:
         authenticate(authorization)
-    assert (caught.value.status, caught.value.code) == (401, "AuthenticationFailed")
+    assert (status_of(caught.value), caught.value.code) == (401, "AuthenticationFailed")
     assert "Bearer <token>" in caught.value.message
 
 

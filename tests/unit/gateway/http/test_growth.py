@@ -30,7 +30,7 @@ from flink_jobs_provider.gateway.http.validation import Checker
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.ops.redaction import hidden_in
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.calling import ByName
 
 _TIMES = 16

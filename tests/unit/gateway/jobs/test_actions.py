@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, make_jar, told
@@ -217,7 +218,7 @@ def test_delete_forgets_the_job_and_its_jars(live: Life) -> None:
         await gateway.done("NEW")
         with pytest.raises(Refusal, match="STOP it with a savepoint, or CANCEL it") as refused:
             await gateway.submit("DELETE")
-        assert refused.value.status == 409
+        assert status_of(refused.value) == 409
         await gateway.done("STOP")
         row = await gateway.do("DELETE")
         assert (row.result, row.output) == ("SUCCESS", "Job deleted")
@@ -249,7 +250,7 @@ def test_a_name_is_taken_until_its_job_is_deleted(live: Life) -> None:
         await gateway.done("NEW")
         with pytest.raises(Refusal) as refused:
             await gateway.submit("NEW")
-        assert (refused.value.status, refused.value.code) == (409, "JobAlreadyExists")
+        assert (status_of(refused.value), refused.value.code) == (409, "JobAlreadyExists")
 
     live(life)
 
@@ -363,11 +364,11 @@ def test_no_jar_no_entry_class_no_such_file(live: Life) -> None:
         for target, changes in cases.items():
             with pytest.raises(Refusal) as refused:
                 await gateway.submit("NEW", **changes)
-            assert (refused.value.status, refused.value.target) == (400, target)
+            assert (status_of(refused.value), refused.value.target) == (400, target)
         assert await gateway.rows() == []
         with pytest.raises(Refusal) as refused:
             await gateway.jobs.jobs("/another")
-        assert refused.value.status == 404
+        assert status_of(refused.value) == 404
 
     live(life)
 

@@ -12,6 +12,7 @@ import pytest
 from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.wire.hdinsight import last_state_prefix
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, STILL, Gateway, until
 from tests.unit.reconciling.flink.fake_flink import RETAINED
@@ -286,6 +287,7 @@ def test_a_lost_job_that_is_deleted_leaves_word_of_its_state(tmp_path: Path, kno
                     gateway.flink.remove(path)
             row = await gateway.do("DELETE")
             assert await gateway.rows() == []
+            assert row.output.startswith(last_state_prefix("orders")), "so clients pass it on"
             if known:
                 assert row.output.startswith("orders: deleted, no savepoint was taken of it; its ")
                 assert "last known state is checkpoint memory:///" in row.output

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.jobs.transitions import check, wanted_spec
-from flink_jobs_provider.gateway.service import ActionRequest, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.service import ActionRequest
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2, SAVEPOINT, spec
@@ -48,7 +50,7 @@ def test_what_each_status_allows(action: Action, status: str, allowed: bool) -> 
         return
     with pytest.raises(Refusal) as refused:
         check(request(action), status, "job-1")
-    assert refused.value.status == 409
+    assert status_of(refused.value) == 409
     assert status in refused.value.message
     instead = [
         word for word in re.findall(r"[A-Z_]+", refused.value.message) if word in set(Action)
@@ -65,7 +67,7 @@ def test_a_job_that_is_not_there(action: Action) -> None:
         return
     with pytest.raises(Refusal) as refused:
         check(request(action), None, None)
-    assert (refused.value.status, refused.value.code) == (404, "JobNotFound")
+    assert (status_of(refused.value), refused.value.code) == (404, "JobNotFound")
 
 
 def test_another_run_than_the_one_that_is_meant() -> None:
@@ -74,7 +76,7 @@ def test_another_run_than_the_one_that_is_meant() -> None:
         Refusal, match="There is no run job-2 of job orders: it is job-1"
     ) as refused:
         check(request(Action.STOP, run_id="job-2"), "RUNNING", "job-1")
-    assert refused.value.status == 404
+    assert status_of(refused.value) == 404
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_a_new_of_a_run_means_that_run(status: str | None, run_id: str | None, c
 def test_inputs_that_would_be_ignored_are_refused(action: Action) -> None:
     with pytest.raises(Refusal, match=f"{action} takes no args or parallelism") as refused:
         check(request(action, parallelism=3, args=[]), "RUNNING", "job-1")
-    assert (refused.value.status, refused.value.target) == (400, "args")
+    assert (status_of(refused.value), refused.value.target) == (400, "args")
 
 
 def test_a_stateless_update_from_a_savepoint_is_refused() -> None:
@@ -193,7 +195,7 @@ def test_every_wrong_input_is_named_at_once() -> None:
     present = {"target": spec().target, "job_name": "Orders", "owner": "o", "jar_digest": DIGEST_1}
     with pytest.raises(Refusal) as refused:
         wanted_spec(request(Action.NEW, parallelism=0), "id", present, None)
-    assert refused.value.status == 400
+    assert status_of(refused.value) == 400
     for name in ("job_name", "jar", "parallelism"):
         assert f"{name} " in refused.value.message
     assert refused.value.target == "job_name"

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     ActionRow,
     InputChange,
     JobFilter,
     JobRow,
-    Refusal,
 )
 from flink_jobs_provider.model.action import Action, ActionResult
 from tests.unit.gateway.jobs.conftest import Life

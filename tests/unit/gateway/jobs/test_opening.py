@@ -18,7 +18,7 @@ from flink_jobs_provider.control_planes.dli import signing as dli
 from flink_jobs_provider.control_planes.hdinsight import auth as hdinsight
 from flink_jobs_provider.gateway.jobs import admission
 from flink_jobs_provider.gateway.jobs.timing import Pace
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.unit.gateway.jobs.gateway import STILL, Gateway, make_jar, until
 
 #: For what waits while a storage hangs. All else has as long as a busy machine needs.

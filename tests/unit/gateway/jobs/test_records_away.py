@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.jobs import Jobs, Pace
 from flink_jobs_provider.gateway.jobs.disks import LEAST_FREE
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.service import (
     ActionRequest,
     DraftRequest,
     InputChange,
     JobFilter,
-    Refusal,
 )
-from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable
 from flink_jobs_provider.model.action import Action
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway
 
@@ -67,13 +68,10 @@ _AWAY: dict[str, Exception] = {
 
 
 def _fails_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    @contextlib.contextmanager
-    def transaction(_self: Database) -> Iterator[None]:
+    def connect(_self: Engine) -> None:
         raise error
-        yield
 
-    monkeypatch.setattr(Database, "reading", transaction)
-    monkeypatch.setattr(Database, "writing", transaction)
+    monkeypatch.setattr(Engine, "connect", connect)
 
 
 @pytest.mark.parametrize("why", _AWAY)
@@ -91,7 +89,7 @@ def test_a_database_that_is_away_is_told_on_every_path(
                 with pytest.raises(Refusal) as refused:
                     await _CALLS[call](gateway.jobs)
                 assert "The database does not answer." in await gateway.jobs.ready()
-            assert (refused.value.status, refused.value.code) == (503, "RecordsUnavailable")
+            assert (status_of(refused.value), refused.value.code) == (503, "RecordsUnavailable")
             assert await gateway.jobs.ready() == []
 
     asyncio.run(life())
@@ -106,8 +104,10 @@ def test_a_statement_that_is_wrong_is_a_fault(
         async with Gateway(tmp_path).running() as gateway:
             with monkeypatch.context() as patched:
                 _fails_with(patched, DBAPIError("SELECT", {}, _Error()))  # type: ignore[arg-type]
-                with pytest.raises(DBAPIError):
+                with pytest.raises(RecordsError) as failed:
                     await gateway.jobs.operation("1")
+                assert not isinstance(failed.value, RecordsUnavailable)
+                assert str(failed.value) == "DBAPIError", "no word of the statement"
 
     asyncio.run(life())
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.jobs import guard
 from flink_jobs_provider.gateway.jobs.lease import Lease, LeaseLost, current_lease
-from flink_jobs_provider.gateway.service import Refusal
-from flink_jobs_provider.gateway.store import StoredJob
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.store import RecordsUnavailable, StoredJob
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.observation import ClusterSnapshot
 from tests.postgres_server import PostgresServer
@@ -88,7 +88,7 @@ def test_nothing_is_accepted_before_the_start_or_after_the_stop(tmp_path: Path) 
         await gateway.stop()
         with pytest.raises(Refusal) as refused:
             await gateway.submit("NEW")
-        assert refused.value.status == 503
+        assert status_of(refused.value) == 503
         assert "The gateway is starting or stopping." in await gateway.jobs.ready()
 
     asyncio.run(life())
@@ -103,7 +103,7 @@ def test_so_many_at_once_and_so_many_more_that_wait(tmp_path: Path) -> None:
             rows = [await gateway.submit("NEW", f"job-{number}") for number in range(20)]
             with pytest.raises(Refusal) as refused:
                 await gateway.submit("NEW", "one-more")
-            assert (refused.value.status, refused.value.retry_after) == (429, 5)
+            assert (status_of(refused.value), refused.value.retry_after) == (429, 5)
             gateway.flink.unreachable = 0
             ended = [await gateway.ended(row.id) for row in rows]
             assert {row.result for row in ended} == {ActionResult.SUCCESS}
@@ -174,7 +174,7 @@ def test_an_end_is_written_when_the_database_is_back(live: Life) -> None:
         def fails_at_first(*args: object, **kwargs: object) -> object:
             tries.append(1)
             if len(tries) < 3:
-                raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+                raise RecordsUnavailable("OperationalError")
             return finish(*args, **kwargs)  # type: ignore[arg-type]
 
         gateway.store.finish = fails_at_first  # type: ignore[assignment,method-assign]
@@ -187,13 +187,13 @@ def test_an_end_is_written_when_the_database_is_back(live: Life) -> None:
 def test_a_database_that_does_not_answer_is_told(live: Life) -> None:
     async def life(gateway: Gateway) -> None:
         def fails(*_: object, **__: object) -> None:
-            raise OperationalError("SELECT", {}, Exception("no route to host"))
+            raise RecordsUnavailable("OperationalError")
 
         gateway.store.live_job = fails  # type: ignore[method-assign]
         gateway.store.answers = fails  # type: ignore[method-assign]
         with pytest.raises(Refusal) as refused:
             await gateway.submit("NEW")
-        assert (refused.value.status, refused.value.code) == (503, "RecordsUnavailable")
+        assert (status_of(refused.value), refused.value.code) == (503, "RecordsUnavailable")
         assert await gateway.jobs.ready() == ["The database does not answer."]
 
     live(life)

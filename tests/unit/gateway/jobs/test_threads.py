@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from flink_jobs_provider.gateway.http.statuses import status_of
 from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
-from flink_jobs_provider.gateway.service import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.gateway import STILL, Gateway
 
@@ -93,7 +94,10 @@ def test_a_jar_is_not_blamed_for_others_that_are_read_before_it(
                 else:
                     with pytest.raises(Refusal, match="ask again later") as caught:
                         await asked
-                    assert (caught.value.status, caught.value.code) == (503, "ServiceUnavailable")
+                    assert (status_of(caught.value), caught.value.code) == (
+                        503,
+                        "ServiceUnavailable",
+                    )
             finally:
                 release.set()
                 await asyncio.gather(*others)

@@ -23,7 +23,7 @@ from flink_jobs_provider.gateway.store import (
     Store,
     database,
 )
-from flink_jobs_provider.gateway.store.admission import Busy, Changed
+from flink_jobs_provider.gateway.store.admission import RowChanged, UnfinishedAction
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.gateway.store.rows import moment
 from flink_jobs_provider.gateway.store.schema import Base
@@ -107,7 +107,7 @@ def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
     number = store.put_ended(
         CLUSTER, "orders", "job-1", "identity", state("DRAFT"), action(Action.NEW), "on record"
     ).job_number
-    with pytest.raises(Changed):
+    with pytest.raises(RowChanged):
         store.put_ended(
             CLUSTER, "orders", "job-2", "identity", state("DRAFT"), action(Action.NEW), "again"
         )
@@ -117,7 +117,7 @@ def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
     assert store.in_progress() == 0
     wanted = NextStart({"parallelism": 3}, "/savepoint")
     store.change(number, draft.revision, action(Action.UPDATE), "changed", wanted)
-    with pytest.raises(Changed):
+    with pytest.raises(RowChanged):
         store.change(number, draft.revision, action(Action.UPDATE), "stale", wanted)
     changed = store.live_job(CLUSTER, "orders")
     assert changed is not None
@@ -125,7 +125,7 @@ def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
     accepted = store.accept(
         number, changed.revision, action(Action.NEW), gateway="one", lease=30, status=""
     )
-    with pytest.raises(Busy):
+    with pytest.raises(UnfinishedAction):
         store.change(number, changed.revision, action(Action.UPDATE), "late", wanted)
     started = replace(state("RUNNING", job_id="aa"), started=True)
     assert finish(store, accepted, job_state=started)
@@ -180,7 +180,7 @@ def test_an_action_may_begin_as_it_is_accepted(store: Store) -> None:
 
 def test_a_name_is_taken_once_on_each_cluster(store: Store) -> None:
     add_job(store)
-    with pytest.raises(Changed):
+    with pytest.raises(RowChanged):
         add_job(store)
     add_job(store, cluster="/another")
     add_job(store, "payments")
@@ -190,7 +190,7 @@ def test_a_name_is_taken_once_on_each_cluster(store: Store) -> None:
 def test_a_second_action_names_the_first(store: Store) -> None:
     job = running_job(store)
     first = accept(store, job)
-    with pytest.raises(Busy) as busy:
+    with pytest.raises(UnfinishedAction) as busy:
         accept(store, job)
     assert busy.value.first.id == first.row.id
     finish(store, first)
@@ -202,7 +202,7 @@ def test_a_second_action_names_the_first(store: Store) -> None:
 def test_a_decision_on_a_stale_row_is_told(store: Store) -> None:
     job = running_job(store)
     assert store.observe(job.number, job.revision, state("FAILED"))
-    with pytest.raises(Changed):
+    with pytest.raises(RowChanged):
         accept(store, job)
 
 
@@ -228,7 +228,7 @@ def test_many_at_once_on_one_job_accept_one(store: Store) -> None:
         barrier.wait()
         try:
             accepted.append(accept(store, job).row.id)
-        except (Busy, Changed) as error:
+        except (UnfinishedAction, RowChanged) as error:
             refused.append(str(error))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -329,7 +329,7 @@ def test_a_failed_launch_gives_way_to_a_new_one(store: Store) -> None:
     finish(store, one, ActionResult.FAILED, state("JOB_LAUNCH_FAILED"))
     job = store.live_job(CLUSTER, "orders")
     assert job is not None
-    with pytest.raises(Changed):
+    with pytest.raises(RowChanged):
         add_job(store, replaces=(job.number, job.revision - 1))
     add_job(store, replaces=(job.number, job.revision))
     (only,) = store.jobs(CLUSTER)

@@ -152,7 +152,7 @@ def test_one_that_outlasts_the_wait_is_refused(
         assert "nothing else was started" in refused.value.now
     assert len(run.stack.flink.submissions) == before
     if begin is updated:
-        with pytest.raises(DeadlineExceeded, match="not taken out of the stack"):
+        with pytest.raises(DeadlineExceeded, match="was not deleted"):
             run.stack.destroy()
         run.stack.refresh()
         assert run.stack.up(wanted()).job_id == run.job_id

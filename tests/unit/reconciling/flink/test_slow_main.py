@@ -139,7 +139,7 @@ def test_a_deletion_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     stack.flink.mains = None
     with pytest.raises(DeadlineExceeded, match="has not shown up in 5 s") as refused:
         stack.destroy()
-    assert "it was not taken out of the stack" in refused.value.now
+    assert "it was not deleted" in refused.value.now
     main.starts_its_job()
     stack.destroy()
     assert stack.flink.jobs_by_id[error.job_id].state == "CANCELED"

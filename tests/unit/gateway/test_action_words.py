@@ -8,13 +8,18 @@ import re
 import shutil
 from pathlib import Path
 
-from flink_jobs_provider.gateway.apis.dli.wording import output_in_dli_words
-from flink_jobs_provider.gateway.jobs.wording import in_api_words
+import pytest
+
+from flink_jobs_provider.gateway.action_words import ACTION_WORDS, ActionRemedy
+from flink_jobs_provider.gateway.apis.dli.call_words import CALL_WORDS
+from flink_jobs_provider.gateway.outputs import ErrorOutput, in_words
+from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.remedies import Remedy, RemedyCode, Wording
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import Gateway, make_jar
 
-_SOURCE = Path(__file__).resolve().parents[4] / "flink_jobs_provider"
+_SOURCE = Path(__file__).resolve().parents[3] / "flink_jobs_provider"
 #: Where the words of a gateway's errors are from.
 _FILES = [
     *_SOURCE.glob("reconciling/*.py"),
@@ -31,6 +36,7 @@ _OURS = re.compile(
 _OF_ARM = re.compile(
     r"\b(savePointName|jobName|entryClass|flinkConfiguration|RE_LAUNCH|\w*_UPDATE|UPDATE|CANCEL)\b"
 )
+_FACT = re.compile(r"\{(\w+)\}")
 #: Words of errors that a gateway does not raise: of uploads to other targets, of other owners.
 _NOT_A_GATEWAYS = ("jar_upload_directory", "set owner, if the stack was renamed")
 
@@ -62,17 +68,31 @@ def _said() -> list[str]:
 
 
 def test_no_error_names_an_input_of_ours() -> None:
-    """Shows it of every sentence in the source, so that a new one is not forgotten."""
-    assert any(_OURS.search(text) for text in _said()), "there is something to be translated"
-    left = [text for text in map(in_api_words, _said()) if _OURS.search(text)]
-    assert left == []
+    """Shows of every sentence in the source that such a name is data: a remedy, or a field."""
+    assert len(_said()) > 100, "there are sentences"
+    assert [text for text in _said() if _OURS.search(text)] == []
 
 
-def test_no_error_names_an_action_to_callers_of_data_lake_insight() -> None:
-    texts = [in_api_words(text) for text in _said()]
-    assert any(_OF_ARM.search(text) for text in texts), "there is something to be translated"
-    left = [text for text in map(output_in_dli_words, texts) if _OF_ARM.search(text)]
-    assert left == []
+def test_no_error_names_a_property_of_an_api() -> None:
+    """Shows it of every sentence in the source that either API may answer with."""
+    assert [text for text in _said() if _OF_ARM.search(text)] == []
+
+
+@pytest.mark.parametrize("remedy", [*Remedy, *ActionRemedy])
+@pytest.mark.parametrize(
+    ("wording", "foreign"), [(ACTION_WORDS, [_OURS]), (CALL_WORDS, [_OURS, _OF_ARM])]
+)
+def test_each_api_words_each_remedy(
+    remedy: RemedyCode, wording: Wording, foreign: list[re.Pattern[str]]
+) -> None:
+    """Shows that none is left in the words of others; and that each has its facts."""
+    facts = dict.fromkeys(_FACT.findall(remedy.value), "<fact>")
+    sentence = wording.remedy(remedy.of(**facts))
+    assert [found.group() for words in foreign for found in words.finditer(sentence)] == []
+    assert "{" not in sentence
+    assert "pulumi" not in sentence.lower()
+    assert "timeouts." not in sentence
+    assert "--refresh" not in sentence
 
 
 def test_last_state_update_without_a_retained_checkpoint(live: Life) -> None:
@@ -82,8 +102,8 @@ def test_last_state_update_without_a_retained_checkpoint(live: Life) -> None:
         assert row.result == "FAILED"
         job_id = (await gateway.row()).record.job_id
         assert row.output == (
-            "orders: LAST_STATE_UPDATE needs a completed checkpoint that is retained when the job "
-            f"is cancelled. Job {job_id} goes on as it was. Set "
+            "orders: an upgrade from its last state needs a completed checkpoint that is retained "
+            f"when the job is cancelled. Job {job_id} goes on as it was. Set "
             "execution.checkpointing.externalized-checkpoint-retention to RETAIN_ON_CANCELLATION "
             "in flinkConfiguration with an UPDATE first, or use UPDATE alone, which takes a "
             "savepoint."
@@ -93,16 +113,20 @@ def test_last_state_update_without_a_retained_checkpoint(live: Life) -> None:
 
 
 def test_settings_of_the_gateway_are_named_as_its_own() -> None:
-    said = in_api_words("Check target.basic_auth, target.bearer_token or target.secret_headers.")
-    assert said == (
-        "Check flink.basic_auth, flink.bearer_token or flink.secret_headers in the gateway's "
-        "configuration."
+    """Shows it of a remedy, and of a property within what happened."""
+    error = ClusterRefused(
+        "{field} refers to env:X, and there is no such environment variable",
+        field="target.bearer_token",
+        remedy=Remedy.CHECK_CREDENTIALS,
     )
-
-
-def test_what_a_program_says_is_left_as_it_is() -> None:
-    for said in ("/data/job_name/x", "my.restore_from=1 of s3://entry_class/a", "job_names"):
-        assert in_api_words(said) == output_in_dli_words(said) == said
+    assert str(error).startswith("target.bearer_token refers to env:X")
+    said = ErrorOutput.of(error)
+    assert said == in_words(said, CALL_WORDS)
+    assert said == (
+        "flink.bearer_token in the gateway's configuration refers to env:X, and there is no such "
+        "environment variable. Check flink.basic_auth, flink.bearer_token or flink.secret_headers "
+        "in the gateway's configuration."
+    )
 
 
 def test_no_output_names_where_a_mount_leads(tmp_path: Path) -> None:
