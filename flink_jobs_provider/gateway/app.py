@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from starlette.applications import Starlette
@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import Lifespan
 
+from flink_jobs_provider.gateway import openapi as operations
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, DliFace
 from flink_jobs_provider.gateway.apis.dli.conventions import DliManners, SignatureCheck
 from flink_jobs_provider.gateway.apis.hdinsight import ArmFace
@@ -32,11 +32,12 @@ from flink_jobs_provider.gateway.http.middleware import (
     RequestMetrics,
 )
 from flink_jobs_provider.gateway.http.requests import caller, query
-from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.http.routing import AnyCaseRoute, DescribedRoute
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.service import JobService
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 _log = structlog.get_logger("gateway.app")
 
@@ -79,9 +80,10 @@ def make_app(
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
     dli = DliFace(service, clusters, audit, limits.body_bytes)
     manners_of = make_manners(authenticator, signatures, limits)
-    watched = _Watched(service, clusters, authenticator, metrics)
+    served = [*dli.routes(), *arm.routes()]
+    watched = _Watched(service, clusters, authenticator, metrics, served)
     app = Starlette(
-        routes=[*watched.routes(), *dli.routes(), *arm.routes()],
+        routes=[*watched.routes(), *served],
         middleware=[
             Middleware(Answering, manners_of, metrics, audit),
             Middleware(Authenticated, manners_of, rate_limit, (HEALTH, READY)),
@@ -116,7 +118,7 @@ def refused_unread(manners_of: MannersOf, path: str, refusal: Refusal) -> Respon
 
 
 class _Watched:
-    """What is asked about the gateway itself."""
+    """What is asked about the gateway itself, and the document of all routes."""
 
     def __init__(
         self,
@@ -124,24 +126,29 @@ class _Watched:
         clusters: Sequence[ClusterConfiguration],
         authenticator: Authenticator,
         metrics: Metrics,
+        served: Sequence[DescribedRoute],
     ) -> None:
         self._service = service
+        self._served = served
+        self._documents: dict[ApiVersion, dict[str, Any]] = {}
         self._keys = [cluster.key for cluster in clusters]
         self._authenticator = authenticator
         self._metrics = metrics
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[AnyCaseRoute]:
         return [
-            AnyCaseRoute(HEALTH, self._health, ["GET"]),
-            AnyCaseRoute(READY, self._ready, ["GET"]),
-            AnyCaseRoute("/metrics", self._prometheus, ["GET"]),
-            AnyCaseRoute("/openapi.json", self._openapi, ["GET"]),
+            AnyCaseRoute(HEALTH, self._health, ["GET"], operations.health()),
+            AnyCaseRoute(READY, self._ready, ["GET"], operations.ready()),
+            AnyCaseRoute("/metrics", self._prometheus, ["GET"], operations.metrics()),
+            AnyCaseRoute("/openapi.json", self._openapi, ["GET"], operations.openapi),
         ]
 
     async def _health(self, _: Request) -> Response:
+        """Return whether the process works."""
         return JSONResponse({"status": "alive"})
 
     async def _ready(self, request: Request) -> Response:
+        """Return whether the gateway can work."""
         try:
             problems = await self._service.ready()
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway is not ready
@@ -166,6 +173,7 @@ class _Watched:
         return True
 
     async def _prometheus(self, request: Request) -> Response:
+        """Return metrics for Prometheus; needs a role on every cluster."""
         principal = caller(request)
         if not all(principal.may(Role.READ, key) for key in self._keys):
             message = f"The client '{principal.name}' does not have the role 'read' everywhere."
@@ -174,8 +182,13 @@ class _Watched:
         return Response(content, headers={"Content-Type": content_type})
 
     async def _openapi(self, request: Request) -> Response:
+        """Return this document."""
         given = query(request).get("api-version")
-        return JSONResponse(openapi_document(api_version(given) if given else NEWEST))
+        version = api_version(given) if given else NEWEST
+        if version not in self._documents:
+            routes = [*self._served, *self.routes()]
+            self._documents[version] = openapi_document(routes, version)
+        return JSONResponse(self._documents[version])
 
 
 async def _raise(_: Request, error: Exception) -> Response:

@@ -165,6 +165,11 @@ class Gateway:
 
         return run(go())
 
+    def document(self, version: str = NEWEST) -> dict[str, Any]:
+        """Return the OpenAPI document of a version."""
+        found: dict[str, Any] = self.call("GET", f"/openapi.json?api-version={version}").json()
+        return found
+
     def run_job(
         self, properties: Mapping[str, Any], version: str = NEWEST, **request: Any
     ) -> httpx.Response:

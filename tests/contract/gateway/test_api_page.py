@@ -21,10 +21,9 @@ from flink_jobs_provider.gateway.apis.hdinsight.schema import (
 from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.jobs.transitions import ALLOWED
-from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
-from tests.contract.gateway.calling import NEWEST
+from tests.contract.gateway.calling import NEWEST, Gateway
 from tests.contract.gateway.dli.calling import Dli
 
 _ROOT = Path(__file__).parents[3]
@@ -45,7 +44,7 @@ def _blocks() -> list[object]:
 
 def test_every_route_is_there() -> None:
     """Shows the paths of the OpenAPI document, with their methods."""
-    document = openapi_document(ApiVersion(NEWEST))["paths"]
+    document = Gateway().document(NEWEST)["paths"]
     cluster = next(path for path in document if path.endswith("/jobs")).removesuffix("/jobs")
     assert cluster in _TEXT
     told = {
@@ -108,7 +107,7 @@ def test_every_status_is_there() -> None:
     told = {status for row in _table("status") for status in row[0].split(", ")}
     documented = {
         status
-        for methods in openapi_document(ApiVersion(NEWEST))["paths"].values()
+        for methods in Gateway().document(NEWEST)["paths"].values()
         for operation in methods.values()
         for status in operation["responses"]
     }
@@ -116,7 +115,7 @@ def test_every_status_is_there() -> None:
     dli = {status for row in _table("status", _DLI_TEXT) for status in row[0].split(", ")}
     assert dli == {
         status
-        for path, methods in openapi_document(ApiVersion(NEWEST))["paths"].items()
+        for path, methods in Gateway().document(NEWEST)["paths"].items()
         if path.startswith(DLI_PATHS)
         for operation in methods.values()
         for status in operation["responses"]
@@ -150,7 +149,7 @@ def test_the_samples_are_right() -> None:
     (row,) = listed["value"]
     schema = body_schema(None, ApiVersion(NEWEST))["properties"]["properties"]
     assert set(row["properties"]) <= set(schema["properties"])
-    wanted = openapi_document(ApiVersion(NEWEST))["components"]["schemas"]["Operation"]
+    wanted = Gateway().document(NEWEST)["components"]["schemas"]["Operation"]
     assert set(wanted["required"]) <= set(operation)
     assert set(error["error"]) == {"code", "message", "details"}
     assert f"{FAIL_OPERATION}=true" in _TEXT

@@ -23,7 +23,7 @@ from flink_jobs_provider.gateway.apis.dli import DLI_PATHS
 from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
 from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema
 from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
-from flink_jobs_provider.gateway.openapi import openapi_document
+from flink_jobs_provider.gateway.http.routing import DescribedRoute
 from flink_jobs_provider.model.action import Action
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway
 from tests.contract.gateway.memory_service import PROJECT
@@ -53,7 +53,7 @@ _RUNS = [
 
 def _fuzz(gateway: Gateway, version: ApiVersion, mode: GenerationMode, place: bool) -> int:
     """Send what the fuzzer makes of each operation; return how much that was."""
-    schema = schemathesis.openapi.from_dict(openapi_document(version))
+    schema = schemathesis.openapi.from_dict(gateway.document(version))
     app = gateway.app()
     sent = 0
     for result in schema.get_all_operations():
@@ -104,16 +104,15 @@ def test_a_fuzzer_finds_no_fault_in_paths() -> None:
 @pytest.mark.parametrize("version", list(ApiVersion))
 def test_the_document_is_of_its_version(version: ApiVersion) -> None:
     """Shows that each version has its document, with the actions that it knows."""
-    answer = Gateway().call("GET", f"/openapi.json?api-version={version}")
-    assert answer.json() == openapi_document(version)
-    bodies = answer.json()["components"]["schemas"]["Body"]["anyOf"]
+    document = Gateway().document(version)
+    bodies = document["components"]["schemas"]["Body"]["anyOf"]
     assert [body["title"] for body in bodies] == actions_of(version)
 
 
 def test_the_document_is_of_the_newest_version_if_none_is_named() -> None:
     """Shows that tools which know an address alone get a document."""
     gateway = Gateway()
-    assert gateway.call("GET", "/openapi.json").json() == openapi_document(ApiVersion(NEWEST))
+    assert gateway.call("GET", "/openapi.json").json() == gateway.document(NEWEST)
     assert gateway.call("GET", "/openapi.json?api-version=x").status_code == 400
 
 
@@ -123,3 +122,29 @@ def test_the_schemas_are_schemas() -> None:
         for action in actions_of(version):
             Draft202012Validator.check_schema(body_schema(action, version))
         Draft202012Validator(body_schema(Action.NEW, version)).validate({"properties": NEW})
+
+
+def test_every_route_is_in_the_document() -> None:
+    """Shows that path and methods are those of the routes, and that each says what it does."""
+    gateway = Gateway()
+    routes = {
+        (route.path, method.lower())
+        for route in gateway.app().routes
+        if isinstance(route, DescribedRoute)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    paths = gateway.document()["paths"]
+    described = {(path, method) for path, entry in paths.items() for method in entry}
+    assert described == routes
+    assert len(gateway.app().routes) == len(
+        [route for route in gateway.app().routes if isinstance(route, DescribedRoute)]
+    )
+    for path, entry in paths.items():
+        for operation in entry.values():
+            assert operation["summary"].endswith("."), operation
+            within = [
+                each["name"] for each in operation.get("parameters", []) if "path" in each["in"]
+            ]
+            assert within == re.findall(r"{(\w+)}", path)
+    names = [operation["operationId"] for entry in paths.values() for operation in entry.values()]
+    assert len(set(names)) == len(names)

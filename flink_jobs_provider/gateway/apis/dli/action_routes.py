@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.dli import schema
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, done, place_of
 from flink_jobs_provider.gateway.apis.dli.errors import code_of, no_such_job
 from flink_jobs_provider.gateway.apis.dli.runs import to_run, to_stop, to_trigger
@@ -34,7 +33,7 @@ class Acting:
             return lambda row: to_run(row, bool(given.get("resume_savepoint")))
 
         said = "The request for submitting DLI jobs is delivered successfully."
-        return await self._batch(request, "resume_savepoint", begin, said)
+        return await self._batch(request, begin, said)
 
     async def stop(self, request: Request) -> Response:
         """Stop jobs, with a savepoint or without."""
@@ -43,17 +42,16 @@ class Acting:
             return lambda row: (to_stop(row, bool(given.get("trigger_savepoint"))), {})
 
         said = "The request for stopping DLI jobs is delivered successfully."
-        return await self._batch(request, "trigger_savepoint", begin, said)
+        return await self._batch(request, begin, said)
 
     async def delete_all(self, request: Request) -> Response:
         """Delete jobs, also those that run."""
         said = "The request for deleting DLI jobs is delivered successfully."
-        return await self._batch(request, None, lambda _given: _to_delete, said)
+        return await self._batch(request, lambda _given: _to_delete, said)
 
     async def _batch(
         self,
         request: Request,
-        flag: str | None,
         begin: Callable[[Mapping[str, Any]], _Begin],
         said: str,
     ) -> Response:
@@ -64,7 +62,7 @@ class Acting:
         what = request.url.path.rstrip("/").rsplit("/", 1)[-1].upper()
         async with self._calls.audited(request, what, only_refusals=True) as deed:
             self._calls.operable(request, deed.principal)
-            given = await self._calls.body(request, schema.batch_schema(flag))
+            given = await self._calls.body(request)
         numbers = list(dict.fromkeys(str(int(number)) for number in given["job_ids"]))
         alone = len(numbers) == 1
 
@@ -97,7 +95,7 @@ class Acting:
         """Take a savepoint; the job goes on."""
         async with self._calls.audited(request, "SAVEPOINT") as deed:
             self._calls.operable(request, deed.principal)
-            given = await self._calls.body(request, schema.trigger_schema())
+            given = await self._calls.body(request)
             row, cluster = await self._calls.job(request, deed)
             changes = {}
             if path := given.get("savepoint_path"):

@@ -16,6 +16,7 @@ from flink_jobs_provider.gateway.apis.dli.mapping import in_call_words
 from flink_jobs_provider.gateway.apis.dli.schema import IN_WORDS, SHOWN
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.middleware import Audit
+from flink_jobs_provider.gateway.http.operations import Operation
 from flink_jobs_provider.gateway.http.places import place_on_flink
 from flink_jobs_provider.gateway.http.printed_json import parse
 from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
@@ -130,10 +131,15 @@ class Calls:
         """Return a text in which places are named as callers of a cluster would."""
         return Mounts(self._clusters[cluster].mounts).in_callers_words(text)
 
-    async def body(self, request: Request, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields of a body, without those that are null."""
+    async def body(self, request: Request) -> dict[str, Any]:
+        """Return the fields of a body, without those that are null.
+
+        Raises:
+            RefusedProperties: It is not as the route's operation has it.
+        """
         content = parse(await json_text(request, self._body_bytes))
-        checker = Checker(schema, "this request", IN_WORDS, SHOWN)
+        operation: Operation = request.scope["operation"]
+        checker = Checker(operation.body or {}, "this request", IN_WORDS, SHOWN)
         if problems := checker.problems(content):
             raise RefusedProperties(problems)
         return {name: value for name, value in content.items() if value is not None}

@@ -40,7 +40,7 @@ class Keeping:
         """Put a job on record; it is not started."""
         async with self._calls.audited(request, "CREATE") as deed:
             clusters = self._calls.operable(request, deed.principal)
-            given = schema.job_fields(await self._calls.body(request, schema.create_schema()))
+            given = schema.job_fields(await self._calls.body(request))
             deed.job = given["name"]
             first = self._calls.first_queue(request)
             cluster, queue = _queue(clusters, given.get("queue_name") or first)
@@ -65,7 +65,7 @@ class Keeping:
         """Change a job's fields."""
         async with self._calls.audited(request, "CHANGE") as deed:
             self._calls.operable(request, deed.principal)
-            given = schema.job_fields(await self._calls.body(request, schema.update_schema()))
+            given = schema.job_fields(await self._calls.body(request))
             given.pop("job_type", None)
             row = await self._changed(
                 request, deed, lambda row, cluster: _update(row, cluster, given, deed)
@@ -77,7 +77,7 @@ class Keeping:
         """Name the savepoint that the job's next run starts from."""
         async with self._calls.audited(request, "IMPORT_SAVEPOINT") as deed:
             self._calls.operable(request, deed.principal)
-            given = await self._calls.body(request, schema.import_schema())
+            given = await self._calls.body(request)
             named = given.get("job_id")
             if named is not None and str(int(named)) != request.path_params["job_id"]:
                 text = "job_id must be the one in the path."

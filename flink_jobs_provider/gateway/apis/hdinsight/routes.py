@@ -8,9 +8,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from flink_jobs_provider.gateway.apis.hdinsight import list_query
+from flink_jobs_provider.gateway.apis.hdinsight import list_query, openapi
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAULT, ArmResponse
 from flink_jobs_provider.gateway.apis.hdinsight.mapping import Translator, in_arm_words
 from flink_jobs_provider.gateway.apis.hdinsight.operation_status import (
@@ -77,17 +76,18 @@ class ArmFace:
         self._body_bytes = body_bytes
         self._public_url = public_url
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[AnyCaseRoute]:
         """Return the routes of the API."""
         return [
-            AnyCaseRoute(RUN_JOB_PATH, self._run_job, ["POST"]),
+            AnyCaseRoute(RUN_JOB_PATH, self._run_job, ["POST"], openapi.run_job),
             # One of the two printed descriptions lists by POST.
-            AnyCaseRoute(JOBS_PATH, self._jobs, ["GET", "POST"]),
-            AnyCaseRoute(SAVEPOINTS_PATH, self._savepoints, ["GET"]),
-            AnyCaseRoute(STATUS_PATH, self._operation_status, ["GET"]),
+            AnyCaseRoute(JOBS_PATH, self._jobs, ["GET", "POST"], openapi.jobs),
+            AnyCaseRoute(SAVEPOINTS_PATH, self._savepoints, ["GET"], openapi.savepoints),
+            AnyCaseRoute(STATUS_PATH, self._operation_status, ["GET"], openapi.operation_status),
         ]
 
     async def _run_job(self, request: Request) -> Response:
+        """Begin an action on a job."""
         principal = caller(request)
         cluster = self._cluster(request, principal)
         values = query(request)
@@ -126,6 +126,7 @@ class ArmFace:
             raise in_arm_words(refusal) from None
 
     async def _jobs(self, request: Request) -> Response:
+        """List the jobs of a cluster."""
         principal = caller(request)
         cluster = self._cluster(request, principal)
         values = query(request)
@@ -152,9 +153,10 @@ class ArmFace:
         return ArmResponse(answer)
 
     async def _savepoints(self, request: Request) -> Response:
-        """List what is on record: no action, so that a job is not changed by who may only read.
+        """List the savepoints on record of a job, the newest first; without an action.
 
-        LIST_SAVEPOINT also looks into the job's directory, and replaces the job's last action.
+        So a job is not changed by callers who may only read. LIST_SAVEPOINT also looks into the
+        job's directory, and replaces the job's last action.
         """
         cluster = self._cluster(request, caller(request))
         api_version(query(request).get("api-version", []))
@@ -167,6 +169,7 @@ class ArmFace:
         return ArmResponse({"value": savepoint_rows([*on_record, *row.record.savepoints])})
 
     async def _operation_status(self, request: Request) -> Response:
+        """Return how far an action is."""
         values = query(request)
         version = api_version(values.get("api-version", []))
         fails = fails_with_action(values.get(FAIL_OPERATION.lower(), []))
