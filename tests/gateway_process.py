@@ -17,7 +17,7 @@ import httpx
 import trustme
 import yaml
 
-from flink_jobs_provider.gateway.auth.token_edits import create_token
+from flink_jobs_provider.gateway.auth.tokens import create_token
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Role
 from tests.job_jars import COUNTING_JAR
 from tests.waiting import wait_until

@@ -126,8 +126,7 @@ def create(
 ) -> None:
     """Make a token and print it: this once, since only its hash is kept."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.auth.token_edits import create_token
-    from flink_jobs_provider.gateway.auth.tokens import TokensFileError
+    from flink_jobs_provider.gateway.auth.tokens import TokensFileError, create_token
     from flink_jobs_provider.gateway.principal import Role
     from flink_jobs_provider.model.duration import LONGEST_LIFETIME, seconds_at_most
 
@@ -195,8 +194,7 @@ def revoke(
 ) -> None:
     """Take a token back; a running gateway refuses it from now on."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.auth.token_edits import revoke_token
-    from flink_jobs_provider.gateway.auth.tokens import TokensFileError
+    from flink_jobs_provider.gateway.auth.tokens import TokensFileError, revoke_token
 
     try:
         revoke_token(_tokens_file(configuration), name)

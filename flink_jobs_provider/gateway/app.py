@@ -33,10 +33,10 @@ from flink_jobs_provider.gateway.http.middleware import (
 )
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute, DescribedRoute
+from flink_jobs_provider.gateway.job_service import JobService
 from flink_jobs_provider.gateway.openapi import openapi_document
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import JobService
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 _log = structlog.get_logger("gateway.app")

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.settings import Settings, from_file
+from flink_jobs_provider.gateway.setting_types import Settings, from_file
 from flink_jobs_provider.model.input_values import Directory
 from flink_jobs_provider.model.target import FlinkTarget
 

@@ -20,10 +20,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from flink_jobs_provider.gateway.auth.settings import Access
+from flink_jobs_provider.gateway.auth.access_configuration import Access
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER
-from flink_jobs_provider.gateway.settings import (
+from flink_jobs_provider.gateway.setting_types import (
     DIRECTORY,
     EnvironmentReference,
     FilePath,

@@ -9,15 +9,15 @@ from typing import Any
 
 from flink_jobs_provider.gateway.apis.dli import openapi as dli
 from flink_jobs_provider.gateway.apis.hdinsight import openapi as hdinsight
-from flink_jobs_provider.gateway.http.operations import (
+from flink_jobs_provider.gateway.http.routing import (
     TEXT,
+    DescribedRoute,
     Document,
     Operation,
     Schema,
     answer,
     object_of,
 )
-from flink_jobs_provider.gateway.http.routing import DescribedRoute
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 _FOR_ANYBODY = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -24,13 +24,13 @@ from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
 from flink_jobs_provider.gateway.auth.signatures import Signatures, SignaturesUnavailable
 from flink_jobs_provider.gateway.auth.tokens import TokensFileError, read_tokens
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs import Jobs, guard
 from flink_jobs_provider.gateway.ops.certificate import Certificate, CertificateUnusable
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
-from flink_jobs_provider.gateway.ops.log import configure_logging
+from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging
+from flink_jobs_provider.gateway.ops.log_redaction import hidden_in
 from flink_jobs_provider.gateway.ops.metrics import Metrics
-from flink_jobs_provider.gateway.ops.redaction import hidden_in
-from flink_jobs_provider.gateway.ops.request_log import RequestLog
 from flink_jobs_provider.gateway.ops.server import (
     CannotListen,
     StopSignals,
@@ -39,8 +39,7 @@ from flink_jobs_provider.gateway.ops.server import (
     open_socket,
     serve_http,
 )
-from flink_jobs_provider.gateway.service import ActionRow
-from flink_jobs_provider.gateway.settings import environment
+from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.gateway.store import DatabaseUnusable, RecordsError, Store
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import (

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from flink_jobs_provider.gateway.ops.redaction import one_line
+from flink_jobs_provider.gateway.ops.log_redaction import one_line
 
 _CHANNEL = "gateway.audit"
 

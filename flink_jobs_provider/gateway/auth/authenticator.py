@@ -5,13 +5,13 @@ from __future__ import annotations
 import httpx
 import structlog
 
+from flink_jobs_provider.gateway.auth.access_configuration import Access
 from flink_jobs_provider.gateway.auth.jwks import KeysUnavailable
 from flink_jobs_provider.gateway.auth.jwt import (
     ExpiredWebToken,
     RefusedToken,
     WebTokens,
 )
-from flink_jobs_provider.gateway.auth.settings import Access
 from flink_jobs_provider.gateway.auth.tokens import (
     TOKEN_START,
     ExpiredToken,

@@ -18,7 +18,7 @@ import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from flink_jobs_provider.gateway.auth.settings import Issuer
+from flink_jobs_provider.gateway.auth.access_configuration import Issuer
 from flink_jobs_provider.model.errors import Signal
 
 ALGORITHMS = ("RS256", "ES256")

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import jwt
 
+from flink_jobs_provider.gateway.auth.access_configuration import Issuer
 from flink_jobs_provider.gateway.auth.jwks import ALGORITHMS, IssuerKeys
-from flink_jobs_provider.gateway.auth.settings import Issuer
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.model.errors import Signal
 

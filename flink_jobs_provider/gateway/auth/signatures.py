@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from flink_jobs_provider.gateway.auth.settings import SigningKey
+from flink_jobs_provider.gateway.auth.access_configuration import SigningKey
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.errors import SetupError

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flink_jobs_provider.gateway.http.conventions import HSTS, MannersOf
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
 from flink_jobs_provider.gateway.ops.log import LogLimit
 from flink_jobs_provider.gateway.refusals import Refusal
 

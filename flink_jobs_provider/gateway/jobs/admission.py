@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.action_words import ACTION_WORDS
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.job_service import ActionRequest
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
 from flink_jobs_provider.gateway.jobs.jar_cache import Opening
 from flink_jobs_provider.gateway.jobs.stored_documents import (
@@ -31,7 +32,6 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     wanted_spec,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRequest
 from flink_jobs_provider.gateway.store import (
     JobState,
     NewAction,
@@ -40,7 +40,7 @@ from flink_jobs_provider.gateway.store import (
     StoredAction,
     StoredJob,
 )
-from flink_jobs_provider.gateway.store.admission import RowChanged, UnfinishedAction
+from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord

@@ -1,11 +1,12 @@
-"""Work that goes on for as long as the gateway does, and its own errors in the log."""
+"""Tasks in the background: their begin, their end, their errors in the log, what they wait for."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import traceback
-from collections.abc import Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 
@@ -45,3 +46,43 @@ async def end(tasks: Collection[asyncio.Task[None]]) -> None:
 def _say_why(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("%s ended: %s", task.get_name(), where(error))
+
+
+@contextlib.asynccontextmanager
+async def saying(
+    trouble: Callable[[], str], say: Callable[[str], Awaitable[object]], every: float
+) -> AsyncIterator[None]:
+    """Report each change of what a step waits for while it goes on; nothing after its end.
+
+    A step goes on by itself for minutes while its cluster is away, and nobody would know what it
+    waits for.
+
+    Args:
+        trouble: What is wrong at the moment; empty where nothing is.
+        say: Told what is wrong, and an empty line when it is over.
+        every: Seconds between two looks.
+    """
+    over = asyncio.Event()
+
+    async def watch() -> None:
+        said = ""
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every):  # `wait_for` of Python 3.11 can lose a cancel
+                    await over.wait()
+            now = trouble()
+            if now != said and not over.is_set():
+                await say(now)
+                said = now
+
+    watching = asyncio.create_task(watch(), name="trouble")
+    try:
+        yield
+    finally:
+        over.set()
+        try:
+            # It is not awaited itself: a cancel of this task would go to it, and may end there.
+            await asyncio.wait({watching})
+        finally:
+            watching.cancel()
+    watching.result()

@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable
 
 from flink_jobs_provider.control_planes.single_flight import SharedCall
 from flink_jobs_provider.gateway.jobs.background import where
-from flink_jobs_provider.gateway.jobs.end_times import with_end
-from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record
+from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record, with_end
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.worker import Planes
 from flink_jobs_provider.gateway.store import JobState, RecordsError, Store
 from flink_jobs_provider.gateway.store.queries import ACTIVE
-from flink_jobs_provider.gateway.store.rows import Watched
+from flink_jobs_provider.gateway.store.stored_values import Watched
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.job_service import DraftRequest, InputChange
 from flink_jobs_provider.gateway.jobs.stored_documents import read_spec, stored_record
 from flink_jobs_provider.gateway.jobs.transitions import (
     DRAFT,
@@ -17,9 +18,8 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     in_progress,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import DraftRequest, InputChange
 from flink_jobs_provider.gateway.store import JobState, NewAction, NextStart, Store
-from flink_jobs_provider.gateway.store.admission import RowChanged, UnfinishedAction
+from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.action_words import ACTION_WORDS, ActionRemedy
-from flink_jobs_provider.gateway.jobs.end_times import with_end
-from flink_jobs_provider.gateway.jobs.savepoint_lines import listed, merged
-from flink_jobs_provider.gateway.jobs.stored_documents import read_record, read_spec, stored_record
+from flink_jobs_provider.gateway.jobs.stored_documents import (
+    read_record,
+    read_spec,
+    stored_record,
+    with_end,
+)
 from flink_jobs_provider.gateway.jobs.transitions import instead_of
 from flink_jobs_provider.gateway.store import JobState, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
@@ -21,7 +24,12 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
+from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
+    Savepoint,
+    SavepointReason,
+    canonical_path,
+)
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.carried_state import last_state, last_words
@@ -292,3 +300,23 @@ class Carrier:
 def _without_mode(spec: JobSpec) -> JobSpec:
     """Return a spec without what was meant for one action alone."""
     return spec.model_copy(update={"upgrade_mode": UpgradeMode.SAVEPOINT, "restore_from": None})
+
+
+def merged(known: Iterable[Savepoint], found: Iterable[RestorePoint]) -> list[Savepoint]:
+    """Return the savepoints on record and in storage, each once, newest first."""
+    savepoints = {canonical_path(savepoint.path): savepoint for savepoint in known}
+    for point in found:
+        place = canonical_path(point.path)
+        if place not in savepoints:
+            savepoints[place] = Savepoint(
+                path=point.path, taken_at=point.taken_at, reason=SavepointReason.FOUND
+            )
+        elif not savepoints[place].taken_at:
+            savepoints[place] = savepoints[place].model_copy(update={"taken_at": point.taken_at})
+    return sorted(savepoints.values(), key=lambda savepoint: savepoint.taken_at, reverse=True)
+
+
+def listed(savepoints: Sequence[Savepoint], note: str = "") -> str:
+    """Return them in lines of time and path."""
+    lines = [f"{savepoint.taken_at or '-'} {savepoint.path}" for savepoint in savepoints]
+    return "\n".join([*(lines or ["No savepoints"]), *([note] if note else [])])

@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.model.action import Action, ActionResult
 

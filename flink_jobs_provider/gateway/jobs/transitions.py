@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flink_jobs_provider.gateway.action_words import ActionRemedy
+from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, InputChange
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of

@@ -13,16 +13,15 @@ from typing import Protocol, TypeVar
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.clusters import Mask
-from flink_jobs_provider.gateway.jobs.background import end, where
+from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.jobs.background import end, saying, where
 from flink_jobs_provider.gateway.jobs.executor import Carrier, Outcome
 from flink_jobs_provider.gateway.jobs.jar_cache import Opening
 from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
 from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
-from flink_jobs_provider.gateway.jobs.wait_reasons import saying
 from flink_jobs_provider.gateway.outputs import ErrorOutput
-from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.store import (
     JobState,
     RecordsError,

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from flink_jobs_provider.gateway.configuration import TlsFiles
-from flink_jobs_provider.gateway.settings import environment
+from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.model.errors import SetupError
 
 _log = structlog.get_logger("gateway.certificate")

@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.job_service import ActionRow
 
 _METHODS = {"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -7,7 +7,7 @@ from flink_jobs_provider.gateway.store.database import (
     RecordsUnavailable,
 )
 from flink_jobs_provider.gateway.store.repository import Store
-from flink_jobs_provider.gateway.store.rows import (
+from flink_jobs_provider.gateway.store.stored_values import (
     JobState,
     NewAction,
     NextStart,

@@ -23,8 +23,8 @@ from sqlalchemy import (
     update,
 )
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.outputs import stored_output
-from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.queries import (
     ACTION_AND_JOB,
@@ -35,8 +35,13 @@ from flink_jobs_provider.gateway.store.queries import (
     one_job,
     stored_action,
 )
-from flink_jobs_provider.gateway.store.rows import JobState, StoredAction, StoredJob, moment
-from flink_jobs_provider.gateway.store.schema import (
+from flink_jobs_provider.gateway.store.stored_values import (
+    JobState,
+    StoredAction,
+    StoredJob,
+    moment,
+)
+from flink_jobs_provider.gateway.store.tables import (
     ACTIONS,
     JOBS,
     SAVEPOINTS,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flink_jobs_provider.gateway.store.admission import Acceptance
+from flink_jobs_provider.gateway.store.acceptance import Acceptance
 from flink_jobs_provider.gateway.store.database import Database, migrate
+from flink_jobs_provider.gateway.store.expiry import Retention
 from flink_jobs_provider.gateway.store.leases import Leases
 from flink_jobs_provider.gateway.store.queries import Reads
-from flink_jobs_provider.gateway.store.retention import Retention
 
 
 class Store(Reads, Acceptance, Leases, Retention):

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import (
+from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
     DraftRequest,
@@ -19,6 +18,7 @@ from flink_jobs_provider.gateway.service import (
     JobFilter,
     JobRow,
 )
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint

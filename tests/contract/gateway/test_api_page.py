@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, errors, schema
-from flink_jobs_provider.gateway.apis.dli.paths import PREFIX
+from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, error_codes, schema
+from flink_jobs_provider.gateway.apis.dli.routes import PREFIX
 from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
 from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
 from flink_jobs_provider.gateway.apis.hdinsight.schema import (
@@ -189,6 +189,8 @@ def test_every_status_of_a_jar_job_and_every_code_is_there() -> None:
     unused = {"job_downloading", "job_idle", "job_arrearage_stopped", "job_arrearage_recovering"}
     assert told == set(DliStatus) - unused
     codes = {
-        value for value in vars(errors).values() if re.fullmatch(r"(DLI|APIGW)\.\d+", str(value))
+        value
+        for value in vars(error_codes).values()
+        if re.fullmatch(r"(DLI|APIGW)\.\d+", str(value))
     }
     assert codes == set(re.findall(r"`((?:DLI|APIGW)\.\d+)`", _DLI_TEXT))

@@ -14,7 +14,7 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway, error_of, run
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER

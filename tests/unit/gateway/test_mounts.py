@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.refusals import Refusal
 

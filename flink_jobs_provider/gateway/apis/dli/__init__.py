@@ -1,6 +1,5 @@
 """The Data Lake Insight API for Flink jar jobs: how its requests are read, and what it answers."""
 
-from flink_jobs_provider.gateway.apis.dli.paths import DLI_PATHS
-from flink_jobs_provider.gateway.apis.dli.routes import DliFace
+from flink_jobs_provider.gateway.apis.dli.routes import DLI_PATHS, DliFace
 
 __all__ = ["DLI_PATHS", "DliFace"]

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, done, place_of
-from flink_jobs_provider.gateway.apis.dli.errors import code_of, no_such_job
-from flink_jobs_provider.gateway.apis.dli.runs import to_run, to_stop, to_trigger
+from flink_jobs_provider.gateway.apis.dli.error_codes import code_of, no_such_job
+from flink_jobs_provider.gateway.apis.dli.job_status import to_run, to_stop, to_trigger
+from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRequest, JobRow
 from flink_jobs_provider.model.action import STARTS, Action
 
 _Begin = Callable[[JobRow], tuple[Action, Mapping[str, Any]]]

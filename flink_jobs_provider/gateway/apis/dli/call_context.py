@@ -10,22 +10,21 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.dli.errors import FAULT, code_of, no_such_job
+from flink_jobs_provider.gateway.apis.dli.error_codes import FAULT, code_of, no_such_job
 from flink_jobs_provider.gateway.apis.dli.flink_options import obs_uri
 from flink_jobs_provider.gateway.apis.dli.mapping import in_call_words
 from flink_jobs_provider.gateway.apis.dli.schema import IN_WORDS, SHOWN
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.http.flink_paths import place_on_flink
 from flink_jobs_provider.gateway.http.middleware import Audit
-from flink_jobs_provider.gateway.http.operations import Operation
-from flink_jobs_provider.gateway.http.places import place_on_flink
 from flink_jobs_provider.gateway.http.printed_json import parse
-from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.http.requests import caller, json_text
-from flink_jobs_provider.gateway.http.validation import Checker
+from flink_jobs_provider.gateway.http.routing import Operation
+from flink_jobs_provider.gateway.http.validation import Checker, Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRow, JobRow, JobService
 
 _LARGEST_ID = 2**63 - 1
 

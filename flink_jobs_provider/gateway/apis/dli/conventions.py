@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
 
-from flink_jobs_provider.gateway.apis.dli.errors import FAULT, refused
+from flink_jobs_provider.gateway.apis.dli.error_codes import FAULT, refused
 from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
 from flink_jobs_provider.gateway.http.conventions import ALWAYS
 from flink_jobs_provider.gateway.http.requests import content

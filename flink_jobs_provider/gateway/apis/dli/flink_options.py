@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.gateway.http.masking import masked_text, names_secret
-from flink_jobs_provider.gateway.http.places import (
+from flink_jobs_provider.gateway.http.flink_paths import (
     IGNORE_UNCLAIMED,
     MOST_OPTIONS,
     as_text,
     place_on_flink,
     take_unclaimed,
 )
+from flink_jobs_provider.gateway.http.masking import masked_text, names_secret
 from flink_jobs_provider.gateway.http.printed_json import strict
-from flink_jobs_provider.gateway.http.problems import Collecting, Problem
+from flink_jobs_provider.gateway.http.validation import Collecting, Problem
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.duration import flink_milliseconds

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from flink_jobs_provider.gateway.apis.dli.job_names import job_name_of
-from flink_jobs_provider.gateway.apis.dli.mapping import AS_GIVEN
-from flink_jobs_provider.gateway.apis.dli.statuses import standings_of
+from flink_jobs_provider.gateway.apis.dli.job_status import standings_of
+from flink_jobs_provider.gateway.apis.dli.mapping import AS_GIVEN, job_name_of
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
-from flink_jobs_provider.gateway.service import GivenText, JobFilter
+from flink_jobs_provider.gateway.http.validation import Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
 from flink_jobs_provider.wire.dli import JOB_TYPE, JOB_TYPES, DliStatus
 
 _PAGE, _LARGEST_PAGE = 10, 100

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -11,10 +13,10 @@ from flink_jobs_provider.gateway.apis.dli.call_words import CALL_WORDS, FIELD_OF
 from flink_jobs_provider.gateway.apis.dli.flink_options import options_of
 from flink_jobs_provider.gateway.apis.dli.schema import defaults_of as service_defaults
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.problems import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.gateway.http.validation import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.wire.dli import checkpoint_mode
@@ -214,3 +216,19 @@ def _plain(name: str, config: Mapping[str, Any]) -> Any:
     if name == "checkpoint_mode":
         return checkpoint_mode(value)
     return value
+
+
+_PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def job_name_of(name: str) -> str:
+    """Return the name under which the cluster has a job that callers call by another.
+
+    The service takes names that a cluster's jobs cannot have here: with capitals and underscores.
+    Such a name gets a digest to the plain rest of it, so that no two become one.
+    """
+    if _PLAIN.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower())[:44].strip("-")
+    return f"{plain or 'job'}-{digest}"

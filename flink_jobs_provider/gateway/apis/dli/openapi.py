@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.dli import schema
-from flink_jobs_provider.gateway.http.operations import (
+from flink_jobs_provider.gateway.http.routing import (
     TEXT,
     Operation,
     Refused,

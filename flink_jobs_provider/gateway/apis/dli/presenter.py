@@ -9,12 +9,12 @@ from typing import Any
 
 from flink_jobs_provider.gateway.apis.dli.call_words import output_in_call_words
 from flink_jobs_provider.gateway.apis.dli.flink_options import with_masked_values
+from flink_jobs_provider.gateway.apis.dli.job_status import dli_status, runs
 from flink_jobs_provider.gateway.apis.dli.mapping import config_of, defaults_of
-from flink_jobs_provider.gateway.apis.dli.statuses import dli_status, runs
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.masking import masked_args, masked_text
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.wire.dli import JOB_TYPE, TOP_LEVEL, checkpoint_mode
 

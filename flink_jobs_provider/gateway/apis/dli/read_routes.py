@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls, done
+from flink_jobs_provider.gateway.apis.dli.job_status import runs
 from flink_jobs_provider.gateway.apis.dli.list_query import list_query
 from flink_jobs_provider.gateway.apis.dli.presenter import detail, masked, now, summary
-from flink_jobs_provider.gateway.apis.dli.statuses import runs
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.requests import caller, query
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import JobRow
 
 
 class Showing:

@@ -1,4 +1,4 @@
-"""Jobs on record: creating one, changing one, naming the savepoint that it starts from."""
+"""The calls that change the records alone: creating a job, changing it, importing a savepoint."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from starlette.responses import Response
 
 from flink_jobs_provider.gateway.apis.dli import schema
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, authorize, done, place_of
-from flink_jobs_provider.gateway.apis.dli.job_names import job_name_of
+from flink_jobs_provider.gateway.apis.dli.job_status import runs
 from flink_jobs_provider.gateway.apis.dli.mapping import (
     AS_GIVEN,
     changed_fields,
     config_of,
     inputs_of,
+    job_name_of,
     laid_over,
 )
 from flink_jobs_provider.gateway.apis.dli.presenter import milliseconds
-from flink_jobs_provider.gateway.apis.dli.statuses import runs
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
+from flink_jobs_provider.gateway.http.validation import Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import DraftRequest, InputChange, JobRow
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import DraftRequest, InputChange, JobRow
 from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
 
 #: How often a change is made from a fresh row when the job changes meanwhile.
@@ -165,3 +165,23 @@ def _queue(
         text = f"queue_name must be one of {', '.join(queues)}."
         raise RefusedProperties([Problem("queue_name", text)])
     return queues[name], name
+
+
+class Authorizing:
+    """Answers the call by which a caller lets the service have its buckets.
+
+    Older Terraform providers send it. It does nothing here: what jobs read and write is decided by
+    the access that their cluster has to storage, and no call of this API changes that.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def authorize_buckets(self, request: Request) -> Response:
+        """Let the service have buckets; does nothing, as only the cluster's access counts."""
+        async with self._calls.audited(request, "OBS_AUTHORIZE") as deed:
+            self._calls.operable(request, deed.principal)
+            await self._calls.body(request)
+        return done(
+            "Nothing had to be done: a cluster's own access to storage is what counts here."
+        )

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope
 
 from flink_jobs_provider.gateway.http.conventions import ALWAYS, usable_id
-from flink_jobs_provider.gateway.http.problems import RefusedProperties
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
+from flink_jobs_provider.gateway.http.validation import RefusedProperties
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
 

@@ -12,11 +12,11 @@ from flink_jobs_provider.gateway.apis.hdinsight.schema import (
     TAKES_SPEC,
 )
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.places import as_text, place_on_flink, take_unclaimed
-from flink_jobs_provider.gateway.http.problems import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.gateway.http.flink_paths import as_text, place_on_flink, take_unclaimed
+from flink_jobs_provider.gateway.http.validation import Collecting, Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRequest, JobRow, JobService
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 from flink_jobs_provider.model.validation import problems_of

@@ -10,7 +10,7 @@ from typing import Any
 from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
 from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema, row_schema
 from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
-from flink_jobs_provider.gateway.http.operations import (
+from flink_jobs_provider.gateway.http.routing import (
     READING,
     TEXT,
     Operation,

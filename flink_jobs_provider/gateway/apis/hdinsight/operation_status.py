@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.hdinsight.schema import TAKES_SAVEPOINT
+from flink_jobs_provider.gateway.http.flink_paths import as_text
 from flink_jobs_provider.gateway.http.masking import masked_args, masked_options, masked_text
-from flink_jobs_provider.gateway.http.places import as_text
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import JobRow
 from flink_jobs_provider.model.action import STARTS, ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 from flink_jobs_provider.wire.hdinsight import JOB_PROPERTIES, JOB_TYPE, PARALLELISM_KEY, ApiVersion

@@ -30,11 +30,11 @@ from flink_jobs_provider.gateway.http.middleware import Audit
 from flink_jobs_provider.gateway.http.printed_json import parse
 from flink_jobs_provider.gateway.http.requests import base_url, caller, json_text, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
+from flink_jobs_provider.gateway.job_service import ActionRow, JobService
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRow, JobService
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 CLUSTER_PATH = (

@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
-from flink_jobs_provider.gateway.http.places import MOST_OPTIONS
-from flink_jobs_provider.gateway.http.problems import RefusedProperties
-from flink_jobs_provider.gateway.http.validation import Checker
+from flink_jobs_provider.gateway.http.flink_paths import MOST_OPTIONS
+from flink_jobs_provider.gateway.http.validation import Checker, RefusedProperties
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.input_values import MAX_PARALLELISM
 from flink_jobs_provider.wire.hdinsight import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from flink_jobs_provider.gateway.store.schema import Base
+from flink_jobs_provider.gateway.store.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 with context.begin_transaction():

@@ -7,7 +7,7 @@ from typing import Any
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkdli.v1 import DliClient
 
-from flink_jobs_provider.gateway.auth.settings import SigningKey
+from flink_jobs_provider.gateway.auth.access_configuration import SigningKey
 from flink_jobs_provider.gateway.auth.signatures import Signatures
 from tests.contract.gateway.memory_service import PROJECT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.gateway.service import JobRow
+from flink_jobs_provider.gateway.job_service import JobRow
 from tests.contract.gateway.dli.calling import Dli, done
 from tests.contract.gateway.dli.printed import PRINTED, printed
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.gateway.jobs import Jobs, Pace, guard
-from flink_jobs_provider.gateway.service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from tests.counting_output import Counts, assert_counts_continuous

@@ -11,8 +11,8 @@ import anyio
 import pytest
 import trustme
 
+from flink_jobs_provider.gateway.auth.access_configuration import Access
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
-from flink_jobs_provider.gateway.auth.settings import Access
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.integration.gateway.serving.issuer_server import (

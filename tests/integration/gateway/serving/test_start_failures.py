@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flink_jobs_provider.gateway import serve
-from flink_jobs_provider.gateway.auth.token_edits import create_token
+from flink_jobs_provider.gateway.auth.tokens import create_token
 from flink_jobs_provider.gateway.configuration import read_configuration
 from flink_jobs_provider.gateway.principal import Role
 from tests.gateway_process import CLUSTER

@@ -9,8 +9,8 @@ import anyio
 import httpx
 import pytest
 
+from flink_jobs_provider.gateway.auth.access_configuration import Issuer
 from flink_jobs_provider.gateway.auth.jwks import IssuerKeys, KeysUnavailable
-from flink_jobs_provider.gateway.auth.settings import Issuer
 from tests.unit.gateway.auth.signing import ec_key, jwk, rsa_key
 
 ISSUER = "https://issuer.test/v2.0"

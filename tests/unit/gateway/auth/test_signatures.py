@@ -15,13 +15,13 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
-from flink_jobs_provider.gateway.auth.settings import SigningKey
+from flink_jobs_provider.gateway.auth.access_configuration import SigningKey
 from flink_jobs_provider.gateway.auth.signatures import (
     Signatures,
     SignaturesUnavailable,
     SignedRequest,
 )
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.auth.token_edits import create_token, revoke_token
 from flink_jobs_provider.gateway.auth.tokens import (
     ExpiredToken,
     KnownTokens,
     TokensFileError,
+    create_token,
     make_token,
     read_tokens,
+    revoke_token,
 )
 from flink_jobs_provider.gateway.principal import Principal, Role
 

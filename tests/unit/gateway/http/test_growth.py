@@ -28,7 +28,7 @@ from flink_jobs_provider.gateway.http.masking import masked_args
 from flink_jobs_provider.gateway.http.printed_json import parse
 from flink_jobs_provider.gateway.http.validation import Checker
 from flink_jobs_provider.gateway.mounts import Mounts
-from flink_jobs_provider.gateway.ops.redaction import hidden_in
+from flink_jobs_provider.gateway.ops.log_redaction import hidden_in
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.calling import ByName

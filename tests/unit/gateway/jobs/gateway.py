@@ -14,14 +14,14 @@ from sqlalchemy import event
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
-from flink_jobs_provider.gateway.jobs import Jobs, Pace
-from flink_jobs_provider.gateway.service import (
+from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
     DraftRequest,
     InputChange,
     JobRow,
 )
+from flink_jobs_provider.gateway.jobs import Jobs, Pace
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.target import FlinkTarget

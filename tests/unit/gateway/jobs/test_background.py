@@ -7,8 +7,7 @@ import contextlib
 
 import pytest
 
-from flink_jobs_provider.gateway.jobs.background import begin, end
-from flink_jobs_provider.gateway.jobs.wait_reasons import saying
+from flink_jobs_provider.gateway.jobs.background import begin, end, saying
 
 
 @pytest.mark.parametrize("ticks", range(12))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.wire.hdinsight import last_state_prefix

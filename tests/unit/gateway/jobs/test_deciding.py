@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.http.statuses import status_of
+from flink_jobs_provider.gateway.http.status_codes import status_of
+from flink_jobs_provider.gateway.job_service import ActionRequest
 from flink_jobs_provider.gateway.jobs.transitions import check, wanted_spec
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import ActionRequest
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2, SAVEPOINT, spec

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import (
+from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
     InputChange,
     JobFilter,
     JobRow,
 )
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action, ActionResult
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, make_jar, until

@@ -14,16 +14,16 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from flink_jobs_provider.gateway.http.statuses import status_of
-from flink_jobs_provider.gateway.jobs import Jobs, Pace
-from flink_jobs_provider.gateway.jobs.disks import LEAST_FREE
-from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import (
+from flink_jobs_provider.gateway.http.status_codes import status_of
+from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     DraftRequest,
     InputChange,
     JobFilter,
 )
+from flink_jobs_provider.gateway.jobs import Jobs, Pace
+from flink_jobs_provider.gateway.jobs.disks import LEAST_FREE
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable
 from flink_jobs_provider.model.action import Action
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway

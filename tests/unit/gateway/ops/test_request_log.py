@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from flink_jobs_provider.gateway.ops.log import configure_logging
-from flink_jobs_provider.gateway.ops.request_log import RequestLog
+from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.service import GivenText, JobFilter
+from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
 from flink_jobs_provider.gateway.store import JobState, Store
 from tests.unit.gateway.store.entries import CLUSTER, add_job, finish, state
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, text
 
-from flink_jobs_provider.gateway.service import GivenText, JobFilter
+from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.gateway.store.queries import ACTIVE
-from flink_jobs_provider.gateway.store.schema import ActionEntry, JobEntry
+from flink_jobs_provider.gateway.store.tables import ActionEntry, JobEntry
 from tests.unit.gateway.store.entries import CLUSTER, state
 
 JOBS = 10_000

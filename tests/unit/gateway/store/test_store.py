@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
-from flink_jobs_provider.gateway.service import JobFilter
+from flink_jobs_provider.gateway.job_service import JobFilter
 from flink_jobs_provider.gateway.store import (
     DatabaseInUse,
     DatabaseUnusable,
@@ -23,10 +23,10 @@ from flink_jobs_provider.gateway.store import (
     Store,
     database,
 )
-from flink_jobs_provider.gateway.store.admission import RowChanged, UnfinishedAction
+from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
-from flink_jobs_provider.gateway.store.rows import moment
-from flink_jobs_provider.gateway.store.schema import Base
+from flink_jobs_provider.gateway.store.stored_values import moment
+from flink_jobs_provider.gateway.store.tables import Base
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from tests.unit.gateway.store.entries import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, exists, func, select
 
 from flink_jobs_provider.gateway.store.database import Database
-from flink_jobs_provider.gateway.store.schema import (
+from flink_jobs_provider.gateway.store.tables import (
     ActionEntry,
     JobEntry,
     SavepointEntry,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flink_jobs_provider.gateway.http.problems import Problem, RefusedProperties
+from flink_jobs_provider.gateway.http.validation import Problem, RefusedProperties
 from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.refusals import Refusal
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Role
-from flink_jobs_provider.gateway.settings import (
+from flink_jobs_provider.gateway.setting_types import (
     EnvironmentReference,
     FilePath,
     HttpUrl,

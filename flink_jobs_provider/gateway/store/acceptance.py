@@ -13,21 +13,21 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.outputs import stored_output
-from flink_jobs_provider.gateway.service import ActionRow
 from flink_jobs_provider.gateway.store.database import Database, RecordsConflict
 from flink_jobs_provider.gateway.store.queries import (
     action_row,
     stored_action,
     stored_job,
 )
-from flink_jobs_provider.gateway.store.rows import (
+from flink_jobs_provider.gateway.store.stored_values import (
     JobState,
     NewAction,
     NextStart,
     StoredAction,
 )
-from flink_jobs_provider.gateway.store.schema import (
+from flink_jobs_provider.gateway.store.tables import (
     ACTIONS,
     JOBS,
     ActionEntry,

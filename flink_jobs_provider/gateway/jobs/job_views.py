@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.drafts import Ask
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record
 from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.worker import Planes
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
-from flink_jobs_provider.gateway.service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import Savepoint

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flink_jobs_provider.gateway.apis.dli.statuses import dli_status, runs, standings_of
-from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.apis.dli.job_status import dli_status, runs, standings_of
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.wire.dli import DliStatus
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 
 from flink_jobs_provider.gateway.apis.dli.call_words import CALL_WORDS
-from flink_jobs_provider.gateway.http.statuses import STATUSES
+from flink_jobs_provider.gateway.http.status_codes import STATUSES
 from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 
 BAD_PARAMETER = "DLI.0001"

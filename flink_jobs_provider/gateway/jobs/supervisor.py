@@ -12,26 +12,26 @@ from pathlib import Path
 
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration, places_masked
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
-from flink_jobs_provider.gateway.jobs import background as loops
-from flink_jobs_provider.gateway.jobs.admission import Accepting
-from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_looking
-from flink_jobs_provider.gateway.jobs.disks import Disks
-from flink_jobs_provider.gateway.jobs.drafts import Drafting
-from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars, Opening
-from flink_jobs_provider.gateway.jobs.lease import Lease
-from flink_jobs_provider.gateway.jobs.lost_job_recovery import Relauncher
-from flink_jobs_provider.gateway.jobs.queries import Reading
-from flink_jobs_provider.gateway.jobs.threads import Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
-from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
-from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.service import (
+from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
     DraftRequest,
     InputChange,
     JobRow,
 )
+from flink_jobs_provider.gateway.jobs import background as loops
+from flink_jobs_provider.gateway.jobs.admission import Accepting
+from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_looking
+from flink_jobs_provider.gateway.jobs.disks import Disks
+from flink_jobs_provider.gateway.jobs.drafts import Drafting
+from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars, Opening
+from flink_jobs_provider.gateway.jobs.job_views import Reading
+from flink_jobs_provider.gateway.jobs.lease import Lease
+from flink_jobs_provider.gateway.jobs.lost_job_recovery import Relauncher
+from flink_jobs_provider.gateway.jobs.threads import Threads
+from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, Store
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.model.duration import seconds

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from flink_jobs_provider.gateway.apis.dli.errors import code_of
-from flink_jobs_provider.gateway.http.statuses import STATUSES, status_of
+from flink_jobs_provider.gateway.apis.dli.error_codes import code_of
+from flink_jobs_provider.gateway.http.status_codes import STATUSES, status_of
 from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 
 

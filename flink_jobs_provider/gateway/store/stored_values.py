@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.service import ActionRow
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.model.action import Action
 
 
