@@ -17,13 +17,13 @@ from starlette.types import Lifespan
 
 from flink_jobs_provider.gateway import openapi as operations
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, DliFace
-from flink_jobs_provider.gateway.apis.dli.conventions import DliManners, SignatureCheck
+from flink_jobs_provider.gateway.apis.dli.conventions import DliConventions, SignatureCheck
 from flink_jobs_provider.gateway.apis.hdinsight import ArmFace
-from flink_jobs_provider.gateway.apis.hdinsight.conventions import ArmManners, Authenticator
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import ArmConventions, Authenticator
 from flink_jobs_provider.gateway.apis.hdinsight.versions import NEWEST, api_version
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.http.conventions import MannersOf
+from flink_jobs_provider.gateway.http.conventions import ConventionsOf
 from flink_jobs_provider.gateway.http.middleware import (
     Answering,
     Audit,
@@ -79,14 +79,14 @@ def make_app(
     """
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
     dli = DliFace(service, clusters, audit, limits.body_bytes)
-    manners_of = make_manners(authenticator, signatures, limits)
+    conventions_of = make_conventions(authenticator, signatures, limits)
     served = [*dli.routes(), *arm.routes()]
-    watched = _Watched(service, clusters, authenticator, metrics, served)
+    own = _OwnRoutes(service, clusters, authenticator, metrics, served)
     app = Starlette(
-        routes=[*watched.routes(), *served],
+        routes=[*own.routes(), *served],
         middleware=[
-            Middleware(Answering, manners_of, metrics, audit),
-            Middleware(Authenticated, manners_of, rate_limit, (HEALTH, READY)),
+            Middleware(Answering, conventions_of, metrics, audit),
+            Middleware(Authenticated, conventions_of, rate_limit, (HEALTH, READY)),
         ],
         # Left to the outermost middleware, which answers what all of them refuse.
         exception_handlers={HTTPException: _raise},
@@ -96,28 +96,28 @@ def make_app(
     return app
 
 
-def make_manners(
+def make_conventions(
     authenticator: Authenticator, signatures: SignatureCheck | None, limits: Limits
-) -> MannersOf:
-    """Return what tells by a path whose manners count."""
-    arm = ArmManners(authenticator)
-    dli = DliManners(authenticator, signatures, limits.body_bytes)
+) -> ConventionsOf:
+    """Return what tells by a path whose conventions count."""
+    arm = ArmConventions(authenticator)
+    dli = DliConventions(authenticator, signatures, limits.body_bytes)
     return lambda path: dli if path.startswith(DLI_PATHS) else arm
 
 
-def refused_unread(manners_of: MannersOf, path: str, refusal: Refusal) -> Response:
+def refused_unread(conventions_of: ConventionsOf, path: str, refusal: Refusal) -> Response:
     """Return the answer to a request that cannot be read, in the envelope of its API.
 
     Args:
-        manners_of: Whose manners count, by the path.
+        conventions_of: Whose conventions count, by the path.
         path: As far as it is known.
         refusal: Why it cannot be read.
     """
-    manners = manners_of(path)
-    return manners.refused(refusal, manners.headers(Headers({}), str(uuid.uuid4())))
+    conventions = conventions_of(path)
+    return conventions.refused(refusal, conventions.headers(Headers({}), str(uuid.uuid4())))
 
 
-class _Watched:
+class _OwnRoutes:
     """What is asked about the gateway itself, and the document of all routes."""
 
     def __init__(

@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.gateway.app import make_app, make_manners, refused_unread
+from flink_jobs_provider.gateway.app import make_app, make_conventions, refused_unread
 from flink_jobs_provider.gateway.auth.audit import AuditLog
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
 from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
@@ -187,7 +187,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             notify("READY=1")
 
         tls = certificate.context if certificate else None
-        refused = partial(refused_unread, make_manners(authenticator, signatures, limits))
+        refused = partial(refused_unread, make_conventions(authenticator, signatures, limits))
         served = ConnectionLimits(limits.connections, limits.connections_per_address)
         await serve_http(RequestLog(app), channel, tls, stop, ready, refused, served)
         notify("STOPPING=1")

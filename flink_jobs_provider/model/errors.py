@@ -66,7 +66,7 @@
      ├─ KeysUnavailable              an issuer's keys cannot be fetched now
      ├─ UnfinishedAction             a job has an action that has not ended
      ├─ RowChanged                   a job's row is not as it was decided on
-     └─ NoTurn                       all threads were busy for too long
+     └─ QueueTimeout                 all threads were busy for too long
 
 A `JobError` is one line: what happened, what state the job is in now, what to do. User info and
 queries of the addresses in it are masked. It is data, and each face words it: see `remedies`. The

@@ -16,7 +16,7 @@ from flink_jobs_provider.gateway.refusals import Refusal
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class Manners(Protocol):
+class ApiConventions(Protocol):
     """How the face of one service answers."""
 
     @property
@@ -37,8 +37,8 @@ class Manners(Protocol):
         """Return the answer to a request that is refused."""
 
 
-#: Tells by the path whose manners count.
-MannersOf = Callable[[str], Manners]
+#: Tells by the path whose conventions count.
+ConventionsOf = Callable[[str], ApiConventions]
 
 #: Headers of every answer, whosever it is.
 ALWAYS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flink_jobs_provider.gateway.http.conventions import HSTS, MannersOf
+from flink_jobs_provider.gateway.http.conventions import HSTS, ConventionsOf
 from flink_jobs_provider.gateway.http.status_codes import status_of
 from flink_jobs_provider.gateway.ops.log import LogLimit
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -66,7 +66,7 @@ class Answering:
 
     Args:
         app: What answers.
-        manners_of: Whose ids and error envelopes count.
+        conventions_of: Whose ids and error envelopes count.
         metrics: Where each request is counted.
         audit: Where each request is written down whose caller may not make it.
         clock: Seconds, from any beginning.
@@ -75,13 +75,13 @@ class Answering:
     def __init__(
         self,
         app: ASGIApp,
-        manners_of: MannersOf,
+        conventions_of: ConventionsOf,
         metrics: RequestMetrics,
         audit: Audit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._manners_of = manners_of
+        self._conventions_of = conventions_of
         self._metrics = metrics
         self._audit = audit
         self._clock = clock
@@ -94,7 +94,7 @@ class Answering:
             return
         began = self._clock()
         request_id = str(uuid.uuid4())
-        ids = self._manners_of(scope["path"]).headers(Headers(scope=scope), request_id)
+        ids = self._conventions_of(scope["path"]).headers(Headers(scope=scope), request_id)
         if scope["scheme"] == "https":
             ids = {**ids, **HSTS}
         if scope.get(OVERLOADED):
@@ -119,8 +119,8 @@ class Answering:
         self._metrics.request(scope["method"], route, status, self._clock() - began)
 
     def _answer(self, error: Exception, scope: Scope) -> Response:
-        manners = self._manners_of(scope["path"])
-        refusal, headers = _refusal(error, scope, manners.fault)
+        conventions = self._conventions_of(scope["path"])
+        refusal, headers = _refusal(error, scope, conventions.fault)
         status = status_of(refusal)
         if status in (401, 403) and not scope.get("audited"):
             principal = scope.get("principal")
@@ -134,7 +134,7 @@ class Answering:
                     result=refusal.code,
                     status=status,
                 )
-        return manners.refused(refusal, headers)
+        return conventions.refused(refusal, headers)
 
 
 class Authenticated:
@@ -142,7 +142,7 @@ class Authenticated:
 
     Args:
         app: What answers.
-        manners_of: How a caller shows who they are.
+        conventions_of: How a caller shows who they are.
         rate_limit: Counts each caller's requests.
         open_paths: What anybody may ask for.
     """
@@ -150,12 +150,12 @@ class Authenticated:
     def __init__(
         self,
         app: ASGIApp,
-        manners_of: MannersOf,
+        conventions_of: ConventionsOf,
         rate_limit: RateLimit,
         open_paths: Collection[str],
     ) -> None:
         self._app = app
-        self._manners_of = manners_of
+        self._conventions_of = conventions_of
         self._rate_limit = rate_limit
         self._open_paths = open_paths
 
@@ -168,8 +168,8 @@ class Authenticated:
                     "There are too many connections to the gateway, of this address or of all. "
                     "Nothing of this request was carried out; close others, or try again later.",
                 )
-            manners = self._manners_of(scope["path"])
-            scope["principal"], receive = await manners.principal(scope, receive)
+            conventions = self._conventions_of(scope["path"])
+            scope["principal"], receive = await conventions.principal(scope, receive)
             self._rate_limit.take(scope["principal"].name)
         await self._app(scope, receive, send)
 

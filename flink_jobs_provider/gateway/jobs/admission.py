@@ -1,4 +1,4 @@
-"""Accepting an action: everything that can be refused is refused here, and then it is on record."""
+"""Admission of actions: what can be refused is refused here; what is accepted is on record then."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from flink_jobs_provider.gateway.action_words import ACTION_WORDS
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRequest
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
-from flink_jobs_provider.gateway.jobs.jar_cache import Opening
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
+from flink_jobs_provider.gateway.jobs.jar_cache import JarOpener
 from flink_jobs_provider.gateway.jobs.stored_documents import (
     read_spec,
     stored_record,
     stored_spec,
 )
-from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
 from flink_jobs_provider.gateway.jobs.transitions import (
     DRAFT,
     NOT_YET,
@@ -57,15 +57,15 @@ _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
 _TRIES = 10
 
 
-class Accepting:
+class Admission:
     """Decides on requests, and puts what is accepted on record.
 
     Args:
         gateway: The name under which this gateway claims actions.
         store: The records.
-        opening: Opens jars.
+        opener: Opens jars.
         threads: For calls of the records.
-        pace: How often and how long.
+        intervals: How often and how long.
         timeout: For how many seconds an action is tried again.
         begins: Whether an action that is accepted now begins at once.
     """
@@ -74,17 +74,17 @@ class Accepting:
         self,
         gateway: str,
         store: Store,
-        opening: Opening,
+        opener: JarOpener,
         threads: Threads,
-        pace: Pace,
+        intervals: Intervals,
         timeout: float,
         begins: Callable[[], bool],
     ) -> None:
         self._gateway = gateway
         self._store = store
-        self._opening = opening
+        self._opener = opener
         self._threads = threads
-        self._pace = pace
+        self._intervals = intervals
         self._timeout = timeout
         self._begins = begins
 
@@ -95,7 +95,7 @@ class Accepting:
             Refusal: It is not accepted; nothing was changed.
         """
         # A caller is answered while it waits: what it gave up on is not to be begun later.
-        latest = time.monotonic() + self._pace.jar_queue
+        latest = time.monotonic() + self._intervals.jar_queue
         opened: Jar | None = None
         asked = request
         for _ in range(_TRIES):
@@ -170,12 +170,12 @@ class Accepting:
         keeps = not renews and "jar" not in request.changes
         same_bytes = keeps and digest is not None
         if same_bytes and digest is not None:
-            kept = await self._opening.kept(digest)
+            kept = await self._opener.kept(digest)
             if kept is not None:
                 return None
         try:
-            jar = await self._opening.open(uri, latest - time.monotonic())
-        except NoTurn:
+            jar = await self._opener.open(uri, latest - time.monotonic())
+        except QueueTimeout:
             if same_bytes:
                 return None  # the cluster may have it
             text = "Other jars are being read, and it is not this one's turn yet. Nothing was begun"
@@ -186,7 +186,7 @@ class Accepting:
             reason = (
                 error.worded(ACTION_WORDS)
                 if isinstance(error, JarError)
-                else f"{uri} was not read within {self._pace.open_jar:.0f} s."
+                else f"{uri} was not read within {self._intervals.open_jar:.0f} s."
             )
             raise Refusal("InvalidParameter", reason, target="jar") from None
         return None if same_bytes and jar.digest != digest else jar
@@ -215,7 +215,7 @@ class Accepting:
             timeout=self._timeout,
             cancels_first=request.cancels_first,
         )
-        lease, begins = self._pace.lease, self._begins()
+        lease, begins = self._intervals.lease, self._begins()
         if not new_job and job is not None:
             return await self.ask(
                 self._store.accept,

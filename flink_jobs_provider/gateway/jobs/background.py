@@ -49,7 +49,7 @@ def _say_why(task: asyncio.Task[None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def saying(
+async def reporting(
     trouble: Callable[[], str], say: Callable[[str], Awaitable[object]], every: float
 ) -> AsyncIterator[None]:
     """Report each change of what a step waits for while it goes on; nothing after its end.

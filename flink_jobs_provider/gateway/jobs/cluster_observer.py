@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 from flink_jobs_provider.control_planes.single_flight import SharedCall
 from flink_jobs_provider.gateway.jobs.background import where
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record, with_end
 from flink_jobs_provider.gateway.jobs.threads import Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.worker import Planes
 from flink_jobs_provider.gateway.store import JobState, RecordsError, Store
 from flink_jobs_provider.gateway.store.queries import ACTIVE
@@ -36,7 +36,7 @@ class Observer:
         store: The records.
         planes: Opens clusters.
         threads: For calls of the records.
-        pace: How often.
+        intervals: How often.
         clock: Time as the reconcilers see it.
     """
 
@@ -47,7 +47,7 @@ class Observer:
         store: Store,
         planes: Planes,
         threads: Threads,
-        pace: Pace,
+        intervals: Intervals,
         clock: Clock,
     ) -> None:
         self._cluster = cluster
@@ -55,7 +55,7 @@ class Observer:
         self._store = store
         self._planes = planes
         self._threads = threads
-        self._pace = pace
+        self._intervals = intervals
         self._clock = clock
         self._looks = SharedCall(self._look)
         self._answered: bool | None = None
@@ -84,8 +84,8 @@ class Observer:
         if self._answered is False:
             return
         try:
-            async with asyncio.timeout(self._pace.patience):
-                await self._looks.get(self._pace.fresh)
+            async with asyncio.timeout(self._intervals.patience):
+                await self._looks.get(self._intervals.fresh)
         except (JobError, TimeoutError):
             pass  # what was seen last is what there is to show
         except RecordsError as error:
@@ -144,7 +144,7 @@ def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
     )
 
 
-async def keep_looking(
+async def keep_observing(
     observer: Observer, every: float, then: Callable[[], Awaitable[None]]
 ) -> None:
     """Look at a cluster for ever; after each look that it answered do something more."""

@@ -35,7 +35,7 @@ class Ask(Protocol):
         ...
 
 
-class Drafting:
+class Drafts:
     """Writes down what changes no cluster.
 
     Args:

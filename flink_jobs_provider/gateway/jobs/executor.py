@@ -52,7 +52,7 @@ class Outcome:
     deleted: bool = False
 
 
-class Carrier:
+class Executor:
     """Carries out one action on one job.
 
     Args:
@@ -90,7 +90,7 @@ class Carrier:
             else None
         )
 
-    async def carry_out(self) -> Outcome:
+    async def execute(self) -> Outcome:
         """Carry the action out.
 
         Raises:

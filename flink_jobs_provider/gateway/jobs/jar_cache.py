@@ -13,29 +13,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from flink_jobs_provider.artifacts import Jar, open_jar
-from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
+from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
 from flink_jobs_provider.model.errors import JarError
 
 
-class Opening:
+class JarOpener:
     """Opens jars: those that are kept here, and those that lie in a storage.
 
     Args:
         jars: The jars that are kept.
-        pace: How long.
+        intervals: How long.
     """
 
-    def __init__(self, jars: KeptJars, pace: Pace) -> None:
+    def __init__(self, jars: JarCache, intervals: Intervals) -> None:
         self._jars = jars
-        self._pace = pace
+        self._intervals = intervals
         self._storage = Threads(4, "storage")
         self._disk = Threads(2, "kept-jars")
 
     async def kept(self, digest: str) -> Jar | None:
         """Return the jar with that digest; none where it is not kept here, or does not come."""
         try:
-            async with asyncio.timeout(self._pace.kept_jar):
+            async with asyncio.timeout(self._intervals.kept_jar):
                 return await self._disk.call(self._jars.get, digest)
         except TimeoutError:
             return None
@@ -50,14 +50,16 @@ class Opening:
         Raises:
             JarError: It cannot be opened, is no jar, or cannot be kept.
             TimeoutError: It takes too long.
-            NoTurn: Others were opened all the time; it is not opened any more.
+            QueueTimeout: Others were opened all the time; it is not opened any more.
         """
         if patience <= 0:
-            raise NoTurn
-        return await self._storage.call_within(self._pace.open_jar, patience, self._jars.open, uri)
+            raise QueueTimeout
+        return await self._storage.call_within(
+            self._intervals.open_jar, patience, self._jars.open, uri
+        )
 
     async def sweep(self, needed: Collection[str]) -> None:
-        """Remove the jars that nothing needs; see `KeptJars.sweep`."""
+        """Remove the jars that nothing needs; see `JarCache.sweep`."""
         await self._disk.call(self._jars.sweep, needed)
 
     async def close(self, patience: float) -> None:
@@ -69,7 +71,7 @@ class Opening:
 _CHUNK = 1 << 20
 
 
-class KeptJars:
+class JarCache:
     """A directory of jars, each under its digest."""
 
     def __init__(self, directory: Path) -> None:

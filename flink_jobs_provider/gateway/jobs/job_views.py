@@ -9,8 +9,8 @@ from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.drafts import Ask
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record
-from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.worker import Planes
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.store import Store, StoredJob
@@ -27,7 +27,7 @@ class Reading:
         ask: Calls them.
         observers: What keeps each cluster's records fresh, by key.
         planes: Opens clusters.
-        pace: How often and how long.
+        intervals: How often and how long.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Reading:
         ask: Ask,
         observers: Mapping[str, Observer],
         planes: Planes,
-        pace: Pace,
+        intervals: Intervals,
     ) -> None:
         self._clusters = clusters
         self._store = store
         self._ask = ask
         self._observers = observers
         self._planes = planes
-        self._pace = pace
+        self._intervals = intervals
 
     async def cluster_of(self, number: int) -> str | None:
         """Return the key of the cluster that a job is on; none where there is no such job."""
@@ -70,7 +70,7 @@ class Reading:
         if job.job_id is None:
             return None
         try:
-            snapshot = await self._planes.of(configured.flink).jobs(self._pace.fresh)
+            snapshot = await self._planes.of(configured.flink).jobs(self._intervals.fresh)
         except JobError as error:
             raise ClusterUnavailable(error) from None
         seen = snapshot.by_id.get(job.job_id)

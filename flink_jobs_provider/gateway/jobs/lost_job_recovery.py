@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.jobs.threads import Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.model.action import Action, ActionResult
@@ -24,23 +24,23 @@ _TRIES = 12
 Submit = Callable[[ActionRequest], Awaitable[ActionRow]]
 
 
-class Relauncher:
+class LostJobRecovery:
     """Asks for a RE_LAUNCH of each job that one cluster has lost for a while.
 
     A job that was stopped, cancelled, or came to its end is none of these.
     """
 
     def __init__(
-        self, cluster: str, store: Store, threads: Threads, pace: Pace, submit: Submit
+        self, cluster: str, store: Store, threads: Threads, intervals: Intervals, submit: Submit
     ) -> None:
         self._cluster = cluster
         self._store = store
         self._threads = threads
-        self._pace = pace
+        self._intervals = intervals
         self._submit = submit
         self._lost_since: dict[int, float] = {}
 
-    async def after_a_look(self) -> None:
+    async def after_observation(self) -> None:
         """Start what is due, the cluster having just been seen."""
         lost = await self._threads.call(self._store.jobs_with_status, self._cluster, ["LOST"])
         now = time.monotonic()
@@ -48,7 +48,7 @@ class Relauncher:
         for job in lost:
             if job.last.finished_at is None:
                 continue
-            if now - self._lost_since[job.number] < self._pace.relaunch_after:
+            if now - self._lost_since[job.number] < self._intervals.relaunch_after:
                 continue
             if await self._due(job):
                 await self._ask(job)
@@ -63,10 +63,10 @@ class Relauncher:
         )
         if failures >= _TRIES:
             return False
-        pause: float = self._pace.relaunch_pause * 2 ** (failures - 1)
+        pause: float = self._intervals.relaunch_pause * 2 ** (failures - 1)
         ended = job.last.finished_at or datetime.now(UTC)
         waited = (datetime.now(UTC) - ended).total_seconds()
-        return waited >= min(pause, self._pace.longest_relaunch_pause)
+        return waited >= min(pause, self._intervals.longest_relaunch_pause)
 
     async def _ask(self, job: StoredJob) -> None:
         request = ActionRequest(

@@ -20,16 +20,16 @@ from flink_jobs_provider.gateway.job_service import (
     JobRow,
 )
 from flink_jobs_provider.gateway.jobs import background as loops
-from flink_jobs_provider.gateway.jobs.admission import Accepting
-from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_looking
+from flink_jobs_provider.gateway.jobs.admission import Admission
+from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_observing
 from flink_jobs_provider.gateway.jobs.disks import Disks
-from flink_jobs_provider.gateway.jobs.drafts import Drafting
-from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars, Opening
+from flink_jobs_provider.gateway.jobs.drafts import Drafts
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
+from flink_jobs_provider.gateway.jobs.jar_cache import JarCache, JarOpener
 from flink_jobs_provider.gateway.jobs.job_views import Reading
 from flink_jobs_provider.gateway.jobs.lease import Lease
-from flink_jobs_provider.gateway.jobs.lost_job_recovery import Relauncher
+from flink_jobs_provider.gateway.jobs.lost_job_recovery import LostJobRecovery
 from flink_jobs_provider.gateway.jobs.threads import Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
 from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, Store
@@ -54,7 +54,7 @@ class Jobs(Reading):
         configuration: What the gateway serves.
         store: The records; whoever opened them closes them, after `stop`.
         clusters: Opens clusters. `guard` of this package must be its guard.
-        pace: How often and how long.
+        intervals: How often and how long.
         clock: Time as the reconcilers see it.
     """
 
@@ -64,16 +64,16 @@ class Jobs(Reading):
         store: Store,
         clusters: Planes,
         *,
-        pace: Pace | None = None,
+        intervals: Intervals | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._configuration = configuration
-        pace = pace or Pace()
+        intervals = intervals or Intervals()
         self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         clusters_by_key = {cluster.key: cluster for cluster in configuration.clusters}
         self._threads = Threads(CONNECTIONS, "records")
-        self._jars = KeptJars(Path(configuration.data_directory))
-        self._opening = Opening(self._jars, pace)
+        self._jars = JarCache(Path(configuration.data_directory))
+        self._opener = JarOpener(self._jars, intervals)
         self._disks = Disks([Path(configuration.data_directory), *store.directories])
         clock = clock or Clock()
         limit = configuration.limits.concurrent_actions
@@ -83,30 +83,32 @@ class Jobs(Reading):
             store,
             clusters,
             {key: cluster.flink for key, cluster in clusters_by_key.items()},
-            self._opening,
+            self._opener,
             self._threads,
-            pace,
+            intervals,
             clock,
             limit,
             lambda key: observers[key].trouble,
             configuration.settle_time,
             places_masked(configuration.clusters),
         )
-        self._accepting = Accepting(
+        self._admission = Admission(
             self._gateway,
             store,
-            self._opening,
+            self._opener,
             self._threads,
-            pace,
+            intervals,
             seconds(configuration.action_timeout),
             lambda: self._workers.free,
         )
-        self._drafting = Drafting(store, self._accepting.ask)
+        self._drafts = Drafts(store, self._admission.ask)
         observers = {
-            key: Observer(key, cluster.flink, store, clusters, self._threads, pace, clock)
+            key: Observer(key, cluster.flink, store, clusters, self._threads, intervals, clock)
             for key, cluster in clusters_by_key.items()
         }
-        super().__init__(clusters_by_key, store, self._accepting.ask, observers, clusters, pace)
+        super().__init__(
+            clusters_by_key, store, self._admission.ask, observers, clusters, intervals
+        )
         self._beat: asyncio.Task[None] | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._open = False
@@ -123,21 +125,23 @@ class Jobs(Reading):
         if not self._store.shared:
             # The file is ours alone, so whoever had claimed an action is no more.
             await self._threads.call(self._store.release_all)
-        await self._take_up()
+        await self._claim_abandoned()
         self._open = True
-        self._beat = loops.begin(self._keep_claims(), "claims")
+        self._beat = loops.begin(self._renew_claims(), "claims")
         self._loops = [
-            loops.begin(keep_looking(observer, self._pace.observe, self._after(key)), f"look {key}")
+            loops.begin(
+                keep_observing(observer, self._intervals.observe, self._after(key)), f"look {key}"
+            )
             for key, observer in self._observers.items()
         ]
-        self._loops.append(loops.begin(self._keep_clear(), "retention"))
+        self._loops.append(loops.begin(self._expire_records(), "retention"))
 
     async def stop(self, timeout: float) -> None:
         """Accept nothing more, wait for what is in progress, and hand over the rest."""
         self._open = False
         await loops.end(self._loops)
         await self._workers.wait(timeout)
-        await self._workers.drop()
+        await self._workers.cancel_all()
         await loops.end([self._beat] if self._beat else [])
         try:
             left = await self._threads.call(self._store.release, self._gateway)
@@ -145,8 +149,8 @@ class Jobs(Reading):
                 _log.info("%d actions are left to whoever takes them up", left)
         except RecordsError as error:
             _log.warning("actions could not be handed over: %s", error)
-        await self._threads.close(self._pace.patience)
-        await self._opening.close(0)
+        await self._threads.close(self._intervals.patience)
+        await self._opener.close(0)
         await self._disks.close()
 
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
@@ -156,7 +160,7 @@ class Jobs(Reading):
     @property
     def in_progress(self) -> int:
         """How many actions this gateway has in hand."""
-        return self._workers.in_hand
+        return self._workers.unfinished
 
     def reachable(self) -> dict[str, bool]:
         """Return, by key, whether each cluster answered when it was last looked at."""
@@ -179,44 +183,44 @@ class Jobs(Reading):
     async def submit(self, request: ActionRequest) -> ActionRow:
         """Record an action and begin it; return as soon as it is on record."""
         cluster = self._writable(request.cluster)
-        if self._workers.in_hand >= self._limit:
+        if self._workers.unfinished >= self._limit:
             raise Refusal(
                 "TooManyActions",
-                f"{self._workers.in_hand} actions are in progress, and no more are accepted before "
-                "some have ended.",
+                f"{self._workers.unfinished} actions are in progress, and no more are accepted "
+                "before some have ended.",
                 retry_after=5,
             )
         await self._observers[cluster.key].fresh()
-        lease = Lease(self._pace.lease)
-        action = await self._accepting.accept(request, cluster)
+        lease = Lease(self._intervals.lease)
+        action = await self._admission.accept(request, cluster)
         if action.row.finished_at is None:
-            self._workers.take(action, lease)
+            self._workers.start(action, lease)
         else:
-            self._workers.tell(action.row)
+            self._workers.notify(action.row)
         return action.row
 
     async def draft(self, request: DraftRequest) -> JobRow:
         """Put a job on record that is started later."""
         cluster = self._writable(request.cluster)
-        number = await self._drafting.draft(request, cluster)
+        number = await self._drafts.draft(request, cluster)
         return await self.row(cluster, number)
 
     async def change(self, change: InputChange) -> JobRow:
         """Change what a job is to be from its next start on."""
         cluster = self._writable(change.cluster)
-        await self._drafting.change(change, cluster)
+        await self._drafts.change(change, cluster)
         return await self.row(cluster, change.number)
 
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working; a cluster out of reach does not."""
         problems = [] if self._open else ["The gateway is starting or stopping."]
         try:
-            async with asyncio.timeout(self._pace.patience):
+            async with asyncio.timeout(self._intervals.patience):
                 problems += await self._disks.problems()
         except (TimeoutError, RuntimeError):
             problems.append("The disk of data_directory does not answer.")
         try:
-            async with asyncio.timeout(self._pace.patience):
+            async with asyncio.timeout(self._intervals.patience):
                 await self._threads.call(self._store.answers)
         except (RecordsError, TimeoutError, RuntimeError):
             problems.append("The database does not answer.")
@@ -231,38 +235,38 @@ class Jobs(Reading):
         return self.configured(key)
 
     def _after(self, key: str) -> Callable[[], Awaitable[None]]:
-        relauncher = Relauncher(key, self._store, self._threads, self._pace, self.submit)
+        recovery = LostJobRecovery(key, self._store, self._threads, self._intervals, self.submit)
 
         async def nothing() -> None:
             return
 
-        return relauncher.after_a_look if self._clusters[key].relaunch_lost else nothing
+        return recovery.after_observation if self._clusters[key].relaunch_lost else nothing
 
-    async def _keep_claims(self) -> None:
+    async def _renew_claims(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.renew)
+            await asyncio.sleep(self._intervals.renew)
             try:
                 await self._workers.renew()
-                await self._take_up()
+                await self._claim_abandoned()
             except RecordsError as error:
                 _log.warning("the records do not answer: %s", error)
 
-    async def _take_up(self) -> None:
+    async def _claim_abandoned(self) -> None:
         """Take up actions that nobody carries out any more."""
-        lease = self._pace.lease
+        lease = self._intervals.lease
         begun = Lease(lease)
         clusters = list(self._clusters)
-        room = self._limit - self._workers.in_hand
+        room = self._limit - self._workers.unfinished
         left = await self._threads.call(
             self._store.claim, self._gateway, lease, clusters, room, self._workers.ids
         )
         for action in left:
             _log.info("operation %s, %s, is taken up", action.row.id, action.row.action)
-            self._workers.take(action, begun.again())
+            self._workers.start(action, begun.again())
         for row in await self._threads.call(self._store.abandon, clusters, _ABANDONED):
-            self._workers.tell(row)
+            self._workers.notify(row)
 
-    async def _keep_clear(self) -> None:
+    async def _expire_records(self) -> None:
         kept = self._configuration.retention
         while True:
             try:
@@ -270,7 +274,7 @@ class Jobs(Reading):
                     self._store.sweep, seconds(kept.actions), seconds(kept.savepoints)
                 )
                 needed = await self._threads.call(self._store.jars_needed)
-                await self._opening.sweep(needed)
+                await self._opener.sweep(needed)
             except RecordsError as error:
                 _log.warning("old records are not cleared away: %s", error)
-            await asyncio.sleep(self._pace.sweep)
+            await asyncio.sleep(self._intervals.sweep)

@@ -15,7 +15,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class NoTurn(Signal):
+class QueueTimeout(Signal):
     """All threads were busy for too long."""
 
 
@@ -52,7 +52,7 @@ class Threads:
 
         Raises:
             TimeoutError: It takes longer.
-            NoTurn: No thread took it up in time; it is not called any more.
+            QueueTimeout: No thread took it up in time; it is not called any more.
         """
         loop = asyncio.get_running_loop()
         begun: asyncio.Future[None] = loop.create_future()
@@ -66,7 +66,7 @@ class Threads:
         try:
             await asyncio.wait((begun, call), timeout=patience, return_when=FIRST_COMPLETED)
             if submitted.cancel():
-                raise NoTurn
+                raise QueueTimeout
             async with asyncio.timeout(seconds):
                 return await call
         finally:

@@ -14,12 +14,12 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.clusters import Mask
 from flink_jobs_provider.gateway.job_service import ActionRow
-from flink_jobs_provider.gateway.jobs.background import end, saying, where
-from flink_jobs_provider.gateway.jobs.executor import Carrier, Outcome
-from flink_jobs_provider.gateway.jobs.jar_cache import Opening
+from flink_jobs_provider.gateway.jobs.background import end, reporting, where
+from flink_jobs_provider.gateway.jobs.executor import Executor, Outcome
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
+from flink_jobs_provider.gateway.jobs.jar_cache import JarOpener
 from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
-from flink_jobs_provider.gateway.jobs.threads import NoTurn, Threads
-from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
 from flink_jobs_provider.gateway.outputs import ErrorOutput
 from flink_jobs_provider.gateway.store import (
@@ -57,9 +57,9 @@ class Workers:
         store: The records.
         planes: Opens clusters.
         targets: The configured clusters, by key.
-        opening: Opens jars.
+        opener: Opens jars.
         threads: For calls of the records.
-        pace: How often and how long.
+        intervals: How often and how long.
         clock: Time as the reconcilers see it.
         at_once: How many are carried out at once.
         trouble: Returns why a cluster, by key, did not answer lately; None where it did.
@@ -73,9 +73,9 @@ class Workers:
         store: Store,
         planes: Planes,
         targets: Mapping[str, FlinkTarget],
-        opening: Opening,
+        opener: JarOpener,
         threads: Threads,
-        pace: Pace,
+        intervals: Intervals,
         clock: Clock,
         at_once: int,
         trouble: Callable[[str], JobError | None],
@@ -86,9 +86,9 @@ class Workers:
         self._store = store
         self._planes = planes
         self._targets = targets
-        self._opening = opening
+        self._opener = opener
         self._threads = threads
-        self._pace = pace
+        self._intervals = intervals
         self._clock = clock
         self._slots = asyncio.Semaphore(at_once)
         self._trouble = trouble
@@ -99,7 +99,7 @@ class Workers:
         self._listeners: list[Callable[[ActionRow], None]] = []
 
     @property
-    def in_hand(self) -> int:
+    def unfinished(self) -> int:
         """How many actions are carried out here, or wait to be."""
         return len(self._tasks)
 
@@ -117,7 +117,7 @@ class Workers:
         """Call a function with each action that ends here."""
         self._listeners.append(listener)
 
-    def take(self, action: StoredAction, lease: Lease) -> None:
+    def start(self, action: StoredAction, lease: Lease) -> None:
         """Begin an action that this gateway has claimed."""
         self._leases[action.row.id] = lease
         task = asyncio.create_task(self._work(action, lease), name=f"action {action.row.id}")
@@ -131,7 +131,7 @@ class Workers:
             return
         asked_at = time.monotonic()
         kept = await self._threads.call(
-            self._store.renew, self._gateway, self._pace.lease, list(mine)
+            self._store.renew, self._gateway, self._intervals.lease, list(mine)
         )
         for id_, lease in mine.items():
             if id_ in kept:
@@ -144,7 +144,7 @@ class Workers:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=timeout)
 
-    async def drop(self) -> None:
+    async def cancel_all(self) -> None:
         """Break all actions off where they are; whoever takes one up goes on from there."""
         await end(self._tasks.values())
 
@@ -160,9 +160,9 @@ class Workers:
         current_lease.set(lease)
         begun = self._clock.now()
         deadline = begun + action.seconds_left
-        pause = self._pace.first_retry
+        pause = self._intervals.first_retry
         async with self._slots:
-            job = action.begun_on or await self._insist(
+            job = action.begun_on or await self._write(
                 partial(self._store.begin, action.row.id, self._gateway), lease
             )
         if job is None:
@@ -178,31 +178,31 @@ class Workers:
             if isinstance(line, ErrorOutput):
                 line = line.followed_by(_until(deadline - self._clock.now()))
             write = partial(self._store.say, action.row.id, self._gateway, line)
-            await self._insist(write, lease)
+            await self._write(write, lease)
 
         while True:
-            async with self._slots, saying(trouble, say, self._pace.observe):
+            async with self._slots, reporting(trouble, say, self._intervals.observe):
                 outcome, waits_for = await self._try(action, job, lease, begun, deadline)
             if not lease.held:
                 _log.warning("operation %s is no longer ours to carry out", action.row.id)
                 return
             if outcome is not None:
                 break
-            await self._insist(
+            await self._write(
                 partial(self._store.say, action.row.id, self._gateway, waits_for), lease
             )
             await self._clock.sleep(pause)
-            pause = min(pause * 2, self._pace.longest_retry)
+            pause = min(pause * 2, self._intervals.longest_retry)
         await self._end(action, outcome, lease)
 
     async def _try(
         self, action: StoredAction, job: StoredJob, lease: Lease, begun: float, deadline: float
     ) -> tuple[Outcome | None, str]:
         """Try once; return how it ended, or what it waits for."""
-        carrier: Carrier | None = None
+        executor: Executor | None = None
         try:
-            carrier = await self._carrier(action, job, lease)
-            return await carrier.carry_out(), ""
+            executor = await self._executor(action, job, lease)
+            return await executor.execute(), ""
         except JobError as error:
             failed = ErrorOutput.of(error, partial(self._mask, job.cluster))
             left = self._ends(error, begun, deadline) - self._clock.now()
@@ -216,10 +216,10 @@ class Workers:
                 f"operation {action.row.id}."
             )
         bare = JobState(job.record, LAUNCH_FAILED) if job.status == NOT_YET else None
-        if carrier is None:
+        if executor is None:
             return Outcome(ActionResult.FAILED, message, bare), ""
         try:
-            return await carrier.failed(message), ""
+            return await executor.failed(message), ""
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s: what runs cannot be seen: %s", action.row.id, where(error))
             return Outcome(ActionResult.FAILED, message, bare), ""
@@ -227,10 +227,10 @@ class Workers:
     def _ends(self, error: JobError, begun: float, deadline: float) -> float:
         """Return until when an action is tried again that met an error."""
         if isinstance(error, NotEnoughSlots):
-            return min(deadline, begun + self._pace.slots)
+            return min(deadline, begun + self._intervals.slots)
         return deadline if isinstance(error, TemporaryError) else begun
 
-    async def _carrier(self, action: StoredAction, job: StoredJob, lease: Lease) -> Carrier:
+    async def _executor(self, action: StoredAction, job: StoredJob, lease: Lease) -> Executor:
         target = self._targets[job.cluster]
         plane = self._planes.of(target)
 
@@ -239,8 +239,8 @@ class Workers:
 
         known = None
         if action.row.action is Action.LIST_SAVEPOINT:
-            known = await self._insist(partial(self._store.savepoints, job.number), lease)
-        return Carrier(
+            known = await self._write(partial(self._store.savepoints, job.number), lease)
+        return Executor(
             plane,
             Reconciler(plane, target.loopback, say, self._clock, self._find_jar),
             target,
@@ -267,19 +267,19 @@ class Workers:
         Raises:
             JarError: It is in neither.
         """
-        kept = await self._opening.kept(digest)
+        kept = await self._opener.kept(digest)
         if kept is not None:
             return kept
         try:
-            jar = await self._opening.open(uri, self._pace.jar_queue)
-        except (TimeoutError, NoTurn):
+            jar = await self._opener.open(uri, self._intervals.jar_queue)
+        except (TimeoutError, QueueTimeout):
             raise JarError(f"{uri} was not read in time") from None
         if jar.digest != digest:
             raise JarError(f"{uri} has other content now")
         return jar
 
     async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:
-        row = await self._insist(
+        row = await self._write(
             partial(
                 self._store.finish,
                 action,
@@ -292,9 +292,9 @@ class Workers:
             lease,
         )
         if row is not None:
-            self.tell(row)
+            self.notify(row)
 
-    def tell(self, row: ActionRow) -> None:
+    def notify(self, row: ActionRow) -> None:
         """Tell the listeners of an action that has ended."""
         for listener in self._listeners:
             try:
@@ -302,7 +302,7 @@ class Workers:
             except Exception as error:  # noqa: BLE001 - others are to hear of it all the same
                 _log.error("a listener failed on operation %s: %s", row.id, where(error))
 
-    async def _insist(self, call: Callable[[], R | None], lease: Lease) -> R | None:
+    async def _write(self, call: Callable[[], R | None], lease: Lease) -> R | None:
         """Write to the records, however long they cannot be reached, while the action is ours."""
         pause = 0.1
         while True:

@@ -1,4 +1,4 @@
-"""Accepting actions: one at a time for each job, and one live job for each name.
+"""Admission actions: one at a time for each job, and one live job for each name.
 
 Each method locks the job's row before anything else, so that no two wait for each other. The
 indexes of the tables hold the same rules, whatever a gateway does.

@@ -200,7 +200,7 @@ class Leases:
         lease: float,
         clusters: Sequence[str],
         limit: int,
-        in_hand: Sequence[str] = (),
+        held: Sequence[str] = (),
     ) -> list[StoredAction]:
         """Claim actions that nobody carries out any more, the oldest first.
 
@@ -209,7 +209,7 @@ class Leases:
             lease: For how many seconds.
             clusters: Keys of the clusters that it serves.
             limit: How many at most.
-            in_hand: Ids of actions that it has not let go of yet, though its claim has run out.
+            held: Ids of actions that it has not let go of yet, though its claim has run out.
         """
         if limit <= 0:
             return []
@@ -220,8 +220,8 @@ class Leases:
             .limit(limit)
             .with_for_update(skip_locked=True, of=ActionEntry)
         )
-        if in_hand:
-            left = left.where(ActionEntry.id.not_in(in_hand))
+        if held:
+            left = left.where(ActionEntry.id.not_in(held))
         with self._database.writing() as connection:
             numbers = list(connection.scalars(left))
             if not numbers:

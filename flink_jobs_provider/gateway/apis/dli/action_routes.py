@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, done, place_of
+from flink_jobs_provider.gateway.apis.dli.call_context import AuditedCall, Calls, done, place_of
 from flink_jobs_provider.gateway.apis.dli.error_codes import code_of, no_such_job
 from flink_jobs_provider.gateway.apis.dli.job_status import to_run, to_stop, to_trigger
 from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow
@@ -60,17 +60,17 @@ class Acting:
         A single job that is refused is refused as a whole request is: with an error code.
         """
         what = request.url.path.rstrip("/").rsplit("/", 1)[-1].upper()
-        async with self._calls.audited(request, what, only_refusals=True) as deed:
-            self._calls.operable(request, deed.principal)
+        async with self._calls.audited(request, what, only_refusals=True) as call:
+            self._calls.operable(request, call.principal)
             given = await self._calls.body(request)
         numbers = list(dict.fromkeys(str(int(number)) for number in given["job_ids"]))
         alone = len(numbers) == 1
 
         async def each(number: str) -> dict[str, str]:
             try:
-                async with self._calls.audited(request, what) as deed:
-                    deed.job = number
-                    await self._begin(request, number, begin(given), deed)
+                async with self._calls.audited(request, what) as call:
+                    call.job = number
+                    await self._begin(request, number, begin(given), call)
             except Refusal as refusal:
                 if alone:
                     raise
@@ -86,39 +86,39 @@ class Acting:
 
     async def delete(self, request: Request) -> Response:
         """Delete a job, also one that runs."""
-        async with self._calls.audited(request, "DELETE") as deed:
-            self._calls.operable(request, deed.principal)
-            await self._begin(request, request.path_params["job_id"], _to_delete, deed)
+        async with self._calls.audited(request, "DELETE") as call:
+            self._calls.operable(request, call.principal)
+            await self._begin(request, request.path_params["job_id"], _to_delete, call)
         return done("The request for deleting the job is delivered successfully.")
 
     async def trigger(self, request: Request) -> Response:
         """Take a savepoint; the job goes on."""
-        async with self._calls.audited(request, "SAVEPOINT") as deed:
-            self._calls.operable(request, deed.principal)
+        async with self._calls.audited(request, "SAVEPOINT") as call:
+            self._calls.operable(request, call.principal)
             given = await self._calls.body(request)
-            row, cluster = await self._calls.job(request, deed)
+            row, cluster = await self._calls.job(request, call)
             changes = {}
             if path := given.get("savepoint_path"):
                 changes["savepoint_directory"] = place_of(path, cluster)
-            await self._submit(row, to_trigger(row), changes, deed)
+            await self._submit(row, to_trigger(row), changes, call)
         return done("The request for triggering a savepoint is delivered successfully.")
 
-    async def _begin(self, request: Request, number: str, begin: _Begin, deed: Deed) -> None:
-        row, _ = await self._calls.job(request, deed, number)
+    async def _begin(self, request: Request, number: str, begin: _Begin, call: AuditedCall) -> None:
+        row, _ = await self._calls.job(request, call, number)
         action, changes = begin(row)
-        await self._submit(row, action, changes, deed)
+        await self._submit(row, action, changes, call)
 
     async def _submit(
-        self, row: JobRow, action: Action, changes: Mapping[str, Any], deed: Deed
+        self, row: JobRow, action: Action, changes: Mapping[str, Any], call: AuditedCall
     ) -> None:
-        deed.what = str(action)
+        call.what = str(action)
         asked = ActionRequest(
             cluster=row.cluster,
             job_name=row.job_name,
             action=action,
             changes=changes,
             as_given={},
-            caller=deed.principal.name,
+            caller=call.principal.name,
             run_id=row.run_id,
             cancels_first=action is Action.DELETE,
             spares_running=action is Action.STATELESS_UPDATE,
@@ -126,7 +126,7 @@ class Acting:
             new_bytes=action in STARTS,
         )
         try:
-            deed.action = await self._calls.service.submit(asked)
+            call.action = await self._calls.service.submit(asked)
         except Refusal as refusal:
             if refusal.code == "JobNotFound":  # deleted meanwhile; callers know no run ids
                 raise no_such_job(row.number) from None

@@ -30,7 +30,7 @@ _LARGEST_ID = 2**63 - 1
 
 
 @dataclass
-class Deed:
+class AuditedCall:
     """What is written to the audit log of a call that changes something."""
 
     principal: Principal
@@ -117,13 +117,13 @@ class Calls:
         return row, clusters[key]
 
     async def job(
-        self, request: Request, deed: Deed, number: str | None = None
+        self, request: Request, call: AuditedCall, number: str | None = None
     ) -> tuple[JobRow, ClusterConfiguration]:
         """Return a job that the caller may change."""
         wanted = number or request.path_params["job_id"]
-        row, cluster = await self.readable(request, deed.principal, wanted)
-        deed.cluster, deed.job = cluster.key, row.job_name
-        authorize(deed.principal, cluster)
+        row, cluster = await self.readable(request, call.principal, wanted)
+        call.cluster, call.job = cluster.key, row.job_name
+        authorize(call.principal, cluster)
         return row, cluster
 
     def in_callers_words(self, cluster: str, text: str) -> str:
@@ -146,27 +146,27 @@ class Calls:
     @contextlib.asynccontextmanager
     async def audited(
         self, request: Request, what: str, *, only_refusals: bool = False
-    ) -> AsyncIterator[Deed]:
+    ) -> AsyncIterator[AuditedCall]:
         """Write down what a call asks for, and whether it was refused."""
-        deed = Deed(caller(request), what)
+        call = AuditedCall(caller(request), what)
         try:
-            yield deed
+            yield call
         except Exception as error:
             refusal = in_call_words(error) if isinstance(error, Refusal) else FAULT
             request.scope["audited"] = True
             status, code = code_of(refusal)
-            self._write(deed, request, code, status)
+            self._write(call, request, code, status)
             raise
         if not only_refusals:
-            self._write(deed, request, "ACCEPTED", 200)
+            self._write(call, request, "ACCEPTED", 200)
 
-    def _write(self, deed: Deed, request: Request, result: str, status: int) -> None:
+    def _write(self, call: AuditedCall, request: Request, result: str, status: int) -> None:
         self._audit.write(
-            who=deed.principal.name,
-            what=deed.what,
-            cluster=deed.cluster or request.scope.get("cluster_key"),
-            job=deed.job,
-            action_id=deed.action.id if deed.action else None,
+            who=call.principal.name,
+            what=call.what,
+            cluster=call.cluster or request.scope.get("cluster_key"),
+            job=call.job,
+            action_id=call.action.id if call.action else None,
             result=result,
             status=status,
         )

@@ -37,7 +37,7 @@ class SignatureCheck(Protocol):
         """Return the caller, or raise a Refusal."""
 
 
-class DliManners:
+class DliConventions:
     """Tokens in `X-Auth-Token`, signed requests, and the service's error envelope.
 
     Args:

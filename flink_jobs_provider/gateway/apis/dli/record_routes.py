@@ -9,7 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.apis.dli import schema
-from flink_jobs_provider.gateway.apis.dli.call_context import Calls, Deed, authorize, done, place_of
+from flink_jobs_provider.gateway.apis.dli.call_context import (
+    AuditedCall,
+    Calls,
+    authorize,
+    done,
+    place_of,
+)
 from flink_jobs_provider.gateway.apis.dli.job_status import runs
 from flink_jobs_provider.gateway.apis.dli.mapping import (
     AS_GIVEN,
@@ -38,14 +44,14 @@ class Keeping:
 
     async def create(self, request: Request) -> Response:
         """Put a job on record; it is not started."""
-        async with self._calls.audited(request, "CREATE") as deed:
-            clusters = self._calls.operable(request, deed.principal)
+        async with self._calls.audited(request, "CREATE") as call:
+            clusters = self._calls.operable(request, call.principal)
             given = schema.job_fields(await self._calls.body(request))
-            deed.job = given["name"]
+            call.job = given["name"]
             first = self._calls.first_queue(request)
             cluster, queue = _queue(clusters, given.get("queue_name") or first)
-            deed.cluster = cluster.key
-            authorize(deed.principal, cluster)
+            call.cluster = cluster.key
+            authorize(call.principal, cluster)
             job_name = job_name_of(given["name"])
             config = {**given, "queue_name": queue}
             fields = {*given, "parallel_number"}
@@ -55,7 +61,7 @@ class Keeping:
                     job_name=job_name,
                     inputs=inputs_of(fields, config, cluster, job_name),
                     as_given={AS_GIVEN: config},
-                    caller=deed.principal.name,
+                    caller=call.principal.name,
                 )
             )
         job = {"job_id": row.number, "status_name": DliStatus.INIT.value, "status_desc": ""}
@@ -63,20 +69,20 @@ class Keeping:
 
     async def update(self, request: Request) -> Response:
         """Change a job's fields."""
-        async with self._calls.audited(request, "CHANGE") as deed:
-            self._calls.operable(request, deed.principal)
+        async with self._calls.audited(request, "CHANGE") as call:
+            self._calls.operable(request, call.principal)
             given = schema.job_fields(await self._calls.body(request))
             given.pop("job_type", None)
             row = await self._changed(
-                request, deed, lambda row, cluster: _update(row, cluster, given, deed)
+                request, call, lambda row, cluster: _update(row, cluster, given, call)
             )
         update_time = milliseconds(row.changed_at or row.created_at)
         return done("The Flink job was updated.", job={"update_time": update_time})
 
     async def import_savepoint(self, request: Request) -> Response:
         """Name the savepoint that the job's next run starts from."""
-        async with self._calls.audited(request, "IMPORT_SAVEPOINT") as deed:
-            self._calls.operable(request, deed.principal)
+        async with self._calls.audited(request, "IMPORT_SAVEPOINT") as call:
+            self._calls.operable(request, call.principal)
             given = await self._calls.body(request)
             named = given.get("job_id")
             if named is not None and str(int(named)) != request.path_params["job_id"]:
@@ -84,19 +90,19 @@ class Keeping:
                 raise RefusedProperties([Problem("job_id", text)])
             path = given["savepoint_path"]
             await self._changed(
-                request, deed, lambda row, cluster: _import(row, cluster, path, deed)
+                request, call, lambda row, cluster: _import(row, cluster, path, call)
             )
         return done("The job is successfully updated.")
 
     async def _changed(
         self,
         request: Request,
-        deed: Deed,
+        call: AuditedCall,
         make: Callable[[JobRow, ClusterConfiguration], InputChange | None],
     ) -> JobRow:
         """Make a change of a job as it is; again, where it has changed by the time."""
         for left in reversed(range(_TRIES)):
-            row, cluster = await self._calls.job(request, deed)
+            row, cluster = await self._calls.job(request, call)
             change = make(row, cluster)
             if change is None:
                 return row
@@ -109,7 +115,7 @@ class Keeping:
 
 
 def _update(
-    row: JobRow, cluster: ClusterConfiguration, given: Mapping[str, Any], deed: Deed
+    row: JobRow, cluster: ClusterConfiguration, given: Mapping[str, Any], call: AuditedCall
 ) -> InputChange | None:
     """Return the change that some fields make; none where they are as they were."""
     before = config_of(row, cluster)
@@ -135,19 +141,21 @@ def _update(
         revision=row.revision,
         inputs=inputs_of(fields, after, cluster, row.job_name),
         as_given={AS_GIVEN: after},
-        caller=deed.principal.name,
+        caller=call.principal.name,
         while_it_runs=may_wait,
     )
 
 
-def _import(row: JobRow, cluster: ClusterConfiguration, path: str, deed: Deed) -> InputChange:
+def _import(
+    row: JobRow, cluster: ClusterConfiguration, path: str, call: AuditedCall
+) -> InputChange:
     return InputChange(
         cluster=cluster.key,
         number=row.number,
         revision=row.revision,
         inputs={},
         as_given={},
-        caller=deed.principal.name,
+        caller=call.principal.name,
         restore_from=place_of(path, cluster) if path else "",
     )
 
@@ -179,8 +187,8 @@ class Authorizing:
 
     async def authorize_buckets(self, request: Request) -> Response:
         """Let the service have buckets; does nothing, as only the cluster's access counts."""
-        async with self._calls.audited(request, "OBS_AUTHORIZE") as deed:
-            self._calls.operable(request, deed.principal)
+        async with self._calls.audited(request, "OBS_AUTHORIZE") as call:
+            self._calls.operable(request, call.principal)
             await self._calls.body(request)
         return done(
             "Nothing had to be done: a cluster's own access to storage is what counts here."

@@ -69,7 +69,7 @@ class Authenticator(Protocol):
         """Return the caller, or raise a Refusal."""
 
 
-class ArmManners:
+class ArmConventions:
     """Bearer tokens, Azure's request ids, and error envelopes as Azure Resource Manager has them.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
-from flink_jobs_provider.gateway.jobs import Jobs, Pace, guard
+from flink_jobs_provider.gateway.jobs import Intervals, Jobs, guard
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from tests.counting_output import Counts, assert_counts_continuous
@@ -20,7 +20,7 @@ from tests.unit.gateway.jobs.gateway import CLUSTER, configuration
 from tests.waiting import PATIENCE
 
 #: Quicker than in production, so that tests need not wait.
-QUICK = Pace(observe=0.3, fresh=0, lease=3, renew=0.5, relaunch_after=1, relaunch_pause=1)
+QUICK = Intervals(observe=0.3, fresh=0, lease=3, renew=0.5, relaunch_after=1, relaunch_pause=1)
 
 
 class RealGateway:
@@ -40,14 +40,14 @@ class RealGateway:
         directory: Path,
         flink: FlinkCluster,
         database: str = "",
-        pace: Pace = QUICK,
+        intervals: Intervals = QUICK,
         url: str = "",
     ) -> None:
         self.directory = directory
         self.flink = flink
         self.output = directory / "output"
         self._url = database or f"sqlite:///{directory / 'gateway.db'}"
-        self._pace = pace
+        self._intervals = intervals
         self._configuration = configuration(directory, cluster={"flink": {"url": url or flink.url}})
 
     async def start(self) -> None:
@@ -55,7 +55,7 @@ class RealGateway:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.store = Store(self._url)
         self._clusters = Clusters(lambda name: os.environ[name], guard)
-        self.jobs = Jobs(self._configuration, self.store, self._clusters, pace=self._pace)
+        self.jobs = Jobs(self._configuration, self.store, self._clusters, intervals=self._intervals)
         await self.jobs.start()
 
     async def stop(self, timeout: float = 60) -> None:

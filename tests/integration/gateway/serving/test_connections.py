@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from flink_jobs_provider.gateway.app import make_manners, refused_unread
+from flink_jobs_provider.gateway.app import make_conventions, refused_unread
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.ops import connections, http_protocol
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
@@ -75,7 +75,7 @@ async def _served(
     gateway, stop, ready = Gateway(), StopSignals(), asyncio.Event()
     channel = open_socket("127.0.0.1", 0)
     port = channel.getsockname()[1]
-    refused = partial(refused_unread, make_manners(ByName(), None, Limits()))
+    refused = partial(refused_unread, make_conventions(ByName(), None, Limits()))
     serving = asyncio.create_task(
         serve_http(gateway.app(), channel, tls, stop, ready.set, refused, limits)
     )

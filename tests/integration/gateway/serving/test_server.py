@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from flink_jobs_provider.gateway.app import make_manners, refused_unread
+from flink_jobs_provider.gateway.app import make_conventions, refused_unread
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.ops.server import (
     StopSignals,
@@ -63,7 +63,7 @@ async def served() -> AsyncIterator[_Served]:
     channel = open_socket("127.0.0.1", 0)
     ready = asyncio.Event()
     app = Starlette(routes=[Route("/slow", server.slow), Route("/fast", server.fast)])
-    refused = partial(refused_unread, make_manners(ByName(), None, Limits()))
+    refused = partial(refused_unread, make_conventions(ByName(), None, Limits()))
     serving = serve_http(app, channel, tls, server.stop, ready.set, refused)
     server.task = asyncio.create_task(serving)
     await ready.wait()

@@ -19,7 +19,7 @@ import pytest
 from starlette.types import Message
 
 from flink_jobs_provider.gateway.apis.dli import schema
-from flink_jobs_provider.gateway.apis.dli.conventions import DliManners
+from flink_jobs_provider.gateway.apis.dli.conventions import DliConventions
 from flink_jobs_provider.gateway.apis.dli.flink_options import options_of, same_duration
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.versions import NEWEST
@@ -89,7 +89,7 @@ def _signed(number: int) -> Callable[[], Principal]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def read() -> Principal:
-        return (await DliManners(ByName(), _Signatures(), 1).principal(scope, receive))[0]
+        return (await DliConventions(ByName(), _Signatures(), 1).principal(scope, receive))[0]
 
     return lambda: asyncio.run(read())
 

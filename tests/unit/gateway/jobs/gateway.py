@@ -21,7 +21,7 @@ from flink_jobs_provider.gateway.job_service import (
     InputChange,
     JobRow,
 )
-from flink_jobs_provider.gateway.jobs import Jobs, Pace
+from flink_jobs_provider.gateway.jobs import Intervals, Jobs
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.target import FlinkTarget
@@ -32,7 +32,7 @@ CLUSTER = (
     "/subscriptions/s/resourcegroups/g/providers/microsoft.hdinsight/clusterpools/p/clusters/c"
 )
 #: Nothing happens by itself but what a test asks for.
-STILL = Pace(observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, relaunch_pause=0)
+STILL = Intervals(observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, relaunch_pause=0)
 
 
 def configuration(directory: Path, **more: Any) -> GatewayConfiguration:
@@ -101,10 +101,12 @@ class Gateway:
     jobs: Jobs
     store: Store
 
-    def __init__(self, directory: Path, url: str = "", pace: Pace = STILL, **config: Any) -> None:
+    def __init__(
+        self, directory: Path, url: str = "", intervals: Intervals = STILL, **config: Any
+    ) -> None:
         self.directory = directory
         self.url = url or f"sqlite:///{directory / 'gateway.db'}"
-        self.pace = pace
+        self.intervals = intervals
         self.configuration = configuration(directory, **config)
         self.time = FakeClock()
         self.flink = FakeFlink(self.time)
@@ -119,7 +121,7 @@ class Gateway:
             self.configuration,
             self.store,
             OneFlink(self.flink),
-            pace=self.pace,
+            intervals=self.intervals,
             clock=self.time.clock(),
         )
         self.jobs.on_finished(self.finished.append)
@@ -133,7 +135,7 @@ class Gateway:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         await jobs._threads.close(30)
-        await jobs._opening.close(30)
+        await jobs._opener.close(30)
         self.store.close()
 
     async def stop(self, timeout: float = 10) -> None:

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from flink_jobs_provider.gateway.jobs.background import begin, end, saying
+from flink_jobs_provider.gateway.jobs.background import begin, end, reporting
 
 
 @pytest.mark.parametrize("ticks", range(12))
@@ -20,7 +20,7 @@ def test_a_cancel_at_the_end_of_a_step_is_not_lost(ticks: int) -> None:
         step = asyncio.Event()
 
         async def work() -> None:
-            async with saying(lambda: "", quiet, 60):
+            async with reporting(lambda: "", quiet, 60):
                 await step.wait()
             await asyncio.Event().wait()
 

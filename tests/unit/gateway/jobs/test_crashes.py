@@ -191,7 +191,7 @@ def test_killed_at_each_step(tmp_path: Path, case: str, pause: float) -> None:
             gateway.finished.clear()
             die_at(gateway, point)
             if str(point).endswith("begin"):  # it is as if others were carried out first
-                gateway.jobs._accepting._begins = lambda: False
+                gateway.jobs._admission._begins = lambda: False
             draft = case == "NEW of a draft"
             changes = {"run_id": (await gateway.row(job)).run_id} if draft else given
             accepted = await gateway.submit(action, job, **changes)

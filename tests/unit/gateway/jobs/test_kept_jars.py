@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.jobs.jar_cache import KeptJars
+from flink_jobs_provider.gateway.jobs.jar_cache import JarCache
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import JarError
 from tests.unit.gateway.jobs.gateway import Gateway, make_jar, until
 
 
 def test_a_jar_is_kept_as_it_was(tmp_path: Path) -> None:
-    jars = KeptJars(tmp_path / "data")
+    jars = JarCache(tmp_path / "data")
     source = make_jar(tmp_path / "orders.jar", "first")
     content = source.read_bytes()
     jar = jars.open(str(source))
@@ -29,7 +29,7 @@ def test_a_jar_is_kept_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_kept_jar_that_was_damaged_is_not_used(tmp_path: Path) -> None:
-    jars = KeptJars(tmp_path / "data")
+    jars = JarCache(tmp_path / "data")
     jar = jars.open(str(make_jar(tmp_path / "orders.jar")))
     jar.path.write_bytes(make_jar(tmp_path / "other.jar", "other").read_bytes())
     assert jars.get(jar.digest) is None
@@ -39,11 +39,11 @@ def test_a_kept_jar_that_was_damaged_is_not_used(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(JarError, match=r"the jar could not be copied to .*data/jars"):
-        KeptJars(tmp_path / "data").open(str(make_jar(tmp_path / "orders.jar")))
+        JarCache(tmp_path / "data").open(str(make_jar(tmp_path / "orders.jar")))
 
 
 def test_only_old_jars_that_nothing_needs_are_removed(tmp_path: Path) -> None:
-    earlier, jars = KeptJars(tmp_path), KeptJars(tmp_path)
+    earlier, jars = JarCache(tmp_path), JarCache(tmp_path)
     needed, idle = (earlier.open(str(make_jar(tmp_path / "x.jar", name))) for name in "ab")
     opened = jars.open(str(make_jar(tmp_path / "x.jar", "c")))
     fresh = earlier.open(str(make_jar(tmp_path / "x.jar", "d")))

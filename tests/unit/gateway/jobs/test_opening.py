@@ -17,7 +17,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.dli import signing as dli
 from flink_jobs_provider.control_planes.hdinsight import auth as hdinsight
 from flink_jobs_provider.gateway.jobs import admission
-from flink_jobs_provider.gateway.jobs.timing import Pace
+from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.unit.gateway.jobs.gateway import STILL, Gateway, make_jar, until
 
@@ -28,9 +28,9 @@ _PATIENT = replace(STILL, kept_jar=60.0, open_jar=60.0, jar_queue=60.0)
 
 def be_hasty(gateway: Gateway, kept_jar: float) -> None:
     """Have the gateway wait no longer than the hanging storage is worth."""
-    pace = replace(_HASTY, kept_jar=kept_jar)
-    for part in (gateway.jobs._opening, gateway.jobs._accepting, gateway.jobs._workers):
-        part._pace = pace
+    intervals = replace(_HASTY, kept_jar=kept_jar)
+    for part in (gateway.jobs._opener, gateway.jobs._admission, gateway.jobs._workers):
+        part._intervals = intervals
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ async def hanging_storage(
 @pytest.mark.parametrize("kept", ["on the gateway", "on the cluster"])
 def test_a_start_whose_jar_is_kept_needs_no_storage(tmp_path: Path, kept: str) -> None:
     async def life() -> None:
-        async with Gateway(tmp_path, pace=_PATIENT).running() as gateway:
+        async with Gateway(tmp_path, intervals=_PATIENT).running() as gateway:
             await gateway.done("NEW")
             await gateway.done("STOP")
             if kept == "on the cluster":
@@ -81,7 +81,7 @@ def test_a_look_at_a_kept_jar_that_hangs_is_given_up(tmp_path: Path, readers: in
     """Shows a disk that hangs: the cluster may have the jar."""
 
     async def life() -> None:
-        async with Gateway(tmp_path, pace=_PATIENT).running() as gateway:
+        async with Gateway(tmp_path, intervals=_PATIENT).running() as gateway:
             await gateway.done("NEW")
             await gateway.done("STOP")
             answers = threading.Event()
@@ -102,8 +102,8 @@ def test_a_look_at_a_kept_jar_that_hangs_is_given_up(tmp_path: Path, readers: in
 
 def test_a_caller_is_answered_while_it_waits() -> None:
     """Shows that nothing is accepted for a caller that has given up: this provider's, at least."""
-    pace = Pace()
-    longest = pace.patience + pace.jar_queue + pace.open_jar
+    intervals = Intervals()
+    longest = intervals.patience + intervals.jar_queue + intervals.open_jar
     for timeout in (dli._TIMEOUT.read, hdinsight._TIMEOUT.read):
         assert timeout is not None
         assert longest < timeout - 5, "some time is for the rest"
@@ -120,7 +120,7 @@ def test_another_jar_is_not_opened_when_its_turn_would_come_too_late(
 
     async def life() -> None:
         nonlocal later
-        async with Gateway(tmp_path, pace=_PATIENT).running() as gateway:
+        async with Gateway(tmp_path, intervals=_PATIENT).running() as gateway:
             row = await gateway.draft()
             other = make_jar(tmp_path / "storage/other.jar", "other")
             opens, may_read = threading.Event(), threading.Event()

@@ -21,7 +21,7 @@ from flink_jobs_provider.gateway.job_service import (
     InputChange,
     JobFilter,
 )
-from flink_jobs_provider.gateway.jobs import Jobs, Pace
+from flink_jobs_provider.gateway.jobs import Intervals, Jobs
 from flink_jobs_provider.gateway.jobs.disks import LEAST_FREE
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable
@@ -29,7 +29,7 @@ from flink_jobs_provider.model.action import Action
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway
 
 #: Each list looks at the cluster first, which answers: what was seen is to be recorded.
-_LOOKS = Pace(observe=3600, fresh=0, renew=3600)
+_LOOKS = Intervals(observe=3600, fresh=0, renew=3600)
 _CALLS: dict[str, Callable[[Jobs], Awaitable[Any]]] = {
     "submit": lambda jobs: jobs.submit(ActionRequest(CLUSTER, "orders", Action.STOP, {}, {}, "me")),
     "draft": lambda jobs: jobs.draft(
@@ -82,7 +82,7 @@ def test_a_database_that_is_away_is_told_on_every_path(
     """Shows 503, also where a list looks at the cluster first and records what it sees."""
 
     async def life() -> None:
-        async with Gateway(tmp_path, pace=_LOOKS).running() as gateway:
+        async with Gateway(tmp_path, intervals=_LOOKS).running() as gateway:
             await gateway.done("NEW")
             with monkeypatch.context() as patched:
                 _fails_with(patched, _AWAY[why])

@@ -337,7 +337,7 @@ def test_a_killed_gateways_actions_are_not_taken_while_its_lease_may_hold(
         one.flink.kill_before = ""
         await one.kill()
         await other.start()
-        await other.jobs._take_up()
+        await other.jobs._claim_abandoned()
         assert other.jobs.in_progress == 0
         still = await other.jobs.operation(row.id)
         assert still is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pace:
+class Intervals:
     """The gateway's rhythm.
 
     Attributes:
