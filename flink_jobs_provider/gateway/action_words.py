@@ -21,7 +21,9 @@ class ActionRemedy(RemedyCode):
 
     NEW_OR_DELETE_DRAFT = "It was never started: NEW with its run id starts it, DELETE removes it"
     START_OR_DELETE = "START starts it from its last savepoint, DELETE removes it"
-    RUN_AGAIN_OR_DELETE = "It came to its own end: STATELESS_UPDATE runs it anew, DELETE removes it"
+    RUN_AGAIN_OR_DELETE = (
+        "It came to its own end: STATELESS_UPDATE runs it again, DELETE removes it"
+    )
     RE_LAUNCH_OR_DELETE = "RE_LAUNCH starts it from its newest state, DELETE removes it"
     LAUNCH_OR_DELETE = "RE_LAUNCH or NEW starts it, DELETE removes it"
     UPDATE_OR_FREE_NAME = "UPDATE changes it; its name is free again after CANCEL and DELETE"
@@ -46,7 +48,7 @@ _SENTENCES: Mapping[RemedyCode, str] = {
     Remedy.RENAME_OR_OWN: "Choose another jobName",
     Remedy.KEEP_OPERATOR_IDS: "Give each operator the uid that it had, a fixed one; or set "
     "execution.savepoint.ignore-unclaimed-state to true in flinkConfiguration, to drop that state",
-    Remedy.RESTART_AS_DECLARED: "The same action tries it again",
+    Remedy.RESTART_AS_DECLARED: "The same action retries it",
     Remedy.NAME_SAVEPOINT_DIRECTORY: "Set savepoint.directory in flinkConfiguration",
     Remedy.FIX_PROGRAM: "Fix the jar, entryClass or args, and ask again",
     Remedy.RETAIN_CHECKPOINTS: "Set {option} to {value} in flinkConfiguration with an UPDATE "

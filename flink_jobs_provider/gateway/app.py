@@ -45,7 +45,7 @@ HEALTH, READY = "/healthz", "/readyz"
 
 
 class Metrics(RequestMetrics, Protocol):
-    """What Prometheus is told."""
+    """What Prometheus scrapes."""
 
     def render(self) -> tuple[bytes, str]:
         """Return it, and its content type."""
@@ -66,16 +66,16 @@ def make_app(
     """Make the application.
 
     Args:
-        service: What carries the actions out.
+        service: What executes the actions.
         clusters: The clusters that are served.
-        authenticator: Tells who calls.
+        authenticator: Returns who calls.
         rate_limit: Counts each caller's requests.
-        audit: Where it is written down who did what.
+        audit: Where it is recorded who did what.
         metrics: Where requests are counted.
         limits: The largest body; the other limits are kept by those who are given here.
         public_url: What addresses in answers begin with; else the request's own Host.
         lifespan: What begins and ends with the application.
-        signatures: Tells who signed a request; none where no signing keys are configured.
+        signatures: Returns who signed a request; None where no signing keys are configured.
     """
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
     dli = DliFace(service, clusters, audit, limits.body_bytes)
@@ -152,8 +152,8 @@ class _OwnRoutes:
         try:
             problems = await self._service.ready()
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway is not ready
-            _log.error("it cannot be told whether the gateway is ready", exc_info=error)
-            problems = ["It cannot be told: the gateway's log says why."]
+            _log.error("readiness could not be checked", exc_info=error)
+            problems = ["Readiness could not be checked: the gateway's log has the reason."]
         if not problems:
             return JSONResponse({"status": "ready"})
         answer: dict[str, object] = {"status": "not ready"}

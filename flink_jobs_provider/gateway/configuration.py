@@ -46,12 +46,12 @@ from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_docum
 
 
 class InvalidConfiguration(SetupError):
-    """The configuration file is wrong.
+    """The configuration file is invalid.
 
     Args:
         path: The file.
         problems: One pair for each problem: the property's path (empty for the whole file), and
-            what would be right.
+            what would be valid.
         document: The file's content, for the lines of the problems.
     """
 
@@ -196,7 +196,7 @@ class GatewayConfiguration(Settings):
     retention: Retention = Field(default_factory=Retention, description="How long records stay.")
     action_timeout: Timeout = Field(
         "30m",
-        description="How long an action is tried again while a cluster cannot be reached; at most "
+        description="How long an action is retried while a cluster cannot be reached; at most "
         f"`{LONGEST_TIMEOUT}`.",
     )
     settle_time: SettleTime = Field(
@@ -206,7 +206,8 @@ class GatewayConfiguration(Settings):
     )
     stop_timeout: Timeout = Field(
         "60s",
-        description="How long a stop waits for actions; the next start takes up the rest. At most "
+        description="How long a stop waits for actions; the next start goes on with the "
+        "rest. At most "
         f"`{LONGEST_TIMEOUT}`.",
     )
     log: Log = Field(default_factory=Log, description="What it writes about its work.")
@@ -271,7 +272,7 @@ def read_configuration(path: str | Path) -> GatewayConfiguration:
     """Read a configuration file.
 
     Raises:
-        InvalidConfiguration: It is wrong: every problem at once, each on its property's path.
+        InvalidConfiguration: It is invalid: every problem at once, each on its property's path.
     """
     path = Path(path)
     try:
@@ -314,7 +315,7 @@ _PLAIN = {
 
 
 def _problem(detail: ErrorDetails) -> tuple[str, str]:
-    """Return the path and what would be right; never the value, which may hold a secret."""
+    """Return the path and what would be valid; never the value, which may hold a secret."""
     path = _dotted(part for part in detail["loc"] if part != "[key]")
     kind, message = detail["type"], detail["msg"]
     if kind == "extra_forbidden":

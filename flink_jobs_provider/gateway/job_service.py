@@ -1,4 +1,4 @@
-"""What the faces of the gateway ask of it, and what they are told.
+"""What the faces of the gateway ask of it, and what they get back.
 
 A face (the HDInsight on AKS API, the Data Lake Insight API) translates its requests into these and
 these into its answers; it decides nothing.
@@ -135,7 +135,7 @@ class JobRow:
         next_inputs: Inputs that count from the next start on, by name.
         next_restore: The savepoint that the next start goes on from.
         created_by: Who had it put on record.
-        started_at: When its latest submission was first seen; none where it was never started.
+        started_at: When its latest submission was first seen; None where it was never started.
         changed_at: When its inputs were last changed without a start.
         ended_at: When its latest submission ended; none while it runs, or where its cluster did
             not say it.
@@ -240,7 +240,7 @@ class JobService(Protocol):
         """Put a job on record that is started later, by NEW with its run id.
 
         Raises:
-            Refusal: No such cluster; the name is taken; an input is wrong.
+            Refusal: No such cluster; the name is taken; an input is invalid.
         """
         ...
 
@@ -249,12 +249,12 @@ class JobService(Protocol):
 
         Raises:
             Refusal: No such job; it is no longer as the change was made from; an action is in
-                progress; its status does not allow it; an input is wrong.
+                progress; its status does not allow it; an input is invalid.
         """
         ...
 
     async def cluster_of(self, number: int) -> str | None:
-        """Return the key of the cluster that a job is on; none where there is no such job."""
+        """Return the key of the cluster that a job is on; None where there is no such job."""
         ...
 
     async def found(
@@ -268,7 +268,7 @@ class JobService(Protocol):
         ...
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
-        """Return the latest submission of a job; none where it was never started.
+        """Return the latest submission of a job; None where it was never started.
 
         Raises:
             Refusal: No such job; the cluster cannot be asked now.
@@ -299,11 +299,11 @@ class JobService(Protocol):
         ...
 
     async def job(self, cluster: str, number: int) -> JobRow | None:
-        """Return the job of that number; none where there is none on that cluster."""
+        """Return the job of that number; None where there is none on that cluster."""
         ...
 
     async def operation(self, action_id: str) -> ActionRow | None:
-        """Return an accepted action; none where there is none, or it was cleared away."""
+        """Return an accepted action; None where there is none, or it was cleared away."""
         ...
 
     async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:

@@ -90,7 +90,7 @@ class Mounts:
         return text
 
     def named(self, url: str) -> str | None:
-        """Return what a caller would write for a place below a mounted URL; none where nothing is.
+        """Return what a caller would write for a place below a mounted URL; None where nothing is.
 
         Where several would do it is the one with the longest URL.
         """

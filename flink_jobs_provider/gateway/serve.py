@@ -127,7 +127,7 @@ def _database_url(configuration: GatewayConfiguration) -> str:
 
 
 def _signatures(configuration: GatewayConfiguration) -> Signatures | None:
-    """Return what checks signed requests; none where nobody has a key to sign with."""
+    """Return what checks signed requests; None where nobody has a key to sign with."""
     if not configuration.access.signing_keys:
         return None
     try:

@@ -61,13 +61,13 @@ class AuditLog:
         """Write one line.
 
         Args:
-            who: The caller's name; none where nobody showed who they are.
+            who: The caller's name; None where nobody showed who they are.
             what: The action, or the request's method and route.
             cluster: Key of the cluster.
             job: Name of the job.
             action_id: The action, where there is one.
             result: How it ended, in a word.
-            status: HTTP status of the answer; none where the line is no answer's.
+            status: HTTP status of the answer; None where the line is no answer's.
         """
         fields = {
             "who": who,

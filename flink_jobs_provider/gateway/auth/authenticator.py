@@ -28,7 +28,7 @@ _log = structlog.get_logger("gateway.access")
 
 
 class Authenticator:
-    """Tells who calls, by the tokens file and by the issuers of JSON Web Tokens.
+    """Returns who calls, by the tokens file and by the issuers of JSON Web Tokens.
 
     Args:
         access: Who may call.
@@ -61,7 +61,7 @@ class Authenticator:
         except RefusedToken as error:
             raise _invalid(str(error)) from None
         except KeysUnavailable:
-            raise _unavailable("the keys of its issuer cannot be had now") from None
+            raise _unavailable("the keys of its issuer are unavailable now") from None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -117,6 +117,6 @@ def _expired(why: str) -> Refusal:
 def _unavailable(why: str) -> Refusal:
     return Refusal(
         "AuthenticationUnavailable",
-        f"The access token cannot be checked: {why}. Nothing was changed; try again.",
+        f"The access token cannot be checked: {why}. Nothing was changed; retry.",
         retry_after=_RETRY_AFTER,
     )

@@ -1,4 +1,4 @@
-"""The public keys of an issuer of JSON Web Tokens: found by OpenID discovery, kept, fetched anew.
+"""The public keys of an issuer of JSON Web Tokens: found by OpenID discovery, kept, fetched again.
 
 They are fetched when first needed, once an hour, and when a token names a key that is not known:
 issuers change their keys. But never more often than once in `_PAUSE` seconds, so that nobody can
@@ -34,7 +34,7 @@ _log = structlog.get_logger("gateway.access")
 
 
 class KeysUnavailable(Signal):
-    """The issuer's keys cannot be had now; the text says why, in one line."""
+    """The issuer's keys are unavailable now; the text says why, in one line."""
 
 
 class IssuerKeys:
@@ -64,14 +64,14 @@ class IssuerKeys:
         self._failure = ""
 
     async def key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """Return the key of that name for an algorithm; none where the issuer has none.
+        """Return the key of that name for an algorithm; None where the issuer has none.
 
         Args:
             key_id: The `kid` of the token; where it has none, the issuer must have a single key.
             algorithm: The `alg` of the token.
 
         Raises:
-            KeysUnavailable: They cannot be had.
+            KeysUnavailable: They are unavailable.
         """
         if not self._fresh():
             await self._refresh()

@@ -108,7 +108,7 @@ def _checked(token: str, key: jwt.PyJWK, algorithm: str, issuer: Issuer) -> dict
     except jwt.MissingRequiredClaimError as error:
         raise RefusedToken(f"it has no claim {error.claim}") from None
     except jwt.InvalidSignatureError:
-        raise RefusedToken("its signature is wrong") from None
+        raise RefusedToken("its signature is invalid") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise RefusedToken("it is no JSON Web Token that can be checked") from None
 

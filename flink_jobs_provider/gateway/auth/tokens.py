@@ -106,10 +106,10 @@ def read_tokens(path: Path) -> TokensFile:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         what = first["msg"].removeprefix("Value error, ")
-        raise TokensFileError(f"{path} is wrong: {where}: {what}.") from None
+        raise TokensFileError(f"{path} is invalid: {where}: {what}.") from None
     names = [token.name for token in tokens.tokens]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise TokensFileError(f"{path} is wrong: {twice[0]} stands there twice.")
+        raise TokensFileError(f"{path} is invalid: the name {twice[0]} is a duplicate.")
     return tokens
 
 
@@ -135,7 +135,7 @@ class KnownTokens:
         self._tokens: list[TokenEntry] = []
 
     def principal(self, token: str, now: datetime | None = None) -> Principal | None:
-        """Return who a token was given to; none where it is unknown.
+        """Return who a token was given to; None where it is unknown.
 
         Raises:
             ExpiredToken: It was right once.

@@ -21,7 +21,7 @@ class ApiConventions(Protocol):
 
     @property
     def fault(self) -> Refusal:
-        """What is told of an error that nobody foresaw."""
+        """What is reported of an error that was not foreseen."""
 
     async def principal(self, scope: Scope, receive: Receive) -> tuple[Principal, Receive]:
         """Return who a request is of, and what it is received by from here on.
@@ -37,7 +37,7 @@ class ApiConventions(Protocol):
         """Return the answer to a request that is refused."""
 
 
-#: Tells by the path whose conventions count.
+#: Returns the conventions of the API that a path belongs to.
 ConventionsOf = Callable[[str], ApiConventions]
 
 #: Headers of every answer, whosever it is.

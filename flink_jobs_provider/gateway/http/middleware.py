@@ -59,7 +59,7 @@ class RequestMetrics(Protocol):
 
 
 class Answering:
-    """Gives each request its ids, and an error envelope to each that no route answers.
+    """Adds ids to each request, and answers errors with the envelope of their API.
 
     The outermost: what goes wrong below it is answered here, and a fault of the gateway's own is
     logged here.
@@ -68,7 +68,7 @@ class Answering:
         app: What answers.
         conventions_of: Whose ids and error envelopes count.
         metrics: Where each request is counted.
-        audit: Where each request is written down whose caller may not make it.
+        audit: Where each request is recorded whose caller may not make it.
         clock: Seconds, from any beginning.
     """
 
@@ -138,7 +138,7 @@ class Answering:
 
 
 class Authenticated:
-    """Lets nobody by who has not shown who they are, or who calls too often.
+    """Rejects requests that are unauthenticated, or that come too often.
 
     Args:
         app: What answers.
@@ -166,7 +166,7 @@ class Authenticated:
                 raise Refusal(
                     "TooManyConnections",
                     "There are too many connections to the gateway, of this address or of all. "
-                    "Nothing of this request was carried out; close others, or try again later.",
+                    "Nothing of this request was executed; close others, or retry later.",
                 )
             conventions = self._conventions_of(scope["path"])
             scope["principal"], receive = await conventions.principal(scope, receive)

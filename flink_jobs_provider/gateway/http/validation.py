@@ -19,21 +19,21 @@ MOST_PROBLEMS = 50
 
 
 class Problem(NamedTuple):
-    """One property that is wrong: its path, and a sentence that says what would be right."""
+    """One property that is invalid: its path, and a sentence that says what would be valid."""
 
     target: str
     message: str
 
 
 class RefusedProperties(Refusal):
-    """A request with wrong properties, all of them at once."""
+    """A request with invalid properties, all of them at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = problems[:MOST_PROBLEMS]
         message = " ".join(problem.message for problem in self.problems)
         target = problems[0].target
         if len(problems) > 1:
-            message, target = f"{len(problems)} properties are wrong. {message}", ""
+            message, target = f"{len(problems)} properties are invalid. {message}", ""
         super().__init__("InvalidParameter", message, target=target)
 
 
@@ -107,9 +107,9 @@ class Checker:
     Args:
         schema: Their JSON Schema.
         of_what: What they describe, as messages call it.
-        in_words: What would be right of a property, by its path, where the schema says it in
+        in_words: What would be valid of a property, by its path, where the schema says it in
             signs.
-        shown: Paths of the properties whose wrong values are shown: none that may be secret.
+        shown: Paths of the properties whose invalid values are shown: none that may be secret.
         prefix: What the paths of `in_words` and `shown` leave out.
     """
 
@@ -128,7 +128,7 @@ class Checker:
         self._prefix = prefix
 
     def problems(self, body: Any) -> list[Problem]:
-        """Return what is wrong with a body."""
+        """Return the problems of a body."""
         errors = self._validator.iter_errors(body)
         found: dict[Problem, None] = {}
         for error in errors:

@@ -1,4 +1,4 @@
-"""What is done to jobs: deciding, carrying out, taking up again, observing. No HTTP, no SQL."""
+"""What is done to jobs: admission, execution, takeover, observation. No HTTP, no SQL."""
 
 from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.jobs.lease import guard

@@ -53,7 +53,7 @@ R = TypeVar("R")
 #: The service's own words (recorded traffic of 2023).
 _NO_JAR = "Job execution failed. \nFailed to download jar"
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
-#: How often a row may change under our hands before the caller is told to come again.
+#: How often a row may change under our hands before the caller is asked to retry.
 _TRIES = 10
 
 
@@ -66,7 +66,7 @@ class Admission:
         opener: Opens jars.
         threads: For calls of the records.
         intervals: How often and how long.
-        timeout: For how many seconds an action is tried again.
+        timeout: For how many seconds an action is retried.
         begins: Whether an action that is accepted now begins at once.
     """
 
@@ -119,14 +119,14 @@ class Admission:
         raise changes_now(asked.job_name)
 
     async def ask(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the records; a database that does not answer is told as a refusal."""
+        """Call the records; a database that does not answer is reported as a refusal."""
         try:
             return await self._threads.call(function, *args, **kwargs)
         except RecordsUnavailable:
             raise Refusal(
                 "RecordsUnavailable",
-                "The gateway's database does not answer. Look at the list of jobs when it does: "
-                "it says whether the action was accepted.",
+                "The gateway's database does not answer. Read the list of jobs when it does: "
+                "it shows whether the action was accepted.",
             ) from None
 
     async def _jar_if_any(
@@ -155,7 +155,7 @@ class Admission:
     async def _jar(
         self, request: ActionRequest, present: dict[str, Any], latest: float
     ) -> Jar | None:
-        """Open the jar that an action starts; none where it starts none, or the one it has.
+        """Open the jar that an action starts; None where it starts none, or the one it has.
 
         Args:
             request: The action.
@@ -286,7 +286,7 @@ def _wanted(
     present: dict[str, Any],
     jar: Jar | None,
 ) -> JobSpec | None:
-    """Return what the action should bring about; none where it brings nothing about."""
+    """Return what the action should bring about; None where it brings nothing about."""
     if request.action in _BRINGS_NOTHING_ABOUT:
         return None
     wanted = wanted_spec(

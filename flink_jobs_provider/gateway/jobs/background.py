@@ -31,7 +31,7 @@ _CANCELLED_AGAIN_S = 1.0
 
 
 async def end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Break work off, and wait until it has ended.
+    """Cancel tasks, and wait until they have ended.
 
     A cancel can be lost: libraries catch what they take for their own, and until Python 3.12 an
     error that arrives in the same moment hides it.
@@ -58,8 +58,8 @@ async def reporting(
     waits for.
 
     Args:
-        trouble: What is wrong at the moment; empty where nothing is.
-        say: Told what is wrong, and an empty line when it is over.
+        trouble: Returns what the step waits for; empty for nothing.
+        say: Reports a change; an empty line when the wait is over.
         every: Seconds between two looks.
     """
     over = asyncio.Event()

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Observer:
-    """Looks at one cluster, and writes down what has changed there.
+    """Observes one cluster, and records what has changed there.
 
     Args:
         cluster: Key of the cluster.
@@ -72,7 +72,7 @@ class Observer:
         return self._answered
 
     async def look(self) -> None:
-        """Look at the cluster now.
+        """Observe the cluster now.
 
         Raises:
             JobError: It does not answer.
@@ -89,7 +89,7 @@ class Observer:
         except (JobError, TimeoutError):
             pass  # what was seen last is what there is to show
         except RecordsError as error:
-            # Whoever asked for a fresh look asks the records next, and is told what they answer.
+            # Whoever asked for a refresh asks the records next, and gets their answer.
             _log.warning("what was seen cannot be recorded: %s", error)
 
     async def _look(self) -> None:
@@ -147,7 +147,7 @@ def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
 async def keep_observing(
     observer: Observer, every: float, then: Callable[[], Awaitable[None]]
 ) -> None:
-    """Look at a cluster for ever; after each look that it answered do something more."""
+    """Observe a cluster for ever; after each observation that it answered do something more."""
     while True:
         begun = time.monotonic()
         try:

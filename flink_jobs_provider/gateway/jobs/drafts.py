@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 
 class Ask(Protocol):
-    """Calls the records; a database that does not answer is told as a refusal."""
+    """Calls the records; a database that does not answer is reported as a refusal."""
 
     def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Call a method of the store."""
@@ -77,7 +77,7 @@ class Drafts:
         raise Refusal("JobAlreadyExists", message, target="job_name")
 
     async def change(self, change: InputChange, cluster: ClusterConfiguration) -> None:
-        """Write down what counts from a job's next start on.
+        """Record what counts from a job's next start on.
 
         Raises:
             Refusal: It is not accepted; nothing was changed.

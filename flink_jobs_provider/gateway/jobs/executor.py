@@ -1,4 +1,4 @@
-"""Carrying one action out: each may be begun again after a crash at any point."""
+"""Executing one action: each may be begun again after a crash at any point."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Outcome:
     """How an action ended, and how its job is now.
 
     Attributes:
-        state: What is written down of the job; none to leave that as it is.
+        state: What is recorded of the job; none to leave that as it is.
         deleted: Whether the job is no more.
     """
 
@@ -53,7 +53,7 @@ class Outcome:
 
 
 class Executor:
-    """Carries out one action on one job.
+    """Executes one action on one job.
 
     Args:
         plane: The job's cluster.
@@ -61,7 +61,7 @@ class Executor:
         target: How the cluster is reached.
         job: The job's row, as it was when the action was accepted.
         action: The action.
-        jar: The jar to start, by digest where it is on the cluster alone; none where none is.
+        jar: The jar to start, by digest where it is on the cluster alone; None where none is.
         known: The savepoints on record, for an action that lists them.
         settle_time: How long a version that was started must stay up.
     """
@@ -91,10 +91,10 @@ class Executor:
         )
 
     async def execute(self) -> Outcome:
-        """Carry the action out.
+        """Execute the action.
 
         Raises:
-            JobError: It failed, or could not be carried out for now.
+            JobError: It failed, or could not be executed for now.
         """
         ways: dict[Action, Callable[[], Awaitable[Outcome]]] = {
             Action.STOP: self._stop,
@@ -124,7 +124,7 @@ class Executor:
     # The actions
 
     async def _bring_about(self) -> Outcome:
-        """Carry out what starts a version, and what only changes one that is there."""
+        """Execute what starts a version, and what only changes one that is there."""
         assert self._wanted is not None  # noqa: S101 - so it was decided
         record = await self._reconciler.bring_about(
             self._base(), self._wanted, self._jar or self._wanted.jar_digest or ""
@@ -182,7 +182,7 @@ class Executor:
             found = await self._reconciler.savepoints(self._recorded.spec)
         except TemporaryError as error:
             said = error.worded(ACTION_WORDS)
-            note = f"Those on record; the savepoint directory was not looked at: {said}"
+            note = f"Those on record; the savepoint directory was not read: {said}"
         savepoints = merged(self._known, found)
         record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
         state = JobState(stored_record(record), self._job.status)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Intervals:
-    """The gateway's rhythm.
+    """The gateway's intervals and limits of time.
 
     Attributes:
         observe: Between two looks at a cluster.
@@ -15,7 +15,7 @@ class Intervals:
         patience: How long a list waits for that look; a cluster that does not answer delays no one.
         lease: For how long an action is claimed; after a crash others wait that long.
         renew: Between two renewals of the claims, and two searches for actions left behind.
-        first_retry: Before an action that met a temporary error is tried again; doubled each time.
+        first_retry: Before an action that met a temporary error is retried; doubled each time.
         longest_retry: The longest of these pauses.
         slots: For how long a start waits for task slots: a cluster that was just started has none.
         relaunch_after: How long a job is lost before it is started again: one that its cluster
@@ -23,7 +23,7 @@ class Intervals:
         relaunch_pause: Between two such starts that failed; doubled each time.
         longest_relaunch_pause: The longest of these pauses.
         sweep: Between two clearings of old records.
-        kept_jar: How long a look at a jar that is kept here may take.
+        kept_jar: How long a look at a jar that is cached here may take.
         open_jar: How long opening a jar may take, once it is its turn.
         jar_queue: Until when after a request that turn must come, while others are opened. Both
             together are less than the 60 s for which clients wait, this provider's own among them.

@@ -19,7 +19,7 @@ from flink_jobs_provider.model.errors import JarError
 
 
 class JarOpener:
-    """Opens jars: those that are kept here, and those that lie in a storage.
+    """Opens jars: those that are cached here, and those that lie in a storage.
 
     Args:
         jars: The jars that are kept.
@@ -33,7 +33,7 @@ class JarOpener:
         self._disk = Threads(2, "kept-jars")
 
     async def kept(self, digest: str) -> Jar | None:
-        """Return the jar with that digest; none where it is not kept here, or does not come."""
+        """Return the jar with that digest; None where it is not cached here, or does not come."""
         try:
             async with asyncio.timeout(self._intervals.kept_jar):
                 return await self._disk.call(self._jars.get, digest)
@@ -92,7 +92,7 @@ class JarCache:
         return replace(kept, uri=uri)
 
     def get(self, digest: str) -> Jar | None:
-        """Return the jar with that digest; none where it is not kept here, or no longer whole."""
+        """Return the jar with that digest; None where it is not cached here, or no longer whole."""
         path = self._directory / f"{digest}.jar"
         try:
             jar = open_jar(str(path))

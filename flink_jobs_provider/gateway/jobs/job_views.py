@@ -47,7 +47,7 @@ class Reading:
         self._intervals = intervals
 
     async def cluster_of(self, number: int) -> str | None:
-        """Return the key of the cluster that a job is on; none where there is no such job."""
+        """Return the key of the cluster that a job is on; None where there is no such job."""
         return await self._ask(self._store.cluster_of, number)
 
     async def found(
@@ -62,7 +62,7 @@ class Reading:
         return [_job_row(job, clusters[job.cluster]) for job in page], total
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
-        """Return the latest submission of a job; none where it was never started."""
+        """Return the latest submission of a job; None where it was never started."""
         configured = self.configured(cluster)
         job = await self._ask(self._store.job, cluster, number)
         if job is None:
@@ -101,14 +101,14 @@ class Reading:
         return [_job_row(job, configured) for job in found]
 
     async def job(self, cluster: str, number: int) -> JobRow | None:
-        """Return the job of that number; none where there is none on that cluster."""
+        """Return the job of that number; None where there is none on that cluster."""
         configured = self.configured(cluster)
         await self._observers[configured.key].fresh()
         found = await self._ask(self._store.job, cluster, number)
         return _job_row(found, configured) if found else None
 
     async def operation(self, action_id: str) -> ActionRow | None:
-        """Return an accepted action; none where there is none, or it was cleared away."""
+        """Return an accepted action; None where there is none, or it was cleared away."""
         return await self._ask(self._store.action, action_id)
 
     async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:

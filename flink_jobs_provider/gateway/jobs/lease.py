@@ -1,4 +1,4 @@
-"""Whether this gateway may still carry an action out.
+"""Whether this gateway may still execute an action.
 
 A gateway that could not renew its claim in time begins nothing more: another may have taken the
 action over. `guard` is called by the control planes before each request that changes something.
@@ -64,7 +64,7 @@ current_lease: ContextVar[Lease | None] = ContextVar("current_lease", default=No
 
 
 def guard() -> None:
-    """Return while the present action, if any, is this gateway's to carry out.
+    """Return while the present action, if any, is this gateway's to execute.
 
     Raises:
         LeaseLost: It is not.

@@ -39,7 +39,7 @@ from flink_jobs_provider.reconciling.waiter import Clock
 
 _log = logging.getLogger(__name__)
 
-#: So many times the actions that are carried out at once may wait; then no more are accepted.
+#: So many times the actions that are executed at once may wait; then no more are accepted.
 _QUEUE = 10
 _ABANDONED = (
     "The cluster is no longer in the gateway's configuration, so the action could not be carried "
@@ -116,7 +116,7 @@ class Jobs(Reading):
     # The process's life
 
     async def start(self) -> None:
-        """Bring the records up to date, take up what was left, and begin to observe.
+        """Bring the records up to date, resume what was left, and begin to observe.
 
         Raises:
             DatabaseUnusable: The records are of a later version.
@@ -159,7 +159,7 @@ class Jobs(Reading):
 
     @property
     def in_progress(self) -> int:
-        """How many actions this gateway has in hand."""
+        """How many actions this gateway executes, or has queued."""
         return self._workers.unfinished
 
     def reachable(self) -> dict[str, bool]:
@@ -171,7 +171,7 @@ class Jobs(Reading):
         }
 
     async def look(self, cluster: str) -> None:
-        """Look at a cluster now, and write down what has changed there.
+        """Observe a cluster now, and record what has changed there.
 
         Raises:
             JobError: It does not answer.
@@ -252,7 +252,7 @@ class Jobs(Reading):
                 _log.warning("the records do not answer: %s", error)
 
     async def _claim_abandoned(self) -> None:
-        """Take up actions that nobody carries out any more."""
+        """Take over actions that nobody executes any more."""
         lease = self._intervals.lease
         begun = Lease(lease)
         clusters = list(self._clusters)
@@ -261,7 +261,7 @@ class Jobs(Reading):
             self._store.claim, self._gateway, lease, clusters, room, self._workers.ids
         )
         for action in left:
-            _log.info("operation %s, %s, is taken up", action.row.id, action.row.action)
+            _log.info("operation %s, %s, is taken over", action.row.id, action.row.action)
             self._workers.start(action, begun.again())
         for row in await self._threads.call(self._store.abandon, clusters, _ABANDONED):
             self._workers.notify(row)

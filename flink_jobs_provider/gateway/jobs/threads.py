@@ -40,8 +40,7 @@ class Threads:
     ) -> R:
         """Call a function in one of the threads, which may take so many seconds.
 
-        They count from when a thread takes it up. One that others keep from being taken up is not
-        at fault itself.
+        They count from when a thread begins it: a call that waits for others is not slow itself.
 
         Args:
             seconds: How long the function may take.

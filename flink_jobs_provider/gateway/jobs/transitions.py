@@ -81,7 +81,7 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
 
     Args:
         request: What is asked for.
-        status: The job's status; none where there is no live job of that name.
+        status: The job's status; None where there is no live job of that name.
         run_id: The run on record.
 
     Raises:
@@ -128,7 +128,7 @@ def _check_draft(name: str, status: str) -> None:
     if status in _ACTIVE:
         raise _runs_already(name, status)
     if status != DRAFT:
-        message = f"Job {name} is no draft any more: it is {status}. Look at it, and ask again."
+        message = f"Job {name} is no longer a draft: it is {status}. Refresh it, and ask again."
         raise Refusal("JobStatusConflict", message)
 
 
@@ -159,7 +159,7 @@ def changed_inputs(
         before: Those that count from its next start on already.
 
     Raises:
-        Refusal: The status does not allow it, or an input is wrong.
+        Refusal: The status does not allow it, or an input is invalid.
     """
     if status in _ACTIVE and change.restore_from:
         raise _while_it_runs(
@@ -181,7 +181,7 @@ def check_spec(inputs: Mapping[str, Any]) -> JobSpec:
     """Return the spec of inputs; those that are None are as not given.
 
     Raises:
-        Refusal: An input is wrong; all that are wrong are named.
+        Refusal: An input is invalid; all that are invalid are named.
     """
     given = {name: value for name, value in inputs.items() if value is not None}
     problems = problems_of(given, recorded=True)
@@ -231,7 +231,7 @@ def wanted_spec(
         launch_failed: Whether the job never ran: what it was to start from still holds.
 
     Raises:
-        Refusal: An input is wrong; all that are wrong are named.
+        Refusal: An input is invalid; all that are invalid are named.
     """
     action = request.action
     inputs = {**present, "upgrade_mode": _UPGRADES.get(action, UpgradeMode.SAVEPOINT).value}

@@ -1,4 +1,4 @@
-"""The actions that this gateway carries out: each claimed, tried until it ends, ended once."""
+"""The actions that this gateway executes: each claimed, tried until it ends, ended once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Planes(Protocol):
 
 
 class Workers:
-    """Carries out actions, so many at once; the others wait their turn.
+    """Executes actions, up to a limit at once; the others are queued.
 
     Args:
         gateway: The name under which this gateway claims actions.
@@ -61,7 +61,7 @@ class Workers:
         threads: For calls of the records.
         intervals: How often and how long.
         clock: Time as the reconcilers see it.
-        at_once: How many are carried out at once.
+        at_once: How many are executed at once.
         trouble: Returns why a cluster, by key, did not answer lately; None where it did.
         settle_time: How long a version that was started must stay up.
         mask: Names places below a cluster's mounts as its callers do.
@@ -100,7 +100,7 @@ class Workers:
 
     @property
     def unfinished(self) -> int:
-        """How many actions are carried out here, or wait to be."""
+        """How many actions are executed here, or wait to be."""
         return len(self._tasks)
 
     @property
@@ -145,7 +145,7 @@ class Workers:
             await asyncio.wait(list(self._tasks.values()), timeout=timeout)
 
     async def cancel_all(self) -> None:
-        """Break all actions off where they are; whoever takes one up goes on from there."""
+        """Cancel all actions where they are; another gateway goes on from there."""
         await end(self._tasks.values())
 
     # One action
@@ -184,7 +184,7 @@ class Workers:
             async with self._slots, reporting(trouble, say, self._intervals.observe):
                 outcome, waits_for = await self._try(action, job, lease, begun, deadline)
             if not lease.held:
-                _log.warning("operation %s is no longer ours to carry out", action.row.id)
+                _log.warning("the lease of operation %s has expired", action.row.id)
                 return
             if outcome is not None:
                 break
@@ -212,8 +212,8 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s met an error: %s", action.row.id, where(error))
             message = (
-                f"An error in the gateway itself: {type(error).__name__}. Its log says more, under "
-                f"operation {action.row.id}."
+                f"An error in the gateway itself: {type(error).__name__}. Its log has details "
+                f"under operation {action.row.id}."
             )
         bare = JobState(job.record, LAUNCH_FAILED) if job.status == NOT_YET else None
         if executor is None:
@@ -225,7 +225,7 @@ class Workers:
             return Outcome(ActionResult.FAILED, message, bare), ""
 
     def _ends(self, error: JobError, begun: float, deadline: float) -> float:
-        """Return until when an action is tried again that met an error."""
+        """Return until when an action is retried that met an error."""
         if isinstance(error, NotEnoughSlots):
             return min(deadline, begun + self._intervals.slots)
         return deadline if isinstance(error, TemporaryError) else begun
@@ -262,7 +262,7 @@ class Workers:
             return digest  # the cluster may have it
 
     async def _find_jar(self, uri: str, digest: str) -> Jar:
-        """Return the jar with a digest: the copy that is kept here, or from its storage.
+        """Return the jar with a digest: the copy that is cached here, or from its storage.
 
         Raises:
             JarError: It is in neither.
@@ -317,6 +317,6 @@ class Workers:
 
 
 def _until(left: float) -> str:
-    """Say until when something is tried again."""
+    """Say until when something is retried."""
     until = datetime.now(UTC) + timedelta(seconds=left)
-    return f"Tried again until {until:%Y-%m-%dT%H:%M:%SZ}."
+    return f"Retried until {until:%Y-%m-%dT%H:%M:%SZ}."

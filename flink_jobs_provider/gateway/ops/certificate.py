@@ -84,7 +84,7 @@ class Certificate:
             ) from None
 
     def renew(self) -> bool:
-        """Load the files again if they changed; whether they were. What is wrong is logged."""
+        """Load the files again if they changed; whether they were. What is invalid is logged."""
         present = self._present()
         if present == self._version:
             return False

@@ -165,7 +165,7 @@ class GatewayProtocol(H11Protocol):
             Refusal(
                 "BadRequest",
                 "The request is not valid HTTP/1.1, or says in two ways where it ends. Nothing of "
-                "it was carried out; the connection is closed.",
+                "it was executed; the connection is closed.",
             )
         )
 
@@ -210,7 +210,7 @@ class GatewayProtocol(H11Protocol):
             Refusal(
                 "RequestTimeout",
                 f"The headers of the request did not arrive within {self._header_time:g} s. "
-                "Nothing of it was carried out; the connection is closed.",
+                "Nothing of it was executed; the connection is closed.",
             )
         )
 

@@ -74,7 +74,7 @@ def one_line(
 def show_exception(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Turn `exc_info` into text: where, what, and of wrong values only where they stood."""
+    """Turn `exc_info` into text: where, what, and of invalid values only where they stood."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()

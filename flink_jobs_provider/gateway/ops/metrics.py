@@ -1,4 +1,4 @@
-"""What Prometheus is told of the gateway."""
+"""The gateway's metrics, as Prometheus scrapes them."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Acceptance:
             state: What its row says. Its generation is set to that of the last job of the name.
             action: The action.
             replaces: Number and revision of the row that gives way to it, if there is one.
-            gateway: Who carries it out.
+            gateway: Who executes it.
             lease: For how many seconds nobody else may.
             begins: Whether it begins at once, as `Leases.begin` would note afterwards.
 
@@ -134,7 +134,7 @@ class Acceptance:
             number: The job.
             revision: That of the row that was decided on.
             action: The action.
-            gateway: Who carries it out.
+            gateway: Who executes it.
             lease: For how many seconds nobody else may.
             status: What the job's row says from now on; none to leave it as it is.
             begins: Whether it begins at once, as `Leases.begin` would note afterwards.
@@ -182,7 +182,7 @@ class Acceptance:
         output: str,
         next_start: NextStart,
     ) -> None:
-        """Write down what counts from a job's next start on, with an action that has ended.
+        """Record what counts from a job's next start on, with an action that has ended.
 
         What the action says of `as_given` is shown from now on.
 
@@ -252,7 +252,7 @@ def _insert_job(
 def _update_job(
     connection: Connection, job: JobEntry, action: NewAction, **values: Any
 ) -> JobEntry:
-    """Write down an action of a job whose row is locked; return the row as it is then."""
+    """Record an action of a job whose row is locked; return the row as it is then."""
     changed = {"last_action": action.id, "revision": job.revision + 1, **values}
     connection.execute(_UPDATE_JOB, {"job": job.number, **changed})
     for name, value in changed.items():

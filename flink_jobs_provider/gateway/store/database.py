@@ -76,7 +76,7 @@ class DatabaseInUse(DatabaseUnusable):
 
 
 class RecordsError(FlinkJobsError):
-    """A statement that the database did not carry out; the text is the kind of its error alone.
+    """A statement that the database did not execute; the text is the kind of its error alone.
 
     What the database says may hold inputs of jobs.
     """

@@ -1,4 +1,4 @@
-"""Who carries an action out: one gateway at a time, for as long as it renews its claim.
+"""Who executes an action: one gateway at a time, for as long as it renews its claim.
 
 Times are the database's, so that the gateways' own clocks need not agree.
 """
@@ -123,10 +123,10 @@ class Leases:
         *,
         deleted: bool = False,
     ) -> ActionRow | None:
-        """End an action, and write down how its job is now, both or neither.
+        """End an action, and record how its job is now, both or neither.
 
         Returns:
-            The action as it ended; none where another gateway has taken it over meanwhile.
+            The action as it ended; None where another gateway has taken it over meanwhile.
         """
         with self._database.writing() as connection:
             # The job first, as everybody does: an action's row is never locked without it.
@@ -163,7 +163,7 @@ class Leases:
             )
 
     def observe(self, number: int, revision: int, state: JobState) -> bool:
-        """Write down how a job was seen; whether it was, no action having come between."""
+        """Record how a job was seen; whether it was, no action having come between."""
         with self._database.writing() as connection:
             job = connection.execute(
                 select(JobEntry.number)
@@ -202,7 +202,7 @@ class Leases:
         limit: int,
         held: Sequence[str] = (),
     ) -> list[StoredAction]:
-        """Claim actions that nobody carries out any more, the oldest first.
+        """Claim actions that nobody executes any more, the oldest first.
 
         Args:
             gateway: Who claims them.

@@ -151,7 +151,7 @@ class Reads:
             return [Watched(*row) for row in connection.execute(query)]
 
     def action(self, action_id: str) -> ActionRow | None:
-        """Return an action; none where there is none, or it was cleared away."""
+        """Return an action; None where there is none, or it was cleared away."""
         with self._database.reading() as connection:
             found = connection.execute(_ACTION, {"action_id": action_id}).one_or_none()
             return None if found is None else _action_row(found)

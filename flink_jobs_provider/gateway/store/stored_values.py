@@ -16,9 +16,9 @@ class NewAction:
     """An action to be accepted.
 
     Attributes:
-        wanted: The job as it should become, without its target; none where it becomes none.
-        jar_digest: The bytes that it starts; none where it starts nothing.
-        timeout: Seconds for which it is tried again.
+        wanted: The job as it should become, without its target; None where it becomes none.
+        jar_digest: The bytes that it starts; None where it starts nothing.
+        timeout: Seconds for which it is retried.
         cancels_first: DELETE only: whether a job that runs is cancelled.
     """
 
@@ -87,8 +87,8 @@ class StoredAction:
 
     Attributes:
         row: What is shown of it.
-        seconds_left: For how long it is tried again, when it was read.
-        begun_on: The job that it began on as it was accepted; none where it is to begin yet.
+        seconds_left: For how long it is retried, when it was read.
+        begun_on: The job that it began on as it was accepted; None where it is to begin yet.
     """
 
     row: ActionRow

@@ -47,12 +47,12 @@ class JobEntry(Base):
         status: What is shown; beyond the record's own words "" and JOB_LAUNCH_FAILED.
         settled: Whether one submission alone was seen, and of the version on record.
         record: The job as last seen, without its target and credentials.
-        revision: Counts the changes of the row, so that a stale one is told from a present one.
+        revision: Counts the changes of the row, so that a stale copy of it is noticed.
         last_action: The id of the last action.
         next_inputs: Inputs that count from the next start on.
         next_restore: A savepoint that the next start goes on from.
         created_by: Who had it put on record.
-        started_at: When its latest submission was first seen; none where it was never started.
+        started_at: When its latest submission was first seen; None where it was never started.
         ended_at: When that ended, by its cluster's clock; none while it runs, or where the cluster
             did not say it.
         changed_at: When its inputs were last changed without a start.
@@ -136,10 +136,10 @@ class ActionEntry(Base):
     """An action that was accepted.
 
     Attributes:
-        wanted: The job as the action should make it, without its target; none where it makes none.
+        wanted: The job as the action should make it, without its target; None where it makes none.
         as_given: What the face shows once it has succeeded.
-        deadline: Until when it is tried again.
-        claimed_by: The gateway that carries it out.
+        deadline: Until when it is retried.
+        claimed_by: The gateway that executes it.
         claimed_until: Until when nobody else may; renewed while the work goes on.
         cancels_first: DELETE only: whether a job that runs is cancelled.
     """

@@ -145,7 +145,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         "properties.savePointName",
     ]
     error = error_of(answer, 400)
-    assert error["message"].startswith("5 properties are wrong.")
+    assert error["message"].startswith("5 properties are invalid.")
     assert "target" not in error
 
 

@@ -64,7 +64,7 @@ def test_an_update_goes_on_when_the_cluster_is_back(
     spoiling.end()
     assert waiting["actionResult"] == "IN_PROGRESS", waiting["jobOutput"]
     assert words in waiting["jobOutput"]
-    assert "Tried again until" in waiting["jobOutput"]
+    assert "Retried until" in waiting["jobOutput"]
     ended = served_job.ended(path)
     assert ended["actionResult"] == "SUCCESS", ended["jobOutput"]
     assert "Job started from" in ended["jobOutput"]

@@ -42,7 +42,7 @@ def test_facts_and_property_are_stored() -> None:
         "first, or use UPDATE alone, which takes a savepoint."
     )
     assert in_words(read, CALL_WORDS) == (
-        "orders: savepoint_path is gone. Set a.b to KEEP in runtime_config and run it anew."
+        "orders: savepoint_path is gone. Set a.b to KEEP in runtime_config and run it again."
     )
 
 
@@ -52,7 +52,7 @@ def test_facts_and_property_are_stored() -> None:
         "",
         "Job canceled",
         "2026-01-01 file:/a\n2025-01-01 file:/b",
-        "Tried again until noon. STATELESS_UPDATE starts it from nothing",
+        "Retried until noon. STATELESS_UPDATE starts it from nothing",
     ],
 )
 def test_a_text_alone_stays_as_it_is(stored: str) -> None:

@@ -44,9 +44,9 @@ class Calls:
     """Reads calls.
 
     Args:
-        service: What carries the actions out.
+        service: What executes the actions.
         clusters: The clusters that are served; those that are queues of a project count.
-        audit: Where each call is written down that changes something, also one that is refused.
+        audit: Where each call is recorded that changes something, also one that is refused.
         body_bytes: Largest body.
     """
 
@@ -65,8 +65,8 @@ class Calls:
     def project(self, request: Request, principal: Principal) -> dict[str, ClusterConfiguration]:
         """Return the clusters of a project that a caller may read, by key.
 
-        Who may read none is told the same whether there is such a project or not: a job that is
-        looked for in the wrong place must not seem to be deleted.
+        A caller who may read none gets the same answer whether there is such a project or not: a
+        job that is looked for in the wrong place must not seem to be deleted.
         """
         project = request.path_params["project_id"]
         request.scope["cluster_key"] = f"dli/{project[:64]}"
@@ -147,7 +147,7 @@ class Calls:
     async def audited(
         self, request: Request, what: str, *, only_refusals: bool = False
     ) -> AsyncIterator[AuditedCall]:
-        """Write down what a call asks for, and whether it was refused."""
+        """Record what a call asks for, and whether it was refused."""
         call = AuditedCall(caller(request), what)
         try:
             yield call

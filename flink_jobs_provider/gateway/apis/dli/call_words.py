@@ -29,10 +29,10 @@ _SENTENCES: Mapping[RemedyCode, str] = {
     Remedy.RENAME_OR_OWN: "Choose another name",
     Remedy.KEEP_OPERATOR_IDS: "Give each operator the uid that it had, a fixed one; or set "
     "execution.savepoint.ignore-unclaimed-state to true in runtime_config, to drop that state",
-    Remedy.RESTART_AS_DECLARED: "The same call tries it again",
+    Remedy.RESTART_AS_DECLARED: "The same call retries it",
     Remedy.NAME_SAVEPOINT_DIRECTORY: "Set state.savepoints.dir in runtime_config",
     Remedy.FIX_PROGRAM: "Fix the entrypoint, main_class or entrypoint_args, and run it again",
-    Remedy.RETAIN_CHECKPOINTS: "Set {option} to {value} in runtime_config and run it anew",
+    Remedy.RETAIN_CHECKPOINTS: "Set {option} to {value} in runtime_config and run it again",
     Remedy.LAST_STATE_OR_EMPTY: "Stop it without trigger_savepoint: a run with resume_savepoint "
     "goes on from its latest retained checkpoint, one without drops its state",
     Remedy.STOP_FIRST: "{put_back}; or stop the job with trigger_savepoint, change it, and run it "

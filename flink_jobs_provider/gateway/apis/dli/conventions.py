@@ -24,14 +24,14 @@ GATEWAY_HEADER = "X-Flink-Jobs-Gateway"
 
 
 class Authenticator(Protocol):
-    """Tells who calls, by a token."""
+    """Returns who calls, by a token."""
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Return the caller, or raise a Refusal."""
 
 
 class SignatureCheck(Protocol):
-    """Tells who signed a request."""
+    """Returns who signed a request."""
 
     def principal(self, request: SignedRequest) -> Principal:
         """Return the caller, or raise a Refusal."""
@@ -41,8 +41,8 @@ class DliConventions:
     """Tokens in `X-Auth-Token`, signed requests, and the service's error envelope.
 
     Args:
-        authenticator: Tells who calls, by a token.
-        signatures: Tells who signed a request; none where no signing keys are configured.
+        authenticator: Returns who calls, by a token.
+        signatures: Returns who signed a request; None where no signing keys are configured.
         body_bytes: Largest body.
     """
 

@@ -1,7 +1,7 @@
 """Errors as Data Lake Insight answers them: `{"error_code", "error_msg"}`.
 
 The codes are those of the service's own table; a job that is not there has one of its own
-(DLI.16001), and comes with 400, as everything that is wrong with a request. What the API gateway
+(DLI.16001), and comes with 400, as everything that is invalid in a request. What the API gateway
 before the service answers is `APIGW`.
 """
 
@@ -28,11 +28,12 @@ NOT_AUTHENTICATED = "APIGW.0301"
 NOT_AUTHORIZED = "APIGW.0302"
 TOO_MANY = "APIGW.0308"
 
-#: What is told of an error that nobody foresaw.
+#: What is reported of an error that was not foreseen.
 FAULT = Refusal(
     "InternalServerError",
-    "The gateway failed, by a fault of its own. Whether the request had an effect is not known: "
-    "look at the job before sending it again. Its log says more under the X-Request-Id of this "
+    "The gateway failed because of a defect of its own. Whether the request had an effect is "
+    "unknown: "
+    "read the job before you send it again. Its log has details under the X-Request-Id of this "
     "answer.",
 )
 

@@ -96,7 +96,7 @@ class _Setting:
         names: What Flink calls it: all of them are set.
         same: Whether two texts mean the same value of it.
         default: Whether nobody has given it: what runtime_config says counts then.
-        counts: Whether it is set at all; what contradicts it is wrong in any case.
+        counts: Whether it is set at all; what contradicts it is invalid in any case.
     """
 
     field: str
@@ -114,7 +114,7 @@ def obs_uri(path: str) -> str:
 
 
 def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem]) -> Options:
-    """Return what a job's settings are to Flink; what is wrong is put to the problems."""
+    """Return what a job's settings are to Flink; what is invalid is put to the problems."""
     options = runtime_options(config.get("runtime_config"), problems)
     unclaimed = take_unclaimed(options, "runtime_config.", problems)
     directory = None
@@ -148,7 +148,7 @@ def mode_unless_given(config: Mapping[str, Any]) -> str:
 
 
 def _contradiction(path: str, other: str) -> Problem:
-    return Problem(path, f"{path} says something else than {other}: leave one of them out.")
+    return Problem(path, f"{path} contradicts {other}: leave one of them out.")
 
 
 def runtime_options(given: str | None, problems: list[Problem]) -> dict[str, str]:

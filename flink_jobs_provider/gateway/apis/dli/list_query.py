@@ -62,7 +62,7 @@ def list_query(given: Mapping[str, Sequence[str]]) -> ListQuery:
     """Read the query of a list.
 
     Raises:
-        RefusedProperties: Parameters are wrong, all of them at once.
+        RefusedProperties: Parameters are invalid, all of them at once.
     """
     problems: list[Problem] = []
     values = _single(given, problems)

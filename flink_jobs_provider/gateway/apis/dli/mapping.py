@@ -59,7 +59,7 @@ def inputs_of(
         job_name: Its name there.
 
     Raises:
-        RefusedProperties: Fields are wrong, all of them at once.
+        RefusedProperties: Fields are invalid, all of them at once.
     """
     problems: list[Problem] = []
     mounts = Mounts(cluster.mounts)
@@ -103,7 +103,7 @@ def _parallelism(config: Mapping[str, Any], problems: list[Problem]) -> int:
 
 
 def laid_over(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a job with some of them given anew.
+    """Return the fields of a job with some of them replaced.
 
     Its parallelism stays where none of them says one: resources come without it, too.
     """

@@ -117,7 +117,7 @@ class Keeping:
 def _update(
     row: JobRow, cluster: ClusterConfiguration, given: Mapping[str, Any], call: AuditedCall
 ) -> InputChange | None:
-    """Return the change that some fields make; none where they are as they were."""
+    """Return the change that some fields make; None where they are as they were."""
     before = config_of(row, cluster)
     changed = changed_fields(before, laid_over(before, given))
     # What is sent back as it was shown is not given: a default that is shown is no wish.

@@ -34,9 +34,9 @@ class DliFace:
     """Serves the API for the clusters that are queues of a project.
 
     Args:
-        service: What carries the actions out.
+        service: What executes the actions.
         clusters: The clusters that are served.
-        audit: Where each call is written down that changes something, also one that is refused.
+        audit: Where each call is recorded that changes something, also one that is refused.
         body_bytes: Largest body.
     """
 

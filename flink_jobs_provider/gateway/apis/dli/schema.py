@@ -204,7 +204,7 @@ _TAGS = {
     },
     "description": "Kept and shown.",
 }
-#: What would be right of a field, in words, where the schema says it in signs.
+#: What would be valid of a field, in words, where the schema says it in signs.
 IN_WORDS = {
     "name": f"must be 1 to {LONGEST_NAME} letters, digits, - and _",
     "main_class": "must be the name of a class, without blanks",
@@ -221,7 +221,7 @@ IN_WORDS = {
     "checkpoint_mode": "must be 1 (exactly_once) or 2 (at_least_once)",
     "job_type": f"must be {JOB_TYPE}",
 }
-#: Fields whose wrong values are shown.
+#: Fields whose invalid values are shown.
 SHOWN = {"name", "main_class", "flink_version", "checkpoint_mode", "parallel_number", "action"}
 
 _JOB_ID = {

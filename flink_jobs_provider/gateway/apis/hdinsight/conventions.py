@@ -18,11 +18,12 @@ from flink_jobs_provider.gateway.refusals import Refusal
 
 _CHALLENGE = 'Bearer realm="flink-jobs", error="invalid_token"'
 
-#: What is told of an error that nobody foresaw.
+#: What is reported of an error that was not foreseen.
 FAULT = Refusal(
     "InternalServerError",
-    "The gateway failed, by a fault of its own. Whether the request had an effect is not known: "
-    "look at the list of jobs before sending it again. Its log says more under the "
+    "The gateway failed because of a defect of its own. Whether the request had an effect is "
+    "unknown: "
+    "read the list of jobs before you send it again. Its log has details under the "
     "x-ms-request-id of this answer.",
 )
 
@@ -63,7 +64,7 @@ def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> ArmRe
 
 
 class Authenticator(Protocol):
-    """Tells who calls."""
+    """Returns who calls."""
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Return the caller, or raise a Refusal."""
@@ -73,7 +74,7 @@ class ArmConventions:
     """Bearer tokens, Azure's request ids, and error envelopes as Azure Resource Manager has them.
 
     Args:
-        authenticator: Tells who calls.
+        authenticator: Returns who calls.
     """
 
     fault = FAULT

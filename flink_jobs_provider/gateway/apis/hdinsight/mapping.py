@@ -67,7 +67,7 @@ _INSTEAD_OF_OPTION = {
 
 
 def in_arm_words(refusal: Refusal) -> Refusal:
-    """Return a refusal of the job service with the API's name of the property that is wrong."""
+    """Return a refusal of the job service with the API's name of the property that is invalid."""
     if target := _IN_ARM.get(refusal.target):
         refusal.target = target
     return refusal
@@ -89,7 +89,7 @@ class Translator:
             caller: Who asks.
 
         Raises:
-            Refusal: A property is wrong, or does nothing with this action: every problem at once.
+            Refusal: A property is invalid, or does nothing with this action: every problem at once.
         """
         action = Action(properties["action"])
         row = await self._row(properties, action)

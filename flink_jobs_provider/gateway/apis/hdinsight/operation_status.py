@@ -29,7 +29,7 @@ def operation_name(action: ActionRow) -> str:
 
 
 def action_id(name: str) -> str | None:
-    """Return the id in the name of an operation; none where it is no such name."""
+    """Return the id in the name of an operation; None where it is no such name."""
     match = _NAME.fullmatch(name)
     return match[1] if match else None
 

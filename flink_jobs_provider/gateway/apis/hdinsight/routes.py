@@ -51,9 +51,9 @@ class ArmFace:
     """Serves the API for the clusters of a gateway.
 
     Args:
-        service: What carries the actions out.
+        service: What executes the actions.
         clusters: The clusters that are served.
-        audit: Where each runJob is written down, also one that is refused.
+        audit: Where each runJob is recorded, also one that is refused.
         body_bytes: Largest body.
         public_url: What addresses in answers begin with; else the request's own Host.
     """
@@ -193,7 +193,7 @@ class ArmFace:
     def _cluster(self, request: Request, principal: Principal) -> ClusterConfiguration:
         """Return the cluster that a path names.
 
-        Who may not read it is told the same whether there is such a cluster or not.
+        A caller who may not read it gets the same answer whether there is such a cluster or not.
         """
         path = request.path_params
         key = CLUSTER_PATH.format_map(path).lower()

@@ -103,12 +103,12 @@ _READ_ONLY = {
     "actionResult": "IN_PROGRESS, SUCCESS or FAILED: how the last action ended.",
     "lastSavePoint": "Path of the newest savepoint.",
 }
-#: What would be right of a property, in words, where the schema says it in signs.
+#: What would be valid of a property, in words, where the schema says it in signs.
 IN_WORDS = {
     "jobType": f'must be "{JOB_TYPE}"',
     "jobName": "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with "
     "a letter or digit",
-    "jarName": "must be the plain name of a file that ends in .jar: its directory belongs into "
+    "jarName": "must be the plain name of a file that ends in .jar: its directory goes in "
     "jobJarDirectory",
     "entryClass": "must be the name of a class, without blanks",
     f"flinkConfiguration.{PARALLELISM_KEY}": f"must be a whole number from 1 to {MAX_PARALLELISM}",
@@ -196,7 +196,7 @@ def validated(body: Any, version: ApiVersion) -> dict[str, Any]:
     """Return the `properties` of a body, without those that are null.
 
     Raises:
-        RefusedProperties: Something is wrong with it.
+        RefusedProperties: It is invalid.
     """
     if problems := _checker(_action(body, version), version).problems(body):
         raise RefusedProperties(problems)

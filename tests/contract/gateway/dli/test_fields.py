@@ -214,7 +214,7 @@ def test_the_parallelism_of_both_kinds_of_resources(
                 "checkpoint_mode": 1,
                 "runtime_config": '{"execution.checkpointing.mode": "AT_LEAST_ONCE"}',
             },
-            "runtime_config.execution.checkpointing.mode says something else than checkpoint_mode",
+            "runtime_config.execution.checkpointing.mode contradicts checkpoint_mode",
         ),
         (
             {
@@ -222,7 +222,7 @@ def test_the_parallelism_of_both_kinds_of_resources(
                 "checkpoint_interval": 60,
                 "runtime_config": '{"execution.checkpointing.interval": "60"}',
             },
-            "says something else than checkpoint_interval",
+            "contradicts checkpoint_interval",
         ),
         (
             {
@@ -230,7 +230,7 @@ def test_the_parallelism_of_both_kinds_of_resources(
                 "resume_max_num": 3,
                 "runtime_config": '{"restart-strategy.fixed-delay.attempts": 4}',
             },
-            "says something else than resume_max_num",
+            "contradicts resume_max_num",
         ),
         (
             {

@@ -376,7 +376,7 @@ def test_the_mode_that_runtime_config_sets_is_shown_and_no_other_is_taken_beside
     done(dli.call("PUT", path, json={"checkpoint_mode": 2}))
     assert dli.gateway.service.changes == [], "it is so"
     said = refused(dli.call("PUT", path, json={"checkpoint_mode": 1}), 400, "DLI.0001")
-    assert "mode says something else than checkpoint_mode" in said
+    assert "mode contradicts checkpoint_mode" in said
     done(dli.call("PUT", path, json={"checkpoint_mode": 1, "runtime_config": ""}))
     assert dli.detail(number)["job_config"]["checkpoint_mode"] == "exactly_once"
     made = dli.gateway.service.rows[number].next_spec.flink_configuration

@@ -110,7 +110,7 @@ def test_pages_in_the_clusters_place_end_no_action(tmp_path: Path, flink_2: Flin
             action = await gateway.submit("NEW", job, **gateway.version("v1"))
             waiting = await gateway.row_that(lambda row: row.last.output != "", job)
             assert "answers 200, and not as a Flink REST API does" in waiting.last.output
-            assert "Tried again until" in waiting.last.output
+            assert "Retried until" in waiting.last.output
             proxy.begin(each_post_once)
             ended = await gateway.ended(action.id)
             assert ended.result is ActionResult.SUCCESS, ended.output

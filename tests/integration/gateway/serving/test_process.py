@@ -190,11 +190,11 @@ def test_a_stop_hands_over_what_does_not_end_in_time(waiting: GatewayProcess) ->
     waiting.write(stop_timeout="1s")
     token = waiting.token("reader", Role.READ)
     waiting.start()
-    wait_until(lambda: "is taken up" in waiting.log, 30, "the action is taken up")
+    wait_until(lambda: "is taken over" in waiting.log, 30, "the action is taken over")
     assert waiting.stop() == 0
     assert "waiting for actions to end" in waiting.log
     waiting.start()
-    wait_until(lambda: "is taken up" in waiting.log, 30, "the action is taken up again")
+    wait_until(lambda: "is taken over" in waiting.log, 30, "the action is taken up again")
     with waiting.client(token) as client:
         assert rows(client)["orders"]["actionResult"] == "IN_PROGRESS"
 
@@ -207,6 +207,6 @@ def test_a_second_signal_ends_the_wait(waiting: GatewayProcess) -> None:
     assert waiting.wait(timeout=120) == 0, "it does not wait for the 10 minutes that it may take"
     token = waiting.token("reader", Role.READ)
     waiting.start()
-    wait_until(lambda: "is taken up" in waiting.log, 30, "the action is taken up")
+    wait_until(lambda: "is taken over" in waiting.log, 30, "the action is taken over")
     with waiting.client(token) as client:
         assert rows(client)["orders"]["actionResult"] == "IN_PROGRESS"

@@ -35,7 +35,7 @@ def test_what_one_hands_over_the_other_takes_up(
         with other.client(same) as client:
             assert rows(client)["orders"]["actionResult"] == "IN_PROGRESS"
             assert one.stop() == 0
-            wait_until(lambda: "NEW, is taken up" in other.log, 60, "the other takes it up")
+            wait_until(lambda: "NEW, is taken over" in other.log, 60, "the other takes it up")
             assert rows(client)["orders"]["actionResult"] == "IN_PROGRESS"
 
             assert client.get("/readyz").status_code == 200

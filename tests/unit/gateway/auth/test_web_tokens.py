@@ -115,9 +115,9 @@ def _changed(token: str) -> str:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (lambda: signed(ISSUER, rsa_key("forger")), "its signature is wrong"),
-        (lambda: _changed(signed(ISSUER)), "its signature is wrong"),
-        (lambda: signed(ISSUER, ec_key("forger"), "ES256", "curve"), "its signature is wrong"),
+        (lambda: signed(ISSUER, rsa_key("forger")), "its signature is invalid"),
+        (lambda: _changed(signed(ISSUER)), "its signature is invalid"),
+        (lambda: signed(ISSUER, ec_key("forger"), "ES256", "curve"), "its signature is invalid"),
         (
             lambda: _unsigned({"alg": "none"}, claims(ISSUER)),
             "its algorithm is none of RS256, ES256",
@@ -166,7 +166,7 @@ def test_keys_in_a_token_are_not_believed() -> None:
     """Shows that a token cannot bring, or point to, the key that it is checked with."""
     forger = rsa_key("forger")
     headers = {"jwk": jwk(forger), "jku": "https://evil.test/keys", "x5u": "https://evil.test/x"}
-    assert "its signature is wrong" in refusal(signed(ISSUER, forger, headers=headers)).message
+    assert "its signature is invalid" in refusal(signed(ISSUER, forger, headers=headers)).message
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_an_action_waits_for_a_cluster_that_is_down(live: Life, action: str) -> 
         gateway.flink.unreachable = 40
         row = await gateway.do(action)
         assert row.result is ActionResult.SUCCESS
-        assert "no connection. Is the cluster up? Tried again until 20" in said[0]
+        assert "no connection. Is the cluster up? Retried until 20" in said[0]
         assert (await gateway.row()).last.output == row.output
 
     live(life)
