@@ -61,7 +61,7 @@ class InvalidConfiguration(SetupError):
         self.problems = problems
         line_of = _lines(document)
         lines = [f"{line_of(where)}{where} {what}" for where, what in problems if where]
-        whole = [what for where, what in problems if not where] or ["is wrong:"]
+        whole = [what for where, what in problems if not where] or ["is invalid:"]
         super().__init__("\n  ".join([f"{path} {whole[0]}", *lines]))
 
 

@@ -262,7 +262,7 @@ def worded(happened: str, now: str, remedy: str, field: str, wording: Wording) -
     name = wording.name_of(field) if field else ""
     if name and _FIELD not in happened:
         happened = f"{happened.removesuffix('.')} ({name})."
-    happened = _filled_in(happened, name)
+    happened = _filled_in(happened, name or field)
     return " ".join(part for part in (happened, now, wording.remedy(remedy)) if part)
 
 

@@ -129,6 +129,8 @@ def test_an_error_is_data_that_each_face_words() -> None:
     within = ActionFailed("orders: {field} is gone", field="restore_from", remedy="Put it back")
     assert str(within) == "orders: restore_from is gone. Put it back."
     assert within.worded(others) == "orders: savePointName is gone. Put it back."
+    unnamed = ActionFailed("{field} is too short", field="timeouts.submit")
+    assert unnamed.worded(others) == "timeouts.submit is too short.", "never a hole in a text"
     after = ActionFailed(
         "main runs for 3 s",
         now="It goes on",

@@ -20,7 +20,7 @@ from flink_jobs_provider.model.action import STARTS, Action
 _Begin = Callable[[JobRow], tuple[Action, Mapping[str, Any]]]
 
 
-class Acting:
+class ActionCalls:
     """Answers the calls that begin an action."""
 
     def __init__(self, calls: Calls) -> None:

@@ -18,7 +18,7 @@ from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 
 
-class Showing:
+class ReadCalls:
     """Answers the calls that change nothing."""
 
     def __init__(self, calls: Calls) -> None:

@@ -36,7 +36,7 @@ from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
 _TRIES = 5
 
 
-class Keeping:
+class RecordCalls:
     """Answers the calls that change the records alone."""
 
     def __init__(self, calls: Calls) -> None:
@@ -175,7 +175,7 @@ def _queue(
     return queues[name], name
 
 
-class Authorizing:
+class BucketCalls:
     """Answers the call by which a caller lets the service have its buckets.
 
     Older Terraform providers send it. It does nothing here: what jobs read and write is decided by

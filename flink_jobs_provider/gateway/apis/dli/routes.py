@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flink_jobs_provider.gateway.apis.dli import openapi
-from flink_jobs_provider.gateway.apis.dli.action_routes import Acting
+from flink_jobs_provider.gateway.apis.dli.action_routes import ActionCalls
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls
-from flink_jobs_provider.gateway.apis.dli.read_routes import Showing
-from flink_jobs_provider.gateway.apis.dli.record_routes import Authorizing, Keeping
+from flink_jobs_provider.gateway.apis.dli.read_routes import ReadCalls
+from flink_jobs_provider.gateway.apis.dli.record_routes import BucketCalls, RecordCalls
 from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.http.middleware import Audit
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
@@ -48,24 +48,28 @@ class DliFace:
         body_bytes: int,
     ) -> None:
         calls = Calls(service, clusters, audit, body_bytes)
-        self._keeping, self._acting, self._showing = Keeping(calls), Acting(calls), Showing(calls)
-        self._authorizing = Authorizing(calls)
+        self._records, self._actions, self._reads = (
+            RecordCalls(calls),
+            ActionCalls(calls),
+            ReadCalls(calls),
+        )
+        self._buckets = BucketCalls(calls)
 
     def routes(self) -> list[DescribedRoute]:
         """Return the routes of the API."""
         return [
-            DescribedRoute(CREATE_PATH, self._keeping.create, ["POST"], openapi.CREATE),
-            DescribedRoute(UPDATE_PATH, self._keeping.update, ["PUT"], openapi.UPDATE),
-            DescribedRoute(IMPORT_PATH, self._keeping.import_savepoint, ["POST"], openapi.IMPORT),
-            DescribedRoute(RUN_PATH, self._acting.run, ["POST"], openapi.RUN),
-            DescribedRoute(STOP_PATH, self._acting.stop, ["POST"], openapi.STOP),
-            DescribedRoute(DELETE_PATH, self._acting.delete_all, ["POST"], openapi.DELETE_ALL),
-            DescribedRoute(JOB_PATH, self._acting.delete, ["DELETE"], openapi.DELETE),
-            DescribedRoute(SAVEPOINT_PATH, self._acting.trigger, ["POST"], openapi.TRIGGER),
-            DescribedRoute(JOBS_PATH, self._showing.list_jobs, ["GET"], openapi.LIST),
-            DescribedRoute(JOB_PATH, self._showing.show, ["GET"], openapi.SHOW),
-            DescribedRoute(GRAPH_PATH, self._showing.show_graph, ["GET"], openapi.GRAPH),
+            DescribedRoute(CREATE_PATH, self._records.create, ["POST"], openapi.CREATE),
+            DescribedRoute(UPDATE_PATH, self._records.update, ["PUT"], openapi.UPDATE),
+            DescribedRoute(IMPORT_PATH, self._records.import_savepoint, ["POST"], openapi.IMPORT),
+            DescribedRoute(RUN_PATH, self._actions.run, ["POST"], openapi.RUN),
+            DescribedRoute(STOP_PATH, self._actions.stop, ["POST"], openapi.STOP),
+            DescribedRoute(DELETE_PATH, self._actions.delete_all, ["POST"], openapi.DELETE_ALL),
+            DescribedRoute(JOB_PATH, self._actions.delete, ["DELETE"], openapi.DELETE),
+            DescribedRoute(SAVEPOINT_PATH, self._actions.trigger, ["POST"], openapi.TRIGGER),
+            DescribedRoute(JOBS_PATH, self._reads.list_jobs, ["GET"], openapi.LIST),
+            DescribedRoute(JOB_PATH, self._reads.show, ["GET"], openapi.SHOW),
+            DescribedRoute(GRAPH_PATH, self._reads.show_graph, ["GET"], openapi.GRAPH),
             DescribedRoute(
-                BUCKETS_PATH, self._authorizing.authorize_buckets, ["POST"], openapi.BUCKETS
+                BUCKETS_PATH, self._buckets.authorize_buckets, ["POST"], openapi.BUCKETS
             ),
         ]

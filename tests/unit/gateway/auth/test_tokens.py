@@ -139,9 +139,9 @@ def test_the_services_group_may_read_it(path: Path) -> None:
         ("tokens:\n- {name: ci, hash: 'sha256:%s', roles: {'*': read}, expiry: 3}\n", "expiry"),
         (
             "tokens:\n- &a {name: ci, hash: 'sha256:%s', roles: {'*': read}}\n- *a\n",
-            "ci stands there twice",
+            "the name ci is a duplicate",
         ),
-        ("- ci\n", "is wrong"),
+        ("- ci\n", "is invalid"),
     ],
 )
 def test_a_wrong_file_is_told_at_its_path(path: Path, text: str, said: str) -> None:
