@@ -113,7 +113,7 @@ def _mountable(uri: str, name: str) -> _Place:
 
 
 def _taken_apart(uri: str) -> _Place:
-    """Take a URI apart, without a library: each of those mends some of what must be refused."""
+    """Take a URI apart, without a library: each of those repairs some of what must be refused."""
     if not uri or len(uri) > _LONGEST:
         raise ValueError(f"must be a URI of 1 to {_LONGEST} characters")
     if any(ord(character) < 32 or ord(character) == 127 for character in uri):

@@ -223,7 +223,7 @@ async def _start(jobs: Jobs) -> None:
 
 
 def _watch(jobs: Jobs, metrics: Metrics, audit: AuditLog) -> None:
-    """Have metrics and audit log told of what goes on."""
+    """Connect metrics and audit log to what goes on."""
 
     def ended(row: ActionRow) -> None:
         metrics.action(row)

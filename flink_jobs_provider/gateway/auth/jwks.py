@@ -38,7 +38,7 @@ class KeysUnavailable(Signal):
 
 
 class IssuerKeys:
-    """Knows the keys of one issuer.
+    """The keys of one issuer.
 
     Args:
         issuer: The issuer.

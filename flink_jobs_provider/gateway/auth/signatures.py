@@ -72,7 +72,7 @@ class _Secret(NamedTuple):
 
 
 class Signatures:
-    """Knows the keys that requests may be signed with.
+    """The keys that requests may be signed with.
 
     Args:
         keys: The configured keys.
@@ -191,7 +191,7 @@ def _of_claimed_headers(signer: Any) -> Any:
 
 
 def _body_is_signed(request: SignedRequest) -> None:
-    """See that the digest which is signed, where a header names one, is that of the body."""
+    """Check that the digest which is signed, where a header names one, is that of the body."""
     given = request.headers.get("x-sdk-content-sha256")
     digest = hashlib.sha256(request.body).hexdigest()
     if given is not None and not hmac.compare_digest(given.encode(), digest.encode()):

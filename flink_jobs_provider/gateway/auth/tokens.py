@@ -123,7 +123,7 @@ class _Version:
 
 
 class KnownTokens:
-    """Knows the callers of a tokens file; reads it again when it changes.
+    """The callers of a tokens file, which is read again when it changes.
 
     Args:
         path: The file. It is read when first needed.
@@ -232,7 +232,7 @@ def revoke_token(path: Path, name: str) -> None:
 
 @contextmanager
 def _edited(path: Path) -> Iterator[list[TokenEntry]]:
-    """Give the tokens of a file to be changed; write them when the block ends well."""
+    """Yield the tokens of a file to be changed; write them when the block ends without an error."""
     path = Path(os.path.realpath(path))  # a link stays a link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -250,7 +250,7 @@ def _written(tokens: TokensFile) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a new content in a file's place at once, with the owner and mode that it had."""
+    """Replace a file's content at once; its owner and mode stay."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -271,7 +271,7 @@ def _replace(path: Path, text: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time change a file; the system frees the lock when its holder dies."""
+    """Lock a file for one process at a time; the system frees the lock when its holder dies."""
     import fcntl  # not on Windows, where gateways are not run
 
     descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)

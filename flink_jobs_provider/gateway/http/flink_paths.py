@@ -54,7 +54,7 @@ def _scheme(uri: str) -> tuple[str, bool]:
 
 
 def take_unclaimed(options: dict[str, str], prefix: str, problems: list[Problem]) -> bool:
-    """Take out the options by which state that no operator claims is left, and say whether it is.
+    """Remove the options by which unclaimed state is dropped; return whether it is.
 
     Args:
         options: Flink options; those taken are removed.

@@ -35,7 +35,7 @@ class RateLimit(Protocol):
 
 
 class Audit(Protocol):
-    """Keeps who did what."""
+    """Records who did what."""
 
     def write(
         self,

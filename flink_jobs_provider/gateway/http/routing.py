@@ -60,7 +60,7 @@ class Operation:
         id: The operation's name.
         answers: The answers to what is accepted, by status.
         refused: How the API refuses.
-        refusals: With which statuses, beside those of a body.
+        refusals: With which statuses, apart from those of a body.
         query: The parameters of the query.
         body: The schema that bodies are checked by; None where there is no body.
         body_name: The component that the document has it in; within the operation, if empty.

@@ -38,7 +38,7 @@ class RefusedProperties(Refusal):
 
 
 class Collecting:
-    """Takes the refusal of one property among the problems, and goes on."""
+    """Collects the refusal of one property among the problems, and goes on."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self._problems = problems
@@ -138,7 +138,7 @@ class Checker:
         return list(found)[:MOST_PROBLEMS]
 
     def _problems(self, error: ValidationError) -> Iterator[Problem]:
-        """Say what an error of the schema means; one error may mean several properties."""
+        """Yield the problems that an error of the schema means; it may mean several properties."""
         path = [str(part) for part in error.absolute_path]
         where = ".".join(path) or "body"
         rule, value = str(error.validator), cast(Any, error.instance)

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def begin(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Let work go on by itself; if it ever ends with an error, the log says so."""
+    """Start a task; if it ever ends with an error, that is logged."""
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(_say_why)
     return task

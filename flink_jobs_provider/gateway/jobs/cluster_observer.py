@@ -80,7 +80,7 @@ class Observer:
         await self._looks.get()
 
     async def fresh(self) -> None:
-        """See that the records are fresh, if the cluster answers soon enough."""
+        """Refresh the records, if the cluster answers soon enough."""
         if self._answered is False:
             return
         try:
@@ -135,7 +135,7 @@ class Observer:
 
 
 def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
-    """Whether a job is plainly as its row says, so that nothing need be looked at more closely."""
+    """Whether a job is plainly as its row says, so that it need not be observed by itself."""
     return (
         row.settled
         and len(running) == 1

@@ -16,7 +16,7 @@ _PROBE = b"\0" * 4096
 
 
 class Disks:
-    """Tells whether some directories can be written to.
+    """Some directories that must be writable.
 
     Args:
         directories: The directories; those on one file system count once.
@@ -31,7 +31,7 @@ class Disks:
         return await self._threads.call(self._look)
 
     async def close(self) -> None:
-        """Look no more; a disk that hangs is not waited for."""
+        """Stop; a disk that hangs is not waited for."""
         await self._threads.close(0)
 
     def _look(self) -> list[str]:

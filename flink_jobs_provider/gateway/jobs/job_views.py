@@ -19,7 +19,7 @@ from flink_jobs_provider.model.savepoint import Savepoint
 
 
 class Reading:
-    """The part of `gateway.service.JobService` that changes nothing.
+    """The part of `gateway.job_service.JobService` that changes nothing.
 
     Args:
         clusters: The clusters that are served, by key.

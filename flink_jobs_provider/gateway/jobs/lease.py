@@ -56,7 +56,7 @@ class Lease:
         return other
 
     def lose(self) -> None:
-        """Give it up."""
+        """Release it."""
         self._lost = True
 
 

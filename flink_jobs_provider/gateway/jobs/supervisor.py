@@ -48,7 +48,7 @@ _ABANDONED = (
 
 
 class Jobs(Reading):
-    """Implements `gateway.service.JobService`.
+    """Implements `gateway.job_service.JobService`.
 
     Args:
         configuration: What the gateway serves.
@@ -163,7 +163,7 @@ class Jobs(Reading):
         return self._workers.unfinished
 
     def reachable(self) -> dict[str, bool]:
-        """Return, by key, whether each cluster answered when it was last looked at."""
+        """Return, by key, whether each cluster answered when it was last observed."""
         return {
             key: observer.answered
             for key, observer in self._observers.items()

@@ -78,7 +78,7 @@ class Threads:
         return call
 
     async def close(self, patience: float) -> None:
-        """Take no more calls, and wait a while for those that are being made.
+        """Accept no more calls, and wait a while for those in progress.
 
         A call goes on in its thread although nobody waits for it any more.
         """

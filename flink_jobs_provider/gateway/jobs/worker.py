@@ -295,7 +295,7 @@ class Workers:
             self.notify(row)
 
     def notify(self, row: ActionRow) -> None:
-        """Tell the listeners of an action that has ended."""
+        """Notify the listeners of an action that has ended."""
         for listener in self._listeners:
             try:
                 listener(row)
@@ -317,6 +317,6 @@ class Workers:
 
 
 def _until(left: float) -> str:
-    """Say until when something is retried."""
+    """Return until when something is retried, as a sentence."""
     until = datetime.now(UTC) + timedelta(seconds=left)
     return f"Retried until {until:%Y-%m-%dT%H:%M:%SZ}."

@@ -92,15 +92,15 @@ class Metrics:
             self._action_seconds.labels(row.action.value, row.result.value).observe(max(0, seconds))
 
     def in_progress(self, number: int) -> None:
-        """Say how many actions are in progress."""
+        """Set how many actions are in progress."""
         self._in_progress.set(number)
 
     def cluster_reachable(self, cluster: str, reachable: bool) -> None:
-        """Say whether a cluster, by its key, answers."""
+        """Set whether a cluster, by its key, answers."""
         self._reachable.labels(cluster).set(1 if reachable else 0)
 
     def before_render(self, look: Callable[[], None]) -> None:
-        """Have a function called each time before it is all returned: to say how things are now."""
+        """Call a function each time before the metrics are rendered, to set them."""
         self._before_render.append(look)
 
     def render(self) -> tuple[bytes, str]:

@@ -74,7 +74,7 @@ class RowChanged(Signal):
 
 
 class Acceptance:
-    """Puts actions on record, each claimed by the gateway that accepted it."""
+    """Records actions, each claimed by the gateway that accepted it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -87,7 +87,7 @@ class RecordsUnavailable(RecordsError):
 
 
 class RecordsConflict(RecordsError):
-    """A row that the rules of the tables do not allow beside those that are there."""
+    """A row that the rules of the tables do not allow alongside those that are there."""
 
 
 #: Classes of PostgreSQL's SQLSTATE (its manual, appendix A): connection, resources, shutdown,

@@ -170,7 +170,7 @@ def _set_parallelism(config: dict[str, Any], parallelism: int) -> None:
 
 
 def _set_options(config: dict[str, Any], spec: JobSpec, cluster: ClusterConfiguration) -> None:
-    """Have fields say what the options of a job are, where they say anything else.
+    """Set fields to the options of a job, where they differ from them.
 
     They must say all of it: whoever changes one of them sends back the others as they are shown.
     """
