@@ -186,7 +186,7 @@ def test_a_caller_that_goes_away_is_no_fault() -> None:
         (Refusal("TooManyActions", "Too many.", retry_after=7.2), "8"),
         (Refusal("TooManyActions", "Too many."), "1"),
         (Refusal("ActionInProgress", "Wait.", retry_after=5), None),
-        (Refusal("NotReady", "Wait.", retry_after=5), None),
+        (Refusal("ServiceUnavailable", "Wait.", retry_after=5), None),
     ],
 )
 def test_retry_after_goes_with_429_alone(refusal: Refusal, retry_after: str | None) -> None:

@@ -15,7 +15,8 @@ from azure.core.exceptions import (
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 
 from flink_jobs_provider.gateway.apis.hdinsight import list_query
-from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.http.status_codes import STATUSES
+from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 from flink_jobs_provider.model.action import Action
 from tests.contract.gateway.calling import VERSIONS, Gateway
 from tests.contract.gateway.memory_service import CLUSTER_ID
@@ -180,12 +181,18 @@ def test_what_the_client_sends_again_was_not_begun(gateway: Gateway, url: str) -
     """Shows that it resends a POST that came too soon, and no other that was refused."""
     with client(url, retry_backoff_factor=0) as azure:
         jobs = azure.cluster_jobs
-        for status in (409, 400, 403, 404):
-            gateway.service.refuses_with = Refusal(status, "No", "No.", retry_after=1)
+        codes: list[RefusalCode] = [
+            "Conflict",
+            "InvalidParameter",
+            "AuthorizationFailed",
+            "JobNotFound",
+        ]
+        for code in codes:
+            gateway.service.refuses_with = Refusal(code, "No.", retry_after=1)
             gateway.metrics.counted.clear()
             with pytest.raises(HttpResponseError):
                 jobs.begin_run_job(*PLACE, _new(), **OPTIONS)
-            assert _answered(gateway, 1) == [status]
+            assert _answered(gateway, 1) == [STATUSES[code]]
         gateway.service.refuses_with = Refusal("TooManyActions", "Wait.", retry_after=0.1)
         gateway.metrics.counted.clear()
         with pytest.raises(HttpResponseError):

@@ -40,7 +40,7 @@ _REFUSED = Refused(
     },
 )
 _WHOLE: Schema = {"type": "integer"}
-_SECURITY = [{"token": []}, {"signature": []}, {"bearer": []}]
+_SECURITY: list[Schema] = [{"token": []}, {"signature": []}, {"bearer": []}]
 
 SECURITY_SCHEMES = {
     "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 from tests.contract.gateway.calling import Gateway
 from tests.contract.gateway.dli.calling import JOB, URL, Dli, done, refused
 
@@ -181,15 +181,16 @@ def test_a_wrong_body_is_refused_by_name(path: str, body: Any, says: str) -> Non
 def test_refusals_of_the_service_have_the_codes_of_this_api() -> None:
     dli = Dli()
     number = dli.create()
-    for status, code, answered, theirs in (
-        (409, "JobStatusConflict", 400, "DLI.0007"),
-        (409, "ActionInProgress", 400, "DLI.0007"),
-        (404, "JobNotFound", 400, "DLI.16001"),
-        (429, "TooManyActions", 429, "APIGW.0308"),
-        (503, "RecordsUnavailable", 503, "DLI.0999"),
-        (500, "InternalServerError", 500, "DLI.0999"),
-    ):
-        dli.gateway.service.refuses_with = Refusal(status, code, "Because.", retry_after=2.2)
+    cases: dict[RefusalCode, tuple[int, str]] = {
+        "JobStatusConflict": (400, "DLI.0007"),
+        "ActionInProgress": (400, "DLI.0007"),
+        "JobNotFound": (400, "DLI.16001"),
+        "TooManyActions": (429, "APIGW.0308"),
+        "RecordsUnavailable": (503, "DLI.0999"),
+        "InternalServerError": (500, "DLI.0999"),
+    }
+    for code, (answered, theirs) in cases.items():
+        dli.gateway.service.refuses_with = Refusal(code, "Because.", retry_after=2.2)
         answer = dli.act("run", number)
         refused(answer, answered, theirs)
         assert answer.headers.get("Retry-After") == ("3" if answered == 429 else None)

@@ -83,7 +83,7 @@ def test_a_main_that_ends_the_cluster_and_a_cancel_of_what_was_lost(
     The other lost job is.
     """
     flink = start_flink(configuration={"cluster.intercept-user-system-exit": "DISABLED"})
-    gateway = RealGateway(tmp_path, flink, pace=replace(QUICK, relaunch_after=10))
+    gateway = RealGateway(tmp_path, flink, intervals=replace(QUICK, relaunch_after=10))
     exits = {"jar": str(TEST_JOBS_JAR), "entry_class": entry_class("ExitingMain")}
 
     async def life() -> None:

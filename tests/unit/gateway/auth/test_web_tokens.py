@@ -153,13 +153,13 @@ def _changed(token: str) -> str:
 )
 def test_a_wrong_token_is_refused(made: Made, said: str) -> None:
     refused = refusal(made())
-    assert (refused.status, refused.code) == (401, "InvalidAuthenticationToken")
+    assert (status_of(refused), refused.code) == (401, "InvalidAuthenticationToken")
     assert said in refused.message
 
 
 def test_an_expired_token_is_told_as_such() -> None:
     refused = refusal(signed(ISSUER, exp=int(time.time()) - 120))
-    assert (refused.status, refused.code) == (401, "ExpiredAuthenticationToken")
+    assert (status_of(refused), refused.code) == (401, "ExpiredAuthenticationToken")
 
 
 def test_keys_in_a_token_are_not_believed() -> None:
@@ -261,7 +261,7 @@ def test_no_bearer_token_is_told_with_what_is_wanted(authorization: str | None) 
 def test_a_token_that_cannot_be_checked_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "answer", lambda _request: httpx.Response(500))
     refused = refusal(signed(ISSUER))
-    assert (refused.status, refused.code) == (503, "AuthenticationUnavailable")
+    assert (status_of(refused), refused.code) == (503, "AuthenticationUnavailable")
     assert refused.retry_after
     assert "issuer.test" not in refused.message
 
