@@ -131,7 +131,7 @@ WATCHFUL = replace(STILL, observe=0.02)
 
 def test_what_a_cluster_lost_is_started_again_from_its_state(tmp_path: Path) -> None:
     async def life() -> None:
-        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+        async with Gateway(tmp_path, intervals=WATCHFUL).running() as gateway:
             kept = await lost(gateway)
             row = await relaunched(gateway)
             assert (row.action, row.result) == ("RE_LAUNCH", "SUCCESS")
@@ -145,7 +145,7 @@ def test_a_relaunch_that_fails_is_tried_again(tmp_path: Path) -> None:
     """Shows a cluster that comes back before its TaskManagers do."""
 
     async def life() -> None:
-        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+        async with Gateway(tmp_path, intervals=WATCHFUL).running() as gateway:
             kept = await lost(gateway)
             gateway.flink.slots = 0
             first = await relaunched(gateway)
@@ -184,7 +184,7 @@ def test_a_cluster_that_does_not_let_us_in_fails_the_action(live: Life, before: 
 @pytest.mark.parametrize("come", [True, False])
 def test_a_start_waits_for_task_managers(tmp_path: Path, come: bool) -> None:
     async def life() -> None:
-        async with Gateway(tmp_path, pace=replace(STILL, slots=60)).running() as gateway:
+        async with Gateway(tmp_path, intervals=replace(STILL, slots=60)).running() as gateway:
             gateway.flink.slots = 0
             begun = gateway.time.now()
 
@@ -204,7 +204,7 @@ def test_a_start_waits_for_task_managers(tmp_path: Path, come: bool) -> None:
 @pytest.mark.parametrize("end", ["STOP", "CANCEL"])
 def test_what_was_ended_on_purpose_is_not_started_again(tmp_path: Path, end: str) -> None:
     async def life() -> None:
-        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+        async with Gateway(tmp_path, intervals=WATCHFUL).running() as gateway:
             await gateway.done("NEW")
             status = (await gateway.done(end)).status
             gateway.flink.restart_job_manager()
@@ -219,7 +219,7 @@ def test_what_was_ended_on_purpose_is_not_started_again(tmp_path: Path, end: str
 
 def test_nothing_is_started_again_where_the_configuration_says_so(tmp_path: Path) -> None:
     async def life() -> None:
-        gateway = Gateway(tmp_path, pace=WATCHFUL, cluster={"relaunch_lost": False})
+        gateway = Gateway(tmp_path, intervals=WATCHFUL, cluster={"relaunch_lost": False})
         async with gateway.running():
             await lost(gateway)
             for _ in range(3):
@@ -236,8 +236,8 @@ def test_a_lost_job_is_given_time_to_come_back(tmp_path: Path) -> None:
     """Shows a cluster that recovers its jobs by itself, a while after it answers again."""
 
     async def life() -> None:
-        pace = replace(WATCHFUL, relaunch_after=3600)
-        async with Gateway(tmp_path, pace=pace).running() as gateway:
+        intervals = replace(WATCHFUL, relaunch_after=3600)
+        async with Gateway(tmp_path, intervals=intervals).running() as gateway:
             await gateway.done("NEW")
             jobs = dict(gateway.flink.jobs_by_id)
             gateway.flink.restart_job_manager()
@@ -256,7 +256,7 @@ def test_a_job_that_is_found_lost_by_its_cancel_stays_down(tmp_path: Path) -> No
     """Shows that a cancel counts also where no look at the cluster came before it."""
 
     async def life() -> None:
-        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+        async with Gateway(tmp_path, intervals=WATCHFUL).running() as gateway:
             job_id = (await gateway.done("NEW")).record.job_id
             gateway.flink.restart_job_manager()
             row = await gateway.done("CANCEL")
@@ -278,7 +278,7 @@ def test_a_lost_job_that_is_deleted_leaves_word_of_its_state(tmp_path: Path, kno
     """Shows that the state is looked for: the record of the job goes along with it."""
 
     async def life() -> None:
-        async with Gateway(tmp_path, pace=WATCHFUL).running() as gateway:
+        async with Gateway(tmp_path, intervals=WATCHFUL).running() as gateway:
             job_id = (await gateway.done("NEW")).record.job_id
             gateway.flink.restart_job_manager()
             await gateway.done("CANCEL")
@@ -300,8 +300,8 @@ def test_a_lost_job_that_is_deleted_leaves_word_of_its_state(tmp_path: Path, kno
 
 def test_a_lost_job_that_is_cancelled_stays_down(tmp_path: Path) -> None:
     async def life() -> None:
-        pace = replace(WATCHFUL, relaunch_after=3600)
-        async with Gateway(tmp_path, pace=pace).running() as gateway:
+        intervals = replace(WATCHFUL, relaunch_after=3600)
+        async with Gateway(tmp_path, intervals=intervals).running() as gateway:
             await lost(gateway)
             await gateway.look()
             assert (await gateway.done("CANCEL")).status == "CANCELED"

@@ -201,10 +201,10 @@ def test_a_database_that_does_not_answer_is_told(live: Life) -> None:
 
 def pair(tmp_path: Path, server: PostgresServer, lease: float = 1.0) -> tuple[Gateway, Gateway]:
     """Return two gateways on one database and one cluster."""
-    pace = replace(STILL, lease=lease, renew=lease / 5, fresh=0)
+    intervals = replace(STILL, lease=lease, renew=lease / 5, fresh=0)
     url = server.new_database()
-    one = Gateway(tmp_path / "one", url, pace, cluster={"relaunch_lost": False})
-    other = Gateway(tmp_path / "other", url, pace, cluster={"relaunch_lost": False})
+    one = Gateway(tmp_path / "one", url, intervals, cluster={"relaunch_lost": False})
+    other = Gateway(tmp_path / "other", url, intervals, cluster={"relaunch_lost": False})
     other.flink, other.time = one.flink, one.time
     return one, other
 

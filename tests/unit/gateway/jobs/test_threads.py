@@ -81,8 +81,8 @@ def test_a_jar_is_not_blamed_for_others_that_are_read_before_it(
     tmp_path: Path, turn_comes: bool
 ) -> None:
     async def life() -> None:
-        pace = replace(STILL, open_jar=0.2, jar_queue=30.0 if turn_comes else 0.05)
-        async with Gateway(tmp_path, pace=pace).running() as gateway:
+        intervals = replace(STILL, open_jar=0.2, jar_queue=30.0 if turn_comes else 0.05)
+        async with Gateway(tmp_path, intervals=intervals).running() as gateway:
             release, threads = threading.Event(), gateway.jobs._opener._storage
             others = [asyncio.create_task(threads.call(release.wait, 30)) for _ in range(4)]
             await asyncio.sleep(0)
