@@ -16,7 +16,6 @@ from flink_jobs_provider.gateway.outputs import ErrorOutput, in_words
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.remedies import Remedy, RemedyCode, Wording
 from flink_jobs_provider.model.spec import JobSpec
-from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import Gateway, make_jar
 
 _SOURCE = Path(__file__).resolve().parents[3] / "flink_jobs_provider"
@@ -95,7 +94,7 @@ def test_each_api_words_each_remedy(
     assert "--refresh" not in sentence
 
 
-def test_last_state_update_without_a_retained_checkpoint(live: Life) -> None:
+def test_last_state_update_without_a_retained_checkpoint(tmp_path: Path) -> None:
     async def life(gateway: Gateway) -> None:
         await gateway.done("NEW")
         row = await gateway.do("LAST_STATE_UPDATE")
@@ -109,7 +108,11 @@ def test_last_state_update_without_a_retained_checkpoint(live: Life) -> None:
             "savepoint."
         )
 
-    live(life)
+    async def run() -> None:
+        async with Gateway(tmp_path).running() as gateway:
+            await life(gateway)
+
+    asyncio.run(run())
 
 
 def test_settings_of_the_gateway_are_named_as_its_own() -> None:
