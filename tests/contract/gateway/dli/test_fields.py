@@ -206,7 +206,7 @@ def test_the_parallelism_of_both_kinds_of_resources(
         ({"runtime_config": '{"parallelism.default": 3}'}, "use parallel_number"),
         (
             {"runtime_config": '{"execution.savepoint.path": "s3://x/y"}'},
-            "import a savepoint",
+            "use an imported savepoint",
         ),
         (
             {
@@ -237,28 +237,28 @@ def test_the_parallelism_of_both_kinds_of_resources(
                 "checkpoint_path": "bucket/a",
                 "runtime_config": '{"execution.checkpointing.dir": "s3://other/b"}',
             },
-            "runtime_config.execution.checkpointing.dir says something else",
+            "runtime_config.execution.checkpointing.dir contradicts",
         ),
         (
             {
                 "checkpoint_path": "bucket/a",
                 "runtime_config": '{"state.checkpoints.dir": "s3://other/b"}',
             },
-            "runtime_config.state.checkpoints.dir says something else",
+            "runtime_config.state.checkpoints.dir contradicts",
         ),
         (
             {
                 "restart_when_exception": False,
                 "runtime_config": '{"restart-strategy": "fixed-delay"}',
             },
-            "runtime_config.restart-strategy says something else",
+            "runtime_config.restart-strategy contradicts",
         ),
         (
             {
                 "runtime_config": '{"state.savepoints.dir": "s3://a/b", '
                 '"execution.checkpointing.savepoint-dir": "s3://c/d"}',
             },
-            "runtime_config.state.savepoints.dir says something else",
+            "runtime_config.state.savepoints.dir contradicts",
         ),
         ({"checkpoint_path": "https://host/dir"}, "checkpoint_path must be"),
         ({"checkpoint_path": "bucket/../dir"}, "checkpoint_path must not hold"),
@@ -291,7 +291,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         assert name in said
     wrong = {**JOB, "entrypoint": "obs://elsewhere/a.jar", "runtime_config": "1"}
     said = refused(Dli().call("POST", "/flink-jobs", json=wrong), 400, "DLI.0001")
-    assert "2 properties are wrong" in said
+    assert "2 properties are invalid" in said
 
 
 _KEPT: dict[str, Any] = {

@@ -88,7 +88,7 @@ def test_another_run_than_the_one_that_is_meant() -> None:
         (None, None, "JobNotFound", "There is no job orders"),
         ("JOB_LAUNCH_FAILED", "job-1", "JobStatusConflict", "it is JOB_LAUNCH_FAILED"),
         ("", "job-1", "JobStatusConflict", "it is JOB_LAUNCH_FAILED"),
-        ("STOPPED", "job-1", "JobStatusConflict", "no draft any more: it is STOPPED"),
+        ("STOPPED", "job-1", "JobStatusConflict", "no longer a draft: it is STOPPED"),
         ("RUNNING", "job-1", "JobStatusConflict", "runs already"),
     ],
 )
@@ -137,9 +137,10 @@ def test_inputs_that_would_be_ignored_are_refused(action: Action) -> None:
 
 
 def test_a_stateless_update_from_a_savepoint_is_refused() -> None:
-    with pytest.raises(Refusal, match="STATELESS_UPDATE starts from nothing") as refused:
+    with pytest.raises(Refusal, match="A start from nothing takes no savepoint") as refused:
         check(request(Action.STATELESS_UPDATE, restore_from=SAVEPOINT), "RUNNING", "job-1")
     assert refused.value.target == "restore_from"
+    assert refused.value.remedy == "Leave the savepoint out, or use UPDATE."
 
 
 #: Each action, and how what it wants differs from what the job is.

@@ -11,9 +11,8 @@ from threading import Event
 
 import pytest
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import IntegrityError, OperationalError
 
-from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.gateway.store.database import Database, RecordsConflict, RecordsUnavailable
 from tests.waiting import wait_until
 
 _PATIENCE_S = 30
@@ -150,7 +149,7 @@ def test_one_that_fails_takes_back_its_own_alone(writers: Writers) -> None:
     assert [type(error) for error in errors] == [
         type(None),
         ValueError,
-        IntegrityError,
+        RecordsConflict,
         type(None),
     ]
     assert writers.on_record == ["a", "d"]
@@ -165,7 +164,7 @@ def test_a_transaction_that_sqlite_rolled_back_fails_for_all(writers: Writers) -
 
     errors = writers.together(_insert("a"), rolled_back)
 
-    assert [type(error) for error in errors] == [OperationalError] * 2
+    assert [type(error) for error in errors] == [RecordsUnavailable] * 2
     assert writers.on_record == []
     writers.begin(_insert("c")).result(_PATIENCE_S)
     assert writers.on_record == ["c"]
@@ -175,7 +174,7 @@ def test_a_commit_that_fails_fails_for_all(writers: Writers) -> None:
     """Each writer of the group gets the error; the next one writes again."""
     errors = writers.together(_insert("a"), _insert("orphan", "child"), _insert("c"))
 
-    assert [type(error) for error in errors] == [IntegrityError] * 3
+    assert [type(error) for error in errors] == [RecordsConflict] * 3
     assert writers.on_record == []
     writers.begin(_insert("d")).result(_PATIENCE_S)
     assert writers.on_record == ["d"]

@@ -24,7 +24,7 @@ from flink_jobs_provider.gateway.store import (
     database,
 )
 from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
-from flink_jobs_provider.gateway.store.database import CONNECTIONS
+from flink_jobs_provider.gateway.store.database import CONNECTIONS, RecordsConflict
 from flink_jobs_provider.gateway.store.stored_values import moment
 from flink_jobs_provider.gateway.store.tables import Base
 from flink_jobs_provider.model.action import Action, ActionResult
@@ -214,8 +214,9 @@ def test_the_database_itself_holds_one_action_for_each_job(store: Store) -> None
         c="job_number, action, caller, result, output, as_given, accepted_at, deadline",
         w="finished_at IS NULL",
     )
-    with pytest.raises(Exception, match=r"(?i)unique"), store._database.writing() as connection:
+    with pytest.raises(RecordsConflict) as refused, store._database.writing() as connection:
         connection.execute(text(copied))
+    assert "unique" in str(refused.value.__cause__).lower()
 
 
 def test_many_at_once_on_one_job_accept_one(store: Store) -> None:
