@@ -10,8 +10,8 @@ from tests.waiting import wait_until
 _SLOW = ("--sleep-millis", "4000")
 _SHORT, _LONG = {"submit": "1s"}, {"submit": "60s"}
 _OUTLASTS = (
-    "main of the new version has not come to its job in 1 s (timeouts.submit), and the cluster "
-    "goes on with it. It may still start as job "
+    "main of the new version has not come to its job in 1 s, and the cluster goes on with it "
+    "(timeouts.submit). It may still start as job "
 )
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.docs.pages import ROOT
 
 _PAGE = ROOT / "docs" / "troubleshooting.md"
@@ -19,7 +20,10 @@ def _messages() -> list[str]:
 
 @cache
 def _said() -> str:
-    """Return every text in the source, a line each, with `<>` where a value is put in."""
+    """Return every text in the source, a line each, with `<>` where a value is put in.
+
+    `{field}` in an error is the name of the property that it is about.
+    """
     lines = []
     for path in (ROOT / "flink_jobs_provider").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -32,7 +36,13 @@ def _said() -> str:
                 )
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 lines.append(node.value)
-    return "\n".join(lines)
+    named = [
+        line.replace("{field}", name)
+        for line in lines
+        if "{field}" in line
+        for name in JobSpec.model_fields
+    ]
+    return "\n".join([*lines, *named])
 
 
 @pytest.mark.parametrize("message", _messages())
