@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flink_jobs_provider.artifacts.storage import StorageError, ask, open_filesystem
+from flink_jobs_provider.model.errors import Signal
 
 _MAGIC = 0x4960672D
 #: Since this version of the format the file ends with the checkpoint's properties.
@@ -105,11 +106,11 @@ def _judged(head: bytes, tail: bytes, size: int) -> Finding:
     return WHOLE
 
 
-class _CutOff(Exception):
+class _CutOff(Signal):
     """The bytes end before the object does."""
 
 
-class _UnknownObject(Exception):
+class _UnknownObject(Signal):
     """The object has a part that is not known here."""
 
 

@@ -54,8 +54,8 @@
      │   ├─ FileMissing              there is certainly none
      │   └─ ContainerMissing         there is certainly no such bucket or container
      ├─ UnreadableManifest           of a jar
-     ├─ CutOff                       bytes end before the Java object does
-     ├─ UnknownObject                a Java object has a part of an unknown kind
+     ├─ _CutOff                      bytes end before the Java object does
+     ├─ _UnknownObject               a Java object has a part of an unknown kind
      ├─ FlinkAnswer                  an error answer of Flink itself
      ├─ DidNotStart                  a version did not come up
      ├─ NotNow                       a step was not accepted for now

@@ -123,7 +123,7 @@ def test_the_files_of_the_list_are_all_that_name_an_input() -> None:
         if re.search(r"\ballow_non_restored_state\b", path.read_text(encoding="utf-8"))
     }
     acts_on_it = {path for path in naming if path.startswith(("reconciling/", "gateway/"))}
-    in_words = {"control_planes/flink/parsing.py"}
+    in_words = {"control_planes/flink/parsing.py", "model/remedies.py"}
     assert naming - acts_on_it - in_words == listed
     for path in re.findall(r"`((?:flink_jobs_provider|tests|docs)/\S+)`", section):
         assert (ROOT / path).exists(), path
