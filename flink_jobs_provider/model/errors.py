@@ -16,6 +16,7 @@
      │   │   ├─ ActionFailed         Flink performed the action, and it failed
      │   │   │   └─ EntryClassUnusable  the jar has no such class, or it has no main
      │   │   ├─ NotEnoughSlots       a start needs more task slots than are free
+     │   │   ├─ NoSavepointDirectory neither job nor cluster names one
      │   │   ├─ OrderRefused         a job service did not accept an action
      │   │   │   └─ NotOffered       it has no such action
      │   │   ├─ Missing              a job service has no such job

@@ -78,7 +78,7 @@ def _drawn() -> dict[str, str]:
     above: list[str] = []
     parents = {}
     for line in (errors.__doc__ or "").splitlines():
-        node = re.match(r"    ((?: │  |    )*)( [├└]─ )?(\w+)  +\S", line + "  .")
+        node = re.match(r"    ((?: │  |    )*)( [├└]─ )?(\w+) +\S", line)
         if node is None or not line.startswith("    "):
             continue
         depth = (len(node[1]) + (4 if node[2] else 0)) // 4
