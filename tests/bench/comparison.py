@@ -80,6 +80,10 @@ class Measured:
     facts: list[Fact] = field(default_factory=list)
 
 
+#: What takes less than a second varies more: it is measured so many times in each round.
+SHORT = 4
+
+
 def in_turns(
     rounds: int, ours: Callable[[], float], baseline: Callable[[], float]
 ) -> tuple[list[float], list[float]]:

@@ -44,7 +44,7 @@ OUTPUTS: dict[str, Any] = {
     "generation": 1,
     "restored_from": None,
     "running_parallelism": 1,
-    "retains_checkpoints": False,
+    "retains_checkpoints": None,
     "flink_version": "2.3.0",
     "dashboard_url": "http://127.0.0.1:99999/#/job/running/" + "0" * 32 + "/overview",
     "other_version": False,

@@ -19,11 +19,10 @@ from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling.flink import Reconciler
-from tests.bench.comparison import Aim, Comparison, Measured
+from tests.bench.comparison import SHORT, Aim, Comparison, Measured
 from tests.flink_cluster import FLINK_2, FlinkCluster
 from tests.job_jars import COUNTING_JAR
 
-SUBMISSIONS = 20
 _NAIVE_PAUSE_S = 0.02
 _LONGEST_S = 120.0
 _HOW = """
@@ -59,10 +58,9 @@ class _TimedPlane(FlinkRest):
 
 
 def measure(directory: Path, rounds: int) -> Measured:
-    """Measure; each of the `rounds` is worth four submissions, at the usual five rounds 20."""
-    submissions = max(rounds * SUBMISSIONS // 5, 1)
+    """Measure, with several submissions in each of the `rounds`."""
     with closing(FlinkCluster(directory, FLINK_2)) as cluster:
-        return asyncio.run(_measure(cluster, directory, submissions))
+        return asyncio.run(_measure(cluster, directory, rounds * SHORT))
 
 
 async def _measure(cluster: FlinkCluster, directory: Path, submissions: int) -> Measured:
