@@ -9,18 +9,26 @@ from typing import Annotated
 
 import typer
 
-from flink_jobs_provider.cli import gateway, jobs, local, schema, stack
+from flink_jobs_provider.cli import gateway, jobs, local, runs
+from flink_jobs_provider.cli.printing import say_json
 
 app = typer.Typer(
     help="Apache Flink jobs as code.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-stack.register(app)
+runs.register(app)
 app.add_typer(local.app, name="local")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(gateway.app, name="gateway")
-app.command("schema")(schema.schema)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a job file."""
+    from flink_jobs_provider.job_files import job_file_schema
+
+    say_json(job_file_schema())
 
 
 def _show_version(wanted: bool) -> None:

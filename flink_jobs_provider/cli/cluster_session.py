@@ -89,7 +89,7 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
 
 
 def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
-    """Return a target; what is wrong with it is said in the words of a job's own check."""
+    """Return a target; its problems are worded as in a job's own check."""
     from flink_jobs_provider.model.errors import InvalidFiles
     from flink_jobs_provider.model.target import FlinkTarget
     from flink_jobs_provider.model.validation import problems_of

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """Name what runs a Pulumi program."""
+    """What runs a Pulumi program."""
 
     AUTO = "auto"
     PULUMI = "pulumi"
@@ -37,7 +37,7 @@ EngineOption = Annotated[
 DirectoryOption = Annotated[
     Path, typer.Option("--cwd", "-C", help="The project's directory.", show_default="here")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without being asked.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 def _stack_names(incomplete: str) -> list[str]:
@@ -70,7 +70,7 @@ StackArgument = Annotated[
 
 
 def chosen(engine: Engine, *, quiet: bool = False) -> Engine:
-    """Settle on an engine, and say which."""
+    """Return the engine to use, and print which one it is."""
     found = shutil.which("pulumi")
     if engine is Engine.AUTO:
         engine = Engine.PULUMI if found else Engine.EMBEDDED

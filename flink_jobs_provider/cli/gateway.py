@@ -29,7 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-token_app = typer.Typer(help="Who may call.", no_args_is_help=True, pretty_exceptions_enable=False)
+token_app = typer.Typer(
+    help="The tokens of callers.", no_args_is_help=True, pretty_exceptions_enable=False
+)
 app.add_typer(token_app, name="token")
 
 #: Of the packages of the extra `gateway`, those that nothing else brings along.
@@ -80,7 +82,7 @@ def check_config(config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = F
     names = [cluster.name for cluster in configuration.clusters]
     clusters = "1 cluster" if len(names) == 1 else f"{len(names)} clusters"
     document = {"configuration": str(config), "address": address, "clusters": names}
-    say_either(as_json, document, f"{config} is right: {clusters} at {address}.")
+    say_either(as_json, document, f"{config} is valid: {clusters} at {address}.")
 
 
 def checked_configuration(config: Path, now: str = "") -> GatewayConfiguration:
@@ -112,19 +114,19 @@ def schema() -> None:
 
 @token_app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who it is for; the audit log names them so.")],
+    name: Annotated[str, typer.Argument(help="Its name, which the audit log shows.")],
     role: Annotated[str, typer.Option(help="read or operate.")],
     cluster: Annotated[
         list[str],
         typer.Option(help="Id or name of a cluster, or all of them: '*'; repeatable."),
     ],
     expires: Annotated[
-        str | None, typer.Option(help='After what time, such as "90d"; else never.')
+        str | None, typer.Option(help='Its lifetime, such as "90d"; unlimited by default.')
     ] = None,
     config: ConfigOption = _DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and print it: this once, since only its hash is kept."""
+    """Create a token and print it, once: only its hash is stored."""
     configuration = _read(config)
     from flink_jobs_provider.gateway.auth.tokens import TokensFileError, create_token
     from flink_jobs_provider.gateway.principal import Role
@@ -192,7 +194,7 @@ def revoke(
     config: ConfigOption = _DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a token back; a running gateway refuses it from now on."""
+    """Revoke a token; a running gateway refuses it from now on."""
     configuration = _read(config)
     from flink_jobs_provider.gateway.auth.tokens import TokensFileError, revoke_token
 

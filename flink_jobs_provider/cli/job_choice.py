@@ -1,18 +1,71 @@
-"""Which job of a cluster a name or an id on the command line means."""
+"""Which job of a cluster a name or an id on the command line means, and whose each job is.
+
+A jobId holds six digits of a digest of its owner. A name is shown only for an owner that is known
+here and has those digits; for any other the digits are shown.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Protocol
 
-from flink_jobs_provider.cli.owners import Owners
+from flink_jobs_provider.engine.backend import ORGANIZATION, FileBackend
+from flink_jobs_provider.engine.errors import EngineError
+from flink_jobs_provider.engine.workspace import backend_url, find_project
 from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.model.identity import JobKey, identity_of
+from flink_jobs_provider.model.identity import JobKey, identity_of, owner_digits_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+
+#: The owner of jobs that `flink-jobs jobs start` starts, by default.
+COMMAND_LINE = "command-line"
+
+
+class Owners:
+    """The owners that are known here, by their digits in a jobId."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._names: dict[str, set[str]] = {}
+        for owner in (COMMAND_LINE, *known):
+            self._names.setdefault(JobKey("", owner).owner_digits, set()).add(owner)
+
+    def of(self, job_id: str) -> str:
+        """Return the owner in a jobId of ours: its name where exactly one fits, else its digits."""
+        digits = owner_digits_of(job_id)
+        names = self._names.get(digits, set())
+        return next(iter(names)) if len(names) == 1 else digits
+
+
+def owners_known_in(directory: Path, environment: Mapping[str, str] = os.environ) -> Owners:
+    """Return the owners that a directory tells of: the stacks of its project, if it is in one.
+
+    A stack counts by its configuration file, by its state in a `file://` backend, and by
+    PULUMI_STACK.
+    """
+    try:
+        project = find_project(directory)
+    except EngineError:
+        return Owners()
+    stacks = {
+        path.stem.removeprefix("Pulumi.")
+        for path in project.stack_configuration_directory.glob("Pulumi.*.yaml")
+    }
+    with suppress(EngineError):  # its state may be elsewhere
+        stacks.update(FileBackend(backend_url(project, environment)).stacks_of(project.name))
+    known = {f"{ORGANIZATION}/{project.name}/{stack}" for stack in stacks}
+    selected = environment.get("PULUMI_STACK", "")
+    if selected.count("/") == 2:
+        known.add(selected)
+        organization = selected.partition("/")[0]
+        known.update(f"{organization}/{project.name}/{stack}" for stack in stacks)
+    return Owners(known)
+
 
 _SHORTEST_ID = 6
 _NEAREST = 5
@@ -86,7 +139,7 @@ class NamedJobs:
         )
 
     def nearest(self, wanted: str) -> list[str]:
-        """Return the names that are most like the one that is wanted."""
+        """Return the closest names to the one that is wanted."""
         names = {self.job_name(job) or job.name for job in self.snapshot.jobs}
         by_folded = {name.casefold(): name for name in sorted(names)}
         found = get_close_matches(wanted.casefold(), by_folded, n=_NEAREST)

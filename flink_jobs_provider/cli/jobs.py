@@ -205,12 +205,13 @@ def exceptions(
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, help="At most so many; a cluster keeps 16.")
+        int,
+        typer.Option("--limit", "-n", min=1, help="The number of exceptions; a cluster keeps 16."),
     ] = 16,
     trace: Annotated[bool, typer.Option("--trace", help="With Java's stack traces.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what a job failed of, newest first: also what it was restarted after."""
+    """List the exceptions of a job, newest first, including those it was restarted after."""
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
         from flink_jobs_provider.cli.job_choice import choose
@@ -246,12 +247,14 @@ def exceptions(
 def watch(
     job: Annotated[
         str | None,
-        typer.Argument(metavar="[JOB]", help="One job, until it has ended; else all, for ever."),
+        typer.Argument(
+            metavar="[JOB]", help="One job, until it has ended; by default all, until Ctrl-C."
+        ),
     ] = None,
     url: UrlOption = DEFAULT_URL,
     target_file: TargetOption = None,
     interval: Annotated[
-        float, typer.Option("--interval", "-n", min=0.1, help="Seconds between two looks.")
+        float, typer.Option("--interval", "-n", min=0.1, help="Seconds between two polls.")
     ] = 2.0,
     as_json: Annotated[
         bool, typer.Option("--json", "-j", help="Print a JSON document a line.")
@@ -414,8 +417,7 @@ def start(
         import asyncio
 
         from flink_jobs_provider.artifacts import open_jar
-        from flink_jobs_provider.cli.start_inputs import start_inputs
-        from flink_jobs_provider.cli.starting import start_from
+        from flink_jobs_provider.cli.job_start import start_from, start_inputs
         from flink_jobs_provider.model.spec import JobSpec
         from flink_jobs_provider.reconciling.flink import Reconciler
 
@@ -437,7 +439,6 @@ def start(
 
 async def _named(plane: FlinkRest) -> NamedJobs:
     """Return the cluster's jobs, with the names and owners that are known here."""
-    from flink_jobs_provider.cli.job_choice import named_jobs
-    from flink_jobs_provider.cli.owners import owners_known_in
+    from flink_jobs_provider.cli.job_choice import named_jobs, owners_known_in
 
     return await named_jobs(plane, owners_known_in(Path()))

@@ -61,11 +61,11 @@ def up(
     ] = None,
     gateway: Annotated[
         Path | None,
-        typer.Option(help="Start a gateway beside it too, with this configuration."),
+        typer.Option(help="Also start a gateway, with this configuration."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start the cluster, or what of it does not run; what runs already is left alone."""
+    """Start the cluster, or those of its processes that do not run."""
     if gateway:
         _check_gateway(gateway)
     from flink_jobs_provider.local import LocalCluster, LocalGateway, Request
@@ -145,7 +145,7 @@ def logs(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the processes of the cluster, and a gateway beside it, have logged."""
+    """Show what the processes of the cluster, and its gateway, have logged."""
     if follow and as_json:
         fail("--follow has no JSON: take one of --follow and --json", code=2)
     from flink_jobs_provider.local.logs import follow as lines_to_come

@@ -42,7 +42,7 @@ class Listing:
 async def list_savepoints(
     plane: ControlPlane, jobs: NamedJobs, wanted: str, directory: str | None, local_paths: bool
 ) -> Listing:
-    """List the savepoints of a job, also of one that its cluster has forgotten.
+    """List the savepoints of a job, also of one that its cluster no longer lists.
 
     Args:
         plane: The cluster.
@@ -53,7 +53,7 @@ async def list_savepoints(
         local_paths: Whether the cluster's local paths are this machine's.
 
     Raises:
-        PermanentError: Jobs of several names fit, or there is no place to look in.
+        PermanentError: Jobs of several names fit, or no directory is known.
     """
     fits = jobs.fitting(wanted)
     called = sorted({jobs.name_of(job, wanted) for job in fits}) or [wanted]

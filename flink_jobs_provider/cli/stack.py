@@ -1,4 +1,4 @@
-"""Commands on stacks: through the Pulumi CLI where there is one, else the embedded engine."""
+"""`flink-jobs stack`: makes, lists, selects and removes stacks."""
 
 from __future__ import annotations
 
@@ -7,114 +7,121 @@ from typing import Annotated
 
 import typer
 
-from flink_jobs_provider.cli import configuration, stack_admin
 from flink_jobs_provider.cli.engines import (
     DirectoryOption,
     Engine,
     EngineOption,
-    StackOption,
+    StackArgument,
+    YesOption,
     chosen,
     engine_errors,
     exit_with_pulumi,
     flags,
     run_console,
-    stack_flag,
 )
-from flink_jobs_provider.cli.printing import JsonOption, say_json
-from flink_jobs_provider.cli.run_options import RunOptions, with_run_options
+from flink_jobs_provider.cli.printing import JsonOption, say, say_either, say_json
+
+app = typer.Typer(no_args_is_help=True, help="Make, list, select and remove stacks.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands on stacks to the command line."""
-    app.command()(with_run_options(up))
-    app.command()(with_run_options(preview, without=("yes", "skip_preview")))
-    app.command()(with_run_options(refresh, without=("refresh", "offline")))
-    app.command()(with_run_options(destroy, without=("expect_no_changes", "offline")))
-    app.command()(cancel)
-    app.command()(outputs)
-    app.add_typer(stack_admin.app, name="stack")
-    app.add_typer(configuration.app, name="config")
-
-
-def up(options: RunOptions) -> None:
-    """Bring the jobs to what the program says."""
-    _change("up", options)
-
-
-def preview(options: RunOptions) -> None:
-    """Show what `up` would do, and why."""
-    options.pass_on()
-    with engine_errors():
-        if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
-            exit_with_pulumi(["preview", *options.for_pulumi()], options.cwd)
-        request = options.request()
-        from flink_jobs_provider.engine import commands
-
-        commands.preview(request, run_console())
-
-
-def refresh(options: RunOptions) -> None:
-    """Take over into the state what is really there."""
-    _change("refresh", options)
-
-
-def destroy(options: RunOptions) -> None:
-    """Delete everything the stack holds."""
-    _change("destroy", options)
-
-
-def _change(command: str, options: RunOptions) -> None:
-    options.pass_on()
-    with engine_errors():
-        if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
-            exit_with_pulumi([command, *options.for_pulumi()], options.cwd)
-        request = options.request()
-        from flink_jobs_provider.engine import commands
-        from flink_jobs_provider.engine.operations import Kind
-
-        kinds = {"up": Kind.UPDATE, "refresh": Kind.REFRESH, "destroy": Kind.DESTROY}
-        commands.change(request, kinds[command], run_console())
-
-
-def cancel(
-    stack: StackOption = None,
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="The stack's name.")],
     cwd: DirectoryOption = Path(),
     as_json: JsonOption = False,
     engine: EngineOption = Engine.AUTO,
 ) -> None:
-    """Remove the lock that a run left behind."""
+    """Make an empty stack."""
     with engine_errors():
+        done = {"stack": name}
         if chosen(engine, quiet=as_json) is Engine.PULUMI:
-            words = ["cancel", "--yes", *([stack] if stack else [])]
-            exit_with_pulumi(words, cwd, {"stack": stack} if as_json else None)
-        from flink_jobs_provider.engine.commands import cancel as remove_locks
-        from flink_jobs_provider.engine.request import Request
+            words = ["stack", "init", name, "--no-select"]
+            exit_with_pulumi(words, cwd, done if as_json else None)
+        from flink_jobs_provider.engine.stacks import Request
 
-        removed = remove_locks(Request(cwd, stack))
-        if as_json:
-            say_json({"stack": removed.stack, "removed_locks": removed.locks})
-            return
-        out = run_console()
-        for lock in removed.locks:
-            out.print(f"removed the lock of {lock}", markup=False)
-        if not removed.locks:
-            out.print(f"stack {removed.stack} is not locked", markup=False)
+        path = Request(cwd).place().initialise(name)
+        line = f"made stack {name}; its configuration is {path}"
+        say_either(as_json, {**done, "configuration": str(path)}, line)
 
 
-def outputs(
-    stack: StackOption = None,
-    cwd: DirectoryOption = Path(),
-    as_json: JsonOption = False,
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="In plain.")] = False,
-    engine: EngineOption = Engine.AUTO,
+@app.command("ls")
+def list_stacks(
+    cwd: DirectoryOption = Path(), as_json: JsonOption = False, engine: EngineOption = Engine.AUTO
 ) -> None:
-    """Show the stack's outputs."""
+    """List the project's stacks; the selected one is marked."""
     with engine_errors():
         if chosen(engine, quiet=True) is Engine.PULUMI:
-            given = flags(json=as_json, show_secrets=show_secrets)
-            exit_with_pulumi(["stack", "output", *stack_flag(stack), *given], cwd)
-        from flink_jobs_provider.engine import configuring
-        from flink_jobs_provider.engine.request import Request
+            exit_with_pulumi(["stack", "ls", *flags(json=as_json)], cwd)
+        from flink_jobs_provider.engine.stacks import Request
 
-        request = Request(cwd, stack)
-        configuring.show_outputs(request, run_console(), json_=as_json, show_secrets=show_secrets)
+        place = Request(cwd).place()
+        selected = place.workspace.selected()
+        rows = [
+            {"name": name, "current": place.files(name).full_name == selected}
+            for name in place.backend.stacks_of(place.project.name)
+        ]
+        if as_json:
+            say_json(rows)
+            return
+        for row in rows:
+            say(f"{row['name']}*" if row["current"] else str(row["name"]))
+
+
+@app.command()
+def select(
+    name: StackArgument,
+    cwd: DirectoryOption = Path(),
+    as_json: JsonOption = False,
+    engine: EngineOption = Engine.AUTO,
+) -> None:
+    """Select the stack that commands are for which name none, also for the Pulumi CLI."""
+    with engine_errors():
+        done = {"stack": name}
+        if chosen(engine, quiet=True) is Engine.PULUMI:
+            exit_with_pulumi(["stack", "select", name], cwd, done if as_json else None)
+        from flink_jobs_provider.engine.stacks import Request
+
+        place = Request(cwd).place()
+        files = place.files(name)
+        files.read_checkpoint()
+        place.workspace.select(files.full_name)
+        say_either(as_json, done, f"selected stack {files.stack}")
+
+
+@app.command("rm")
+def remove(
+    name: StackArgument,
+    cwd: DirectoryOption = Path(),
+    yes: YesOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Also if it still holds resources; they stay.")
+    ] = False,
+    preserve_config: Annotated[
+        bool, typer.Option("--preserve-config", help="Keep Pulumi.<stack>.yaml.")
+    ] = False,
+    as_json: JsonOption = False,
+    engine: EngineOption = Engine.AUTO,
+) -> None:
+    """Remove a stack that holds no resources any more, with its configuration."""
+    with engine_errors():
+        if chosen(engine, quiet=as_json) is Engine.PULUMI:
+            given = flags(yes=yes, force=force, preserve_config=preserve_config)
+            exit_with_pulumi(
+                ["stack", "rm", name, *given], cwd, {"stack": name} if as_json else None
+            )
+        from flink_jobs_provider.engine.stack_commands import remove_stack
+        from flink_jobs_provider.engine.stacks import Request
+
+        request = Request(cwd, name, yes)
+        done = remove_stack(
+            request, run_console(error=True), force=force, preserve_configuration=preserve_config
+        )
+        document = {
+            "stack": done.stack,
+            "backup": str(done.backup),
+            "left_behind": list(done.left_behind),
+        }
+        line = f"removed stack {done.stack}; its last state is kept in {done.backup}"
+        if done.left_behind:
+            line += f"; no stack manages these any more: {', '.join(done.left_behind)}"
+        say_either(as_json, document, line)

@@ -44,13 +44,13 @@ class Change:
 
 
 class Watch:
-    """Looks at the job list again and again, and reports what has changed.
+    """Polls the job list, and reports each change.
 
     Args:
         look: Returns the jobs of the cluster, with their names.
-        tell: Is told each change, as it is seen.
-        warn: Is told when the cluster cannot be reached, and when it can be again.
-        pause: Waits until the next look.
+        tell: Receives each change, as it is observed.
+        warn: Receives a line when the cluster becomes unreachable, and when it answers again.
+        pause: Waits until the next poll.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Watch:
         self._unreachable = ""
 
     async def run(self, wanted: str | None) -> str:
-        """Watch all jobs for ever, or one until it has ended; return the status of its end.
+        """Watch all jobs until interrupted, or one until it has ended; return its final status.
 
         A job that is known by its name is watched over its submissions: a new one takes the place
-        of the one that ended, if it is there at the same look.
+        of the one that ended, if both are in the same list.
 
         Raises:
             PermanentError: No such job is listed, or it is no longer listed.
@@ -83,7 +83,7 @@ class Watch:
                 shown = jobs.fitting(wanted) if wanted else list(jobs.snapshot.jobs)
                 if wanted and not shown and first:
                     raise jobs.unknown(wanted)
-                self._report(jobs, shown, first)
+                self._report(jobs, shown, first=first)
                 if wanted and not any(job.active for job in shown):
                     if first:
                         self._tell_end(jobs, _newest(shown))
@@ -106,13 +106,13 @@ class Watch:
             self._unreachable = ""
         return jobs
 
-    def _report(self, jobs: NamedJobs, shown: list[ObservedJob], first: bool) -> None:
+    def _report(self, jobs: NamedJobs, shown: list[ObservedJob], *, first: bool) -> None:
         now = iso_time(time.time() * 1000)
         for job in sorted(shown, key=lambda each: each.started):
             before = self._seen.get(job.job_id)
             name = jobs.job_name(job) or job.name
             if before is None and first and not job.active:
-                pass  # it had ended before the watch began: of one job, how it ended is told
+                pass  # it had ended before the watch began; for a single job, its end is reported
             elif before is None or _looks(before[0]) != _looks(job):
                 status = before[0].status.value if before else None
                 self._tell(_change(now, name, job, status, job.status.value))
@@ -132,7 +132,7 @@ class Watch:
         return _newest(shown).status.value
 
     def _tell_end(self, jobs: NamedJobs, job: ObservedJob) -> None:
-        """Tell how a job ended that had done so before the watch began."""
+        """Report how a job ended that had done so before the watch began."""
         name = jobs.job_name(job) or job.name
         self._tell(_change(iso_time(time.time() * 1000), name, job, None, job.status.value))
 

@@ -1,4 +1,4 @@
-"""The CLI's file backend: where a stack's checkpoint and its locks are.
+"""The CLI's file backend: a stack's checkpoint, and the locks that keep two runs on it apart.
 
 .pulumi/meta.yaml                                        version: 1
 .pulumi/stacks/<project>/<stack>.json                    the checkpoint
@@ -6,18 +6,29 @@
 .pulumi/locks/organization/<project>/<stack>/<uuid>.json one for each run
 """
 
+import getpass
+import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
+import psutil
 import yaml
 
-from flink_jobs_provider.engine.errors import BackendError, StackError, UnsupportedError
-from flink_jobs_provider.engine.project import Project
+from flink_jobs_provider.engine.errors import (
+    BackendError,
+    LockedError,
+    StackError,
+    UnsupportedError,
+)
 
 _STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 ORGANIZATION = "organization"
@@ -25,7 +36,7 @@ ORGANIZATION = "organization"
 
 @dataclass(frozen=True)
 class StackFiles:
-    """Name the places of one stack's state."""
+    """The files of one stack's state."""
 
     project: str
     stack: str
@@ -34,15 +45,15 @@ class StackFiles:
 
     @property
     def full_name(self) -> str:
-        """Name the stack as checkpoints do."""
+        """Return the stack's name as checkpoints have it."""
         return f"{ORGANIZATION}/{self.project}/{self.stack}"
 
     def exists(self) -> bool:
-        """Tell whether the stack was made."""
+        """Return whether the stack exists."""
         return self.checkpoint.is_file()
 
     def read_checkpoint(self) -> str:
-        """Give the checkpoint's text.
+        """Return the checkpoint's text.
 
         Raises StackError when there is no such stack.
         """
@@ -76,7 +87,7 @@ class StackFiles:
 
 
 class FileBackend:
-    """Find stacks in a `file://` backend."""
+    """A `file://` backend."""
 
     def __init__(self, url: str) -> None:
         """Raise BackendError for a place that cannot be used."""
@@ -84,7 +95,7 @@ class FileBackend:
         self._root = _directory_of(url) / ".pulumi"
 
     def files_of(self, project: str, stack: str) -> StackFiles:
-        """Name the places of a stack, whether it exists or not."""
+        """Return the files of a stack, whether it exists or not."""
         name = _short_name(project, stack)
         return StackFiles(
             project=project,
@@ -94,7 +105,7 @@ class FileBackend:
         )
 
     def stacks_of(self, project: str) -> list[str]:
-        """Name the stacks of a project."""
+        """Return the names of a project's stacks."""
         return sorted(path.stem for path in (self._root / "stacks" / project).glob("*.json"))
 
     def check(self) -> None:
@@ -118,20 +129,6 @@ class FileBackend:
         meta = self._root / "meta.yaml"
         if not meta.exists():
             write_durably(meta, "version: 1\n")
-
-
-def backend_url(project: Project, environment: Mapping[str, str]) -> str:
-    """Find the backend: PULUMI_BACKEND_URL, else `backend.url` of Pulumi.yaml.
-
-    Raises BackendError when neither is given.
-    """
-    url = environment.get("PULUMI_BACKEND_URL") or project.backend_url
-    if not url:
-        raise BackendError(
-            "no place for the state is given",
-            "Set PULUMI_BACKEND_URL=file:///some/directory, or `backend: {url: …}` in Pulumi.yaml.",
-        )
-    return url
 
 
 def write_durably(path: Path, text: str) -> None:
@@ -179,3 +176,102 @@ def _short_name(project: str, stack: str) -> str:
             f"{stack!r} is no name for a stack", "Use letters, digits, `-`, `_` and `.`."
         )
     return name
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file, and the run that made it."""
+
+    path: Path
+    pid: int
+    username: str
+    hostname: str
+    timestamp: str
+
+    def __str__(self) -> str:
+        return f"{self.username}@{self.hostname}, process {self.pid}, since {self.timestamp}"
+
+    def is_abandoned(self) -> bool:
+        """Return whether the owner was a process of this host that has ended.
+
+        A process that began after the lock was made only bears the owner's number.
+        """
+        if self.hostname != socket.gethostname():
+            return False
+        try:
+            began = psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.AccessDenied:
+            return False
+        try:
+            locked = datetime.fromisoformat(self.timestamp).timestamp()
+        except ValueError:
+            return False
+        # A second of grace: the kernel counts a process' beginning in ticks since boot.
+        return began > locked + 1
+
+
+def locks_in(directory: Path) -> list[Lock]:
+    """Read the locks on a stack."""
+    locks = []
+    for path in sorted(directory.glob("*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            data = {}
+        locks.append(
+            Lock(
+                path,
+                int(data.get("pid") or 0),
+                str(data.get("username") or "somebody"),
+                str(data.get("hostname") or "some host"),
+                str(data.get("timestamp") or "some time"),
+            )
+        )
+    return locks
+
+
+@contextmanager
+def hold_lock(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a stack's lock.
+
+    Locks whose owner died on this host are taken over, and it is said; any other raises
+    LockedError.
+    """
+    for lock in locks_in(directory):
+        if lock.is_abandoned():
+            say(f"taking over the lock of a run that died ({lock})")
+            remove_lock(lock)
+    _refuse_others(directory, own=None)
+    own = directory / f"{uuid.uuid4()}.json"
+    content = {
+        "pid": os.getpid(),
+        "username": getpass.getuser(),
+        "hostname": socket.gethostname(),
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    write_durably(own, json.dumps(content))
+    try:
+        # Looked at again: of two that came at once, both must not go on.
+        _refuse_others(directory, own=own)
+        yield
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def remove_lock(lock: Lock) -> None:
+    """Remove a lock, and the attributes that the CLI keeps with it."""
+    lock.path.unlink(missing_ok=True)
+    lock.path.with_name(lock.path.name + ".attrs").unlink(missing_ok=True)
+
+
+def _refuse_others(directory: Path, own: Path | None) -> None:
+    others = [lock for lock in locks_in(directory) if lock.path != own]
+    if others:
+        raise LockedError(
+            "the stack is locked by " + "; ".join(map(str, others)),
+            "Wait for that run to end. If it has died, remove the lock: flink-jobs cancel",
+        )

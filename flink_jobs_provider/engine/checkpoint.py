@@ -1,4 +1,4 @@
-"""Read and write checkpoints: the CLI's JSON, version 3, secrets encrypted.
+"""Checkpoints: the CLI's JSON, version 3, secrets encrypted.
 
 A field that this engine does not know is kept as it was read, so that passing through here loses
 nothing that the CLI wrote.
@@ -58,12 +58,12 @@ _KNOWN_FIELDS = {
 
 
 def now() -> str:
-    """Give the time as checkpoints write it."""
+    """Return the time in the format of checkpoints."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 class CheckpointFormat:
-    """Turn snapshots of one stack into text and back."""
+    """The text format of one stack's snapshots."""
 
     def __init__(
         self, stack: str, crypter: Crypter | None, *, keep_ciphertexts: bool = True
@@ -95,10 +95,7 @@ class CheckpointFormat:
                 other={"metadata": deployment.get("metadata") or {}},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(
-                f"the checkpoint {path} is corrupt: {error!r}",
-                f"The state before the last run's first change is in {path.name}.bak beside it.",
-            ) from error
+            raise _corrupt(path, repr(error)) from error
 
     def write(
         self, resources: list[str], pending_operations: list[str], other: dict[str, Any]
@@ -119,7 +116,7 @@ class CheckpointFormat:
         return f'{{"version":{_VERSION},"checkpoint":{checkpoint}}}'
 
     def resource_json(self, state: ResourceState) -> str:
-        """Put one resource into JSON."""
+        """Return one resource as JSON."""
         data: dict[str, Any] = {"urn": state.urn, "custom": state.custom}
         if state.id:
             data["id"] = state.id
@@ -149,7 +146,7 @@ class CheckpointFormat:
         return _json(data | state.other)
 
     def operation_json(self, operation: PendingOperation) -> str:
-        """Put one begun operation into JSON."""
+        """Return one pending operation as JSON."""
         return f'{{"resource":{self.resource_json(operation.resource)},"type":"{operation.kind}"}}'
 
     def _resource(self, data: dict[str, Any]) -> ResourceState:
@@ -221,15 +218,12 @@ class CheckpointFormat:
 
 
 def deployment_of(text: str, path: Path) -> dict[str, Any]:
-    """Give the deployment within a checkpoint, undeciphered."""
+    """Return the deployment within a checkpoint, still encrypted."""
     try:
         document = json.loads(text)
         version, deployment = document["version"], document["checkpoint"].get("latest") or {}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            f"the checkpoint {path} is corrupt: {error}",
-            f"The state before the last run's first change is in {path.name}.bak beside it.",
-        ) from error
+        raise _corrupt(path, str(error)) from error
     if version != _VERSION:
         raise UnsupportedError(f"checkpoints of version {version} ({path})")
     if not isinstance(deployment, dict):
@@ -237,8 +231,16 @@ def deployment_of(text: str, path: Path) -> dict[str, Any]:
     return deployment
 
 
+def _corrupt(path: Path, reason: str) -> CheckpointError:
+    """Return the error for a checkpoint that cannot be read."""
+    return CheckpointError(
+        f"the checkpoint {path} is corrupt: {reason}",
+        f"The state before the last run's first change is in {path}.bak.",
+    )
+
+
 def salt_of(deployment: dict[str, Any]) -> str | None:
-    """Give the salt that a deployment's secrets are under, if it has any."""
+    """Return the salt of a deployment's secrets, or None."""
     provider = deployment.get("secrets_providers") or {}
     kind = provider.get("type")
     if kind not in (None, "", "passphrase"):

@@ -1,10 +1,20 @@
-"""End children for good, and pass on the lines they print."""
+"""The engine's children: their ends, the lines they print, the gRPC channels to them."""
 
 import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import Callable
+
+_LARGEST_MESSAGE = 1024 * 1024 * 400
+
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    # The children are on the same host: a proxy of the environment must not come between.
+    ("grpc.enable_http_proxy", 0),
+)
+
 
 LineHandler = Callable[[str], None]
 _GRACE_S = 5.0

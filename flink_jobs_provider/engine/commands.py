@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from flink_jobs_provider.engine import locks
-from flink_jobs_provider.engine.display import Display, JsonRecorder
+from flink_jobs_provider.engine.backend import hold_lock, locks_in, remove_lock
+from flink_jobs_provider.engine.display import Display
 from flink_jobs_provider.engine.errors import (
     ChangesFoundError,
     ConfirmationError,
@@ -15,9 +15,16 @@ from flink_jobs_provider.engine.errors import (
     OperationFailed,
 )
 from flink_jobs_provider.engine.events import Listener
-from flink_jobs_provider.engine.operations import Kind, Options, Outcome, carry_out
-from flink_jobs_provider.engine.request import Request, default_parallel, stack_name
-from flink_jobs_provider.engine.stacks import OpenStack, secret_texts
+from flink_jobs_provider.engine.json_display import JsonRecorder
+from flink_jobs_provider.engine.operations import Outcome, carry_out
+from flink_jobs_provider.engine.run import Kind, Options
+from flink_jobs_provider.engine.stacks import (
+    OpenStack,
+    Request,
+    default_parallel,
+    secret_texts,
+    stack_name,
+)
 from flink_jobs_provider.engine.values import SECRET_TEXT
 from flink_jobs_provider.model.redaction import Redactor
 
@@ -57,7 +64,7 @@ def change(request: Request, kind: Kind, console: Console) -> None:
     place = request.place()
     files = place.files(stack_name(request, place))
     files.read_checkpoint()
-    with locks.held(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
+    with hold_lock(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
         stack = OpenStack.open(place, files.stack)
         redactor = Redactor(secret_texts(stack), SECRET_TEXT)
         with asyncio.Runner() as runner:
@@ -87,9 +94,9 @@ def cancel(request: Request) -> Unlocked:
     """Remove the locks of a stack."""
     place = request.place()
     files = place.files(stack_name(request, place))
-    found = locks.locks_in(files.locks)
+    found = locks_in(files.locks)
     for lock in found:
-        locks.remove(lock)
+        remove_lock(lock)
     return Unlocked(files.stack, [str(lock) for lock in found])
 
 

@@ -1,4 +1,4 @@
-"""Show a run: a line for each changed resource, then what was said, the outputs, the counts."""
+"""A run on the console: a line for each change, then messages, outputs and counts."""
 
 import json
 import time
@@ -11,11 +11,11 @@ from rich.status import Status
 from rich.text import Text
 
 from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.drift_words import before_and_after, drift_words
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.operations import Outcome
+from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.steps import Op
-from flink_jobs_provider.engine.values import PropertyMap, masked
+from flink_jobs_provider.engine.values import PropertyMap, equal, masked
 from flink_jobs_provider.model.redaction import Redactor
 
 _SYMBOLS = {
@@ -42,12 +42,15 @@ _DOING = {
     Op.DELETE_REPLACED: "deleting the old",
 }
 _SEVERITY_STYLES = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
+_LONGEST = 60
+#: A missing property, which differs from one that is null.
+_MISSING: Any = object()
 _SLOW_S = 2.0
 _REPEAT_S = 30.0
 
 
 class Display(Listener):
-    """Write a run to a console as it goes on."""
+    """Shows a run on a console as it goes on."""
 
     def __init__(
         self, console: Console, redactor: Redactor, *, show_diffs: bool, verbose: bool
@@ -93,7 +96,7 @@ class Display(Listener):
         else:
             took = 0.0
         if step.shown and (failed or step.is_change):
-            self._console.print(self._line(step, failed, took), soft_wrap=True)
+            self._console.print(self._line(step, took, failed=failed), soft_wrap=True)
             if self._show_diffs and not failed:
                 self._write_diff(step)
 
@@ -133,7 +136,7 @@ class Display(Listener):
             if step.shown and moment - since > _SLOW_S
         }
         texts = {
-            step: f"{_DOING.get(step.op, 'looking at')} {urns.name_of(step.urn)} ({took:.0f}s)"
+            step: f"{_DOING.get(step.op, 'reading')} {urns.name_of(step.urn)} ({took:.0f}s)"
             for step, took in slow.items()
         }
         if self._status is not None:
@@ -146,7 +149,7 @@ class Display(Listener):
                 self._print_timed(text, style="dim")
 
     def finish(self, outcome: Outcome, *, dry_run: bool) -> None:
-        """Write what was said, the outputs, the counts and the time."""
+        """Write the diagnostics, the outputs, the counts and the time."""
         self.end()
         self._write_diagnostics()
         if outcome.outputs:
@@ -165,7 +168,7 @@ class Display(Listener):
             shown = json.dumps(masked(value), ensure_ascii=False, sort_keys=True)
             self._print(f"  {name:<{width}}: {shown}")
 
-    def _line(self, step: Step, failed: bool, took: float) -> Text:
+    def _line(self, step: Step, took: float, *, failed: bool) -> Text:
         symbol, style, word = _SYMBOLS[step.op]
         if step.op is Op.REFRESH and step.new is None:
             symbol, style, word = "-", "red", "gone"
@@ -190,13 +193,13 @@ class Display(Listener):
 
     def _write_diff(self, step: Step) -> None:
         if step.op is Op.REFRESH:
-            for key in _visible(step.diff.keys):
+            for key in visible(step.diff.keys):
                 old_text, new_text = before_and_after(step, key)
                 self._print(f"       {key}: {old_text} => {new_text}")
             return
         old = step.old.inputs if step.old else {}
         new = step.new.inputs if step.new else {}
-        for key in _visible(step.diff.keys):
+        for key in visible(step.diff.keys):
             self._print(f"       {key}: {_shown(old, key)} => {_shown(new, key)}")
 
     def _write_diagnostics(self) -> None:
@@ -230,75 +233,52 @@ def _shown(properties: PropertyMap, key: str) -> str:
     return json.dumps(masked(properties[key]), ensure_ascii=False)
 
 
-class JsonRecorder(Listener):
-    """Gather a run for machines, in the shape of the CLI's `preview --json`.
+def drift_words(step: Step, hidden: set[str]) -> str:
+    """Return what differs, such as `status: RUNNING → LOST; running parallelism: 4 → none`.
 
-    A step that failed is marked as such, and `result` says how the run ended.
+    The status comes first. A value that is too long to be read in a line is not shown.
     """
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._steps: list[dict[str, Any]] = []
-        self._diagnostics: list[dict[str, str]] = []
-
-    def step_ended(self, step: Step, *, failed: bool) -> None:
-        """Add a step."""
-        if step.op is Op.REFRESH and not step.is_change and not failed:
-            return
-        if not step.shown:
-            return
-        entry: dict[str, Any] = {"op": str(step.op), "urn": step.urn}
-        for name, state in (("oldState", step.old), ("newState", step.new)):
-            if state is not None:
-                entry[name] = {
-                    "urn": state.urn,
-                    "custom": state.custom,
-                    "id": state.id,
-                    "type": state.type,
-                    "inputs": masked(state.inputs),
-                    "outputs": masked(state.outputs),
-                    "parent": state.parent,
-                    "provider": state.provider,
-                }
-        if step.op is not Op.SAME:
-            entry["diffReasons"] = _visible(step.diff.keys)
-        if failed:
-            entry["failed"] = True
-        if step.replaces:
-            entry["replaceReasons"] = list(step.replaces)
-        self._steps.append(entry)
-
-    def diagnostic(self, diagnostic: Diagnostic) -> None:
-        """Add what was said."""
-        entry = {
-            "message": self._redactor.redact(diagnostic.message),
-            "severity": str(diagnostic.severity),
-        }
-        if diagnostic.urn:
-            entry["urn"] = diagnostic.urn
-        self._diagnostics.append(entry)
-
-    def document(self, outcome: Outcome) -> str:
-        """Give the whole in JSON."""
-        return json.dumps(
-            {
-                "result": _result(outcome),
-                "steps": self._steps,
-                "duration": int(outcome.seconds * 1e9),
-                "changeSummary": {str(op): count for op, count in outcome.counts.items()},
-                "diagnostics": self._diagnostics,
-                "outputs": masked(outcome.outputs or {}),
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
+    keys = [key for key in step.diff.keys if not key.startswith("__") and key not in hidden]
+    keys.sort(key=lambda key: key != "status")
+    return "; ".join(_words(step, key) for key in keys) or "differs from the program"
 
 
-def _result(outcome: Outcome) -> str:
-    if outcome.cancelled:
-        return "cancelled"
-    return "failed" if outcome.failed else "succeeded"
+def before_and_after(step: Step, key: str) -> tuple[str, str]:
+    """Return a property's two values for people: of the inputs where they differ, else outputs."""
+    old, new = _value(step.old, key, outputs=False), _value(step.new, key, outputs=False)
+    if _alike(old, new):
+        old, new = _value(step.old, key, outputs=True), _value(step.new, key, outputs=True)
+    return _text(old), _text(new)
 
 
-def _visible(keys: Iterable[str]) -> list[str]:
+def _alike(old: Any, new: Any) -> bool:
+    """Return whether two values are equal, or both missing."""
+    if old is _MISSING or new is _MISSING:
+        return old is new
+    return equal(old, new)
+
+
+def _words(step: Step, key: str) -> str:
+    old, new = before_and_after(step, key)
+    name = key.replace("_", " ")
+    if max(len(old), len(new)) > _LONGEST:
+        return f"{name} has changed"
+    return f"{name}: {old} → {new}"
+
+
+def _value(state: ResourceState | None, key: str, *, outputs: bool) -> Any:
+    if state is None:
+        return _MISSING
+    return (state.outputs if outputs else state.inputs).get(key, _MISSING)
+
+
+def _text(value: Any) -> str:
+    if value is _MISSING or value is None:
+        return "none"
+    shown = masked(value)
+    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+
+
+def visible(keys: Iterable[str]) -> list[str]:
+    """Return the properties that are not internal to the SDK."""
     return [key for key in keys if not key.startswith("__")]

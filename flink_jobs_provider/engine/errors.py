@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a run, as the user is told of it.
+"""The tree of the engine's errors.
 
 EngineError
 ├── ProjectError             Pulumi.yaml is missing, unreadable or asks for another runtime
@@ -9,7 +9,6 @@ EngineError
 ├── StackError               the stack does not exist, or exists already
 ├── LockedError              another run holds the stack
 ├── UnsupportedError         something this engine leaves to the Pulumi CLI
-├── ProgramError             the user's program failed
 ├── ProviderError            a provider refused or failed a call
 │   ├── ProviderGoneError    its process ended during one
 │   └── InitFailedError      one left a resource that did not come up
@@ -20,11 +19,12 @@ EngineError
 └── OperationCancelled       the run was interrupted
 """
 
+import re
 from typing import Any
 
 
 class EngineError(Exception):
-    """Tell what happened and, where there is something, what to do about it."""
+    """What happened and, where there is a remedy, what to do."""
 
     exit_code = 255
 
@@ -66,7 +66,7 @@ class LockedError(EngineError):
 
 
 class UnsupportedError(EngineError):
-    """Name something that this engine leaves to the Pulumi CLI."""
+    """A feature that only the Pulumi CLI supports."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -75,14 +75,10 @@ class UnsupportedError(EngineError):
         )
 
 
-class ProgramError(EngineError):
-    """The user's program failed; it has shown why."""
-
-
 class ProviderError(EngineError):
     """A provider refused or failed a call.
 
-    `details` is all the provider said, usually a traceback; the message is the end of it.
+    `details` is the provider's whole answer, usually a traceback; the message is the end of it.
     """
 
     def __init__(self, message: str, details: str = "") -> None:
@@ -91,11 +87,11 @@ class ProviderError(EngineError):
 
 
 class ProviderGoneError(ProviderError):
-    """The provider's process ended during a call: nobody knows how far it came."""
+    """The provider's process ended during a call, whose outcome is unknown."""
 
 
 class InitFailedError(ProviderError):
-    """A create or update failed, and left a resource for the next run to go on with."""
+    """A create or update failed, and left a resource that the next run continues with."""
 
     def __init__(self, message: str, details: str, id_: str, outputs: dict[str, Any]) -> None:
         super().__init__(message, details)
@@ -125,3 +121,23 @@ class OperationCancelled(EngineError):
     """The run was interrupted."""
 
     exit_code = 130
+
+
+def short_reason(details: str) -> str:
+    """Return the end of a traceback: the exception's own message.
+
+    The name of the exception is left out where it is one of a package's own, which write their
+    messages for people; `KeyError: 'name'` would say nothing without it.
+    """
+    lines = details.rstrip().splitlines()
+    if not any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return details.strip()
+    last_frame = max(
+        (number for number, line in enumerate(lines) if line.startswith('  File "')), default=0
+    )
+    message = lines[last_frame + 1 :]
+    while message and message[0].startswith("    "):
+        message.pop(0)
+    text = "\n".join(message) or lines[-1]
+    named = re.match(r"(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*: (?=\S)", text)
+    return text[named.end() :] if named else text

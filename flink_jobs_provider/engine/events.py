@@ -1,4 +1,4 @@
-"""What a run tells while it goes on, for whoever shows it."""
+"""The events of a run, and who receives them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from flink_jobs_provider.engine.steps import Op, PropertyDiff
 
 
 class Severity(StrEnum):
-    """Say how much a diagnostic matters."""
+    """The severity of a diagnostic."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """Hold something said about a resource, or about the stack where there is no `urn`."""
+    """A message about a resource, or about the stack where `urn` is empty."""
 
     severity: Severity
     message: str
@@ -28,10 +28,10 @@ class Diagnostic:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """Hold one thing that is done to one resource.
+    """One operation on one resource.
 
     `shown` is False for what only serves the engine, such as default providers. `drifted` marks a
-    refresh that found something else than the state says.
+    refresh that found a difference from the state.
     """
 
     op: Op
@@ -45,26 +45,26 @@ class Step:
 
     @property
     def is_change(self) -> bool:
-        """Tell whether the step changes anything, as `--expect-no-changes` counts it."""
+        """Return whether the step is a change that `--expect-no-changes` counts."""
         if self.op is Op.REFRESH:
             return self.drifted or self.new is None
         return self.shown and self.op not in (Op.SAME, Op.READ)
 
 
 class Listener:
-    """Be told what happens; this one does not care."""
+    """Receives a run's events; this one ignores them."""
 
     def step_started(self, step: Step) -> None:
-        """Hear that a step begins."""
+        """Receive the start of a step."""
 
     def step_ended(self, step: Step, *, failed: bool) -> None:
-        """Hear that a step has ended."""
+        """Receive the end of a step."""
 
     def phase(self, text: str) -> None:
-        """Hear what the run is at."""
+        """Receive the name of the phase that begins."""
 
     def notice(self, text: str) -> None:
-        """Hear something that the user should see at once."""
+        """Receive a message that is to be shown at once."""
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
-        """Hear what was said."""
+        """Receive a diagnostic."""

@@ -20,7 +20,7 @@ from flink_jobs_provider.engine.values import (
 
 @dataclass(frozen=True)
 class Goal:
-    """Hold one resource as the program wants it."""
+    """One resource as the program declares it."""
 
     type: str
     name: str
@@ -45,7 +45,7 @@ class Goal:
 
     @property
     def package(self) -> str:
-        """Name the package that manages the resource."""
+        """Return the package that manages the resource."""
         return urns.package_of(self.type)
 
 
@@ -90,7 +90,7 @@ def goal_of(request: resource_pb2.RegisterResourceRequest, root: str) -> Goal:
 
 
 def position_of(position: Any, root: str) -> str:
-    """Give a source position as checkpoints hold it, or nothing for one outside the project."""
+    """Return a source position as in checkpoints, or an empty text outside the project."""
     uri: str = position.uri
     prefix = f"file://{root}/"
     if not uri.startswith(prefix):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.declared import Declared
 from flink_jobs_provider.engine.events import Diagnostic, Severity, Step
+from flink_jobs_provider.engine.program_report import Declared
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.run import Run
 from flink_jobs_provider.engine.steps import Op
@@ -32,7 +32,7 @@ class Begun:
             self._urns.add(diagnostic.urn)
 
     def report_others(self, run: Run, declared: Declared | None) -> None:
-        """Name every resource that is known of and was not begun, if there are any.
+        """Report every known resource that was not begun, if there are any.
 
         Args:
             run: The run, with what it learnt of.
@@ -46,11 +46,11 @@ class Begun:
         if declared and not declared.complete:
             names.append("what the program had not declared by then")
         if names:
-            run.tell(Severity.WARNING, f"the run ended early; not begun: {', '.join(names)}")
+            run.report(Severity.WARNING, f"the run ended early; not begun: {', '.join(names)}")
 
     def _known(self, run: Run) -> list[str]:
         in_state = [
-            record.state.urn for record in run.keeper.remaining if _is_a_users(record.state)
+            record.state.urn for record in run.snapshots.remaining if _is_a_users(record.state)
         ]
         declared = [*run.books.seen, *run.books.refused]
         return list(dict.fromkeys([*in_state, *filter(_is_named, declared)]))

@@ -7,52 +7,36 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 
 from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.backend import write_durably
-from flink_jobs_provider.engine.declared import Declared
 from flink_jobs_provider.engine.deletion import delete_what_is_left
 from flink_jobs_provider.engine.errors import EngineError, UnsupportedError
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
-from flink_jobs_provider.engine.execution import Execution
-from flink_jobs_provider.engine.monitor import EngineServicer, MonitorServer, MonitorServicer
 from flink_jobs_provider.engine.not_begun import Begun
 from flink_jobs_provider.engine.plugin import DynamicProvider
 from flink_jobs_provider.engine.program import Program
-from flink_jobs_provider.engine.reading import Reading
-from flink_jobs_provider.engine.refresh import refresh
-from flink_jobs_provider.engine.registration import Registration
+from flink_jobs_provider.engine.program_report import Declared
+from flink_jobs_provider.engine.refresh import Reads, refresh
+from flink_jobs_provider.engine.resource_monitor import (
+    EngineServicer,
+    MonitorServer,
+    ResourceMonitor,
+)
 from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import Run, StackIdentity
+from flink_jobs_provider.engine.run import Kind, Options, Run, StackIdentity
+from flink_jobs_provider.engine.snapshot_manager import SnapshotManager
 from flink_jobs_provider.engine.stack_configuration import as_provider_inputs
 from flink_jobs_provider.engine.stacks import OpenStack
-from flink_jobs_provider.engine.state_keeper import StateKeeper
+from flink_jobs_provider.engine.step_executor import StepExecutor
+from flink_jobs_provider.engine.step_generator import StepGenerator
 from flink_jobs_provider.engine.steps import Op
 from flink_jobs_provider.engine.values import PropertyMap
 
 
-class Kind(Enum):
-    """Say what a run is for."""
-
-    UPDATE = "update"
-    REFRESH = "refresh"
-    DESTROY = "destroy"
-
-
-@dataclass(frozen=True)
-class Options:
-    """Say how a run goes."""
-
-    kind: Kind
-    dry_run: bool = False
-    refresh_first: bool = False
-    parallel: int = 16
-
-
 @dataclass
 class Outcome:
-    """Hold how a run went."""
+    """The result of a run."""
 
     counts: Counter[Op] = field(default_factory=Counter)
     changes: int = 0
@@ -60,12 +44,11 @@ class Outcome:
     failed: bool = False
     cancelled: bool = False
     seconds: float = 0.0
-    writes: int = 0
     declared: Declared | None = None
 
 
 class _Counting(Listener):
-    """Count steps on their way to whoever shows them."""
+    """Counts steps, and passes them on to what shows them."""
 
     def __init__(self, shown: Listener, outcome: Outcome, begun: Begun) -> None:
         self._shown = shown
@@ -95,7 +78,7 @@ class _Counting(Listener):
 
 
 async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> Outcome:
-    """Carry out one run; failures are told to the listener and marked in the outcome.
+    """Carry out one run; failures are reported to the listener and marked in the outcome.
 
     The stack's lock must be held, unless it is a dry run. Raises UnsupportedError, before
     anything was done, when the state holds what only the CLI can handle.
@@ -114,8 +97,8 @@ async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> O
             await _go(stack, options, run, server, outcome)
             await run.settle()
             if not (run.failed or run.cancelled):
-                run.keeper.forget_inherited_operations()
-            await run.keeper.saved()
+                run.snapshots.forget_inherited_operations()
+            await run.snapshots.saved()
     except EngineError as error:
         run.fail("", error)
     finally:
@@ -125,7 +108,7 @@ async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> O
     if (run.failed or run.cancelled) and not options.dry_run:
         begun.report_others(run, outcome.declared)
     outcome.failed, outcome.cancelled = run.failed, run.cancelled
-    outcome.seconds, outcome.writes = time.monotonic() - started, run.keeper.writes
+    outcome.seconds = time.monotonic() - started
     return outcome
 
 
@@ -137,30 +120,30 @@ async def _go(
         await refresh(run)
     if options.kind is Kind.REFRESH or run.stopping.is_set():
         return
-    execution = Execution(run)
-    registration = Registration(run, execution)
+    executor = StepExecutor(run)
+    generator = StepGenerator(run, executor)
     if options.kind is Kind.UPDATE:
         run.listener.phase("running the program")
-        outcome.declared = await _run_program(stack, options, run, registration, server)
+        outcome.declared = await _run_program(stack, options, run, generator, server)
         if not run.stopping.is_set():
             _warn_of_many_deletions(stack, run)
     if not run.stopping.is_set():
         run.listener.phase("deleting what the program no longer declares")
-        await delete_what_is_left(run, execution)
-    outcome.outputs = registration.finish_stack_outputs()
+        await delete_what_is_left(run, executor)
+    outcome.outputs = generator.finish_stack_outputs()
 
 
 async def _run_program(
-    stack: OpenStack, options: Options, run: Run, registration: Registration, server: MonitorServer
+    stack: OpenStack, options: Options, run: Run, generator: StepGenerator, server: MonitorServer
 ) -> Declared:
-    """Run the program, or a part of it where the run ends early; give what it had declared."""
+    """Run the program, or a part of it where the run ends early; return what it had declared."""
     project = stack.place.project
     if any(state.provider_urn and not state.external for state in stack.snapshot.resources):
         # It will be needed, and takes as long to start as the program.
         run.begin(run.provider())
-    reading = Reading(run, registration, stack.outputs_of_another)
-    monitor = MonitorServicer(
-        run, registration, reading, root=str(project.root), parallel=options.parallel
+    reads = Reads(run, generator, stack.outputs_of_another)
+    monitor = ResourceMonitor(
+        run, generator, reads, root=str(project.root), parallel=options.parallel
     )
     await server.start(monitor, EngineServicer(run))
     program = await Program.start(
@@ -168,9 +151,8 @@ async def _run_program(
         stack.files.stack,
         stack.configuration,
         address=server.address,
-        parallel=options.parallel,
-        dry_run=options.dry_run,
-        on_line=lambda line: run.tell(Severity.INFO, line),
+        options=options,
+        on_line=lambda line: run.report(Severity.INFO, line),
     )
     ended = asyncio.create_task(program.wait())
     stopping = asyncio.create_task(run.stopping.wait())
@@ -185,7 +167,7 @@ async def _run_program(
     await run.settle()
     if code and not run.stopping.is_set():
         if not run.failed:
-            run.tell(Severity.ERROR, f"the program ended with exit code {code}")
+            run.report(Severity.ERROR, f"the program ended with exit code {code}")
         run.failed = True
         run.stopping.set()
     return program.declared()
@@ -193,7 +175,7 @@ async def _run_program(
 
 def _new_run(stack: OpenStack, options: Options, listener: Listener, address: str) -> Run:
     configuration = as_provider_inputs(stack.configuration)
-    keeper = StateKeeper(
+    snapshots = SnapshotManager(
         stack.snapshot,
         stack.checkpoint,
         None if options.dry_run else lambda text: write_durably(stack.files.checkpoint, text),
@@ -205,17 +187,16 @@ def _new_run(stack: OpenStack, options: Options, listener: Listener, address: st
             working_directory=stack.place.project.working_directory,
             project=stack.place.project.name,
             configuration=configuration,
-            on_line=lambda line: run.tell(Severity.INFO, line),
+            on_line=lambda line: run.report(Severity.INFO, line),
         )
 
     run = Run(
         stack=StackIdentity(stack.files.project, stack.files.stack),
-        keeper=keeper,
+        snapshots=snapshots,
         start_provider=start_provider,
         configuration=configuration,
         listener=listener,
-        dry_run=options.dry_run,
-        parallel=options.parallel,
+        options=options,
     )
     return run
 
@@ -248,8 +229,8 @@ def _foreign(state: ResourceState) -> str:
 
 
 def _warn_of_pending_operations(run: Run) -> None:
-    for operation in run.keeper.inherited_operations:
-        run.tell(
+    for operation in run.snapshots.inherited_operations:
+        run.report(
             Severity.WARNING,
             f"an earlier run was interrupted while {operation.kind}"
             f" {operation.resource.name!r}; how far it came is not known",
@@ -260,10 +241,10 @@ def _warn_of_pending_operations(run: Run) -> None:
 def _warn_of_many_deletions(stack: OpenStack, run: Run) -> None:
     """Warn where more than half of a stack's resources have left the program."""
     before = sum(_is_deletable(state) for state in stack.snapshot.resources)
-    going = [record.state.name for record in run.keeper.remaining if _is_deletable(record.state)]
+    going = [record.state.name for record in run.snapshots.remaining if _is_deletable(record.state)]
     if 2 * len(going) > before:
         deletes = "would delete" if run.dry_run else "deletes"
-        run.tell(
+        run.report(
             Severity.WARNING,
             f"the program no longer declares {len(going)} of the stack's {before} resources, so "
             f"this run {deletes} more than half of them: {', '.join(sorted(going))}",

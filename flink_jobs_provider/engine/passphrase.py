@@ -1,4 +1,4 @@
-"""Encrypt secrets under a passphrase, in the format of Pulumi's passphrase secrets provider.
+"""Secrets under a passphrase, in the format of Pulumi's passphrase secrets provider.
 
 The key is PBKDF2-SHA256 of the passphrase with 1,000,000 rounds; a ciphertext is
 `v1:<nonce>:<AES-256-GCM>`, both base64; `encryptionsalt` is `v1:<salt>:<"pulumi" encrypted>`.
@@ -23,7 +23,7 @@ _KNOWN_TEXT = "pulumi"
 
 
 class Crypter:
-    """Encrypt and decrypt under one passphrase and salt."""
+    """Encryption and decryption under one passphrase and salt."""
 
     def __init__(self, passphrase: str, encryption_salt: str, cipher: AESGCM | None = None) -> None:
         """Raise PassphraseError when the passphrase is not the one the salt was made with.
@@ -87,7 +87,7 @@ def _encrypted(cipher: AESGCM, text: str) -> str:
 
 
 def find_passphrase(environment: Mapping[str, str], *, interactive: bool, stack: str) -> str:
-    """Take the passphrase from where the CLI takes it: environment, file, terminal."""
+    """Return the passphrase from the CLI's sources: environment, file, terminal."""
     if "PULUMI_CONFIG_PASSPHRASE" in environment:
         return environment["PULUMI_CONFIG_PASSPHRASE"]
     if file := environment.get("PULUMI_CONFIG_PASSPHRASE_FILE"):

@@ -1,4 +1,4 @@
-"""Run `python -m pulumi.dynamic` and speak the provider protocol to it.
+"""The dynamic provider: `python -m pulumi.dynamic`, by the provider protocol.
 
 The process is left alone when the engine dies, as under the CLI: it is for the provider to notice
 that its engine (its parent process) is gone, and to end.
@@ -6,7 +6,6 @@ that its engine (its parent process) is gone, and to end.
 
 import asyncio
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,21 @@ import grpc
 import grpc.aio
 
 from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines, kill
-from flink_jobs_provider.engine.errors import InitFailedError, ProviderError, ProviderGoneError
+from flink_jobs_provider.engine.child_process import (
+    CHANNEL_OPTIONS,
+    LineHandler,
+    end,
+    forward_lines,
+    kill,
+)
+from flink_jobs_provider.engine.errors import (
+    InitFailedError,
+    ProviderError,
+    ProviderGoneError,
+    short_reason,
+)
 from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc, status_pb2
+from flink_jobs_provider.engine.steps import DiffAnswer
 from flink_jobs_provider.engine.values import (
     PropertyMap,
     Value,
@@ -28,7 +39,6 @@ from flink_jobs_provider.engine.values import (
     plain,
     to_struct,
 )
-from flink_jobs_provider.engine.wire import CHANNEL_OPTIONS
 
 _START_TIMEOUT_S = 60.0
 _KEPT_ERROR_LINES = 200
@@ -37,28 +47,15 @@ _ENDS_WITH_ENGINE = "flink_jobs_provider.provider.process"
 
 @dataclass(frozen=True)
 class CheckFailure:
-    """Hold one reason why inputs were refused."""
+    """One reason why inputs were refused."""
 
     property: str
     reason: str
 
 
 @dataclass(frozen=True)
-class DiffAnswer:
-    """Hold what a provider says of a change.
-
-    `changes` is None where it leaves that to the engine.
-    """
-
-    changes: bool | None
-    replaces: tuple[str, ...] = ()
-    diffs: tuple[str, ...] = ()
-    delete_before_replace: bool = False
-
-
-@dataclass(frozen=True)
 class ReadAnswer:
-    """Hold a resource as it was found; without an id it is gone."""
+    """A resource as it was read; without an id it no longer exists."""
 
     id: str
     outputs: PropertyMap
@@ -66,7 +63,7 @@ class ReadAnswer:
 
 
 class DynamicProvider:
-    """Call one running dynamic provider.
+    """A running dynamic provider.
 
     Every call raises ProviderError when the provider does.
     """
@@ -292,26 +289,6 @@ def _init_failed(error: grpc.aio.AioRpcError) -> Any:
                 if detail.Unpack(failed):
                     return failed
     return None
-
-
-def short_reason(details: str) -> str:
-    """Give the end of a traceback: the exception's own words.
-
-    The name of the exception is left out where it is one of a package's own, which write their
-    messages for people; `KeyError: 'name'` would say nothing without it.
-    """
-    lines = details.rstrip().splitlines()
-    if not any(line.startswith("Traceback (most recent call last)") for line in lines):
-        return details.strip()
-    last_frame = max(
-        (number for number, line in enumerate(lines) if line.startswith('  File "')), default=0
-    )
-    message = lines[last_frame + 1 :]
-    while message and message[0].startswith("    "):
-        message.pop(0)
-    text = "\n".join(message) or lines[-1]
-    named = re.match(r"(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*: (?=\S)", text)
-    return text[named.end() :] if named else text
 
 
 def _identity(urn: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Start the user's program as a child, connected to the engine."""
+"""The user's program, a child process that is connected to the engine."""
 
 import asyncio
 import json
@@ -9,13 +9,14 @@ from typing import IO
 
 from flink_jobs_provider.engine.backend import ORGANIZATION
 from flink_jobs_provider.engine.child_process import LineHandler, end, forward_lines
-from flink_jobs_provider.engine.declared import Declared, open_report, read_report
-from flink_jobs_provider.engine.project import Project
+from flink_jobs_provider.engine.program_report import Declared, open_report, read_report
+from flink_jobs_provider.engine.run import Options
 from flink_jobs_provider.engine.stack_configuration import ConfigurationValue
+from flink_jobs_provider.engine.workspace import Project
 
 
 class Program:
-    """Watch over one run of the user's program."""
+    """One run of the user's program."""
 
     def __init__(
         self,
@@ -35,8 +36,7 @@ class Program:
         configuration: Mapping[str, ConfigurationValue],
         *,
         address: str,
-        parallel: int,
-        dry_run: bool,
+        options: Options,
         on_line: LineHandler,
     ) -> "Program":
         """Start the program in the directory of `main`, as the CLI does."""
@@ -49,8 +49,8 @@ class Program:
             "stack": stack,
             "monitor": address,
             "engine": address,
-            "parallel": parallel,
-            "dry_run": dry_run,
+            "parallel": options.parallel,
+            "dry_run": options.dry_run,
             "organization": ORGANIZATION,
             "root_directory": str(project.root),
         }
@@ -94,6 +94,6 @@ class Program:
         await asyncio.gather(*self._readers)
 
     def declared(self) -> Declared:
-        """Give what the program had declared when it ended."""
+        """Return what the program had declared when it ended."""
         with self._report:
             return read_report(self._report)

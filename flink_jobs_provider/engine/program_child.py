@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pulumi
 import pulumi.runtime
 
-from flink_jobs_provider.engine.declared import write_end, write_resource
+from flink_jobs_provider.engine.program_report import write_end, write_resource
 
 _PR_SET_PDEATHSIG = 1
 _SHOWN_FAILURE = 32  # the exit code that tells: the reason was shown already
@@ -52,7 +52,7 @@ def main() -> int:
         pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
     )
     pulumi.runtime.configure(pulumi.runtime.Settings(**settings))
-    # A run that fails leaves futures that nobody waits for; asyncio's complaints say nothing.
+    # A run that fails leaves futures unawaited; asyncio's warnings about them carry no news.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

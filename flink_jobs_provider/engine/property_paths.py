@@ -42,14 +42,14 @@ def parse(path: str) -> tuple[Step, ...]:
 
 
 def contains(path: tuple[Step, ...], other: tuple[Step, ...]) -> bool:
-    """Tell whether `other` is the place that `path` names, or lies within it."""
+    """Return whether `other` is the path `path`, or lies within it."""
     return len(other) >= len(path) and all(
         own in (ANY, theirs) for own, theirs in zip(path, other, strict=False)
     )
 
 
 def reset(path: tuple[Step, ...], old: Value, new: Value) -> tuple[Value, bool]:
-    """Give `new` with what `path` names as it is in `old`, and whether that was possible.
+    """Return `new` with the value at `path` of `old`, and whether that was possible.
 
     As in the real engine: a key that the old side lacks is taken out of the new one, an element of
     a list can only be reset where both lists have it, and what was secret stays secret.
@@ -68,18 +68,18 @@ def _reset(
         return Secret(inner), done
     step, rest = path[0], path[1:]
     if step == ANY:
-        return _reset_all(rest, old, new, old_secret)
+        return _reset_all(rest, old, new, old_secret=old_secret)
     if isinstance(step, int):
-        return _reset_element(step, rest, old, new, old_secret)
-    return _reset_key(step, rest, old, new, old_secret)
+        return _reset_element(step, rest, old, new, old_secret=old_secret)
+    return _reset_key(step, rest, old, new, old_secret=old_secret)
 
 
-def _kept(value: Value, old_secret: bool) -> Value:
+def _kept(value: Value, *, old_secret: bool) -> Value:
     return Secret(value) if old_secret and not isinstance(value, Secret) else value
 
 
 def _reset_key(
-    key: str, rest: tuple[Step, ...], old: Value, new: Value, old_secret: bool
+    key: str, rest: tuple[Step, ...], old: Value, new: Value, *, old_secret: bool
 ) -> tuple[Value, bool]:
     if rest and not (isinstance(old, dict) and isinstance(new, dict)):
         return new, not isinstance(old, dict) and not isinstance(new, dict)
@@ -93,7 +93,7 @@ def _reset_key(
         return result, not rest or key not in new
     assert isinstance(old, dict)  # noqa: S101 - `had` says so
     if not rest:
-        result[key] = _kept(old[key], old_secret)
+        result[key] = _kept(old[key], old_secret=old_secret)
         return result, True
     if key not in new:
         return new, False
@@ -102,7 +102,7 @@ def _reset_key(
 
 
 def _reset_element(
-    index: int, rest: tuple[Step, ...], old: Value, new: Value, old_secret: bool
+    index: int, rest: tuple[Step, ...], old: Value, new: Value, *, old_secret: bool
 ) -> tuple[Value, bool]:
     if not (isinstance(old, list) and isinstance(new, list)):
         return new, not isinstance(old, list) and not isinstance(new, list)
@@ -110,18 +110,18 @@ def _reset_element(
         return new, not rest and index >= len(old) and index >= len(new)
     result = list(new)
     if not rest:
-        result[index] = _kept(old[index], old_secret)
+        result[index] = _kept(old[index], old_secret=old_secret)
         return result, True
     result[index], done = _reset(rest, old[index], new[index], old_secret=old_secret)
     return result, done
 
 
 def _reset_all(
-    rest: tuple[Step, ...], old: Value, new: Value, old_secret: bool
+    rest: tuple[Step, ...], old: Value, new: Value, *, old_secret: bool
 ) -> tuple[Value, bool]:
     if isinstance(old, dict) and isinstance(new, dict):
         if not rest:
-            return {key: _kept(value, old_secret) for key, value in old.items()}, True
+            return {key: _kept(value, old_secret=old_secret) for key, value in old.items()}, True
         result: dict[str, Value] = dict(new)
         for key in old:
             if key not in new:
@@ -134,7 +134,7 @@ def _reset_all(
         elements = list(new)
         for index in range(min(len(old), len(new))):
             if not rest:
-                elements[index] = _kept(old[index], old_secret)
+                elements[index] = _kept(old[index], old_secret=old_secret)
                 continue
             elements[index], done = _reset(rest, old[index], new[index], old_secret=old_secret)
             if not done:

@@ -10,7 +10,7 @@ from flink_jobs_provider.engine.values import PropertyMap, Value
 
 @dataclass(frozen=True, eq=False)
 class ResourceState:
-    """Hold all that the state keeps of one resource.
+    """One resource in the state.
 
     `delete` marks a replaced resource that still has to be deleted, `pending_replacement` one that
     was deleted and still has to be created again. `other` keeps the fields of the checkpoint
@@ -48,25 +48,25 @@ class ResourceState:
 
     @property
     def name(self) -> str:
-        """Name the resource as the program does."""
+        """Return the resource's name in the program."""
         return urns.name_of(self.urn)
 
     @property
     def is_provider(self) -> bool:
-        """Tell whether this is a provider's own resource."""
+        """Return whether this is a provider's own resource."""
         return self.type.startswith(urns.PROVIDER_TYPE_PREFIX)
 
     @property
     def provider_urn(self) -> str:
-        """Name the provider's resource, without its id."""
+        """Return the URN of the provider's resource, without its id."""
         return self.provider.rpartition("::")[0]
 
     def with_(self, **changes: Any) -> "ResourceState":
-        """Give a copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return replace(self, **changes)
 
     def with_renamed(self, old: str, new: str) -> "ResourceState":
-        """Give the state with references to `old` made to `new`; itself where there are none."""
+        """Return the state with references to `old` changed to `new`, or itself."""
 
         def renamed(urns_: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(new if urn == old else urn for urn in urns_)
@@ -89,7 +89,7 @@ class ResourceState:
         )
 
     def all_dependencies(self) -> set[str]:
-        """Name every resource that this one needs, its parent and provider aside."""
+        """Return the URNs of all dependencies, except parent and provider."""
         needed = {*self.dependencies, *self.replace_with}
         for urns_of_property in (self.property_dependencies or {}).values():
             needed.update(urns_of_property)
@@ -99,7 +99,7 @@ class ResourceState:
 
 
 class OperationKind(StrEnum):
-    """Say what was being done to a resource, in the checkpoint's words."""
+    """The kind of a pending operation, in the checkpoint's words."""
 
     CREATING = "creating"
     UPDATING = "updating"
@@ -109,7 +109,7 @@ class OperationKind(StrEnum):
 
 @dataclass(frozen=True)
 class PendingOperation:
-    """Hold an operation that was begun and whose end is not known."""
+    """An operation that was begun, with an unknown outcome."""
 
     kind: OperationKind
     resource: ResourceState
@@ -117,7 +117,7 @@ class PendingOperation:
 
 @dataclass
 class Snapshot:
-    """Hold a stack's state: resources in order of dependency, and what was begun."""
+    """A stack's state: resources in order of dependency, and pending operations."""
 
     resources: list[ResourceState] = field(default_factory=list)
     pending_operations: list[PendingOperation] = field(default_factory=list)

@@ -8,43 +8,68 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, TypeVar
 
 from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ProviderGoneError
+from flink_jobs_provider.engine.errors import (
+    EngineError,
+    OperationCancelled,
+    ProviderGoneError,
+    ResourceError,
+)
 from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
-from flink_jobs_provider.engine.plugin import DynamicProvider
+from flink_jobs_provider.engine.plugin import CheckFailure, DynamicProvider
 from flink_jobs_provider.engine.resource_state import OperationKind, ResourceState
-from flink_jobs_provider.engine.state_keeper import Record, StateKeeper
-from flink_jobs_provider.engine.values import PropertyMap
+from flink_jobs_provider.engine.snapshot_manager import Record, SnapshotManager
+from flink_jobs_provider.engine.steps import DiffAnswer
+from flink_jobs_provider.engine.values import PropertyMap, masked
+from flink_jobs_provider.model.redaction import mask_foreign
 
 T = TypeVar("T")
 ProviderStarter = Callable[[], Coroutine[Any, Any, DynamicProvider]]
 
 
+class Kind(Enum):
+    """The purpose of a run."""
+
+    UPDATE = "update"
+    REFRESH = "refresh"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a run."""
+
+    kind: Kind
+    dry_run: bool = False
+    refresh_first: bool = False
+    parallel: int = 16
+
+
 @dataclass(frozen=True)
 class StackIdentity:
-    """Name a stack."""
+    """A project and a stack of it."""
 
     project: str
     name: str
 
     @property
     def root_urn(self) -> str:
-        """Name the stack's own resource."""
+        """Return the URN of the stack's own resource."""
         name = f"{self.project}-{self.name}"
         return urns.make(self.name, self.project, "", urns.STACK_TYPE, name)
 
 
 @dataclass
 class Books:
-    """Hold which resources the run has come to, and how.
+    """The resources that the run has reached, by what was decided on them.
 
-    Of the `decided` it is clear what becomes of them; the `settled` are done with; the `replaced`
-    get a new instance; the `deleted` are deleted or about to be, because they left the program or
-    together with one that they need; the `refused` were declared when no new step might begin.
-    `alias_of` leads from old names to new ones, `alias_used`
-    back.
+    The step of the `decided` is chosen; the `settled` are done; the `replaced` get a new instance;
+    the `deleted` are deleted or about to be, because they left the program or together with one
+    that they need; the `refused` were declared when no new step might begin. `alias_of` leads from
+    old names to new ones, `alias_used` back.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -58,35 +83,34 @@ class Books:
 
 
 class Run:
-    """Hold the state, the provider and the course of one run."""
+    """The state, the provider and the progress of one run."""
 
     def __init__(
         self,
         *,
         stack: StackIdentity,
-        keeper: StateKeeper,
+        snapshots: SnapshotManager,
         start_provider: ProviderStarter,
         configuration: PropertyMap,
         listener: Listener,
-        dry_run: bool,
-        parallel: int,
+        options: Options,
     ) -> None:
         self.stack = stack
-        self.keeper = keeper
+        self.snapshots = snapshots
         self.configuration = configuration
         self.listener = listener
-        self.dry_run = dry_run
+        self.dry_run = options.dry_run
         self.books = Books()
         self.failed = False
         self.cancelled = False
         self.stopping = asyncio.Event()
-        self.slots = asyncio.Semaphore(parallel)
+        self.slots = asyncio.Semaphore(options.parallel)
         self._start_provider = start_provider
         self._provider: asyncio.Task[DynamicProvider] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Begin work that is seen to its end, whoever stops waiting for it."""
+        """Start work that is carried to its end even if its caller goes away."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -104,10 +128,10 @@ class Run:
             await asyncio.wait(set(self._tasks))
 
     def fail(self, urn: str, error: EngineError) -> None:
-        """Tell of a failure, and begin no new step after it."""
+        """Report a failure, and begin no new step after it."""
         self.failed = True
         self.stopping.set()
-        self.tell(Severity.ERROR, str(error), urn, getattr(error, "details", ""))
+        self.report(Severity.ERROR, str(error), urn, getattr(error, "details", ""))
 
     def cancel(self) -> None:
         """Begin no new step."""
@@ -125,12 +149,12 @@ class Run:
         if self.stopping.is_set():
             raise OperationCancelled("the run is stopping")
 
-    def tell(self, severity: Severity, message: str, urn: str = "", details: str = "") -> None:
-        """Tell the user something about a resource, or about the stack."""
+    def report(self, severity: Severity, message: str, urn: str = "", details: str = "") -> None:
+        """Report a message about a resource, or about the stack."""
         self.listener.diagnostic(Diagnostic(severity, message, urn, details))
 
     async def provider(self) -> DynamicProvider:
-        """Give the dynamic provider, started at its first use."""
+        """Return the dynamic provider, started at its first use."""
         if self._provider is None:
             self._provider = self.begin(self._start_provider())
         return await asyncio.shield(self._provider)
@@ -156,7 +180,7 @@ class Run:
             failed = True
             try:
                 if kind is not None and not self.dry_run:
-                    token = await self.keeper.begin(kind, state)
+                    token = await self.snapshots.begin(kind, state)
                 yield
                 failed = False
             except ProviderGoneError:
@@ -165,7 +189,55 @@ class Run:
                 raise
             finally:
                 if token is not None:
-                    self.keeper.end(token)
+                    self.snapshots.end(token)
                 if kind is not None:
-                    await self.keeper.saved()
+                    await self.snapshots.saved()
                 self.listener.step_ended(step, failed=failed)
+
+
+class ProviderCalls:
+    """Calls of the provider that change nothing, within the run's limits; none when it stops."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    async def check(
+        self, new: ResourceState, olds: PropertyMap, news: PropertyMap
+    ) -> ResourceState:
+        """Return the resource with its inputs as the provider has checked and completed them.
+
+        Raises ResourceError with everything that is wrong.
+        """
+        provider = await self._run.provider()
+        async with self._run.slots:
+            self._run.refuse_when_stopping()
+            inputs, failures = await provider.check(new.urn, olds, news)
+        if failures:
+            raise ResourceError("\n".join(refused(failure, inputs) for failure in failures))
+        return new.with_(inputs=inputs)
+
+    async def diff(
+        self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: tuple[str, ...]
+    ) -> DiffAnswer:
+        """Ask the provider what new inputs mean to a resource."""
+        provider = await self._run.provider()
+        async with self._run.slots:
+            self._run.refuse_when_stopping()
+            return await provider.diff(
+                urn,
+                old.id,
+                old_inputs=old.inputs,
+                old_outputs=old.outputs,
+                new_inputs=inputs,
+                ignore_changes=ignored,
+            )
+
+
+def refused(failure: CheckFailure, inputs: PropertyMap) -> str:
+    """Return the message for an invalid property: its masked value, and the reason."""
+    if not failure.property:
+        return failure.reason
+    value: Any = inputs.get(failure.property)
+    whole = isinstance(value, dict | list)  # the reason names the part that is wrong
+    shown = f" value {mask_foreign(repr(masked(value)))}" if value is not None and not whole else ""
+    return f"property {failure.property}{shown} has a problem: {failure.reason}"

@@ -19,7 +19,7 @@ from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 @dataclass(frozen=True)
 class ConfigurationValue:
-    """Hold one value as the program gets it: text; JSON where it was an object or a list."""
+    """One value as the program gets it: text; JSON where it was an object or a list."""
 
     text: str
     secret: bool = False
@@ -27,7 +27,7 @@ class ConfigurationValue:
 
 @dataclass
 class StackConfiguration:
-    """Hold the content of one Pulumi.<stack>.yaml, as it is written there."""
+    """The content of one Pulumi.<stack>.yaml, as it is written there."""
 
     path: Path
     content: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class StackConfiguration:
 
     @property
     def encryption_salt(self) -> str | None:
-        """Name the salt of the stack's secrets, if the stack has one."""
+        """Return the salt of the stack's secrets, or None."""
         return self.content.get("encryptionsalt")
 
     @encryption_salt.setter
@@ -66,11 +66,11 @@ class StackConfiguration:
 
     @property
     def has_secrets(self) -> bool:
-        """Tell whether any value is encrypted."""
+        """Return whether any value is encrypted."""
         return any(_holds_secret(value) for value in (self.content.get("config") or {}).values())
 
     def values(self, project: str, crypter: Crypter | None) -> dict[str, ConfigurationValue]:
-        """Give every value under its full name, secrets decrypted.
+        """Return every value by its full name, secrets decrypted.
 
         `crypter` may be None only where there are no secrets.
         """
@@ -124,7 +124,7 @@ class StackConfiguration:
 
 
 def full_name(key: str, project: str) -> str:
-    """Give a key its namespace: the project's, where it has none (`a:config:b` is `a:b`)."""
+    """Return a key with its namespace, by default the project's (`a:config:b` is `a:b`)."""
     namespace, separator, name = key.partition(":")
     if not separator:
         return f"{project}:{key}"
@@ -132,7 +132,7 @@ def full_name(key: str, project: str) -> str:
 
 
 def as_provider_inputs(values: Mapping[str, ConfigurationValue]) -> PropertyMap:
-    """Give the configuration as the inputs of the dynamic provider's default instance."""
+    """Return the configuration as the inputs of the dynamic provider's default instance."""
     return {
         name: Secret(value.text) if value.secret else value.text
         for name, value in sorted(values.items())

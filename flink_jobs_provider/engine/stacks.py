@@ -1,14 +1,18 @@
-"""Open a stack: its project, its configuration, its secrets and its state."""
+"""A stack as a command opens it: which one, its configuration, its secrets and its state.
 
+Light: nothing of Pulumi is loaded for it.
+"""
+
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs_provider.engine.backend import FileBackend, StackFiles, backend_url, write_durably
+from flink_jobs_provider.engine.backend import FileBackend, StackFiles, write_durably
 from flink_jobs_provider.engine.checkpoint import CheckpointFormat, deployment_of, salt_of
 from flink_jobs_provider.engine.errors import PassphraseError, StackError
 from flink_jobs_provider.engine.passphrase import Crypter, find_passphrase
-from flink_jobs_provider.engine.project import Project, find_project
 from flink_jobs_provider.engine.resource_state import Snapshot
 from flink_jobs_provider.engine.stack_configuration import (
     ConfigurationValue,
@@ -16,12 +20,12 @@ from flink_jobs_provider.engine.stack_configuration import (
 )
 from flink_jobs_provider.engine.urns import STACK_TYPE
 from flink_jobs_provider.engine.values import PropertyMap, Secret, contains_secrets
-from flink_jobs_provider.engine.workspace import Workspace
+from flink_jobs_provider.engine.workspace import Project, Workspace, backend_url, find_project
 
 
 @dataclass(frozen=True)
 class Place:
-    """Name where a project's stacks are, and how the user is asked for what is missing."""
+    """A project with its backend, and whether the user can be asked for a passphrase."""
 
     project: Project
     backend: FileBackend
@@ -39,7 +43,7 @@ class Place:
         return cls(project, backend, environment, interactive)
 
     def files(self, stack: str) -> StackFiles:
-        """Name the places of a stack's state."""
+        """Return the files of a stack's state."""
         return self.backend.files_of(self.project.name, stack)
 
     def configuration(self, stack: str) -> StackConfiguration:
@@ -49,7 +53,7 @@ class Place:
 
     @property
     def workspace(self) -> Workspace:
-        """Name where the selected stack is kept."""
+        """Return the workspace, which holds the selected stack."""
         return Workspace(self.project, self.backend.url, self.environment)
 
     def crypter(self, stack: str, salt: str) -> Crypter:
@@ -83,7 +87,7 @@ class Place:
 
 @dataclass(frozen=True)
 class OpenStack:
-    """Hold a stack with everything decrypted, as it was when it was opened."""
+    """A stack with everything decrypted, as it was when it was opened."""
 
     place: Place
     files: StackFiles
@@ -123,14 +127,14 @@ class OpenStack:
         )
 
     def outputs(self) -> PropertyMap:
-        """Give the stack's outputs as they were saved last."""
+        """Return the stack's outputs as they were saved last."""
         for state in self.snapshot.resources:
             if state.type == STACK_TYPE and not state.delete:
                 return state.outputs
         return {}
 
     async def outputs_of_another(self, name: str) -> PropertyMap:
-        """Give another stack's outputs, by `stack` or `organization/project/stack`.
+        """Return another stack's outputs, by `stack` or `organization/project/stack`.
 
         Raises PassphraseError when its secrets are under another passphrase.
         """
@@ -151,7 +155,7 @@ class OpenStack:
 
 
 def secret_texts(stack: OpenStack) -> set[str]:
-    """Name every text that must not be shown: secret configuration and secret strings."""
+    """Return every text that must not be shown: secret configuration and secret strings."""
     texts = {value.text for value in stack.configuration.values() if value.secret}
     for state in stack.snapshot.resources:
         for properties in (state.inputs, state.outputs):
@@ -169,3 +173,61 @@ def _strings_in_secrets(value: object, *, within: bool = False) -> set[str]:
     if isinstance(value, list):
         return set().union(*(_strings_in_secrets(item, within=within) for item in value))
     return {value} if within and isinstance(value, str) else set()
+
+
+def default_parallel() -> int:
+    """Return how many operations run at once by default."""
+    return max(16, 4 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a command, as the command line has them."""
+
+    directory: Path
+    stack: str | None = None
+    yes: bool = False
+    skip_preview: bool = False
+    refresh: bool = False
+    expect_no_changes: bool = False
+    parallel: int = 0
+    diff: bool = False
+    json: bool = False
+    interactive: bool = True
+    verbose: bool = False
+    environment: Mapping[str, str] | None = None
+
+    def place(self) -> Place:
+        """Find the project and its backend."""
+        environment = os.environ if self.environment is None else self.environment
+        return Place.find(self.directory, environment, interactive=self.asks)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether a person can be asked: both ends are terminals."""
+        return self.interactive and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def stack_name(request: Request, place: Place) -> str:
+    """Find the stack that is meant: named, else selected, else the project's only one.
+
+    Raises StackError when that is not clear.
+    """
+    environment = place.environment
+    if name := request.stack or environment.get("PULUMI_STACK"):
+        return name
+    stacks = place.backend.stacks_of(place.project.name)
+    selected = place.workspace.selected().rpartition("/")[2]
+    if selected in stacks:
+        return selected
+    if len(stacks) == 1:
+        return stacks[0]
+    if not stacks:
+        raise StackError(
+            f"project {place.project.name!r} has no stack yet",
+            "Make one: flink-jobs stack init <name>",
+        )
+    raise StackError(
+        f"project {place.project.name!r} has several stacks: {', '.join(stacks)}",
+        "Name one with --stack, or select it: flink-jobs stack select <name>",
+    )

@@ -1,12 +1,11 @@
-"""Decide what is done to a resource. Pure: no provider is asked and nothing is changed here."""
+"""Steps, and the pure decision on which one a resource needs: no provider is asked here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from flink_jobs_provider.engine import property_paths
 from flink_jobs_provider.engine.goals import Goal
-from flink_jobs_provider.engine.plugin import DiffAnswer
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.values import (
     PropertyMap,
@@ -18,14 +17,13 @@ from flink_jobs_provider.engine.values import (
 
 
 class Op(StrEnum):
-    """Name a step as the CLI's `--json` does."""
+    """A step's operation, named as in the CLI's `--json`."""
 
     SAME = "same"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     REPLACE = "replace"
-    CREATE_REPLACEMENT = "create-replacement"
     DELETE_REPLACED = "delete-replaced"
     READ = "read"
     READ_DISCARD = "discard"
@@ -34,7 +32,7 @@ class Op(StrEnum):
 
 
 class Decision(Enum):
-    """Say what becomes of a resource that is in the state already."""
+    """What is done to a resource that is in the state already."""
 
     SAME = "same"
     UPDATE = "update"
@@ -43,8 +41,21 @@ class Decision(Enum):
 
 
 @dataclass(frozen=True)
+class DiffAnswer:
+    """A provider's answer to a diff.
+
+    `changes` is None where the provider leaves that to the engine.
+    """
+
+    changes: bool | None
+    replaces: tuple[str, ...] = ()
+    diffs: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+
+
+@dataclass(frozen=True)
 class PropertyDiff:
-    """Hold the top-level properties that differ."""
+    """The top-level properties that differ."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -55,7 +66,7 @@ class PropertyDiff:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Name every property that differs."""
+        """Return the names of all properties that differ."""
         return tuple(sorted({*self.added, *self.removed, *self.changed}))
 
     def shown(self, hidden: Iterable[str] = ()) -> str:
@@ -93,9 +104,9 @@ def property_diff(old: Mapping[str, Value], new: Mapping[str, Value]) -> Propert
 def ignoring(
     paths: Iterable[str], old: PropertyMap, new: PropertyMap
 ) -> tuple[PropertyMap, list[str]]:
-    """Give the new inputs with what `ignore_changes` names as it was.
+    """Return the new inputs with the old values of what `ignore_changes` names.
 
-    Also names the paths for which that was impossible.
+    The second value is the paths for which that was impossible.
     """
     result: Value = new
     impossible = []
@@ -115,7 +126,7 @@ def ignoring(
 def completed(
     answer: DiffAnswer, inputs: PropertyDiff, replace_on_changes: Iterable[str]
 ) -> DiffAnswer:
-    """Fill in what a provider left open: whether anything changed, and what replaces.
+    """Complete a provider's answer: whether anything changed, and what replaces.
 
     `inputs` is how the inputs differ, those under `ignore_changes` aside.
     """
@@ -130,11 +141,11 @@ def completed(
         for key in answer.diffs:
             if property_paths.contains(path, property_paths.parse(key)):
                 replaces[key] = None
-    return DiffAnswer(True, tuple(replaces), answer.diffs, answer.delete_before_replace)
+    return replace(answer, replaces=tuple(replaces))
 
 
 def trigger_fires(old: Value, new: Value) -> bool:
-    """Tell whether a replacement trigger calls for a replacement."""
+    """Return whether a replacement trigger calls for a replacement."""
     if contains_unknowns(old) or contains_unknowns(new):
         return True
     if old is None or new is None:
@@ -143,7 +154,7 @@ def trigger_fires(old: Value, new: Value) -> bool:
 
 
 def decide(old: ResourceState, goal: Goal, answer: DiffAnswer) -> Decision:
-    """Decide what becomes of a resource, given its completed diff."""
+    """Decide what is done to a resource, given its completed diff."""
     if not answer.changes and not old.pending_replacement:
         return Decision.UPDATE if old.init_errors else Decision.SAME
     if not answer.replaces and not old.pending_replacement:
@@ -155,7 +166,7 @@ def decide(old: ResourceState, goal: Goal, answer: DiffAnswer) -> Decision:
 
 
 def must_be_saved(old: ResourceState, new: ResourceState) -> bool:
-    """Tell whether an unchanged resource still differs in something the state should hold.
+    """Return whether an unchanged resource differs in something that the state records.
 
     Where in the program it is declared is not worth a write of the state.
     """

@@ -21,7 +21,7 @@ SECRET_TEXT = "[secret]"  # noqa: S105 - what is shown in place of one
 
 
 class Unknown(enum.Enum):
-    """Stand for a value that only the update itself will tell."""
+    """A value that is known only once the update has run."""
 
     UNKNOWN = "unknown"
 
@@ -31,10 +31,10 @@ UNKNOWN = Unknown.UNKNOWN
 
 @dataclass(frozen=True)
 class Secret:
-    """Wrap a value that is shown to nobody and encrypted at rest.
+    """A value that is never shown, and encrypted at rest.
 
     `ciphertext` is how the checkpoint held it, kept so that an unchanged secret is not
-    encrypted anew at every write.
+    encrypted again at every write.
     """
 
     value: "Value"
@@ -94,17 +94,17 @@ def walk(value: Value) -> Iterator[Value]:
 
 
 def contains_secrets(value: Value) -> bool:
-    """Tell whether a secret is the value or anywhere in it."""
+    """Return whether the value is or contains a secret."""
     return any(isinstance(item, Secret) for item in walk(value))
 
 
 def contains_unknowns(value: Value) -> bool:
-    """Tell whether the value or anything in it is unknown."""
+    """Return whether the value is or contains an unknown."""
     return any(item is UNKNOWN for item in walk(value))
 
 
 def plain(value: Value) -> Value:
-    """Take every secret out of its wrapping."""
+    """Return the value with every secret unwrapped."""
     if isinstance(value, Secret):
         return plain(value.value)
     if isinstance(value, dict):
@@ -115,7 +115,7 @@ def plain(value: Value) -> Value:
 
 
 def masked(value: Value) -> Any:
-    """Give plain data fit to be shown: no secrets, unknowns in words."""
+    """Return plain data to be shown, with secrets masked and unknowns named."""
     if isinstance(value, Secret):
         return SECRET_TEXT
     if value is UNKNOWN:
@@ -146,17 +146,17 @@ def marked_like(outputs: PropertyMap, inputs: Mapping[str, Value]) -> PropertyMa
 
 
 def normal_number(number: float) -> int | float:
-    """Give an integral number as an integer, as the CLI writes it."""
+    """Return an integral number as an integer, as the CLI writes it."""
     return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 
 def from_struct(struct: struct_pb2.Struct) -> PropertyMap:
-    """Read properties off the wire."""
+    """Return the properties in a message of the protocol."""
     return {key: from_wire(value) for key, value in struct.fields.items()}
 
 
 def from_wire(value: struct_pb2.Value) -> Value:
-    """Read one value off the wire."""
+    """Return one value of a message of the protocol."""
     kind = value.WhichOneof("kind")
     if kind == "string_value":
         text = value.string_value
@@ -176,25 +176,25 @@ def from_wire(value: struct_pb2.Value) -> Value:
 
 
 def to_struct(properties: Mapping[str, Value], *, to_provider: bool = False) -> struct_pb2.Struct:
-    """Put properties on the wire.
+    """Return properties as a message of the protocol.
 
     For the dynamic provider secrets are sent in plain and references as ids, since it takes
     neither; the program gets them marked.
     """
     struct = struct_pb2.Struct()
     for key, value in properties.items():
-        _fill(struct.fields[key], value, to_provider)
+        _fill(struct.fields[key], value, to_provider=to_provider)
     return struct
 
 
-def _fill(wire: struct_pb2.Value, value: Value, to_provider: bool) -> None:
+def _fill(wire: struct_pb2.Value, value: Value, *, to_provider: bool) -> None:
     if isinstance(value, Secret):
         if to_provider:
-            _fill(wire, value.value, to_provider)
+            _fill(wire, value.value, to_provider=to_provider)
         else:
             fields = wire.struct_value.fields
             fields[SIGNATURE_KEY].string_value = SECRET_SIGNATURE
-            _fill(fields["value"], value.value, to_provider)
+            _fill(fields["value"], value.value, to_provider=to_provider)
     elif value is None:
         wire.null_value = struct_pb2.NULL_VALUE
     elif isinstance(value, Unknown):
@@ -208,10 +208,10 @@ def _fill(wire: struct_pb2.Value, value: Value, to_provider: bool) -> None:
     elif isinstance(value, list):
         wire.list_value.SetInParent()
         for item in value:
-            _fill(wire.list_value.values.add(), item, to_provider)
+            _fill(wire.list_value.values.add(), item, to_provider=to_provider)
     elif to_provider and value.get(SIGNATURE_KEY) == RESOURCE_SIGNATURE:
-        _fill(wire, value["id"] if "id" in value else value.get("urn"), to_provider)
+        _fill(wire, value["id"] if "id" in value else value.get("urn"), to_provider=to_provider)
     else:
         wire.struct_value.SetInParent()
         for key, item in value.items():
-            _fill(wire.struct_value.fields[key], item, to_provider)
+            _fill(wire.struct_value.fields[key], item, to_provider=to_provider)

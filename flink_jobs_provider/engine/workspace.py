@@ -1,4 +1,4 @@
-"""Which stack of a project is selected, kept where the Pulumi CLI keeps it.
+"""A project and its selected stack: Pulumi.yaml, and the CLI's own workspace settings.
 
 `$PULUMI_HOME/workspaces/<project>-<SHA-1 of the path of Pulumi.yaml>-workspace.json` holds
 `{"stacks": {"<backend>": "organization/<project>/<stack>"}}` (measured with Pulumi 3.260); CLIs
@@ -8,12 +8,97 @@ before that wrote `{"stack": …}`, which is read, too. A file without a selecti
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.engine.backend import write_durably
-from flink_jobs_provider.engine.errors import BackendError
-from flink_jobs_provider.engine.project import Project
+from flink_jobs_provider.engine.errors import BackendError, ProjectError
+from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
+
+_FILE_NAMES = ("Pulumi.yaml", "Pulumi.yml")
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the engine needs of a Pulumi.yaml.
+
+    `file` is Pulumi.yaml itself, `root` its directory, `program` the directory or file to run.
+    """
+
+    name: str
+    file: Path
+    root: Path
+    program: Path
+    stack_configuration_directory: Path
+    backend_url: str | None = None
+
+    @property
+    def working_directory(self) -> Path:
+        """Return the directory in which program and provider run."""
+        return self.program if self.program.is_dir() else self.program.parent
+
+    def stack_configuration_file(self, stack: str) -> Path:
+        """Return the file of a stack's configuration, whether it exists or not."""
+        return self.stack_configuration_directory / f"Pulumi.{stack}.yaml"
+
+
+def find_project(start: Path) -> Project:
+    """Read the project that a directory belongs to, as the CLI looks for it: upwards.
+
+    Raises ProjectError when there is none, or it is not a Python project.
+    """
+    start = start.resolve()
+    if not start.is_dir():
+        raise ProjectError(f"no such directory: {start}", "Correct --cwd.")
+    for directory in (start, *start.parents):
+        for name in _FILE_NAMES:
+            if (directory / name).is_file():
+                return _read(directory / name)
+    raise ProjectError(
+        f"no Pulumi.yaml in {start} or above it",
+        "Go to the project's directory, or name it with --cwd.",
+    )
+
+
+def _read(path: Path) -> Project:
+    content = _content(path)
+    name = content.get("name")
+    if not isinstance(name, str) or not name:
+        raise ProjectError(f"{path}: `name` is missing", "Give the project a name.")
+    _check_runtime(path, content.get("runtime"))
+    main = content.get("main") or "."
+    program = (path.parent / str(main)).resolve()
+    if not program.exists():
+        raise ProjectError(f"{path}: `main: {main}` does not exist", "Correct `main`.")
+    backend = content.get("backend")
+    return Project(
+        name=name,
+        file=path,
+        root=path.parent,
+        program=program,
+        stack_configuration_directory=path.parent / str(content.get("stackConfigDir") or "."),
+        backend_url=backend.get("url") if isinstance(backend, dict) else None,
+    )
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = read_yaml(path)
+    except UnreadableFile as error:
+        raise ProjectError(str(error)) from None
+    if not isinstance(content, dict):
+        raise ProjectError(f"{path} is not a mapping", "Give it at least `name` and `runtime`.")
+    return content
+
+
+def _check_runtime(path: Path, runtime: object) -> None:
+    name = runtime.get("name") if isinstance(runtime, dict) else runtime
+    if name != "python":
+        raise ProjectError(
+            f"{path}: the embedded engine runs Python programs, not `runtime: {name}`",
+            "Run with the Pulumi CLI (--engine pulumi).",
+        )
 
 
 class Workspace:
@@ -74,3 +159,17 @@ class Workspace:
         except (OSError, ValueError) as error:
             raise BackendError(f"{self.path} cannot be read: {error}") from error
         return settings if isinstance(settings, dict) else {}
+
+
+def backend_url(project: Project, environment: Mapping[str, str]) -> str:
+    """Find the backend: PULUMI_BACKEND_URL, else `backend.url` of Pulumi.yaml.
+
+    Raises BackendError when neither is given.
+    """
+    url = environment.get("PULUMI_BACKEND_URL") or project.backend_url
+    if not url:
+        raise BackendError(
+            "no place for the state is given",
+            "Set PULUMI_BACKEND_URL=file:///some/directory, or `backend: {url: …}` in Pulumi.yaml.",
+        )
+    return url

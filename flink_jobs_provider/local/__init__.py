@@ -4,11 +4,10 @@ It needs no Docker and no installed Flink; a Java only if one that fits is alrea
 """
 
 from flink_jobs_provider.local.cluster import LocalCluster, Up
-from flink_jobs_provider.local.errors import LocalClusterError
+from flink_jobs_provider.local.errors import LocalClusterError, Report
 from flink_jobs_provider.local.flink_version import DEFAULT_FLINK_VERSION
 from flink_jobs_provider.local.gateway import LocalGateway
 from flink_jobs_provider.local.observation import ClusterStatus, ProcessStatus
-from flink_jobs_provider.local.reporting import Report
 from flink_jobs_provider.local.settings import Request
 
 __all__ = [

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from flink_jobs_provider.local.configuration import flink_configuration, write_configuration
-from flink_jobs_provider.local.errors import LocalClusterError
+from flink_jobs_provider.local.errors import LocalClusterError, Report, silent
 from flink_jobs_provider.local.java import Java, find_java
 from flink_jobs_provider.local.launch import Launcher, free_port, require_free
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.locking import exclusive
-from flink_jobs_provider.local.observation import ClusterStatus, observe
+from flink_jobs_provider.local.observation import (
+    ClusterStatus,
+    ProcessEnded,
+    observe,
+    wait_until_ready,
+)
 from flink_jobs_provider.local.packages import fetch_flink
 from flink_jobs_provider.local.processes import (
     ClusterProcess,
@@ -23,8 +28,6 @@ from flink_jobs_provider.local.processes import (
     flink_processes_in,
     processes_in,
 )
-from flink_jobs_provider.local.readiness import ProcessEnded, wait_until_ready
-from flink_jobs_provider.local.reporting import Report, silent
 from flink_jobs_provider.local.settings import (
     Request,
     Settings,
@@ -34,7 +37,7 @@ from flink_jobs_provider.local.settings import (
     wanted_version,
 )
 
-Outcome = Literal["already up", "mended", "started"]
+Outcome = Literal["already up", "repaired", "started"]
 
 
 class Up(NamedTuple):
@@ -52,7 +55,7 @@ class LocalCluster:
         self._report = report
 
     def status(self) -> ClusterStatus:
-        """Look at the cluster, changing nothing."""
+        """Return what runs of the cluster."""
         with self._disk_errors():
             return observe(self.layout, Settings.load(self.layout.settings))
 
@@ -74,7 +77,7 @@ class LocalCluster:
             self._refuse_differences(request, recorded)
             if before.state == "running":
                 return Up("already up", before)
-            return Up("mended", self._mend(recorded, timeout))
+            return Up("repaired", self._repair(recorded, timeout))
 
     def down(self, *, purge: bool = False) -> list[str]:
         """End the cluster's processes and return their names; with `purge` remove its data too.
@@ -118,16 +121,16 @@ class LocalCluster:
                 return self._complete(settings, launcher, timeout)
             except ProcessEnded as event:
                 end(flink_processes_in(self.layout))
-                # Another program can take a free port between our look and Flink's use of it.
+                # Another program can take a free port between our check and Flink's use of it.
                 if event.port_was_taken and attempts_left:
                     continue
                 self._record_again(recorded)
                 raise event.explained(
-                    "Nothing of it runs now.", "Mend the cause and run `up` again."
+                    "Nothing of it runs now.", "Fix the cause and run `up` again."
                 ) from None
         raise AssertionError("the last attempt returns or raises")
 
-    def _mend(self, settings: Settings, timeout: float) -> ClusterStatus:
+    def _repair(self, settings: Settings, timeout: float) -> ClusterStatus:
         """Start what is missing of a cluster that partly runs, and leave the rest alone.
 
         Without a JobManager there is no rest: what the task managers ran is lost with it, and they
@@ -149,7 +152,7 @@ class LocalCluster:
         """Write the configuration; no process is touched."""
         configuration = flink_configuration(settings, self.layout, java.release)
         launcher = Launcher(flink_home, java, configuration)
-        launcher.refuse_bad_sizes()
+        launcher.refuse_unreadable_options()
         self.layout.create()
         write_configuration(self.layout.conf, settings.flink, configuration)
         return launcher

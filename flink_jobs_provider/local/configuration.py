@@ -1,16 +1,81 @@
-"""The configuration directory that Flink reads: its settings, and how it logs."""
+"""The configuration directory that Flink reads: its settings, its memory, and how it logs.
+
+The memory is enough for many small jobs, and little for a laptop. Flink's own scripts compute the
+options of the JVM from the configuration; there are no scripts in the package, so every size is
+stated here, and the options follow from the configuration.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from flink_jobs_provider.local.errors import LocalClusterError
 from flink_jobs_provider.local.flink_version import FlinkVersion
 from flink_jobs_provider.local.layout import Layout
-from flink_jobs_provider.local.memory import JOB_MANAGER_MEMORY, TASK_MANAGER_MEMORY
 from flink_jobs_provider.local.settings import Settings
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
+
+# Network buffers are 32 KiB: 128 MiB are 4096 of them, enough for dozens of small jobs.
+JOB_MANAGER_MEMORY = {
+    "jobmanager.memory.heap.size": "384m",
+    "jobmanager.memory.off-heap.size": "128m",
+    "jobmanager.memory.jvm-metaspace.size": "256m",
+    "jobmanager.memory.jvm-overhead.min": "192m",
+    "jobmanager.memory.jvm-overhead.max": "192m",
+}
+TASK_MANAGER_MEMORY = {
+    "taskmanager.memory.framework.heap.size": "128m",
+    "taskmanager.memory.task.heap.size": "384m",
+    "taskmanager.memory.framework.off-heap.size": "128m",
+    "taskmanager.memory.task.off-heap.size": "0m",
+    "taskmanager.memory.network.min": "128m",
+    "taskmanager.memory.network.max": "128m",
+    "taskmanager.memory.managed.size": "128m",
+    "taskmanager.memory.jvm-metaspace.size": "256m",
+    "taskmanager.memory.jvm-overhead.min": "192m",
+    "taskmanager.memory.jvm-overhead.max": "192m",
+}
+
+
+def job_manager_options(configuration: Mapping[str, str]) -> list[str]:
+    """Return the JVM's memory options for the JobManager."""
+    prefix = "jobmanager.memory."
+    heap = _mebibytes(configuration, f"{prefix}heap.size")
+    return [
+        f"-Xmx{heap}m",
+        f"-XX:MaxDirectMemorySize={_mebibytes(configuration, f'{prefix}off-heap.size')}m",
+        f"-XX:MaxMetaspaceSize={_mebibytes(configuration, f'{prefix}jvm-metaspace.size')}m",
+    ]
+
+
+def task_manager_options(configuration: Mapping[str, str]) -> list[str]:
+    """Return the JVM's memory options for a TaskManager."""
+
+    def size(*names: str) -> int:
+        return sum(_mebibytes(configuration, f"taskmanager.memory.{name}") for name in names)
+
+    heap = size("framework.heap.size", "task.heap.size")
+    direct = size("framework.off-heap.size", "task.off-heap.size", "network.max")
+    return [
+        f"-Xmx{heap}m",
+        f"-XX:MaxDirectMemorySize={direct}m",
+        f"-XX:MaxMetaspaceSize={size('jvm-metaspace.size')}m",
+    ]
+
+
+def _mebibytes(configuration: Mapping[str, str], key: str) -> int:
+    match = re.fullmatch(r"(\d+) *(m|mb|g|gb)", configuration[key].strip().lower())
+    if match is None:
+        raise LocalClusterError(
+            f"'{key}' is '{configuration[key]}'.",
+            now="Nothing was started.",
+            advice="Give the size in megabytes or gigabytes, such as 512m or 1g.",
+        )
+    return int(match[1]) * (1024 if match[2].startswith("g") else 1)
+
 
 _LOOPBACK = "127.0.0.1"
 
@@ -91,5 +156,5 @@ def write_configuration(
 
 
 def logging_file(directory: Path) -> Path:
-    """Name the logging configuration in a configuration directory."""
+    """Return the logging configuration's path in a configuration directory."""
     return directory / "log4j.properties"

@@ -1,12 +1,15 @@
-"""The one error of the local cluster: what happened, how things stand now, what to do."""
+"""The local cluster's one error, and its reports of progress."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 from flink_jobs_provider.model.errors import SetupError
 
 
 class LocalClusterError(SetupError):
-    """Say what happened, how things stand now, and what to do, one sentence each.
+    """What happened, how things stand now, and what to do, one sentence each.
 
     Everything that a user or a machine can bring about is raised as this; anything else that
     leaves this package is a defect of it.
@@ -19,3 +22,11 @@ class LocalClusterError(SetupError):
         self.advice = advice
         self.details = details
         """Lines of a log or of another program's output, to be shown below the message."""
+
+
+Report: TypeAlias = Callable[[str], None]
+"""Takes what is being done now, as a short phrase without a full stop."""
+
+
+def silent(step: str) -> None:
+    """Show nothing."""

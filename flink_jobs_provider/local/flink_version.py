@@ -51,7 +51,7 @@ class FlinkVersion:
 
     @property
     def configuration_file(self) -> str:
-        """Name its configuration file: YAML proper since 1.19, flat lines before."""
+        """Return the name of its configuration file: YAML since 1.19, flat lines before."""
         return "config.yaml" if self.release >= (1, 19) else "flink-conf.yaml"
 
     def __str__(self) -> str:

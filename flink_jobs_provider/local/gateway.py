@@ -1,4 +1,4 @@
-"""A gateway beside the cluster: one more process in its directory, ended with it."""
+"""A gateway for the cluster: one more process in its directory, ended with it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from typing import Literal
 
 import psutil
 
-from flink_jobs_provider.local.errors import LocalClusterError
+from flink_jobs_provider.local.errors import LocalClusterError, Report, silent
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.locking import exclusive
 from flink_jobs_provider.local.processes import GATEWAY, ClusterProcess, end
-from flink_jobs_provider.local.reporting import Report, silent
 
 _COMMAND = "from flink_jobs_provider.cli import main; main()"
 
@@ -29,7 +28,7 @@ class LocalGateway:
 
     Args:
         directory: The cluster's.
-        report: Told each step.
+        report: Receives each step.
     """
 
     def __init__(self, directory: Path, report: Report = silent) -> None:
@@ -67,13 +66,13 @@ class LocalGateway:
             environment = {**os.environ, "NOTIFY_SOCKET": ready.getsockname()}
             self._process.start([sys.executable, *marks, "-c", _COMMAND, *words], environment)
             deadline = time.monotonic() + timeout
-            while not _said_ready(ready):
+            while not _reported_ready(ready):
                 if self._process.find() is None:
                     self._process.pid_file.unlink(missing_ok=True)
                     raise LocalClusterError(
                         "The gateway ended while it was starting.",
                         now="The cluster was left running.",
-                        advice="Mend the cause and run `up` again. What it said is below.",
+                        advice="Fix the cause and run `up` again. Its last lines are below.",
                         details=self._process.last_lines(),
                     )
                 if time.monotonic() > deadline:
@@ -81,7 +80,7 @@ class LocalGateway:
                     raise LocalClusterError(
                         f"The gateway was not ready after {timeout:g} seconds.",
                         now="It was ended; the cluster was left running.",
-                        advice="What it said is below.",
+                        advice="Its last lines are below.",
                         details=self._process.last_lines(),
                     )
 
@@ -89,7 +88,7 @@ class LocalGateway:
         words = running.cmdline()
         if str(configuration) not in words:
             raise LocalClusterError(
-                f"The gateway beside {self._layout.root} already runs with {words[-1]}.",
+                f"The gateway of {self._layout.root} already runs with {words[-1]}.",
                 now="It was left running as it is.",
                 advice="Run `down` first to change it.",
             )
@@ -97,7 +96,7 @@ class LocalGateway:
 
 @contextmanager
 def _readiness() -> Iterator[socket.socket]:
-    """Open a socket for the word that a service says when it is ready (sd_notify(3))."""
+    """Open a socket for the message by which a service reports that it is ready (sd_notify(3))."""
     # Not in the cluster's directory: a socket's path may have 107 bytes at most.
     with (
         tempfile.TemporaryDirectory(prefix="flink-jobs-") as directory,
@@ -107,7 +106,7 @@ def _readiness() -> Iterator[socket.socket]:
         yield ready
 
 
-def _said_ready(ready: socket.socket) -> bool:
+def _reported_ready(ready: socket.socket) -> bool:
     """Wait for up to a tenth of a second."""
     readable, _, _ = select.select([ready], [], [], 0.1)
     return bool(readable) and b"READY=1" in ready.recv(4096).splitlines()

@@ -9,9 +9,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from flink_jobs_provider.local.errors import Report, silent
 from flink_jobs_provider.local.flink_version import FlinkVersion
 from flink_jobs_provider.local.packages import fetch_java
-from flink_jobs_provider.local.reporting import Report, silent
 
 # What Flink's own configuration lists in env.java.opts.all (conf/config.yaml of 1.20 and 2.3),
 # without the exports of jdk.compiler, which only Flink's own build needs.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs_provider.local.configuration import logging_file
+from flink_jobs_provider.local.configuration import (
+    job_manager_options,
+    logging_file,
+    task_manager_options,
+)
 from flink_jobs_provider.local.errors import LocalClusterError
 from flink_jobs_provider.local.java import Java
-from flink_jobs_provider.local.memory import job_manager_options, task_manager_options
 from flink_jobs_provider.local.processes import ClusterProcess
 
 
@@ -62,21 +66,23 @@ class Launcher:
     java: Java
     configuration: Mapping[str, str]
 
-    def refuse_bad_sizes(self) -> None:
-        """Raise for a memory size in the configuration that cannot be read."""
+    def refuse_unreadable_options(self) -> None:
+        """Raise for a memory size or an option of the JVM that cannot be read."""
         job_manager_options(self.configuration)
         task_manager_options(self.configuration)
+        for role in ("jobmanager", "taskmanager"):
+            self._given_options(role)
 
     def start_job_manager(self, process: ClusterProcess) -> None:
         """Start the JobManager."""
         self._start(
             process,
-            job_manager_options(self.configuration),
+            [*job_manager_options(self.configuration), *self._given_options("jobmanager")],
             [_JOB_MANAGER, "--configDir", str(process.layout.conf), "--executionMode", "cluster"],
         )
 
     def start_task_manager(self, process: ClusterProcess, slots: int) -> None:
-        """Start a TaskManager under an id of its own, so that its registration can be told."""
+        """Start a TaskManager under an id of its own, by which its registration is recognised."""
         settings = {
             "taskmanager.resource-id": f"{process.role}-{secrets.token_hex(4)}",
             "taskmanager.numberOfTaskSlots": str(slots),
@@ -84,12 +90,27 @@ class Launcher:
         }
         self._start(
             process,
-            task_manager_options(self.configuration),
+            [*task_manager_options(self.configuration), *self._given_options("taskmanager")],
             [_TASK_MANAGER, "--configDir", str(process.layout.conf)]
             + [word for key, value in settings.items() for word in ("-D", f"{key}={value}")],
         )
 
-    def _start(self, process: ClusterProcess, memory: list[str], program: list[str]) -> None:
+    def _given_options(self, role: str) -> list[str]:
+        """Return the options of the JVM in the configuration, which Flink's own scripts read."""
+        words: list[str] = []
+        for key in ("env.java.opts.all", f"env.java.opts.{role}"):
+            value = self.configuration.get(key, "")
+            try:
+                words += shlex.split(value)
+            except ValueError as error:
+                raise LocalClusterError(
+                    f"'{key}' is '{value}': {error}.",
+                    now="Nothing was started.",
+                    advice="Give options of the JVM, parted by blanks.",
+                ) from error
+        return words
+
+    def _start(self, process: ClusterProcess, options: list[str], program: list[str]) -> None:
         jars = sorted(str(jar) for jar in (self.flink_home / "lib").glob("*.jar"))
         command = [
             str(self.java.program),
@@ -97,8 +118,8 @@ class Launcher:
             f"-Dlog.file={process.log}",
             f"-Dlog4j.configurationFile={logging_file(process.layout.conf).as_uri()}",
             *_SMALL,
-            *memory,
             *self.java.module_options,
+            *options,
             "-cp",
             os.pathsep.join(jars),
             *program,

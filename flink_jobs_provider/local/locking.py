@@ -1,4 +1,4 @@
-"""One writer at a time to a directory, across processes."""
+"""An exclusive lock on a directory, across processes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flink_jobs_provider.local.errors import LocalClusterError
-from flink_jobs_provider.local.reporting import Report, silent
+from flink_jobs_provider.local.errors import LocalClusterError, Report, silent
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the processes of a cluster have logged."""
+"""The logs of a cluster's processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cluster looks like from outside: its processes, and what its REST API says.
+"""A cluster as it is observed: its processes, and the answers of its REST API.
 
 The standard library's client is used: these are two plain requests on the loopback interface,
 which no proxy or certificate setting of the environment may touch.
@@ -7,14 +7,17 @@ which no proxy or certificate setting of the environment may touch.
 from __future__ import annotations
 
 import json
+import time
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from flink_jobs_provider.local.errors import LocalClusterError
 from flink_jobs_provider.local.layout import Layout
 from flink_jobs_provider.local.processes import GATEWAY, ClusterProcess
 from flink_jobs_provider.local.settings import Settings
+from flink_jobs_provider.model.errors import Signal
 
 State = Literal["absent", "stopped", "incomplete", "running"]
 
@@ -36,7 +39,7 @@ class ClusterStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     state: State
-    """`incomplete`: something of it runs, but not all that should; `up` mends it."""
+    """`incomplete`: something of it runs, but not all that should; `up` repairs it."""
     directory: str
     url: str | None = None
     flink_version: str | None = None
@@ -46,11 +49,11 @@ class ClusterStatus(BaseModel):
     running_jobs: int | None = None
     processes: list[ProcessStatus] = []
     gateway: ProcessStatus | None = None
-    """None where none was started beside it."""
+    """None where no gateway was started."""
 
 
 def observe(layout: Layout, settings: Settings | None) -> ClusterStatus:
-    """Look at the cluster in a directory; never raises for what it finds there."""
+    """Return the state of the cluster in a directory; never raises for what is there."""
     if settings is None:
         return ClusterStatus(state="absent", directory=str(layout.root))
     overview, registered = _ask(settings.port)
@@ -103,7 +106,7 @@ def _state(processes: list[ProcessStatus], slots: int | None, settings: Settings
 
 
 def _ask(port: int) -> tuple[dict[str, Any] | None, set[str]]:
-    """Return the overview, and the ids of the registered TaskManagers; None if nobody answers."""
+    """Return the overview, and the ids of the registered TaskManagers; None without an answer."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         overview = _get(connection, "/overview")
@@ -119,3 +122,49 @@ def _get(connection: HTTPConnection, path: str) -> dict[str, Any]:
     connection.request("GET", path)
     answer: dict[str, Any] = json.load(connection.getresponse())
     return answer
+
+
+_PORT_TAKEN = ("BindException", "Address already in use", "Could not start rest endpoint")
+
+
+class ProcessEnded(Signal):
+    """A process of the cluster ended before the cluster was ready."""
+
+    def __init__(self, process: ClusterProcess) -> None:
+        super().__init__(process.role)
+        self.role = process.role
+        self.log = process.last_lines()
+        self.port_was_taken = any(words in process.last_lines(60) for words in _PORT_TAKEN)
+
+    def explained(self, now: str, advice: str) -> LocalClusterError:
+        """Return the error for it, with what follows from it."""
+        return LocalClusterError(
+            f"The {self.role} ended while the cluster was starting.",
+            now=now,
+            advice=f"{advice} The end of its log is below.",
+            details=self.log,
+        )
+
+
+def wait_until_ready(layout: Layout, settings: Settings, timeout: float) -> ClusterStatus:
+    """Return once the REST API answers and every slot is registered.
+
+    Raises ProcessEnded as soon as a process is gone, and LocalClusterError after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        status = observe(layout, settings)
+        if status.state == "running":
+            return status
+        for process in status.processes:
+            if process.pid is None:
+                raise ProcessEnded(ClusterProcess(layout, process.role))
+        if time.monotonic() > deadline:
+            late = next((p.role for p in status.processes if not p.registered), "jobmanager")
+            raise LocalClusterError(
+                f"The {late} was not ready after {timeout:g} seconds.",
+                now="The processes were left running.",
+                advice="`up` again waits on, `down` ends them. The end of its log is below.",
+                details=ClusterProcess(layout, late).last_lines(),
+            )
+        time.sleep(0.05)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import uv
 
-from flink_jobs_provider.local.errors import LocalClusterError
+from flink_jobs_provider.local.errors import LocalClusterError, Report, silent
 from flink_jobs_provider.local.flink_version import FlinkVersion
 from flink_jobs_provider.local.locking import exclusive
-from flink_jobs_provider.local.reporting import Report, silent
 
 CACHE_VARIABLE = "FLINK_JOBS_CACHE"
 
@@ -128,7 +127,7 @@ def _uv_program() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Give uv the index that the user has set for pip, and the system's certificates."""
+    """Return an environment in which uv has pip's index and the system's certificates."""
     environment = {"UV_SYSTEM_CERTS": "true", **os.environ}
     for pip_name, uv_names in _PIP_SETTINGS.items():
         value = os.environ.get(pip_name)
@@ -152,7 +151,7 @@ _UNKNOWN = re.compile(
 
 
 def _explain(requirement: str, title: str, output: str) -> LocalClusterError:
-    """Tell the reasons apart for which uv fails; its own words are kept as details."""
+    """Return the error for a failure of uv; its own words become the details."""
     now = "Nothing was started, and the cache is as it was."
     plain = title.split(" (")[0]
     if _UNREACHABLE.search(output):

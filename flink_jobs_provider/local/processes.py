@@ -25,7 +25,7 @@ from flink_jobs_provider.local.layout import Layout
 _DETACH = """\
 sh -c 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"' "$@" &
 """
-#: The role of a gateway beside the cluster, which is no process of Flink.
+#: The role of the cluster's gateway, which is no process of Flink.
 GATEWAY = "gateway"
 _FRAME = re.compile(r"\s*(at \S+\(|\.\.\. \d+ more|$)")
 _RESOURCE_ID = "taskmanager.resource-id="
@@ -85,7 +85,7 @@ class ClusterProcess:
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start the program in a session of its own, its output going to `output`.
 
-        What the one before it wrote is kept beside it, ending in `.old`.
+        The output of the one before it is renamed to end in `.old`.
         """
         for file in (self.log, self.output):
             if file.exists():
@@ -209,7 +209,7 @@ def _signal(process: ClusterProcess, *, by_force: bool) -> bool:
 
 
 def _all_gone(processes: Sequence[ClusterProcess], timeout: float) -> bool:
-    """Wait for the ends; a zombie that nobody collects counts as ended."""
+    """Wait until all have ended; a zombie counts as ended."""
     deadline = time.monotonic() + timeout
     while any(process.find() is not None for process in processes):
         if time.monotonic() > deadline:

@@ -76,7 +76,7 @@ class Settings(BaseModel):
 
     @property
     def roles(self) -> list[str]:
-        """Name the processes of the cluster."""
+        """Return the roles of the cluster's processes."""
         return ["jobmanager", *(f"taskmanager-{n}" for n in range(1, self.task_managers + 1))]
 
     @property
@@ -142,7 +142,7 @@ def new_settings(
     rpc_port: int,
     java: str,
 ) -> Settings:
-    """Put together what to start a cluster with, from what was asked for and what was there."""
+    """Return the settings to start a cluster with, from the request and the recorded ones."""
     slots = request.slots or (recorded.slots if recorded else DEFAULT_SLOTS)
     task_managers = request.task_managers or (
         recorded.task_managers if recorded else DEFAULT_TASK_MANAGERS

@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from flink_jobs_provider.cli.job_choice import named_jobs
+from flink_jobs_provider.cli.job_choice import Owners, named_jobs
 from flink_jobs_provider.cli.job_rows import job_facts, job_rows
-from flink_jobs_provider.cli.owners import Owners
 from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.inspection import (
     JobInspection,

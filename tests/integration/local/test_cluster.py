@@ -1,4 +1,4 @@
-"""A local cluster over its life: started, looked at, damaged, mended, stopped, started again."""
+"""A local cluster over its life: started, looked at, damaged, repaired, stopped, started again."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_savepoint_without_a_directory_goes_to_the_clusters_own(
     assert (path / "_metadata").is_file()
 
 
-def test_a_dead_task_manager_is_shown_and_mended(private_flink: FlinkCluster) -> None:
+def test_a_dead_task_manager_is_shown_and_repaired(private_flink: FlinkCluster) -> None:
     """Status is incomplete; `up` starts the TaskManager alone, and all slots are back."""
     before = pids(private_flink)
     kill(private_flink, "taskmanager-1")
@@ -121,7 +121,7 @@ def test_a_dead_task_manager_is_shown_and_mended(private_flink: FlinkCluster) ->
     assert status.state == "incomplete"
     assert pids(private_flink) == {**before, "taskmanager-1": None}
     outcome, status = LocalCluster(private_flink.directory).up()
-    assert (outcome, status.state) == ("mended", "running")
+    assert (outcome, status.state) == ("repaired", "running")
     assert pids(private_flink)["jobmanager"] == before["jobmanager"]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,6 +29,7 @@ def planned(*words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.process
 def test_port_moves_cluster_and_gateway() -> None:
     said = planned("cluster", "PORT=9100")
     assert "local up --port 9100 --gateway .gateway/gateway-9100.yaml" in said
@@ -56,6 +58,7 @@ def gateways_mounts(port: str, tmp_path: Path) -> dict[str, str]:
     return mounts
 
 
+@pytest.mark.process
 def test_the_gateway_serves_the_jars_of_its_example(tmp_path: Path) -> None:
     """Shows also that a job which was put to the place without a port has its jar still."""
     plain = {"file:///tmp/flink-jobs/jars": "file:///tmp/flink-jobs/jars"}
@@ -102,6 +105,7 @@ def jobs_files(**environment: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.process
 def test_two_examples_write_to_two_places() -> None:
     """Shows the program with the variable that the Makefile exports, and without it."""
     assert "export FLINK_JOBS_FILES" in (ROOT / "Makefile").read_text(encoding="utf-8")

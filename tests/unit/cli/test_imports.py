@@ -41,6 +41,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.process
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     """Shows that of the project itself only modules of the command line are loaded."""
     command = [sys.executable, "-c", _CODE, json.dumps(words)]

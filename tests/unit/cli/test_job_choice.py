@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.cli.job_choice import NamedJobs, choose
-from flink_jobs_provider.cli.owners import COMMAND_LINE, Owners, owners_known_in
+from flink_jobs_provider.cli.job_choice import (
+    COMMAND_LINE,
+    NamedJobs,
+    Owners,
+    choose,
+    owners_known_in,
+)
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey, identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob

@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from flink_jobs_provider.cli import jobs
 from flink_jobs_provider.cli.app import app
-from flink_jobs_provider.cli.job_choice import named_jobs
-from flink_jobs_provider.cli.owners import Owners
+from flink_jobs_provider.cli.job_choice import Owners, named_jobs
 from flink_jobs_provider.cli.savepoint_listing import Listing, list_savepoints
 from flink_jobs_provider.control_planes.protocol import (
     Purpose,

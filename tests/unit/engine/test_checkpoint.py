@@ -10,7 +10,7 @@ from flink_jobs_provider.engine.checkpoint import CheckpointFormat, deployment_o
 from flink_jobs_provider.engine.errors import CheckpointError, PassphraseError, UnsupportedError
 from flink_jobs_provider.engine.passphrase import Crypter
 from flink_jobs_provider.engine.resource_state import OperationKind
-from flink_jobs_provider.engine.state_keeper import StateKeeper
+from flink_jobs_provider.engine.snapshot_manager import SnapshotManager
 from flink_jobs_provider.engine.values import Secret
 
 PATH = Path("dev.json")
@@ -87,7 +87,7 @@ def test_nothing_is_lost_on_the_way_through(latest: dict[str, Any], crypter: Cry
     """Read and written again it is the same, ciphertexts and unknown fields too."""
     checkpoint = CheckpointFormat("organization/demo/dev", crypter)
     snapshot = checkpoint.read(text_of(latest), PATH)
-    written = StateKeeper(snapshot, checkpoint, None)._text()
+    written = SnapshotManager(snapshot, checkpoint, None)._text()
     again = json.loads(written)["checkpoint"]["latest"]
     again["manifest"] = latest["manifest"]
     assert again == latest
@@ -107,7 +107,7 @@ def test_another_key_means_new_ciphertexts(latest: dict[str, Any], crypter: Cryp
     other = Crypter.fresh("other")
     reader = CheckpointFormat("s", crypter, keep_ciphertexts=False)
     snapshot = reader.read(text_of(latest), PATH)
-    written = StateKeeper(snapshot, CheckpointFormat("s", other), None)._text()
+    written = SnapshotManager(snapshot, CheckpointFormat("s", other), None)._text()
     again = CheckpointFormat("s", other).read(written, PATH)
     assert again.resources[1].inputs["secret"] == Secret({"deep": "hidden"})
 
@@ -116,7 +116,7 @@ def test_secrets_within_secrets_survive(crypter: Crypter) -> None:
     """They are encrypted once, as one."""
     checkpoint = CheckpointFormat("s", crypter)
     snapshot = checkpoint.read(text_of({}), PATH)
-    keeper = StateKeeper(snapshot, checkpoint, None)
+    keeper = SnapshotManager(snapshot, checkpoint, None)
     from flink_jobs_provider.engine.resource_state import ResourceState
 
     keeper.register(ResourceState("urn:a::b::c::d", "c", True, inputs={"s": Secret([Secret("x")])}))

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from pulumi.runtime.proto import provider_pb2 as of_the_sdk
 
 from flink_jobs_provider.engine.protocols import provider_pb2
@@ -24,6 +25,7 @@ def _loaded(code: str) -> set[str]:
     return set(json.loads(run.stdout))
 
 
+@pytest.mark.process
 def test_an_engine_loads_neither_the_sdk_nor_a_client() -> None:
     """Shows that it takes of the SDK the messages of its protocols alone."""
     loaded = _loaded(_CODE)

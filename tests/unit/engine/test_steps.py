@@ -3,10 +3,10 @@
 import pytest
 
 from flink_jobs_provider.engine.goals import Goal
-from flink_jobs_provider.engine.plugin import DiffAnswer
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.steps import (
     Decision,
+    DiffAnswer,
     PropertyDiff,
     completed,
     decide,

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flink_jobs_provider.local.configuration import flink_configuration, write_configuration
+from flink_jobs_provider.local.configuration import (
+    JOB_MANAGER_MEMORY,
+    TASK_MANAGER_MEMORY,
+    flink_configuration,
+    job_manager_options,
+    task_manager_options,
+    write_configuration,
+)
 from flink_jobs_provider.local.errors import LocalClusterError
 from flink_jobs_provider.local.flink_version import FlinkVersion
 from flink_jobs_provider.local.layout import Layout
-from flink_jobs_provider.local.memory import (
-    JOB_MANAGER_MEMORY,
-    TASK_MANAGER_MEMORY,
-    job_manager_options,
-    task_manager_options,
-)
 from flink_jobs_provider.local.settings import Settings
 from flink_jobs_provider.model.flink_options import RETENTION
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flink_jobs_provider.model.errors import InvalidSpec, JarError
-from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses, mask_foreign
+from flink_jobs_provider.model.redaction import KnownSecrets, Redactor, mask_addresses, mask_foreign
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_a_known_secret_is_masked_also_without_its_query() -> None:
     secrets.add("https://private/a.jar?sig=1", "abc", "abcd")
     assert secrets.redact("cannot open https://private/a.jar?***") == "cannot open ***"
     assert secrets.redact("abcd abc") == "*** abc"
+
+
+def test_secrets_are_taken_out_of_text() -> None:
+    """Longest first, line by line for those of several lines; very short ones stay."""
+    redactor = Redactor(["pass", "password", "line one\nline two", "ab", ""], "[secret]")
+    assert redactor.redact("password pass ab") == "[secret] [secret] ab"
+    assert redactor.redact("saw line two.") == "saw [secret]."
+    assert Redactor([]).redact("x") == "x"

@@ -9,6 +9,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.provider.resource import FlinkJob
 from tests.job_jars import COUNTING_JAR
@@ -17,7 +19,7 @@ from tests.job_jars import COUNTING_JAR
 OF_A_PROGRAM = {
     "flink_jobs_provider",
     "flink_jobs_provider.engine",
-    "flink_jobs_provider.engine.declared",
+    "flink_jobs_provider.engine.program_report",
     "flink_jobs_provider.engine.program_child",
     "flink_jobs_provider.provider",
     *(
@@ -60,6 +62,7 @@ print([name for name in ("httpx", "fsspec", "tenacity") if name in sys.modules])
 """
 
 
+@pytest.mark.process
 def test_a_preview_of_local_jars_loads_no_client_and_no_store() -> None:
     run = subprocess.run(
         [sys.executable, "-c", _PREVIEWS, str(COUNTING_JAR)],
@@ -71,6 +74,7 @@ def test_a_preview_of_local_jars_loads_no_client_and_no_store() -> None:
     assert run.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.process
 def test_a_program_loads_only_what_declares_jobs() -> None:
     """Shows that neither the models nor what works on clusters are loaded by a program."""
     run = subprocess.run(

@@ -1,7 +1,8 @@
-"""`flink-jobs jobs start FILE`: whose place the file names, and what is said of another one."""
+"""`flink-jobs jobs start`: whose place a file names, and which savepoint counts."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import yaml
 from typer.testing import CliRunner
 
 from flink_jobs_provider.cli.app import app
-from flink_jobs_provider.cli.start_inputs import start_inputs
-from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
+from flink_jobs_provider.cli.job_start import start_from, start_inputs
+from flink_jobs_provider.model.errors import InvalidSpec, PermanentError, StateUnavailable
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.reconciling.flink import Reconciler
 from tests.job_jars import COUNTING_JAR
+from tests.unit.reconciling.flink.stack import Stack, jar
+from tests.unit.reconciling.flink.test_honouring import HOUR, NAMED, forgotten, wanted
 
 HERE = FlinkTarget(url="http://flink:8081")
 HDINSIGHT = {
@@ -131,3 +136,35 @@ def test_misspelt_options_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFi
     warning = " ".join(capsys.readouterr().err.split())
     assert "warning: flink_configuration.pipeline.object-resue is not an option" in warning
     assert warning.endswith("did you mean pipeline.object-reuse?")
+
+
+def start(stack: Stack, given: str | None) -> JobRecord:
+    """Start the job as the command does."""
+    reconciler = Reconciler(stack.flink, clock=stack.time.clock())
+    return asyncio.run(start_from(reconciler, wanted(), jar(wanted()), given))
+
+
+@pytest.mark.parametrize("pause", [60.0, HOUR])
+def test_one_that_the_command_names_counts(pause: float) -> None:
+    stack = forgotten(wanted("Old"), wanted(), pause=pause)
+    record = start(stack, NAMED)
+    assert record.restored_from == stack.flink.the_job().restored_from == NAMED
+    assert record.spec.restore_from == NAMED
+
+
+def test_one_that_was_left_in_the_file_does_not_set_the_job_back() -> None:
+    stack = forgotten(wanted("Old"), wanted())
+    job = stack.flink.the_job()
+    assert start(stack, None).job_id == job.job_id
+
+
+def test_whether_it_was_is_not_known() -> None:
+    stack = forgotten(wanted("Old"), wanted(), pause=HOUR)
+    job = stack.flink.the_job()
+    with pytest.raises(StateUnavailable) as caught:
+        start(stack, None)
+    assert caught.value.remedy == (
+        "To go on from the state it has, take restore_from out of the file; to go back to that "
+        f"one, give it with --from {NAMED}."
+    )
+    assert stack.flink.the_job() is job

@@ -1,12 +1,12 @@
-"""Own a stack's state during a run and bring it to disk.
+"""The owner of a stack's state during a run, which writes it to disk.
 
-One event loop owns the state; nothing else reads or changes it. The rules:
+One event loop owns the state; nothing else reads or changes it. The rules are:
 
 1. Before a provider is asked to change anything, the operation is on disk as pending.
-2. After it, the new state is on disk before anybody is told of it: the program, and with it
+2. After it, the new state is on disk before it is reported: to the program, and with it to
    every resource that depends on this one.
 3. A write takes in every change made until it begins. Changes that come while one is under way
-   share the next. So many operations at once cost few writes, and none is told of too early.
+   share the next. So many operations at once cost few writes, and none is reported too early.
 4. A resource found unchanged is not waited for: its state is on disk already.
 
 A write replaces the checkpoint as a whole, so that a kill at any moment leaves the last whole
@@ -28,7 +28,7 @@ Save = Callable[[str], None]
 
 
 class Record:
-    """Hold the current state of one resource, and its JSON until it changes."""
+    """The current state of one resource, with its JSON cached until it changes."""
 
     __slots__ = ("_json", "_state")
 
@@ -38,7 +38,7 @@ class Record:
 
     @property
     def state(self) -> ResourceState:
-        """Give the state as it is now."""
+        """Return the current state."""
         return self._state
 
     @state.setter
@@ -47,14 +47,14 @@ class Record:
         self._json = None
 
     def json(self, checkpoint: CheckpointFormat) -> str:
-        """Give the state in JSON."""
+        """Return the state as JSON."""
         if self._json is None:
             self._json = checkpoint.resource_json(self._state)
         return self._json
 
 
-class StateKeeper:
-    """Keep the resources and the pending operations of one run.
+class SnapshotManager:
+    """The resources and the pending operations of one run.
 
     Resources that were registered come first, in the order in which they were done, which is an
     order of dependency; then those of before that the run has not come to. Without a place to
@@ -77,25 +77,24 @@ class StateKeeper:
         self._version = 0
         self._saved = 0
         self._writing: asyncio.Task[None] | None = None
-        self.writes = 0
 
     @property
     def remaining(self) -> list[Record]:
-        """Give the resources of before that the run has not come to."""
+        """Return the earlier resources that the run has not reached."""
         return list(self._remaining)
 
     @property
     def records(self) -> list[Record]:
-        """Give every resource, in order of dependency."""
+        """Return every resource, in order of dependency."""
         return [*self._registered, *self._remaining]
 
     @property
     def inherited_operations(self) -> list[PendingOperation]:
-        """Give what an earlier run left pending."""
+        """Return the pending operations of an earlier run."""
         return list(self._inherited_operations)
 
     def forget_inherited_operations(self) -> None:
-        """Drop what an earlier run left pending, once it was said."""
+        """Drop the pending operations of an earlier run, once they were reported."""
         if self._inherited_operations:
             self._inherited_operations = []
             self.touch()
@@ -151,7 +150,7 @@ class StateKeeper:
         self.touch()
 
     def rebase(self, states: list[ResourceState]) -> None:
-        """Put refreshed resources in the place of those of before."""
+        """Replace the earlier resources by refreshed ones."""
         self._remaining = dict.fromkeys(map(Record, states))
         self.touch()
 
@@ -160,7 +159,7 @@ class StateKeeper:
         self._registered.pop(record, None)
 
     def _rename(self, old: str, new: str) -> None:
-        """Let references to a resource follow it to the name that an alias gave it."""
+        """Change references to a resource that has been renamed by an alias."""
         for record in self.records:
             if (state := record.state.with_renamed(old, new)) is not record.state:
                 self.change(record, state)
@@ -191,7 +190,6 @@ class StateKeeper:
                 text = self._text()
                 await asyncio.to_thread(self._save, text)
                 self._saved = version
-                self.writes += 1
         finally:
             self._writing = None
 

@@ -35,7 +35,7 @@ def set_value(
     ] = None,
     stack: StackOption = None,
     secret: Annotated[bool, typer.Option("--secret", help="Store it encrypted.")] = False,
-    path: Annotated[bool, typer.Option("--path", help="Take the key for a path.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="The key is a path into an object.")] = False,
     cwd: DirectoryOption = Path(),
     engine: EngineOption = Engine.AUTO,
 ) -> None:
@@ -45,11 +45,11 @@ def set_value(
             given = flags(secret=secret, path=path)
             values = [] if value is None else ["--", value]
             exit_with_pulumi(["config", "set", *stack_flag(stack), *given, key, *values], cwd)
-        from flink_jobs_provider.engine import configuring
-        from flink_jobs_provider.engine.request import Request
+        from flink_jobs_provider.engine import stack_commands
+        from flink_jobs_provider.engine.stacks import Request
 
         text = sys.stdin.read().rstrip("\n") if value is None else value
-        configuring.set_value(Request(cwd, stack), key, text, secret=secret, path=path)
+        stack_commands.set_value(Request(cwd, stack), key, text, secret=secret, path=path)
 
 
 @app.command("get")
@@ -60,17 +60,17 @@ def get_value(
     as_json: JsonOption = False,
     engine: EngineOption = Engine.AUTO,
 ) -> None:
-    """Show one configuration value, in plain."""
+    """Show one configuration value, decrypted."""
     with engine_errors():
         if chosen(engine, quiet=True) is Engine.PULUMI:
             given = flags(json=as_json)
             exit_with_pulumi(["config", "get", *stack_flag(stack), *given, key], cwd)
-        from flink_jobs_provider.engine import configuring
-        from flink_jobs_provider.engine.request import Request
+        from flink_jobs_provider.engine import stack_commands
+        from flink_jobs_provider.engine.stacks import Request
 
-        found = configuring.value(Request(cwd, stack), key)
+        found = stack_commands.value(Request(cwd, stack), key)
         if as_json:
-            say_json(configuring.as_plain(found, show_secret=True))
+            say_json(stack_commands.as_plain(found, show_secret=True))
         else:
             say(found.text)
 
@@ -86,17 +86,19 @@ def remove_value(
     with engine_errors():
         if chosen(engine, quiet=True) is Engine.PULUMI:
             exit_with_pulumi(["config", "rm", *stack_flag(stack), key], cwd)
-        from flink_jobs_provider.engine import configuring
-        from flink_jobs_provider.engine.request import Request
+        from flink_jobs_provider.engine import stack_commands
+        from flink_jobs_provider.engine.stacks import Request
 
-        configuring.remove_value(Request(cwd, stack), key)
+        stack_commands.remove_value(Request(cwd, stack), key)
 
 
 @app.command("ls")
 def list_values(
     stack: StackOption = None,
     cwd: DirectoryOption = Path(),
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="In plain.")] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show secrets decrypted.")
+    ] = False,
     as_json: JsonOption = False,
     engine: EngineOption = Engine.AUTO,
 ) -> None:
@@ -105,9 +107,9 @@ def list_values(
         if chosen(engine, quiet=True) is Engine.PULUMI:
             given = flags(show_secrets=show_secrets, json=as_json)
             exit_with_pulumi(["config", *stack_flag(stack), *given], cwd)
-        from flink_jobs_provider.engine import configuring
-        from flink_jobs_provider.engine.request import Request
+        from flink_jobs_provider.engine import stack_commands
+        from flink_jobs_provider.engine.stacks import Request
 
-        configuring.list_values(
+        stack_commands.list_values(
             Request(cwd, stack), run_console(), show_secrets=show_secrets, json_=as_json
         )

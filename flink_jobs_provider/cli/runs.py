@@ -1,4 +1,7 @@
-"""The options that up, preview, refresh and destroy share, each spelled once."""
+"""Runs on stacks: through the Pulumi CLI where there is one, else the embedded engine.
+
+The options that up, preview, refresh and destroy share are spelled once.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,16 @@ from flink_jobs_provider.cli.engines import (
 )
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.engine.request import Request
+    from flink_jobs_provider.engine.stacks import Request
+from flink_jobs_provider.cli import config, stack
+from flink_jobs_provider.cli.engines import (
+    chosen,
+    engine_errors,
+    exit_with_pulumi,
+    flags,
+    run_console,
+)
+from flink_jobs_provider.cli.printing import JsonOption, say_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +44,7 @@ class RunOptions:
     cwd: DirectoryOption = Path()
     yes: YesOption = False
     refresh: Annotated[
-        bool, typer.Option("--refresh", "-r", help="First look at what is really there.")
+        bool, typer.Option("--refresh", "-r", help="First refresh the state from the clusters.")
     ] = False
     expect_no_changes: Annotated[
         bool,
@@ -40,14 +52,16 @@ class RunOptions:
     ] = False
     parallel: Annotated[
         int,
-        typer.Option("--parallel", "-p", min=0, help="Operations at once; 0: as many as is usual."),
+        typer.Option("--parallel", "-p", min=0, help="Operations at once; 0 for the default."),
     ] = 0
     diff: Annotated[bool, typer.Option("--diff", help="Show each property that changes.")] = False
     json: Annotated[bool, typer.Option("--json", "-j", help="Write the steps in JSON.")] = False
     skip_preview: Annotated[
         bool, typer.Option("--skip-preview", "-f", help="Go ahead without a preview.")
     ] = False
-    non_interactive: Annotated[bool, typer.Option("--non-interactive", help="Never ask.")] = False
+    non_interactive: Annotated[bool, typer.Option("--non-interactive", help="Never prompt.")] = (
+        False
+    )
     offline: Annotated[
         bool,
         typer.Option(
@@ -75,7 +89,7 @@ class RunOptions:
             StackError: It does not support what was asked for.
         """
         from flink_jobs_provider.engine.errors import StackError
-        from flink_jobs_provider.engine.request import Request
+        from flink_jobs_provider.engine.stacks import Request
 
         if self.target:
             raise StackError(
@@ -140,3 +154,103 @@ def with_run_options(
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {field.name: hints[field.name] for field in offered}
     return run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands on stacks to the command line."""
+    app.command()(with_run_options(up))
+    app.command()(with_run_options(preview, without=("yes", "skip_preview")))
+    app.command()(with_run_options(refresh, without=("refresh", "offline")))
+    app.command()(with_run_options(destroy, without=("expect_no_changes", "offline")))
+    app.command()(cancel)
+    app.command()(outputs)
+    app.add_typer(stack.app, name="stack")
+    app.add_typer(config.app, name="config")
+
+
+def up(options: RunOptions) -> None:
+    """Bring the jobs to what the program says."""
+    _change("up", options)
+
+
+def preview(options: RunOptions) -> None:
+    """Show what `up` would do, and why."""
+    options.pass_on()
+    with engine_errors():
+        if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
+            exit_with_pulumi(["preview", *options.for_pulumi()], options.cwd)
+        request = options.request()
+        from flink_jobs_provider.engine import commands
+
+        commands.preview(request, run_console())
+
+
+def refresh(options: RunOptions) -> None:
+    """Update the state to what runs on the clusters."""
+    _change("refresh", options)
+
+
+def destroy(options: RunOptions) -> None:
+    """Delete everything the stack holds."""
+    _change("destroy", options)
+
+
+def _change(command: str, options: RunOptions) -> None:
+    options.pass_on()
+    with engine_errors():
+        if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
+            exit_with_pulumi([command, *options.for_pulumi()], options.cwd)
+        request = options.request()
+        from flink_jobs_provider.engine import commands
+        from flink_jobs_provider.engine.run import Kind
+
+        kinds = {"up": Kind.UPDATE, "refresh": Kind.REFRESH, "destroy": Kind.DESTROY}
+        commands.change(request, kinds[command], run_console())
+
+
+def cancel(
+    stack: StackOption = None,
+    cwd: DirectoryOption = Path(),
+    as_json: JsonOption = False,
+    engine: EngineOption = Engine.AUTO,
+) -> None:
+    """Remove the lock of a run that was killed."""
+    with engine_errors():
+        if chosen(engine, quiet=as_json) is Engine.PULUMI:
+            words = ["cancel", "--yes", *([stack] if stack else [])]
+            exit_with_pulumi(words, cwd, {"stack": stack} if as_json else None)
+        from flink_jobs_provider.engine.commands import cancel as remove_locks
+        from flink_jobs_provider.engine.stacks import Request
+
+        removed = remove_locks(Request(cwd, stack))
+        if as_json:
+            say_json({"stack": removed.stack, "removed_locks": removed.locks})
+            return
+        out = run_console()
+        for lock in removed.locks:
+            out.print(f"removed the lock of {lock}", markup=False)
+        if not removed.locks:
+            out.print(f"stack {removed.stack} is not locked", markup=False)
+
+
+def outputs(
+    stack: StackOption = None,
+    cwd: DirectoryOption = Path(),
+    as_json: JsonOption = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show secrets decrypted.")
+    ] = False,
+    engine: EngineOption = Engine.AUTO,
+) -> None:
+    """Show the stack's outputs."""
+    with engine_errors():
+        if chosen(engine, quiet=True) is Engine.PULUMI:
+            given = flags(json=as_json, show_secrets=show_secrets)
+            exit_with_pulumi(["stack", "output", *stack_flag(stack), *given], cwd)
+        from flink_jobs_provider.engine import stack_commands
+        from flink_jobs_provider.engine.stacks import Request
+
+        request = Request(cwd, stack)
+        stack_commands.show_outputs(
+            request, run_console(), json_=as_json, show_secrets=show_secrets
+        )

@@ -1,4 +1,4 @@
-"""Serve the program: the SDK's resource monitor and engine protocols."""
+"""The SDK's resource monitor and engine protocols, served to the program."""
 
 # ruff: noqa: ARG002, N802 - names and signatures are those of the protocols
 
@@ -11,6 +11,7 @@ import grpc.aio
 from google.protobuf import empty_pb2
 
 from flink_jobs_provider.engine.backend import ORGANIZATION
+from flink_jobs_provider.engine.child_process import CHANNEL_OPTIONS
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, UnsupportedError
 from flink_jobs_provider.engine.events import Severity
 from flink_jobs_provider.engine.goals import goal_of
@@ -20,11 +21,10 @@ from flink_jobs_provider.engine.protocols import (
     resource_pb2,
     resource_pb2_grpc,
 )
-from flink_jobs_provider.engine.reading import Reading
-from flink_jobs_provider.engine.registration import Registration
+from flink_jobs_provider.engine.refresh import Reads
 from flink_jobs_provider.engine.run import Run
+from flink_jobs_provider.engine.step_generator import StepGenerator
 from flink_jobs_provider.engine.values import from_struct, to_struct
-from flink_jobs_provider.engine.wire import CHANNEL_OPTIONS
 
 T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -50,22 +50,22 @@ _SEVERITIES = {
 }
 
 
-class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
-    """Take the program's requests."""
+class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
+    """Serves the program's requests."""
 
     def __init__(
-        self, run: Run, registration: Registration, reading: Reading, *, root: str, parallel: int
+        self, run: Run, generator: StepGenerator, reads: Reads, *, root: str, parallel: int
     ) -> None:
         self._run = run
-        self._registration = registration
-        self._reading = reading
+        self._generator = generator
+        self._reads = reads
         self._root = root
         self._parallel = parallel
 
     async def GetDeploymentInfo(
         self, request: empty_pb2.Empty, context: Context
     ) -> resource_pb2.DeploymentInfo:
-        """Tell what this engine is running and what it can do."""
+        """Return what this engine is running, and its features."""
         return resource_pb2.DeploymentInfo(
             project=self._run.stack.project,
             stack=self._run.stack.name,
@@ -78,7 +78,7 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
     async def SupportsFeature(
         self, request: resource_pb2.SupportsFeatureRequest, context: Context
     ) -> resource_pb2.SupportsFeatureResponse:
-        """Tell SDKs before 3.272 what this engine can do."""
+        """Return whether this engine has a feature, to SDKs before 3.272."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     async def RegisterResource(
@@ -88,7 +88,7 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
 
         async def work() -> resource_pb2.RegisterResourceResponse:
             goal = goal_of(request, self._root)
-            state = await self._registration.register(goal)
+            state = await self._generator.register(goal)
             return resource_pb2.RegisterResourceResponse(
                 urn=state.urn, id=state.id, object=to_struct(state.outputs)
             )
@@ -98,10 +98,10 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
     async def RegisterResourceOutputs(
         self, request: resource_pb2.RegisterResourceOutputsRequest, context: Context
     ) -> empty_pb2.Empty:
-        """Take a component's outputs."""
+        """Record a component's outputs."""
 
         async def work() -> empty_pb2.Empty:
-            self._registration.register_outputs(request.urn, from_struct(request.outputs))
+            self._generator.register_outputs(request.urn, from_struct(request.outputs))
             return empty_pb2.Empty()
 
         return await self._answer(context, work())
@@ -112,7 +112,7 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
         """Read a resource that is not this stack's, or another stack's outputs."""
 
         async def work() -> resource_pb2.ReadResourceResponse:
-            state = await self._reading.read(request, self._root)
+            state = await self._reads.read(request, self._root)
             return resource_pb2.ReadResourceResponse(
                 urn=state.urn, id=state.id, properties=to_struct(state.outputs)
             )
@@ -122,7 +122,7 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
     async def SignalAndWaitForShutdown(
         self, request: empty_pb2.Empty, context: Context
     ) -> empty_pb2.Empty:
-        """Let the program end; nothing of it is needed for what is deleted after."""
+        """Return at once: deletions after it need nothing of the program."""
         return empty_pb2.Empty()
 
     async def Invoke(self, request: resource_pb2.ResourceInvokeRequest, context: Context) -> Any:
@@ -168,7 +168,7 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
     async def _answer(self, context: Context, work: Coroutine[Any, Any, T]) -> T:
         """Answer with the outcome of work that goes on even if the program goes away.
 
-        After a failure the program is told what the CLI tells it: that the monitor has ended.
+        After a failure the program gets the CLI's answer: that the monitor has ended.
         """
         try:
             return await asyncio.shield(self._run.begin(work))
@@ -181,33 +181,33 @@ class MonitorServicer(resource_pb2_grpc.ResourceMonitorServicer):
 
 
 class EngineServicer(engine_pb2_grpc.EngineServicer):
-    """Take what program and provider have to say."""
+    """Receives the messages of program and provider."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._root_urn = ""
 
     async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:
-        """Pass on a message; what is said because the run stops already is not news."""
+        """Pass on a message; errors that follow from a run that is stopping are dropped."""
         severity = _SEVERITIES.get(request.severity, Severity.INFO)
         if severity is Severity.ERROR:
             if self._run.stopping.is_set():
                 return empty_pb2.Empty()
             self._run.failed = True
         if severity is not Severity.DEBUG:
-            self._run.tell(severity, request.message.rstrip("\n"), request.urn)
+            self._run.report(severity, request.message.rstrip("\n"), request.urn)
         return empty_pb2.Empty()
 
     async def GetRootResource(
         self, request: engine_pb2.GetRootResourceRequest, context: Context
     ) -> engine_pb2.GetRootResourceResponse:
-        """Tell the stack's own resource."""
+        """Return the URN of the stack's own resource."""
         return engine_pb2.GetRootResourceResponse(urn=self._root_urn)
 
     async def SetRootResource(
         self, request: engine_pb2.SetRootResourceRequest, context: Context
     ) -> engine_pb2.SetRootResourceResponse:
-        """Take the stack's own resource."""
+        """Record the URN of the stack's own resource."""
         self._root_urn = request.urn
         return engine_pb2.SetRootResourceResponse()
 
@@ -222,13 +222,13 @@ class EngineServicer(engine_pb2_grpc.EngineServicer):
 
 
 class MonitorServer:
-    """Serve on a free port of the loopback interface."""
+    """The gRPC server, on a free port of the loopback interface."""
 
     def __init__(self) -> None:
         self._server = grpc.aio.server(options=CHANNEL_OPTIONS)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
-    async def start(self, monitor: MonitorServicer, engine: EngineServicer) -> None:
+    async def start(self, monitor: ResourceMonitor, engine: EngineServicer) -> None:
         """Begin to serve."""
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, self._server)
         engine_pb2_grpc.add_EngineServicer_to_server(engine, self._server)

@@ -1,20 +1,29 @@
-"""Set what stacks are configured with, and show what they give."""
+"""The commands on a stack outside of runs: its configuration, its outputs, its removal."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from flink_jobs_provider.engine.errors import ConfigurationError, PassphraseError
+from flink_jobs_provider.engine import urns
+from flink_jobs_provider.engine.backend import StackFiles, hold_lock
+from flink_jobs_provider.engine.checkpoint import deployment_of
+from flink_jobs_provider.engine.errors import (
+    ConfigurationError,
+    ConfirmationError,
+    PassphraseError,
+    StackError,
+)
 from flink_jobs_provider.engine.passphrase import Crypter, find_passphrase
-from flink_jobs_provider.engine.request import Request, stack_name
 from flink_jobs_provider.engine.stack_configuration import (
     ConfigurationValue,
     StackConfiguration,
     full_name,
 )
-from flink_jobs_provider.engine.stacks import OpenStack, Place
+from flink_jobs_provider.engine.stacks import OpenStack, Place, Request, stack_name
 from flink_jobs_provider.engine.values import SECRET_TEXT, Value, masked, plain
 
 
@@ -34,7 +43,7 @@ def remove_value(request: Request, key: str) -> None:
 
 
 def value(request: Request, key: str) -> ConfigurationValue:
-    """Give one configuration value in plain.
+    """Return one configuration value, decrypted.
 
     Raises ConfigurationError when it is not set.
     """
@@ -47,7 +56,7 @@ def value(request: Request, key: str) -> ConfigurationValue:
 
 
 def as_plain(item: ConfigurationValue, *, show_secret: bool) -> dict[str, Any]:
-    """Give a value in the shape of the CLI's `config --json`: a secret one without its text."""
+    """Return a value in the shape of the CLI's `config --json`: a secret without its text."""
     shown = {"value": item.text} if show_secret or not item.secret else {}
     return {**shown, "secret": item.secret}
 
@@ -111,3 +120,61 @@ def _values(
         raise PassphraseError(f"{configuration.path} has encrypted values but no `encryptionsalt`")
     crypter = place.crypter(stack, salt) if configuration.has_secrets and salt else None
     return configuration.values(place.project.name, crypter)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed.
+
+    `left_behind` names the resources that the state held; of them nothing was looked at.
+    """
+
+    stack: str
+    backup: Path
+    left_behind: tuple[str, ...]
+
+
+def remove_stack(
+    request: Request, console: Console, *, force: bool, preserve_configuration: bool
+) -> Removed:
+    """Remove a stack's state, its configuration file and its selection.
+
+    Raises StackError where the state holds resources, or pending operations, whose
+    outcome is unknown, unless `force` is given; and ConfirmationError unless it is confirmed.
+    """
+    place = request.place()
+    files = place.files(stack_name(request, place))
+    files.read_checkpoint()
+    with hold_lock(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
+        left = _resources(files)
+        if left and not force:
+            raise StackError(
+                f"stack {files.stack} still holds {len(left)} resources: {', '.join(left)}",
+                "Delete them first: flink-jobs destroy. With --force only the record of them is "
+                "removed: their jobs are left as they are, and no stack manages them any more.",
+            )
+        if not request.yes:
+            _confirm(request, files.stack)
+        backup = files.remove()
+        if not preserve_configuration:
+            place.project.stack_configuration_file(files.stack).unlink(missing_ok=True)
+        place.workspace.unselect(files.full_name)
+    return Removed(files.stack, backup, left)
+
+
+def _resources(files: StackFiles) -> tuple[str, ...]:
+    deployment = deployment_of(files.read_checkpoint(), files.checkpoint)
+    resources: list[dict[str, Any]] = list(deployment.get("resources") or ())
+    pending = deployment.get("pending_operations") or ()
+    resources += [operation["resource"] for operation in pending]
+    return tuple(dict.fromkeys(urns.name_of(resource["urn"]) for resource in resources))
+
+
+def _confirm(request: Request, stack: str) -> None:
+    if not request.asks:
+        raise ConfirmationError(
+            "nobody is there to confirm", "Pass --yes to go ahead without being asked."
+        )
+    answer = input(f"Remove stack {stack}, its state and its configuration? Type its name: ")
+    if answer.strip() != stack:
+        raise ConfirmationError("not confirmed; nothing was changed")

@@ -1,4 +1,4 @@
-"""Carry out single steps: create, update, keep, delete."""
+"""The steps of a run, carried out one by one: create, update, keep, delete."""
 
 import uuid
 from collections.abc import Iterable
@@ -8,13 +8,13 @@ from flink_jobs_provider.engine.errors import InitFailedError
 from flink_jobs_provider.engine.events import Step
 from flink_jobs_provider.engine.resource_state import OperationKind, ResourceState
 from flink_jobs_provider.engine.run import Run
-from flink_jobs_provider.engine.state_keeper import Record
+from flink_jobs_provider.engine.snapshot_manager import Record
 from flink_jobs_provider.engine.steps import Op, PropertyDiff, must_be_saved, property_diff
 from flink_jobs_provider.engine.values import PropertyMap, Secret, marked_like
 
 
-class Execution:
-    """Carry out steps in a run; in a preview nothing is asked of the provider."""
+class StepExecutor:
+    """Carries out the steps of a run; in a preview the provider is not asked."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -33,9 +33,9 @@ class Execution:
         step = Step(Op.SAME, new.urn, before, new, shown=not new.is_provider)
         run.listener.step_started(step)
         if must_be_saved(before, new):
-            record = run.keeper.register(new, old)
+            record = run.snapshots.register(new, old)
         else:
-            record = run.keeper.register_unchanged(new, old)
+            record = run.snapshots.register_unchanged(new, old)
         run.books.settled[new.urn] = record
         run.listener.step_ended(step, failed=False)
         return new
@@ -118,15 +118,15 @@ class Execution:
                 provider = await run.provider()
                 await provider.delete(state.urn, state.id, state.inputs, state.outputs)
             if pending_replacement:
-                run.keeper.change(old, state.with_(pending_replacement=True))
+                run.snapshots.change(old, state.with_(pending_replacement=True))
             else:
-                run.keeper.remove(old)
+                run.snapshots.remove(old)
 
     def forget(self, old: Record) -> None:
-        """Take a resource out of the state that an earlier run deleted for a replacement."""
+        """Remove a resource from the state that an earlier run deleted for a replacement."""
         step = Step(Op.REMOVE_PENDING_REPLACE, old.state.urn, old.state, shown=False)
         self._run.listener.step_started(step)
-        self._run.keeper.remove(old)
+        self._run.snapshots.remove(old)
         self._run.listener.step_ended(step, failed=False)
 
     def _is_deleted_for_real(self, state: ResourceState) -> bool:
@@ -139,13 +139,13 @@ class Execution:
         )
 
     def _settle(self, new: ResourceState, old: Record | None) -> None:
-        self._run.books.settled[new.urn] = self._run.keeper.register(new, old)
+        self._run.books.settled[new.urn] = self._run.snapshots.register(new, old)
 
     def _settle_replacement(self, new: ResourceState, old: Record) -> None:
         if old.state.pending_replacement:
             self._settle(new, old)
         else:
-            self._run.keeper.change(old, old.state.with_(delete=True))
+            self._run.snapshots.change(old, old.state.with_(delete=True))
             self._settle(new, None)
 
     async def _created(self, new: ResourceState) -> ResourceState:
@@ -204,5 +204,5 @@ def with_secret_outputs(state: ResourceState) -> ResourceState:
 
 
 def _kind(kind: OperationKind, state: ResourceState) -> OperationKind | None:
-    """Give the operation to note, if a provider is asked to do it."""
+    """Return the operation to record as pending, or None where no provider is asked."""
     return kind if state.custom and not state.is_provider else None

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flink_jobs_provider.engine.dependencies import deletion_waves, dependents_of
+from flink_jobs_provider.engine.deletion import deletion_waves, dependents_of
 from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.state_keeper import Record
+from flink_jobs_provider.engine.snapshot_manager import Record
 
 PREFIX = "urn:pulumi:dev::demo::t::"
 

@@ -1,4 +1,4 @@
-"""Bring each resource that the program registers to what the program wants of it.
+"""The step that each resource needs that the program registers.
 
 The provider is asked in the order of the real engine: check; diff, where there is an old state;
 check again with nothing carried over, where the resource is replaced; then the operation.
@@ -7,18 +7,17 @@ check again with nothing carried over, where the resource is replaced; then the 
 import asyncio
 
 from flink_jobs_provider.engine import property_paths, urns
-from flink_jobs_provider.engine.early_deletion import EarlyDeletion
+from flink_jobs_provider.engine.deletion import EarlyDeletion
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
 from flink_jobs_provider.engine.events import Severity
-from flink_jobs_provider.engine.execution import Execution
 from flink_jobs_provider.engine.goals import Goal
-from flink_jobs_provider.engine.plugin import DiffAnswer
-from flink_jobs_provider.engine.questions import Questions
 from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import Run
-from flink_jobs_provider.engine.state_keeper import Record
+from flink_jobs_provider.engine.run import ProviderCalls, Run
+from flink_jobs_provider.engine.snapshot_manager import Record
+from flink_jobs_provider.engine.step_executor import StepExecutor
 from flink_jobs_provider.engine.steps import (
     Decision,
+    DiffAnswer,
     completed,
     decide,
     ignoring,
@@ -28,24 +27,24 @@ from flink_jobs_provider.engine.steps import (
 from flink_jobs_provider.engine.values import PropertyMap, contains_unknowns, strictly_equal
 
 
-class Registration:
-    """Take registrations of one run."""
+class StepGenerator:
+    """Decides on the step for each resource that the program registers."""
 
-    def __init__(self, run: Run, execution: Execution) -> None:
+    def __init__(self, run: Run, executor: StepExecutor) -> None:
         self._run = run
         self._books = run.books
-        self._execution = execution
+        self._executor = executor
         self._providers: dict[str, asyncio.Task[ResourceState]] = {}
-        base = run.keeper.remaining
+        base = run.snapshots.remaining
         self._olds = {record.state.urn: record for record in base if not record.state.delete}
-        self._questions = Questions(run)
-        self._early_deletion = EarlyDeletion(run, execution, self._questions, base)
+        self._calls = ProviderCalls(run)
+        self._early_deletion = EarlyDeletion(run, executor, self._calls, base)
         self._stack_outputs: PropertyMap | None = None
 
     async def register(self, goal: Goal) -> ResourceState:
-        """Bring one resource to its goal; give its state.
+        """Bring one resource to its goal; return its state.
 
-        A failure is told and stops the run before it is raised here.
+        A failure is reported, and stops the run, before it is raised here.
         """
         run = self._run
         urn = urns.make(run.stack.name, run.stack.project, goal.parent, goal.type, goal.name)
@@ -61,7 +60,7 @@ class Registration:
             raise OperationCancelled("the run is stopping") from error
 
     def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
-        """Take a component's outputs; the stack's are kept until the end of the run.
+        """Record a component's outputs; the stack's are held until the end of the run.
 
         Raises ResourceError for a resource that was not registered.
         """
@@ -74,7 +73,7 @@ class Registration:
         self._set_outputs(record, outputs)
 
     def finish_stack_outputs(self) -> PropertyMap | None:
-        """Put the stack's outputs into the state; give them, if the program came that far.
+        """Record the stack's outputs; return them, or None where the program exported none.
 
         After a failure those of before stay where there are no new ones.
         """
@@ -89,10 +88,10 @@ class Registration:
 
     def _set_outputs(self, record: Record, outputs: PropertyMap) -> None:
         if not strictly_equal(record.state.outputs, outputs):
-            self._run.keeper.change(record, record.state.with_(outputs=outputs))
+            self._run.snapshots.change(record, record.state.with_(outputs=outputs))
 
     async def default_provider(self, package: str) -> ResourceState:
-        """Give a package's default provider, registered at its first use."""
+        """Return a package's default provider, registered at its first use."""
         if package not in self._providers:
             goal = Goal(
                 type=f"{urns.PROVIDER_TYPE_PREFIX}{package}",
@@ -142,7 +141,7 @@ class Registration:
         return None
 
     def _inherited_aliases(self, goal: Goal) -> list[str]:
-        """Give the names that a resource had while its parent had the name of its alias.
+        """Return the URNs that a resource had while its parent had its old name.
 
         A child named after its parent is taken to have been named after it then as well.
         """
@@ -166,31 +165,31 @@ class Registration:
     async def _settle_without_provider(
         self, new: ResourceState, goal: Goal, old: Record | None
     ) -> ResourceState:
-        """Settle a component or a provider's own resource: nobody has to be asked."""
+        """Settle a component or a provider's own resource, which needs no provider."""
         if old is None:
-            return await self._execution.create(new)
+            return await self._executor.create(new)
         if old.state.custom != new.custom:
             self._books.replaced.add(new.urn)
-            return await self._execution.replace(new, old, ("provider",))
+            return await self._executor.replace(new, old, ("provider",))
         inputs, _ = ignoring(goal.ignore_changes, old.state.inputs, new.inputs)
         new = new.with_(inputs=inputs)
         if diff := property_diff(old.state.inputs, new.inputs):
-            return await self._execution.update(new, old, diff)
-        return self._execution.keep(new, old)
+            return await self._executor.update(new, old, diff)
+        return self._executor.keep(new, old)
 
     async def _settle(self, new: ResourceState, goal: Goal, old: Record | None) -> ResourceState:
         if old is None:
-            return await self._execution.create(await self._questions.check(new, {}, goal.inputs))
+            return await self._executor.create(await self._calls.check(new, {}, goal.inputs))
         if old.state.urn in self._books.deleted:
             return await self._create_again(new, goal, old)
         before = old.state
         if before.external:
             self._books.replaced.add(new.urn)
-            new = await self._questions.check(new, {}, goal.inputs)
-            return await self._execution.replace(new, old, ())
+            new = await self._calls.check(new, {}, goal.inputs)
+            return await self._executor.replace(new, old, ())
         inputs = self._with_ignored(new.urn, goal, before)
         tainted = bool(before.other.get("taint"))
-        new = await self._questions.check(new, {} if tainted else before.inputs, inputs)
+        new = await self._calls.check(new, {} if tainted else before.inputs, inputs)
         diff = property_diff(
             before.inputs, ignoring(goal.ignore_changes, before.inputs, new.inputs)[0]
         )
@@ -201,30 +200,30 @@ class Registration:
         self._books.decided.add(before.urn)
         decision = decide(before, goal, answer)
         if decision is Decision.SAME:
-            return self._execution.keep(new, old)
+            return self._executor.keep(new, old)
         if decision is Decision.UPDATE:
-            return await self._execution.update(new, old, diff, goal.ignore_changes)
+            return await self._executor.update(new, old, diff, goal.ignore_changes)
         self._refuse_if_protected(new, before)
         self._books.replaced.add(new.urn)
         if not tainted:
             # What check filled in was carried over from the old one; the new one starts afresh.
-            new = await self._questions.check(new, {}, goal.inputs)
+            new = await self._calls.check(new, {}, goal.inputs)
         if decision is Decision.REPLACE_DELETE_FIRST:
             await self._early_deletion.delete(old)
-        return await self._execution.replace(new, old, answer.replaces)
+        return await self._executor.replace(new, old, answer.replaces)
 
     async def _create_again(self, new: ResourceState, goal: Goal, old: Record) -> ResourceState:
         """Create a resource that was deleted because one that it needs was replaced."""
         self._books.deleted.discard(old.state.urn)
         self._books.decided.add(old.state.urn)
         self._books.replaced.add(new.urn)
-        new = await self._questions.check(new, {}, goal.inputs)
-        return await self._execution.replace(new, old, ())
+        new = await self._calls.check(new, {}, goal.inputs)
+        return await self._executor.replace(new, old, ())
 
     def _with_ignored(self, urn: str, goal: Goal, before: ResourceState) -> PropertyMap:
         inputs, impossible = ignoring(goal.ignore_changes, before.inputs, goal.inputs)
         if impossible:
-            self._run.tell(
+            self._run.report(
                 Severity.INFO,
                 "changes in added or removed elements cannot be ignored: " + ", ".join(impossible),
                 urn,
@@ -236,16 +235,16 @@ class Registration:
         if not self._run.dry_run and contains_unknowns(trigger):
             raise ResourceError(f"the replacement trigger of {new.name!r} is not known")
         if trigger_fires(old.replacement_trigger, trigger):
-            return DiffAnswer(True, ("replacementTrigger",))
+            return DiffAnswer(changes=True, replaces=("replacementTrigger",))
         if old.other.get("taint"):
-            return DiffAnswer(True, ("id",))
+            return DiffAnswer(changes=True, replaces=("id",))
         if self._books.replaced.intersection(new.replace_with):
-            return DiffAnswer(True, ("replaceWith",))
+            return DiffAnswer(changes=True, replaces=("replaceWith",))
         if new.deleted_with in self._books.replaced:
-            return DiffAnswer(True, ("deletedWith",))
+            return DiffAnswer(changes=True, replaces=("deletedWith",))
         if not old.custom:
-            return DiffAnswer(True, ("provider",))
-        return await self._questions.diff(old, new.urn, new.inputs, goal.ignore_changes)
+            return DiffAnswer(changes=True, replaces=("provider",))
+        return await self._calls.diff(old, new.urn, new.inputs, goal.ignore_changes)
 
     def _refuse_if_protected(self, new: ResourceState, old: ResourceState) -> None:
         if not (new.protect and old.protect):
@@ -258,7 +257,7 @@ class Registration:
             raise error
         # A preview goes on, so that what leads to it is seen.
         self._run.failed = True
-        self._run.tell(Severity.ERROR, str(error), new.urn)
+        self._run.report(Severity.ERROR, str(error), new.urn)
 
 
 def _wanted(urn: str, goal: Goal, provider: str) -> ResourceState:

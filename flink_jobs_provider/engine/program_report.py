@@ -1,4 +1,4 @@
-"""Which resources the user's program has declared: its process writes them to a file of its own.
+"""The resources that the user's program has declared, which its process writes to a file.
 
 The engine learns of a resource when all its inputs are known, which for one that depends on a
 failed create is never. The program's process knows each when it is constructed.

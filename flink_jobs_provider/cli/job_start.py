@@ -1,4 +1,4 @@
-"""A job file's inputs, for a start on one Flink cluster without Pulumi."""
+"""Start a job from its file on one Flink cluster, without Pulumi and without a record of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flink_jobs_provider.cli.owners import COMMAND_LINE
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.cli.job_choice import COMMAND_LINE
 from flink_jobs_provider.cli.printing import say
 from flink_jobs_provider.job_files import read_job_file
-from flink_jobs_provider.model.errors import InvalidFiles, PermanentError
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import InvalidFiles, PermanentError, StateUnavailable
 from flink_jobs_provider.model.option_rules import findings_of
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.restore_history import RestoreUnclear
 
 _TARGETS: TypeAdapter[Target] = TypeAdapter(Target)
 
@@ -73,3 +79,32 @@ def _check_place(file: Path, inputs: dict[str, Any], target: FlinkTarget) -> Non
 def _refuse(file: Path, problems: list[tuple[str, str]]) -> None:
     if problems:
         raise InvalidFiles([(str(file), f"{path}: {why}") for path, why in problems])
+
+
+async def start_from(
+    reconciler: Reconciler, spec: JobSpec, jar: Jar, given: str | None
+) -> JobRecord:
+    """Start a job; a savepoint that the command names counts each time, one of the file once.
+
+    Args:
+        reconciler: Of the cluster.
+        spec: The job, with the savepoint to start from, if any.
+        jar: Its jar.
+        given: The savepoint that the command names.
+
+    Raises:
+        JobError: What happened, what runs now, and what to do.
+    """
+    before = None
+    if given:
+        unnamed = spec.model_copy(update={"restore_from": None})
+        before = JobRecord(spec=unnamed, status=JobStatus.LOST)
+    try:
+        return await reconciler.bring_about(before, spec, jar)
+    except RestoreUnclear as error:
+        raise StateUnavailable(
+            error.happened,
+            now=error.now,
+            remedy="To go on from the state it has, take restore_from out of the file; to go back "
+            f"to that one, give it with --from {spec.restore_from}",
+        ) from None

@@ -1,4 +1,4 @@
-"""Where things are: the project, the backend, the locks."""
+"""Where the state is: the backend, its files and its locks."""
 
 import json
 import os
@@ -10,49 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.engine.backend import FileBackend, backend_url, write_durably
+from flink_jobs_provider.engine.backend import (
+    FileBackend,
+    hold_lock,
+    locks_in,
+    write_durably,
+)
 from flink_jobs_provider.engine.errors import (
     BackendError,
     LockedError,
-    ProjectError,
     StackError,
     UnsupportedError,
 )
-from flink_jobs_provider.engine.locks import held, locks_in
-from flink_jobs_provider.engine.project import find_project
+from flink_jobs_provider.engine.workspace import backend_url, find_project
 
 GOOD = "name: demo\nruntime: python\n"
-
-
-def test_a_project_is_found_from_within_it(tmp_path: Path) -> None:
-    """Upwards from any of its directories; `main` and `stackConfigDir` are taken from it."""
-    (tmp_path / "stacks/deep").mkdir(parents=True)
-    (tmp_path / "Pulumi.yaml").write_text(GOOD + "main: stacks/\nstackConfigDir: conf\n")
-    project = find_project(tmp_path / "stacks/deep")
-    assert (project.name, project.root) == ("demo", tmp_path)
-    assert project.program == project.working_directory == tmp_path / "stacks"
-    assert project.stack_configuration_file("dev") == tmp_path / "conf/Pulumi.dev.yaml"
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        (None, "no Pulumi.yaml"),
-        ("name: [", "is not YAML: line 1, column 8: "),
-        ("name: a\nname: b", "line 2, column 1: duplicate key 'name'"),
-        ("- a", "not a mapping"),
-        ("runtime: python", "`name` is missing"),
-        ("name: demo\nruntime: nodejs", "runtime: nodejs"),
-        ("name: demo\nruntime: {name: go}", "runtime: go"),
-        (GOOD + "main: gone/", "does not exist"),
-    ],
-)
-def test_what_is_wrong_with_a_project_is_told(tmp_path: Path, text: str | None, what: str) -> None:
-    """Each in one message."""
-    if text is not None:
-        (tmp_path / "Pulumi.yaml").write_text(text)
-    with pytest.raises(ProjectError, match=what):
-        find_project(tmp_path)
 
 
 def test_the_backend_is_given_by_the_environment_before_the_project(tmp_path: Path) -> None:
@@ -142,7 +114,7 @@ def lock_of(directory: Path, **content: object) -> Path:
 
 def test_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
     """In the CLI's form, and gone after, even after an error."""
-    with pytest.raises(ValueError, match="mine"), held(tmp_path, print):  # noqa: PT012
+    with pytest.raises(ValueError, match="mine"), hold_lock(tmp_path, print):  # noqa: PT012
         (lock,) = locks_in(tmp_path)
         assert (lock.pid, lock.hostname) == (os.getpid(), socket.gethostname())
         _refuse_a_second(tmp_path)
@@ -151,17 +123,18 @@ def test_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
 
 
 def _refuse_a_second(directory: Path) -> None:
-    with pytest.raises(LockedError, match=f"process {os.getpid()}"), held(directory, print):
+    with pytest.raises(LockedError, match=f"process {os.getpid()}"), hold_lock(directory, print):
         pass
 
 
+@pytest.mark.process
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     """And it is said."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     lock_of(tmp_path, pid=process.pid)
     said: list[str] = []
-    with held(tmp_path, said.append):
+    with hold_lock(tmp_path, said.append):
         assert len(locks_in(tmp_path)) == 1
     assert "taking over" in said[0]
 
@@ -169,7 +142,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
 def test_the_lock_of_a_process_whose_number_was_given_away_is_taken_over(tmp_path: Path) -> None:
     """A process that began after the lock was made is not its owner."""
     lock_of(tmp_path, pid=os.getpid(), timestamp="2001-01-01T00:00:00Z")
-    with held(tmp_path, lambda _: None):
+    with hold_lock(tmp_path, lambda _: None):
         pass
 
 
@@ -177,7 +150,7 @@ def test_the_lock_of_a_process_whose_number_was_given_away_is_taken_over(tmp_pat
 def test_the_lock_of_others_is_respected(tmp_path: Path, content: dict[str, object]) -> None:
     """One that lives, or is on another host where nobody can tell from here."""
     lock_of(tmp_path, **content)
-    with pytest.raises(LockedError) as error, held(tmp_path, print):
+    with pytest.raises(LockedError) as error, hold_lock(tmp_path, print):
         pass
     assert "cancel" in error.value.hint
 
@@ -185,5 +158,5 @@ def test_the_lock_of_others_is_respected(tmp_path: Path, content: dict[str, obje
 def test_a_mangled_lock_is_respected(tmp_path: Path) -> None:
     """What cannot be read may be somebody's."""
     (tmp_path / "0.json").write_text("{")
-    with pytest.raises(LockedError, match="somebody@some host"), held(tmp_path, print):
+    with pytest.raises(LockedError, match="somebody@some host"), hold_lock(tmp_path, print):
         pass

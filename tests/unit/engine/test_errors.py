@@ -1,11 +1,8 @@
-"""What is shown of a provider's errors and output."""
+"""What is shown of a provider's errors."""
 
 import pytest
 
-from flink_jobs_provider.engine.plugin import CheckFailure, short_reason
-from flink_jobs_provider.engine.questions import refused
-from flink_jobs_provider.engine.values import SECRET_TEXT, Secret, Value
-from flink_jobs_provider.model.redaction import Redactor
+from flink_jobs_provider.engine.errors import short_reason
 
 TRACEBACK = """Traceback (most recent call last):
   File "/lib/pulumi/dynamic/__main__.py", line 80, in wrapper
@@ -43,27 +40,3 @@ def test_the_last_of_several_tracebacks_counts() -> None:
 def test_what_is_no_traceback_is_left_as_it_is() -> None:
     """Such as what gRPC itself has to say."""
     assert short_reason("Socket closed\n") == "Socket closed"
-
-
-def test_secrets_are_taken_out_of_text() -> None:
-    """Longest first, line by line for those of several lines; very short ones stay."""
-    redactor = Redactor(["pass", "password", "line one\nline two", "ab", ""], SECRET_TEXT)
-    assert redactor.redact("password pass ab") == "[secret] [secret] ab"
-    assert redactor.redact("saw line two.") == "saw [secret]."
-    assert Redactor([]).redact("x") == "x"
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("http://me:hunter2@h/a.jar?sig=hunter2", " value 'http://***@h/a.jar?***'"),
-        ("password=hunter2", " value 'password=***'"),
-        (Secret("hunter2"), f" value '{SECRET_TEXT}'"),
-        (["--api-key", "hunter2"], ""),
-        ({"token": "hunter2"}, ""),
-        ("a jar", " value 'a jar'"),
-    ],
-)
-def test_a_refused_value_shows_no_credentials(value: Value, shown: str) -> None:
-    words = refused(CheckFailure("jar", "must be one"), {"jar": value})
-    assert words == f"property jar{shown} has a problem: must be one"
