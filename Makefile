@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # A file that a failed command began is not taken for a made one.
 .DELETE_ON_ERROR:
-.PHONY: help env lock generated cluster stack up preview drift down check test test-versions bench
+.PHONY: help env lock generated cluster stack up preview drift down check test-unit test test-versions bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -103,8 +103,29 @@ check: env ## Lint, format, types, layer contracts
 	@mypy
 	@lint-imports --no-cache
 
-test: check ## All tests, on real Flink clusters that they start themselves
-	@pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# What is decided, asked and answered; of it, a few cases start a process.
+UNIT := tests/unit tests/contract tests/end_to_end/bad_input/test_properties.py
+QUIET := --quiet --no-header
+
+test-unit: env ## The tests in memory: no process, no network, a minute
+	@pytest $(QUIET) --numprocesses 2 --dist load -m "not process" $(UNIT)
+
+# The three parts of `make test` at once: one computes while another waits for a cluster. What the
+# first two print follows when they have ended. One that fails does not keep the others from ending.
+test: env ## All tests, on real Flink clusters that they start themselves; and `make check`
+	@$(MAKE) --no-print-directory --keep-going --jobs 3 \
+	  $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check units clusters
+
+.PHONY: units clusters
+units: env
+	@nice pytest $(QUIET) --numprocesses 2 --dist load $(UNIT)
+
+# With `+` what it prints is seen at once; so it is for this line to do nothing for `make -n`.
+DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo )
+clusters: env
+	+@$(DRY)pytest --numprocesses 6 --dist loadgroup --no-loadscope-reorder \
+	  tests/integration tests/end_to_end tests/faults \
+	  --ignore tests/end_to_end/bad_input/test_properties.py
 
 VERSIONS ?= 1.17.2 1.18.1 1.19.3 1.20.5 2.0.2 2.1.3 2.2.1 2.3.0
 

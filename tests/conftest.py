@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gc
 import os
+import random
+import secrets
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -22,6 +24,8 @@ from tests.azurite import why_no_azurite
 from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
+from tests.in_memory import kept_in_memory, mark_processes
+from tests.sharing import group
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
 
 # How long an example takes is a matter of the machine: a busy one is no failure.
@@ -44,8 +48,23 @@ _CHOICES = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of all random choices, unless one is given; the summary prints it."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(1 << 32))
+
+
+@pytest.fixture
+def random_choices(request: pytest.FixtureRequest) -> random.Random:
+    """Give a source of random choices that the printed seed repeats."""
+    return random.Random(f"{request.config.option.hypothesis_seed} {request.node.name}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out: nothing is skipped silently."""
+    """Print the seed, and what was left out: nothing is skipped silently."""
+    seed = terminalreporter.config.option.hypothesis_seed
+    terminalreporter.write_line(f"random choices were made with --hypothesis-seed={seed}")
     for variable, what in _CHOICES.items():
         if os.environ.get(variable) != "1":
             terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
@@ -67,13 +86,22 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by what they start, and group them by what they share."""
+    mark_processes(items)
+    if config.pluginmanager.hasplugin("xdist"):
+        group(items)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, bool | None, bool | None]:
-    """Collect what a failed test left open, so that it fails no other test."""
+    """Keep tests in memory; collect what a failed test left open, so that it fails no other."""
     failures = item.session.testsfailed
-    done = yield
+    with kept_in_memory(item):
+        done = yield
     if item.session.testsfailed > failures:
         sys.last_type = sys.last_value = sys.last_traceback = None
         with warnings.catch_warnings():
@@ -130,6 +158,7 @@ def start_flink(tmp_path: Path) -> Iterator[Callable[..., FlinkCluster]]:
 
         def start(version: str = FLINK_2, **options: Any) -> FlinkCluster:
             directory = tmp_path / f"flink-{len(list(tmp_path.glob('flink-*')))}"
+            options["configuration"] = {**QUICK, **options.get("configuration", {})}
             cluster = FlinkCluster(directory, version, **{"slots": 8, **options})
             return stack.enter_context(closing(cluster))
 

@@ -19,7 +19,9 @@ import yaml
 
 from flink_jobs_provider.gateway.auth.tokens import create_token
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Role
+from tests.empty_stacks import PLAIN_COMMAND
 from tests.job_jars import COUNTING_JAR
+from tests.preloaded import PreloadedCommand, start
 from tests.waiting import wait_until
 
 CLUSTER = (
@@ -37,6 +39,7 @@ class GatewayProcess:
         directory: Where its files are.
         flink_url: The cluster it serves.
         authority: Who signs its certificate; none for plain HTTP.
+        preloaded: Whether it is forked off a process that has loaded what it needs.
         more: Further entries of its configuration.
     """
 
@@ -45,12 +48,15 @@ class GatewayProcess:
         directory: Path,
         flink_url: str,
         authority: trustme.CA | None = None,
+        *,
+        preloaded: bool = True,
         **more: Any,
     ) -> None:
+        self._preloaded = preloaded
         self.directory = directory
         self.config = directory / "gateway.yaml"
         self._authority = authority
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | PreloadedCommand | None = None
         self._starts = 0
         listen: dict[str, Any] = {"port": 0}
         if authority:
@@ -101,11 +107,13 @@ class GatewayProcess:
         """Start it, and wait until it serves."""
         self._starts += 1
         with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*COMMAND, "gateway", "serve", "--config", str(self.config)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+            words = ["gateway", "serve", "--config", str(self.config)]
+            whole = {**os.environ, **(environment or {})}
+            started = None
+            if self._preloaded:
+                started = start([*PLAIN_COMMAND, *words], whole, output=log.fileno())
+            self._process = started or subprocess.Popen(
+                [*COMMAND, *words], stdout=log, stderr=subprocess.STDOUT, env=whole
             )
         self.url = wait_until(self._address, 60, "the gateway serves")
 

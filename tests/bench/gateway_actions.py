@@ -53,7 +53,7 @@ class BenchGateway:
             "burst": 100_000,
             "concurrent_actions": 64,
         }
-        self.process = GatewayProcess(directory, flink_url, limits=limits)
+        self.process = GatewayProcess(directory, flink_url, preloaded=False, limits=limits)
         self.token = self.process.token("bench", Role.OPERATE)
         self.process.start()
         self.client = self.process.client(self.token)

@@ -39,6 +39,8 @@ class BenchStack(StackProject):
         stack: Name of the stack.
     """
 
+    preloaded = False
+
     def __init__(self, root: Path, program: str, cluster_url: str, *, stack: str) -> None:
         super().__init__(root, "embedded", cluster_url, stack=stack)
         (root / "program/__main__.py").write_text(program, encoding="utf-8")

@@ -21,6 +21,7 @@ from tests.empty_stacks import (
     crypter,
     make_empty_stack,
 )
+from tests.preloaded import start
 
 HERE = Path(__file__).parent
 CLI = shutil.which("pulumi")
@@ -51,6 +52,8 @@ class Project:
     python: Path
     extra_environment: dict[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
+    preloaded: bool = not CLI
+    """Whether commands that run to their end are forked off a preloaded process."""
 
     @property
     def directory(self) -> Path:
@@ -96,20 +99,32 @@ class Project:
         self, *arguments: str, engine: str = "", code: int | None = 0, input_: str | None = None
     ) -> Finished:
         """Run a command to its end; `code` is the exit code it must have, None for any."""
+        command = self.command(*arguments, engine=engine)
+        finished = self._run_preloaded(command) if self.preloaded and input_ is None else None
+        finished = finished or self._run_fresh(command, input_ or "")
+        if code is not None and finished.code != code:
+            pytest.fail(f"exit code {finished.code} instead of {code}\n{finished.text}")
+        return finished
+
+    def _run_preloaded(self, command: list[str]) -> Finished | None:
+        process = start(command, self.environment, self.root)
+        if process is None:
+            return None
+        out, err = process.communicate(TIMEOUT_S)
+        return Finished(process.wait(), out, err)
+
+    def _run_fresh(self, command: list[str], input_: str) -> Finished:
         process = subprocess.run(
-            self.command(*arguments, engine=engine),
+            command,
             env=self.environment,
             cwd=self.root,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
             check=False,
-            input=input_ if input_ is not None else "",
+            input=input_,
         )
-        finished = Finished(process.returncode, process.stdout, process.stderr)
-        if code is not None and process.returncode != code:
-            pytest.fail(f"exit code {process.returncode} instead of {code}\n{finished.text}")
-        return finished
+        return Finished(process.returncode, process.stdout, process.stderr)
 
     def start(self, *arguments: str, engine: str = "") -> "subprocess.Popen[str]":
         """Start a command, and let the demo provider know the number of the engine's process."""

@@ -183,6 +183,7 @@ def test_nothing_is_left_behind(embedded: Project, how: str) -> None:
         "create fails": {"raise": "no"},
         "provider dies": {"die": True},
     }
+    embedded.preloaded = False  # its processes are looked for
     embedded.faults(create_a=fails.get(how, {}))
     embedded.program("File('a')\n" + ("raise ValueError('no')" if how == "program fails" else ""))
     embedded.up(code=None)

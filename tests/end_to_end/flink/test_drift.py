@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flink_jobs_provider.model.flink_options import RETAINED as RETAINS
 from flink_jobs_provider.model.flink_options import RETENTION
-from tests.conftest import QUICK
 from tests.counting_output import assert_counts_continuous
 from tests.end_to_end.flink.conftest import StackOn
 from tests.end_to_end.flink.counting_stack import (
@@ -269,7 +268,7 @@ def test_a_job_that_was_rescaled_is_brought_back(
 
     One is rescaled while it runs; one that has no checkpoints is stopped with a savepoint.
     """
-    stack = stack_on(start_flink(configuration={**ADAPTIVE, **QUICK, RETENTION: RETAINS}))
+    stack = stack_on(start_flink(configuration={**ADAPTIVE, RETENTION: RETAINS}))
     stack.declare("rescaled", parallelism=2)
     stack.declare("blank", parallelism=1, entry="NoCheckpointing")
     stack.project.up()

@@ -39,6 +39,7 @@ def _refused(path: Path) -> str:
     return caught.value.reason
 
 
+@pytest.mark.process
 def test_a_manifest_bomb_is_refused_before_it_is_unpacked(path: Path) -> None:
     """Shows 500 MB in a jar of half a MB: read in a process that may have little memory."""
     _write(path, MAIN, *[b"X" * _MEGABYTE] * 500)

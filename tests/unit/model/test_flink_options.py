@@ -141,6 +141,7 @@ def test_versions() -> None:
     assert versions() == "1.17 to 2.3"
 
 
+@pytest.mark.process
 def test_a_job_without_options_does_not_load_them() -> None:
     """Shows that most checks do not read the data."""
     run = subprocess.run(

@@ -79,6 +79,7 @@ def test_a_process_that_no_engine_started_is_not_watched() -> None:
     assert all(thread.name != "engine-watch" for thread in threading.enumerate())
 
 
+@pytest.mark.process
 def test_a_provider_that_was_never_called_ends_with_its_engine() -> None:
     """Shows the embedded engine's: its process, and an address that refuses."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 
+import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 import flink_jobs_provider
@@ -63,6 +64,7 @@ def test_type_token() -> None:
     assert FlinkJob._resource_type_name == "dynamic/flink_jobs:FlinkJob"
 
 
+@pytest.mark.process
 def test_the_core_is_imported_without_pulumi() -> None:
     code = (
         "import sys, flink_jobs_provider, flink_jobs_provider.reconciling, "

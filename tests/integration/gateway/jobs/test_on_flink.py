@@ -165,7 +165,10 @@ def test_a_cluster_that_goes_down_in_an_action_and_comes_back_without_its_jobs(
 
 
 def test_two_gateways_on_one_cluster(
-    tmp_path: Path, flink_2: FlinkCluster, postgres_server: PostgresServer
+    tmp_path: Path,
+    flink_2: FlinkCluster,
+    postgres_server: PostgresServer,
+    random_choices: random.Random,
 ) -> None:
     """Shows 24 requests at once on 3 jobs: one order for each job, each carried out once."""
     database = postgres_server.new_database()
@@ -180,7 +183,7 @@ def test_two_gateways_on_one_cluster(
             except Refusal as refusal:
                 if refusal.code not in ("ActionInProgress", "Conflict"):
                     raise
-                await asyncio.sleep(random.uniform(0.05, 0.2))
+                await asyncio.sleep(random_choices.uniform(0.05, 0.2))
 
     async def life() -> None:
         for gateway in gateways:

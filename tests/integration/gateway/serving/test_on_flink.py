@@ -41,7 +41,7 @@ def gateway(
 ) -> Iterator[GatewayProcess]:
     (tmp_path / "gateway").mkdir()
     log = {"level": "debug", "audit_file": "audit.log"}
-    process = GatewayProcess(tmp_path / "gateway", flink_2.url, authority, log=log)
+    process = GatewayProcess(tmp_path / "gateway", flink_2.url, authority, preloaded=False, log=log)
     with closing(process):
         yield process
 

@@ -39,7 +39,8 @@ def gateway(
 ) -> Iterator[GatewayProcess]:
     directory = tmp_path_factory.mktemp("gateway")
     limits = {"requests_per_second": 0.01, "burst": 40, "body_bytes": 2048}
-    with closing(GatewayProcess(directory, NO_FLINK, authority, limits=limits)) as process:
+    served = GatewayProcess(directory, NO_FLINK, authority, preloaded=False, limits=limits)
+    with closing(served) as process:
         process.token("first", Role.OPERATE)
         process.start()
         yield process
@@ -164,7 +165,7 @@ def test_the_log_is_json_with_the_ids_of_requests(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_in_order(tmp_path: Path, number: int) -> None:
-    with closing(GatewayProcess(tmp_path, NO_FLINK)) as process:
+    with closing(GatewayProcess(tmp_path, NO_FLINK, preloaded=False)) as process:
         process.token("ci", Role.READ)
         process.start()
         process.send(number)

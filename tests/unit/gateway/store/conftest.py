@@ -14,7 +14,7 @@ from tests.postgres_server import postgres_server
 __all__ = ["postgres_server"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the URL of an empty database of each kind."""
     if request.param == "sqlite":

@@ -426,6 +426,7 @@ def test_connections_are_kept_for_all_who_call_at_once(store: Store) -> None:
     assert len(opened) <= CONNECTIONS
 
 
+@pytest.mark.process
 def test_two_gateways_that_start_at_once_migrate_once(
     request: pytest.FixtureRequest, open_store: OpenStore
 ) -> None:

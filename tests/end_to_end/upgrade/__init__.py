@@ -1,0 +1,1 @@
+"""What an earlier version of this project recorded is taken over by this one."""
