@@ -163,7 +163,7 @@ def test_every_field_of_a_jar_job_is_there() -> None:
     told = {name for row in _table("field", _DLI_TEXT) for name in re.findall(r"`(\w+)`", row[0])}
     taken = {*schema.create_schema()["properties"], *schema.update_schema()["properties"]}
     assert told == taken
-    (running,) = [row for row in _table("call", _DLI_TEXT) if row[:2] == ["update", "running"]]
+    (running,) = [row for row in _table("call", _DLI_TEXT) if row[:2] == ["update", "runs"]]
     assert set(re.findall(r"`(\w+)`", running[2])) == WHILE_RUNNING
     for name in ("image", "dependency_jars", "dependency_files", "smn_topic"):
         assert name in schema.IN_WORDS
