@@ -8,7 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from flink_jobs_provider.job_files import job_file_schema
-from tests.unit.docs.pages import PAGES, PIPELINES, Block, blocks, name_of
+from tests.unit.docs.pages import PAGES, PIPELINES, ROOT, Block, blocks, name_of
 
 _GENERATED = {"benchmarks.md", "resource-reference.md"}
 _WRITTEN_BY_HAND = [page for page in [*PAGES, *PIPELINES] if page.name not in _GENERATED]
@@ -64,3 +64,11 @@ def test_lines_are_short(page: Path) -> None:
         fenced ^= line.startswith("```")
         if not fenced and not line.startswith(("|", "#")) and "](" not in line:
             assert len(line) <= 100, f"{name_of(page)}: {line}"
+
+
+def test_files_that_contributing_names_are_there() -> None:
+    """Shows that its lists of what to touch name files that exist."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:flink_jobs_provider|tests|docs|tools)/[\w/.]*)`", text)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
