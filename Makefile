@@ -123,7 +123,7 @@ units: env
 # With `+` what it prints is seen at once; so it is for this line to do nothing for `make -n`.
 DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo )
 clusters: env
-	+@$(DRY)pytest --numprocesses 6 --dist loadgroup --no-loadscope-reorder \
+	+@$(DRY)pytest --numprocesses 6 --dist loadgroup \
 	  tests/integration tests/end_to_end tests/faults \
 	  --ignore tests/end_to_end/bad_input/test_properties.py
 

@@ -25,7 +25,7 @@ from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.in_memory import kept_in_memory, mark_processes
-from tests.sharing import group
+from tests.sharing import BySharing, refuse_unknown
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
 
 # How long an example takes is a matter of the machine: a busy one is no failure.
@@ -87,11 +87,16 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by what they start, and group them by what they share."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they start; see that all can be grouped by what they share."""
     mark_processes(items)
-    if config.pluginmanager.hasplugin("xdist"):
-        group(items)
+    refuse_unknown(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharing | None:
+    """Distribute tests by what they share, where groups are asked for."""
+    return BySharing(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True)
