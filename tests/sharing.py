@@ -32,7 +32,7 @@ _APART = ("end_to_end/flink/", "end_to_end/bad_input/", "end_to_end/engine/")
 _TOGETHER = ("end_to_end/engine/test_kills.py",)
 
 
-class BySharing(LoadScopeScheduling):
+class BySharing(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Distributes tests over processes so that those which share something are in one."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -130,9 +130,12 @@ def start(
         err, err_end = os.pipe()
     else:
         out_end, err_end = os.dup(output), os.dup(output)
-    request = {"args": list(args), "environment": dict(environment), "directory": str(directory)}
-    if directory is None:
-        request["directory"] = os.getcwd()
+    request = {
+        "args": list(args),
+        "environment": dict(environment),
+        "directory": str(directory) if directory else os.getcwd(),
+        "ignores_interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+    }
     ends = [out_end, err_end, status_end]
     try:
         socket.send_fds(server, [json.dumps(request).encode()], ends)

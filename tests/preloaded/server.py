@@ -100,6 +100,9 @@ def _report_end(
 def _run_command(request: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
     """Become the command `python -c code words…`."""
     _, _, code, *words = request["args"]
+    # As Python does at its start; the first process may have been started where it was otherwise.
+    ignored = request["ignores_interrupts"]
+    signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDONLY)
     _take_streams([nothing, *streams])
     os.chdir(request["directory"])

@@ -69,3 +69,21 @@ def test_a_command_is_waited_for_and_ended(tmp_path: Path) -> None:
     forked.kill()
     assert forked.communicate(60) == ("up\n", "")
     assert forked.wait() == forked.poll() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="commands are forked off on Linux alone")
+def test_a_command_ignores_interrupts_where_a_fresh_one_would(tmp_path: Path) -> None:
+    """Shows it after the first process was started, which may have been otherwise."""
+    program = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    command = [sys.executable, "-c", program]
+    seen = []
+    before = signal.getsignal(signal.SIGINT)
+    for handler in (before, signal.SIG_IGN, before):
+        signal.signal(signal.SIGINT, handler)
+        try:
+            forked = preloaded.start(command, os.environ, tmp_path)
+            assert forked is not None
+            seen.append(forked.communicate(60)[0].strip())
+        finally:
+            signal.signal(signal.SIGINT, before)
+    assert seen == ["False", "True", "False"]

@@ -30,6 +30,7 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in ("pulumi"
 """
 
 
+@pytest.mark.process
 def test_it_needs_nothing_of_pulumi() -> None:
     run = subprocess.run(
         [sys.executable, "-c", _WITHOUT_PULUMI, str(COUNTING_JAR)],

@@ -202,7 +202,7 @@ def test_idle_connections_keep_nobody_from_being_answered() -> None:
             for path in (_JOBS, f"/v1.0/{PROJECT}/streaming/jobs"):
                 answer = await (await server.connect()).ask(get.format(path=path))
                 message = _refusal(answer, 503, "TooManyConnections")
-                assert "Nothing of this request was carried out" in message
+                assert "Nothing of this request was executed" in message
             other = await server.connect("127.0.0.2")
             assert (await other.ask(get.format(path=_JOBS))).status == 200
             assert await idle[0].ended()  # the oldest gave way
