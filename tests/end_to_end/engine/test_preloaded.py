@@ -78,7 +78,7 @@ def test_a_command_ignores_interrupts_where_a_fresh_one_would(tmp_path: Path) ->
     command = [sys.executable, "-c", program]
     seen = []
     before = signal.getsignal(signal.SIGINT)
-    for handler in (before, signal.SIG_IGN, before):
+    for handler in (signal.default_int_handler, signal.SIG_IGN, signal.default_int_handler):
         signal.signal(signal.SIGINT, handler)
         try:
             forked = preloaded.start(command, os.environ, tmp_path)
