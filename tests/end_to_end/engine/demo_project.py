@@ -87,7 +87,10 @@ class Project:
         """Write the program; the demo resources are imported already."""
         header = "import pulumi\nfrom demo_provider import File, Group\n"
         header += "from pulumi import ResourceOptions as Options\n"
-        (self.root / "program/__main__.py").write_text(header + text)
+        path = self.root / "program/__main__.py"
+        path.write_text(header + text)
+        # Python takes a file of the same size and second for the one whose bytecode it has cached.
+        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 
     def command(self, *arguments: str, engine: str = "") -> list[str]:
         """Give the command line of a command."""
