@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def random_choices(request: pytest.FixtureRequest) -> random.Random:
-    """Give a source of random choices that the printed seed repeats."""
+    """Return a source of random choices that the printed seed repeats."""
     return random.Random(f"{request.config.option.hypothesis_seed} {request.node.name}")
 
 
@@ -134,14 +134,14 @@ def flink_1_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkC
 
 @pytest.fixture
 def flink_2(flink_2_session: FlinkCluster) -> Iterator[FlinkCluster]:
-    """Give a Flink 2.3 without jobs or jars."""
+    """Return a Flink 2.3 without jobs or jars."""
     yield flink_2_session
     flink_2_session.clear()
 
 
 @pytest.fixture
 def flink_1(flink_1_session: FlinkCluster) -> Iterator[FlinkCluster]:
-    """Give a Flink 1.20 without jobs or jars."""
+    """Return a Flink 1.20 without jobs or jars."""
     yield flink_1_session
     flink_1_session.clear()
 
@@ -151,14 +151,14 @@ _CLUSTERS = {f"flink-{FLINK_2}": "flink_2", f"flink-{FLINK_1}": "flink_1"}
 
 @pytest.fixture(params=list(_CLUSTERS.values()), ids=list(_CLUSTERS))
 def flink(request: pytest.FixtureRequest) -> FlinkCluster:
-    """Give each of the two in turn."""
+    """Return each of the two in turn."""
     cluster: FlinkCluster = request.getfixturevalue(request.param)
     return cluster
 
 
 @pytest.fixture
 def start_flink(tmp_path: Path) -> Iterator[Callable[..., FlinkCluster]]:
-    """Give a function that starts clusters for one test: (version, **options of FlinkCluster)."""
+    """Return a function that starts clusters for one test: (version, **options of FlinkCluster)."""
     with ExitStack() as stack:
 
         def start(version: str = FLINK_2, **options: Any) -> FlinkCluster:
@@ -172,7 +172,7 @@ def start_flink(tmp_path: Path) -> Iterator[Callable[..., FlinkCluster]]:
 
 @pytest.fixture
 def private_flink(start_flink: Callable[..., FlinkCluster]) -> FlinkCluster:
-    """Give a Flink 2.3 of its own to a test that damages it."""
+    """Return a Flink 2.3 of its own to a test that damages it."""
     return start_flink()
 
 
@@ -202,7 +202,7 @@ def pulumi_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_stack(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., StackProject]]:
-    """Give a maker of projects by cluster URL: (cluster_url, stack, target), for each engine.
+    """Return a maker of projects by cluster URL: (cluster_url, stack, target), for each engine.
 
     Each has a stack of another name, unless that is given: a cluster remembers the ended jobs of
     the tests before, and they must be another owner's.

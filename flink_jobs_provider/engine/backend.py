@@ -236,7 +236,7 @@ def locks_in(directory: Path) -> list[Lock]:
 
 @contextmanager
 def hold_lock(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold a stack's lock.
+    """Lock a stack for the duration of the block.
 
     Locks whose owner died on this host are taken over, and it is said; any other raises
     LockedError.

@@ -13,7 +13,7 @@ from flink_jobs_provider.local.errors import LocalClusterError, Report, silent
 
 @contextmanager
 def exclusive(lock_file: Path, waiting_for: str, report: Report = silent) -> Iterator[None]:
-    """Hold `lock_file` for the duration of the block, waiting for whoever holds it.
+    """Lock `lock_file` for the duration of the block, waiting for whoever holds it.
 
     The operating system frees the lock when its holder dies, however it dies. `waiting_for` is
     reported when there is something to wait for.

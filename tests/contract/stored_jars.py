@@ -27,7 +27,7 @@ def _file_exists(uri: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def storage(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Give the digests of the jars in the storage, by URI; take it into a folder's conftest."""
+    """Return the digests of the jars in the storage, by URI; take it into a folder's conftest."""
     monkeypatch.setattr(uploaded_jars, "open_jar", _open_jar)
     monkeypatch.setattr(uploaded_jars, "file_exists", _file_exists)
     STORED.clear()

@@ -28,7 +28,7 @@ def make_job(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeJob]:
-    """Give a function that makes a job in a stack of its own, nothing of it running: (engine)."""
+    """Return a function that makes a job in a stack of its own, nothing of it running: (engine)."""
     made: list[CountedJob] = []
 
     def make(engine: str = "embedded") -> CountedJob:
@@ -53,7 +53,7 @@ def make_job(
 
 @pytest.fixture
 def fresh_job(make_job: MakeJob, engine: str) -> CountedJob:
-    """Give a job that never ran, its first version declared."""
+    """Return a job that never ran, its first version declared."""
     job = make_job(engine)
     job.next_version()
     return job
@@ -67,7 +67,7 @@ def kept_jobs() -> list[CountedJob]:
 
 @pytest.fixture
 def running_job(make_job: MakeJob, engine: str, kept_jobs: list[CountedJob]) -> CountedJob:
-    """Give a job that runs with state: that of the test before, if that left it in order."""
+    """Return a job that runs with state: that of the test before, if that left it in order."""
     if not kept_jobs or not kept_jobs[0].settled or kept_jobs[0].project.engine != engine:
         kept_jobs[:] = [make_job(engine)]
         kept_jobs[0].next_version()

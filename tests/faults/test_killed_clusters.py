@@ -20,7 +20,7 @@ UP = ("up", "--yes", "--skip-preview")
 
 @pytest.fixture
 def private_job(private_flink: FlinkCluster, tmp_path: Path) -> Iterator[CountedJob]:
-    """Give a job that runs on a cluster which may be ended."""
+    """Return a job that runs on a cluster which may be ended."""
     with FaultProxy(private_flink.url) as proxy:
         project = StackProject(tmp_path / "project", "embedded", proxy.url)
         job = CountedJob(project, proxy, private_flink, tmp_path / "files")
@@ -67,7 +67,7 @@ def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> Non
 
 @pytest.fixture
 def slow_job(make_job: Callable[..., CountedJob]) -> CountedJob:
-    """Give a job that runs, and takes seconds for a snapshot."""
+    """Return a job that runs, and takes seconds for a snapshot."""
     job = make_job()
     job.next_version()
     job.inputs.update(jar=str(TEST_JOBS_JAR), entry_class=entry_class("SlowSnapshot"))

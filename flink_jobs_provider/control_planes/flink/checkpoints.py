@@ -120,7 +120,7 @@ class SavepointOperations(_Operations):
         return await self._wait(request, operation, deadline)
 
     async def find(self, request: SavepointRequest) -> str | None:
-        """Return the path of the savepoint that an earlier attempt took; None where none did."""
+        """Return the path of the savepoint that an earlier attempt took, or None."""
         operation = await self._resume(request)
         return operation.path or None
 

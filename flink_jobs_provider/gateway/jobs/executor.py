@@ -61,7 +61,7 @@ class Executor:
         target: How the cluster is reached.
         job: The job's row, as it was when the action was accepted.
         action: The action.
-        jar: The jar to start, by digest where it is on the cluster alone; None where none is.
+        jar: The jar to start, by digest where it is on the cluster alone; or None.
         known: The savepoints on record, for an action that lists them.
         settle_time: How long a version that was started must stay up.
     """

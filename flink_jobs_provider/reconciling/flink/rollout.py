@@ -216,7 +216,7 @@ class Roller:
         Args:
             recorded: The record in the state.
             wanted: The job as it should be.
-            running: The jobId of the version whose jar is kept; None where none is.
+            running: The jobId of the version whose jar is kept, or None.
             digest: The digest of that jar.
         """
         for identity in identities(recorded, wanted):

@@ -26,7 +26,7 @@ class _Token:
 
 @contextmanager
 def client(url: str, token: str = "operator", **options: Any) -> Iterator[Any]:
-    """Give a client whose only difference is the address."""
+    """Return a client whose only difference is the address."""
     with HDInsightContainersMgmtClient(
         _Token(token), "Sub-1", base_url=url, **{"enforce_https": False, **options}
     ) as opened:

@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def gateway() -> Gateway:
-    """Give a gateway that names its own host in addresses."""
+    """Return a gateway that names its own host in addresses."""
     return Gateway(public_url=None)
 
 

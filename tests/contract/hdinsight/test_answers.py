@@ -388,7 +388,7 @@ class Entra:
         self.failure: Exception | None = None
 
     def get_token(self, scope: str) -> Any:
-        """Give a token."""
+        """Return a token."""
         from azure.core.credentials import AccessToken
 
         if self.failure:

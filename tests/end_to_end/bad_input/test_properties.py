@@ -26,7 +26,7 @@ _URL = "http://127.0.0.1:9"
 
 @pytest.fixture
 def check() -> Check:
-    """Give a function that checks a good job with some of its properties replaced."""
+    """Return a function that checks a good job with some of its properties replaced."""
 
     def checked(**replaced: Any) -> list[tuple[str, str]]:
         inputs = {

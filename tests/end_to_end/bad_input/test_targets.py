@@ -37,7 +37,7 @@ def only(path: str, answer: Answer) -> Rule:
 
 @pytest.fixture
 def provider() -> Iterator[FlinkJobProvider]:
-    """Give a provider that was configured as an engine does it, with an empty configuration."""
+    """Return a provider that was configured as an engine does it, with an empty configuration."""
     made = FlinkJobProvider()
     new_run(made)
     yield made
@@ -46,7 +46,7 @@ def provider() -> Iterator[FlinkJobProvider]:
 
 @pytest.fixture
 def check(provider: FlinkJobProvider, tmp_path: Path) -> Callable[..., CheckResult]:
-    """Give a function that checks a job on a target."""
+    """Return a function that checks a job on a target."""
 
     def checked(target: dict[str, Any], **replaced: Any) -> CheckResult:
         inputs = {
@@ -65,7 +65,7 @@ def check(provider: FlinkJobProvider, tmp_path: Path) -> Callable[..., CheckResu
 
 @pytest.fixture
 def create(provider: FlinkJobProvider, check: Callable[..., CheckResult]) -> Callable[..., str]:
-    """Give a function that creates a job on a target, which must fail, and gives the error."""
+    """Return a function that creates a job on a target, which must fail, and gives the error."""
 
     def created(target: dict[str, Any], **replaced: Any) -> str:
         checked = check(target, **replaced)

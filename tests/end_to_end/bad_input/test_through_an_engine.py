@@ -28,13 +28,13 @@ def proxy(flink_2: FlinkCluster) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def project(make_stack: Callable[..., StackProject], proxy: FaultProxy) -> StackProject:
-    """Give a stack on each engine."""
+    """Return a stack on each engine."""
     return make_stack(proxy.url)
 
 
 @pytest.fixture
 def embedded(tmp_path: Path, proxy: FaultProxy) -> Iterator[StackProject]:
-    """Give a stack on the embedded engine alone."""
+    """Return a stack on the embedded engine alone."""
     stack = f"bad-input-{next(_numbers)}"  # not one whose jobs the cluster remembers
     project = StackProject(tmp_path / "project", "embedded", proxy.url, stack=stack)
     yield project

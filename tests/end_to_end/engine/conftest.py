@@ -34,7 +34,7 @@ def cli_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_project(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Project]]:
-    """Give a maker of projects by engine, and end what their runs left behind."""
+    """Return a maker of projects by engine, and end what their runs left behind."""
     made: list[Project] = []
 
     def make(engine: str) -> Project:

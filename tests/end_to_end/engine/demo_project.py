@@ -39,7 +39,7 @@ class Finished:
 
     @property
     def text(self) -> str:
-        """Give all it wrote."""
+        """Return all it wrote."""
         return self.out + self.err
 
 
@@ -67,7 +67,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the environment of the commands."""
+        """Return the environment of the commands."""
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
             "PULUMI_BACKEND_URL": f"file://{self.root}/state",
@@ -93,7 +93,7 @@ class Project:
         shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 
     def command(self, *arguments: str, engine: str = "") -> list[str]:
-        """Give the command line of a command."""
+        """Return the command line of a command."""
         # Where the engine shares stacks with the CLI, it derives the key itself.
         program = PLAIN_COMMAND if CLI else command_with_key()
         return [*program, *arguments, "--engine", engine or self.engine, "--cwd", str(self.root)]
@@ -179,7 +179,7 @@ class Project:
         return self.run("destroy", "--yes", "--stack", "dev", *arguments, code=code)
 
     def outputs(self, engine: str = "") -> dict[str, Any]:
-        """Give the stack's outputs in plain."""
+        """Return the stack's outputs in plain."""
         arguments = ("outputs", "--stack", "dev", "--json", "--show-secrets")
         outputs: dict[str, Any] = json.loads(self.run(*arguments, engine=engine).out)
         return outputs
@@ -192,7 +192,7 @@ class Project:
             (self.directory / name).unlink(missing_ok=True)
 
     def calls(self, *, forget: bool = True) -> list[dict[str, Any]]:
-        """Give the provider's calls since the last time."""
+        """Return the provider's calls since the last time."""
         path = self.directory / "calls.jsonl"
         if not path.exists():
             return []
@@ -202,7 +202,7 @@ class Project:
         return calls
 
     def called(self, *methods: str) -> list[str]:
-        """Give the calls since the last time as `method name`, those of some methods only."""
+        """Return the calls since the last time as `method name`, those of some methods only."""
         return [
             f"{call['method']} {call['name']}"
             for call in self.calls()
@@ -210,7 +210,7 @@ class Project:
         ]
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Give the files there are, by name."""
+        """Return the files there are, by name."""
         reserved = {"faults", "calls"}
         return {
             path.stem: json.loads(path.read_text())
@@ -219,12 +219,12 @@ class Project:
         }
 
     def state(self) -> dict[str, Any]:
-        """Give the deployment in the checkpoint."""
+        """Return the deployment in the checkpoint."""
         latest: dict[str, Any] = json.loads(self.checkpoint.read_text())["checkpoint"]["latest"]
         return latest
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """Give the resources of the state, by name; those to be deleted as `name (old)`."""
+        """Return the resources of the state, by name; those to be deleted as `name (old)`."""
         return {
             resource["urn"].rpartition("::")[2] + (" (old)" if resource.get("delete") else ""): (
                 resource

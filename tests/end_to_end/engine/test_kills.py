@@ -59,7 +59,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def changing(embedded: Project, begun: Path) -> Project:
-    """Give a project whose stack holds BEFORE, and whose program is AFTER."""
+    """Return a project whose stack holds BEFORE, and whose program is AFTER."""
     kept = {embedded.root / name: begun / name for name in ("state", "files")}
     if all(copy.exists() for copy in kept.values()):
         for directory, copy in kept.items():

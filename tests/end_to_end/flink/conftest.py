@@ -56,7 +56,7 @@ def target(request: pytest.FixtureRequest) -> str:
 def stack_on(
     make_stack: Callable[..., StackProject], target: str, tmp_path: Path
 ) -> Iterator[StackOn]:
-    """Give a maker of stacks by cluster."""
+    """Return a maker of stacks by cluster."""
     opened: dict[str, Target] = {}
     with ExitStack() as closing_all:
 
@@ -76,5 +76,5 @@ def stack_on(
 
 @pytest.fixture
 def stack(flink_2: FlinkCluster, stack_on: StackOn) -> CountingStack:
-    """Give a stack on Flink 2.3."""
+    """Return a stack on Flink 2.3."""
     return stack_on(flink_2)

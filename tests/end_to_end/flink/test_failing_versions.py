@@ -18,7 +18,7 @@ from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes, entry_class
 
 @pytest.fixture
 def orders(stack: CountingStack) -> CountingStack:
-    """Give a stack with a job `orders` that has counted a while, and one beside it."""
+    """Return a stack with a job `orders` that has counted a while, and one beside it."""
     stack.declare("orders")
     stack.declare("beside")
     stack.project.up()

@@ -103,7 +103,7 @@ class TakenOver:
 def before(
     tmp_path_factory: pytest.TempPathFactory, flink_2_session: FlinkCluster
 ) -> Iterator[TakenOver]:
-    """Give it, with its jobs running."""
+    """Return what the version before has left, with its jobs running."""
     flink_2_session.clear()
     with ExitStack() as opened:
         yield TakenOver(tmp_path_factory.mktemp("before"), flink_2_session, opened)

@@ -21,7 +21,7 @@ def make_job(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeJob]:
-    """Give a function that makes a job in a stack of its own, nothing of it running: (engine).
+    """Return a function that makes a job in a stack of its own, nothing of it running: (engine).
 
     Each has a gateway of its own, whose project nobody used before.
     """

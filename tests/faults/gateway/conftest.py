@@ -40,7 +40,7 @@ def served_job(
     proxy: FaultProxy,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> ServedJob:
-    """Give a job of a gateway that runs: that of the test before, if that left it in order."""
+    """Return a job of a gateway that runs: that of the test before, if that left it in order."""
     proxy.begin()
     if not kept_jobs or not kept_jobs[0].settled:
         for job in kept_jobs:

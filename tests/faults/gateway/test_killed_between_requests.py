@@ -67,7 +67,7 @@ def test_between_the_last_request_and_the_end_on_record(served_job: ServedJob) -
 
 @contextmanager
 def locked(job: ServedJob) -> Iterator[Callable[[], None]]:
-    """Give a function after which the gateway can write nothing more on record, until the end."""
+    """Return a function after which the gateway can write nothing more on record, until the end."""
     path = job.directory / "data" / "gateway.db"
     connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     with closing(connection):

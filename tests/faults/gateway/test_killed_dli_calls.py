@@ -170,7 +170,7 @@ class _Job:
 def job(
     flink_2_session: FlinkCluster, proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[_Job]:
-    """Give the job that one test leaves for the next."""
+    """Return the job that one test leaves for the next."""
     flink_2_session.clear()
     proxy.begin()
     made = _Job(tmp_path_factory.mktemp("dli"), proxy, flink_2_session)

@@ -20,7 +20,7 @@ _SAVEPOINT = Point("savepoint", r"POST /jobs/\w+/savepoints$")
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedJob]:
-    """Give a job on a cluster that may be restarted."""
+    """Return a job on a cluster that may be restarted."""
     root = tmp_path_factory.mktemp("restarted")
     with (
         closing(FlinkCluster(root / "flink", FLINK_2, slots=8)) as cluster,

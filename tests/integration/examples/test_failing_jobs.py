@@ -20,7 +20,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(flink: FlinkCluster, tmp_path: Path) -> Run:
-    """Give a function that runs an entry class until all its tasks run: (class, *args, **body)."""
+    """Return a function that runs an entry class until its tasks run: (class, *args, **body)."""
 
     def run_entry_class(name: str, *args: str, **body: object) -> str:
         words = ["--output", str(tmp_path / "out"), *args]
@@ -31,7 +31,7 @@ def run(flink: FlinkCluster, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def savepoint(flink: FlinkCluster, tmp_path: Path) -> str:
-    """Give a savepoint of CountingJob, which wrote to `out`."""
+    """Return a savepoint of CountingJob, which wrote to `out`."""
     job_id = flink.run(COUNTING_JAR, ["--output", str(tmp_path / "out")])
     wait_until(lambda: committed_lines(tmp_path / "out"), 30, "lines are committed")
     return flink.stop_with_savepoint(job_id)

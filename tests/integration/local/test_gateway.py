@@ -24,7 +24,7 @@ access: {{tokens_file: {directory}/tokens.yaml}}
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """Give a cluster's directory; what runs there is ended afterwards."""
+    """Return a cluster's directory; what runs there is ended afterwards."""
     yield tmp_path / "cluster"
     LocalCluster(tmp_path / "cluster").down()
 
@@ -36,7 +36,7 @@ def port() -> int:
 
 @pytest.fixture
 def configuration(tmp_path: Path, port: int) -> Path:
-    """Give the file of a gateway; the Flink that it names need not run for it to start."""
+    """Return the file of a gateway; the Flink that it names need not run for it to start."""
     (tmp_path / "tokens.yaml").write_text("tokens: []\n")
     (tmp_path / "tokens.yaml").chmod(0o600)
     file = tmp_path / "gateway.yaml"

@@ -18,7 +18,7 @@ PROGRAM = ["sh", "-c", "echo started; sleep 600", "ignored"]
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[ClusterProcess]:
-    """Give a process that waits, started with its marks."""
+    """Return a process that waits, started with its marks."""
     layout = Layout(tmp_path)
     layout.create()
     process = ClusterProcess(layout, "jobmanager")

@@ -61,7 +61,7 @@ def test_a_value_that_is_refused_is_one_that_flink_refuses(
 
 @pytest.fixture
 def job(flink: FlinkCluster, tmp_path: Path) -> Iterator[ProvidedJob]:
-    """Give a job as an engine goes about it, on the cluster itself."""
+    """Return a job as an engine goes about it, on the cluster itself."""
     yield ProvidedJob({"kind": "flink", "url": flink.url}, flink, tmp_path)
     end_run()
 

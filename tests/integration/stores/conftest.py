@@ -46,7 +46,7 @@ def forget_clients() -> None:
 
 @pytest.fixture(scope="module")
 def blobs() -> Iterator[str]:
-    """Give the address of an Azurite with a container `jobs`."""
+    """Return the address of an Azurite with a container `jobs`."""
     if reason := why_no_azurite():
         pytest.skip(reason)
     with azurite() as address:
@@ -58,7 +58,7 @@ def blobs() -> Iterator[str]:
 def bucket(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Bucket]:
-    """Give a bucket of each store in turn, with a directory of the test's own."""
+    """Return a bucket of each store in turn, with a directory of the test's own."""
     directory = tmp_path.name
     if request.param == "abfs":
         yield _container(request.getfixturevalue("blobs"), directory, monkeypatch)

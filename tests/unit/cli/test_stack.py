@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project in a directory of its own."""
+    """Return a project in a directory of its own."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     for name, value in {
@@ -35,7 +35,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(root: Path) -> Run:
-    """Give a function that runs a command in the project: `-C` before it."""
+    """Return a function that runs a command in the project: `-C` before it."""
 
     def invoke(*words: str, code: int = 0) -> Result:
         result = CliRunner().invoke(app, ["-C", str(root / "shop"), *words])

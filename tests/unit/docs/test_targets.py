@@ -13,7 +13,7 @@ from tests.unit.docs.pages import ROOT
 
 @pytest.fixture(scope="module")
 def built() -> dict[str, Any]:
-    """Give what the page is built from."""
+    """Return what the page is built from."""
     return runpy.run_path(str(ROOT / "docs" / "build_targets.py"))
 
 

@@ -24,7 +24,7 @@ def crypter() -> Crypter:
 
 @pytest.fixture
 def latest(crypter: Crypter) -> dict[str, Any]:
-    """Give a deployment with everything in it that the CLI writes for dynamic resources."""
+    """Return a deployment with everything in it that the CLI writes for dynamic resources."""
     secret = {
         "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
         "ciphertext": crypter.encrypt('{"deep":"hidden"}'),

@@ -43,7 +43,7 @@ class Disk:
 
     @property
     def last(self) -> dict[str, Any]:
-        """Give what is on disk."""
+        """Return what is on disk."""
         return self.writes[-1]
 
     def names(self) -> list[str]:

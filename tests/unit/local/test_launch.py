@@ -23,7 +23,7 @@ def _launcher(**given: str) -> Launcher:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Sequence[str]]:
-    """Give the command lines of the processes that are started, by role."""
+    """Return the command lines of the processes that are started, by role."""
     commands: dict[str, Sequence[str]] = {}
 
     def start(process: ClusterProcess, command: Sequence[str], _env: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from flink_jobs_provider.local.logs import follow, read_logs
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """Give a cluster's directory with the logs of two processes."""
+    """Return a cluster's directory with the logs of two processes."""
     logs = tmp_path / "cluster/log"
     logs.mkdir(parents=True)
     (logs / "jobmanager.log").write_text("one\ntwo\nthree\n")

@@ -50,7 +50,7 @@ class _Runs:
 
 @pytest.fixture(autouse=True)
 def runs(monkeypatch: pytest.MonkeyPatch) -> _Runs:
-    """Give an engine whose first run has begun."""
+    """Return an engine whose first run has begun."""
     found = _Runs(monkeypatch)
     found.begin()
     return found
@@ -74,25 +74,25 @@ def flink(runs: _Runs) -> FakeFlink:
 
 @pytest.fixture
 def new_run(runs: _Runs) -> Callable[[], object]:
-    """Give what begins another run of the engine."""
+    """Return what begins another run of the engine."""
     return runs.begin
 
 
 @pytest.fixture
 def use_clusters(runs: _Runs) -> UseClusters:
-    """Give what puts other clusters, or none, in the place of all; another run begins with it."""
+    """Return what puts other clusters, or none, in the place of all; another run begins with it."""
     return runs.use
 
 
 @pytest.fixture
 def provider() -> FlinkJobProvider:
-    """Give a provider as the engine unpickles it."""
+    """Return a provider as the engine unpickles it."""
     return FlinkJobProvider()
 
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Any]:
-    """Give the least inputs of a job, as they reach the provider, without a settle time."""
+    """Return the least inputs of a job, as they reach the provider, without a settle time."""
     jar = tmp_path / "orders.jar"
     jar.write_bytes(COUNTING_JAR.read_bytes())
     return {

@@ -53,7 +53,7 @@ TARGETS = pytest.mark.parametrize(
 def resource(
     provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
 ) -> Callable[..., Job]:
-    """Give a maker of resources, which all declare one job unless told otherwise."""
+    """Return a maker of resources, which all declare one job unless told otherwise."""
 
     def make(name: str, **changes: Any) -> Job:
         return Job(provider, {**inputs, RESOURCE_KEY: f"::{name}", **changes})

@@ -37,7 +37,7 @@ TARGET = {
 
 @pytest.fixture
 def on_dli(inputs: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
-    """Give the least inputs of a job on such a target."""
+    """Return the least inputs of a job on such a target."""
     return {**inputs, "target": {**TARGET, "jar_upload_directory": f"file://{tmp_path}/jars"}}
 
 

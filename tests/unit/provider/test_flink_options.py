@@ -22,7 +22,7 @@ def job(provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink) ->
 
 @pytest.fixture
 def old(job: Job, new_run: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> Job:
-    """Give a job that was recorded before there were rules for its options."""
+    """Return a job that was recorded before there were rules for its options."""
     declared = job.checked()
     job.state = dict(job.provider.create({**declared, **OLD}).outs or {})
     new_run()

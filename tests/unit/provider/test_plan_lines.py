@@ -20,7 +20,7 @@ def job(
     new_run: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
 ) -> Job:
-    """Give a resource whose job an earlier run has started."""
+    """Return a resource whose job an earlier run has started."""
     made = Job(provider, {**inputs, "flink_configuration": RETAINED})
     made.create()
     flink.steps.clear()

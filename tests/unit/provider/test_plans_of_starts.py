@@ -25,7 +25,7 @@ STOPPED = {"desired_state": "stopped"}
 
 @pytest.fixture
 def stopped(provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink) -> Job:
-    """Give a job that was stopped with a savepoint."""
+    """Return a job that was stopped with a savepoint."""
     flink.programs["Main"] = Program(checkpoints=False)
     job = Job(provider, inputs)
     job.create()

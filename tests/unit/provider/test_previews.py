@@ -23,7 +23,7 @@ MISSING = "must be the directory of a savepoint or checkpoint: {} is not there"
 
 @pytest.fixture
 def flink(flink: FakeFlink) -> FakeFlink:
-    """Give a Flink whose JobManager no program ends."""
+    """Return a Flink whose JobManager no program ends."""
     flink.cluster = replace(flink.cluster, intercepts_exit=True)
     return flink
 

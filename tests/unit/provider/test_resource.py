@@ -40,7 +40,7 @@ atexit.register(_LOOP.close)
 
 @pytest.fixture
 def engine() -> Iterator[_Engine]:
-    """Give an engine.
+    """Return an engine.
 
     Pulumi's mocks make an event loop in every thread that has none, and leave it open; so both
     threads that they run in have one that is closed here.

@@ -16,7 +16,7 @@ from flink_jobs_provider.provider.sdk_answers import answer_in_words
 
 @pytest.fixture
 def server() -> ModuleType:
-    """Give a module that is named as the SDK's server, and has not been run."""
+    """Return a module that is named as the SDK's server, and has not been run."""
     spec = importlib.util.find_spec("pulumi.dynamic.__main__")
     assert spec is not None
     made = importlib.util.module_from_spec(spec)

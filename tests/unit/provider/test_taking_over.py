@@ -28,7 +28,7 @@ NewRun = Callable[[], None]
 def old(
     provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink, new_run: NewRun
 ) -> Job:
-    """Give a resource whose job an earlier run has started."""
+    """Return a resource whose job an earlier run has started."""
     job = Job(provider, {**inputs, RESOURCE_KEY: "::before"})
     job.create()
     flink.steps.clear()
@@ -38,7 +38,7 @@ def old(
 
 @pytest.fixture
 def new(provider: FlinkJobProvider, inputs: dict[str, Any]) -> Job:
-    """Give the resource that it is renamed to."""
+    """Return the resource that it is renamed to."""
     return Job(provider, {**inputs, RESOURCE_KEY: "::after"})
 
 
@@ -344,7 +344,7 @@ def test_a_new_resource_whose_inputs_are_wrong(old: Job, new: Job, flink: FakeFl
 
 @pytest.fixture
 def stopped(old: Job, flink: FakeFlink, new_run: NewRun) -> Job:
-    """Give one that was stopped so long ago that its cluster has forgotten it."""
+    """Return one that was stopped so long ago that its cluster has forgotten it."""
     old.update(desired_state="stopped")
     flink.restart_job_manager()
     new_run()

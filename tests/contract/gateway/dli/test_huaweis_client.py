@@ -17,7 +17,7 @@ from tests.contract.gateway.serving import served
 
 @pytest.fixture(scope="module")
 def gateway() -> Gateway:
-    """Give a gateway that knows one key."""
+    """Return a gateway that knows one key."""
     return Gateway(signatures=signatures())
 
 
@@ -30,7 +30,7 @@ def url(gateway: Gateway) -> Iterator[str]:
 
 @pytest.fixture
 def huawei(url: str) -> Any:
-    """Give a client."""
+    """Return a client."""
     return client(url)
 
 

@@ -45,7 +45,7 @@ def note(method: str, name: object, **what: Any) -> None:
 
 
 def shown(properties: dict[str, Any]) -> dict[str, Any]:
-    """Give properties without the provider's own."""
+    """Return properties without the provider's own."""
     return {key: value for key, value in properties.items() if not key.startswith("__")}
 
 

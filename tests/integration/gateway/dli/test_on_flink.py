@@ -33,7 +33,7 @@ def service(
 
 @pytest.fixture
 def dli(service: DliGateway, flink_2: FlinkCluster) -> DliGateway:
-    """Give the gateway, on a cluster without jobs."""
+    """Return the gateway, on a cluster without jobs."""
     return service
 
 

@@ -64,7 +64,7 @@ def service(
 
 @pytest.fixture
 def http(service: _Service, flink_2: FlinkCluster) -> Iterator[httpx.Client]:
-    """Give a client without a library, on a cluster without jobs."""
+    """Return a client without a library, on a cluster without jobs."""
     with service.gateway.client(service.token) as opened:
         yield opened
 

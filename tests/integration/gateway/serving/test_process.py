@@ -176,7 +176,7 @@ def test_it_stops_in_order(tmp_path: Path, number: int) -> None:
 
 @pytest.fixture
 def waiting(tmp_path: Path) -> Iterator[GatewayProcess]:
-    """Give a gateway with an action in progress that its cluster keeps waiting."""
+    """Return a gateway with an action in progress that its cluster keeps waiting."""
     with closing(GatewayProcess(tmp_path, NO_FLINK, stop_timeout="10m")) as process:
         token = process.token("ci", Role.OPERATE)
         process.start()

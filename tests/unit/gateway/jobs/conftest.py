@@ -18,7 +18,7 @@ Life = Callable[[Callable[[Gateway], Awaitable[None]]], None]
 
 @pytest.fixture
 def live(tmp_path: Path) -> Life:
-    """Give a function that lets a test use a gateway that runs."""
+    """Return a function that lets a test use a gateway that runs."""
 
     def live(life: Callable[[Gateway], Awaitable[None]]) -> None:
         async def run() -> None:

@@ -16,7 +16,7 @@ __all__ = ["postgres_server"]
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of an empty database of each kind."""
+    """Return the URL of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'gateway.db'}"
     url: str = request.getfixturevalue("postgres_server").new_database()
@@ -25,14 +25,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def open_store() -> Iterator[Callable[[str], Store]]:
-    """Give a function that opens a store and closes it after the test."""
+    """Return a function that opens a store and closes it after the test."""
     with ExitStack() as stack:
         yield lambda url: stack.enter_context(closing(Store(url)))
 
 
 @pytest.fixture
 def store(database_url: str, open_store: Callable[[str], Store]) -> Store:
-    """Give a store with empty tables."""
+    """Return a store with empty tables."""
     opened = open_store(database_url)
     opened.migrate()
     return opened

@@ -24,7 +24,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def filled(store: Store) -> Store:
-    """Give a store with a job for each of `GIVEN` that runs, and a failed one elsewhere."""
+    """Return a store with a job for each of `GIVEN` that runs, and a failed one elsewhere."""
     for name, given in GIVEN.items():
         _add(store, name, given, CLUSTER, "RUNNING")
     _add(store, "elsewhere", {"dli": {"tags": [{**TEAM, "value": "y"}]}}, OTHER, "FAILED")

@@ -87,7 +87,7 @@ class Writers:
 
 @pytest.fixture
 def writers(tmp_path: Path) -> Iterator[Writers]:
-    """Give writers of an empty database."""
+    """Return writers of an empty database."""
     with closing(Writers(tmp_path / "gateway.db")) as opened:
         yield opened
 

@@ -24,7 +24,7 @@ JOBS = 10_000
 def crowded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
-    """Give a store with ten thousand jobs; a few of them run, and a few are of another cluster."""
+    """Return a store with ten thousand jobs: a few run, and a few are of another cluster."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('crowded') / 'gateway.db'}"
     else:

@@ -15,7 +15,7 @@ from tests.unit.reconciling.flink.test_matrix import version
 
 
 def adaptive(mode: str = "savepoint", checkpoints: bool = True) -> Stack:
-    """Give a job with a parallelism of 2, on a cluster with the adaptive scheduler."""
+    """Return a job with a parallelism of 2, on a cluster with the adaptive scheduler."""
     stack = Stack()
     stack.flink.programs["Old"] = Program(checkpoints=checkpoints)
     stack.flink.cluster = replace(stack.flink.cluster, adaptive=True, fixed_slots=False)
