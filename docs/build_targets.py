@@ -17,7 +17,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.control_planes.dli.configuration import input_names, not_by_gateways
-from flink_jobs_provider.gateway.apis.dli.schema import create_schema
+from flink_jobs_provider.gateway.apis.dli.schema import CREATE
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.reconciling.dli.failures import not_offered
@@ -177,7 +177,7 @@ def _numbers(said: list[str], notes: list[str]) -> str:
 
 def _is_kept(settings: dict[str, Any]) -> bool:
     """Whether a gateway keeps settings, shows them, and leaves the rest to the cluster."""
-    fields = create_schema()["properties"]
+    fields = CREATE["properties"]
     return bool(settings) and all(
         "kept and shown" in fields[name]["description"].lower()
         for name in settings

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.gateway.principal import Role
-from tests.contract.gateway.dli.huaweis_client import ACCESS_KEY, SECRET_KEY, client
+from tests.contract.gateway.apis.dli.huaweis_client import ACCESS_KEY, SECRET_KEY, client
 from tests.contract.gateway.memory_service import PROJECT
 from tests.gateway_process import GatewayProcess
 from tests.job_jars import COUNTING_JAR

@@ -7,22 +7,16 @@ Relative paths in it are meant from the file's own directory; a relative SQLite 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.gateway.auth.access_configuration import Access
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.setting_types import (
     DIRECTORY,
     EnvironmentReference,
@@ -59,23 +53,17 @@ class InvalidConfiguration(SetupError):
         self, path: Path, problems: list[tuple[str, str]], document: Document | None = None
     ) -> None:
         self.problems = problems
-        line_of = _lines(document)
-        lines = [f"{line_of(where)}{where} {what}" for where, what in problems if where]
+        known = {_dotted(at): line for at, line in document.lines.items()} if document else {}
+        lines = [f"{_line(where, known)}{where} {what}" for where, what in problems if where]
         whole = [what for where, what in problems if not where] or ["is invalid:"]
         super().__init__("\n  ".join([f"{path} {whole[0]}", *lines]))
 
 
-def _lines(document: Document | None) -> Callable[[str], str]:
-    """Return what tells the line of a property, or of the nearest one that holds it."""
-    lines = {_dotted(at): line for at, line in document.lines.items()} if document else {}
-
-    def line_of(where: str) -> str:
-        at = where
-        while at and at not in lines:
-            at = at[: max(at.rfind("."), at.rfind("["), 0)]
-        return f"line {lines[at]}: " if at else ""
-
-    return line_of
+def _line(where: str, known: Mapping[str, int]) -> str:
+    """Return the line of a property, or of the nearest one that holds it."""
+    while where and where not in known:
+        where = where[: max(where.rfind("."), where.rfind("["), 0)]
+    return f"line {known[where]}: " if where else ""
 
 
 def _dotted(location: Iterable[str | int]) -> str:

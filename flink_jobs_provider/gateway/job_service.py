@@ -36,7 +36,7 @@ class ActionRequest:
         run_id: The run that is meant, where the face's request names one: refused where the job of
             that name is another one, or none is there. NEW with the one of a draft starts that.
         cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
-        spares_running: Whether a job that runs is left as it is: the action is refused then.
+        spares_running: Whether the action is refused for a job that runs.
         starts_draft: NEW with a run id only: whether it is refused unless that is a draft still.
             It may give no inputs, and must not put another job on record in the draft's place.
         new_bytes: Whether the jar that the job has, from its next start on, is taken as it lies
@@ -75,12 +75,8 @@ class InputChange:
     """A change of what a job is to be from its next start on; nothing is started or stopped.
 
     Attributes:
-        cluster: Key of the cluster.
-        number: The job.
         revision: That of the row that the change was made from.
         inputs: As `ActionRequest.changes`, without `restore_from`.
-        as_given: What the face shows, from now on.
-        caller: Who asks.
         restore_from: A savepoint that the next start goes on from; none leaves that as it is, an
             empty text takes it back. A job that runs takes none: its own state would be lost.
         while_it_runs: Whether a job may run meanwhile.
@@ -101,8 +97,8 @@ class ActionRow:
     """An action that was accepted.
 
     Attributes:
-        id: A UUID; the face's operation status documents are found by it.
-        output: What it said, or why it failed; while it is in progress, what it waits for.
+        id: A UUID.
+        output: What it reported, or why it failed; while it is in progress, what it waits for.
     """
 
     id: str
@@ -124,21 +120,20 @@ class JobRow:
 
     Attributes:
         number: Counts the jobs of all clusters in the order of their creation, from 1.
-        run_id: `job-xxx-xxxx-xxxx-xxxxxxxxxxxx`: tells this job from a later one of the same name.
+        run_id: `job-xxx-xxxx-xxxx-xxxxxxxxxxxx`; a later job of the same name has another.
         record: The job as last seen; its `status` is that of the cluster's latest list.
         status: `record.status`; DRAFT where it was never started; JOB_LAUNCH_FAILED where NEW
             failed before anything ran; "" where NEW has not come that far.
         as_given: What the face shows, in its own words.
         last: The last action. Drafts and changes of inputs are on record as NEW and UPDATE that
             have ended.
-        revision: Tells this state of the row from later ones.
+        revision: Later states of the row have another.
         next_inputs: Inputs that count from the next start on, by name.
         next_restore: The savepoint that the next start goes on from.
-        created_by: Who had it put on record.
         started_at: When its latest submission was first seen; None where it was never started.
         changed_at: When its inputs were last changed without a start.
         ended_at: When its latest submission ended; none while it runs, or where its cluster did
-            not say it.
+            not report it.
     """
 
     number: int
@@ -186,9 +181,7 @@ class JobFilter:
     """The jobs of a list. What is None or empty lets every job through, but for `clusters`.
 
     Attributes:
-        clusters: Keys of their clusters.
-        job_name: The job of that name on its cluster.
-        created_by: Who had them put on record.
+        clusters: Their keys.
         standings: Their status, with the action and the result of their last action: one of these.
         given: Texts that they were given.
         entries_path: Where among what was given a list of objects with `key` and `value` is.
@@ -209,7 +202,6 @@ class Execution:
     """The latest submission of a job as its cluster has it.
 
     Attributes:
-        job_id: Flink's jobId.
         name: The name that the program gave itself.
         state: Flink's own word; that of the record where the cluster no longer knows the job.
         started: Milliseconds since the epoch; 0 where it is not known.
@@ -232,9 +224,8 @@ class JobService(Protocol):
         Raises:
             Refusal: No such cluster or job; the name is taken; another action on the job is in
                 progress (its message names it); the job's status does not allow it; an input is
-                wrong; too many actions are in progress.
+                invalid; too many actions are in progress.
         """
-        ...
 
     async def draft(self, request: DraftRequest) -> JobRow:
         """Put a job on record that is started later, by NEW with its run id.
@@ -242,7 +233,6 @@ class JobService(Protocol):
         Raises:
             Refusal: No such cluster; the name is taken; an input is invalid.
         """
-        ...
 
     async def change(self, change: InputChange) -> JobRow:
         """Change what a job is to be from its next start on.
@@ -251,11 +241,9 @@ class JobService(Protocol):
             Refusal: No such job; it is no longer as the change was made from; an action is in
                 progress; its status does not allow it; an input is invalid.
         """
-        ...
 
     async def cluster_of(self, number: int) -> str | None:
         """Return the key of the cluster that a job is on; None where there is no such job."""
-        ...
 
     async def found(
         self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
@@ -265,7 +253,6 @@ class JobService(Protocol):
         Raises:
             Refusal: No such cluster.
         """
-        ...
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
         """Return the latest submission of a job; None where it was never started.
@@ -273,7 +260,6 @@ class JobService(Protocol):
         Raises:
             Refusal: No such job; the cluster cannot be asked now.
         """
-        ...
 
     async def jobs(
         self,
@@ -296,20 +282,15 @@ class JobService(Protocol):
         Raises:
             Refusal: No such cluster.
         """
-        ...
 
     async def job(self, cluster: str, number: int) -> JobRow | None:
         """Return the job of that number; None where there is none on that cluster."""
-        ...
 
     async def operation(self, action_id: str) -> ActionRow | None:
         """Return an accepted action; None where there is none, or it was cleared away."""
-        ...
 
     async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
         """Return the savepoints on record of a job, newest first."""
-        ...
 
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working, a sentence each; empty when it is ready."""
-        ...

@@ -1,6 +1,6 @@
 """What the gateway refuses, as data: a code, what is the matter, what would help.
 
-Which HTTP status a code has is decided where answers are made; see `http.statuses`.
+Which HTTP status a code has is decided where answers are made; see `http.answers`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from flink_jobs_provider.gateway.action_words import ACTION_WORDS
-from flink_jobs_provider.gateway.outputs import ErrorOutput
+from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS, ErrorOutput
 from flink_jobs_provider.model.errors import FlinkJobsError, JobError
 from flink_jobs_provider.model.remedies import Advice, RemedyCode
 
@@ -55,7 +54,7 @@ class Refusal(FlinkJobsError):
     Attributes:
         code: A word for programs.
         happened: Sentences for people: what is the matter.
-        remedy: What would help, where `happened` does not say it.
+        remedy: What would help, where `happened` does not name it.
         target: Path of the property that is invalid, in the face's own words; empty for none.
         retry_after: Seconds after which the same request may be accepted; None where it will not.
         wording: The words of the face that answers.
@@ -84,7 +83,7 @@ class Refusal(FlinkJobsError):
         return f"{self.happened} {self.wording.remedy(self.remedy)}".rstrip()
 
     def mask(self, mask: Callable[[str], str]) -> None:
-        """Name places in what it says as callers name them."""
+        """Name places in its texts as callers name them."""
         self.happened = mask(self.happened)
         if not isinstance(self.remedy, Advice):
             self.remedy = mask(self.remedy)

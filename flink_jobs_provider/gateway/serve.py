@@ -1,6 +1,6 @@
 """A gateway as a process: everything opened in order, and closed in the reverse one.
 
-What cannot work is said before the first request is taken: one line, and nothing has changed.
+What cannot work is reported before the first request is taken: one line, and nothing has changed.
 """
 
 from __future__ import annotations
@@ -17,22 +17,20 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from flink_jobs_provider.control_planes.clusters import Clusters
-from flink_jobs_provider.gateway.app import make_app, make_conventions, refused_unread
-from flink_jobs_provider.gateway.auth.audit import AuditLog
+from flink_jobs_provider.gateway.auth.audit import AuditEntry, AuditLog
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
 from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
-from flink_jobs_provider.gateway.auth.signatures import Signatures, SignaturesUnavailable
-from flink_jobs_provider.gateway.auth.tokens import TokensFileError, read_tokens
+from flink_jobs_provider.gateway.auth.signatures import Signatures
+from flink_jobs_provider.gateway.auth.tokens import read_tokens
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs import Jobs, guard
-from flink_jobs_provider.gateway.ops.certificate import Certificate, CertificateUnusable
+from flink_jobs_provider.gateway.ops.certificate import Certificate
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
 from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging
 from flink_jobs_provider.gateway.ops.log_redaction import hidden_in
 from flink_jobs_provider.gateway.ops.metrics import Metrics
 from flink_jobs_provider.gateway.ops.server import (
-    CannotListen,
     StopSignals,
     address_of,
     notify,
@@ -41,11 +39,9 @@ from flink_jobs_provider.gateway.ops.server import (
 )
 from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.gateway.store import DatabaseUnusable, RecordsError, Store
+from flink_jobs_provider.gateway.web_app import make_app, make_conventions, refused_unread
 from flink_jobs_provider.model.duration import seconds
-from flink_jobs_provider.model.errors import (
-    JobError,
-    SetupError,
-)
+from flink_jobs_provider.model.errors import JobError, SetupError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,7 +50,7 @@ _log = structlog.get_logger("gateway")
 
 
 class CannotServe(SetupError):
-    """The gateway cannot start; the text says why and what to do, in one line."""
+    """The gateway cannot start; why and what to do, in one line."""
 
 
 def serve(configuration: GatewayConfiguration) -> None:
@@ -104,7 +100,7 @@ def _files(configuration: GatewayConfiguration) -> Certificate | None:
     """Open the files and secrets that the configuration names, as far as that changes nothing."""
     if configuration.access.tokens_file:
         read_tokens(Path(configuration.access.tokens_file))
-    _database_url(configuration)
+    _resolved("database", configuration.database_url)
     _signatures(configuration)
     clusters = Clusters(environment)
     for cluster in configuration.clusters:
@@ -117,28 +113,22 @@ def _files(configuration: GatewayConfiguration) -> Certificate | None:
     return Certificate(tls) if tls else None
 
 
-def _database_url(configuration: GatewayConfiguration) -> str:
-    try:
-        return configuration.database_url()
-    except KeyError as error:
-        raise CannotServe(
-            f"database refers to env:{error.args[0]}, and there is no such environment variable"
-        ) from None
-
-
 def _signatures(configuration: GatewayConfiguration) -> Signatures | None:
     """Return what checks signed requests; None where nobody has a key to sign with."""
-    if not configuration.access.signing_keys:
+    keys = configuration.access.signing_keys
+    if not keys:
         return None
+    return _resolved("access.signing_keys", lambda: Signatures(keys, environment))
+
+
+def _resolved(setting: str, call: Callable[[], T]) -> T:
+    """Call a function that resolves the references of a setting."""
     try:
-        return Signatures(configuration.access.signing_keys, environment)
+        return call()
     except KeyError as error:
         raise CannotServe(
-            f"access.signing_keys refers to env:{error.args[0]}, and there is no such environment "
-            "variable"
+            f"{setting} refers to env:{error.args[0]}, and there is no such environment variable"
         ) from None
-    except SignaturesUnavailable as error:
-        raise CannotServe(str(error)) from None
 
 
 async def _serve(configuration: GatewayConfiguration) -> None:
@@ -152,13 +142,13 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         opened.callback(channel.close)
         audit = _checked(AuditLog, configuration.log.audit_file)
         opened.callback(audit.close)
-        store = _checked(Store, _database_url(configuration))
+        store = _checked(Store, _resolved("database", configuration.database_url))
         opened.callback(store.close)
         clusters = Clusters(environment, guard)
         opened.push_async_callback(clusters.close)
         authenticator = Authenticator(configuration.access)
         opened.push_async_callback(authenticator.close)
-        signatures = _signatures(configuration)
+        signatures = _checked(_signatures, configuration)
 
         jobs = Jobs(configuration, store, clusters)
         metrics = Metrics()
@@ -170,8 +160,8 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             jobs,
             configuration.clusters,
             authenticator,
-            RateLimit(limits.requests_per_second, limits.burst),
-            audit,
+            RateLimit(limits.requests_per_second, limits.burst).take,
+            audit.write,
             metrics,
             limits,
             configuration.public_url,
@@ -195,10 +185,10 @@ async def _serve(configuration: GatewayConfiguration) -> None:
 
 
 def _checked(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-    """Call a function; what it says of something unusable becomes a CannotServe."""
+    """Call a function; its error about something unusable becomes a CannotServe."""
     try:
         return call(*args, **options)
-    except (CannotListen, CertificateUnusable, DatabaseUnusable, TokensFileError) as error:
+    except SetupError as error:
         raise CannotServe(str(error)) from None
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -228,22 +218,23 @@ def _watch(jobs: Jobs, metrics: Metrics, audit: AuditLog) -> None:
     def ended(row: ActionRow) -> None:
         metrics.action(row)
         audit.write(
-            who=row.caller,
-            what=row.action.value,
-            cluster=row.cluster,
-            job=row.job_name,
-            action_id=row.id,
-            result=row.result.value,
-            status=None,
+            AuditEntry(
+                who=row.caller,
+                what=row.action.value,
+                cluster=row.cluster,
+                job=row.job_name,
+                action_id=row.id,
+                result=row.result.value,
+            )
         )
 
-    def look() -> None:
+    def refresh() -> None:
         metrics.in_progress(jobs.in_progress)
         for cluster, answers in jobs.reachable().items():
             metrics.cluster_reachable(cluster, answers)
 
     jobs.on_finished(ended)
-    metrics.before_render(look)
+    metrics.before_render(refresh)
 
 
 async def _stop(jobs: Jobs, stop: StopSignals, timeout: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,29 @@ import structlog
 from flink_jobs_provider.gateway.ops.log_redaction import one_line
 
 _CHANNEL = "gateway.audit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """A line of the audit log.
+
+    Attributes:
+        who: The caller's name; None where nobody showed who they are.
+        what: The action, or the request's method and route.
+        cluster: Key of the cluster.
+        job: Name of the job.
+        action_id: The action, where there is one.
+        result: How it ended, in a word.
+        status: HTTP status of the answer; None where the line is no answer's.
+    """
+
+    who: str | None
+    what: str
+    cluster: str | None = None
+    job: str | None = None
+    action_id: str | None = None
+    result: str
+    status: int | None = None
 
 
 class AuditLog:
@@ -47,38 +71,9 @@ class AuditLog:
             wrapper_class=structlog.BoundLogger,
         )
 
-    def write(
-        self,
-        *,
-        who: str | None,
-        what: str,
-        cluster: str | None,
-        job: str | None,
-        action_id: str | None,
-        result: str,
-        status: int | None,
-    ) -> None:
-        """Write one line.
-
-        Args:
-            who: The caller's name; None where nobody showed who they are.
-            what: The action, or the request's method and route.
-            cluster: Key of the cluster.
-            job: Name of the job.
-            action_id: The action, where there is one.
-            result: How it ended, in a word.
-            status: HTTP status of the answer; None where the line is no answer's.
-        """
-        fields = {
-            "who": who,
-            "what": what,
-            "cluster": cluster,
-            "job": job,
-            "action_id": action_id,
-            "result": result,
-            "status": status,
-        }
-        given = {name: value for name, value in fields.items() if value is not None}
+    def write(self, entry: AuditEntry) -> None:
+        """Write one line."""
+        given = {name: value for name, value in asdict(entry).items() if value is not None}
         self._logger.info("audit", **given)
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Collection
-from typing import Protocol
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,8 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flink_jobs_provider.gateway.http.conventions import HSTS, ConventionsOf
-from flink_jobs_provider.gateway.http.status_codes import status_of
+from flink_jobs_provider.gateway.auth.audit import AuditEntry
+from flink_jobs_provider.gateway.http.answers import HSTS, Audit, ConventionsOf, status_of
 from flink_jobs_provider.gateway.ops.log import LogLimit
 from flink_jobs_provider.gateway.refusals import Refusal
 
@@ -25,37 +24,8 @@ _log = structlog.get_logger("gateway.request")
 OVERLOADED = "overloaded"
 #: In place of a route, for a path that is none.
 NO_ROUTE = "none"
-
-
-class RateLimit(Protocol):
-    """Counts each caller's requests."""
-
-    def take(self, name: str) -> None:
-        """Count one, or raise a Refusal."""
-
-
-class Audit(Protocol):
-    """Records who did what."""
-
-    def write(
-        self,
-        *,
-        who: str | None,
-        what: str,
-        cluster: str | None,
-        job: str | None,
-        action_id: str | None,
-        result: str,
-        status: int | None,
-    ) -> None:
-        """Write an entry."""
-
-
-class RequestMetrics(Protocol):
-    """Counts what was answered."""
-
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one."""
+#: Counts an answer: method, route, status, seconds.
+CountAnswer = Callable[[str, str, int, float], None]
 
 
 class Answering:
@@ -67,32 +37,29 @@ class Answering:
     Args:
         app: What answers.
         conventions_of: Whose ids and error envelopes count.
-        metrics: Where each request is counted.
-        audit: Where each request is recorded whose caller may not make it.
-        clock: Seconds, from any beginning.
+        count: Counts each answer.
+        audit: Records each request whose caller may not make it.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         conventions_of: ConventionsOf,
-        metrics: RequestMetrics,
+        count: CountAnswer,
         audit: Audit,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._conventions_of = conventions_of
-        self._metrics = metrics
+        self._count = count
         self._audit = audit
-        self._clock = clock
-        self._unauthenticated = LogLimit("refusals without authentication", clock)
+        self._unauthenticated = LogLimit("refusals without authentication")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = self._clock()
+        began = time.monotonic()
         request_id = str(uuid.uuid4())
         ids = self._conventions_of(scope["path"]).headers(Headers(scope=scope), request_id)
         if scope["scheme"] == "https":
@@ -116,7 +83,7 @@ class Answering:
                 if status == 0:
                     await response(scope, receive, sending)
         route = scope.get("route_path", NO_ROUTE)
-        self._metrics.request(scope["method"], route, status, self._clock() - began)
+        self._count(scope["method"], route, status, time.monotonic() - began)
 
     def _answer(self, error: Exception, scope: Scope) -> Response:
         conventions = self._conventions_of(scope["path"])
@@ -125,14 +92,14 @@ class Answering:
         if status in (401, 403) and not scope.get("audited"):
             principal = scope.get("principal")
             if principal or self._unauthenticated.take():
-                self._audit.write(
-                    who=principal.name if principal else None,
-                    what=f"{scope['method'][:16]} {scope.get('route_path', NO_ROUTE)}",
-                    cluster=scope.get("cluster_key"),
-                    job=None,
-                    action_id=None,
-                    result=refusal.code,
-                    status=status,
+                self._audit(
+                    AuditEntry(
+                        who=principal.name if principal else None,
+                        what=f"{scope['method'][:16]} {scope.get('route_path', NO_ROUTE)}",
+                        cluster=scope.get("cluster_key"),
+                        result=refusal.code,
+                        status=status,
+                    )
                 )
         return conventions.refused(refusal, headers)
 
@@ -143,7 +110,7 @@ class Authenticated:
     Args:
         app: What answers.
         conventions_of: How a caller shows who they are.
-        rate_limit: Counts each caller's requests.
+        limit: Counts a request of a caller, by name, or raises a Refusal.
         open_paths: What anybody may ask for.
     """
 
@@ -151,12 +118,12 @@ class Authenticated:
         self,
         app: ASGIApp,
         conventions_of: ConventionsOf,
-        rate_limit: RateLimit,
+        limit: Callable[[str], None],
         open_paths: Collection[str],
     ) -> None:
         self._app = app
         self._conventions_of = conventions_of
-        self._rate_limit = rate_limit
+        self._limit = limit
         self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,7 +137,7 @@ class Authenticated:
                 )
             conventions = self._conventions_of(scope["path"])
             scope["principal"], receive = await conventions.principal(scope, receive)
-            self._rate_limit.take(scope["principal"].name)
+            self._limit(scope["principal"].name)
         await self._app(scope, receive, send)
 
 

@@ -1,4 +1,4 @@
-"""Routes with what the OpenAPI document says of them, and the paths of a document made of routes.
+"""Routes with what the OpenAPI document has of them, and the paths of a document made of routes.
 
 Path, method and the parameters within a path are the route's own, the summary is its endpoint's
 docstring, and a body that is declared with a route is the one that its requests are checked by.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -37,6 +37,14 @@ OF_A_BODY = (
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
+#: What statuses mean on every API.
+REASONS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "This method is not served here.",
+    HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the gateway takes.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is no JSON by its headers.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "A fault of the gateway.",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Operation:
-    """What the document says of a route.
+    """A route in the document.
 
     Attributes:
         id: The operation's name.
@@ -83,29 +91,21 @@ class Operation:
 Described = Operation | Callable[[str], Operation]
 
 
-@dataclass
-class Document:
-    """The paths of some routes, and the components that they refer to.
-
-    Args:
-        version: The version of the API.
-    """
-
-    version: str
-    paths: dict[str, Any] = field(default_factory=dict)
-    schemas: dict[str, Schema] = field(default_factory=dict)
-
-    def add(self, routes: Iterable[DescribedRoute]) -> None:
-        """Add routes."""
-        for route in routes:
-            operation = route.operation
-            described = operation if isinstance(operation, Operation) else operation(self.version)
-            if described.body and described.body_name:
-                self.schemas[described.body_name] = described.body
-            methods = sorted((route.methods or set()) - {"HEAD"})
-            for method in methods:
-                entry = _entry(route, described, method.lower())
-                self.paths.setdefault(route.path, {})[method.lower()] = entry
+def described(
+    routes: Iterable[DescribedRoute], version: str
+) -> tuple[dict[str, Any], dict[str, Schema]]:
+    """Return the paths of routes in a version of the API, and the components of their bodies."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Schema] = {}
+    for route in routes:
+        given = route.operation
+        operation = given if isinstance(given, Operation) else given(version)
+        if operation.body and operation.body_name:
+            schemas[operation.body_name] = operation.body
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            entry = _entry(route, operation, method.lower())
+            paths.setdefault(route.path, {})[method.lower()] = entry
+    return paths, schemas
 
 
 def _entry(route: DescribedRoute, operation: Operation, method: str) -> dict[str, Any]:
@@ -155,13 +155,8 @@ def object_of(**properties: Schema) -> Schema:
 class DescribedRoute(Route):
     """A route whose path may end in a slash.
 
-    Its template and its operation are put into the scope of a request.
-
-    Args:
-        path: Its template.
-        endpoint: What answers; its docstring is the operation's summary.
-        methods: Its methods.
-        operation: What the OpenAPI document says of it.
+    Its template and its operation are put into the scope of a request. The docstring of its
+    endpoint is the operation's summary in the OpenAPI document.
     """
 
     _flags = re.NOFLAG

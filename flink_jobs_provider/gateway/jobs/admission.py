@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.gateway.action_words import ACTION_WORDS
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS
 from flink_jobs_provider.gateway.job_service import ActionRequest
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
 from flink_jobs_provider.gateway.jobs.intervals import Intervals
@@ -32,6 +31,7 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     wanted_spec,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import (
     JobState,
     NewAction,

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.job_service import DraftRequest, InputChange
 from flink_jobs_provider.gateway.jobs.stored_documents import read_spec, stored_record
 from flink_jobs_provider.gateway.jobs.transitions import (
@@ -18,6 +17,7 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     in_progress,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import JobState, NewAction, NextStart, Store
 from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
 from flink_jobs_provider.model.action import Action, JobStatus

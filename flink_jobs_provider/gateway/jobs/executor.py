@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.gateway.action_words import ACTION_WORDS, ActionRemedy
+from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS, ActionRemedy
 from flink_jobs_provider.gateway.jobs.stored_documents import (
     read_record,
     read_spec,

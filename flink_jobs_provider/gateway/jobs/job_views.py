@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.drafts import Ask
@@ -13,6 +12,7 @@ from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record
 from flink_jobs_provider.gateway.jobs.worker import Planes
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import Store, StoredJob
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import Savepoint

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration, places_masked
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
@@ -32,6 +31,7 @@ from flink_jobs_provider.gateway.jobs.lost_job_recovery import LostJobRecovery
 from flink_jobs_provider.gateway.jobs.threads import Threads
 from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration, places_masked
 from flink_jobs_provider.gateway.store import RecordsError, Store
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.model.duration import seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flink_jobs_provider.gateway.action_words import ActionRemedy
+from flink_jobs_provider.gateway.action_outputs import ActionRemedy
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import STARTS, Action

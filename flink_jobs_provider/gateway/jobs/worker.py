@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.gateway.clusters import Mask
+from flink_jobs_provider.gateway.action_outputs import ErrorOutput
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs.background import end, reporting, where
 from flink_jobs_provider.gateway.jobs.executor import Executor, Outcome
@@ -21,7 +21,7 @@ from flink_jobs_provider.gateway.jobs.jar_cache import JarOpener
 from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
 from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
-from flink_jobs_provider.gateway.outputs import ErrorOutput
+from flink_jobs_provider.gateway.served_clusters import Mask
 from flink_jobs_provider.gateway.store import (
     JobState,
     RecordsError,

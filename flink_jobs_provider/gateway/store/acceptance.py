@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from flink_jobs_provider.gateway.action_outputs import stored_output
 from flink_jobs_provider.gateway.job_service import ActionRow
-from flink_jobs_provider.gateway.outputs import stored_output
 from flink_jobs_provider.gateway.store.database import Database, RecordsConflict
 from flink_jobs_provider.gateway.store.queries import (
     action_row,

@@ -21,8 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONPATH
 
+from flink_jobs_provider.gateway.action_outputs import read_output
 from flink_jobs_provider.gateway.job_service import ActionRow, GivenText, JobFilter
-from flink_jobs_provider.gateway.outputs import read_output
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.stored_values import (
     NextStart,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import httpx
 from starlette.applications import Starlette
-from starlette.types import Lifespan
 
 from flink_jobs_provider.gateway.apis.dli.conventions import SignatureCheck
-from flink_jobs_provider.gateway.app import make_app
+from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.web_app import make_app
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER, MemoryService
 
 T = TypeVar("T")
@@ -73,29 +73,11 @@ class Audit:
 
     entries: list[dict[str, Any]] = field(default_factory=list)
 
-    def write(
-        self,
-        *,
-        who: str | None,
-        what: str,
-        cluster: str | None,
-        job: str | None,
-        action_id: str | None,
-        result: str,
-        status: int | None,
-    ) -> None:
+    def write(self, entry: AuditEntry) -> None:
         """Write an entry."""
-        self.entries.append(
-            {
-                "who": who,
-                "what": what,
-                "cluster": cluster,
-                "job": job,
-                "has_action": action_id is not None,
-                "result": result,
-                "status": status,
-            }
-        )
+        fields = asdict(entry)
+        has_action = fields.pop("action_id") is not None
+        self.entries.append({**fields, "has_action": has_action})
 
 
 @dataclass
@@ -124,7 +106,6 @@ class Gateway:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     audit: Audit = field(default_factory=Audit)
     metrics: Metrics = field(default_factory=Metrics)
-    lifespan: Lifespan[Starlette] | None = None
     signatures: SignatureCheck | None = None
 
     def app(self) -> Starlette:
@@ -133,12 +114,11 @@ class Gateway:
             self.service,
             [CLUSTER, OTHER],
             ByName(),
-            self.rate_limit,
-            self.audit,
+            self.rate_limit.take,
+            self.audit.write,
             self.metrics,
             self.limits,
             self.public_url,
-            self.lifespan,
             self.signatures,
         )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
@@ -19,6 +18,7 @@ from flink_jobs_provider.gateway.job_service import (
     JobRow,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint

@@ -5,27 +5,30 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import yaml
 
-from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, error_codes, schema
+from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, schema
+from flink_jobs_provider.gateway.apis.dli.conventions import code_of
 from flink_jobs_provider.gateway.apis.dli.routes import PREFIX
-from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
-from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAIL_OPERATION
 from flink_jobs_provider.gateway.apis.hdinsight.schema import (
     IN_WORDS,
     TAKES_SAVEPOINT,
+    actions_of,
     body_schema,
     validated,
 )
-from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.status_codes import STATUSES
+from flink_jobs_provider.gateway.http.answers import STATUSES
 from flink_jobs_provider.gateway.jobs.transitions import ALLOWED
+from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.wire.dli import WHILE_RUNNING, DliStatus
+from flink_jobs_provider.wire.hdinsight import ApiVersion
+from tests.contract.gateway.apis.dli.calling import Dli
 from tests.contract.gateway.calling import NEWEST, Gateway
-from tests.contract.gateway.dli.calling import Dli
 
 _ROOT = Path(__file__).parents[3]
 _TEXT = (_ROOT / "docs" / "gateway-api.md").read_text(encoding="utf-8")
@@ -161,7 +164,7 @@ def test_the_samples_are_right() -> None:
 def test_every_field_of_a_jar_job_is_there() -> None:
     """Shows that the fields on the page are those that bodies may have."""
     told = {name for row in _table("field", _DLI_TEXT) for name in re.findall(r"`(\w+)`", row[0])}
-    taken = {*schema.create_schema()["properties"], *schema.update_schema()["properties"]}
+    taken = {*schema.CREATE["properties"], *schema.UPDATE["properties"]}
     assert told == taken
     (running,) = [row for row in _table("call", _DLI_TEXT) if row[:2] == ["update", "runs"]]
     assert set(re.findall(r"`(\w+)`", running[2])) == WHILE_RUNNING
@@ -191,9 +194,5 @@ def test_every_status_of_a_jar_job_and_every_code_is_there() -> None:
     told = {row[0].strip("`") for row in _table("`status`", _DLI_TEXT)}
     unused = {"job_downloading", "job_idle", "job_arrearage_stopped", "job_arrearage_recovering"}
     assert told == set(DliStatus) - unused
-    codes = {
-        value
-        for value in vars(error_codes).values()
-        if re.fullmatch(r"(DLI|APIGW)\.\d+", str(value))
-    }
+    codes = {code_of(Refusal(code, "No."))[1] for code in get_args(RefusalCode)}
     assert codes == set(re.findall(r"`((?:DLI|APIGW)\.\d+)`", _DLI_TEXT))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
-from starlette.applications import Starlette
 
 from tests.contract.gateway.calling import NEWEST, Gateway
 from tests.contract.gateway.memory_service import CLUSTER_ID
@@ -58,22 +56,6 @@ def test_odd_requests_are_answered(port: int, line: bytes, headers: bytes, statu
         connection.sendall(line + b"\r\n" + headers + b"Connection: close\r\n\r\n")
         with connection.makefile("rb") as answer:
             assert int(answer.readline().split()[1]) == status
-
-
-def test_what_lives_with_the_application_begins_and_ends_with_it() -> None:
-    """Shows the lifespan that may be given."""
-    happened = []
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        happened.append("began")
-        yield
-        happened.append("ended")
-
-    gateway = Gateway(lifespan=lifespan)
-    with served(gateway.app()):
-        assert happened == ["began"]
-    assert happened == ["began", "ended"]
 
 
 def test_a_caller_that_goes_away_does_no_harm(port: int) -> None:

@@ -20,11 +20,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS
-from flink_jobs_provider.gateway.apis.hdinsight import ApiVersion
-from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema
-from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
+from flink_jobs_provider.gateway.apis.hdinsight.schema import actions_of, body_schema
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
 from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.wire.hdinsight import ApiVersion
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway
 from tests.contract.gateway.memory_service import PROJECT
 

@@ -28,14 +28,14 @@ def test_the_settings_of_the_provider_are_fields_of_the_service() -> None:
 
 def test_the_gateway_takes_all_fields_and_no_others() -> None:
     """Shows it; `job_type` is of a change alone, and says nothing of the job."""
-    taken = {*schema.create_schema()["properties"], *schema.update_schema()["properties"]}
+    taken = {*schema.CREATE["properties"], *schema.UPDATE["properties"]}
     assert taken - {"job_type"} == set(JOB_FIELDS)
 
 
 @pytest.mark.parametrize("name", JOB_FIELDS)
 def test_the_gateway_checks_what_the_table_says(name: str) -> None:
     """Shows that types and lengths are those of the table."""
-    checked = schema.create_schema()["properties"][name]
+    checked = schema.CREATE["properties"][name]
     field = JOB_FIELDS[name]
     types: dict[Kind, Any] = {Kind.FLAG: "boolean", Kind.NUMBER: "integer", Kind.PLACES: "array"}
     if field.kind in types:

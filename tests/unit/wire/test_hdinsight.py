@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.gateway.apis.hdinsight.mapping import in_arm_words
 from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema
+from flink_jobs_provider.gateway.apis.hdinsight.translation import in_arm_words
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget

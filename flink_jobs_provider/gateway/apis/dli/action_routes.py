@@ -1,23 +1,31 @@
-"""The calls that begin an action: run, stop, delete, trigger a savepoint."""
+"""The calls that begin an action: run, stop, delete, trigger a savepoint; and which they begin."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.dli.call_context import AuditedCall, Calls, done, place_of
-from flink_jobs_provider.gateway.apis.dli.error_codes import code_of, no_such_job
-from flink_jobs_provider.gateway.apis.dli.job_status import to_run, to_stop, to_trigger
+from flink_jobs_provider.gateway.apis.dli.call_context import Calls, done, place_of
+from flink_jobs_provider.gateway.apis.dli.conventions import (
+    code_of,
+    no_such_job,
+    output_in_call_words,
+)
+from flink_jobs_provider.gateway.apis.dli.presenter import dli_status, runs
+from flink_jobs_provider.gateway.http.answers import AuditedCall
 from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.model.action import STARTS, Action
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 
-_Begin = Callable[[JobRow], tuple[Action, Mapping[str, Any]]]
+_Given = Mapping[str, Any]
+_Chosen = tuple[Action, Mapping[str, Any]]
+#: Returns the action of a call and its changes, by the job, its cluster, and what a body gives.
+_Choice = Callable[[JobRow, ClusterConfiguration, _Given], _Chosen]
 
 
 class ActionCalls:
@@ -28,41 +36,27 @@ class ActionCalls:
 
     async def run(self, request: Request) -> Response:
         """Start jobs."""
-
-        def begin(given: Mapping[str, Any]) -> _Begin:
-            return lambda row: to_run(row, bool(given.get("resume_savepoint")))
-
-        said = "The request for submitting DLI jobs is delivered successfully."
-        return await self._batch(request, begin, said)
+        delivered = "The request for submitting DLI jobs is delivered successfully."
+        return await self._batch(request, _to_run, delivered)
 
     async def stop(self, request: Request) -> Response:
         """Stop jobs, with a savepoint or without."""
-
-        def begin(given: Mapping[str, Any]) -> _Begin:
-            return lambda row: (to_stop(row, bool(given.get("trigger_savepoint"))), {})
-
-        said = "The request for stopping DLI jobs is delivered successfully."
-        return await self._batch(request, begin, said)
+        delivered = "The request for stopping DLI jobs is delivered successfully."
+        return await self._batch(request, _to_stop, delivered)
 
     async def delete_all(self, request: Request) -> Response:
         """Delete jobs, also those that run."""
-        said = "The request for deleting DLI jobs is delivered successfully."
-        return await self._batch(request, lambda _given: _to_delete, said)
+        delivered = "The request for deleting DLI jobs is delivered successfully."
+        return await self._batch(request, _to_delete, delivered)
 
-    async def _batch(
-        self,
-        request: Request,
-        begin: Callable[[Mapping[str, Any]], _Begin],
-        said: str,
-    ) -> Response:
+    async def _batch(self, request: Request, choose: _Choice, delivered: str) -> Response:
         """Begin an action on each of some jobs; answer for each, in the order of their ids.
 
         A single job that is refused is refused as a whole request is: with an error code.
         """
         what = request.url.path.rstrip("/").rsplit("/", 1)[-1].upper()
         async with self._calls.audited(request, what, only_refusals=True) as call:
-            self._calls.operable(request, call.principal)
-            given = await self._calls.body(request)
+            given = await self._calls.body(request, call)
         numbers = list(dict.fromkeys(str(int(number)) for number in given["job_ids"]))
         alone = len(numbers) == 1
 
@@ -70,12 +64,13 @@ class ActionCalls:
             try:
                 async with self._calls.audited(request, what) as call:
                     call.job = number
-                    await self._begin(request, number, begin(given), call)
+                    await self._begin(request, call, choose, given, number)
             except Refusal as refusal:
                 if alone:
                     raise
-                return _batched(False, f"{code_of(refusal)[1]}: {refusal.message}")
-            return _batched(True, said)
+                message = f"{code_of(refusal)[1]}: {refusal.message}"
+                return {"is_success": "false", "message": message}
+            return {"is_success": "true", "message": delivered}
 
         # At once: each may have a jar to be opened.
         answers = await asyncio.gather(*map(each, numbers), return_exceptions=True)
@@ -88,29 +83,26 @@ class ActionCalls:
         """Delete a job, also one that runs."""
         async with self._calls.audited(request, "DELETE") as call:
             self._calls.operable(request, call.principal)
-            await self._begin(request, request.path_params["job_id"], _to_delete, call)
+            await self._begin(request, call, _to_delete, {})
         return done("The request for deleting the job is delivered successfully.")
 
     async def trigger(self, request: Request) -> Response:
         """Take a savepoint; the job goes on."""
         async with self._calls.audited(request, "SAVEPOINT") as call:
-            self._calls.operable(request, call.principal)
-            given = await self._calls.body(request)
-            row, cluster = await self._calls.job(request, call)
-            changes = {}
-            if path := given.get("savepoint_path"):
-                changes["savepoint_directory"] = place_of(path, cluster)
-            await self._submit(row, to_trigger(row), changes, call)
+            given = await self._calls.body(request, call)
+            await self._begin(request, call, _to_trigger, given)
         return done("The request for triggering a savepoint is delivered successfully.")
 
-    async def _begin(self, request: Request, number: str, begin: _Begin, call: AuditedCall) -> None:
-        row, _ = await self._calls.job(request, call, number)
-        action, changes = begin(row)
-        await self._submit(row, action, changes, call)
-
-    async def _submit(
-        self, row: JobRow, action: Action, changes: Mapping[str, Any], call: AuditedCall
+    async def _begin(
+        self,
+        request: Request,
+        call: AuditedCall,
+        choose: _Choice,
+        given: _Given,
+        number: str | None = None,
     ) -> None:
+        row, cluster = await self._calls.job(request, call, number)
+        action, changes = choose(row, cluster, given)
         call.what = str(action)
         asked = ActionRequest(
             cluster=row.cluster,
@@ -126,17 +118,82 @@ class ActionCalls:
             new_bytes=action in STARTS,
         )
         try:
-            call.action = await self._calls.service.submit(asked)
+            call.action_id = (await self._calls.service.submit(asked)).id
         except Refusal as refusal:
             if refusal.code == "JobNotFound":  # deleted meanwhile; callers know no run ids
                 raise no_such_job(row.number) from None
-            refusal.mask(partial(self._calls.in_callers_words, row.cluster))
+            refusal.mask(cluster.storage.in_callers_words)
             raise
 
 
-def _to_delete(_row: JobRow) -> tuple[Action, Mapping[str, Any]]:
+def _to_run(row: JobRow, _cluster: ClusterConfiguration, given: _Given) -> _Chosen:
+    """Return the action that starts a job.
+
+    With `resume_savepoint` it goes on from its newest state, or from the savepoint that was
+    imported.
+
+    Raises:
+        Refusal: It runs, or there is nothing to go on from.
+    """
+    _refuse_in_progress(row)
+    if runs(row.status):
+        raise _not_possible(row, "cannot be run: it runs already")
+    if row.status == "DRAFT":
+        return Action.NEW, {} if given.get("resume_savepoint") else {"restore_from": None}
+    if not given.get("resume_savepoint"):
+        return Action.STATELESS_UPDATE, {}
+    if row.status == JobStatus.STOPPED:
+        return Action.START, {}
+    if row.status == JobStatus.FINISHED and row.next_restore is None:
+        raise _not_possible(
+            row,
+            "came to its own end, and has no state to go on with: run it with resume_savepoint "
+            "false, or import a savepoint first",
+        )
+    return Action.RE_LAUNCH, {}
+
+
+def _to_stop(row: JobRow, _cluster: ClusterConfiguration, given: _Given) -> _Chosen:
+    """Return the action that stops a job.
+
+    Raises:
+        Refusal: It does not run.
+    """
+    _refuse_in_progress(row)
+    with_savepoint = bool(given.get("trigger_savepoint"))
+    # One that its cluster lost can be stopped without a savepoint: it is not started again then.
+    lost = row.status == JobStatus.LOST and not with_savepoint
+    if not (runs(row.status) or lost):
+        raise _not_possible(row, "cannot be stopped: it does not run")
+    return Action.STOP if with_savepoint else Action.CANCEL, {}
+
+
+def _to_delete(_row: JobRow, _cluster: ClusterConfiguration, _given: _Given) -> _Chosen:
     return Action.DELETE, {}
 
 
-def _batched(succeeded: bool, message: str) -> dict[str, str]:
-    return {"is_success": str(succeeded).lower(), "message": message}
+def _to_trigger(row: JobRow, cluster: ClusterConfiguration, given: _Given) -> _Chosen:
+    """Return the action that takes a savepoint.
+
+    Raises:
+        Refusal: The job does not run.
+    """
+    path = given.get("savepoint_path")
+    changes = {"savepoint_directory": place_of(path, cluster)} if path else {}
+    _refuse_in_progress(row)
+    if not runs(row.status):
+        raise _not_possible(row, "has no savepoint taken: it does not run")
+    return Action.SAVEPOINT, changes
+
+
+def _refuse_in_progress(row: JobRow) -> None:
+    if row.last.result is ActionResult.IN_PROGRESS:
+        waits = f" ({output_in_call_words(row.last.output).rstrip('.')})" if row.last.output else ""
+        status = dli_status(row.status, row.last.action, row.last.result)
+        raise _not_possible(row, f"is {status}{waits}: ask again when that has ended")
+
+
+def _not_possible(row: JobRow, why: str) -> Refusal:
+    status = dli_status(row.status, row.last.action, row.last.result)
+    message = f"Job {row.number} ({row.job_name}) {why}. It is {status}; nothing was begun."
+    return Refusal("JobStatusConflict", message)

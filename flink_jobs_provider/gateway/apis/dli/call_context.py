@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.dli.error_codes import FAULT, code_of, no_such_job
-from flink_jobs_provider.gateway.apis.dli.flink_options import obs_uri
-from flink_jobs_provider.gateway.apis.dli.mapping import in_call_words
+from flink_jobs_provider.gateway.apis.dli.conventions import (
+    FAULT,
+    code_of,
+    in_call_words,
+    no_such_job,
+)
+from flink_jobs_provider.gateway.apis.dli.runtime_config import obs_uri
 from flink_jobs_provider.gateway.apis.dli.schema import IN_WORDS, SHOWN
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.flink_paths import place_on_flink
-from flink_jobs_provider.gateway.http.middleware import Audit
-from flink_jobs_provider.gateway.http.printed_json import parse
-from flink_jobs_provider.gateway.http.requests import caller, json_text
+from flink_jobs_provider.gateway.apis.job_inputs import place_on_flink
+from flink_jobs_provider.gateway.http.answers import Audit, AuditedCall, audited
+from flink_jobs_provider.gateway.http.property_problems import Checker, Problem, RefusedProperties
+from flink_jobs_provider.gateway.http.requests import caller, json_body
 from flink_jobs_provider.gateway.http.routing import Operation
-from flink_jobs_provider.gateway.http.validation import Checker, Problem, RefusedProperties
-from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
-from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.job_service import JobRow, JobService
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 
 _LARGEST_ID = 2**63 - 1
 
 
-@dataclass
-class AuditedCall:
-    """What is written to the audit log of a call that changes something."""
-
-    principal: Principal
-    what: str
-    cluster: str | None = None
-    job: str | None = None
-    action: ActionRow | None = None
-
-
 class Calls:
-    """Reads calls.
+    """Reads calls to the clusters that are queues of a project.
 
-    Args:
-        service: What executes the actions.
-        clusters: The clusters that are served; those that are queues of a project count.
-        audit: Where each call is recorded that changes something, also one that is refused.
-        body_bytes: Largest body.
+    Each call that changes something is audited, also one that is refused.
     """
 
     def __init__(
@@ -86,8 +72,7 @@ class Calls:
     def operable(self, request: Request, principal: Principal) -> dict[str, ClusterConfiguration]:
         """Return the clusters of a project that a caller may read, if they may operate on any.
 
-        It is asked before a body is read: parsing is work that only callers who may act can ask
-        for. Which cluster is meant may depend on the body; `authorize` is asked for that one.
+        Which cluster is meant may depend on a body; `authorize` is asked for that one.
         """
         found = self.project(request, principal)
         may = (one for one in found.values() if principal.may(Role.OPERATE, one.key))
@@ -126,55 +111,39 @@ class Calls:
         authorize(call.principal, cluster)
         return row, cluster
 
-    def in_callers_words(self, cluster: str, text: str) -> str:
-        """Return a text in which places are named as callers of a cluster would."""
-        return Mounts(self._clusters[cluster].mounts).in_callers_words(text)
-
-    async def body(self, request: Request) -> dict[str, Any]:
+    async def body(self, request: Request, call: AuditedCall) -> dict[str, Any]:
         """Return the fields of a body, without those that are null.
 
+        Parsing is work that only callers who may act can ask for.
+
         Raises:
-            RefusedProperties: It is not as the route's operation has it.
+            Refusal: The caller may not act; or the body is not as the route's operation has it.
         """
-        content = parse(await json_text(request, self._body_bytes))
+        self.operable(request, call.principal)
+        content = await json_body(request, self._body_bytes)
         operation: Operation = request.scope["operation"]
         checker = Checker(operation.body or {}, "this request", IN_WORDS, SHOWN)
         if problems := checker.problems(content):
             raise RefusedProperties(problems)
         return {name: value for name, value in content.items() if value is not None}
 
-    @contextlib.asynccontextmanager
-    async def audited(
+    def audited(
         self, request: Request, what: str, *, only_refusals: bool = False
-    ) -> AsyncIterator[AuditedCall]:
+    ) -> AbstractAsyncContextManager[AuditedCall]:
         """Record what a call asks for, and whether it was refused."""
         call = AuditedCall(caller(request), what)
-        try:
-            yield call
-        except Exception as error:
-            refusal = in_call_words(error) if isinstance(error, Refusal) else FAULT
-            request.scope["audited"] = True
-            status, code = code_of(refusal)
-            self._write(call, request, code, status)
-            raise
-        if not only_refusals:
-            self._write(call, request, "ACCEPTED", 200)
+        accepted = None if only_refusals else 200
+        return audited(self._audit, request, call, _answer_to, accepted)
 
-    def _write(self, call: AuditedCall, request: Request, result: str, status: int) -> None:
-        self._audit.write(
-            who=call.principal.name,
-            what=call.what,
-            cluster=call.cluster or request.scope.get("cluster_key"),
-            job=call.job,
-            action_id=call.action.id if call.action else None,
-            result=result,
-            status=status,
-        )
+
+def _answer_to(error: Exception) -> tuple[int, str]:
+    """Return the status and the code of an error; a refusal gets the words of this API."""
+    return code_of(in_call_words(error) if isinstance(error, Refusal) else FAULT)
 
 
 def place_of(path: str, cluster: ClusterConfiguration) -> str:
     """Return where a cluster finds a savepoint, or a directory of them, that a caller names."""
-    place = place_on_flink(obs_uri(path), Mounts(cluster.mounts), "savepoint_path")
+    place = place_on_flink(obs_uri(path), cluster.storage, "savepoint_path")
     return place.rstrip("/")
 
 

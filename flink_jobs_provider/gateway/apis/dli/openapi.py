@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of this API: its operations, and the schemas of its answers."""
+"""This API in the OpenAPI document: its operations, and the schemas of its answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from http import HTTPStatus
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.dli import schema
+from flink_jobs_provider.gateway.apis.dli.conventions import CODES
 from flink_jobs_provider.gateway.http.routing import (
+    REASONS,
     TEXT,
     Operation,
     Refused,
@@ -18,25 +20,20 @@ from flink_jobs_provider.gateway.http.routing import (
 )
 from flink_jobs_provider.wire.dli import DliStatus
 
+_REASONS = {
+    **REASONS,
+    HTTPStatus.UNAUTHORIZED: "There is no token or signature, or it is not accepted.",
+    HTTPStatus.FORBIDDEN: "The caller has no such role, or there is no such project.",
+    HTTPStatus.NOT_FOUND: "There is nothing under this path.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests or actions; nothing was begun.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The gateway cannot work now.",
+}
 _REFUSED = Refused(
     reference("DliError"),
     {
+        **{status: f"{why[:-1]} ({CODES[status]})." for status, why in _REASONS.items()},
         HTTPStatus.BAD_REQUEST: "Something in the request is invalid (DLI.0001), there is no such "
         "job (DLI.16001), its name is taken (DLI.0006), or it is not possible now (DLI.0007).",
-        HTTPStatus.UNAUTHORIZED: "There is no token or signature, or it is not accepted "
-        "(APIGW.0301).",
-        HTTPStatus.FORBIDDEN: "The caller has no such role, or there is no such project "
-        "(APIGW.0302).",
-        HTTPStatus.NOT_FOUND: "There is nothing under this path (APIGW.0101).",
-        HTTPStatus.METHOD_NOT_ALLOWED: "This method is not served here (APIGW.0101).",
-        HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time (APIGW.0201).",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the gateway takes "
-        "(APIGW.0201).",
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is no JSON by its headers (APIGW.0201).",
-        HTTPStatus.TOO_MANY_REQUESTS: "Too many requests or actions; nothing was begun "
-        "(APIGW.0308).",
-        HTTPStatus.INTERNAL_SERVER_ERROR: "A fault of the gateway (DLI.0999).",
-        HTTPStatus.SERVICE_UNAVAILABLE: "The gateway cannot work now (DLI.0999).",
     },
 )
 _WHOLE: Schema = {"type": "integer"}
@@ -82,7 +79,7 @@ def _envelope(**more: Schema) -> Schema:
 
 def _batch(name: str, flag: str | None) -> Operation:
     each = object_of(is_success=TEXT, message=TEXT)
-    return _call(name, {"type": "array", "items": each}, body=schema.batch_schema(flag))
+    return _call(name, {"type": "array", "items": each}, body=schema.batch_body(flag))
 
 
 _GRAPH = {"type": "object", "required": ["jid", "name", "state"]}
@@ -91,13 +88,13 @@ _LISTED = object_of(total_count=_WHOLE, jobs={"type": "array", "items": referenc
 CREATE = _call(
     "createFlinkJarJob",
     _envelope(job=object_of(job_id=_WHOLE, status_name=TEXT, status_desc=TEXT)),
-    body=schema.create_schema(),
+    body=schema.CREATE,
     body_name="DliCreate",
 )
 UPDATE = _call(
     "updateFlinkJarJob",
     _envelope(job=object_of(update_time=_WHOLE)),
-    body=schema.update_schema(),
+    body=schema.UPDATE,
     body_name="DliUpdate",
 )
 RUN = _batch("batchRunFlinkJobs", "resume_savepoint")
@@ -121,7 +118,7 @@ LIST = _call(
 )
 SHOW = _call("showFlinkJob", _envelope(job_detail=reference("DliJob")))
 DELETE = _call("deleteFlinkJob", _envelope())
-TRIGGER = _call("executeFlinkJobSavepoint", _envelope(), body=schema.trigger_schema())
-IMPORT = _call("importFlinkJobSavepoint", _envelope(), body=schema.import_schema())
+TRIGGER = _call("executeFlinkJobSavepoint", _envelope(), body=schema.TRIGGER)
+IMPORT = _call("importFlinkJobSavepoint", _envelope(), body=schema.IMPORT)
 GRAPH = _call("showFlinkJobExecutionGraph", _envelope(execute_graph=_GRAPH))
-BUCKETS = _call("registerBucket", _envelope(), body=schema.buckets_schema())
+BUCKETS = _call("registerBucket", _envelope(), body=schema.BUCKETS)

@@ -1,17 +1,16 @@
-"""What the OpenAPI document says of this API: its operations, and the schemas of its answers."""
+"""This API in the OpenAPI document: its operations, and the schemas of its answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
-from flink_jobs_provider.gateway.apis.hdinsight.operation_status import FAIL_OPERATION
-from flink_jobs_provider.gateway.apis.hdinsight.schema import body_schema, row_schema
-from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAIL_OPERATION
+from flink_jobs_provider.gateway.apis.hdinsight.schema import actions_of, body_schema, row_schema
 from flink_jobs_provider.gateway.http.routing import (
     READING,
+    REASONS,
     TEXT,
     Operation,
     Refused,
@@ -27,24 +26,25 @@ from flink_jobs_provider.wire.hdinsight import ApiVersion
 REFUSED = Refused(
     reference("Error"),
     {
+        **REASONS,
         HTTPStatus.BAD_REQUEST: "Something in the request is invalid: `details` names every "
         "property.",
         HTTPStatus.UNAUTHORIZED: "There is no token, or it is not accepted.",
         HTTPStatus.FORBIDDEN: "The caller has no such role on the cluster, or there is no such "
         "cluster.",
         HTTPStatus.NOT_FOUND: "There is no such cluster, job or operation.",
-        HTTPStatus.METHOD_NOT_ALLOWED: "This method is not served here.",
-        HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
         HTTPStatus.CONFLICT: "The name is taken, the job's status does not allow it, or an action "
         "is in progress.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the gateway takes.",
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is no JSON by its headers.",
         HTTPStatus.TOO_MANY_REQUESTS: "Too many requests or actions; nothing was begun. "
         "`Retry-After` holds when to retry.",
-        HTTPStatus.INTERNAL_SERVER_ERROR: "A fault of the gateway.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The gateway cannot work now: its records or its issuer's "
         "keys are unavailable.",
     },
+)
+_FAIL_OPERATION = query_parameter(
+    FAIL_OPERATION,
+    {"type": "boolean", "default": False},
+    "Whether the operation of an action that failed fails, too.",
 )
 _TIME = {"type": "string", "format": "date-time"}
 _DETAIL: Mapping[str, Schema] = {
@@ -56,6 +56,7 @@ _DETAIL: Mapping[str, Schema] = {
 
 def run_job(version: str) -> Operation:
     """Return the operation of `runJob`."""
+    known = ApiVersion(version)
     accepted = {
         "description": "The action is on record. Both headers hold the address of its operation.",
         "headers": {name: {"schema": TEXT} for name in ("Location", "Azure-AsyncOperation")},
@@ -66,8 +67,8 @@ def run_job(version: str) -> Operation:
         {202: accepted},
         REFUSED,
         refusals=(*READING, HTTPStatus.CONFLICT),
-        query=[version_parameter(version), _fail_operation()],
-        body={"anyOf": [body_schema(action, ApiVersion(version)) for action in _actions(version)]},
+        query=[version_parameter(version), _FAIL_OPERATION],
+        body={"anyOf": [body_schema(action, known) for action in actions_of(known)]},
         body_name="Body",
     )
 
@@ -107,7 +108,7 @@ def operation_status(version: str) -> Operation:
         {200: answer("The operation.", reference("Operation"))},
         REFUSED,
         refusals=[status for status in READING if status != HTTPStatus.FORBIDDEN],
-        query=[version_parameter(version), _fail_operation()],
+        query=[version_parameter(version), _FAIL_OPERATION],
     )
 
 
@@ -117,7 +118,6 @@ def version_parameter(version: str, *, required: bool = True) -> Schema:
     return query_parameter("api-version", schema, required=required)
 
 
-@lru_cache
 def schemas(version: str) -> dict[str, Any]:
     """Return the schemas of answers."""
     operation = {
@@ -142,15 +142,3 @@ def schemas(version: str) -> dict[str, Any]:
     }
     job = row_schema(ApiVersion(version))
     return {"Job": job, "Operation": operation, "Error": object_of(error=error)}
-
-
-def _actions(version: str) -> list[Any]:
-    return list(actions_of(ApiVersion(version)))
-
-
-def _fail_operation() -> Schema:
-    return query_parameter(
-        FAIL_OPERATION,
-        {"type": "boolean", "default": False},
-        "Whether the operation of an action that failed fails, too.",
-    )

@@ -1,35 +1,51 @@
-"""A job as the list shows it."""
+"""A job as the list shows it, and operation status documents.
+
+Pollers of Azure's clients read such a document until an action has ended.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAIL_OPERATION
 from flink_jobs_provider.gateway.apis.hdinsight.schema import TAKES_SAVEPOINT
-from flink_jobs_provider.gateway.http.flink_paths import as_text
-from flink_jobs_provider.gateway.http.masking import masked_args, masked_options, masked_text
-from flink_jobs_provider.gateway.job_service import JobRow
-from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.apis.job_inputs import (
+    as_texts,
+    masked_args,
+    masked_options,
+    masked_text,
+)
+from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration, Mounts
 from flink_jobs_provider.model.action import STARTS, ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 from flink_jobs_provider.wire.hdinsight import JOB_PROPERTIES, JOB_TYPE, PARALLELISM_KEY, ApiVersion
 
+#: Where operations are; any other location is accepted.
+_OPERATIONS = "/providers/Microsoft.HDInsight/locations/FLINK/operationStatuses"
+_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\*([0-9A-F]{64})")
 #: The service's own words about a job that it has started (recorded traffic of 2024).
 _RUNS_AS = "Flink internal job status :"
 
 
-def job_row(row: JobRow, cluster_id: str, mounts: Mounts, version: ApiVersion) -> dict[str, Any]:
+def job_row(row: JobRow, cluster: ClusterConfiguration, version: ApiVersion) -> dict[str, Any]:
     """Return a job as an entry of a list.
 
     Its id ends in the run id, and before there were run ids in the job's name.
     """
-    properties = properties_of(row, mounts)
+    properties = properties_of(row, cluster.storage)
     if not version.has_run_ids:
         del properties["runId"]
     last = row.run_id if version.has_run_ids else row.job_name
-    return {"id": f"{cluster_id}/jobs/{last}", "properties": properties}
+    return {"id": f"{cluster.id}/jobs/{last}", "properties": properties}
 
 
 def masked_row(shown: dict[str, Any]) -> dict[str, Any]:
@@ -71,13 +87,18 @@ def properties_of(row: JobRow, mounts: Mounts) -> dict[str, Any]:
     return {name: properties[name] for name in JOB_PROPERTIES if properties[name] is not None}
 
 
+def name_of(savepoint: str) -> str:
+    """Return the name that a savepoint has in its directory, by its path."""
+    return canonical_path(savepoint).rpartition("/")[2]
+
+
 def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None]]:
     """Return savepoints as a list shows them: each once, the newest first."""
     once = {canonical_path(savepoint.path): savepoint for savepoint in reversed([*savepoints])}
     newest_first = sorted(once.values(), key=lambda savepoint: savepoint.taken_at, reverse=True)
     return [
         {
-            "name": canonical_path(savepoint.path).rpartition("/")[2],
+            "name": name_of(savepoint.path),
             "path": savepoint.path,
             "takenAt": savepoint.taken_at or None,
             "reason": str(savepoint.reason),
@@ -86,8 +107,62 @@ def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None
     ]
 
 
+def operation_name(action: ActionRow) -> str:
+    """Return the name of an action's operation: its id, and a digest, as the service has it."""
+    return f"{action.id}*{hashlib.sha256(action.cluster.encode()).hexdigest().upper()}"
+
+
+def action_id(name: str) -> str | None:
+    """Return the id in the name of an operation; None where it is no such name."""
+    match = _NAME.fullmatch(name)
+    return match[1] if match else None
+
+
+def _operation_path(action: ActionRow) -> str:
+    return f"{_OPERATIONS}/{operation_name(action)}"
+
+
+def status_url(base: str, action: ActionRow, version: ApiVersion, *, fails: bool) -> str:
+    """Return the absolute address of an action's operation."""
+    query = f"api-version={version}" + (f"&{FAIL_OPERATION}=true" if fails else "")
+    return f"{base}{quote(_operation_path(action), safe='/*')}?{query}"
+
+
+def status_document(
+    action: ActionRow, cluster_id: str, version: ApiVersion, *, fails: bool
+) -> dict[str, Any]:
+    """Return the document of an action's operation.
+
+    An operation succeeds when its action has ended, however it ended: that is how the service has
+    it, and scripts look for `actionResult` in the list afterwards. `fails` has the operation of a
+    failed action fail, so that pollers raise its reason.
+    """
+    document: dict[str, Any] = {
+        "id": _operation_path(action),
+        "name": operation_name(action),
+        "resourceId": cluster_id,
+        "status": "Succeeded",
+        "startTime": _time(action.accepted_at),
+    }
+    if action.finished_at is not None:
+        document["endTime"] = _time(action.finished_at)
+    if action.result is ActionResult.IN_PROGRESS:
+        document["status"] = "InProgress"
+    elif action.result is ActionResult.FAILED and fails:
+        document["status"] = "Failed"
+        document["error"] = {"code": f"{action.action}_FAILED", "message": action.output}
+    document["properties"] = _result(action) if version.has_run_ids else None
+    return document
+
+
+def entity_tag(document: dict[str, Any]) -> str:
+    """Return the ETag of a document: it changes as the document does."""
+    text = json.dumps(document, sort_keys=True)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
 def _output(row: JobRow, mounts: Mounts) -> str:
-    """Return what the last action said; or why the job is no longer as that action left it."""
+    """Return what the last action reported; or why the job is no longer as that action left it."""
     last = row.last
     if last.result is not ActionResult.SUCCESS:
         return last.output
@@ -104,10 +179,9 @@ def _savepoint_name(row: JobRow) -> str | None:
     Who sends back a row of later must not restore the same state a second time.
     """
     name: str | None = row.as_given.get("savePointName")
-    restored = canonical_path(row.record.restored_from or "")
     if not name or row.last.result is not ActionResult.SUCCESS:
         return None
-    same = canonical_path(name).rpartition("/")[2] == restored.rpartition("/")[2]
+    same = name_of(name) == name_of(row.record.restored_from or "")
     return name if same and row.last.action in TAKES_SAVEPOINT else None
 
 
@@ -115,15 +189,12 @@ def _jar(row: JobRow, mounts: Mounts) -> dict[str, str | None]:
     """Return the jar's directory and name, as the caller would write them."""
     jar = row.record.spec.jar
     given = {name: row.as_given.get(name) for name in ("jobJarDirectory", "jarName")}
+    path = f"{(given['jobJarDirectory'] or '').rstrip('/')}/{given['jarName'] or ''}"
     with contextlib.suppress(Refusal):
-        if mounts.resolve(_joined(given), "") == jar:
+        if mounts.resolve(path, "") == jar:
             return given
     directory, _, name = (mounts.named(jar) or jar).rpartition("/")
     return {"jobJarDirectory": directory or None, "jarName": name}
-
-
-def _joined(given: dict[str, Any]) -> str:
-    return f"{str(given['jobJarDirectory'] or '').rstrip('/')}/{given['jarName'] or ''}"
 
 
 def _args(row: JobRow) -> str | None:
@@ -135,11 +206,24 @@ def _args(row: JobRow) -> str | None:
 def _options(row: JobRow) -> dict[str, str]:
     """Return the Flink options, and what else a caller gives among them."""
     options = row.record.spec.flink_configuration
-    given = _texts(row.as_given.get("flinkConfiguration") or {})
+    given = as_texts(row.as_given.get("flinkConfiguration") or {})
     if all(given.get(key) == value for key, value in options.items()):
         return given
     return dict(options)
 
 
-def _texts(options: dict[str, Any]) -> dict[str, str]:
-    return {key: as_text(value) for key, value in options.items()}
+def _result(action: ActionRow) -> dict[str, Any]:
+    """Return the result as clients read it."""
+    return {
+        "jobStatus": "SUBMITTED",
+        "jobType": JOB_TYPE,
+        "runId": action.run_id,
+        "jobName": action.job_name,
+        "action": str(action.action),
+        "jobOutput": action.output,
+        "actionResult": str(action.result),
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,60 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flink_jobs_provider.gateway.apis.hdinsight import list_query, openapi
-from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAULT, ArmResponse
-from flink_jobs_provider.gateway.apis.hdinsight.mapping import Translator, in_arm_words
-from flink_jobs_provider.gateway.apis.hdinsight.operation_status import (
-    FAIL_OPERATION,
+from flink_jobs_provider.gateway.apis.hdinsight import conventions, openapi
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
+    FAULT,
+    ArmResponse,
+    api_version,
+    fails_with_action,
+)
+from flink_jobs_provider.gateway.apis.hdinsight.presenter import (
     action_id,
     entity_tag,
-    fails_with_action,
+    job_row,
+    masked_row,
     operation_name,
+    savepoint_rows,
     status_document,
     status_url,
 )
-from flink_jobs_provider.gateway.apis.hdinsight.presenter import job_row, masked_row, savepoint_rows
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
-from flink_jobs_provider.gateway.apis.hdinsight.versions import api_version
-from flink_jobs_provider.gateway.clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.http.masking import masked_text
-from flink_jobs_provider.gateway.http.middleware import Audit
-from flink_jobs_provider.gateway.http.printed_json import parse
-from flink_jobs_provider.gateway.http.requests import base_url, caller, json_text, query
+from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
+from flink_jobs_provider.gateway.apis.job_inputs import masked_text
+from flink_jobs_provider.gateway.http.answers import Audit, AuditedCall, audited, status_of
+from flink_jobs_provider.gateway.http.requests import base_url, caller, json_body, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
-from flink_jobs_provider.gateway.http.status_codes import status_of
 from flink_jobs_provider.gateway.job_service import ActionRow, JobService
-from flink_jobs_provider.gateway.mounts import Mounts
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
-CLUSTER_PATH = (
+_CLUSTER_PATH = (
     "/subscriptions/{subscription}/resourceGroups/{resource_group}"
     "/providers/Microsoft.HDInsight/clusterpools/{pool}/clusters/{cluster}"
 )
-RUN_JOB_PATH = f"{CLUSTER_PATH}/runJob"
-JOBS_PATH = f"{CLUSTER_PATH}/jobs"
-SAVEPOINTS_PATH = f"{JOBS_PATH}/{{job_name}}/savepoints"
-STATUS_PATH = "/providers/Microsoft.HDInsight/locations/{location}/operationStatuses/{operation}"
+_STATUS_PATH = "/providers/Microsoft.HDInsight/locations/{location}/operationStatuses/{operation}"
 
 
 class ArmFace:
     """Serves the API for the clusters of a gateway.
 
-    Args:
-        service: What executes the actions.
-        clusters: The clusters that are served.
-        audit: Where each runJob is recorded, also one that is refused.
-        body_bytes: Largest body.
-        public_url: What addresses in answers begin with; else the request's own Host.
+    Each runJob is audited, also one that is refused. Addresses in answers begin with the public
+    URL, else with the request's own Host.
     """
 
     def __init__(
@@ -68,22 +62,20 @@ class ArmFace:
     ) -> None:
         self._service = service
         self._clusters = {cluster.key: cluster for cluster in clusters if cluster.id}
-        self._mounts = {key: Mounts(cluster.mounts) for key, cluster in self._clusters.items()}
-        self._translators = {
-            key: Translator(cluster, service) for key, cluster in self._clusters.items()
-        }
         self._audit = audit
         self._body_bytes = body_bytes
         self._public_url = public_url
 
     def routes(self) -> list[AnyCaseRoute]:
         """Return the routes of the API."""
+        jobs = f"{_CLUSTER_PATH}/jobs"
+        savepoints = f"{jobs}/{{job_name}}/savepoints"
         return [
-            AnyCaseRoute(RUN_JOB_PATH, self._run_job, ["POST"], openapi.run_job),
+            AnyCaseRoute(f"{_CLUSTER_PATH}/runJob", self._run_job, ["POST"], openapi.run_job),
             # One of the two printed descriptions lists by POST.
-            AnyCaseRoute(JOBS_PATH, self._jobs, ["GET", "POST"], openapi.jobs),
-            AnyCaseRoute(SAVEPOINTS_PATH, self._savepoints, ["GET"], openapi.savepoints),
-            AnyCaseRoute(STATUS_PATH, self._operation_status, ["GET"], openapi.operation_status),
+            AnyCaseRoute(jobs, self._jobs, ["GET", "POST"], openapi.jobs),
+            AnyCaseRoute(savepoints, self._savepoints, ["GET"], openapi.savepoints),
+            AnyCaseRoute(_STATUS_PATH, self._operation_status, ["GET"], openapi.operation_status),
         ]
 
     async def _run_job(self, request: Request) -> Response:
@@ -91,17 +83,11 @@ class ArmFace:
         principal = caller(request)
         cluster = self._cluster(request, principal)
         values = query(request)
-        version = api_version(values.get("api-version", []))
-        fails = fails_with_action(values.get(FAIL_OPERATION.lower(), []))
-        about = {"what": "runJob", "job": ""}
-        try:
-            action = await self._accepted(request, cluster, principal, version, about)
-        except Exception as error:
-            request.scope["audited"] = True
-            told = error if isinstance(error, Refusal) else FAULT
-            self._write(principal, cluster, about, told.code, status_of(told))
-            raise
-        self._write(principal, cluster, about, "ACCEPTED", 202, action)
+        version = api_version(values)
+        fails = fails_with_action(values)
+        call = AuditedCall(principal, "runJob", cluster.key)
+        async with audited(self._audit, request, call, _answer_to, 202):
+            action = await self._accepted(request, cluster, call, version)
         url = status_url(base_url(request, self._public_url), action, version, fails=fails)
         return ArmResponse(None, 202, {"Location": url, "Azure-AsyncOperation": url})
 
@@ -109,20 +95,21 @@ class ArmFace:
         self,
         request: Request,
         cluster: ClusterConfiguration,
-        principal: Principal,
+        call: AuditedCall,
         version: ApiVersion,
-        about: dict[str, str],
     ) -> ActionRow:
         # Before the body is read: parsing is work that only callers who may act can ask for.
-        _authorize(principal, Role.OPERATE, cluster.key)
-        properties = validated(parse(await json_text(request, self._body_bytes)), version)
-        about.update(what=properties["action"], job=properties["jobName"])
-        translator = self._translators[cluster.key]
-        wanted = await translator.request(properties, principal.name)
+        _authorize(call.principal, Role.OPERATE, cluster.key)
+        properties = validated(await json_body(request, self._body_bytes), version)
+        call.what, call.job = properties["action"], properties["jobName"]
+        translator = Translator(cluster, self._service)
+        wanted = await translator.request(properties, call.principal.name)
         try:
-            return await self._service.submit(wanted)
+            action = await self._service.submit(wanted)
+            call.action_id = action.id
+            return action
         except Refusal as refusal:
-            refusal.mask(self._mounts[cluster.key].in_callers_words)
+            refusal.mask(cluster.storage.in_callers_words)
             raise in_arm_words(refusal) from None
 
     async def _jobs(self, request: Request) -> Response:
@@ -130,26 +117,25 @@ class ArmFace:
         principal = caller(request)
         cluster = self._cluster(request, principal)
         values = query(request)
-        version = api_version(values.get("api-version", []))
-        filters = values.get("$filter", [])
-        top = list_query.at_most(values.get("$top", []))
-        size = list_query.PAGE if top is None else min(top, list_query.PAGE)
+        version = api_version(values)
+        top = conventions.at_most(values)
+        size = conventions.PAGE if top is None else min(top, conventions.PAGE)
         rows = await self._service.jobs(
             cluster.key,
-            after=list_query.begins_after(values.get("$skiptoken", [])),
+            after=conventions.begins_after(values),
             limit=size + 1,
-            **list_query.filtered(filters, version),
+            **conventions.filtered(values, version),
         )
         page = rows[:size]
-        mounts, place = self._mounts[cluster.key], str(cluster.id)
-        shown = [job_row(row, place, mounts, version) for row in page]
+        shown = [job_row(row, cluster, version) for row in page]
         if not principal.may(Role.OPERATE, cluster.key):
             shown = [masked_row(entry) for entry in shown]
         answer: dict[str, Any] = {"value": shown}
         left = None if top is None else top - len(page)
         if len(rows) > len(page) and left != 0:
-            url = f"{base_url(request, self._public_url)}{place}/jobs"
-            answer["nextLink"] = list_query.next_link(url, version, filters, page[-1].number, left)
+            url = f"{base_url(request, self._public_url)}{cluster.id}/jobs"
+            last = page[-1].number
+            answer["nextLink"] = conventions.next_link(url, version, values, last, left)
         return ArmResponse(answer)
 
     async def _savepoints(self, request: Request) -> Response:
@@ -159,7 +145,7 @@ class ArmFace:
         job's directory, and replaces the job's last action.
         """
         cluster = self._cluster(request, caller(request))
-        api_version(query(request).get("api-version", []))
+        api_version(query(request))
         job_name = request.path_params["job_name"].lower()
         row = next(iter(await self._service.jobs(cluster.key, job_name=job_name)), None)
         if row is None:
@@ -171,8 +157,8 @@ class ArmFace:
     async def _operation_status(self, request: Request) -> Response:
         """Return how far an action is."""
         values = query(request)
-        version = api_version(values.get("api-version", []))
-        fails = fails_with_action(values.get(FAIL_OPERATION.lower(), []))
+        version = api_version(values)
+        fails = fails_with_action(values)
         name = request.path_params["operation"]
         number = action_id(name)
         action = await self._service.operation(number) if number else None
@@ -181,7 +167,7 @@ class ArmFace:
             raise Refusal(
                 "ResourceNotFound",
                 "There is no such operation: it never was, or its record is older than the "
-                "gateway keeps them. The list of jobs says how the last action ended.",
+                "gateway keeps them. The list of jobs shows how the last action ended.",
             )
         if not caller(request).may(Role.OPERATE, action.cluster):
             action = replace(action, output=masked_text(action.output))
@@ -196,7 +182,7 @@ class ArmFace:
         A caller who may not read it gets the same answer whether there is such a cluster or not.
         """
         path = request.path_params
-        key = CLUSTER_PATH.format_map(path).lower()
+        key = _CLUSTER_PATH.format_map(path).lower()
         request.scope["cluster_key"] = key
         _authorize(principal, Role.READ, key)
         if key not in self._clusters:
@@ -208,24 +194,10 @@ class ArmFace:
             )
         return self._clusters[key]
 
-    def _write(
-        self,
-        principal: Principal,
-        cluster: ClusterConfiguration,
-        about: Mapping[str, str],
-        result: str,
-        status: int,
-        action: ActionRow | None = None,
-    ) -> None:
-        self._audit.write(
-            who=principal.name,
-            what=about["what"],
-            cluster=cluster.key,
-            job=about["job"] or None,
-            action_id=action.id if action else None,
-            result=result,
-            status=status,
-        )
+
+def _answer_to(error: Exception) -> tuple[int, str]:
+    refusal = error if isinstance(error, Refusal) else FAULT
+    return status_of(refusal), refusal.code
 
 
 def _authorize(principal: Principal, role: Role, cluster: str) -> None:

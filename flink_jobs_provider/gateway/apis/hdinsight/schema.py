@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from flink_jobs_provider.gateway.apis.hdinsight.versions import actions_of
-from flink_jobs_provider.gateway.http.flink_paths import MOST_OPTIONS
-from flink_jobs_provider.gateway.http.validation import Checker, RefusedProperties
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.gateway.apis.job_inputs import MOST_OPTIONS
+from flink_jobs_provider.gateway.http.property_problems import Checker, RefusedProperties
+from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.input_values import MAX_PARALLELISM
 from flink_jobs_provider.wire.hdinsight import (
     JOB_PROPERTIES,
@@ -18,59 +17,52 @@ from flink_jobs_provider.wire.hdinsight import (
     ApiVersion,
 )
 
-TAKES_SPEC = {
-    Action.NEW,
-    Action.UPDATE,
-    Action.STATELESS_UPDATE,
-    Action.LAST_STATE_UPDATE,
-    Action.RE_LAUNCH,
-}
-TAKES_ARGS = {*TAKES_SPEC, Action.START}
+TAKES_ARGS = STARTS
+TAKES_SPEC = STARTS - {Action.START}
 TAKES_SAVEPOINT = {Action.NEW, Action.START, Action.UPDATE, Action.RE_LAUNCH}
+#: Actions that the oldest version does not know.
+_LAST_STATE = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
 
 _TEXT = ["string", "null"]
+
+
+def _text(description: str, **more: Any) -> dict[str, Any]:
+    return {"type": _TEXT, **more, "description": description}
+
+
 _PROPERTIES: dict[str, dict[str, Any]] = {
     "jobType": {"const": JOB_TYPE, "description": "The kind of job."},
-    "runId": {
-        "type": _TEXT,
-        "minLength": 1,
-        "description": "The run that is meant: refused when the job of that name is another.",
-    },
+    "runId": _text(
+        "The run that is meant: refused when the job of that name is another.", minLength=1
+    ),
     "jobName": {
         "type": "string",
         "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
         "description": "The job's name on its cluster.",
         "examples": ["orders"],
     },
-    "jobJarDirectory": {
-        "type": _TEXT,
-        "minLength": 1,
-        "description": "Directory of the jar, in a storage that is mounted for the cluster.",
-        "examples": ["abfs://jobs@account.dfs.core.windows.net/jars"],
-    },
-    "jarName": {
-        "type": _TEXT,
-        "pattern": r"^[^/\\\x00-\x1f]+$",
-        "description": "File name of the jar; it ends in .jar.",
-        "examples": ["orders.jar"],
-    },
-    "entryClass": {
-        "type": _TEXT,
-        "pattern": r"^\S+$",
-        "description": "Class with the `main` to run.",
-        "examples": ["com.example.Orders"],
-    },
-    "args": {
-        "type": _TEXT,
-        "description": "Arguments of `main`, separated by blanks; there is no quoting.",
-        "examples": ["--topic orders"],
-    },
-    "savePointName": {
-        "type": _TEXT,
-        "description": "What to start from: the path of a savepoint, or the name of one of the "
-        "job's own. Empty is as not given.",
-        "examples": ["savepoint-20e9e9-8a48c6b905e5"],
-    },
+    "jobJarDirectory": _text(
+        "Directory of the jar, in a storage that is mounted for the cluster.",
+        minLength=1,
+        examples=["abfs://jobs@account.dfs.core.windows.net/jars"],
+    ),
+    "jarName": _text(
+        "File name of the jar; it ends in .jar.",
+        pattern=r"^[^/\\\x00-\x1f]+$",
+        examples=["orders.jar"],
+    ),
+    "entryClass": _text(
+        "Class with the `main` to run.", pattern=r"^\S+$", examples=["com.example.Orders"]
+    ),
+    "args": _text(
+        "Arguments of `main`, separated by blanks; there is no quoting.",
+        examples=["--topic orders"],
+    ),
+    "savePointName": _text(
+        "What to start from: the path of a savepoint, or the name of one of the job's own. Empty "
+        "is as not given.",
+        examples=["savepoint-20e9e9-8a48c6b905e5"],
+    ),
     "flinkConfiguration": {
         "type": ["object", "null"],
         "description": "Options of Flink for this job. Where it is given, it replaces all that "
@@ -99,11 +91,11 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
 _READ_ONLY = {
     "jobId": "Flink's jobId; absent until the job was launched.",
     "status": "What the job does.",
-    "jobOutput": "What the last action said; why, if it failed.",
+    "jobOutput": "What the last action reported; why, if it failed.",
     "actionResult": "IN_PROGRESS, SUCCESS or FAILED: how the last action ended.",
     "lastSavePoint": "Path of the newest savepoint.",
 }
-#: What would be valid of a property, in words, where the schema says it in signs.
+#: What would be valid of a property, in words, where the schema has a pattern of it.
 IN_WORDS = {
     "jobType": f'must be "{JOB_TYPE}"',
     "jobName": "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with "
@@ -113,6 +105,11 @@ IN_WORDS = {
     "entryClass": "must be the name of a class, without blanks",
     f"flinkConfiguration.{PARALLELISM_KEY}": f"must be a whole number from 1 to {MAX_PARALLELISM}",
 }
+
+
+def actions_of(version: ApiVersion) -> list[Action]:
+    """Return the actions that a version of the API knows."""
+    return [each for each in Action if version.has_last_state_update or each not in _LAST_STATE]
 
 
 @lru_cache
@@ -158,7 +155,7 @@ def _properties(version: ApiVersion) -> dict[str, Any]:
     if not version.has_run_ids:
         del properties["runId"]
     for name, description in _READ_ONLY.items():
-        properties[name] = {"type": _TEXT, "readOnly": True, "description": description}
+        properties[name] = _text(description, readOnly=True)
     return properties
 
 
@@ -172,7 +169,7 @@ def _job(properties: dict[str, Any], required: list[str], title: str) -> dict[st
         "type": "object",
         "required": ["properties"],
         "properties": {
-            "id": {"type": _TEXT, "readOnly": True, "description": "The job's resource id."},
+            "id": _text("The job's resource id.", readOnly=True),
             **envelope,
             "properties": {
                 "type": "object",

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from flink_jobs_provider.gateway.app import make_conventions, refused_unread
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.ops import connections, http_protocol
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
 from flink_jobs_provider.gateway.ops.server import StopSignals, open_socket, serve_http
+from flink_jobs_provider.gateway.web_app import make_conventions, refused_unread
 from tests.contract.gateway.calling import NEWEST, ByName, Gateway
 from tests.contract.gateway.memory_service import CLUSTER_ID, PROJECT
 

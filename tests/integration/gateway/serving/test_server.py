@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from flink_jobs_provider.gateway.app import make_conventions, refused_unread
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.ops.server import (
     StopSignals,
@@ -26,6 +25,7 @@ from flink_jobs_provider.gateway.ops.server import (
     open_socket,
     serve_http,
 )
+from flink_jobs_provider.gateway.web_app import make_conventions, refused_unread
 from tests.contract.gateway.calling import ByName
 
 AUTHORITY = trustme.CA()

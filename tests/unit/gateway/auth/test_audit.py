@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.auth.audit import AuditLog
+from flink_jobs_provider.gateway.auth.audit import AuditEntry, AuditLog
 from flink_jobs_provider.gateway.ops.log import configure_logging
 
 LINE = {
@@ -23,7 +23,7 @@ LINE = {
 
 
 def write(log: AuditLog, **changes: object) -> None:
-    log.write(**{**LINE, **changes})  # type: ignore[arg-type]
+    log.write(AuditEntry(**{**LINE, **changes}))  # type: ignore[arg-type]
 
 
 def test_a_file_is_appended_to_and_is_its_owners_alone(tmp_path: Path) -> None:

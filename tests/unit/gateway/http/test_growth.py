@@ -20,17 +20,17 @@ from starlette.types import Message
 
 from flink_jobs_provider.gateway.apis.dli import schema
 from flink_jobs_provider.gateway.apis.dli.conventions import DliConventions
-from flink_jobs_provider.gateway.apis.dli.flink_options import options_of, same_duration
+from flink_jobs_provider.gateway.apis.dli.runtime_config import options_of, same_duration
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import NEWEST
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
-from flink_jobs_provider.gateway.apis.hdinsight.versions import NEWEST
+from flink_jobs_provider.gateway.apis.job_inputs import masked_args
 from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
-from flink_jobs_provider.gateway.http.masking import masked_args
-from flink_jobs_provider.gateway.http.printed_json import parse
-from flink_jobs_provider.gateway.http.validation import Checker
-from flink_jobs_provider.gateway.mounts import Mounts
+from flink_jobs_provider.gateway.http.property_problems import Checker
+from flink_jobs_provider.gateway.http.requests import parse
 from flink_jobs_provider.gateway.ops.log_redaction import hidden_in
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import Mounts
 from tests.contract.gateway.calling import ByName
 
 _TIMES = 16
@@ -94,7 +94,7 @@ def _signed(number: int) -> Callable[[], Principal]:
     return lambda: asyncio.run(read())
 
 
-_CHECKER = Checker(schema.batch_schema(None), "this request", {}, ())
+_CHECKER = Checker(schema.batch_body(None), "this request", {}, ())
 
 
 def _options(text: str) -> None:
