@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from flink_jobs_provider.local import ClusterStatus, LocalCluster, Request
-from flink_jobs_provider.local.layout import Layout
+from flink_jobs_provider.local.directory import Layout
 from flink_jobs_provider.local.processes import ClusterProcess, end
 from flink_jobs_provider.model.flink_options import RETENTION
 from tests.waiting import wait_until

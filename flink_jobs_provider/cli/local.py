@@ -23,7 +23,7 @@ from flink_jobs_provider.cli.printing import (
 if TYPE_CHECKING:
     from flink_jobs_provider.local import ClusterStatus, Report
 
-#: That of `local.flink_version`, which `--help` need not import.
+#: That of `local.settings`, which `--help` need not import.
 FLINK_VERSION = "2.3.0"
 
 NOT_RUNNING = 3
@@ -148,8 +148,8 @@ def logs(
     """Show what the processes of the cluster, and its gateway, have logged."""
     if follow and as_json:
         fail("--follow has no JSON: take one of --follow and --json", code=2)
-    from flink_jobs_provider.local.logs import follow as lines_to_come
-    from flink_jobs_provider.local.logs import read_logs
+    from flink_jobs_provider.local.cluster_status import follow as lines_to_come
+    from flink_jobs_provider.local.cluster_status import read_logs
 
     with _messages(interrupted=""):
         found = read_logs(directory, process, lines)

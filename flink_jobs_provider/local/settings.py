@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flink_jobs_provider.local.errors import LocalClusterError
-from flink_jobs_provider.local.flink_version import DEFAULT_FLINK_VERSION, FlinkVersion
+from flink_jobs_provider.local.directory import LocalClusterError
 
 DEFAULT_PORT = 8081
-DEFAULT_SLOTS = 8
-DEFAULT_TASK_MANAGERS = 1
+_DEFAULTS: dict[str, Any] = {"slots": 8, "task_managers": 1, "configuration": {}}
 
 _OPTION_OF = {
     "rest.port": "--port",
@@ -143,28 +143,71 @@ def new_settings(
     java: str,
 ) -> Settings:
     """Return the settings to start a cluster with, from the request and the recorded ones."""
-    slots = request.slots or (recorded.slots if recorded else DEFAULT_SLOTS)
-    task_managers = request.task_managers or (
-        recorded.task_managers if recorded else DEFAULT_TASK_MANAGERS
-    )
-    if slots < task_managers:
+    chosen = {
+        **_DEFAULTS,
+        **(recorded.model_dump() if recorded else {}),
+        **request.model_dump(exclude_none=True),
+    }
+    chosen |= {"version": version, "port": port, "rpc_port": rpc_port, "java": java}
+    settings = Settings.model_validate(chosen)
+    if settings.slots < settings.task_managers:
         raise _refused(
-            f"{slots} slots are too few for {task_managers} task managers.",
+            f"{settings.slots} slots are too few for {settings.task_managers} task managers.",
             "Give at least one slot for each task manager.",
         )
-    configuration = request.configuration
-    if configuration is None:
-        configuration = recorded.configuration if recorded else {}
-    return Settings(
-        version=version,
-        port=port,
-        rpc_port=rpc_port,
-        slots=slots,
-        task_managers=task_managers,
-        configuration=configuration,
-        java=java,
-    )
+    return settings
 
 
 def _refused(what: str, advice: str) -> LocalClusterError:
     return LocalClusterError(what, now="Nothing was started.", advice=advice)
+
+
+DEFAULT_FLINK_VERSION = "2.3.0"
+
+
+@dataclass(frozen=True)
+class FlinkVersion:
+    """A released Flink version, such as 2.3.0."""
+
+    text: str
+    release: tuple[int, int]
+
+    @classmethod
+    def parse(cls, text: str) -> FlinkVersion:
+        """Read "2.3.0"; anything before 1.17, or without three numbers, is refused."""
+        match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", text)
+        if match is None:
+            raise LocalClusterError(
+                f"'{text}' is not a Flink version.",
+                now="Nothing was started.",
+                advice="Give all three numbers, such as 2.3.0 or 1.20.5.",
+            )
+        release = (int(match[1]), int(match[2]))
+        if release < (1, 17):
+            raise LocalClusterError(
+                f"Flink {text} is too old.",
+                now="Nothing was started.",
+                advice="Choose 1.17 or newer, such as 2.3.0 or 1.20.5.",
+            )
+        return cls(text, release)
+
+    @property
+    def java_releases(self) -> tuple[int, ...]:
+        """List the Java feature releases it runs on (Flink docs, "Java compatibility").
+
+        Java 21 is experimental there for 1.19 and 1.20, and measured to work with both here; Java
+        17 is so for 1.17.
+        """
+        if self.release >= (2, 0):
+            return (11, 17, 21)
+        if self.release >= (1, 19):
+            return (8, 11, 17, 21)
+        return (8, 11, 17)
+
+    @property
+    def configuration_file(self) -> str:
+        """Return the name of its configuration file: YAML since 1.19, flat lines before."""
+        return "config.yaml" if self.release >= (1, 19) else "flink-conf.yaml"
+
+    def __str__(self) -> str:
+        return self.text

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flink_jobs_provider.local.flink_version import FlinkVersion
-from flink_jobs_provider.local.java import find_java
-from flink_jobs_provider.local.packages import fetch_flink
+from flink_jobs_provider.local.packages import fetch_flink, find_java
+from flink_jobs_provider.local.settings import FlinkVersion
 from tests.flink_cluster import FlinkCluster
 
 _CLIENT = "org.apache.flink.client.cli.CliFrontend"

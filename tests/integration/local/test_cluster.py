@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from flink_jobs_provider.local import LocalCluster, LocalClusterError, Request
-from flink_jobs_provider.local.layout import Layout
+from flink_jobs_provider.local.directory import Layout
 from flink_jobs_provider.local.processes import ClusterProcess
 from tests.flink_cluster import FLINK_1, SLOTS, FlinkCluster
 from tests.job_jars import COUNTING_JAR
@@ -224,7 +224,7 @@ def test_a_java_that_does_not_start_is_explained(
 
 
 def _java_that_passes_the_check(tmp_path: Path) -> Callable[..., object]:
-    from flink_jobs_provider.local.java import Java
+    from flink_jobs_provider.local.packages import Java
 
     program = shutil.which("java")
     return lambda *_: Java(Path(program or "java"), 17, "in a test")

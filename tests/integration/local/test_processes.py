@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flink_jobs_provider.local.layout import Layout
+from flink_jobs_provider.local.directory import Layout
 from flink_jobs_provider.local.processes import ClusterProcess, end, end_strays, processes_in
 from tests.waiting import wait_until
 

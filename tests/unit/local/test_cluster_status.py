@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from flink_jobs_provider.cli.local import FLINK_VERSION, app
 from flink_jobs_provider.local import DEFAULT_FLINK_VERSION, LocalCluster
-from flink_jobs_provider.local.logs import follow, read_logs
+from flink_jobs_provider.local.cluster_status import follow, read_logs
 
 
 @pytest.fixture
