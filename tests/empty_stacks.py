@@ -9,8 +9,7 @@ from functools import cache
 
 from flink_jobs_provider.engine.backend import write_durably
 from flink_jobs_provider.engine.checkpoint import CheckpointFormat
-from flink_jobs_provider.engine.passphrase import Crypter
-from flink_jobs_provider.engine.stack_configuration import StackConfiguration
+from flink_jobs_provider.engine.stack_configuration import Crypter, StackConfiguration
 from flink_jobs_provider.engine.stacks import Place
 
 PASSPHRASE = "open sesame"

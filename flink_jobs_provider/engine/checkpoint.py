@@ -5,18 +5,19 @@ nothing that the CLI wrote.
 """
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.engine.errors import CheckpointError, UnsupportedError
-from flink_jobs_provider.engine.passphrase import Crypter
 from flink_jobs_provider.engine.resource_state import (
     OperationKind,
     PendingOperation,
     ResourceState,
     Snapshot,
 )
+from flink_jobs_provider.engine.stack_configuration import Crypter
 from flink_jobs_provider.engine.values import (
     SECRET_SIGNATURE,
     SIGNATURE_KEY,
@@ -27,31 +28,21 @@ from flink_jobs_provider.engine.values import (
 )
 
 _VERSION = 3
-_FLAGS = (
-    ("protect", "protect"),
-    ("external", "external"),
-    ("delete", "delete"),
-    ("pendingReplacement", "pending_replacement"),
-    ("retainOnDelete", "retain_on_delete"),
-)
-_TEXTS = (
-    ("parent", "parent"),
-    ("provider", "provider"),
-    ("deletedWith", "deleted_with"),
-    ("created", "created"),
-    ("modified", "modified"),
-    ("sourcePosition", "source_position"),
+#: Fields that a state has under the same name, but in snake case.
+_SINGLE_FIELDS = (
+    *("protect", "external", "delete", "pendingReplacement", "retainOnDelete"),
+    *("parent", "provider", "deletedWith", "created", "modified", "sourcePosition"),
 )
 _LISTS = (
-    ("dependencies", "dependencies"),
-    ("replaceWith", "replace_with"),
-    ("additionalSecretOutputs", "additional_secret_outputs"),
-    ("ignoreChanges", "ignore_changes"),
-    ("replaceOnChanges", "replace_on_changes"),
-    ("initErrors", "init_errors"),
+    *("dependencies", "replaceWith", "additionalSecretOutputs"),
+    *("ignoreChanges", "replaceOnChanges", "initErrors"),
 )
+_ATTRIBUTES = {
+    name: re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+    for name in (*_SINGLE_FIELDS, *_LISTS)
+}
 _KNOWN_FIELDS = {
-    *(name for name, _ in (*_FLAGS, *_TEXTS, *_LISTS)),
+    *_ATTRIBUTES,
     *("urn", "custom", "id", "type", "inputs", "outputs", "propertyDependencies"),
     *("hideDiff", "replacementTrigger", "stackTrace"),
 }
@@ -125,12 +116,9 @@ class CheckpointFormat:
             data["inputs"] = self._encrypted(state.inputs)
         if state.outputs:
             data["outputs"] = self._encrypted(state.outputs)
-        for name, attribute in (*_FLAGS, *_TEXTS):
+        for name, attribute in _ATTRIBUTES.items():
             if value := getattr(state, attribute):
-                data[name] = value
-        for name, attribute in _LISTS:
-            if values := getattr(state, attribute):
-                data[name] = list(values)
+                data[name] = list(value) if name in _LISTS else value
         if state.property_dependencies:
             data["propertyDependencies"] = {
                 key: list(urns) for key, urns in sorted(state.property_dependencies.items())
@@ -151,10 +139,10 @@ class CheckpointFormat:
 
     def _resource(self, data: dict[str, Any]) -> ResourceState:
         fields: dict[str, Any] = {
-            attribute: data[name] for name, attribute in (*_FLAGS, *_TEXTS) if name in data
+            attribute: tuple(data[name] or ()) if name in _LISTS else data[name]
+            for name, attribute in _ATTRIBUTES.items()
+            if name in data
         }
-        for name, attribute in _LISTS:
-            fields[attribute] = tuple(data.get(name) or ())
         dependencies = data.get("propertyDependencies")
         return ResourceState(
             urn=data["urn"],

@@ -1,10 +1,23 @@
-"""The engine's children: their ends, the lines they print, the gRPC channels to them."""
+"""The engine's child processes, and the user's program, which is one of them."""
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from flink_jobs_provider.engine.backend import ORGANIZATION
+from flink_jobs_provider.engine.stack_configuration import ConfigurationValue
+from flink_jobs_provider.engine.workspace import Project
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.engine.run import Options
 
 _LARGEST_MESSAGE = 1024 * 1024 * 400
 
@@ -31,6 +44,28 @@ async def forward_lines(stream: asyncio.StreamReader, on_line: LineHandler) -> N
         on_line(pending.decode(errors="replace"))
 
 
+async def start(
+    *command: str, directory: Path, environment: Mapping[str, str], inherited: tuple[int, ...] = ()
+) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader, asyncio.StreamReader]:
+    """Start a child that leads its own process group; return it, and its outputs to be read.
+
+    It inherits the file descriptors `inherited`.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=directory,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=inherited,
+    )
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    assert process.stderr is not None  # noqa: S101 - it is a pipe
+    return process, process.stdout, process.stderr
+
+
 async def end(process: asyncio.subprocess.Process) -> None:
     """End a child that leads its own process group, and everything in that group."""
     with contextlib.suppress(ProcessLookupError):
@@ -46,3 +81,96 @@ def kill(process: asyncio.subprocess.Process) -> None:
     """Kill a child that leads its own process group, and everything in that group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a program has declared.
+
+    Attributes:
+        resources: Type and name of each, in the program's order.
+        complete: Whether the program's last line was reached.
+    """
+
+    resources: tuple[tuple[str, str], ...] = ()
+    complete: bool = False
+
+
+class Program:
+    """One run of the user's program."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        readers: list[asyncio.Task[None]],
+        report: IO[bytes],
+    ) -> None:
+        self._process = process
+        self._readers = readers
+        self._report = report
+
+    @classmethod
+    async def start(
+        cls,
+        project: Project,
+        stack: str,
+        configuration: Mapping[str, ConfigurationValue],
+        *,
+        address: str,
+        options: "Options",
+        on_line: LineHandler,
+    ) -> "Program":
+        """Start the program in the directory of `main`, as the CLI does."""
+        report = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed when it has been read
+        settings = {
+            "report": report.fileno(),
+            "engine_process": os.getpid(),
+            "program": str(project.program),
+            "project": project.name,
+            "stack": stack,
+            "monitor": address,
+            "engine": address,
+            "parallel": options.parallel,
+            "dry_run": options.dry_run,
+            "organization": ORGANIZATION,
+            "root_directory": str(project.root),
+        }
+        environment = {
+            **os.environ,
+            "PULUMI_CONFIG": json.dumps(
+                {name: value.text for name, value in configuration.items()}
+            ),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(
+                [name for name, value in configuration.items() if value.secret]
+            ),
+        }
+        process, *outputs = await start(
+            *(sys.executable, "-P", "-u", "-m", "flink_jobs_provider.engine.program_child"),
+            json.dumps(settings),
+            directory=project.working_directory,
+            environment=environment,
+            inherited=(report.fileno(),),
+        )
+        readers = [asyncio.create_task(forward_lines(output, on_line)) for output in outputs]
+        return cls(process, readers, report)
+
+    async def wait(self) -> int:
+        """Wait until the program ends; give its exit code."""
+        code = await self._process.wait()
+        await asyncio.gather(*self._readers)
+        return code
+
+    async def stop(self) -> None:
+        """End the program, wherever it is."""
+        await end(self._process)
+        await asyncio.gather(*self._readers)
+
+    def declared(self) -> Declared:
+        """Return what the program had declared when it ended.
+
+        A line that a killed process did not finish does not count.
+        """
+        with self._report as report:
+            report.seek(0)
+            lines = [json.loads(line) for line in report if line.endswith(b"\n")]
+        return Declared(tuple((line[0], line[1]) for line in lines if line), None in lines)

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from flink_jobs_provider.engine.backend import hold_lock, locks_in, remove_lock
-from flink_jobs_provider.engine.display import Display
+from flink_jobs_provider.engine.display import Display, JsonRecorder
 from flink_jobs_provider.engine.errors import (
     ChangesFoundError,
     ConfirmationError,
     OperationCancelled,
     OperationFailed,
 )
-from flink_jobs_provider.engine.events import Listener
-from flink_jobs_provider.engine.json_display import JsonRecorder
 from flink_jobs_provider.engine.operations import Outcome, carry_out
-from flink_jobs_provider.engine.run import Kind, Options
+from flink_jobs_provider.engine.run import Kind, Listener, Options
 from flink_jobs_provider.engine.stacks import (
     OpenStack,
     Request,

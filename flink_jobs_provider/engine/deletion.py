@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
-from flink_jobs_provider.engine.events import Severity
 from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import ProviderCalls, Run
+from flink_jobs_provider.engine.run import ProviderCalls, Run, Severity
 from flink_jobs_provider.engine.snapshot_manager import Record
 from flink_jobs_provider.engine.step_executor import StepExecutor
 from flink_jobs_provider.engine.steps import Op, completed, ignoring, property_diff

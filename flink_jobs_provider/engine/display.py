@@ -1,4 +1,4 @@
-"""A run on the console: a line for each change, then messages, outputs and counts."""
+"""A run for people and for programs: on the console, or as one JSON document."""
 
 import json
 import time
@@ -10,10 +10,14 @@ from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
-from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.operations import Outcome
-from flink_jobs_provider.engine.resource_state import ResourceState
+from flink_jobs_provider.engine.resource_state import (
+    DYNAMIC_PACKAGE,
+    ResourceState,
+    name_of,
+    type_of,
+)
+from flink_jobs_provider.engine.run import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.steps import Op
 from flink_jobs_provider.engine.values import PropertyMap, equal, masked
 from flink_jobs_provider.model.redaction import Redactor
@@ -68,10 +72,6 @@ class Display(Listener):
 
     def begin(self, title: str) -> None:
         """Head a run."""
-        self._diagnostics.clear()
-        self._running.clear()
-        self._begun = time.monotonic()
-        self._phase = "starting"
         self._console.print(Text(f"{title}:", style="bold"))
         if self._console.is_terminal:
             self._status = self._console.status(self._phase)
@@ -116,7 +116,7 @@ class Display(Listener):
         self._diagnostics.setdefault(diagnostic.urn, []).append(diagnostic)
 
     def _write_progress(self, diagnostic: Diagnostic) -> None:
-        name = f"{urns.name_of(diagnostic.urn)}: " if diagnostic.urn else ""
+        name = f"{name_of(diagnostic.urn)}: " if diagnostic.urn else ""
         for line in diagnostic.message.splitlines():
             self._print_timed(f"{name}{line}")
 
@@ -136,7 +136,7 @@ class Display(Listener):
             if step.shown and moment - since > _SLOW_S
         }
         texts = {
-            step: f"{_DOING.get(step.op, 'reading')} {urns.name_of(step.urn)} ({took:.0f}s)"
+            step: f"{_DOING.get(step.op, 'reading')} {name_of(step.urn)} ({took:.0f}s)"
             for step, took in slow.items()
         }
         if self._status is not None:
@@ -183,9 +183,8 @@ class Display(Listener):
             notes.append(f"[diff: {shown}]")
         if took > _SLOW_S:
             notes.append(f"{took:.1f}s")
-        type_ = urns.type_of(step.urn).removeprefix(f"{urns.DYNAMIC_PACKAGE}:dynamic/")
         line = Text(f"  {symbol:>2} ", style=style)
-        line.append(f"{type_:<22} {urns.name_of(step.urn):<24} ", style="default")
+        line.append(f"{_type(step.urn):<22} {name_of(step.urn):<24} ", style="default")
         line.append(f"{word:<15}", style=style)
         line.append(" ".join(notes), style="dim")
         line.rstrip()
@@ -207,24 +206,22 @@ class Display(Listener):
             return
         self._console.print(Text("\nDiagnostics:", style="bold"))
         for urn, diagnostics in self._diagnostics.items():
-            where = "stack"
-            if urn:
-                type_ = urns.type_of(urn).removeprefix(f"{urns.DYNAMIC_PACKAGE}:dynamic/")
-                where = f"{type_} {urns.name_of(urn)}"
+            where = f"{_type(urn)} {name_of(urn)}" if urn else "stack"
             self._console.print(Text(f"  {where}:"))
             for diagnostic in diagnostics:
                 self._write_diagnostic(diagnostic)
 
     def _write_diagnostic(self, diagnostic: Diagnostic) -> None:
-        message = diagnostic.message
-        if self._verbose and diagnostic.details:
-            message = diagnostic.details
-        lines = f"{diagnostic.severity}: {message}".splitlines()
-        for line in lines:
+        message = (self._verbose and diagnostic.details) or diagnostic.message
+        for line in f"{diagnostic.severity}: {message}".splitlines():
             self._print(f"    {line}", style=_SEVERITY_STYLES.get(diagnostic.severity, ""))
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.print(Text(self._redactor.redact(text), style=style), soft_wrap=True)
+
+
+def _type(urn: str) -> str:
+    return type_of(urn).removeprefix(f"{DYNAMIC_PACKAGE}:dynamic/")
 
 
 def _shown(properties: PropertyMap, key: str) -> str:
@@ -282,3 +279,66 @@ def _text(value: Any) -> str:
 def visible(keys: Iterable[str]) -> list[str]:
     """Return the properties that are not internal to the SDK."""
     return [key for key in keys if not key.startswith("__")]
+
+
+#: The fields of a resource in the CLI's JSON.
+_RECORDED = ("urn", "custom", "id", "type", "inputs", "outputs", "parent", "provider")
+
+
+class JsonRecorder(Listener):
+    """Collects a run as JSON, in the shape of the CLI's `preview --json`.
+
+    A step that failed is marked as such, and `result` states how the run ended.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._steps: list[dict[str, Any]] = []
+        self._diagnostics: list[dict[str, str]] = []
+
+    def step_ended(self, step: Step, *, failed: bool) -> None:
+        """Add a step."""
+        if not step.shown or (step.op is Op.REFRESH and not step.is_change and not failed):
+            return
+        entry: dict[str, Any] = {"op": str(step.op), "urn": step.urn}
+        for name, state in (("oldState", step.old), ("newState", step.new)):
+            if state is not None:
+                entry[name] = {field: masked(getattr(state, field)) for field in _RECORDED}
+        if step.op is not Op.SAME:
+            entry["diffReasons"] = visible(step.diff.keys)
+        if failed:
+            entry["failed"] = True
+        if step.replaces:
+            entry["replaceReasons"] = list(step.replaces)
+        self._steps.append(entry)
+
+    def diagnostic(self, diagnostic: Diagnostic) -> None:
+        """Add a diagnostic."""
+        entry = {
+            "message": self._redactor.redact(diagnostic.message),
+            "severity": str(diagnostic.severity),
+        }
+        if diagnostic.urn:
+            entry["urn"] = diagnostic.urn
+        self._diagnostics.append(entry)
+
+    def document(self, outcome: Outcome) -> str:
+        """Return the run as JSON."""
+        return json.dumps(
+            {
+                "result": _result(outcome),
+                "steps": self._steps,
+                "duration": int(outcome.seconds * 1e9),
+                "changeSummary": {str(op): count for op, count in outcome.counts.items()},
+                "diagnostics": self._diagnostics,
+                "outputs": masked(outcome.outputs or {}),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+def _result(outcome: Outcome) -> str:
+    if outcome.cancelled:
+        return "cancelled"
+    return "failed" if outcome.failed else "succeeded"

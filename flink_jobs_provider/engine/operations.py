@@ -8,27 +8,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.backend import write_durably
+from flink_jobs_provider.engine.child_process import Declared, Program
 from flink_jobs_provider.engine.deletion import delete_what_is_left
 from flink_jobs_provider.engine.errors import EngineError, UnsupportedError
-from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
-from flink_jobs_provider.engine.not_begun import Begun
 from flink_jobs_provider.engine.plugin import DynamicProvider
-from flink_jobs_provider.engine.program import Program
-from flink_jobs_provider.engine.program_report import Declared
 from flink_jobs_provider.engine.refresh import Reads, refresh
 from flink_jobs_provider.engine.resource_monitor import (
     EngineServicer,
     MonitorServer,
     ResourceMonitor,
 )
-from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import Kind, Options, Run, StackIdentity
+from flink_jobs_provider.engine.resource_state import (
+    BUILTIN_PACKAGE,
+    DYNAMIC_PACKAGE,
+    PROVIDER_TYPE_PREFIX,
+    STACK_REFERENCE_TYPE,
+    ResourceState,
+    name_of,
+    package_of,
+)
+from flink_jobs_provider.engine.run import (
+    Diagnostic,
+    Kind,
+    Listener,
+    Options,
+    Run,
+    Severity,
+    StackIdentity,
+    Step,
+)
 from flink_jobs_provider.engine.snapshot_manager import SnapshotManager
 from flink_jobs_provider.engine.stack_configuration import as_provider_inputs
 from flink_jobs_provider.engine.stacks import OpenStack
-from flink_jobs_provider.engine.step_executor import StepExecutor
+from flink_jobs_provider.engine.step_executor import Begun, StepExecutor
 from flink_jobs_provider.engine.step_generator import StepGenerator
 from flink_jobs_provider.engine.steps import Op
 from flink_jobs_provider.engine.values import PropertyMap
@@ -209,21 +222,21 @@ def _refuse_foreign_state(stack: OpenStack) -> None:
 
 
 def _foreign(state: ResourceState) -> str:
-    package = urns.package_of(state.type.removeprefix(urns.PROVIDER_TYPE_PREFIX))
+    package = package_of(state.type.removeprefix(PROVIDER_TYPE_PREFIX))
     if state.is_provider:
-        if urns.name_of(state.urn) != "default":
+        if name_of(state.urn) != "default":
             return "explicit provider instances"
-        if package not in (urns.DYNAMIC_PACKAGE, urns.BUILTIN_PACKAGE):
+        if package not in (DYNAMIC_PACKAGE, BUILTIN_PACKAGE):
             return f"resources of the package `{package}`"
         return ""
     if "viewOf" in state.other:
         return "views"
     if "resourceHooks" in state.other:
         return "resource hooks"
-    if state.custom and state.type != urns.STACK_REFERENCE_TYPE:
-        if package != urns.DYNAMIC_PACKAGE:
+    if state.custom and state.type != STACK_REFERENCE_TYPE:
+        if package != DYNAMIC_PACKAGE:
             return f"resources of the package `{package}`"
-        if urns.name_of(state.provider_urn or "::::") not in ("default", ""):
+        if name_of(state.provider_urn or "::::") not in ("default", ""):
             return "explicit provider instances"
     return ""
 

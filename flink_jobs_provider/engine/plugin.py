@@ -7,7 +7,7 @@ that its engine (its parent process) is gone, and to end.
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.child_process import (
     CHANNEL_OPTIONS,
     LineHandler,
     end,
     forward_lines,
     kill,
+    start,
 )
 from flink_jobs_provider.engine.errors import (
     InitFailedError,
@@ -30,10 +30,15 @@ from flink_jobs_provider.engine.errors import (
     short_reason,
 )
 from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc, status_pb2
+from flink_jobs_provider.engine.resource_state import (
+    DYNAMIC_PACKAGE,
+    ResourceState,
+    name_of,
+    type_of,
+)
 from flink_jobs_provider.engine.steps import DiffAnswer
 from flink_jobs_provider.engine.values import (
     PropertyMap,
-    Value,
     from_struct,
     marked_like,
     plain,
@@ -88,17 +93,11 @@ class DynamicProvider:
 
         Raises ProviderError when it does not come up.
         """
-        process = await asyncio.create_subprocess_exec(
+        process, output, error_output = await start(
             *(sys.executable, "-u", "-m", _ENDS_WITH_ENGINE, "pulumi.dynamic", engine_address),
-            cwd=working_directory,
-            env={**os.environ, "PULUMI_PROJECT": project},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
+            directory=working_directory,
+            environment={**os.environ, "PULUMI_PROJECT": project},
         )
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        assert process.stderr is not None  # noqa: S101 - it is a pipe
         errors: list[str] = []
 
         def on_error_line(line: str) -> None:
@@ -106,10 +105,10 @@ class DynamicProvider:
                 errors.append(line)
             on_line(line)
 
-        stderr = asyncio.create_task(forward_lines(process.stderr, on_error_line))
+        stderr = asyncio.create_task(forward_lines(error_output, on_error_line))
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
-                port = await process.stdout.readline()
+                port = await output.readline()
             provider = cls(process, int(port))
         except (TimeoutError, ValueError) as error:
             await end(process)
@@ -120,14 +119,14 @@ class DynamicProvider:
         except BaseException:
             await end(process)
             raise
-        provider._readers = [stderr, asyncio.create_task(forward_lines(process.stdout, on_line))]
+        provider._readers = [stderr, asyncio.create_task(forward_lines(output, on_line))]
         await provider._call(
             "Configure",
             provider_pb2.ConfigureRequest(
                 args=to_struct(configuration),
                 variables={
-                    f"{urns.DYNAMIC_PACKAGE}:config:{key}": text
-                    for key, text in _plain_texts(configuration).items()
+                    f"{DYNAMIC_PACKAGE}:config:{key}": str(plain(value))
+                    for key, value in configuration.items()
                 },
                 acceptSecrets=True,
                 acceptResources=True,
@@ -150,7 +149,7 @@ class DynamicProvider:
     async def check(
         self, urn: str, olds: PropertyMap, news: PropertyMap
     ) -> tuple[PropertyMap, list[CheckFailure]]:
-        """Validate inputs; give them with what the provider adds, and what is wrong."""
+        """Validate inputs; return them with what the provider adds, and what is invalid."""
         response = await self._call(
             "Check",
             provider_pb2.CheckRequest(
@@ -164,27 +163,11 @@ class DynamicProvider:
         return marked_like(from_struct(response.inputs), news), failures
 
     async def diff(
-        self,
-        urn: str,
-        id_: str,
-        *,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        new_inputs: PropertyMap,
-        ignore_changes: Sequence[str],
+        self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: Iterable[str]
     ) -> DiffAnswer:
-        """Ask what a change of inputs means."""
-        response = await self._call(
-            "Diff",
-            provider_pb2.DiffRequest(
-                **_identity(urn),
-                id=id_,
-                old_inputs=to_struct(old_inputs, to_provider=True),
-                olds=to_struct(old_outputs, to_provider=True),
-                news=to_struct(new_inputs, to_provider=True),
-                ignoreChanges=ignore_changes,
-            ),
-        )
+        """Ask what new inputs mean to a resource, which may have a new URN."""
+        change = _change(old, urn, inputs, ignored)
+        response = await self._call("Diff", provider_pb2.DiffRequest(**change))
         changes = {
             provider_pb2.DiffResponse.DIFF_NONE: False,
             provider_pb2.DiffResponse.DIFF_SOME: True,
@@ -197,7 +180,7 @@ class DynamicProvider:
         )
 
     async def create(self, urn: str, inputs: PropertyMap) -> tuple[str, PropertyMap]:
-        """Create a resource; give its id and outputs."""
+        """Create a resource; return its id and outputs."""
         response = await self._call(
             "Create",
             provider_pb2.CreateRequest(
@@ -209,58 +192,40 @@ class DynamicProvider:
         return response.id, marked_like(from_struct(response.properties), inputs)
 
     async def update(
-        self,
-        urn: str,
-        id_: str,
-        *,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        new_inputs: PropertyMap,
-        ignore_changes: Sequence[str],
+        self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: Iterable[str]
     ) -> PropertyMap:
-        """Update a resource; give its outputs."""
-        response = await self._call(
-            "Update",
-            provider_pb2.UpdateRequest(
-                **_identity(urn),
-                id=id_,
-                old_inputs=to_struct(old_inputs, to_provider=True),
-                olds=to_struct(old_outputs, to_provider=True),
-                news=to_struct(new_inputs, to_provider=True),
-                ignoreChanges=ignore_changes,
-            ),
-        )
-        return marked_like(from_struct(response.properties), new_inputs)
+        """Update a resource; return its outputs."""
+        change = _change(old, urn, inputs, ignored)
+        response = await self._call("Update", provider_pb2.UpdateRequest(**change))
+        return marked_like(from_struct(response.properties), inputs)
 
-    async def read(
-        self, urn: str, id_: str, inputs: PropertyMap | None, outputs: PropertyMap
-    ) -> ReadAnswer:
+    async def read(self, state: ResourceState) -> ReadAnswer:
         """Read a resource as it is."""
         response = await self._call(
             "Read",
             provider_pb2.ReadRequest(
-                **_identity(urn),
-                id=id_,
-                properties=to_struct(outputs, to_provider=True),
-                inputs=None if inputs is None else to_struct(inputs, to_provider=True),
+                **_identity(state.urn),
+                id=state.id,
+                properties=to_struct(state.outputs, to_provider=True),
+                inputs=to_struct(state.inputs, to_provider=True),
             ),
         )
-        found_inputs = from_struct(response.inputs) if response.HasField("inputs") else None
+        inputs = from_struct(response.inputs) if response.HasField("inputs") else None
         return ReadAnswer(
             response.id,
-            marked_like(from_struct(response.properties), outputs),
-            None if found_inputs is None else marked_like(found_inputs, inputs or {}),
+            marked_like(from_struct(response.properties), state.outputs),
+            None if inputs is None else marked_like(inputs, state.inputs),
         )
 
-    async def delete(self, urn: str, id_: str, inputs: PropertyMap, outputs: PropertyMap) -> None:
+    async def delete(self, state: ResourceState) -> None:
         """Delete a resource."""
         await self._call(
             "Delete",
             provider_pb2.DeleteRequest(
-                **_identity(urn),
-                id=id_,
-                properties=to_struct(outputs, to_provider=True),
-                old_inputs=to_struct(inputs, to_provider=True),
+                **_identity(state.urn),
+                id=state.id,
+                properties=to_struct(state.outputs, to_provider=True),
+                old_inputs=to_struct(state.inputs, to_provider=True),
             ),
         )
 
@@ -292,8 +257,18 @@ def _init_failed(error: grpc.aio.AioRpcError) -> Any:
 
 
 def _identity(urn: str) -> dict[str, Any]:
-    return {"urn": urn, "name": urns.name_of(urn), "type": urns.type_of(urn)}
+    return {"urn": urn, "name": name_of(urn), "type": type_of(urn)}
 
 
-def _plain_texts(configuration: Mapping[str, Value]) -> dict[str, str]:
-    return {key: str(plain(value)) for key, value in configuration.items()}
+def _change(
+    old: ResourceState, urn: str, inputs: PropertyMap, ignored: Iterable[str]
+) -> dict[str, Any]:
+    """Return the fields in which requests for a diff and for an update are alike."""
+    return {
+        **_identity(urn),
+        "id": old.id,
+        "old_inputs": to_struct(old.inputs, to_provider=True),
+        "olds": to_struct(old.outputs, to_provider=True),
+        "news": to_struct(inputs, to_provider=True),
+        "ignoreChanges": tuple(ignored),
+    }

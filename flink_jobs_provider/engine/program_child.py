@@ -3,6 +3,10 @@
 It is started as `python -P -m flink_jobs_provider.engine.program_child`, with the settings in
 JSON as its one argument and the configuration in the environment, as the CLI gives it. It dies
 with the engine.
+
+It reports each resource when that is constructed, in a file that it inherits: the engine learns of
+one when all its inputs are known, which for one that depends on a failed create is never. A line is
+the resource's type and name in JSON; null follows the program's last line.
 """
 
 import asyncio
@@ -18,8 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 import pulumi.runtime
-
-from flink_jobs_provider.engine.program_report import write_end, write_resource
 
 _PR_SET_PDEATHSIG = 1
 _SHOWN_FAILURE = 32  # the exit code that tells: the reason was shown already
@@ -42,6 +44,10 @@ def _users_traceback(error: BaseException, program: str) -> str:
     return "".join(traceback.format_exception(type(error), error, start or frames))
 
 
+def _write(report: int, item: list[str] | None) -> None:
+    os.write(report, json.dumps(item).encode() + b"\n")
+
+
 def main() -> int:
     """Run the program and give the process' exit code."""
     settings = json.loads(sys.argv[1])
@@ -61,10 +67,10 @@ def main() -> int:
 
     def run() -> None:
         pulumi.runtime.register_stack_transformation(
-            lambda resource: write_resource(report, resource.type_, resource.name)
+            lambda resource: _write(report, [resource.type_, resource.name])
         )
         runpy.run_path(program, run_name="__main__")
-        write_end(report)
+        _write(report, None)
 
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(run))

@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
-from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.checkpoint import now
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
-from flink_jobs_provider.engine.events import Step
-from flink_jobs_provider.engine.goals import position_of, refuse_type
 from flink_jobs_provider.engine.protocols import resource_pb2
-from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import Run
+from flink_jobs_provider.engine.resource_state import (
+    STACK_REFERENCE_TYPE,
+    ResourceState,
+    make_urn,
+    package_of,
+)
+from flink_jobs_provider.engine.run import Run, Step
 from flink_jobs_provider.engine.step_executor import with_secret_outputs
 from flink_jobs_provider.engine.step_generator import StepGenerator
 from flink_jobs_provider.engine.steps import (
@@ -17,7 +19,9 @@ from flink_jobs_provider.engine.steps import (
     PropertyDiff,
     completed,
     ignoring,
+    position_of,
     property_diff,
+    refuse_type,
 )
 from flink_jobs_provider.engine.values import (
     UNKNOWN_STRING,
@@ -75,7 +79,7 @@ async def _found(run: Run, old: ResourceState) -> ResourceState | None:
         run.listener.step_started(started)
         ended, failed = started, True
         try:
-            answer = await provider.read(old.urn, old.id, old.inputs, old.outputs)
+            answer = await provider.read(old)
             if not answer.id:
                 ended, failed = Step(Op.REFRESH, old.urn, old, None), False
                 return None
@@ -87,14 +91,7 @@ async def _found(run: Run, old: ResourceState) -> ResourceState | None:
                     init_errors=(),
                 )
             )
-            diff_answer = await provider.diff(
-                new.urn,
-                new.id,
-                old_inputs=new.inputs,
-                old_outputs=new.outputs,
-                new_inputs=old.inputs,
-                ignore_changes=old.ignore_changes,
-            )
+            diff_answer = await provider.diff(new, new.urn, old.inputs, old.ignore_changes)
             wanted, _ = ignoring(old.ignore_changes, new.inputs, old.inputs)
             drift = property_diff(new.inputs, wanted)
             drifted = completed(diff_answer, drift, ()).changes
@@ -118,26 +115,12 @@ def _shown_drift(old: ResourceState, new: ResourceState) -> PropertyDiff:
 def _without_what_is_gone(states: list[ResourceState]) -> list[ResourceState]:
     """Remove references to resources that no longer exist."""
     there = {state.urn for state in states}
-    cleaned = []
-    for state in states:
-        if state.all_dependencies() <= there and (not state.parent or state.parent in there):
-            cleaned.append(state)
-            continue
-        dependencies = state.property_dependencies
-        cleaned.append(
-            state.with_(
-                parent=state.parent if state.parent in there else "",
-                dependencies=tuple(urn for urn in state.dependencies if urn in there),
-                replace_with=tuple(urn for urn in state.replace_with if urn in there),
-                deleted_with=state.deleted_with if state.deleted_with in there else "",
-                property_dependencies=dependencies
-                and {
-                    key: tuple(urn for urn in urns if urn in there)
-                    for key, urns in dependencies.items()
-                },
-            )
-        )
-    return cleaned
+    return [
+        state
+        if state.all_dependencies() <= there and (not state.parent or state.parent in there)
+        else state.with_references(lambda urn: urn if urn in there else "")
+        for state in states
+    ]
 
 
 StackOutputs = Callable[[str], Awaitable[PropertyMap]]
@@ -160,7 +143,7 @@ class Reads:
         """
         refuse_type(request.type, request.name, custom=True)
         run = self._run
-        urn = urns.make(
+        urn = make_urn(
             run.stack.name, run.stack.project, request.parent, request.type, request.name
         )
         run.refuse_when_stopping()
@@ -179,7 +162,7 @@ class Reads:
         if urn in run.books.seen:
             raise ResourceError(f"two resources are named {request.name!r} ({request.type})")
         run.books.seen.add(urn)
-        provider = await self._generator.default_provider(urns.package_of(request.type))
+        provider = await self._generator.default_provider(package_of(request.type))
         old = self._olds.get(urn)
         if old is not None and not old.state.external:
             raise ResourceError(
@@ -210,7 +193,7 @@ class Reads:
         return state
 
     async def _filled(self, state: ResourceState) -> ResourceState:
-        if state.type == urns.STACK_REFERENCE_TYPE:
+        if state.type == STACK_REFERENCE_TYPE:
             name = str(plain(state.inputs.get("name", state.id)))
             outputs = await self._stack_outputs(name)
             return state.with_(
@@ -223,7 +206,7 @@ class Reads:
                 }
             )
         provider = await self._run.provider()
-        found = await provider.read(state.urn, state.id, state.inputs, state.inputs)
+        found = await provider.read(state.with_(outputs=state.inputs))
         if not found.id:
             raise ResourceError(f"there is no {state.name!r} with the id {state.id!r}")
         return state.with_(id=found.id, outputs=found.outputs)

@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002, N802 - names and signatures are those of the protocols
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
@@ -13,8 +13,6 @@ from google.protobuf import empty_pb2
 from flink_jobs_provider.engine.backend import ORGANIZATION
 from flink_jobs_provider.engine.child_process import CHANNEL_OPTIONS
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, UnsupportedError
-from flink_jobs_provider.engine.events import Severity
-from flink_jobs_provider.engine.goals import goal_of
 from flink_jobs_provider.engine.protocols import (
     engine_pb2,
     engine_pb2_grpc,
@@ -22,8 +20,9 @@ from flink_jobs_provider.engine.protocols import (
     resource_pb2_grpc,
 )
 from flink_jobs_provider.engine.refresh import Reads
-from flink_jobs_provider.engine.run import Run
+from flink_jobs_provider.engine.run import Run, Severity
 from flink_jobs_provider.engine.step_generator import StepGenerator
+from flink_jobs_provider.engine.steps import goal_of
 from flink_jobs_provider.engine.values import from_struct, to_struct
 
 T = TypeVar("T")
@@ -48,6 +47,18 @@ _SEVERITIES = {
     engine_pb2.WARNING: Severity.WARNING,
     engine_pb2.ERROR: Severity.ERROR,
 }
+
+
+def _refusing(what: Callable[[Any], str]) -> Any:
+    """Return a method of the monitor that refuses each request, which `what` describes."""
+
+    async def refuse(self: "ResourceMonitor", request: object, context: Context) -> Any:
+        async def work() -> Any:
+            raise UnsupportedError(what(request))
+
+        return await self._answer(context, work())
+
+    return refuse
 
 
 class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -125,45 +136,15 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         """Return at once: deletions after it need nothing of the program."""
         return empty_pb2.Empty()
 
-    async def Invoke(self, request: resource_pb2.ResourceInvokeRequest, context: Context) -> Any:
-        """Refuse functions of providers."""
-        return await self._refuse(context, f"functions of providers, as {request.tok} is one")
-
-    async def Call(self, request: resource_pb2.ResourceCallRequest, context: Context) -> Any:
-        """Refuse methods of remote components."""
-        return await self._refuse(context, f"methods of resources, as {request.tok} is one")
-
-    async def RegisterPackage(
-        self, request: resource_pb2.RegisterPackageRequest, context: Context
-    ) -> Any:
-        """Refuse parameterized packages."""
-        return await self._refuse(context, f"packages other than Python's own ({request.name})")
-
-    async def RegisterStackTransform(self, request: object, context: Context) -> Any:
-        """Refuse transforms."""
-        return await self._refuse(context, "transforms (register_resource_transform)")
-
-    async def RegisterStackInvokeTransform(self, request: object, context: Context) -> Any:
-        """Refuse transforms of functions."""
-        return await self._refuse(context, "transforms (register_invoke_transform)")
-
-    async def RegisterResourceHook(
-        self, request: resource_pb2.RegisterResourceHookRequest, context: Context
-    ) -> Any:
-        """Refuse hooks."""
-        return await self._refuse(context, f"resource hooks ({request.name})")
-
-    async def RegisterErrorHook(
-        self, request: resource_pb2.RegisterErrorHookRequest, context: Context
-    ) -> Any:
-        """Refuse hooks on errors."""
-        return await self._refuse(context, f"error hooks ({request.name})")
-
-    async def _refuse(self, context: Context, what: str) -> Any:
-        async def work() -> Any:
-            raise UnsupportedError(what)
-
-        return await self._answer(context, work())
+    Invoke = _refusing(lambda request: f"functions of providers, as {request.tok} is one")
+    Call = _refusing(lambda request: f"methods of resources, as {request.tok} is one")
+    RegisterPackage = _refusing(
+        lambda request: f"packages other than Python's own ({request.name})"
+    )
+    RegisterStackTransform = _refusing(lambda _: "transforms (register_resource_transform)")
+    RegisterStackInvokeTransform = _refusing(lambda _: "transforms (register_invoke_transform)")
+    RegisterResourceHook = _refusing(lambda request: f"resource hooks ({request.name})")
+    RegisterErrorHook = _refusing(lambda request: f"error hooks ({request.name})")
 
     async def _answer(self, context: Context, work: Coroutine[Any, Any, T]) -> T:
         """Answer with the outcome of work that goes on even if the program goes away.

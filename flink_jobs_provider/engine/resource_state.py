@@ -1,11 +1,51 @@
-"""A resource as the checkpoint remembers it, and an operation that was begun on one."""
+"""A resource as the checkpoint remembers it, and an operation that was begun on one.
 
+Its name is a URN: `urn:pulumi:<stack>::<project>::<parent types>$<type>::<name>`.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from flink_jobs_provider.engine import urns
-from flink_jobs_provider.engine.values import PropertyMap, Value
+from flink_jobs_provider.engine.values import PropertyMap, PropertyPath, Value
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+STACK_REFERENCE_TYPE = "pulumi:pulumi:StackReference"
+PROVIDER_TYPE_PREFIX = "pulumi:providers:"
+DYNAMIC_PACKAGE = "pulumi-python"
+BUILTIN_PACKAGE = "pulumi"
+
+
+def make_urn(stack: str, project: str, parent: str, type_: str, name: str) -> str:
+    """Return the URN of a resource."""
+    return f"urn:pulumi:{stack}::{project}::{_parent_types(parent)}{type_}::{name}"
+
+
+def _parent_types(parent: str) -> str:
+    if not parent or type_of(parent) == STACK_TYPE:
+        return ""
+    return f"{qualified_type_of(parent)}$"
+
+
+def qualified_type_of(urn: str) -> str:
+    """Return the type, qualified by those of the parents."""
+    return urn.split("::", 3)[2]
+
+
+def type_of(urn: str) -> str:
+    """Return the type alone."""
+    return qualified_type_of(urn).rpartition("$")[2]
+
+
+def name_of(urn: str) -> str:
+    """Return the resource's name in the program."""
+    return urn.split("::", 3)[3]
+
+
+def package_of(type_: str) -> str:
+    """Return the package of a type: the part before its first colon."""
+    return type_.partition(":")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +76,7 @@ class ResourceState:
     replace_with: tuple[str, ...] = ()
     additional_secret_outputs: tuple[str, ...] = ()
     ignore_changes: tuple[str, ...] = ()
-    hide_diffs: tuple[tuple[str | int, ...], ...] = ()
+    hide_diffs: tuple[PropertyPath, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
     replacement_trigger: Value = None
     init_errors: tuple[str, ...] = ()
@@ -49,12 +89,12 @@ class ResourceState:
     @property
     def name(self) -> str:
         """Return the resource's name in the program."""
-        return urns.name_of(self.urn)
+        return name_of(self.urn)
 
     @property
     def is_provider(self) -> bool:
         """Return whether this is a provider's own resource."""
-        return self.type.startswith(urns.PROVIDER_TYPE_PREFIX)
+        return self.type.startswith(PROVIDER_TYPE_PREFIX)
 
     @property
     def provider_urn(self) -> str:
@@ -67,25 +107,30 @@ class ResourceState:
 
     def with_renamed(self, old: str, new: str) -> "ResourceState":
         """Return the state with references to `old` changed to `new`, or itself."""
-
-        def renamed(urns_: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(new if urn == old else urn for urn in urns_)
-
         if old not in self.all_dependencies() | {self.parent, self.provider_urn}:
             return self
+        state = self.with_references(lambda urn: new if urn == old else urn)
+        if self.provider_urn != old:
+            return state
+        return state.with_(provider=f"{new}::{self.provider.rpartition('::')[2]}")
+
+    def with_references(self, changed: Callable[[str], str]) -> "ResourceState":
+        """Return the state with its references changed, but for that to its provider.
+
+        One that becomes empty is removed.
+        """
+
+        def each_changed(urns: Iterable[str]) -> tuple[str, ...]:
+            return tuple(filter(None, map(changed, urns)))
+
         dependencies = self.property_dependencies
         return self.with_(
-            parent=new if self.parent == old else self.parent,
-            provider=(
-                f"{new}::{self.provider.rpartition('::')[2]}"
-                if self.provider_urn == old
-                else self.provider
-            ),
-            deleted_with=new if self.deleted_with == old else self.deleted_with,
-            dependencies=renamed(self.dependencies),
-            replace_with=renamed(self.replace_with),
+            parent=changed(self.parent),
+            deleted_with=changed(self.deleted_with),
+            dependencies=each_changed(self.dependencies),
+            replace_with=each_changed(self.replace_with),
             property_dependencies=dependencies
-            and {key: renamed(urns_) for key, urns_ in dependencies.items()},
+            and {key: each_changed(urns) for key, urns in dependencies.items()},
         )
 
     def all_dependencies(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""One run on a stack: what is shared by everything that is done in it.
+"""One run on a stack: what is shared by everything that is done in it, and its events.
 
 All of it lives on one event loop, which is what gives the state one owner: between two awaits
 nothing else changes it.
@@ -8,23 +8,90 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, TypeVar
 
-from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.errors import (
     EngineError,
     OperationCancelled,
     ProviderGoneError,
     ResourceError,
 )
-from flink_jobs_provider.engine.events import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.plugin import CheckFailure, DynamicProvider
-from flink_jobs_provider.engine.resource_state import OperationKind, ResourceState
+from flink_jobs_provider.engine.resource_state import (
+    STACK_TYPE,
+    OperationKind,
+    ResourceState,
+    make_urn,
+)
 from flink_jobs_provider.engine.snapshot_manager import Record, SnapshotManager
-from flink_jobs_provider.engine.steps import DiffAnswer
+from flink_jobs_provider.engine.steps import DiffAnswer, Op, PropertyDiff
 from flink_jobs_provider.engine.values import PropertyMap, masked
 from flink_jobs_provider.model.redaction import mask_foreign
+
+
+class Severity(StrEnum):
+    """The severity of a diagnostic."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A message about a resource, or about the stack where `urn` is empty."""
+
+    severity: Severity
+    message: str
+    urn: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One operation on one resource.
+
+    `shown` is False for what only serves the engine, such as default providers. `drifted` marks a
+    refresh that found a difference from the state.
+    """
+
+    op: Op
+    urn: str
+    old: ResourceState | None = None
+    new: ResourceState | None = None
+    diff: PropertyDiff = field(default_factory=PropertyDiff)
+    replaces: tuple[str, ...] = ()
+    shown: bool = True
+    drifted: bool = False
+
+    @property
+    def is_change(self) -> bool:
+        """Return whether the step is a change that `--expect-no-changes` counts."""
+        if self.op is Op.REFRESH:
+            return self.drifted or self.new is None
+        return self.shown and self.op not in (Op.SAME, Op.READ)
+
+
+class Listener:
+    """Receives a run's events; this one ignores them."""
+
+    def step_started(self, step: Step) -> None:
+        """Receive the start of a step."""
+
+    def step_ended(self, step: Step, *, failed: bool) -> None:
+        """Receive the end of a step."""
+
+    def phase(self, text: str) -> None:
+        """Receive the name of the phase that begins."""
+
+    def notice(self, text: str) -> None:
+        """Receive a message that is to be shown at once."""
+
+    def diagnostic(self, diagnostic: Diagnostic) -> None:
+        """Receive a diagnostic."""
+
 
 T = TypeVar("T")
 ProviderStarter = Callable[[], Coroutine[Any, Any, DynamicProvider]]
@@ -59,7 +126,7 @@ class StackIdentity:
     def root_urn(self) -> str:
         """Return the URN of the stack's own resource."""
         name = f"{self.project}-{self.name}"
-        return urns.make(self.name, self.project, "", urns.STACK_TYPE, name)
+        return make_urn(self.name, self.project, "", STACK_TYPE, name)
 
 
 @dataclass
@@ -223,14 +290,7 @@ class ProviderCalls:
         provider = await self._run.provider()
         async with self._run.slots:
             self._run.refuse_when_stopping()
-            return await provider.diff(
-                urn,
-                old.id,
-                old_inputs=old.inputs,
-                old_outputs=old.outputs,
-                new_inputs=inputs,
-                ignore_changes=ignored,
-            )
+            return await provider.diff(old, urn, inputs, ignored)
 
 
 def refused(failure: CheckFailure, inputs: PropertyMap) -> str:

@@ -8,16 +8,14 @@ from typing import Any
 
 from rich.console import Console
 
-from flink_jobs_provider.engine import urns
 from flink_jobs_provider.engine.backend import StackFiles, hold_lock
 from flink_jobs_provider.engine.checkpoint import deployment_of
 from flink_jobs_provider.engine.errors import (
     ConfigurationError,
     ConfirmationError,
-    PassphraseError,
     StackError,
 )
-from flink_jobs_provider.engine.passphrase import Crypter, find_passphrase
+from flink_jobs_provider.engine.resource_state import name_of
 from flink_jobs_provider.engine.stack_configuration import (
     ConfigurationValue,
     StackConfiguration,
@@ -30,7 +28,7 @@ from flink_jobs_provider.engine.values import SECRET_TEXT, Value, masked, plain
 def set_value(request: Request, key: str, text: str, *, secret: bool, path: bool) -> None:
     """Set a configuration value of a stack that exists."""
     place, stack, configuration = _opened(request)
-    crypter = _crypter(place, stack, configuration) if secret else None
+    crypter = place.crypter_for(stack, configuration) if secret else None
     configuration.set(key, text, path=path, crypter=crypter, project=place.project.name)
     configuration.write()
 
@@ -66,17 +64,18 @@ def list_values(
 ) -> None:
     """List a stack's configuration, secrets masked unless asked for."""
     place, stack, configuration = _opened(request)
-    values = _values(place, stack, configuration)
+    values = sorted(_values(place, stack, configuration).items())
     if json_:
-        document = {
-            name: as_plain(item, show_secret=show_secrets) for name, item in sorted(values.items())
-        }
+        document = {name: as_plain(item, show_secret=show_secrets) for name, item in values}
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    width = max(map(len, values), default=0)
-    for name, item in sorted(values.items()):
-        shown = SECRET_TEXT if item.secret and not show_secrets else item.text
-        console.print(f"{name:<{width}}  {shown}", markup=False, soft_wrap=True)
+    _print_aligned(
+        console,
+        {
+            name: SECRET_TEXT if item.secret and not show_secrets else item.text
+            for name, item in values
+        },
+    )
 
 
 def show_outputs(request: Request, console: Console, *, json_: bool, show_secrets: bool) -> None:
@@ -88,11 +87,18 @@ def show_outputs(request: Request, console: Console, *, json_: bool, show_secret
     if json_:
         print(json.dumps(outputs, indent=2, ensure_ascii=False, sort_keys=True))
         return
-    width = max(map(len, outputs), default=0)
-    for name, item in outputs.items():
-        text = (
-            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, sort_keys=True)
-        )
+    texts = {
+        name: item
+        if isinstance(item, str)
+        else json.dumps(item, ensure_ascii=False, sort_keys=True)
+        for name, item in outputs.items()
+    }
+    _print_aligned(console, texts)
+
+
+def _print_aligned(console: Console, texts: dict[str, str]) -> None:
+    width = max(map(len, texts), default=0)
+    for name, text in texts.items():
         console.print(f"{name:<{width}}  {text}", markup=False, soft_wrap=True)
 
 
@@ -103,22 +109,11 @@ def _opened(request: Request) -> tuple[Place, str, StackConfiguration]:
     return place, files.stack, place.configuration(files.stack)
 
 
-def _crypter(place: Place, stack: str, configuration: StackConfiguration) -> Crypter:
-    if salt := configuration.encryption_salt:
-        return place.crypter(stack, salt)
-    passphrase = find_passphrase(place.environment, interactive=place.interactive, stack=stack)
-    crypter = Crypter.fresh(passphrase)
-    configuration.encryption_salt = crypter.encryption_salt
-    return crypter
-
-
 def _values(
     place: Place, stack: str, configuration: StackConfiguration
 ) -> dict[str, ConfigurationValue]:
-    salt = configuration.encryption_salt
-    if configuration.has_secrets and not salt:
-        raise PassphraseError(f"{configuration.path} has encrypted values but no `encryptionsalt`")
-    crypter = place.crypter(stack, salt) if configuration.has_secrets and salt else None
+    configuration.refuse_lost_salt()
+    crypter = place.crypter_for(stack, configuration) if configuration.has_secrets else None
     return configuration.values(place.project.name, crypter)
 
 
@@ -167,7 +162,7 @@ def _resources(files: StackFiles) -> tuple[str, ...]:
     resources: list[dict[str, Any]] = list(deployment.get("resources") or ())
     pending = deployment.get("pending_operations") or ()
     resources += [operation["resource"] for operation in pending]
-    return tuple(dict.fromkeys(urns.name_of(resource["urn"]) for resource in resources))
+    return tuple(dict.fromkeys(name_of(resource["urn"]) for resource in resources))
 
 
 def _confirm(request: Request, stack: str) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from flink_jobs_provider.engine.backend import FileBackend, StackFiles, write_durably
 from flink_jobs_provider.engine.checkpoint import CheckpointFormat, deployment_of, salt_of
-from flink_jobs_provider.engine.errors import PassphraseError, StackError
-from flink_jobs_provider.engine.passphrase import Crypter, find_passphrase
-from flink_jobs_provider.engine.resource_state import Snapshot
+from flink_jobs_provider.engine.errors import StackError
+from flink_jobs_provider.engine.resource_state import STACK_TYPE, Snapshot
 from flink_jobs_provider.engine.stack_configuration import (
     ConfigurationValue,
+    Crypter,
     StackConfiguration,
+    find_passphrase,
 )
-from flink_jobs_provider.engine.urns import STACK_TYPE
 from flink_jobs_provider.engine.values import PropertyMap, Secret, contains_secrets
 from flink_jobs_provider.engine.workspace import Project, Workspace, backend_url, find_project
 
@@ -61,8 +61,17 @@ class Place:
         passphrase = find_passphrase(self.environment, interactive=self.interactive, stack=stack)
         return Crypter(passphrase, salt)
 
+    def crypter_for(self, stack: str, configuration: StackConfiguration) -> Crypter:
+        """Return the crypter to encrypt with; a configuration without a salt gets one."""
+        if salt := configuration.encryption_salt:
+            return self.crypter(stack, salt)
+        passphrase = find_passphrase(self.environment, interactive=self.interactive, stack=stack)
+        crypter = Crypter.fresh(passphrase)
+        configuration.encryption_salt = crypter.encryption_salt
+        return crypter
+
     def initialise(self, stack: str) -> Path:
-        """Make an empty stack with a salt for its secrets; give its configuration file.
+        """Make an empty stack with a salt for its secrets; return its configuration file.
 
         Raises StackError when there is one already.
         """
@@ -70,14 +79,9 @@ class Place:
         if files.exists():
             raise StackError(f"stack {files.stack!r} exists already")
         configuration = self.configuration(stack)
-        passphrase = find_passphrase(
-            self.environment, interactive=self.interactive, stack=files.stack
-        )
-        if salt := configuration.encryption_salt:
-            crypter = Crypter(passphrase, salt)
-        else:
-            crypter = Crypter.fresh(passphrase)
-            configuration.encryption_salt = crypter.encryption_salt
+        is_salted = bool(configuration.encryption_salt)
+        crypter = self.crypter_for(files.stack, configuration)
+        if not is_salted:
             configuration.write()
         self.backend.prepare()
         text = CheckpointFormat(files.full_name, crypter).write([], [], {})
@@ -107,10 +111,7 @@ class OpenStack:
         stack_configuration = place.configuration(stack)
         salt = stack_configuration.encryption_salt
         state_salt = salt_of(deployment_of(text, files.checkpoint))
-        if stack_configuration.has_secrets and salt is None:
-            raise PassphraseError(
-                f"{stack_configuration.path} has encrypted values but no `encryptionsalt`"
-            )
+        stack_configuration.refuse_lost_salt()
         crypters = {each: place.crypter(files.stack, each) for each in {salt, state_salt} if each}
         own = crypters.get(salt or state_salt or "")
         reader = CheckpointFormat(
@@ -128,10 +129,7 @@ class OpenStack:
 
     def outputs(self) -> PropertyMap:
         """Return the stack's outputs as they were saved last."""
-        for state in self.snapshot.resources:
-            if state.type == STACK_TYPE and not state.delete:
-                return state.outputs
-        return {}
+        return _outputs_in(self.snapshot)
 
     async def outputs_of_another(self, name: str) -> PropertyMap:
         """Return another stack's outputs, by `stack` or `organization/project/stack`.
@@ -148,10 +146,12 @@ class OpenStack:
         snapshot = CheckpointFormat(files.full_name, crypter, keep_ciphertexts=False).read(
             text, files.checkpoint
         )
-        for state in snapshot.resources:
-            if state.type == STACK_TYPE:
-                return state.outputs
-        return {}
+        return _outputs_in(snapshot)
+
+
+def _outputs_in(snapshot: Snapshot) -> PropertyMap:
+    stacks = (state for state in snapshot.resources if state.type == STACK_TYPE)
+    return next((state.outputs for state in stacks if not state.delete), {})
 
 
 def secret_texts(stack: OpenStack) -> set[str]:

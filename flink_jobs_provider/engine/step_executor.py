@@ -1,20 +1,27 @@
-"""The steps of a run, carried out one by one: create, update, keep, delete."""
+"""The steps of a run, executed one by one; and which resources none was begun for."""
 
 import uuid
 from collections.abc import Iterable
 
 from flink_jobs_provider.engine.checkpoint import now
+from flink_jobs_provider.engine.child_process import Declared
 from flink_jobs_provider.engine.errors import InitFailedError
-from flink_jobs_provider.engine.events import Step
-from flink_jobs_provider.engine.resource_state import OperationKind, ResourceState
-from flink_jobs_provider.engine.run import Run
+from flink_jobs_provider.engine.resource_state import (
+    PROVIDER_TYPE_PREFIX,
+    STACK_TYPE,
+    OperationKind,
+    ResourceState,
+    name_of,
+    type_of,
+)
+from flink_jobs_provider.engine.run import Diagnostic, Run, Severity, Step
 from flink_jobs_provider.engine.snapshot_manager import Record
 from flink_jobs_provider.engine.steps import Op, PropertyDiff, must_be_saved, property_diff
 from flink_jobs_provider.engine.values import PropertyMap, Secret, marked_like
 
 
 class StepExecutor:
-    """Carries out the steps of a run; in a preview the provider is not asked."""
+    """Executes the steps of a run; in a preview the provider is not asked."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -40,49 +47,31 @@ class StepExecutor:
         run.listener.step_ended(step, failed=False)
         return new
 
-    async def create(self, new: ResourceState) -> ResourceState:
-        """Create a resource that was not there before."""
+    async def create(
+        self, new: ResourceState, old: Record | None = None, replaces: Iterable[str] = ()
+    ) -> ResourceState:
+        """Create a resource, or the new instance of one that is replaced.
+
+        The old one is taken out of the state if it was deleted before, else marked to be deleted
+        once everything that needs it has moved on.
+        """
+        before = old.state if old else None
         step = Step(
-            Op.CREATE,
+            Op.REPLACE if old else Op.CREATE,
             new.urn,
-            None,
+            before,
             new,
-            property_diff({}, new.inputs),
+            property_diff(before.inputs if before else {}, new.inputs),
+            tuple(replaces),
             shown=not new.is_provider,
         )
         async with self._run.step(step, _kind(OperationKind.CREATING, new), new):
             try:
                 new = await self._created(new)
             except InitFailedError as error:
-                self._settle(_begun(new, error), None)
+                self._settle_created(_begun(new, error), old)
                 raise
-            self._settle(new, None)
-        return new
-
-    async def replace(
-        self, new: ResourceState, old: Record, replaces: Iterable[str]
-    ) -> ResourceState:
-        """Create the new instance of a resource.
-
-        The old one is taken out of the state if it was deleted before, else marked to be deleted
-        once everything that needs it has moved on.
-        """
-        before = old.state
-        step = Step(
-            Op.REPLACE,
-            new.urn,
-            before,
-            new,
-            property_diff(before.inputs, new.inputs),
-            tuple(replaces),
-        )
-        async with self._run.step(step, _kind(OperationKind.CREATING, new), new):
-            try:
-                new = await self._created(new)
-            except InitFailedError as error:
-                self._settle_replacement(_begun(new, error), old)
-                raise
-            self._settle_replacement(new, old)
+            self._settle_created(new, old)
         return new
 
     async def update(
@@ -116,7 +105,7 @@ class StepExecutor:
         async with run.step(step, kind, state):
             if kind is not None and not run.dry_run:
                 provider = await run.provider()
-                await provider.delete(state.urn, state.id, state.inputs, state.outputs)
+                await provider.delete(state)
             if pending_replacement:
                 run.snapshots.change(old, state.with_(pending_replacement=True))
             else:
@@ -141,12 +130,11 @@ class StepExecutor:
     def _settle(self, new: ResourceState, old: Record | None) -> None:
         self._run.books.settled[new.urn] = self._run.snapshots.register(new, old)
 
-    def _settle_replacement(self, new: ResourceState, old: Record) -> None:
-        if old.state.pending_replacement:
-            self._settle(new, old)
-        else:
+    def _settle_created(self, new: ResourceState, old: Record | None) -> None:
+        if old is not None and not old.state.pending_replacement:
             self._run.snapshots.change(old, old.state.with_(delete=True))
-            self._settle(new, None)
+            old = None
+        self._settle(new, old)
 
     async def _created(self, new: ResourceState) -> ResourceState:
         id_, outputs = "", {}
@@ -169,14 +157,7 @@ class StepExecutor:
         if new.is_provider or self._run.dry_run:
             return new.inputs
         provider = await self._run.provider()
-        return await provider.update(
-            new.urn,
-            before.id,
-            old_inputs=before.inputs,
-            old_outputs=before.outputs,
-            new_inputs=new.inputs,
-            ignore_changes=tuple(ignored),
-        )
+        return await provider.update(before, new.urn, new.inputs, ignored)
 
 
 def _begun(new: ResourceState, error: InitFailedError) -> ResourceState:
@@ -206,3 +187,75 @@ def with_secret_outputs(state: ResourceState) -> ResourceState:
 def _kind(kind: OperationKind, state: ResourceState) -> OperationKind | None:
     """Return the operation to record as pending, or None where no provider is asked."""
     return kind if state.custom and not state.is_provider else None
+
+
+class Begun:
+    """Notes which resources steps were begun with, and of which failures were reported.
+
+    Args:
+        refreshing: Whether the run only refreshes; else to refresh a resource is not to begin it.
+    """
+
+    def __init__(self, *, refreshing: bool) -> None:
+        self._refreshing = refreshing
+        self._urns: set[str] = set()
+
+    def step_started(self, step: Step) -> None:
+        """Note a step."""
+        if step.op is not Op.REFRESH or self._refreshing:
+            self._urns.add(step.urn)
+
+    def diagnostic(self, diagnostic: Diagnostic) -> None:
+        """Note a failure."""
+        if diagnostic.severity is Severity.ERROR:
+            self._urns.add(diagnostic.urn)
+
+    def report_others(self, run: Run, declared: Declared | None) -> None:
+        """Report every known resource that was not begun, if there are any.
+
+        Args:
+            run: The run, with what it learnt of.
+            declared: What the program had declared; None where it was not started.
+        """
+        known = self._known(run)
+        begun = self._begun(run)
+        names = sorted(name_of(urn) for urn in known if urn not in begun)
+        if declared:
+            names += _not_registered(declared, known)
+        if declared and not declared.complete:
+            names.append("what the program had not declared by then")
+        if names:
+            run.report(Severity.WARNING, f"the run ended early; not begun: {', '.join(names)}")
+
+    def _known(self, run: Run) -> list[str]:
+        in_state = [
+            record.state.urn for record in run.snapshots.remaining if _is_a_users(record.state)
+        ]
+        declared = [*run.books.seen, *run.books.refused]
+        return list(dict.fromkeys([*in_state, *filter(_is_named, declared)]))
+
+    def _begun(self, run: Run) -> set[str]:
+        renamed = run.books.alias_of
+        return self._urns | {old for old, new in renamed.items() if new in self._urns}
+
+
+def _not_registered(declared: Declared, known: Iterable[str]) -> list[str]:
+    """Return the names of declared resources that never came to the run."""
+    names = {(type_of(urn), name_of(urn)) for urn in known}
+    return [
+        name
+        for type_, name in dict.fromkeys(declared.resources)
+        if _is_users_type(type_) and (type_, name) not in names
+    ]
+
+
+def _is_a_users(state: ResourceState) -> bool:
+    return state.custom and not state.is_provider and not state.external
+
+
+def _is_named(urn: str) -> bool:
+    return _is_users_type(type_of(urn))
+
+
+def _is_users_type(type_: str) -> bool:
+    return not type_.startswith(PROVIDER_TYPE_PREFIX) and type_ != STACK_TYPE

@@ -5,26 +5,39 @@ check again with nothing carried over, where the resource is replaced; then the 
 """
 
 import asyncio
+from dataclasses import fields
 
-from flink_jobs_provider.engine import property_paths, urns
 from flink_jobs_provider.engine.deletion import EarlyDeletion
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
-from flink_jobs_provider.engine.events import Severity
-from flink_jobs_provider.engine.goals import Goal
-from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import ProviderCalls, Run
+from flink_jobs_provider.engine.resource_state import (
+    DYNAMIC_PACKAGE,
+    PROVIDER_TYPE_PREFIX,
+    ResourceState,
+    make_urn,
+    name_of,
+    type_of,
+)
+from flink_jobs_provider.engine.run import ProviderCalls, Run, Severity
 from flink_jobs_provider.engine.snapshot_manager import Record
 from flink_jobs_provider.engine.step_executor import StepExecutor
 from flink_jobs_provider.engine.steps import (
     Decision,
     DiffAnswer,
+    Goal,
     completed,
     decide,
     ignoring,
     property_diff,
     trigger_fires,
 )
-from flink_jobs_provider.engine.values import PropertyMap, contains_unknowns, strictly_equal
+from flink_jobs_provider.engine.values import (
+    PropertyMap,
+    contains_unknowns,
+    strictly_equal,
+)
+
+#: The fields of a state that a program declares.
+_DECLARED = {each.name for each in fields(Goal)} & {each.name for each in fields(ResourceState)}
 
 
 class StepGenerator:
@@ -47,7 +60,7 @@ class StepGenerator:
         A failure is reported, and stops the run, before it is raised here.
         """
         run = self._run
-        urn = urns.make(run.stack.name, run.stack.project, goal.parent, goal.type, goal.name)
+        urn = make_urn(run.stack.name, run.stack.project, goal.parent, goal.type, goal.name)
         if run.stopping.is_set():
             self._books.refused.add(urn)
         run.refuse_when_stopping()
@@ -94,10 +107,10 @@ class StepGenerator:
         """Return a package's default provider, registered at its first use."""
         if package not in self._providers:
             goal = Goal(
-                type=f"{urns.PROVIDER_TYPE_PREFIX}{package}",
+                type=f"{PROVIDER_TYPE_PREFIX}{package}",
                 name="default",
                 custom=True,
-                inputs=self._run.configuration if package == urns.DYNAMIC_PACKAGE else {},
+                inputs=self._run.configuration if package == DYNAMIC_PACKAGE else {},
             )
             self._providers[package] = self._run.begin(self.register(goal))
         return await asyncio.shield(self._providers[package])
@@ -115,7 +128,7 @@ class StepGenerator:
         self._books.seen.add(urn)
         old = self._find_old(urn, goal)
         reference = ""
-        if goal.custom and not goal.type.startswith(urns.PROVIDER_TYPE_PREFIX):
+        if goal.custom and not goal.type.startswith(PROVIDER_TYPE_PREFIX):
             provider = await self.default_provider(goal.package)
             reference = f"{provider.urn}::{provider.id}"
         new = _wanted(urn, goal, reference)
@@ -148,11 +161,11 @@ class StepGenerator:
         old_parent = self._books.alias_used.get(goal.parent)
         if old_parent is None:
             return []
-        new_name, old_name = urns.name_of(goal.parent), urns.name_of(old_parent)
+        new_name, old_name = name_of(goal.parent), name_of(old_parent)
         wanted = [(goal.type, goal.name)]
-        wanted += [(urns.type_of(alias), urns.name_of(alias)) for alias in goal.alias_urns]
+        wanted += [(type_of(alias), name_of(alias)) for alias in goal.alias_urns]
         return [
-            urns.make(
+            make_urn(
                 self._run.stack.name,
                 self._run.stack.project,
                 old_parent,
@@ -170,7 +183,7 @@ class StepGenerator:
             return await self._executor.create(new)
         if old.state.custom != new.custom:
             self._books.replaced.add(new.urn)
-            return await self._executor.replace(new, old, ("provider",))
+            return await self._executor.create(new, old, ("provider",))
         inputs, _ = ignoring(goal.ignore_changes, old.state.inputs, new.inputs)
         new = new.with_(inputs=inputs)
         if diff := property_diff(old.state.inputs, new.inputs):
@@ -186,7 +199,7 @@ class StepGenerator:
         if before.external:
             self._books.replaced.add(new.urn)
             new = await self._calls.check(new, {}, goal.inputs)
-            return await self._executor.replace(new, old, ())
+            return await self._executor.create(new, old)
         inputs = self._with_ignored(new.urn, goal, before)
         tainted = bool(before.other.get("taint"))
         new = await self._calls.check(new, {} if tainted else before.inputs, inputs)
@@ -210,7 +223,7 @@ class StepGenerator:
             new = await self._calls.check(new, {}, goal.inputs)
         if decision is Decision.REPLACE_DELETE_FIRST:
             await self._early_deletion.delete(old)
-        return await self._executor.replace(new, old, answer.replaces)
+        return await self._executor.create(new, old, answer.replaces)
 
     async def _create_again(self, new: ResourceState, goal: Goal, old: Record) -> ResourceState:
         """Create a resource that was deleted because one that it needs was replaced."""
@@ -218,7 +231,7 @@ class StepGenerator:
         self._books.decided.add(old.state.urn)
         self._books.replaced.add(new.urn)
         new = await self._calls.check(new, {}, goal.inputs)
-        return await self._executor.replace(new, old, ())
+        return await self._executor.create(new, old)
 
     def _with_ignored(self, urn: str, goal: Goal, before: ResourceState) -> PropertyMap:
         inputs, impossible = ignoring(goal.ignore_changes, before.inputs, goal.inputs)
@@ -261,24 +274,5 @@ class StepGenerator:
 
 
 def _wanted(urn: str, goal: Goal, provider: str) -> ResourceState:
-    return ResourceState(
-        urn=urn,
-        type=goal.type,
-        custom=goal.custom,
-        inputs=goal.inputs,
-        parent=goal.parent,
-        provider=provider,
-        dependencies=goal.dependencies,
-        property_dependencies=goal.property_dependencies,
-        protect=goal.protect,
-        retain_on_delete=goal.retain_on_delete,
-        deleted_with=goal.deleted_with,
-        replace_with=goal.replace_with,
-        additional_secret_outputs=goal.additional_secret_outputs,
-        ignore_changes=goal.ignore_changes,
-        hide_diffs=tuple(property_paths.parse(path) for path in goal.hide_diffs),
-        replace_on_changes=goal.replace_on_changes,
-        replacement_trigger=goal.replacement_trigger,
-        source_position=goal.source_position,
-        stack_trace=goal.stack_trace,
-    )
+    declared = {name: getattr(goal, name) for name in _DECLARED}
+    return ResourceState(urn=urn, provider=provider, **declared)

@@ -1,13 +1,15 @@
-"""Property values as the engine holds them, and how they travel over gRPC.
+"""Property values as the engine holds them, paths into them, and how they travel over gRPC.
 
 A value is plain JSON data plus two things JSON has not: a secret around a value, and the unknown
 of a preview. References to resources stay the marked objects that the SDK sends.
 """
 
 import enum
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, Union
+from functools import partial
+from typing import Any, Final, TypeAlias, Union
 
 from google.protobuf import struct_pb2
 
@@ -52,26 +54,26 @@ PropertyMap: TypeAlias = dict[str, Value]
 
 def equal(left: Value, right: Value) -> bool:
     """Compare as the real engine does: secrets by what they hold, `true` is not `1`."""
-    left, right = _bare(left), _bare(right)
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[k], right[k]) for k in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(equal, left, right))
-    return left == right
+    return _equal(left, right, strictly=False)
 
 
 def strictly_equal(left: Value, right: Value) -> bool:
     """Compare, and tell a secret from the same value in plain."""
-    if isinstance(left, Secret) != isinstance(right, Secret):
+    return _equal(left, right, strictly=True)
+
+
+def _equal(left: Value, right: Value, *, strictly: bool) -> bool:
+    if strictly and isinstance(left, Secret) != isinstance(right, Secret):
         return False
     left, right = _bare(left), _bare(right)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    same = partial(_equal, strictly=strictly)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(strictly_equal(left[k], right[k]) for k in left)
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(strictly_equal, left, right))
-    return equal(left, right)
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right
 
 
 def _bare(value: Value) -> Value:
@@ -215,3 +217,135 @@ def _fill(wire: struct_pb2.Value, value: Value, *, to_provider: bool) -> None:
         wire.struct_value.SetInParent()
         for key, item in value.items():
             _fill(wire.struct_value.fields[key], item, to_provider=to_provider)
+
+
+# Paths as `ignore_changes` and `replace_on_changes` name them. The grammar is Pulumi's: `a.b`,
+# `a[0]`, `a["b.c"]`, `a.*`, `a[*]`.
+PropertyPath: TypeAlias = tuple[str | int, ...]
+ANY: Final = "*"
+
+_TOKEN = re.compile(
+    r"""\.?(?P<name>[^.\[\]"]+)
+      | \[(?P<index>\d+)\]
+      | \[(?P<any>\*)\]
+      | \["(?P<quoted>(?:[^"\\]|\\.)*)"\]""",
+    re.VERBOSE,
+)
+
+
+def parse_path(path: str) -> PropertyPath:
+    """Split a path into its steps.
+
+    Raises ValueError for text that is not a path.
+    """
+    steps: list[str | int] = []
+    position = 0
+    while position < len(path):
+        match = _TOKEN.match(path, position)
+        if match is None or (position == 0 and path.startswith(".")):
+            raise ValueError(f"not a property path: {path!r}")
+        if match["index"] is not None:
+            steps.append(int(match["index"]))
+        elif match["quoted"] is not None:
+            steps.append(re.sub(r"\\(.)", r"\1", match["quoted"]))
+        else:
+            steps.append(match["name"] or match["any"])
+        position = match.end()
+    return tuple(steps)
+
+
+def path_contains(path: PropertyPath, other: PropertyPath) -> bool:
+    """Return whether `other` is the path `path`, or lies within it."""
+    return len(other) >= len(path) and all(
+        own in (ANY, theirs) for own, theirs in zip(path, other, strict=False)
+    )
+
+
+def reset_path(path: PropertyPath, old: Value, new: Value) -> tuple[Value, bool]:
+    """Return `new` with the value at `path` of `old`, and whether that was possible.
+
+    As in the real engine: a key that the old side lacks is taken out of the new one, an element of
+    a list can only be reset where both lists have it, and what was secret stays secret.
+    """
+    if isinstance(new, Secret):
+        # Within a secret nothing needs to be marked again.
+        inner, done = reset_path(path, _bare(old), new.value)
+        return Secret(inner), done
+    if isinstance(old, Secret):
+        old = _with_secret_parts(_bare(old))
+    step, rest = path[0], path[1:]
+    if step == ANY:
+        return _reset_all(rest, old, new)
+    if isinstance(step, int):
+        return _reset_element(step, rest, old, new)
+    return _reset_key(step, rest, old, new)
+
+
+def _with_secret_parts(value: Value) -> Value:
+    """Return what lay within a secret, with each of its parts as a secret."""
+
+    def marked(part: Value) -> Value:
+        return part if isinstance(part, Secret) else Secret(part)
+
+    if isinstance(value, dict):
+        return {key: marked(part) for key, part in value.items()}
+    return [marked(part) for part in value] if isinstance(value, list) else value
+
+
+def _reset_key(key: str, rest: PropertyPath, old: Value, new: Value) -> tuple[Value, bool]:
+    if rest and not (isinstance(old, dict) and isinstance(new, dict)):
+        return new, not isinstance(old, dict) and not isinstance(new, dict)
+    had = isinstance(old, dict) and key in old
+    if not isinstance(new, dict):
+        return new, not had
+    result = dict(new)
+    if not had:
+        if not rest:
+            result.pop(key, None)
+        return result, not rest or key not in new
+    assert isinstance(old, dict)  # noqa: S101 - `had` says so
+    if not rest:
+        result[key] = old[key]
+        return result, True
+    if key not in new:
+        return new, False
+    result[key], done = reset_path(rest, old[key], new[key])
+    return result, done
+
+
+def _reset_element(index: int, rest: PropertyPath, old: Value, new: Value) -> tuple[Value, bool]:
+    if not (isinstance(old, list) and isinstance(new, list)):
+        return new, not isinstance(old, list) and not isinstance(new, list)
+    if index >= len(old) or index >= len(new):
+        return new, not rest and index >= len(old) and index >= len(new)
+    result = list(new)
+    if not rest:
+        result[index] = old[index]
+        return result, True
+    result[index], done = reset_path(rest, old[index], new[index])
+    return result, done
+
+
+def _reset_all(rest: PropertyPath, old: Value, new: Value) -> tuple[Value, bool]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        if not rest:
+            return dict(old), True
+        result: dict[str, Value] = dict(new)
+        for key in old:
+            if key not in new:
+                return result, False
+            result[key], done = reset_path(rest, old[key], new[key])
+            if not done:
+                return result, False
+        return result, True
+    if isinstance(old, list) and isinstance(new, list):
+        elements = list(new)
+        for index in range(min(len(old), len(new))):
+            if not rest:
+                elements[index] = old[index]
+                continue
+            elements[index], done = reset_path(rest, old[index], new[index])
+            if not done:
+                return elements, False
+        return elements, len(old) == len(new)
+    return new, not rest and isinstance(new, dict | list)

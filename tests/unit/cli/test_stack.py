@@ -29,7 +29,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("PULUMI_STACK", raising=False)
     # How long a key takes to derive is of no matter here.
-    monkeypatch.setattr("flink_jobs_provider.engine.passphrase._ROUNDS", 1)
+    monkeypatch.setattr("flink_jobs_provider.engine.stack_configuration._ROUNDS", 1)
     return tmp_path
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from flink_jobs_provider.engine.checkpoint import CheckpointFormat, deployment_of, salt_of
 from flink_jobs_provider.engine.errors import CheckpointError, PassphraseError, UnsupportedError
-from flink_jobs_provider.engine.passphrase import Crypter
 from flink_jobs_provider.engine.resource_state import OperationKind
 from flink_jobs_provider.engine.snapshot_manager import SnapshotManager
+from flink_jobs_provider.engine.stack_configuration import Crypter
 from flink_jobs_provider.engine.values import Secret
 
 PATH = Path("dev.json")

@@ -19,7 +19,6 @@ from tests.job_jars import COUNTING_JAR
 OF_A_PROGRAM = {
     "flink_jobs_provider",
     "flink_jobs_provider.engine",
-    "flink_jobs_provider.engine.program_report",
     "flink_jobs_provider.engine.program_child",
     "flink_jobs_provider.provider",
     *(
