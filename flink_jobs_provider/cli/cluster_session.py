@@ -1,21 +1,38 @@
-"""A command's session with one cluster; errors become a line and an exit code."""
+"""A command's session with one cluster: its options, and errors as a line and an exit code."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from flink_jobs_provider.cli.printing import fail
 
 if TYPE_CHECKING:
+    from flink_jobs_provider.cli.job_choice import NamedJobs
     from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 
 T = TypeVar("T")
+
+DEFAULT_URL = "http://127.0.0.1:8081"
+UrlOption = Annotated[
+    str, typer.Option(envvar="FLINK_JOBS_URL", help="Address of the cluster's REST API.")
+]
+TargetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--target-file",
+        help="YAML file with the whole target of a Flink session cluster: url, basic_auth, tls, …",
+    ),
+]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", help="Its job_name, jobId (or first digits), or name.")
+]
 
 
 def with_cluster(
@@ -102,3 +119,18 @@ def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
     if problems:
         raise InvalidFiles(problems)
     return FlinkTarget.model_validate(given)
+
+
+async def named_here(plane: FlinkRest) -> NamedJobs:
+    """Return the cluster's jobs, with the names and owners that are known here."""
+    from flink_jobs_provider.cli.job_choice import named_jobs, owners_known_in
+
+    return await named_jobs(plane, owners_known_in(Path()))
+
+
+async def chosen_job(plane: FlinkRest, wanted: str) -> tuple[NamedJobs, ObservedJob]:
+    """Return the cluster's jobs, and the one that is meant."""
+    from flink_jobs_provider.cli.job_choice import choose
+
+    jobs = await named_here(plane)
+    return jobs, choose(jobs, wanted)[0]

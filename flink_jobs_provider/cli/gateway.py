@@ -82,7 +82,7 @@ def check_config(config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = F
     names = [cluster.name for cluster in configuration.clusters]
     clusters = "1 cluster" if len(names) == 1 else f"{len(names)} clusters"
     document = {"configuration": str(config), "address": address, "clusters": names}
-    say_either(as_json, document, f"{config} is valid: {clusters} at {address}.")
+    say_either(document, f"{config} is valid: {clusters} at {address}.", as_json=as_json)
 
 
 def checked_configuration(config: Path, now: str = "") -> GatewayConfiguration:
@@ -202,7 +202,7 @@ def revoke(
         revoke_token(_tokens_file(configuration), name)
     except TokensFileError as error:
         fail(str(error))
-    say_either(as_json, {"name": name, "revoked": True}, f"Token {name} is revoked.")
+    say_either({"name": name, "revoked": True}, f"Token {name} is revoked.", as_json=as_json)
 
 
 def _read(path: Path) -> GatewayConfiguration:

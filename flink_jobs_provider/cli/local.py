@@ -127,7 +127,7 @@ def down(
         "directory": str(directory),
         "data": "absent" if before.state == "absent" else "removed" if purge else "kept",
     }
-    say_either(as_json, document, f"{said}.")
+    say_either(document, f"{said}.", as_json=as_json)
 
 
 @app.command()

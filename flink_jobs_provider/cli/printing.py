@@ -50,7 +50,7 @@ def say_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def say_either(as_json: bool, document: Mapping[str, Any], line: str) -> None:
+def say_either(document: Mapping[str, Any], line: str, *, as_json: bool) -> None:
     """Print what a command did: as JSON, or as a line for people."""
     if as_json:
         say_json(document)

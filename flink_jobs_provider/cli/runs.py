@@ -14,26 +14,24 @@ from typing import TYPE_CHECKING, Annotated, get_type_hints
 
 import typer
 
+from flink_jobs_provider.cli import stack
 from flink_jobs_provider.cli.engines import (
     DirectoryOption,
     Engine,
     EngineOption,
     StackOption,
     YesOption,
-    stack_flag,
-)
-
-if TYPE_CHECKING:
-    from flink_jobs_provider.engine.stacks import Request
-from flink_jobs_provider.cli import config, stack
-from flink_jobs_provider.cli.engines import (
     chosen,
     engine_errors,
     exit_with_pulumi,
     flags,
     run_console,
+    stack_flag,
 )
 from flink_jobs_provider.cli.printing import JsonOption, say_json
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.engine.stacks import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,32 +94,18 @@ class RunOptions:
                 "the embedded engine does not support --target",
                 "Run with the Pulumi CLI (--engine pulumi), or without --target.",
             )
+        alike = {field.name for field in fields(Request)} & {field.name for field in fields(self)}
         return Request(
             directory=self.cwd,
-            stack=self.stack,
-            yes=self.yes,
-            skip_preview=self.skip_preview,
-            refresh=self.refresh,
-            expect_no_changes=self.expect_no_changes,
-            parallel=self.parallel,
-            diff=self.diff,
-            json=self.json,
             interactive=not self.non_interactive,
-            verbose=self.verbose,
+            **{name: getattr(self, name) for name in alike},
         )
 
     def for_pulumi(self) -> list[str]:
         """Return the options as the Pulumi CLI has them."""
-        given = {
-            "--yes": self.yes,
-            "--skip-preview": self.skip_preview,
-            "--refresh": self.refresh,
-            "--expect-no-changes": self.expect_no_changes,
-            "--diff": self.diff,
-            "--json": self.json,
-            "--non-interactive": self.non_interactive,
-        }
-        words = [*stack_flag(self.stack), *(flag for flag, wanted in given.items() if wanted)]
+        both = ("yes", "skip_preview", "refresh", "expect_no_changes", "diff", "json")
+        given = flags(**{name: getattr(self, name) for name in (*both, "non_interactive")})
+        words = [*stack_flag(self.stack), *given]
         if self.parallel:
             words += ["--parallel", str(self.parallel)]
         for urn in self.target or ():
@@ -165,7 +149,7 @@ def register(app: typer.Typer) -> None:
     app.command()(cancel)
     app.command()(outputs)
     app.add_typer(stack.app, name="stack")
-    app.add_typer(config.app, name="config")
+    app.add_typer(stack.config_app, name="config")
 
 
 def up(options: RunOptions) -> None:

@@ -15,7 +15,7 @@ from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.reconciling.flink import reconciler
-from tests.unit.cli.test_savepoint_listing import NamingFlink
+from tests.unit.cli.test_job_actions import NamingFlink
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER, spec
 from tests.unit.reconciling.flink.fake_job import Program
 
