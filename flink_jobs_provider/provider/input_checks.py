@@ -13,10 +13,9 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS
 from flink_jobs_provider.model.target.address import is_local
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.provider.declarations import Declaration, declared_twice
 from flink_jobs_provider.provider.job_operations import JobOperations, Problems
 from flink_jobs_provider.provider.run_output import RunOutput
-from flink_jobs_provider.provider.run_registry import RunRegistry
+from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 
 
 @dataclass(frozen=True)

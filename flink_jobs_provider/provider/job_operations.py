@@ -10,30 +10,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flink_jobs_provider.artifacts import Jar, open_jar
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.clusters import Clusters, instance_of, started_jobs
 from flink_jobs_provider.control_planes.prerequisites import Prerequisites
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError, PermanentError
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import FlinkTarget
+from flink_jobs_provider.model.target import Target
 from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.provider.background_loop import BackgroundLoop
-from flink_jobs_provider.provider.declarations import (
-    Declaration,
-    declared_twice,
-    is_same_cluster,
-    is_same_job,
-)
 from flink_jobs_provider.provider.preview import (
     CreationPreviews,
     Foreseen,
     plan_start,
     restore_problems,
 )
+from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
-from flink_jobs_provider.provider.run_registry import RunRegistry
+from flink_jobs_provider.provider.run_registry import (
+    Declaration,
+    RunRegistry,
+    declared_twice,
+)
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.protocol import JobReconciler, reconciler_of
 
@@ -185,9 +183,9 @@ class JobOperations:
 
     async def _plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
         find = None
-        if isinstance(wanted.target, FlinkTarget) and self._clusters is not None:
-            plane = self._clusters.of(wanted.target)
-            find = Reconciler(plane, wanted.target.loopback).find_start
+        target = wanted.target
+        if not target.is_job_service and self._clusters is not None:
+            find = Reconciler(self._clusters.of(target), target.loopback).find_start
         return await plan_start(recorded, wanted, find, offline=_is_offline())
 
     def _reconciler(self, spec: JobSpec) -> JobReconciler:
@@ -197,6 +195,43 @@ class JobOperations:
         if self._clusters is None:
             raise FlinkJobError("the provider was used before it was configured")
         return self._clusters
+
+
+async def is_same_cluster(
+    clusters: Clusters, one: Target, other: Target, job_name: str
+) -> bool | None:
+    """Whether two addresses lead to one cluster; None where that is not known.
+
+    A Flink cluster shows what no other one has, unless a proxy hides it. Else the jobs of that
+    name decide, once there are any: no two clusters have a job of one id and one start time.
+    """
+    if one.kind != other.kind:
+        return None
+    try:
+        names = [await instance_of(clusters, each) for each in (one, other)]
+        if all(names):
+            return names[0] == names[1]
+        here, there = [await started_jobs(clusters, each, job_name) for each in (one, other)]
+    except JobError:
+        return None
+    return True if here & there else None
+
+
+async def is_same_job(clusters: Clusters, old: JobRecord, new: JobRecord) -> bool:
+    """Whether the job of a new record is also on the cluster that the old record names.
+
+    A jobId alone is no evidence: on a Flink cluster it is derived, so that the first version of a
+    job has the same one wherever it runs. It is not submitted to two clusters in one millisecond.
+    """
+    one, other = old.spec.target, new.spec.target
+    if not (one.is_job_service or other.is_job_service):
+        here = (await clusters.of(one).jobs()).by_id.get(str(new.job_id))
+        there = (await clusters.of(other).jobs()).by_id.get(str(new.job_id))
+        return here is not None and there is not None and here.started == there.started
+    if old.run_id in (None, old.spec.job_name):
+        return False  # one version of HDInsight's API calls a run by the job's name
+    names = ((each.run_id, each.job_id, each.started_at) for each in (old, new))
+    return next(names) == next(names)
 
 
 def secret_resolver(

@@ -14,7 +14,6 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, is_checkpoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.reconciling.flink.dry_run import Trials
 
@@ -85,7 +84,7 @@ class CreationPreviews:
         problems = await restore_problems(spec, local=clusters is None)
         target = spec.target
         asked = clusters is not None and target.place not in self._silent
-        if problems or not asked or not isinstance(target, FlinkTarget):
+        if problems or not asked or target.is_job_service:
             return Foreseen(tuple(lines), tuple(problems))
         assert clusters is not None  # noqa: S101 - it was asked
         trials = self._trials.get(target.place) or Trials(clusters.of(target), target.address)
@@ -166,7 +165,7 @@ def _adoption(seen: JobRecord) -> str:
 
 async def _ended(clusters: Clusters, spec: JobSpec) -> str | None:
     """Return the last job of this name that has ended, as far as its cluster shows it."""
-    if not isinstance(spec.target, FlinkTarget) or spec.upgrade_mode is UpgradeMode.STATELESS:
+    if spec.target.is_job_service or spec.upgrade_mode is UpgradeMode.STATELESS:
         return None
     ours = (await clusters.of(spec.target).jobs(_SHARED_AGE_S)).of(spec.key)
     return ours[0].job_id if ours else None
@@ -218,11 +217,11 @@ async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding
 
     Args:
         spec: The job.
-        path: The savepoint, or its name on HDInsight.
+        path: The savepoint, or its name, which only its service can resolve.
         local: Whether only files of this machine may be read.
     """
-    if isinstance(spec.target, HDInsightTarget) and "/" not in path:
-        return None  # by its name, which the service knows
+    if "/" not in path:
+        return None
     mine = local_path(path) is not None
     if not spec.target.loopback if mine else local:
         return None  # it lies on the cluster's machine, or behind a network

@@ -13,12 +13,12 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
 
 from flink_jobs_provider.provider.args import FlinkJobArgs, JobArguments, JobInputs
-from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.resource_context import (
+from flink_jobs_provider.provider.dynamic import (
     OPTIONS_KEY,
     PREVIEW_KEY,
     RESOURCE_KEY,
     SECRETS_KEY,
+    FlinkJobProvider,
     has_outputs,
     invalid_name,
     secret_paths,

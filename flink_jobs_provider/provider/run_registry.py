@@ -22,14 +22,22 @@ delete, which is given the record, refuses what has gone on without it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from threading import Lock
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    PermanentError,
+    StateUnavailable,
+)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
-from flink_jobs_provider.provider.declarations import Declarations, shown
+from flink_jobs_provider.model.target import Target
 from flink_jobs_provider.reconciling.record_updates import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
@@ -256,3 +264,98 @@ def _has_state_of(old: JobRecord, new: JobRecord) -> bool:
         return True
     origins = (new.restored_from, new.last_savepoint, *(each.path for each in new.savepoints))
     return old.status.active and any(f"/{old.job_id}/" in path for path in origins if path)
+
+
+_TARGET: TypeAdapter[Target] = TypeAdapter(Target)
+
+ONE_RESOURCE = "Give one of them another job_name, or take it out of the program"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A resource's declaration of a job.
+
+    Attributes:
+        resource: A name that no other resource of the stack has; empty where it is unknown.
+        target: Where the job runs.
+        job_name: The job's name.
+    """
+
+    resource: str
+    target: Target
+    job_name: str
+
+    @property
+    def job(self) -> tuple[str, str]:
+        """The job's identity within its stack."""
+        return self.target.place, self.job_name
+
+    @classmethod
+    def of(cls, resource: str, inputs: dict[str, Any]) -> Declaration | None:
+        """Return what the inputs of a resource declare; None where that is not known yet."""
+        name = inputs.get("job_name")
+        try:
+            target = _TARGET.validate_python(inputs.get("target"))
+        except ValidationError:
+            return None
+        return cls(resource, target, name) if isinstance(name, str) else None
+
+
+class Declarations:
+    """The first resource that declares each job in a run: a job belongs to one resource.
+
+    An engine calls `check` twice for a resource that it replaces: both calls carry the same value.
+    Two addresses may lead to one cluster, so that two declarations may be of one job.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str], Declaration] = {}
+        self._turns: dict[str, Lock] = {}
+        self._lock = Lock()
+
+    def add(self, declaration: Declaration) -> Declaration | None:
+        """Remember a declaration; return that of another resource for the same job, or None."""
+        with self._lock:
+            first = self._first.setdefault(declaration.job, declaration)
+        return first if _are_two(first, declaration) else None
+
+    def namesakes(self, declaration: Declaration) -> list[Declaration]:
+        """Return the declarations of a job of this name by other resources at other addresses."""
+        with self._lock:
+            known = list(self._first.values())
+        return [
+            each
+            for each in known
+            if each.job_name == declaration.job_name
+            and each.job != declaration.job
+            and _are_two(each, declaration)
+        ]
+
+    def turn(self, job_name: str) -> Lock:
+        """Return the lock under which one job of a name is worked on at a time."""
+        with self._lock:
+            return self._turns.setdefault(job_name, Lock())
+
+    def find(self, target: Target, job_name: str) -> Declaration:
+        """Return the declaration of a job; one without a resource where none is known."""
+        unknown = Declaration("", target, job_name)
+        return self._first.get(unknown.job, unknown)
+
+
+def declared_twice(first: Declaration, second: Declaration) -> str:
+    """Return why the second declaration of a job is refused."""
+    also = "" if first.job == second.job else f", the same cluster as {first.target.address}"
+    return (
+        f"is declared by two resources of this stack, {shown(first.resource)} and "
+        f"{shown(second.resource)}: both name job {second.job_name} on {second.target.address}"
+        f"{also}. {ONE_RESOURCE}."
+    )
+
+
+def shown(resource: str) -> str:
+    """Return a resource's name as people know it."""
+    return f"'{resource.rpartition('::')[2]}'" if resource else "one whose name is not known"
+
+
+def _are_two(one: Declaration, other: Declaration) -> bool:
+    return bool(one.resource and other.resource) and one.resource != other.resource

@@ -27,12 +27,6 @@ from flink_jobs_provider.planning.carried_state import (
     retention_warning,
 )
 from flink_jobs_provider.planning.plan import drift, plan
-from flink_jobs_provider.provider.background_loop import BackgroundLoop
-from flink_jobs_provider.provider.engine_liveness import (
-    CallsInProgress,
-    EngineLiveness,
-    EngineWatch,
-)
 from flink_jobs_provider.provider.input_checks import (
     Checked,
     CheckRequest,
@@ -40,6 +34,12 @@ from flink_jobs_provider.provider.input_checks import (
     given,
 )
 from flink_jobs_provider.provider.job_operations import JobOperations, secret_resolver
+from flink_jobs_provider.provider.process import (
+    BackgroundLoop,
+    CallsInProgress,
+    EngineLiveness,
+    EngineWatch,
+)
 from flink_jobs_provider.provider.run_output import FORGET, FlinkJobError, RunOutput, naming
 from flink_jobs_provider.provider.run_registry import RunRegistry
 

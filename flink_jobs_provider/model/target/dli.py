@@ -71,7 +71,7 @@ class DliTarget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", title="DliProject")
 
     label: ClassVar[str] = "Data Lake Insight"
-    is_job_service: ClassVar[bool] = True
+    is_job_service: ClassVar[Literal[True]] = True
     checks_state_before_start: ClassVar[bool] = False
 
     kind: Literal["dli"] = Field(description=KIND)

@@ -48,7 +48,7 @@ class FlinkTarget(BaseModel):
 
     label: ClassVar[str] = "Flink"
     #: A job service, or a gateway, decides itself what a start goes on from, and finds jobs.
-    is_job_service: ClassVar[bool] = False
+    is_job_service: ClassVar[Literal[False]] = False
     #: Whether this is a cloud's own service, in which nothing is known of this project.
     is_cloud: ClassVar[bool] = False
     #: Whether the state that a job is to start from is checked before, by this provider.

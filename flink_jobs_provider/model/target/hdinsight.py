@@ -109,7 +109,7 @@ class HDInsightTarget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", title="HDInsightCluster")
 
     label: ClassVar[str] = "HDInsight"
-    is_job_service: ClassVar[bool] = True
+    is_job_service: ClassVar[Literal[True]] = True
     checks_state_before_start: ClassVar[bool] = False
     dates_savepoints: ClassVar[bool] = True
     changes_running_jobs: ClassVar[bool] = False

@@ -11,8 +11,8 @@ from pulumi.output import Unknown
 
 from flink_jobs_provider.control_planes.clusters import Clusters
 from flink_jobs_provider.provider import dynamic
-from flink_jobs_provider.provider.background_loop import BackgroundLoop
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.service import ProviderService
 from tests.job_jars import COUNTING_JAR
 from tests.unit.model.made_up_jobs import OWNER, URL

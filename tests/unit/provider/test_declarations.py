@@ -17,9 +17,8 @@ from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
-from flink_jobs_provider.provider.declarations import is_same_cluster, is_same_job
-from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.resource_context import RESOURCE_KEY
+from flink_jobs_provider.provider.dynamic import RESOURCE_KEY, FlinkJobProvider
+from flink_jobs_provider.provider.job_operations import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.contract.hdinsight.stack import TARGET
 from tests.unit.model.made_up_jobs import URL, record, spec

@@ -23,7 +23,7 @@ OF_A_PROGRAM = {
     "flink_jobs_provider.provider",
     *(
         f"flink_jobs_provider.provider.{name}"
-        for name in ("args", "dynamic", "resource", "resource_context")
+        for name in ("args", "dynamic", "resource")
     ),
 }
 _PROGRAM = """

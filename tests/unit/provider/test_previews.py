@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.provider import dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.dynamic import PREVIEW_KEY, FlinkJobProvider
 from flink_jobs_provider.provider.job_operations import secret_resolver
-from flink_jobs_provider.provider.resource_context import PREVIEW_KEY
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 from tests.unit.reconciling.flink.fake_job import Program

@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+from flink_jobs_provider.provider.dynamic import answer_in_words
 from flink_jobs_provider.provider.run_output import FlinkJobError, Partial
-from flink_jobs_provider.provider.sdk_answers import answer_in_words
 
 
 @pytest.fixture

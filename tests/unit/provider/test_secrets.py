@@ -12,9 +12,8 @@ import pytest
 from flink_jobs_provider.control_planes.flink.parsing import last_cause
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.provider import dynamic
-from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.dynamic import SECRETS_KEY, FlinkJobProvider, secret_values
 from flink_jobs_provider.provider.job_operations import secret_resolver
-from flink_jobs_provider.provider.resource_context import SECRETS_KEY, secret_values
 from flink_jobs_provider.provider.run_output import FlinkJobError
 
 
@@ -76,7 +75,7 @@ def test_causes_from_a_cluster_hold_no_credentials() -> None:
 
 def test_secret_inputs_are_found_in_a_program() -> None:
     """Shows secret outputs at any depth, and which values they lead to."""
-    from flink_jobs_provider.provider.resource_context import secret_paths
+    from flink_jobs_provider.provider.dynamic import secret_paths
 
     async def paths() -> list[list[str | int]]:
         return await secret_paths(

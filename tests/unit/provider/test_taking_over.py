@@ -11,8 +11,7 @@ import pytest
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider import job_operations
-from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from flink_jobs_provider.provider.resource_context import RESOURCE_KEY
+from flink_jobs_provider.provider.dynamic import RESOURCE_KEY, FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.provider.conftest import UseClusters
