@@ -82,7 +82,7 @@ def text(inputs: type[BaseModel] = JobSpec) -> str:
 
 
 def _class(model: type[BaseModel]) -> str:
-    """Return the class of an object: a signature, and each parameter's meaning."""
+    """Return the class of an object: its fields, and each one's meaning."""
     fields, constants = {}, {}
     for name, field in model.model_fields.items():
         words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
@@ -92,27 +92,21 @@ def _class(model: type[BaseModel]) -> str:
             fields[name] = field
     required = [name for name in fields if fields[name].is_required()]
     optional = [name for name in fields if name not in required]
-    signature = ["self", *(f"{name}: {_input(fields[name])}" for name in required)]
-    if optional and model not in _BY_PLACE:
-        signature.append("*")
-    signature += [f"{name}: {_input(fields[name])} | None = None" for name in optional]
     summary = (model.__doc__ or "").split("\n\n")[0]
-    lines = [f"class {name_for_programs(model)}(InputObject):", *_wrapped('"""' + summary, "    ")]
+    lines = ["@dataclass(eq=False, repr=False)", f"class {name_for_programs(model)}(InputObject):"]
+    lines += _wrapped('"""' + summary, "    ")
     lines += ["", "    Args:"]
     for name in [*required, *optional]:
         lines += _wrapped(f"{name}: {_meaning(fields[name])}", "        ", "            ")
     lines += ['    """', ""]
-    lines += _signature("    def __init__", signature)
-    lines += [f'        self.{name} = "{word}"' for name, word in constants.items()]
-    lines += [f"        self.{name} = {name}" for name in [*required, *optional]]
+    lines += [
+        f'    {name}: str = field(default="{word}", init=False)' for name, word in constants.items()
+    ]
+    lines += [f"    {name}: {_input(fields[name])}" for name in required]
+    if optional and model not in _BY_PLACE:
+        lines.append("    _: KW_ONLY")
+    lines += [f"    {name}: {_input(fields[name])} | None = None" for name in optional]
     return "\n".join(lines)
-
-
-def _signature(head: str, parameters: list[str]) -> list[str]:
-    one = f"{head}({', '.join(parameters)}) -> None:"
-    if len(one) <= _WIDTH and len(parameters) < 4:
-        return [one]
-    return [f"{head}(", *(f"        {parameter}," for parameter in parameters), "    ) -> None:"]
 
 
 def _typed_dict(name: str, summary: str, fields: Mapping[str, FieldInfo]) -> str:

@@ -69,7 +69,7 @@ StackArgument = Annotated[
 ]
 
 
-def chosen(engine: Engine, *, quiet: bool = False) -> Engine:
+def _chosen(engine: Engine, *, quiet: bool) -> Engine:
     """Return the engine to use, and print which one it is."""
     found = shutil.which("pulumi")
     if engine is Engine.AUTO:
@@ -89,17 +89,10 @@ def chosen(engine: Engine, *, quiet: bool = False) -> Engine:
     return engine
 
 
-def exit_with_pulumi(
-    arguments: Sequence[str], directory: Path, document: Mapping[str, Any] | None = None
+def _exit_with_pulumi(
+    arguments: Sequence[str], directory: Path, document: Mapping[str, Any] | None
 ) -> NoReturn:
-    """Run the Pulumi CLI and end as it ends.
-
-    Args:
-        arguments: Its arguments.
-        directory: The project's directory.
-        document: What is printed as JSON when it has done its work, for commands of which the CLI
-            prints none; what it prints then goes to standard error.
-    """
+    """Run the Pulumi CLI and end as it ends."""
     output = None if document is None else sys.stderr
     command = ["pulumi", "--cwd", str(directory), *arguments]
     process = subprocess.Popen(command, stdout=output)
@@ -133,11 +126,31 @@ def run_console(*, error: bool = False) -> Console:
 
 
 @contextmanager
-def engine_errors() -> Iterator[None]:
-    """Show an error as a sentence and what to do, and end with its exit code."""
+def embedded(
+    engine: Engine,
+    words: Sequence[str],
+    directory: Path,
+    *,
+    quiet: bool = True,
+    document: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Frame a command of the embedded engine; where the Pulumi CLI is chosen, run that instead.
+
+    An error of the engine is shown as a sentence and what to do, and ends with its exit code.
+
+    Args:
+        engine: The engine that is asked for.
+        words: The Pulumi CLI's arguments for the same.
+        directory: The project's directory.
+        quiet: Whether not to print which engine it is.
+        document: What is printed as JSON once the CLI has ended well, for commands of which it
+            prints none; what it prints then goes to standard error.
+    """
     from flink_jobs_provider.engine.errors import EngineError
 
     try:
+        if _chosen(engine, quiet=quiet) is Engine.PULUMI:
+            _exit_with_pulumi(words, directory, document)
         yield
     except EngineError as error:
         console = run_console(error=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,13 +65,10 @@ def _installed() -> None:
 def serve(config: ConfigOption = _DEFAULT_CONFIG) -> None:
     """Serve until SIGTERM or Ctrl-C; what is in progress then is finished or handed over."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.serve import CannotServe
     from flink_jobs_provider.gateway.serve import serve as run
 
-    try:
+    with _setup_errors():
         run(configuration)
-    except CannotServe as error:
-        fail(str(error))
 
 
 @app.command("check-config")
@@ -93,14 +92,12 @@ def checked_configuration(config: Path, now: str = "") -> GatewayConfiguration:
         now: What is added to an error, of how things stand.
     """
     _installed()
-    from flink_jobs_provider.gateway.configuration import InvalidConfiguration, read_configuration
-    from flink_jobs_provider.gateway.serve import CannotServe, check
+    from flink_jobs_provider.gateway.configuration import read_configuration
+    from flink_jobs_provider.gateway.serve import check
 
-    try:
+    with _setup_errors(now):
         configuration = read_configuration(config)
         check(configuration)
-    except (InvalidConfiguration, CannotServe) as error:
-        fail(f"{error} {now}".rstrip())
     return configuration
 
 
@@ -128,7 +125,7 @@ def create(
 ) -> None:
     """Create a token and print it, once: only its hash is stored."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.auth.tokens import TokensFileError, create_token
+    from flink_jobs_provider.gateway.auth.tokens import create_token
     from flink_jobs_provider.gateway.principal import Role
     from flink_jobs_provider.model.duration import LONGEST_LIFETIME, seconds_at_most
 
@@ -139,10 +136,8 @@ def create(
     except ValueError as error:
         fail(f"--expires {error}")
     roles = {_cluster(configuration, wanted): Role(role) for wanted in cluster}
-    try:
+    with _setup_errors():
         token = create_token(_tokens_file(configuration), name, roles, lifetime)
-    except TokensFileError as error:
-        fail(str(error))
     if as_json:
         say_json({"name": name, "role": role, "clusters": list(roles), "token": token})
         return
@@ -160,15 +155,12 @@ def list_tokens(
 ) -> None:
     """List the tokens: names, roles and times."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.auth.tokens import TokensFileError, read_tokens
+    from flink_jobs_provider.gateway.auth.tokens import read_tokens
 
-    try:
+    with _setup_errors():
         tokens = read_tokens(_tokens_file(configuration)).tokens
-    except TokensFileError as error:
-        fail(str(error))
     if as_json:
-        plain = [token.model_dump(mode="json", exclude={"hash"}) for token in tokens]
-        say_json(plain)
+        say_json([token.model_dump(mode="json", exclude={"hash"}) for token in tokens])
         return
     if not tokens:
         say("No tokens.")
@@ -196,22 +188,29 @@ def revoke(
 ) -> None:
     """Revoke a token; a running gateway refuses it from now on."""
     configuration = _read(config)
-    from flink_jobs_provider.gateway.auth.tokens import TokensFileError, revoke_token
+    from flink_jobs_provider.gateway.auth.tokens import revoke_token
 
-    try:
+    with _setup_errors():
         revoke_token(_tokens_file(configuration), name)
-    except TokensFileError as error:
-        fail(str(error))
     say_either({"name": name, "revoked": True}, f"Token {name} is revoked.", as_json=as_json)
 
 
-def _read(path: Path) -> GatewayConfiguration:
-    from flink_jobs_provider.gateway.configuration import InvalidConfiguration, read_configuration
+@contextmanager
+def _setup_errors(now: str = "") -> Iterator[None]:
+    """Show an error of the set-up in one line, with how things stand `now`; exit with 1."""
+    from flink_jobs_provider.model.errors import SetupError
 
     try:
+        yield
+    except SetupError as error:
+        fail(f"{error} {now}".rstrip())
+
+
+def _read(path: Path) -> GatewayConfiguration:
+    from flink_jobs_provider.gateway.configuration import read_configuration
+
+    with _setup_errors():
         return read_configuration(path)
-    except InvalidConfiguration as error:
-        fail(str(error))
 
 
 def _tokens_file(configuration: GatewayConfiguration) -> Path:
@@ -224,15 +223,13 @@ def _cluster(configuration: GatewayConfiguration, wanted: str) -> str:
     """Return the id of the cluster that is meant, by its id or by its name, or `*`."""
     if wanted == "*":
         return wanted
-    fits = [one.name for one in configuration.clusters if wanted.lower() in (one.key, _name(one))]
+    fits = [
+        one.name for one in configuration.clusters if wanted.lower() in (one.key, _short(one.key))
+    ]
     if len(fits) != 1:
         known = ", ".join(one.name for one in configuration.clusters)
         fail(f"--cluster must be one of the configuration's, or '*' (got {wanted!r}): {known}")
     return fits[0]
-
-
-def _name(cluster: ClusterConfiguration) -> str:
-    return _short(cluster.key)
 
 
 def _short(key: str) -> str:

@@ -21,9 +21,7 @@ from flink_jobs_provider.cli.engines import (
     EngineOption,
     StackOption,
     YesOption,
-    chosen,
-    engine_errors,
-    exit_with_pulumi,
+    embedded,
     flags,
     run_console,
     stack_flag,
@@ -160,9 +158,8 @@ def up(options: RunOptions) -> None:
 def preview(options: RunOptions) -> None:
     """Show what `up` would do, and why."""
     options.pass_on()
-    with engine_errors():
-        if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
-            exit_with_pulumi(["preview", *options.for_pulumi()], options.cwd)
+    words = ["preview", *options.for_pulumi()]
+    with embedded(options.engine, words, options.cwd, quiet=options.json):
         request = options.request()
         from flink_jobs_provider.engine import commands
 
@@ -181,9 +178,8 @@ def destroy(options: RunOptions) -> None:
 
 def _change(command: str, options: RunOptions) -> None:
     options.pass_on()
-    with engine_errors():
-        if chosen(options.engine, quiet=options.json) is Engine.PULUMI:
-            exit_with_pulumi([command, *options.for_pulumi()], options.cwd)
+    words = [command, *options.for_pulumi()]
+    with embedded(options.engine, words, options.cwd, quiet=options.json):
         request = options.request()
         from flink_jobs_provider.engine import commands
         from flink_jobs_provider.engine.run import Kind
@@ -199,10 +195,9 @@ def cancel(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Remove the lock of a run that was killed."""
-    with engine_errors():
-        if chosen(engine, quiet=as_json) is Engine.PULUMI:
-            words = ["cancel", "--yes", *([stack] if stack else [])]
-            exit_with_pulumi(words, cwd, {"stack": stack} if as_json else None)
+    words = ["cancel", "--yes", *([stack] if stack else [])]
+    document = {"stack": stack} if as_json else None
+    with embedded(engine, words, cwd, quiet=as_json, document=document):
         from flink_jobs_provider.engine.commands import cancel as remove_locks
         from flink_jobs_provider.engine.stacks import Request
 
@@ -227,10 +222,8 @@ def outputs(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Show the stack's outputs."""
-    with engine_errors():
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            given = flags(json=as_json, show_secrets=show_secrets)
-            exit_with_pulumi(["stack", "output", *stack_flag(stack), *given], cwd)
+    given = flags(json=as_json, show_secrets=show_secrets)
+    with embedded(engine, ["stack", "output", *stack_flag(stack), *given], cwd):
         from flink_jobs_provider.engine import stack_commands
         from flink_jobs_provider.engine.stacks import Request
 

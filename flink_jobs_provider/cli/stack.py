@@ -15,9 +15,7 @@ from flink_jobs_provider.cli.engines import (
     StackArgument,
     StackOption,
     YesOption,
-    chosen,
-    engine_errors,
-    exit_with_pulumi,
+    embedded,
     flags,
     run_console,
     stack_flag,
@@ -35,11 +33,10 @@ def init(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Make an empty stack."""
-    with engine_errors():
-        done = {"stack": name}
-        if chosen(engine, quiet=as_json) is Engine.PULUMI:
-            words = ["stack", "init", name, "--no-select"]
-            exit_with_pulumi(words, cwd, done if as_json else None)
+    done = {"stack": name}
+    document = done if as_json else None
+    words = ["stack", "init", name, "--no-select"]
+    with embedded(engine, words, cwd, quiet=as_json, document=document):
         from flink_jobs_provider.engine.stacks import Request
 
         path = Request(cwd).place().initialise(name)
@@ -52,9 +49,7 @@ def list_stacks(
     cwd: DirectoryOption = Path(), as_json: JsonOption = False, engine: EngineOption = Engine.AUTO
 ) -> None:
     """List the project's stacks; the selected one is marked."""
-    with engine_errors():
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            exit_with_pulumi(["stack", "ls", *flags(json=as_json)], cwd)
+    with embedded(engine, ["stack", "ls", *flags(json=as_json)], cwd):
         from flink_jobs_provider.engine.stacks import Request
 
         place = Request(cwd).place()
@@ -78,10 +73,8 @@ def select(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Select the stack that commands are for which name none, also for the Pulumi CLI."""
-    with engine_errors():
-        done = {"stack": name}
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            exit_with_pulumi(["stack", "select", name], cwd, done if as_json else None)
+    done = {"stack": name}
+    with embedded(engine, ["stack", "select", name], cwd, document=done if as_json else None):
         from flink_jobs_provider.engine.stacks import Request
 
         place = Request(cwd).place()
@@ -106,12 +99,10 @@ def remove(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Remove a stack that holds no resources any more, with its configuration."""
-    with engine_errors():
-        if chosen(engine, quiet=as_json) is Engine.PULUMI:
-            given = flags(yes=yes, force=force, preserve_config=preserve_config)
-            exit_with_pulumi(
-                ["stack", "rm", name, *given], cwd, {"stack": name} if as_json else None
-            )
+    words = ["stack", "rm", name]
+    words += flags(yes=yes, force=force, preserve_config=preserve_config)
+    removed = {"stack": name} if as_json else None
+    with embedded(engine, words, cwd, quiet=as_json, document=removed):
         from flink_jobs_provider.engine.stack_commands import remove_stack
         from flink_jobs_provider.engine.stacks import Request
 
@@ -148,11 +139,9 @@ def set_value(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Set a configuration value."""
-    with engine_errors():
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            given = flags(secret=secret, path=path)
-            values = [] if value is None else ["--", value]
-            exit_with_pulumi(["config", "set", *stack_flag(stack), *given, key, *values], cwd)
+    words = ["config", "set", *stack_flag(stack), *flags(secret=secret, path=path), key]
+    words += [] if value is None else ["--", value]
+    with embedded(engine, words, cwd):
         from flink_jobs_provider.engine import stack_commands
         from flink_jobs_provider.engine.stacks import Request
 
@@ -169,10 +158,7 @@ def get_value(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Show one configuration value, decrypted."""
-    with engine_errors():
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            given = flags(json=as_json)
-            exit_with_pulumi(["config", "get", *stack_flag(stack), *given, key], cwd)
+    with embedded(engine, ["config", "get", *stack_flag(stack), *flags(json=as_json), key], cwd):
         from flink_jobs_provider.engine import stack_commands
         from flink_jobs_provider.engine.stacks import Request
 
@@ -191,9 +177,7 @@ def remove_value(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Remove a configuration value."""
-    with engine_errors():
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            exit_with_pulumi(["config", "rm", *stack_flag(stack), key], cwd)
+    with embedded(engine, ["config", "rm", *stack_flag(stack), key], cwd):
         from flink_jobs_provider.engine import stack_commands
         from flink_jobs_provider.engine.stacks import Request
 
@@ -211,10 +195,8 @@ def list_values(
     engine: EngineOption = Engine.AUTO,
 ) -> None:
     """List the configuration values."""
-    with engine_errors():
-        if chosen(engine, quiet=True) is Engine.PULUMI:
-            given = flags(show_secrets=show_secrets, json=as_json)
-            exit_with_pulumi(["config", *stack_flag(stack), *given], cwd)
+    words = ["config", *stack_flag(stack), *flags(show_secrets=show_secrets, json=as_json)]
+    with embedded(engine, words, cwd):
         from flink_jobs_provider.engine import stack_commands
         from flink_jobs_provider.engine.stacks import Request
 

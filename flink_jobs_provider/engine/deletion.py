@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
 from flink_jobs_provider.engine.resource_state import ResourceState
-from flink_jobs_provider.engine.run import ProviderCalls, Run, Severity
+from flink_jobs_provider.engine.run import Run, Severity
 from flink_jobs_provider.engine.snapshot_manager import Record
 from flink_jobs_provider.engine.step_executor import StepExecutor
 from flink_jobs_provider.engine.steps import Op, completed, ignoring, property_diff
@@ -151,13 +151,10 @@ def _refuse(run: Run, record: Record) -> None:
 class EarlyDeletion:
     """Deletes resources before their replacements, one with its dependents after the other."""
 
-    def __init__(
-        self, run: Run, executor: StepExecutor, calls: ProviderCalls, base: Sequence[Record]
-    ) -> None:
+    def __init__(self, run: Run, executor: StepExecutor, base: Sequence[Record]) -> None:
         """Start from `base`, the state's resources in order of dependency."""
         self._run = run
         self._executor = executor
-        self._calls = calls
         self._base = base
         self._one_at_a_time = asyncio.Lock()
 
@@ -221,6 +218,6 @@ class EarlyDeletion:
         }
         if UNKNOWN not in inputs.values():
             return False
-        answer = await self._calls.diff(state, state.urn, inputs, state.ignore_changes)
+        answer = await self._run.diff(state, state.urn, inputs, state.ignore_changes)
         diff = property_diff(state.inputs, ignoring(state.ignore_changes, state.inputs, inputs)[0])
         return bool(completed(answer, diff, state.replace_on_changes).replaces)

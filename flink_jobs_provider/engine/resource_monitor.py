@@ -4,6 +4,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any, TypeVar
 
 import grpc
@@ -49,16 +50,23 @@ _SEVERITIES = {
 }
 
 
+def _answered(method: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+    """Return a method of the protocol that answers with the outcome of one of the monitor's."""
+
+    @wraps(method)
+    async def answer(self: "ResourceMonitor", request: object, context: Context) -> Any:
+        return await self._answer(context, method(self, request))
+
+    return answer
+
+
 def _refusing(what: Callable[[Any], str]) -> Any:
-    """Return a method of the monitor that refuses each request, which `what` describes."""
+    """Return a method of the protocol that refuses each request, which `what` describes."""
 
-    async def refuse(self: "ResourceMonitor", request: object, context: Context) -> Any:
-        async def work() -> Any:
-            raise UnsupportedError(what(request))
+    async def refuse(_monitor: object, request: object) -> None:
+        raise UnsupportedError(what(request))
 
-        return await self._answer(context, work())
-
-    return refuse
+    return _answered(refuse)
 
 
 class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -92,43 +100,33 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         """Return whether this engine has a feature, to SDKs before 3.272."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
+    @_answered
     async def RegisterResource(
-        self, request: resource_pb2.RegisterResourceRequest, context: Context
+        self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         """Bring a resource to what the program wants."""
+        state = await self._generator.register(goal_of(request, self._root))
+        return resource_pb2.RegisterResourceResponse(
+            urn=state.urn, id=state.id, object=to_struct(state.outputs)
+        )
 
-        async def work() -> resource_pb2.RegisterResourceResponse:
-            goal = goal_of(request, self._root)
-            state = await self._generator.register(goal)
-            return resource_pb2.RegisterResourceResponse(
-                urn=state.urn, id=state.id, object=to_struct(state.outputs)
-            )
-
-        return await self._answer(context, work())
-
+    @_answered
     async def RegisterResourceOutputs(
-        self, request: resource_pb2.RegisterResourceOutputsRequest, context: Context
+        self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         """Record a component's outputs."""
+        self._generator.register_outputs(request.urn, from_struct(request.outputs))
+        return empty_pb2.Empty()
 
-        async def work() -> empty_pb2.Empty:
-            self._generator.register_outputs(request.urn, from_struct(request.outputs))
-            return empty_pb2.Empty()
-
-        return await self._answer(context, work())
-
+    @_answered
     async def ReadResource(
-        self, request: resource_pb2.ReadResourceRequest, context: Context
+        self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         """Read a resource that is not this stack's, or another stack's outputs."""
-
-        async def work() -> resource_pb2.ReadResourceResponse:
-            state = await self._reads.read(request, self._root)
-            return resource_pb2.ReadResourceResponse(
-                urn=state.urn, id=state.id, properties=to_struct(state.outputs)
-            )
-
-        return await self._answer(context, work())
+        state = await self._reads.read(request, self._root)
+        return resource_pb2.ReadResourceResponse(
+            urn=state.urn, id=state.id, properties=to_struct(state.outputs)
+        )
 
     async def SignalAndWaitForShutdown(
         self, request: empty_pb2.Empty, context: Context

@@ -261,23 +261,16 @@ class Run:
                     await self.snapshots.saved()
                 self.listener.step_ended(step, failed=failed)
 
-
-class ProviderCalls:
-    """Calls of the provider that change nothing, within the run's limits; none when it stops."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
     async def check(
         self, new: ResourceState, olds: PropertyMap, news: PropertyMap
     ) -> ResourceState:
-        """Return the resource with its inputs as the provider has checked and completed them.
+        """Return a resource with its inputs as the provider has checked and completed them.
 
-        Raises ResourceError with everything that is wrong.
+        Raises ResourceError with everything that is invalid.
         """
-        provider = await self._run.provider()
-        async with self._run.slots:
-            self._run.refuse_when_stopping()
+        provider = await self.provider()
+        async with self.slots:
+            self.refuse_when_stopping()
             inputs, failures = await provider.check(new.urn, olds, news)
         if failures:
             raise ResourceError("\n".join(refused(failure, inputs) for failure in failures))
@@ -287,9 +280,9 @@ class ProviderCalls:
         self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: tuple[str, ...]
     ) -> DiffAnswer:
         """Ask the provider what new inputs mean to a resource."""
-        provider = await self._run.provider()
-        async with self._run.slots:
-            self._run.refuse_when_stopping()
+        provider = await self.provider()
+        async with self.slots:
+            self.refuse_when_stopping()
             return await provider.diff(old, urn, inputs, ignored)
 
 

@@ -17,7 +17,7 @@ from flink_jobs_provider.engine.resource_state import (
     name_of,
     type_of,
 )
-from flink_jobs_provider.engine.run import ProviderCalls, Run, Severity
+from flink_jobs_provider.engine.run import Run, Severity
 from flink_jobs_provider.engine.snapshot_manager import Record
 from flink_jobs_provider.engine.step_executor import StepExecutor
 from flink_jobs_provider.engine.steps import (
@@ -50,8 +50,7 @@ class StepGenerator:
         self._providers: dict[str, asyncio.Task[ResourceState]] = {}
         base = run.snapshots.remaining
         self._olds = {record.state.urn: record for record in base if not record.state.delete}
-        self._calls = ProviderCalls(run)
-        self._early_deletion = EarlyDeletion(run, executor, self._calls, base)
+        self._early_deletion = EarlyDeletion(run, executor, base)
         self._stack_outputs: PropertyMap | None = None
 
     async def register(self, goal: Goal) -> ResourceState:
@@ -192,17 +191,17 @@ class StepGenerator:
 
     async def _settle(self, new: ResourceState, goal: Goal, old: Record | None) -> ResourceState:
         if old is None:
-            return await self._executor.create(await self._calls.check(new, {}, goal.inputs))
+            return await self._executor.create(await self._run.check(new, {}, goal.inputs))
         if old.state.urn in self._books.deleted:
             return await self._create_again(new, goal, old)
         before = old.state
         if before.external:
             self._books.replaced.add(new.urn)
-            new = await self._calls.check(new, {}, goal.inputs)
+            new = await self._run.check(new, {}, goal.inputs)
             return await self._executor.create(new, old)
         inputs = self._with_ignored(new.urn, goal, before)
         tainted = bool(before.other.get("taint"))
-        new = await self._calls.check(new, {} if tainted else before.inputs, inputs)
+        new = await self._run.check(new, {} if tainted else before.inputs, inputs)
         diff = property_diff(
             before.inputs, ignoring(goal.ignore_changes, before.inputs, new.inputs)[0]
         )
@@ -220,7 +219,7 @@ class StepGenerator:
         self._books.replaced.add(new.urn)
         if not tainted:
             # What check filled in was carried over from the old one; the new one starts afresh.
-            new = await self._calls.check(new, {}, goal.inputs)
+            new = await self._run.check(new, {}, goal.inputs)
         if decision is Decision.REPLACE_DELETE_FIRST:
             await self._early_deletion.delete(old)
         return await self._executor.create(new, old, answer.replaces)
@@ -230,7 +229,7 @@ class StepGenerator:
         self._books.deleted.discard(old.state.urn)
         self._books.decided.add(old.state.urn)
         self._books.replaced.add(new.urn)
-        new = await self._calls.check(new, {}, goal.inputs)
+        new = await self._run.check(new, {}, goal.inputs)
         return await self._executor.create(new, old)
 
     def _with_ignored(self, urn: str, goal: Goal, before: ResourceState) -> PropertyMap:
@@ -257,7 +256,7 @@ class StepGenerator:
             return DiffAnswer(changes=True, replaces=("deletedWith",))
         if not old.custom:
             return DiffAnswer(changes=True, replaces=("provider",))
-        return await self._calls.diff(old, new.urn, new.inputs, goal.ignore_changes)
+        return await self._run.diff(old, new.urn, new.inputs, goal.ignore_changes)
 
     def _refuse_if_protected(self, new: ResourceState, old: ResourceState) -> None:
         if not (new.protect and old.protect):

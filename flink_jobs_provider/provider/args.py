@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, TypedDict, Unpack
 
 from pulumi import Input, Output
@@ -63,6 +64,7 @@ class DliSettings(InputObject):
 # Below this line: written by tools/build_args.py from the model.
 
 
+@dataclass(eq=False, repr=False)
 class BasicAuth(InputObject):
     """HTTP basic authentication.
 
@@ -71,11 +73,11 @@ class BasicAuth(InputObject):
         password: Password, by reference (`env:NAME` or `config:KEY`).
     """
 
-    def __init__(self, username: Input[str], password: Input[str]) -> None:
-        self.username = username
-        self.password = password
+    username: Input[str]
+    password: Input[str]
 
 
+@dataclass(eq=False, repr=False)
 class Tls(InputObject):
     """How the cluster's certificate is checked, and which one is shown to it.
 
@@ -86,19 +88,13 @@ class Tls(InputObject):
         key_password: Password of the key, by reference (`env:NAME` or `config:KEY`).
     """
 
-    def __init__(
-        self,
-        ca_file: Input[str] | None = None,
-        certificate_file: Input[str] | None = None,
-        key_file: Input[str] | None = None,
-        key_password: Input[str] | None = None,
-    ) -> None:
-        self.ca_file = ca_file
-        self.certificate_file = certificate_file
-        self.key_file = key_file
-        self.key_password = key_password
+    ca_file: Input[str] | None = None
+    certificate_file: Input[str] | None = None
+    key_file: Input[str] | None = None
+    key_password: Input[str] | None = None
 
 
+@dataclass(eq=False, repr=False)
 class FlinkSessionCluster(InputObject):
     """A Flink session cluster, by the address of its REST API.
 
@@ -111,25 +107,17 @@ class FlinkSessionCluster(InputObject):
         tls: TLS options; https alone uses the system's trust.
     """
 
-    def __init__(
-        self,
-        url: Input[str],
-        *,
-        basic_auth: BasicAuth | Input[Mapping[str, Input[str]]] | None = None,
-        bearer_token: Input[str] | None = None,
-        headers: Input[Mapping[str, Input[str]]] | None = None,
-        secret_headers: Input[Mapping[str, Input[str]]] | None = None,
-        tls: Tls | Input[Mapping[str, Input[str]]] | None = None,
-    ) -> None:
-        self.kind = "flink"
-        self.url = url
-        self.basic_auth = basic_auth
-        self.bearer_token = bearer_token
-        self.headers = headers
-        self.secret_headers = secret_headers
-        self.tls = tls
+    kind: str = field(default="flink", init=False)
+    url: Input[str]
+    _: KW_ONLY
+    basic_auth: BasicAuth | Input[Mapping[str, Input[str]]] | None = None
+    bearer_token: Input[str] | None = None
+    headers: Input[Mapping[str, Input[str]]] | None = None
+    secret_headers: Input[Mapping[str, Input[str]]] | None = None
+    tls: Tls | Input[Mapping[str, Input[str]]] | None = None
 
 
+@dataclass(eq=False, repr=False)
 class AzureCredential(InputObject):
     """How a token of Entra ID is obtained, through azure-identity.
 
@@ -142,22 +130,15 @@ class AzureCredential(InputObject):
         scope: What the token is for; a gateway may want another.
     """
 
-    def __init__(
-        self,
-        kind: Input[str],
-        *,
-        tenant_id: Input[str] | None = None,
-        client_id: Input[str] | None = None,
-        client_secret: Input[str] | None = None,
-        scope: Input[str] | None = None,
-    ) -> None:
-        self.kind = kind
-        self.tenant_id = tenant_id
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.scope = scope
+    kind: Input[str]
+    _: KW_ONLY
+    tenant_id: Input[str] | None = None
+    client_id: Input[str] | None = None
+    client_secret: Input[str] | None = None
+    scope: Input[str] | None = None
 
 
+@dataclass(eq=False, repr=False)
 class HDInsightCluster(InputObject):
     """A Flink cluster of HDInsight on AKS, by its Azure resource; or a gateway that serves its API.
 
@@ -175,33 +156,21 @@ class HDInsightCluster(InputObject):
         tls: TLS options; https alone uses the system's trust.
     """
 
-    def __init__(
-        self,
-        subscription: Input[str],
-        resource_group: Input[str],
-        cluster_pool: Input[str],
-        cluster: Input[str],
-        *,
-        api_version: Input[str] | None = None,
-        endpoint: Input[str] | None = None,
-        token: Input[str] | None = None,
-        credential: AzureCredential | Input[Mapping[str, Input[str]]] | None = None,
-        jar_upload_directory: Input[str] | None = None,
-        tls: Tls | Input[Mapping[str, Input[str]]] | None = None,
-    ) -> None:
-        self.kind = "hdinsight"
-        self.subscription = subscription
-        self.resource_group = resource_group
-        self.cluster_pool = cluster_pool
-        self.cluster = cluster
-        self.api_version = api_version
-        self.endpoint = endpoint
-        self.token = token
-        self.credential = credential
-        self.jar_upload_directory = jar_upload_directory
-        self.tls = tls
+    kind: str = field(default="hdinsight", init=False)
+    subscription: Input[str]
+    resource_group: Input[str]
+    cluster_pool: Input[str]
+    cluster: Input[str]
+    _: KW_ONLY
+    api_version: Input[str] | None = None
+    endpoint: Input[str] | None = None
+    token: Input[str] | None = None
+    credential: AzureCredential | Input[Mapping[str, Input[str]]] | None = None
+    jar_upload_directory: Input[str] | None = None
+    tls: Tls | Input[Mapping[str, Input[str]]] | None = None
 
 
+@dataclass(eq=False, repr=False)
 class DliProject(InputObject):
     """A project of Data Lake Insight, in Huawei Cloud or another; or a gateway that serves its API.
 
@@ -222,33 +191,21 @@ class DliProject(InputObject):
         tls: TLS options; https alone uses the system's trust.
     """
 
-    def __init__(
-        self,
-        project_id: Input[str],
-        *,
-        region: Input[str] | None = None,
-        endpoint: Input[str] | None = None,
-        queue: Input[str] | None = None,
-        token: Input[str] | None = None,
-        access_key: Input[str] | None = None,
-        secret_key: Input[str] | None = None,
-        security_token: Input[str] | None = None,
-        jar_upload_directory: Input[str] | None = None,
-        tls: Tls | Input[Mapping[str, Input[str]]] | None = None,
-    ) -> None:
-        self.kind = "dli"
-        self.project_id = project_id
-        self.region = region
-        self.endpoint = endpoint
-        self.queue = queue
-        self.token = token
-        self.access_key = access_key
-        self.secret_key = secret_key
-        self.security_token = security_token
-        self.jar_upload_directory = jar_upload_directory
-        self.tls = tls
+    kind: str = field(default="dli", init=False)
+    project_id: Input[str]
+    _: KW_ONLY
+    region: Input[str] | None = None
+    endpoint: Input[str] | None = None
+    queue: Input[str] | None = None
+    token: Input[str] | None = None
+    access_key: Input[str] | None = None
+    secret_key: Input[str] | None = None
+    security_token: Input[str] | None = None
+    jar_upload_directory: Input[str] | None = None
+    tls: Tls | Input[Mapping[str, Input[str]]] | None = None
 
 
+@dataclass(eq=False, repr=False)
 class DliResourceSpec(InputObject):
     """CPU and memory of a process of Flink.
 
@@ -257,11 +214,11 @@ class DliResourceSpec(InputObject):
         memory: Memory, as the service writes it: "4G" or "4096M".
     """
 
-    def __init__(self, cpu: Input[float], memory: Input[str]) -> None:
-        self.cpu = cpu
-        self.memory = memory
+    cpu: Input[float]
+    memory: Input[str]
 
 
+@dataclass(eq=False, repr=False)
 class DliResourceConfig(InputObject):
     """Resources of version 2: what each process has; `parallelism` is the job's own input.
 
@@ -271,18 +228,13 @@ class DliResourceConfig(InputObject):
         taskmanager_resource_spec: Of each TaskManager.
     """
 
-    def __init__(
-        self,
-        *,
-        max_slot: Input[int] | None = None,
-        jobmanager_resource_spec: DliResourceSpec | Input[Mapping[str, Any]] | None = None,
-        taskmanager_resource_spec: DliResourceSpec | Input[Mapping[str, Any]] | None = None,
-    ) -> None:
-        self.max_slot = max_slot
-        self.jobmanager_resource_spec = jobmanager_resource_spec
-        self.taskmanager_resource_spec = taskmanager_resource_spec
+    _: KW_ONLY
+    max_slot: Input[int] | None = None
+    jobmanager_resource_spec: DliResourceSpec | Input[Mapping[str, Any]] | None = None
+    taskmanager_resource_spec: DliResourceSpec | Input[Mapping[str, Any]] | None = None
 
 
+@dataclass(eq=False, repr=False)
 class Timeouts(InputObject):
     """How long each step may take, as durations ("90s", "10m").
 
@@ -293,17 +245,10 @@ class Timeouts(InputObject):
         cancel: From a cancel to the job's end.
     """
 
-    def __init__(
-        self,
-        submit: Input[str] | None = None,
-        running: Input[str] | None = None,
-        savepoint: Input[str] | None = None,
-        cancel: Input[str] | None = None,
-    ) -> None:
-        self.submit = submit
-        self.running = running
-        self.savepoint = savepoint
-        self.cancel = cancel
+    submit: Input[str] | None = None
+    running: Input[str] | None = None
+    savepoint: Input[str] | None = None
+    cancel: Input[str] | None = None
 
 
 class DliSettingsInputs(TypedDict, total=False):

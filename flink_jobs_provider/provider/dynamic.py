@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from flink_jobs_provider.provider.service import ProviderService
 
 
-# An engine passes a dynamic provider neither the URN nor the name of a resource, nor its options, nor
-# whether a run is a preview. It also removes the marks of secret values before it calls a provider
-# that was written in Python. `FlinkJob` passes them as further inputs, which this module removes,
-# so that they are never part of the state.
+# An engine passes a dynamic provider neither the URN nor the name of a resource, nor its options,
+# nor whether a run is a preview. It also removes the marks of secret values before it calls a
+# provider that was written in Python. `FlinkJob` passes them as further inputs, which this module
+# removes, so that they are never part of the state.
 #: The pickled provider itself, an input that the SDK adds.
 _PROVIDER = "__provider"
 #: The identity of a resource within its stack; see `run_registry`.

@@ -23,10 +23,8 @@ class CheckRequest:
     """A resource that the program declares.
 
     Attributes:
-        inputs: Its inputs, as far as they are known.
         recorded: The inputs that are recorded of it; empty for a new resource.
         resource: A name that no other resource of the stack has; empty where it is unknown.
-        preview: Whether nothing is carried out in this run.
         problems: Problems of the resource itself: (its name or an option, why).
     """
 
@@ -46,14 +44,7 @@ class Checked:
 
 
 class InputChecks:
-    """The validation of resources that a program declares, and the printed plans of new ones.
-
-    Args:
-        jobs: Asks the jobs' clusters.
-        registry: What the run knows of its jobs.
-        output: Prints lines.
-        is_unknown: Whether a value is not known yet.
-    """
+    """The validation of resources that a program declares, and the printed plans of new ones."""
 
     def __init__(
         self,

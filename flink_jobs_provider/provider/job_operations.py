@@ -40,14 +40,7 @@ Problems = list[tuple[str, str]]
 
 
 class JobOperations:
-    """The clusters of a run's jobs, and all calls to them.
-
-    Args:
-        registry: What the run knows of its jobs.
-        say: Prints a line.
-        clusters: The clusters; those of `connect` if not given.
-        loop: Where the work is done.
-    """
+    """The clusters of a run's jobs, by default those of `connect`, and all calls to them."""
 
     def __init__(
         self,
@@ -85,12 +78,7 @@ class JobOperations:
         return list(self._prerequisites.missing(declared.target))
 
     def foresee(self, spec: JobSpec, jar: Jar | None) -> Foreseen:
-        """Return the plan of a creation, and what will keep the job from starting.
-
-        Args:
-            spec: The job as it should be.
-            jar: Its jar, where the program is to be tried.
-        """
+        """Return the plan of a creation; with a jar, also whether the program would start."""
         clusters = None if _is_offline() else self._clusters
         known = self._registry.known(spec)
         return self._loop.run(self._previews.foresee(clusters, spec, known, jar))

@@ -44,12 +44,7 @@ class Foreseen:
 
 
 class CreationPreviews:
-    """The plans of creations, by what the jobs' clusters show.
-
-    Args:
-        observe: Observes a job, as a refresh does.
-        decide: Plans a job that is recorded.
-    """
+    """The plans of creations, by what the jobs' clusters show."""
 
     def __init__(self, observe: Observe, decide: Decide) -> None:
         self._observe = observe
@@ -133,9 +128,7 @@ class CreationPreviews:
 async def restore_problems(spec: JobSpec, *, local: bool = False) -> list[tuple[str, str]]:
     """Return the problems of the savepoint in `restore_from`, as far as they show from here.
 
-    Args:
-        spec: The job as it should be.
-        local: Whether only files of this machine may be read.
+    With `local` only files of this machine are read.
     """
     path = spec.restore_from
     if path is None:
@@ -143,12 +136,8 @@ async def restore_problems(spec: JobSpec, *, local: bool = False) -> list[tuple[
     finding = await inspect_from_here(spec, path, local=local)
     if finding is None or not finding.broken:
         return []
-    return [
-        (
-            "restore_from",
-            f"must be the directory of a savepoint or checkpoint: {path} {finding}",
-        )
-    ]
+    why = f"must be the directory of a savepoint or checkpoint: {path} {finding}"
+    return [("restore_from", why)]
 
 
 def _found(seen: JobRecord, spec: JobSpec) -> str:
@@ -215,10 +204,7 @@ def _recorded_point(recorded: JobRecord) -> RestorePoint | None:
 async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:
     """Return the condition of a job's savepoint; None where it cannot be seen from here.
 
-    Args:
-        spec: The job.
-        path: The savepoint, or its name, which only its service can resolve.
-        local: Whether only files of this machine may be read.
+    A mere name is resolved by its service alone. With `local` only files of this machine are read.
     """
     if "/" not in path:
         return None

@@ -98,15 +98,7 @@ class CallsInProgress:
 
 
 class EngineWatch:
-    """A watch over the engine, which ends this process after it.
-
-    Args:
-        liveness: Checks that the engine lives.
-        busy: Whether calls are in progress.
-        end: Ends the process.
-        sleep: Waits, in seconds.
-        clock: The time, in seconds.
-    """
+    """A watch over the engine, which ends this process after it; times are in seconds."""
 
     def __init__(
         self,

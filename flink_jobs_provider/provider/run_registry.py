@@ -1,7 +1,5 @@
 """What a run of the engine declares, has seen and has done of each job.
 
-The provider's process lives as long as the run.
-
 The engine knows resources, and Flink knows jobs. Where a resource was renamed without an alias, or
 is replaced, one run creates a job and deletes that very job: in either order, and in two runs if
 the first was killed between them. So a job that the program declares is not ended by a delete of
@@ -29,11 +27,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    PermanentError,
-    StateUnavailable,
-)
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
@@ -91,11 +85,7 @@ class RunRegistry:
         self._to_create.add(_job(spec))
 
     def give_up(self, recorded: JobRecord, wanted: JobSpec) -> None:
-        """Remember a job whose resource is replaced by one of another job, and which is to end.
-
-        Args:
-            recorded: The job that ends.
-            wanted: The other job.
+        """Remember the recorded job, which is to end: its resource is replaced by another job's.
 
         Raises:
             PermanentError: Another resource declares it: it would be ended first, or not, as the
@@ -178,8 +168,7 @@ class RunRegistry:
     def check_found(self, seen: JobRecord) -> None:
         """Check that a resource that is still to be created will find the state of its job.
 
-        Args:
-            seen: What the resource to be deleted has recorded, and how the job is now.
+        `seen` is what the resource to be deleted has recorded, and how the job is now.
 
         Raises:
             StateUnavailable: It may not: once it is deleted, nothing may know the state.
@@ -273,14 +262,9 @@ ONE_RESOURCE = "Give one of them another job_name, or take it out of the program
 
 @dataclass(frozen=True)
 class Declaration:
-    """A resource's declaration of a job.
+    """A resource's declaration of a job."""
 
-    Attributes:
-        resource: A name that no other resource of the stack has; empty where it is unknown.
-        target: Where the job runs.
-        job_name: The job's name.
-    """
-
+    #: A name that no other resource of the stack has; empty where it is unknown.
     resource: str
     target: Target
     job_name: str

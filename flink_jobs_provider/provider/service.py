@@ -92,10 +92,7 @@ def _in_one_line(
 class ProviderService:
     """The provider of one run of an engine: it creates, reads, updates and deletes Flink jobs.
 
-    Args:
-        is_unknown: Whether the value of an input is not known yet.
-        clusters: The clusters; those that `configure` connects to if not given.
-        loop: Where the work is done.
+    Without `clusters` it uses those that `configure` connects to.
     """
 
     def __init__(
