@@ -43,11 +43,7 @@ def with_cluster(
 ) -> T:
     """Open a cluster, do the work, close it; on an error print it and exit with code 1.
 
-    Args:
-        url: The cluster's address, unless a file is given.
-        target_file: A file with the whole target.
-        work: What is done with it.
-        interrupted: What is printed after Ctrl-C; where it is empty, only the exit code tells.
+    After Ctrl-C `interrupted` is printed; where it is empty, only the exit code tells.
     """
     import asyncio
 

@@ -87,9 +87,7 @@ def check_config(config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = F
 def checked_configuration(config: Path, now: str = "") -> GatewayConfiguration:
     """Return a configuration after a check of it and of the files that it names.
 
-    Args:
-        config: Its file.
-        now: What is added to an error, of how things stand.
+    An error is followed by `now`: how things stand.
     """
     _installed()
     from flink_jobs_provider.gateway.configuration import read_configuration

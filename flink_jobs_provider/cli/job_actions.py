@@ -51,16 +51,13 @@ _TARGETS: TypeAdapter[Target] = TypeAdapter(Target)
 
 
 def start_inputs(file: Path, target: FlinkTarget, **given: str | None) -> dict[str, Any]:
-    """Return the inputs of the job in a file, on a cluster.
+    """Return the inputs of the job in a file; those `given` go before those of the file.
 
-    Args:
-        file: The job file. Its target must be that cluster, if it names any: a job that is to run
-            elsewhere may well do so already.
-        target: The cluster.
-        given: Inputs that go before those of the file, where they are given.
+    The file's target must be that cluster, if it names any: a job that is to run elsewhere may well
+    do so already.
 
     Raises:
-        InvalidFiles: The file is wrong; every problem at once.
+        InvalidFiles: The file is invalid; every problem at once.
         PermanentError: The job is one for another place.
     """
     inputs = {"owner": COMMAND_LINE, **read_job_file(file)}
@@ -110,13 +107,7 @@ def _refuse(file: Path, problems: list[tuple[str, str]]) -> None:
 async def start_from(
     reconciler: Reconciler, spec: JobSpec, jar: Jar, given: str | None
 ) -> JobRecord:
-    """Start a job; a savepoint that the command names counts each time, one of the file once.
-
-    Args:
-        reconciler: Of the cluster.
-        spec: The job, with the savepoint to start from, if any.
-        jar: Its jar.
-        given: The savepoint that the command names.
+    """Start a job; a savepoint `given` by the command counts each time, one of the file once.
 
     Raises:
         JobError: What happened, what runs now, and what to do.
@@ -197,13 +188,7 @@ def _reconciler(plane: FlinkRest, target: FlinkTarget) -> Reconciler:
 
 @dataclass(frozen=True)
 class Listing:
-    """The savepoints that were found.
-
-    Attributes:
-        name: The job's name, which is a part of their paths.
-        places: The directories that were looked in.
-        points: The savepoints, newest first.
-    """
+    """The savepoints of a job that were found, newest first, and the directories searched."""
 
     name: str
     places: tuple[str, ...]
@@ -215,13 +200,8 @@ async def list_savepoints(
 ) -> Listing:
     """List the savepoints of a job, also of one that its cluster no longer lists.
 
-    Args:
-        plane: The cluster.
-        jobs: Its jobs.
-        wanted: The job's job_name, jobId (or first digits), or its program's name.
-        directory: What is looked in instead of the cluster's own savepoint directory, and of those
-            that its jobs of this name used.
-        local_paths: Whether the cluster's local paths are this machine's.
+    A `directory` is searched instead of the cluster's own savepoint directory, and of those that
+    its jobs of this name used. With `local_paths` the cluster's local paths are this machine's.
 
     Raises:
         PermanentError: Jobs of several names fit, or no directory is known.

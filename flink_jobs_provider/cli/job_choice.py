@@ -87,10 +87,7 @@ class NamingPlane(Protocol):
 class NamedJobs:
     """The jobs of a cluster, with the job_names and owners that are known.
 
-    Attributes:
-        snapshot: The jobs.
-        names: The job_names, by the digits that all submissions of a job share.
-        owners: The owners that are known here.
+    A name is known by the digits that all submissions of a job share.
     """
 
     snapshot: ClusterSnapshot

@@ -209,11 +209,7 @@ class Change:
 class Watch:
     """Polls the job list, and reports each change.
 
-    Args:
-        look: Returns the jobs of the cluster, with their names.
-        tell: Receives each change, as it is observed.
-        warn: Receives a line when the cluster becomes unreachable, and when it answers again.
-        pause: Waits until the next poll.
+    `warn` receives a line when the cluster becomes unreachable, and when it answers again.
     """
 
     def __init__(

@@ -63,10 +63,7 @@ def say_table(
 ) -> None:
     """Print rows below their headings, in columns as wide as they need; statuses are coloured.
 
-    Args:
-        headings: One for each column.
-        rows: Of any values; None is printed as `-`.
-        right: The headings of the columns that are aligned to the right.
+    The columns of the headings `right` are aligned to the right; None is printed as `-`.
     """
     from rich.text import Text
 

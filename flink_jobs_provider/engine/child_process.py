@@ -85,11 +85,9 @@ def kill(process: asyncio.subprocess.Process) -> None:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a program has declared.
+    """The type and name of each resource that a program has declared, in the program's order.
 
-    Attributes:
-        resources: Type and name of each, in the program's order.
-        complete: Whether the program's last line was reached.
+    It is complete where the program's last line was reached.
     """
 
     resources: tuple[tuple[str, str], ...] = ()

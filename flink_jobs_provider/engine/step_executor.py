@@ -192,8 +192,7 @@ def _kind(kind: OperationKind, state: ResourceState) -> OperationKind | None:
 class Begun:
     """Notes which resources steps were begun with, and of which failures were reported.
 
-    Args:
-        refreshing: Whether the run only refreshes; else to refresh a resource is not to begin it.
+    To refresh a resource is not to begin it, unless the run only refreshes.
     """
 
     def __init__(self, *, refreshing: bool) -> None:
@@ -213,9 +212,7 @@ class Begun:
     def report_others(self, run: Run, declared: Declared | None) -> None:
         """Report every known resource that was not begun, if there are any.
 
-        Args:
-            run: The run, with what it learnt of.
-            declared: What the program had declared; None where it was not started.
+        What the program had declared is None where it was not started.
         """
         known = self._known(run)
         begun = self._begun(run)

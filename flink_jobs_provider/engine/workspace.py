@@ -102,13 +102,7 @@ def _check_runtime(path: Path, runtime: object) -> None:
 
 
 class Workspace:
-    """The selection of one project, on one machine.
-
-    Args:
-        project: The project.
-        backend: The address of its backend.
-        environment: Names PULUMI_HOME.
-    """
+    """The selection of one project, on one machine; `environment` names PULUMI_HOME."""
 
     def __init__(self, project: Project, backend: str, environment: Mapping[str, str]) -> None:
         self._backend = backend

@@ -219,12 +219,7 @@ _GATEWAY_COMMAND = "from flink_jobs_provider.cli import main; main()"
 
 
 class LocalGateway:
-    """The gateway of a local cluster.
-
-    Args:
-        directory: The cluster's.
-        report: Receives each step.
-    """
+    """The gateway of a local cluster, in the cluster's directory."""
 
     def __init__(self, directory: Path, report: Report = silent) -> None:
         self._layout = Layout(directory.expanduser().resolve())
@@ -232,14 +227,10 @@ class LocalGateway:
         self._report = report
 
     def up(self, configuration: Path, timeout: float = 60) -> Literal["already up", "started"]:
-        """Start it, unless it runs, and wait until it serves.
-
-        Args:
-            configuration: The gateway's file.
-            timeout: Seconds.
+        """Start it with a configuration file, unless it runs, and wait until it serves.
 
         Raises:
-            LocalClusterError: It ended, is not ready in time, or runs with another file.
+            LocalClusterError: It ended, is not ready in `timeout` seconds, or has another file.
         """
         configuration = configuration.resolve()
         self._layout.refuse_foreign()

@@ -180,13 +180,7 @@ _PAUSE_S = 0.2
 
 @dataclass(frozen=True)
 class ProcessLog:
-    """A file that a process writes to, and the end of it.
-
-    Attributes:
-        role: jobmanager, taskmanager-1, … or gateway.
-        file: Its log (`.log`), or what it prints (`.out`).
-        lines: The last ones.
-    """
+    """The last lines of what a process writes: of its log (`.log`), or of its output (`.out`)."""
 
     role: str
     file: Path
@@ -197,12 +191,7 @@ Lines: TypeAlias = Generator[tuple[ProcessLog, str], None, None]
 
 
 def read_logs(directory: Path, role: str | None, count: int) -> list[ProcessLog]:
-    """Return the ends of a cluster's logs; files without content are left out.
-
-    Args:
-        directory: The cluster's.
-        role: One process, or None for all.
-        count: How many lines of each file.
+    """Return the last lines of the logs of a cluster, or of one process; empty files are left out.
 
     Raises:
         LocalClusterError: There is no cluster, or no log of that process.

@@ -161,10 +161,7 @@ def without_effect(options: Any) -> list[str]:
 def problems_of_options(inputs: dict[str, Any], recorded: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the problems of a resource itself: the name of each option, and why.
 
-    Args:
-        inputs: Its inputs.
-        recorded: Those that are recorded of it. One that is there keeps its name: another one
-            would make it another resource.
+    A recorded resource keeps its name: another one would make it another resource.
     """
     reasons = _REASONS if recorded else {**_REASONS, _NAME: _BLANKS}
     return [(name, reasons[name]) for name in inputs.get(OPTIONS_KEY) or () if name in reasons]
@@ -272,12 +269,7 @@ def _add_partial(partial: Partial, reason: str, request: Any, context: Any) -> N
 
 
 def answer_in_words(kind: type[Exception], module: ModuleType | None = None) -> None:
-    """Make the provider server of this process answer with an error's own words.
-
-    Args:
-        kind: The errors that are worded for people.
-        module: The server's module; that of this process if not given.
-    """
+    """Make the provider server of this process answer with the own words of errors of a kind."""
     server = module or sys.modules["__main__"]
     spec = getattr(server, "__spec__", None)
     if spec is not None and spec.name == _SERVER and hasattr(server, "traceback"):

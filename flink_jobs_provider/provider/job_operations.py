@@ -57,12 +57,7 @@ class JobOperations:
         self._previews = CreationPreviews(self._observe, self._plan)
 
     def connect(self, resolve: Resolve, guard: Guard) -> None:
-        """Prepare the clusters' clients.
-
-        Args:
-            resolve: Resolves a reference to the secret.
-            guard: Called before each request that changes something.
-        """
+        """Prepare the clusters' clients; `guard` is called before each request that changes any."""
         self._clusters = Clusters(resolve, guard)
         self._prerequisites = Prerequisites(resolve)
 
@@ -227,9 +222,7 @@ def secret_resolver(
 ) -> Resolve:
     """Return the function that resolves a reference, `env:NAME` or `config:KEY`, to the secret.
 
-    Args:
-        configuration: Reads a key of the stack's configuration; None where it is not set.
-        found: Called with each secret that was resolved.
+    `configuration` reads a key of the stack's, None where it is not set; each secret is `found`.
     """
 
     def resolve(reference: str) -> str:

@@ -32,11 +32,9 @@ FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a preview finds out about a creation.
+    """What a preview finds out about a creation: lines to print, and what will certainly fail.
 
-    Attributes:
-        lines: The plan in a line, and warnings.
-        problems: What will certainly fail: (property path, what would be valid).
+    A problem is a property path, and what would be valid.
     """
 
     lines: tuple[str, ...] = ()
@@ -62,12 +60,9 @@ class CreationPreviews:
     ) -> Foreseen:
         """Return the plan of a creation, and what will keep the job from starting.
 
-        Args:
-            clusters: The clusters; None where none may be asked.
-            spec: The job as it should be.
-            known: What another resource has recorded of it; None for nothing.
-            jar: Its jar, in a preview: whether it would start is to be found out. A run checks
-                that itself, when it knows whether a killed run has started the job.
+        Without `clusters` none is asked; `known` is what another resource has recorded of the job.
+        The jar is given in a preview: whether it would start is to be found out. A run checks that
+        itself, when it knows whether a killed run has started the job.
         """
         line, starts = await self._line(clusters, spec, known)
         warnings, self._warnings = self._warnings, []
@@ -165,11 +160,8 @@ async def plan_start(
 ) -> Plan:
     """Return the plan of a job; that of a start names the condition of the state it begins from.
 
-    Args:
-        recorded: What is recorded of the job, or freshly read.
-        wanted: The job as it should be.
-        find: Asks the job's cluster; None where no cluster can be asked for it.
-        offline: Whether only files of this machine may be read.
+    `find` asks the job's cluster, and is None where none can be asked for it. Offline only files of
+    this machine are read.
     """
     decided = plan(recorded, wanted)
     if decided.action is not Action.START or to_restore(recorded, wanted):

@@ -98,16 +98,10 @@ class RunOutput:
 
 @contextmanager
 def naming(job_name: str, call: str, *, now: str, remedy: str = "") -> Iterator[None]:
-    """Name the job in an error of a cluster without an answer, with how it is then.
+    """Name the job in an error of a cluster without an answer, with how the job is `now`.
 
     An invalid value of the user, such as a reference that leads nowhere, is reported as it is,
-    unless it keeps a job from being ended.
-
-    Args:
-        job_name: The job.
-        call: What failed, such as "it could not be updated".
-        now: The state of the job, where the error does not name it.
-        remedy: What else the user can do.
+    unless it keeps a job from being ended. The `call` is what failed: "it could not be updated".
     """
     try:
         yield

@@ -115,9 +115,8 @@ class ProviderService:
     def configure(self, configuration: Callable[[str], Any], liveness: EngineLiveness) -> None:
         """Prepare the clusters' clients; credentials come from configuration and environment.
 
-        Args:
-            configuration: Reads a key of the stack's configuration; None where it is not set.
-            liveness: Whether the engine lives; this process ends after it.
+        `configuration` reads a key of the stack's, None where it is not set. This process ends
+        after its engine.
         """
         if not self._is_watched:
             self._is_watched = True
