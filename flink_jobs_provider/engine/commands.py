@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 
@@ -40,11 +41,9 @@ def preview(request: Request, console: Console) -> None:
     Raises OperationFailed after failures, and ChangesFoundError for changes where none were
     expected.
     """
-    place = request.place()
-    stack = OpenStack.open(place, stack_name(request, place))
-    redactor = Redactor(secret_texts(stack), SECRET_TEXT)
-    options = _options(request, Kind.UPDATE, dry_run=True)
-    outcome = asyncio.run(_shown(stack, options, console, request, redactor, last=True))
+    outcome = asyncio.run(
+        _shown(request.open(), Kind.UPDATE, console, request, dry_run=True, last=True)
+    )
     _raise_for(outcome, "preview")
     _refuse_changes(outcome, request)
 
@@ -59,24 +58,19 @@ def change(request: Request, kind: Kind, console: Console) -> None:
         raise ConfirmationError(
             "nobody is there to confirm", "Pass --yes to go ahead without being asked."
         )
-    place = request.place()
-    files = place.files(stack_name(request, place))
-    files.read_checkpoint()
+    place, files = request.files()
     with hold_lock(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
-        stack = OpenStack.open(place, files.stack)
-        redactor = Redactor(secret_texts(stack), SECRET_TEXT)
+        shown = partial(_shown, OpenStack.open(place, files.stack), kind, console, request)
         with asyncio.Runner() as runner:
             if not request.skip_preview or request.expect_no_changes:
-                options = _options(request, kind, dry_run=True)
-                outcome = runner.run(_shown(stack, options, console, request, redactor, last=False))
+                outcome = runner.run(shown(dry_run=True, last=False))
                 _raise_for(outcome, "preview")
                 _refuse_changes(outcome, request)
                 if not request.json:
                     console.print()
             if not request.yes:
                 _confirm(kind, files.stack)
-            options = _options(request, kind, dry_run=False)
-            outcome = runner.run(_shown(stack, options, console, request, redactor, last=True))
+            outcome = runner.run(shown(dry_run=False, last=True))
     _raise_for(outcome, _TITLES[kind][2])
 
 
@@ -98,24 +92,11 @@ def cancel(request: Request) -> Unlocked:
     return Unlocked(files.stack, [str(lock) for lock in found])
 
 
-def _options(request: Request, kind: Kind, *, dry_run: bool) -> Options:
-    return Options(
-        kind=kind,
-        dry_run=dry_run,
-        refresh_first=request.refresh,
-        parallel=request.parallel or default_parallel(),
-    )
-
-
 async def _shown(
-    stack: OpenStack,
-    options: Options,
-    console: Console,
-    request: Request,
-    redactor: Redactor,
-    *,
-    last: bool,
+    stack: OpenStack, kind: Kind, console: Console, request: Request, *, dry_run: bool, last: bool
 ) -> Outcome:
+    redactor = Redactor(secret_texts(stack), SECRET_TEXT)
+    options = Options(kind, dry_run, request.refresh, request.parallel or default_parallel())
     if request.json:
         recorder = JsonRecorder(redactor)
         outcome = await _watched(stack, options, recorder, lambda: None)
@@ -124,13 +105,13 @@ async def _shown(
             print(recorder.document(outcome))
         return outcome
     display = Display(console, redactor, show_diffs=request.diff, verbose=request.verbose)
-    previewing, doing, _ = _TITLES[options.kind]
-    display.begin(f"{previewing if options.dry_run else doing} ({stack.files.stack})")
+    previewing, doing, _ = _TITLES[kind]
+    display.begin(f"{previewing if dry_run else doing} ({stack.files.stack})")
     try:
         outcome = await _watched(stack, options, display, display.tick)
     finally:
         display.end()
-    display.finish(outcome, dry_run=options.dry_run)
+    display.finish(outcome, dry_run=dry_run)
     return outcome
 
 

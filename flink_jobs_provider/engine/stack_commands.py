@@ -21,7 +21,7 @@ from flink_jobs_provider.engine.stack_configuration import (
     StackConfiguration,
     full_name,
 )
-from flink_jobs_provider.engine.stacks import OpenStack, Place, Request, stack_name
+from flink_jobs_provider.engine.stacks import Place, Request
 from flink_jobs_provider.engine.values import SECRET_TEXT, Value, masked, plain
 
 
@@ -80,8 +80,7 @@ def list_values(
 
 def show_outputs(request: Request, console: Console, *, json_: bool, show_secrets: bool) -> None:
     """Show a stack's outputs as they were saved last."""
-    place = request.place()
-    stack = OpenStack.open(place, stack_name(request, place))
+    stack = request.open()
     show: Callable[[Value], Any] = plain if show_secrets else masked
     outputs = {name: show(item) for name, item in sorted(stack.outputs().items())}
     if json_:
@@ -103,9 +102,7 @@ def _print_aligned(console: Console, texts: dict[str, str]) -> None:
 
 
 def _opened(request: Request) -> tuple[Place, str, StackConfiguration]:
-    place = request.place()
-    files = place.files(stack_name(request, place))
-    files.read_checkpoint()
+    place, files = request.files()
     return place, files.stack, place.configuration(files.stack)
 
 
@@ -137,9 +134,7 @@ def remove_stack(
     Raises StackError where the state holds resources, or pending operations, whose
     outcome is unknown, unless `force` is given; and ConfirmationError unless it is confirmed.
     """
-    place = request.place()
-    files = place.files(stack_name(request, place))
-    files.read_checkpoint()
+    place, files = request.files()
     with hold_lock(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
         left = _resources(files)
         if left and not force:

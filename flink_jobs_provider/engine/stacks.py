@@ -202,6 +202,18 @@ class Request:
         environment = os.environ if self.environment is None else self.environment
         return Place.find(self.directory, environment, interactive=self.asks)
 
+    def files(self) -> tuple[Place, StackFiles]:
+        """Find the project and the files of the stack that is meant, which must exist."""
+        place = self.place()
+        files = place.files(stack_name(self, place))
+        files.read_checkpoint()
+        return place, files
+
+    def open(self) -> OpenStack:
+        """Open the stack that is meant."""
+        place = self.place()
+        return OpenStack.open(place, stack_name(self, place))
+
     @property
     def asks(self) -> bool:
         """Return whether a person can be asked: both ends are terminals."""
