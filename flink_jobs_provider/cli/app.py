@@ -69,5 +69,5 @@ def main() -> None:
     try:
         app()
     finally:
-        # The process ends: what is left is not looked through for garbage.
+        # The process ends: what is left is not searched for garbage.
         gc.freeze()

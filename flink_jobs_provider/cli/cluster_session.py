@@ -43,7 +43,7 @@ def with_cluster(
 ) -> T:
     """Open a cluster, do the work, close it; on an error print it and exit with code 1.
 
-    After Ctrl-C `interrupted` is printed; where it is empty, only the exit code tells.
+    After Ctrl-C `interrupted` is printed; where it is empty, there is only the exit code.
     """
     import asyncio
 

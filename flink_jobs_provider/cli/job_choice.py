@@ -43,7 +43,7 @@ class Owners:
 
 
 def owners_known_in(directory: Path, environment: Mapping[str, str] = os.environ) -> Owners:
-    """Return the owners that a directory tells of: the stacks of its project, if it is in one.
+    """Return the owners that are known by a directory: the stacks of its project, if it is in one.
 
     A stack counts by its configuration file, by its state in a `file://` backend, and by
     PULUMI_STACK.
@@ -118,7 +118,7 @@ class NamedJobs:
         )
 
     def _bears(self, job: ObservedJob, wanted: str) -> bool:
-        # Its jars, off which names are read, may be gone: the digits of the name tell it, too.
+        # Its jars, off which names are read, may be gone: the digits of the name suffice.
         return self.job_name(job) == wanted or JobKey(wanted, "").shares_name(job.job_id)
 
     def name_of(self, job: ObservedJob, wanted: str) -> str:

@@ -238,13 +238,13 @@ def watch(
 
         from flink_jobs_provider.cli.job_rows import Watch
 
-        def tell(change: Change) -> None:
+        def show(change: Change) -> None:
             line = json.dumps(change.plain(), ensure_ascii=False) if as_json else change.line()
             print(line, flush=True)
 
         return await Watch(
             lambda: named_here(plane),
-            tell,
+            show,
             lambda warning: say(warning, error=True),
             lambda: asyncio.sleep(interval),
         ).run(job)

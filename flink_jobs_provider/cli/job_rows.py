@@ -24,7 +24,7 @@ from flink_jobs_provider.reconciling.flink.observer import retention
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Jobs whose details are asked for at once. Flink tells them job by job alone.
+#: Jobs whose details are asked for at once. Flink reports them job by job alone.
 _AT_ONCE = 8
 #: The first request for metrics has a cluster gather them; they are there a moment later.
 _METRICS_TRIES, _METRICS_PAUSE_S = 5, 0.1
@@ -41,7 +41,7 @@ class JobRow:
         generation: Its submission's number; None for a job that is not ours.
         started_at: When it was submitted, in UTC.
         age: Seconds from then until now, or until it ended.
-        restarts: How often it was restarted; None where the cluster does not tell.
+        restarts: How often it was restarted; None where the cluster does not report it.
         last_checkpoint_at: When its newest checkpoint completed, in UTC.
         last_checkpoint_age: Seconds since then.
     """
@@ -130,7 +130,7 @@ async def _restarts(inspection: JobInspection, job: ObservedJob) -> int | None:
 
 
 async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> dict[str, Any]:
-    """Return all that `describe` tells of one job."""
+    """Return all that `describe` shows of one job."""
     inspection = JobInspection(plane.client)
     rows, (statistics, history), retains, failure = await asyncio.gather(
         job_rows(plane, jobs, [job]),
@@ -214,13 +214,13 @@ class Watch:
 
     def __init__(
         self,
-        look: Callable[[], Awaitable[NamedJobs]],
-        tell: Callable[[Change], None],
+        list_jobs: Callable[[], Awaitable[NamedJobs]],
+        on_change: Callable[[Change], None],
         warn: Callable[[str], None],
         pause: Callable[[], Awaitable[None]],
     ) -> None:
-        self._look = look
-        self._tell = tell
+        self._list_jobs = list_jobs
+        self._on_change = on_change
         self._warn = warn
         self._pause = pause
         self._seen: dict[str, tuple[ObservedJob, str]] = {}
@@ -245,14 +245,14 @@ class Watch:
                 self._report(jobs, shown, first=first)
                 if wanted and not any(job.active for job in shown):
                     if first:
-                        self._tell_end(jobs, _newest(shown))
+                        self._report_end(jobs, _newest(shown))
                     return self._end(wanted, shown)
                 first = False
             await self._pause()
 
     async def _reached(self, *, may_fail: bool) -> NamedJobs | None:
         try:
-            jobs = await self._look()
+            jobs = await self._list_jobs()
         except ClusterUnreachable as error:
             if may_fail:
                 raise
@@ -274,12 +274,12 @@ class Watch:
                 pass  # it had ended before the watch began; for a single job, its end is reported
             elif before is None or _looks(before[0]) != _looks(job):
                 status = before[0].status.value if before else None
-                self._tell(_change(now, name, job, status, job.status.value))
+                self._on_change(_change(now, name, job, status, job.status.value))
             self._seen[job.job_id] = (job, name)
         listed = {job.job_id for job in shown}
         for job_id in [each for each in self._seen if each not in listed]:
             job, name = self._seen.pop(job_id)
-            self._tell(_change(now, name, job, job.status.value, _GONE))
+            self._on_change(_change(now, name, job, job.status.value, _GONE))
 
     def _end(self, wanted: str, shown: list[ObservedJob]) -> str:
         if not shown:
@@ -290,10 +290,10 @@ class Watch:
             )
         return _newest(shown).status.value
 
-    def _tell_end(self, jobs: NamedJobs, job: ObservedJob) -> None:
+    def _report_end(self, jobs: NamedJobs, job: ObservedJob) -> None:
         """Report how a job ended that had done so before the watch began."""
         name = jobs.job_name(job) or job.name
-        self._tell(_change(iso_time(time.time() * 1000), name, job, None, job.status.value))
+        self._on_change(_change(iso_time(time.time() * 1000), name, job, None, job.status.value))
 
 
 def _newest(shown: list[ObservedJob]) -> ObservedJob:

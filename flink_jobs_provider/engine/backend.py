@@ -235,15 +235,15 @@ def locks_in(directory: Path) -> list[Lock]:
 
 
 @contextmanager
-def hold_lock(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
+def hold_lock(directory: Path, warn: Callable[[str], None]) -> Iterator[None]:
     """Lock a stack for the duration of the block.
 
-    Locks whose owner died on this host are taken over, and it is said; any other raises
+    Locks whose owner died on this host are taken over with a warning; any other raises
     LockedError.
     """
     for lock in locks_in(directory):
         if lock.is_abandoned():
-            say(f"taking over the lock of a run that died ({lock})")
+            warn(f"taking over the lock of a run that died ({lock})")
             remove_lock(lock)
     _refuse_others(directory, own=None)
     own = directory / f"{uuid.uuid4()}.json"
@@ -255,7 +255,7 @@ def hold_lock(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
     }
     write_durably(own, json.dumps(content))
     try:
-        # Looked at again: of two that came at once, both must not go on.
+        # Read again: of two that came at once, both must not go on.
         _refuse_others(directory, own=own)
         yield
     finally:

@@ -15,7 +15,7 @@ from flink_jobs_provider.engine.errors import (
     OperationCancelled,
     OperationFailed,
 )
-from flink_jobs_provider.engine.operations import Outcome, carry_out
+from flink_jobs_provider.engine.operations import Outcome, execute
 from flink_jobs_provider.engine.run import Kind, Listener, Options
 from flink_jobs_provider.engine.stacks import (
     OpenStack,
@@ -49,7 +49,7 @@ def preview(request: Request, console: Console) -> None:
 
 
 def change(request: Request, kind: Kind, console: Console) -> None:
-    """Preview, ask, and carry out an update, a refresh or a destroy.
+    """Preview, ask, and execute an update, a refresh or a destroy.
 
     In JSON there is one document: that of the run, or of the preview that it does not come past.
     Raises ConfirmationError unless it is confirmed, and otherwise as `preview` does.
@@ -125,7 +125,7 @@ async def _watched(
 
     ticker = asyncio.create_task(ticking())
     try:
-        return await carry_out(stack, options, listener)
+        return await execute(stack, options, listener)
     finally:
         ticker.cancel()
 

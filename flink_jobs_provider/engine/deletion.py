@@ -199,7 +199,7 @@ class EarlyDeletion:
             bound = root.state.urn in state.replace_with or state.deleted_with == root.state.urn
             if bound and not state.delete and record not in along:
                 along.append(record)
-        # Looked at last, since the run went on while the provider was asked.
+        # Read last, since the run went on while the provider was asked.
         return [
             record
             for record in along

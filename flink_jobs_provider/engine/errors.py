@@ -127,7 +127,7 @@ def short_reason(details: str) -> str:
     """Return the end of a traceback: the exception's own message.
 
     The name of the exception is left out where it is one of a package's own, which write their
-    messages for people; `KeyError: 'name'` would say nothing without it.
+    messages for people; `KeyError: 'name'` would mean nothing without it.
     """
     lines = details.rstrip().splitlines()
     if not any(line.startswith("Traceback (most recent call last)") for line in lines):

@@ -90,8 +90,8 @@ class _Counting(Listener):
         self._shown.diagnostic(diagnostic)
 
 
-async def carry_out(stack: OpenStack, options: Options, listener: Listener) -> Outcome:
-    """Carry out one run; failures are reported to the listener and marked in the outcome.
+async def execute(stack: OpenStack, options: Options, listener: Listener) -> Outcome:
+    """Execute one run; failures are reported to the listener and marked in the outcome.
 
     The stack's lock must be held, unless it is a dry run. Raises UnsupportedError, before
     anything was done, when the state holds what only the CLI can handle.

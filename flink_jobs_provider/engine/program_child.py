@@ -24,7 +24,7 @@ import pulumi
 import pulumi.runtime
 
 _PR_SET_PDEATHSIG = 1
-_SHOWN_FAILURE = 32  # the exit code that tells: the reason was shown already
+_SHOWN_FAILURE = 32  # the exit code of a program whose reason was shown already
 
 
 def _die_with(parent: int) -> None:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 # What is announced decides what the SDK sends. Aliases come as URNs and outputs as plain values or
-# secrets; transforms and hooks are announced so that the refusal is ours, and says what to do.
+# secrets; transforms and hooks are announced so that the refusal is ours, with what to do.
 _FEATURES = {
     "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
     "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,

@@ -183,7 +183,7 @@ class SnapshotManager:
 
     async def _write(self) -> None:
         try:
-            # Lets everything that is ready now have its say before the write takes it in.
+            # Everything that is ready now notes its changes before the write takes them in.
             await asyncio.sleep(0)
             while self._save and self._saved < self._version:
                 version = self._version

@@ -118,7 +118,7 @@ def _values(
 class Removed:
     """What was removed.
 
-    `left_behind` names the resources that the state held; of them nothing was looked at.
+    `left_behind` names the resources that the state held; none of them was observed.
     """
 
     stack: str

@@ -58,7 +58,7 @@ def equal(left: Value, right: Value) -> bool:
 
 
 def strictly_equal(left: Value, right: Value) -> bool:
-    """Compare, and tell a secret from the same value in plain."""
+    """Compare, and distinguish a secret from the same value in plain."""
     return _equal(left, right, strictly=True)
 
 

@@ -44,7 +44,7 @@ class Project:
 
 
 def find_project(start: Path) -> Project:
-    """Read the project that a directory belongs to, as the CLI looks for it: upwards.
+    """Read the project that a directory belongs to, as the CLI searches for it: upwards.
 
     Raises ProjectError when there is none, or it is not a Python project.
     """

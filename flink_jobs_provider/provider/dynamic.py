@@ -224,7 +224,7 @@ class _ShortTracebacks:
     """A substitute for the module `traceback`, for errors of one class.
 
     `pulumi.dynamic` answers a failed call with `traceback.format_exc()` (SDK 3.272), and the Pulumi
-    CLI prints all of it before the one line that says what happened. This answers with our errors'
+    CLI prints all of it before the one line with what happened. This answers with our errors'
     own words. Another SDK may do without the name `traceback`: then nothing changes.
 
     The SDK has no way to answer `ErrorResourceInitFailed` either, by which an engine records a

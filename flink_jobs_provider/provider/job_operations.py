@@ -91,7 +91,7 @@ class JobOperations:
         return self._loop.run(self._observe(recorded))
 
     def remove(self, recorded: JobRecord) -> Removed:
-        """End a job, as its `on_delete` says."""
+        """End a job, as its `on_delete` states."""
         return self._loop.run(self._reconciler(recorded.spec).delete(recorded))
 
     def last_seen(self, recorded: JobRecord) -> JobRecord:

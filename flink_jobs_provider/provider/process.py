@@ -46,7 +46,7 @@ class EngineLiveness:
         self._address = _engine_address(sys.argv[1:] if arguments is None else arguments)
 
     @property
-    def is_told_an_engine(self) -> bool:
+    def has_engine(self) -> bool:
         """Whether this process was started with an engine's address."""
         return self._address is not None
 
@@ -116,7 +116,7 @@ class EngineWatch:
 
     def start(self) -> None:
         """Watch in a thread of its own; not in a process that no engine has started."""
-        if self._liveness.is_told_an_engine:
+        if self._liveness.has_engine:
             threading.Thread(target=self.run, name="engine-watch", daemon=True).start()
 
     def run(self) -> None:

@@ -27,7 +27,7 @@ from flink_jobs_provider.provider.dynamic import (
 
 
 class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
-    """A Flink job: declared here, carried out on its cluster, with its state carried over.
+    """A Flink job: declared here, run on its cluster, with its state carried over.
 
     Takes a `FlinkJobArgs`, or the same names as keywords.
     """

@@ -165,7 +165,7 @@ class ProviderService:
 
     @_in_one_line
     def create(self, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Carry out NEW; return the resource's id and outputs.
+        """Execute NEW; return the resource's id and outputs.
 
         A job that an interrupted run has started is adopted. One that another resource had before
         goes on from what is recorded there.
@@ -176,7 +176,7 @@ class ProviderService:
 
     @_in_one_line
     def update(self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
-        """Carry out UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
+        """Execute UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
         wanted = JobSpec.model_validate(given(inputs))
         return self.output.outputs(self._bring_about(_record(id_, recorded), wanted))
 
@@ -203,7 +203,7 @@ class ProviderService:
 
     @_in_one_line
     def delete(self, id_: str, recorded: dict[str, Any]) -> None:
-        """Carry out CANCEL, or STOP with a savepoint if `on_delete` says so; and DELETE.
+        """Execute CANCEL, or STOP with a savepoint if `on_delete` asks for it; and DELETE.
 
         A job that the program declares with another resource is left to that one.
         """
