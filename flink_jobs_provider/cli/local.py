@@ -68,7 +68,7 @@ def up(
     """Start the cluster, or those of its processes that do not run."""
     if gateway:
         _check_gateway(gateway)
-    from flink_jobs_provider.local import LocalCluster, LocalGateway, Request
+    from flink_jobs_provider.local import LocalCluster, Request
 
     with _messages(), _progress() as report:
         request = Request(
@@ -81,7 +81,7 @@ def up(
         cluster = LocalCluster(directory, report)
         outcome, status = cluster.up(request)
         if gateway:
-            started = LocalGateway(directory, report).up(gateway)
+            started = cluster.up_gateway(gateway)
             status = cluster.status()
     if as_json:
         print(status.model_dump_json(indent=2))

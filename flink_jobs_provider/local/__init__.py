@@ -3,7 +3,7 @@
 It needs no Docker and no installed Flink; a Java only if one that fits is already there.
 """
 
-from flink_jobs_provider.local.cluster import LocalCluster, LocalGateway, Up
+from flink_jobs_provider.local.cluster import LocalCluster, Up
 from flink_jobs_provider.local.cluster_status import ClusterStatus, ProcessStatus
 from flink_jobs_provider.local.directory import LocalClusterError, Report
 from flink_jobs_provider.local.settings import DEFAULT_FLINK_VERSION, Request
@@ -13,7 +13,6 @@ __all__ = [
     "ClusterStatus",
     "LocalCluster",
     "LocalClusterError",
-    "LocalGateway",
     "ProcessStatus",
     "Report",
     "Request",

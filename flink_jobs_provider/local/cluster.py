@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import psutil
-
 from flink_jobs_provider.local.cluster_status import (
     ClusterStatus,
     ProcessEnded,
@@ -89,6 +87,33 @@ class LocalCluster:
             if before.state == "running":
                 return Up("already up", before)
             return Up("repaired", self._repair(recorded, timeout))
+
+    def up_gateway(
+        self, configuration: Path, timeout: float = 60
+    ) -> Literal["already up", "started"]:
+        """Start a gateway with a configuration file, unless it runs, and wait until it serves.
+
+        Raises:
+            LocalClusterError: It ended, is not ready in `timeout` seconds, or has another file.
+        """
+        configuration = configuration.resolve()
+        process = ClusterProcess(self.layout, GATEWAY)
+        with self._disk_errors():
+            self.layout.refuse_foreign()
+        with exclusive(self.layout.lock, "another command on this cluster", self._report):
+            if running := process.find():
+                words = running.cmdline()
+                if str(configuration) in words:
+                    return "already up"
+                raise LocalClusterError(
+                    f"The gateway of {self.layout.root} already runs with {words[-1]}.",
+                    now="It was left running as it is.",
+                    advice="Run `down` first to change it.",
+                )
+            self._report("Starting the gateway")
+            self.layout.create()
+            _start_gateway(process, configuration, timeout)
+            return "started"
 
     def down(self, *, purge: bool = False) -> list[str]:
         """End the cluster's processes and return their names; with `purge` remove its data too.
@@ -218,68 +243,31 @@ class LocalCluster:
 _GATEWAY_COMMAND = "from flink_jobs_provider.cli import main; main()"
 
 
-class LocalGateway:
-    """The gateway of a local cluster, in the cluster's directory."""
-
-    def __init__(self, directory: Path, report: Report = silent) -> None:
-        self._layout = Layout(directory.expanduser().resolve())
-        self._process = ClusterProcess(self._layout, GATEWAY)
-        self._report = report
-
-    def up(self, configuration: Path, timeout: float = 60) -> Literal["already up", "started"]:
-        """Start it with a configuration file, unless it runs, and wait until it serves.
-
-        Raises:
-            LocalClusterError: It ended, is not ready in `timeout` seconds, or has another file.
-        """
-        configuration = configuration.resolve()
-        self._layout.refuse_foreign()
-        with exclusive(self._layout.lock, "another command on this cluster", self._report):
-            running = self._process.find()
-            if running is not None:
-                self._refuse_another(running, configuration)
-                return "already up"
-            self._report("Starting the gateway")
-            self._layout.create()
-            self._start(configuration, timeout)
-            return "started"
-
-    def _start(self, configuration: Path, timeout: float) -> None:
-        # -X takes any text: it carries the marks by which the process is found again.
-        marks = [word for mark in self._process.marks for word in ("-X", mark)]
-        words = ["gateway", "serve", "--config", str(configuration)]
-        with _readiness() as ready:
-            environment = {**os.environ, "NOTIFY_SOCKET": ready.getsockname()}
-            self._process.start(
-                [sys.executable, *marks, "-c", _GATEWAY_COMMAND, *words], environment
-            )
-            deadline = time.monotonic() + timeout
-            while not _reported_ready(ready):
-                if self._process.find() is None:
-                    self._process.pid_file.unlink(missing_ok=True)
-                    raise LocalClusterError(
-                        "The gateway ended while it was starting.",
-                        now="The cluster was left running.",
-                        advice="Fix the cause and run `up` again. Its last lines are below.",
-                        details=self._process.last_lines(),
-                    )
-                if time.monotonic() > deadline:
-                    end([self._process])
-                    raise LocalClusterError(
-                        f"The gateway was not ready after {timeout:g} seconds.",
-                        now="It was ended; the cluster was left running.",
-                        advice="Its last lines are below.",
-                        details=self._process.last_lines(),
-                    )
-
-    def _refuse_another(self, running: psutil.Process, configuration: Path) -> None:
-        words = running.cmdline()
-        if str(configuration) not in words:
-            raise LocalClusterError(
-                f"The gateway of {self._layout.root} already runs with {words[-1]}.",
-                now="It was left running as it is.",
-                advice="Run `down` first to change it.",
-            )
+def _start_gateway(process: ClusterProcess, configuration: Path, timeout: float) -> None:
+    # -X takes any text: it carries the marks by which the process is found again.
+    marks = [word for mark in process.marks for word in ("-X", mark)]
+    words = ["gateway", "serve", "--config", str(configuration)]
+    with _readiness() as ready:
+        environment = {**os.environ, "NOTIFY_SOCKET": ready.getsockname()}
+        process.start([sys.executable, *marks, "-c", _GATEWAY_COMMAND, *words], environment)
+        deadline = time.monotonic() + timeout
+        while not _reported_ready(ready):
+            if process.find() is None:
+                process.pid_file.unlink(missing_ok=True)
+                raise LocalClusterError(
+                    "The gateway ended while it was starting.",
+                    now="The cluster was left running.",
+                    advice="Fix the cause and run `up` again. Its last lines are below.",
+                    details=process.last_lines(),
+                )
+            if time.monotonic() > deadline:
+                end([process])
+                raise LocalClusterError(
+                    f"The gateway was not ready after {timeout:g} seconds.",
+                    now="It was ended; the cluster was left running.",
+                    advice="Its last lines are below.",
+                    details=process.last_lines(),
+                )
 
 
 @contextmanager

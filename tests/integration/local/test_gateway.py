@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 
-from flink_jobs_provider.local import LocalCluster, LocalClusterError, LocalGateway
+from flink_jobs_provider.local import LocalCluster, LocalClusterError
 from flink_jobs_provider.local.launch import free_port
 
 _CONFIGURATION = """\
@@ -47,36 +47,36 @@ def configuration(tmp_path: Path, port: int) -> Path:
 def test_it_is_started_once_and_ended_with_the_cluster(
     directory: Path, configuration: Path, port: int
 ) -> None:
-    gateway, cluster = LocalGateway(directory), LocalCluster(directory)
-    assert gateway.up(configuration) == "started"
+    cluster = LocalCluster(directory)
+    assert cluster.up_gateway(configuration) == "started"
     assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-    assert gateway.up(configuration) == "already up"
+    assert cluster.up_gateway(configuration) == "already up"
     assert cluster.down() == ["gateway"]
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/healthz")
-    assert gateway.up(configuration) == "started"
+    assert cluster.up_gateway(configuration) == "started"
 
 
 def test_one_that_died_is_started_again(directory: Path, configuration: Path) -> None:
-    gateway = LocalGateway(directory)
-    gateway.up(configuration)
+    cluster = LocalCluster(directory)
+    cluster.up_gateway(configuration)
     process = psutil.Process(int((directory / "run/gateway.pid").read_text()))
     process.kill()
     psutil.wait_procs([process], timeout=10)
-    assert gateway.up(configuration) == "started"
+    assert cluster.up_gateway(configuration) == "started"
 
 
 def test_one_with_another_configuration_is_left_alone(directory: Path, configuration: Path) -> None:
-    gateway = LocalGateway(directory)
-    gateway.up(configuration)
+    cluster = LocalCluster(directory)
+    cluster.up_gateway(configuration)
     other = configuration.with_name("other.yaml")
     with pytest.raises(LocalClusterError, match=r"already runs with .*/gateway\.yaml"):
-        gateway.up(other)
+        cluster.up_gateway(other)
 
 
 def test_one_that_cannot_start_says_why(directory: Path, configuration: Path) -> None:
     configuration.write_text(configuration.read_text().replace("clusters:", "klusters:"))
     with pytest.raises(LocalClusterError, match="The gateway ended") as caught:
-        LocalGateway(directory).up(configuration)
+        LocalCluster(directory).up_gateway(configuration)
     assert "klusters" in caught.value.details
     assert not list((directory / "run").glob("*.pid"))
