@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from flink_jobs_provider.cli.options import JsonOption
 from flink_jobs_provider.cli.printing import fail
 
 if TYPE_CHECKING:
@@ -20,53 +22,59 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8081"
-UrlOption = Annotated[
-    str, typer.Option(envvar="FLINK_JOBS_URL", help="Address of the cluster's REST API.")
-]
-TargetOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--target-file",
-        help="YAML file with the whole target of a Flink session cluster: url, basic_auth, tls, …",
-    ),
-]
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", help="Its job_name, jobId (or first digits), or name.")
 ]
 
 
-def with_cluster(
-    url: str,
-    target_file: Path | None,
-    work: Callable[[FlinkRest, FlinkTarget], Awaitable[T]],
-    interrupted: str = "interrupted; what was asked for goes on, on the cluster",
-) -> T:
-    """Open a cluster, do the work, close it; on an error print it and exit with code 1.
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """The cluster that a command is for, and whether it prints JSON."""
 
-    After Ctrl-C `interrupted` is printed; where it is empty, there is only the exit code.
-    """
-    import asyncio
+    url: Annotated[
+        str, typer.Option(envvar="FLINK_JOBS_URL", help="Address of the cluster's REST API.")
+    ] = DEFAULT_URL
+    target_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--target-file",
+            help="YAML file with the whole target of a Flink session cluster: url, basic_auth, "
+            "tls, …",
+        ),
+    ] = None
+    as_json: JsonOption = False
 
-    from flink_jobs_provider.control_planes.clusters import Clusters
-    from flink_jobs_provider.model.errors import JobError
+    def run(
+        self,
+        work: Callable[[FlinkRest, FlinkTarget], Awaitable[T]],
+        interrupted: str = "interrupted; what was asked for goes on, on the cluster",
+    ) -> T:
+        """Open a cluster, do the work, close it; on an error print it and exit with code 1.
 
-    async def session() -> T:
-        target = _target(url, target_file)
-        clusters = Clusters(_environment)
+        After Ctrl-C `interrupted` is printed; where it is empty, there is only the exit code.
+        """
+        import asyncio
+
+        from flink_jobs_provider.control_planes.clusters import Clusters
+        from flink_jobs_provider.model.errors import JobError
+
+        async def session() -> T:
+            target = _target(self.url, self.target_file)
+            clusters = Clusters(_environment)
+            try:
+                return await work(clusters.of(target), target)
+            finally:
+                await clusters.close()
+
+        coroutine: Coroutine[Any, Any, T] = session()
         try:
-            return await work(clusters.of(target), target)
-        finally:
-            await clusters.close()
-
-    coroutine: Coroutine[Any, Any, T] = session()
-    try:
-        return asyncio.run(coroutine)
-    except JobError as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        if not interrupted:
-            raise typer.Exit(130) from None
-        fail(interrupted, code=130)
+            return asyncio.run(coroutine)
+        except JobError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            if not interrupted:
+                raise typer.Exit(130) from None
+            fail(interrupted, code=130)
 
 
 def _environment(reference: str) -> str:

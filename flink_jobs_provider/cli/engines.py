@@ -6,17 +6,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flink_jobs_provider.cli.options import JsonOption
 from flink_jobs_provider.cli.printing import say_json
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from flink_jobs_provider.engine.stacks import Request
 
 
 class Engine(StrEnum):
@@ -116,6 +120,29 @@ def stack_flag(stack: str | None) -> list[str]:
 def flags(**given: bool) -> list[str]:
     """Return the CLI's options that are given, by their names with underscores."""
     return [f"--{name.replace('_', '-')}" for name, wanted in given.items() if wanted]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOptions:
+    """The stack that a command is for, and what executes the command."""
+
+    stack: StackOption = None
+    cwd: DirectoryOption = Path()
+    as_json: JsonOption = False
+    engine: EngineOption = Engine.AUTO
+
+    def embedded(
+        self, words: Sequence[str], *, quiet: bool = True, document: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[None]:
+        """Frame a command, as `embedded` does; the document is for those that want JSON."""
+        wanted = document if self.as_json else None
+        return embedded(self.engine, words, self.cwd, quiet=quiet, document=wanted)
+
+    def request(self) -> Request:
+        """Return the request to the embedded engine."""
+        from flink_jobs_provider.engine.stacks import Request
+
+        return Request(self.cwd, self.stack)
 
 
 def run_console(*, error: bool = False) -> Console:

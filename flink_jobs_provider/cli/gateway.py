@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flink_jobs_provider.cli.printing import (
-    JsonOption,
-    fail,
-    say,
-    say_either,
-    say_json,
-    say_table,
-)
+from flink_jobs_provider.cli.options import JsonOption
+from flink_jobs_provider.cli.printing import fail, say, say_either, say_json, say_table
 
 if TYPE_CHECKING:
     from flink_jobs_provider.gateway.configuration import GatewayConfiguration
@@ -147,10 +141,7 @@ def create(
 
 
 @token_app.command("list")
-def list_tokens(
-    config: ConfigOption = _DEFAULT_CONFIG,
-    as_json: JsonOption = False,
-) -> None:
+def list_tokens(config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """List the tokens: names, roles and times."""
     configuration = _read(config)
     from flink_jobs_provider.gateway.auth.tokens import read_tokens

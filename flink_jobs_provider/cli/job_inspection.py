@@ -6,28 +6,19 @@ The modules that do the work are imported by the commands: `--help` need not wai
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flink_jobs_provider.cli.cluster_session import (
-    DEFAULT_URL,
+    ClusterOptions,
     JobArgument,
-    TargetOption,
-    UrlOption,
     chosen_job,
     named_here,
-    with_cluster,
 )
-from flink_jobs_provider.cli.printing import (
-    JsonOption,
-    ago,
-    say,
-    say_facts,
-    say_json,
-    say_table,
-    size,
-)
+from flink_jobs_provider.cli.options import grouped
+from flink_jobs_provider.cli.printing import ago, say, say_facts, say_json, say_table, size
 
 if TYPE_CHECKING:
     from flink_jobs_provider.cli.job_rows import Change, JobRow
@@ -49,14 +40,13 @@ class Columns(StrEnum):
 
 
 @app.command("list")
+@grouped
 def list_jobs(
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
+    cluster: ClusterOptions,
     everything: Annotated[bool, typer.Option("--all", help="Ended jobs too.")] = False,
     output: Annotated[
         Columns, typer.Option("--output", "-o", help="wide: with ids, savepoints and addresses.")
     ] = Columns.TABLE,
-    as_json: JsonOption = False,
 ) -> None:
     """List the jobs that are active."""
 
@@ -67,8 +57,8 @@ def list_jobs(
         shown = [job for job in jobs.snapshot.jobs if job.active or everything]
         return await job_rows(plane, jobs, shown)
 
-    rows = with_cluster(url, target_file, work)
-    if as_json:
+    rows = cluster.run(work)
+    if cluster.as_json:
         say_json([row.plain() for row in rows])
     elif not rows:
         say("No jobs." if everything else "No active jobs.")
@@ -92,12 +82,8 @@ def _say_rows(rows: list[JobRow], *, wide: bool) -> None:
 
 
 @app.command()
-def describe(
-    job: JobArgument,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@grouped
+def describe(cluster: ClusterOptions, job: JobArgument) -> None:
     """Show one job: what it does, where its state is, why it failed."""
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> dict[str, Any]:
@@ -106,8 +92,8 @@ def describe(
         jobs, found = await chosen_job(plane, job)
         return await job_facts(plane, jobs, found)
 
-    facts = with_cluster(url, target_file, work)
-    if as_json:
+    facts = cluster.run(work)
+    if cluster.as_json:
         say_json(facts)
         return
     since = ago(facts.pop("last_checkpoint_age"))
@@ -128,12 +114,8 @@ def describe(
 
 
 @app.command()
-def checkpoints(
-    job: JobArgument,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@grouped
+def checkpoints(cluster: ClusterOptions, job: JobArgument) -> None:
     """List a job's last checkpoints and savepoints, newest first, and why any failed."""
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
@@ -144,8 +126,8 @@ def checkpoints(
         _, history = await JobInspection(plane.client).checkpoints(found.job_id)
         return [checkpoint_facts(each) for each in history]
 
-    rows = with_cluster(url, target_file, work)
-    if as_json:
+    rows = cluster.run(work)
+    if cluster.as_json:
         say_json(rows)
         return
     if not rows:
@@ -168,16 +150,15 @@ def _where(checkpoint: dict[str, Any]) -> str:
 
 
 @app.command()
+@grouped
 def exceptions(
+    cluster: ClusterOptions,
     job: JobArgument,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
     limit: Annotated[
         int,
         typer.Option("--limit", "-n", min=1, help="The number of exceptions; a cluster keeps 16."),
     ] = 16,
     trace: Annotated[bool, typer.Option("--trace", help="With Java's stack traces.")] = False,
-    as_json: JsonOption = False,
 ) -> None:
     """List the exceptions of a job, newest first, including those it was restarted after."""
 
@@ -197,8 +178,8 @@ def exceptions(
             for each in await JobInspection(plane.client).exceptions(found.job_id, limit)
         ]
 
-    rows = with_cluster(url, target_file, work)
-    if as_json:
+    rows = cluster.run(work)
+    if cluster.as_json:
         say_json(rows)
         return
     if not rows:
@@ -211,15 +192,15 @@ def exceptions(
 
 
 @app.command()
+@partial(grouped, without=("as_json",))
 def watch(
+    cluster: ClusterOptions,
     job: Annotated[
         str | None,
         typer.Argument(
             metavar="[JOB]", help="One job, until it has ended; by default all, until Ctrl-C."
         ),
     ] = None,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
     interval: Annotated[
         float, typer.Option("--interval", "-n", min=0.1, help="Seconds between two polls.")
     ] = 2.0,
@@ -249,5 +230,5 @@ def watch(
             lambda: asyncio.sleep(interval),
         ).run(job)
 
-    if with_cluster(url, target_file, work, interrupted="") == "FAILED":
+    if cluster.run(work, interrupted="") == "FAILED":
         raise typer.Exit(1)

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flink_jobs_provider.cli.cluster_session import (
-    DEFAULT_URL,
+    ClusterOptions,
     JobArgument,
-    TargetOption,
-    UrlOption,
     named_here,
-    with_cluster,
 )
 from flink_jobs_provider.cli.job_inspection import app
-from flink_jobs_provider.cli.printing import JsonOption, fail, say, say_either, say_json
+from flink_jobs_provider.cli.options import grouped
+from flink_jobs_provider.cli.printing import fail, say, say_either, say_json
 
 if TYPE_CHECKING:
     from flink_jobs_provider.cli.job_actions import Listing
@@ -44,55 +42,32 @@ PlaceOption = Annotated[
 
 
 @app.command()
-def savepoint(
-    job: JobArgument,
-    directory: DirectoryOption = None,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@grouped
+def savepoint(cluster: ClusterOptions, job: JobArgument, directory: DirectoryOption = None) -> None:
     """Take a savepoint; the job goes on. Prints its path."""
-    _take(job, directory, url, target_file, as_json, stop=False)
+    _take(cluster, job, directory, stop=False)
 
 
 @app.command()
-def stop(
-    job: JobArgument,
-    directory: DirectoryOption = None,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@grouped
+def stop(cluster: ClusterOptions, job: JobArgument, directory: DirectoryOption = None) -> None:
     """Stop a job with a savepoint. Prints its path."""
-    _take(job, directory, url, target_file, as_json, stop=True)
+    _take(cluster, job, directory, stop=True)
 
 
-def _take(
-    job: str,
-    directory: str | None,
-    url: str,
-    target_file: Path | None,
-    as_json: bool,
-    *,
-    stop: bool,
-) -> None:
+def _take(cluster: ClusterOptions, job: str, directory: str | None, *, stop: bool) -> None:
     async def work(plane: FlinkRest, target: FlinkTarget) -> dict[str, str | None]:
         from flink_jobs_provider.cli.job_actions import take
 
         return await take(plane, target, await named_here(plane), job, directory, stop=stop)
 
-    done = with_cluster(url, target_file, work)
-    say_either(done, str(done["savepoint"]), as_json=as_json)
+    done = cluster.run(work)
+    say_either(done, str(done["savepoint"]), as_json=cluster.as_json)
 
 
 @app.command()
-def savepoints(
-    job: JobArgument,
-    directory: PlaceOption = None,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@grouped
+def savepoints(cluster: ClusterOptions, job: JobArgument, directory: PlaceOption = None) -> None:
     """List a job's savepoints, newest first, as far as their directories can be read from here."""
 
     async def work(plane: FlinkRest, target: FlinkTarget) -> Listing:
@@ -101,9 +76,9 @@ def savepoints(
         jobs = await named_here(plane)
         return await list_savepoints(plane, jobs, job, directory, local_paths=target.loopback)
 
-    listing = with_cluster(url, target_file, work)
+    listing = cluster.run(work)
     rows = [{"taken_at": point.taken_at, "path": point.path} for point in listing.points]
-    if as_json:
+    if cluster.as_json:
         say_json(rows)
     elif not rows:
         hint = "" if directory else " Give its savepoint_directory (--directory), if it has one."
@@ -117,12 +92,11 @@ def savepoints(
 
 
 @app.command()
+@grouped
 def cancel(
+    cluster: ClusterOptions,
     job: JobArgument,
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Cancel a job: it ends at once, and what it did since its last savepoint is dropped."""
 
@@ -138,7 +112,7 @@ def cancel(
             raise unknown
         return choose(jobs, job)
 
-    found, name = with_cluster(url, target_file, find)
+    found, name = cluster.run(find)
     if not yes:
         if not sys.stdin.isatty():
             fail("cancelling drops state: say --yes")
@@ -150,23 +124,22 @@ def cancel(
 
         return await cancel_job(plane, target, found, name) or "gone"
 
-    state = with_cluster(url, target_file, work)
+    state = cluster.run(work)
     done = {"job_name": name, "job_id": found.job_id, "status": state}
-    say_either(done, f"{name} is {state}.", as_json=as_json)
+    say_either(done, f"{name} is {state}.", as_json=cluster.as_json)
 
 
 @app.command()
+@grouped
 def start(
+    cluster: ClusterOptions,
     file: Annotated[Path, typer.Argument(help="A job file; `flink-jobs schema` describes it.")],
-    url: UrlOption = DEFAULT_URL,
-    target_file: TargetOption = None,
     restore_from: Annotated[
         str | None, typer.Option("--from", help="A savepoint to start from.")
     ] = None,
     owner: Annotated[
         str | None, typer.Option(help="organization/project/stack, to start a stack's own job.")
     ] = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Start a job from its file; one that was stopped goes on from its savepoint."""
 
@@ -190,7 +163,9 @@ def start(
             "restored_from": record.restored_from,
         }
 
-    done = with_cluster(url, target_file, work)
+    done = cluster.run(work)
     say_either(
-        done, f"{done['job_name']} is {done['status']} as job {done['job_id']}.", as_json=as_json
+        done,
+        f"{done['job_name']} is {done['status']} as job {done['job_id']}.",
+        as_json=cluster.as_json,
     )

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flink_jobs_provider.cli.printing import (
-    JsonOption,
-    console,
-    fail,
-    say,
-    say_either,
-    say_json,
-    say_table,
-)
+from flink_jobs_provider.cli.options import JsonOption
+from flink_jobs_provider.cli.printing import console, fail, say, say_either, say_json, say_table
 
 if TYPE_CHECKING:
     from flink_jobs_provider.local import ClusterStatus, Report
@@ -172,10 +165,7 @@ def logs(
 
 
 @app.command()
-def status(
-    directory: DirectoryOption = _DEFAULT_DIRECTORY,
-    as_json: JsonOption = False,
-) -> None:
+def status(directory: DirectoryOption = _DEFAULT_DIRECTORY, as_json: JsonOption = False) -> None:
     """Show the cluster; exit code 3 if it does not run, or not all of it."""
     from flink_jobs_provider.local import LocalCluster
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-JsonOption = Annotated[bool, typer.Option("--json", "-j", help="Print JSON.")]
 
 _STYLES = {
     "RUNNING": "green",

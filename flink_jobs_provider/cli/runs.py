@@ -5,12 +5,10 @@ The options that up, preview, refresh and destroy share are spelled once.
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,13 +18,15 @@ from flink_jobs_provider.cli.engines import (
     Engine,
     EngineOption,
     StackOption,
+    StackOptions,
     YesOption,
     embedded,
     flags,
     run_console,
     stack_flag,
 )
-from flink_jobs_provider.cli.printing import JsonOption, say_json
+from flink_jobs_provider.cli.options import grouped
+from flink_jobs_provider.cli.printing import say_json
 
 if TYPE_CHECKING:
     from flink_jobs_provider.engine.stacks import Request
@@ -111,41 +111,14 @@ class RunOptions:
         return words
 
 
-def with_run_options(
-    command: Callable[[RunOptions], None], *, without: tuple[str, ...] = ()
-) -> Callable[..., None]:
-    """Return a command that takes the options of a run, but for those that have no use in it."""
-    hints = get_type_hints(RunOptions, include_extras=True)
-    offered = [field for field in fields(RunOptions) if field.name not in without]
-
-    def run(**given: object) -> None:
-        command(RunOptions(**given))  # type: ignore[arg-type]
-
-    parameters = []
-    for field in offered:
-        assert field.default is not MISSING  # noqa: S101 - each has one
-        parameters.append(
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=hints[field.name],
-            )
-        )
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {field.name: hints[field.name] for field in offered}
-    return run
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands on stacks to the command line."""
-    app.command()(with_run_options(up))
-    app.command()(with_run_options(preview, without=("yes", "skip_preview")))
-    app.command()(with_run_options(refresh, without=("refresh", "offline")))
-    app.command()(with_run_options(destroy, without=("expect_no_changes", "offline")))
-    app.command()(cancel)
-    app.command()(outputs)
+    app.command()(grouped(up))
+    app.command()(grouped(preview, without=("yes", "skip_preview")))
+    app.command()(grouped(refresh, without=("refresh", "offline")))
+    app.command()(grouped(destroy, without=("expect_no_changes", "offline")))
+    app.command()(grouped(cancel))
+    app.command()(grouped(outputs))
     app.add_typer(stack.app, name="stack")
     app.add_typer(stack.config_app, name="config")
 
@@ -188,21 +161,15 @@ def _change(command: str, options: RunOptions) -> None:
         commands.change(request, kinds[command], run_console())
 
 
-def cancel(
-    stack: StackOption = None,
-    cwd: DirectoryOption = Path(),
-    as_json: JsonOption = False,
-    engine: EngineOption = Engine.AUTO,
-) -> None:
+def cancel(options: StackOptions) -> None:
     """Remove the lock of a run that was killed."""
-    words = ["cancel", "--yes", *([stack] if stack else [])]
-    document = {"stack": stack} if as_json else None
-    with embedded(engine, words, cwd, quiet=as_json, document=document):
+    words = ["cancel", "--yes", *([options.stack] if options.stack else [])]
+    document = {"stack": options.stack}
+    with options.embedded(words, quiet=options.as_json, document=document):
         from flink_jobs_provider.engine.commands import cancel as remove_locks
-        from flink_jobs_provider.engine.stacks import Request
 
-        removed = remove_locks(Request(cwd, stack))
-        if as_json:
+        removed = remove_locks(options.request())
+        if options.as_json:
             say_json({"stack": removed.stack, "removed_locks": removed.locks})
             return
         out = run_console()
@@ -213,21 +180,16 @@ def cancel(
 
 
 def outputs(
-    stack: StackOption = None,
-    cwd: DirectoryOption = Path(),
-    as_json: JsonOption = False,
+    options: StackOptions,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show secrets decrypted.")
     ] = False,
-    engine: EngineOption = Engine.AUTO,
 ) -> None:
     """Show the stack's outputs."""
-    given = flags(json=as_json, show_secrets=show_secrets)
-    with embedded(engine, ["stack", "output", *stack_flag(stack), *given], cwd):
+    given = flags(json=options.as_json, show_secrets=show_secrets)
+    with options.embedded(["stack", "output", *stack_flag(options.stack), *given]):
         from flink_jobs_provider.engine import stack_commands
-        from flink_jobs_provider.engine.stacks import Request
 
-        request = Request(cwd, stack)
         stack_commands.show_outputs(
-            request, run_console(), json_=as_json, show_secrets=show_secrets
+            options.request(), run_console(), json_=options.as_json, show_secrets=show_secrets
         )

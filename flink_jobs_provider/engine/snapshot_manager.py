@@ -61,12 +61,7 @@ class SnapshotManager:
     save to, as in a preview, everything happens in memory alone.
     """
 
-    def __init__(
-        self,
-        snapshot: Snapshot,
-        checkpoint: CheckpointFormat,
-        save: Save | None,
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, checkpoint: CheckpointFormat, save: Save | None) -> None:
         self._checkpoint = checkpoint
         self._save = save
         self._remaining = dict.fromkeys(map(Record, snapshot.resources))

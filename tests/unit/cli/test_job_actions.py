@@ -13,8 +13,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from flink_jobs_provider.cli import jobs
 from flink_jobs_provider.cli.app import app
+from flink_jobs_provider.cli.cluster_session import ClusterOptions
 from flink_jobs_provider.cli.job_actions import Listing, list_savepoints, start_from, start_inputs
 from flink_jobs_provider.cli.job_choice import Owners, named_jobs
 from flink_jobs_provider.control_planes.protocol import (
@@ -325,10 +325,10 @@ def test_what_the_command_says_where_there_are_none(
 ) -> None:
     """Shows that it names where it looked, and how to have it look elsewhere."""
 
-    def with_fake(_url: str, _file: None, work: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+    def with_fake(_cluster: object, work: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         return asyncio.run(work(flink, FlinkTarget(url="http://flink:8081")))
 
-    monkeypatch.setattr(jobs, "with_cluster", with_fake)
+    monkeypatch.setattr(ClusterOptions, "run", with_fake)
     result = CliRunner().invoke(app, ["jobs", "savepoints", "orders", *more])
     assert result.exit_code == 0, result.output
     place = "memory:///elsewhere" if more else flink.cluster.savepoint_directory
