@@ -163,13 +163,13 @@ def exceptions(
     """List the exceptions of a job, newest first, including those it was restarted after."""
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
-        from flink_jobs_provider.cli.job_rows import utc
         from flink_jobs_provider.control_planes.flink.inspection import JobInspection
+        from flink_jobs_provider.model.savepoint import iso_time
 
         _, found = await chosen_job(plane, job)
         return [
             {
-                "at": utc(each.at),
+                "at": iso_time(each.at),
                 "cause": each.cause,
                 "task": each.task or None,
                 "task_manager": each.where or None,

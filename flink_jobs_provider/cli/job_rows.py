@@ -6,8 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.flink import FlinkRest
@@ -20,9 +19,6 @@ from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint, iso_time
 from flink_jobs_provider.reconciling.flink.observer import retention
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 #: Jobs whose details are asked for at once. Flink reports them job by job alone.
 _AT_ONCE = 8
@@ -76,17 +72,13 @@ async def job_rows(plane: FlinkRest, jobs: NamedJobs, shown: Sequence[ObservedJo
     inspection = JobInspection(plane.client)
     now = await inspection.clock()
     ordered = sorted(shown, key=lambda job: (jobs.job_name(job) or f"~{job.name}", -job.started))
-    return await _bounded(ordered, lambda job: _row(plane, inspection, jobs, job, now))
-
-
-async def _bounded(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(item: T) -> R:
+    async def row(job: ObservedJob) -> JobRow:
         async with slots:
-            return await work(item)
+            return await _row(plane, inspection, jobs, job, now)
 
-    return list(await asyncio.gather(*map(one, items)))
+    return list(await asyncio.gather(*map(row, ordered)))
 
 
 async def _row(
@@ -108,10 +100,10 @@ async def _row(
         owner=jobs.owner(job),
         generation=job.generation if name else None,
         parallelism=parallelism,
-        started_at=utc(job.started),
+        started_at=iso_time(job.started),
         age=_seconds(job.started, job.ended or now),
         restarts=restarts,
-        last_checkpoint_at=utc(checkpoint.completed) if checkpoint else None,
+        last_checkpoint_at=iso_time(checkpoint.completed) if checkpoint else None,
         last_checkpoint_age=_seconds(checkpoint.completed, now) if checkpoint else None,
         last_savepoint=savepoint if savepoint and not is_checkpoint(savepoint) else None,
         dashboard_url=plane.dashboard(job.job_id),
@@ -155,20 +147,14 @@ def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "id": checkpoint.number,
         "kind": checkpoint.kind,
         "status": checkpoint.status,
-        "triggered_at": utc(checkpoint.triggered),
-        "completed_at": utc(checkpoint.completed) if checkpoint.completed else None,
+        "triggered_at": iso_time(checkpoint.triggered),
+        "completed_at": iso_time(checkpoint.completed) or None,
         "duration_ms": checkpoint.duration,
         "size_bytes": checkpoint.size,
         "path": checkpoint.path or None,
         "discarded": checkpoint.discarded,
         "failure": checkpoint.failure or None,
     }
-
-
-def utc(milliseconds: int) -> str:
-    """Return a moment as ISO 8601 in UTC, to the second."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _seconds(since: int, until: int) -> int:

@@ -146,14 +146,8 @@ class Reads:
         urn = make_urn(
             run.stack.name, run.stack.project, request.parent, request.type, request.name
         )
-        run.refuse_when_stopping()
-        try:
+        with run.failures_of(urn):
             return await self._read(urn, request, root)
-        except OperationCancelled:
-            raise
-        except EngineError as error:
-            run.fail(urn, error)
-            raise OperationCancelled("the run is stopping") from error
 
     async def _read(
         self, urn: str, request: resource_pb2.ReadResourceRequest, root: str

@@ -5,8 +5,8 @@ nothing else changes it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, TypeVar
@@ -215,6 +215,18 @@ class Run:
         """Raise OperationCancelled when no new step may begin."""
         if self.stopping.is_set():
             raise OperationCancelled("the run is stopping")
+
+    @contextmanager
+    def failures_of(self, urn: str) -> Iterator[None]:
+        """Report a failure of a resource, which stops the run; raise OperationCancelled for it."""
+        self.refuse_when_stopping()
+        try:
+            yield
+        except OperationCancelled:
+            raise
+        except EngineError as error:
+            self.fail(urn, error)
+            raise OperationCancelled("the run is stopping") from error
 
     def report(self, severity: Severity, message: str, urn: str = "", details: str = "") -> None:
         """Report a message about a resource, or about the stack."""

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import fields
 
 from flink_jobs_provider.engine.deletion import EarlyDeletion
-from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
+from flink_jobs_provider.engine.errors import ResourceError
 from flink_jobs_provider.engine.resource_state import (
     DYNAMIC_PACKAGE,
     PROVIDER_TYPE_PREFIX,
@@ -62,14 +62,8 @@ class StepGenerator:
         urn = make_urn(run.stack.name, run.stack.project, goal.parent, goal.type, goal.name)
         if run.stopping.is_set():
             self._books.refused.add(urn)
-        run.refuse_when_stopping()
-        try:
+        with run.failures_of(urn):
             return await self._register(urn, goal)
-        except OperationCancelled:
-            raise
-        except EngineError as error:
-            run.fail(urn, error)
-            raise OperationCancelled("the run is stopping") from error
 
     def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
         """Record a component's outputs; the stack's are held until the end of the run.
