@@ -60,7 +60,7 @@ class StackFiles:
         try:
             return self.checkpoint.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            zipped = self.checkpoint.with_name(self.checkpoint.name + ".gz")
+            zipped = _beside(self.checkpoint, ".gz")
             if zipped.exists():
                 raise UnsupportedError(f"compressed checkpoints ({zipped})") from error
             raise StackError(
@@ -73,17 +73,20 @@ class StackFiles:
     def keep_backup(self) -> None:
         """Copy the checkpoint aside before a run changes it."""
         if self.exists():
-            backup = self.checkpoint.with_name(self.checkpoint.name + ".bak")
-            shutil.copyfile(self.checkpoint, backup.with_name(backup.name + ".new"))
-            os.replace(backup.with_name(backup.name + ".new"), backup)
+            new = _beside(self.checkpoint, ".bak.new")
+            shutil.copyfile(self.checkpoint, new)
+            os.replace(new, _beside(self.checkpoint, ".bak"))
 
     def remove(self) -> Path:
         """Remove the stack's state but for a backup of it; return that."""
         self.keep_backup()
-        backup = self.checkpoint.with_name(self.checkpoint.name + ".bak")
-        for path in (self.checkpoint, self.checkpoint.with_name(self.checkpoint.name + ".attrs")):
+        for path in (self.checkpoint, _beside(self.checkpoint, ".attrs")):
             path.unlink(missing_ok=True)
-        return backup
+        return _beside(self.checkpoint, ".bak")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 class FileBackend:
@@ -265,7 +268,7 @@ def hold_lock(directory: Path, warn: Callable[[str], None]) -> Iterator[None]:
 def remove_lock(lock: Lock) -> None:
     """Remove a lock, and the attributes that the CLI keeps with it."""
     lock.path.unlink(missing_ok=True)
-    lock.path.with_name(lock.path.name + ".attrs").unlink(missing_ok=True)
+    _beside(lock.path, ".attrs").unlink(missing_ok=True)
 
 
 def _refuse_others(directory: Path, own: Path | None) -> None:

@@ -59,6 +59,17 @@ class ClusterProcess:
 
     def find(self) -> psutil.Process | None:
         """Return the living process, or None."""
+        found = self._found()
+        return found[0] if found else None
+
+    def resource_id(self) -> str | None:
+        """Return the id under which a living TaskManager is known to its JobManager."""
+        _, command = self._found() or (None, ())
+        ids = (word for word in command if word.startswith(_RESOURCE_ID))
+        return next((word.removeprefix(_RESOURCE_ID) for word in ids), None)
+
+    def _found(self) -> tuple[psutil.Process, list[str]] | None:
+        """Return the living process and its command line, or None."""
         pid = _pid_in(self.pid_file)
         if pid is None:
             return None
@@ -67,19 +78,7 @@ class ClusterProcess:
             command = _command_line(process)
         except psutil.Error:
             return None
-        return process if all(mark in command for mark in self.marks) else None
-
-    def resource_id(self) -> str | None:
-        """Return the id under which a living TaskManager is known to its JobManager."""
-        process = self.find()
-        if process is None:
-            return None
-        try:
-            command = _command_line(process)
-        except psutil.Error:
-            return None
-        found = (word for word in command if word.startswith(_RESOURCE_ID))
-        return next((word.removeprefix(_RESOURCE_ID) for word in found), None)
+        return (process, command) if all(mark in command for mark in self.marks) else None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start the program in a session of its own, its output going to `output`.
