@@ -114,18 +114,12 @@ class Workspace:
     def selected(self) -> str:
         """Return the full name of the selected stack, or an empty text."""
         settings = self._read()
-        stacks = settings.get("stacks")
-        chosen = stacks.get(self._backend) if isinstance(stacks, dict) else None
-        return str(chosen or settings.get("stack") or "")
+        return str(settings["stacks"].get(self._backend) or settings.get("stack") or "")
 
     def select(self, full_name: str) -> None:
         """Select a stack."""
         settings = self._read()
-        stacks = settings.get("stacks")
-        settings["stacks"] = {
-            **(stacks if isinstance(stacks, dict) else {}),
-            self._backend: full_name,
-        }
+        settings["stacks"][self._backend] = full_name
         settings.pop("stack", None)
         write_durably(self.path, json.dumps(settings, indent=4))
 
@@ -135,24 +129,26 @@ class Workspace:
             return
         settings = self._read()
         settings.pop("stack", None)
-        stacks = settings.get("stacks")
-        if isinstance(stacks, dict):
-            stacks.pop(self._backend, None)
-            if not stacks:
-                del settings["stacks"]
+        settings["stacks"].pop(self._backend, None)
+        if not settings["stacks"]:
+            del settings["stacks"]
         if settings:
             write_durably(self.path, json.dumps(settings, indent=4))
         else:
             self.path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any]:
+        """Return the settings; their `stacks` are an object, in any case."""
+        settings: Any = {}
         try:
             settings = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
+            pass
         except (OSError, ValueError) as error:
             raise BackendError(f"{self.path} cannot be read: {error}") from error
-        return settings if isinstance(settings, dict) else {}
+        settings = settings if isinstance(settings, dict) else {}
+        stacks = settings.get("stacks")
+        return {**settings, "stacks": stacks if isinstance(stacks, dict) else {}}
 
 
 def backend_url(project: Project, environment: Mapping[str, str]) -> str:
