@@ -100,7 +100,8 @@ def _class(model: type[BaseModel]) -> str:
         lines += _wrapped(f"{name}: {_meaning(fields[name])}", "        ", "            ")
     lines += ['    """', ""]
     lines += [
-        f'    {name}: str = field(default="{word}", init=False)' for name, word in constants.items()
+        f'    {name}: str = field(default_factory=lambda: "{word}", init=False)'
+        for name, word in constants.items()
     ]
     lines += [f"    {name}: {_input(fields[name])}" for name in required]
     if optional and model not in _BY_PLACE:

@@ -17,7 +17,7 @@ from flink_jobs_provider.cli.cluster_session import (
     JobArgument,
     named_here,
 )
-from flink_jobs_provider.cli.job_inspection import app
+from flink_jobs_provider.cli.job_inspection import app as app
 from flink_jobs_provider.cli.options import grouped
 from flink_jobs_provider.cli.printing import fail, say, say_either, say_json
 

@@ -107,7 +107,7 @@ class FlinkSessionCluster(InputObject):
         tls: TLS options; https alone uses the system's trust.
     """
 
-    kind: str = field(default="flink", init=False)
+    kind: str = field(default_factory=lambda: "flink", init=False)
     url: Input[str]
     _: KW_ONLY
     basic_auth: BasicAuth | Input[Mapping[str, Input[str]]] | None = None
@@ -156,7 +156,7 @@ class HDInsightCluster(InputObject):
         tls: TLS options; https alone uses the system's trust.
     """
 
-    kind: str = field(default="hdinsight", init=False)
+    kind: str = field(default_factory=lambda: "hdinsight", init=False)
     subscription: Input[str]
     resource_group: Input[str]
     cluster_pool: Input[str]
@@ -191,7 +191,7 @@ class DliProject(InputObject):
         tls: TLS options; https alone uses the system's trust.
     """
 
-    kind: str = field(default="dli", init=False)
+    kind: str = field(default_factory=lambda: "dli", init=False)
     project_id: Input[str]
     _: KW_ONLY
     region: Input[str] | None = None
