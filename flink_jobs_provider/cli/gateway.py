@@ -17,7 +17,6 @@ from flink_jobs_provider.cli.printing import fail, say, say_either, say_json, sa
 
 if TYPE_CHECKING:
     from flink_jobs_provider.gateway.configuration import GatewayConfiguration
-    from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 
 app = typer.Typer(
     help="A job service in front of Flink clusters: the job APIs of HDInsight on AKS and of "
