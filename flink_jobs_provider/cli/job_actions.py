@@ -45,7 +45,7 @@ from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.flink.preflight import NoSavepointDirectory, SubmissionTerms
 from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
-from flink_jobs_provider.reconciling.restore_history import RestoreUnclear
+from flink_jobs_provider.reconciling.refusals import RestoreUnclear
 
 _TARGETS: TypeAdapter[Target] = TypeAdapter(Target)
 

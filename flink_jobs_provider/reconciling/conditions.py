@@ -12,7 +12,7 @@ Flink 2 restarts for ever by default.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -99,6 +99,22 @@ class Condition(Protocol[T_contra]):
     def judge(self, history: Sequence[Observation[T_contra]]) -> Judgement:
         """Judge what was observed so far."""
         ...
+
+
+@dataclass(frozen=True)
+class Shown(Generic[T]):
+    """What was observed last is as it should be.
+
+    Attributes:
+        missing: Returns what is missing, for people; empty for nothing.
+    """
+
+    missing: Callable[[T], str]
+
+    def judge(self, history: History[T]) -> Judgement:
+        """Judge by the last observation."""
+        reason = self.missing(history[-1].seen)
+        return NotYet(reason) if reason else Met()
 
 
 @dataclass(frozen=True)
@@ -295,12 +311,7 @@ def was_disturbed(up: ObservedJob, now: ObservedJob) -> bool:
 
 
 def was_restarted(up: ObservedJob, now: ObservedJob) -> bool:
-    """Whether a disturbed job was restarted or rescaled, rather than that a task came to its end.
-
-    Args:
-        up: The job when all its tasks ran.
-        now: The job after one of them changed its state.
-    """
+    """Whether a disturbed job was restarted or rescaled, rather than a task ended by itself."""
     return not now.healthy or now.finished_tasks == up.finished_tasks
 
 

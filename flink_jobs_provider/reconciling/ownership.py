@@ -1,24 +1,80 @@
 """Which row is a job's own, which run of it is meant, and whether that came to its own end.
 
-Names may repeat, and a job service keeps no owner. It tells Flink's id of what runs, or when that
-was started, or both; and of an ended job often the time alone. A savepoint belongs to one run, and
-a start makes another.
+Names may repeat, and a job service keeps no owner, and shows no jar's content. So a mark is written
+alongside a version, where it is shown again, and tells a later run what an earlier one has done.
+Its parts, in order, with dashes between them: digests of the job's name and owner, of the spec,
+and, where a savepoint was named to start from, of that and of the run before: it was honoured when
+another run is the last one.
+
+A job service tells Flink's id of what runs, or when that was started, or both; and of an ended job
+often the time alone. A savepoint belongs to one run, and a start makes another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.identity import JobKey, digest, restore_digest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, iso_time
-from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
-from flink_jobs_provider.planning.plan import asks_for_new_run
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
 from flink_jobs_provider.reconciling.refusals import finished_meanwhile
-from flink_jobs_provider.reconciling.version_marker import read_mark
+
+_SPEC, _RUN = 32, 8
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The parts of a mark; empty texts where there is none."""
+
+    key: str
+    spec: str
+    restore: str = ""
+    before: str = ""
+
+    def __str__(self) -> str:
+        """Write it."""
+        parts = (self.key, self.spec, self.restore, self.before)
+        return "-".join(part for part in parts if part)
+
+    def was_written_before(self, run: str) -> bool:
+        """Whether it was written before a run began, which is then the one that it was for."""
+        return bool(run) and self.before != digest_of_run(run)
+
+    def is_of(self, *keys: JobKey) -> bool:
+        """Whether it marks a job with one of these identities."""
+        return any(self.key == key.prefix for key in keys)
+
+
+def read_mark(text: str) -> Mark:
+    """Read a mark back."""
+    key, _, rest = text.partition("-")
+    spec, _, rest = rest.partition("-")
+    restore, _, before = rest.partition("-")
+    return Mark(key, spec, restore, before)
+
+
+def mark_of(spec: JobSpec, restore_from: str | None = None, before: str = "") -> Mark:
+    """Return the mark of a spec.
+
+    `restore_from` is the savepoint that is newly named to start from, and `before` the job's last
+    run until then; empty for none.
+    """
+    restore = restore_digest(restore_from) if restore_from else ""
+    run = digest_of_run(before) if restore_from and before else ""
+    return Mark(spec.key.prefix, spec.digits(None)[:_SPEC], restore, run)
+
+
+def digest_of_run(run: str) -> str:
+    """Return what stands for a run."""
+    return digest("run", run)[:_RUN]
+
 
 Row = TypeVar("Row", bound=ActionJob)
 
@@ -153,12 +209,8 @@ def stays_finished(
 ) -> bool:
     """Whether nothing asks for a new run of a job that came to its own end.
 
-    Args:
-        job: The job's row, which says that it finished.
-        recorded: The record in the state.
-        wanted: The job as it should be.
-        same: Whether the row shows the version that is wanted.
-        named: The savepoint that is newly named to start from.
+    `same` is whether the row shows the version that is wanted, and `named` the savepoint that is
+    newly named to start from.
 
     Raises:
         StateUnavailable: A new run is asked for, and the plan was made for a job that runs.
@@ -173,6 +225,21 @@ def stays_finished(
     if recorded.status.active and named is None and not stateless:
         raise finished_meanwhile(wanted, job.job_id or job.run_id)
     return False
+
+
+def goes_on_as_recorded(job: ActionJob, recorded: JobRecord | None, same_run: bool) -> bool:
+    """Whether a job goes on as it is recorded, rather than that a run which died has started it."""
+    if recorded is None or not is_recorded(job, recorded):
+        return False
+    ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
+    return same_run and (ran or has_finished(job, recorded))
+
+
+def asks_for_its_savepoint(recorded: JobRecord | None, wanted: JobSpec) -> bool:
+    """Whether a savepoint is asked for of a job that was recorded, and goes on."""
+    if recorded is None or wanted.desired_state is DesiredState.STOPPED:
+        return False
+    return asks_for_savepoint(recorded, wanted)
 
 
 def is_over(recorded: JobRecord | None, wanted: JobSpec) -> bool:

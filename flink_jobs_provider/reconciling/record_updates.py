@@ -21,11 +21,11 @@ from flink_jobs_provider.reconciling.ownership import (
     has_finished,
     is_another_id,
     ran_since,
+    read_mark,
     recorded_run,
     run_of,
     with_run,
 )
-from flink_jobs_provider.reconciling.version_marker import read_mark
 
 #: Older ones are no longer listed in the record; their files are never touched.
 SAVEPOINTS_LISTED = 50
@@ -84,12 +84,7 @@ def older_savepoint(record: JobRecord | None, than: str) -> str | None:
 
 
 def last_known(record: JobRecord | None, *states: str | None) -> str:
-    """Return a clause that names a job's last known savepoints, unverified.
-
-    Args:
-        record: What is recorded of the job; None where nothing is.
-        states: The savepoints, the newest first.
-    """
+    """Return a clause that names a job's last known savepoints, the newest first, unverified."""
     paths = list(dict.fromkeys(path for path in states if path))
     if not paths:
         return "no savepoint of it is known"
@@ -156,13 +151,8 @@ def with_savepoint_of(
 ) -> JobRecord:
     """Return a record with a row's last savepoint put first, if it does not list it yet.
 
-    Args:
-        record: The record.
-        row: The job.
-        reason: Why it was taken.
-        wanted: The job as it should be.
-        run: The run that it was taken of, empty where that is not known; the row's last one if none
-            is given.
+    `run` is the run that it was taken of, empty where that is not known; the row's last one if none
+    is given.
     """
     path = row.last_savepoint
     run = (run_of(row) or recorded_run(record)) if run is None else run
@@ -189,20 +179,11 @@ def stopped(base: JobRecord, wanted: JobSpec, row: ActionJob) -> JobRecord:
 
 
 def started(
-    base: JobRecord | None,
-    wanted: JobSpec,
-    row: ActionJob,
-    action: Action,
-    origin: str | None,
+    base: JobRecord | None, wanted: JobSpec, row: ActionJob, action: Action, origin: str | None
 ) -> JobRecord:
     """Return what is recorded of a version that is up.
 
-    Args:
-        base: The record, with the savepoints that were found or taken on the way.
-        wanted: The version.
-        row: The job.
-        action: What it was started by.
-        origin: What it started from; None for nothing, or where only the system knows.
+    `origin` is what it started from; None for nothing, or where only the system knows.
     """
     record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
     # From a checkpoint of its own, or from its newest state: the system does not say which.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.control_planes.action_plane import ActionJob, OrderRefused
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
@@ -17,8 +17,10 @@ from flink_jobs_provider.model.spec import JobSpec
 
 #: What a job can start from, or do, whose state is not known; of what no gateway raises.
 OR_OTHER_STARTS = f"; or s{Remedy.RESTORE_OR_EMPTY_OR_STOPPED.value[1:]}"
-#: The beginning of the sentence that reports a successful rollback.
-RUNS_AGAIN = "The previous version runs again"
+
+
+class RestoreUnclear(StateUnavailable):
+    """Whether a job has started from `restore_from` before is unknown."""
 
 
 def refuse_stranger(row: ActionJob, wanted: JobSpec) -> OwnedElsewhere:
@@ -48,12 +50,7 @@ def broken_state(
 ) -> StateUnavailable:
     """Return the refusal of a start whose state is gone or torn: an older one is a step back.
 
-    Args:
-        wanted: The job as it should be.
-        recorded: The record in the state.
-        point: The newest state that is known.
-        older: The next older one that can be restored, or None.
-        now: Seconds since the epoch.
+    `older` is the next older state that can be restored; `now` is in seconds since the epoch.
     """
     happened = (
         f"{wanted.job_name}: the newest state of it that is known, {point} "
@@ -72,6 +69,20 @@ def broken_state(
         remedy=Remedy.PUT_BACK_OR_RESTORE_OLDER_AGAIN
         if used_up
         else Remedy.PUT_BACK_OR_RESTORE_OLDER,
+    )
+
+
+def unclear(wanted: JobSpec, job: object, state: str) -> RestoreUnclear:
+    """Return the refusal of a start that could set a job back to an earlier savepoint.
+
+    `state` is what the job does, or has left.
+    """
+    return RestoreUnclear(
+        f"{wanted.job_name}: job {job} of this stack {state}, and whether it has started from "
+        f"{{field}} ({wanted.restore_from}) before is not recorded",
+        now="Nothing was changed",
+        remedy=Remedy.TAKE_RESTORE_OUT,
+        field="restore_from",
     )
 
 
@@ -108,18 +119,11 @@ def main_outlasts(wanted: JobSpec) -> DeadlineExceeded:
 
 
 def no_state(
-    recorded: JobRecord | None,
-    wanted: JobSpec,
-    state: str,
-    why: str = "",
+    recorded: JobRecord | None, wanted: JobSpec, state: str, why: str = ""
 ) -> StateUnavailable:
     """Return the refusal of a start from nothing, where no state of the job is known.
 
-    Args:
-        recorded: The record in the state.
-        wanted: The job as it should be.
-        state: What it is.
-        why: Why it cannot go on; empty where no state of it is known.
+    `why` is why the job cannot go on; empty where no state of it is known.
     """
     job = f"job {recorded.job_id}" if recorded and recorded.job_id else "the job"
     return StateUnavailable(
@@ -140,19 +144,6 @@ def no_retained_checkpoint(job_name: str, job_id: str) -> StateUnavailable:
     )
 
 
-def neither_started(why: str, state: str) -> str:
-    """Return how a job is whose new version failed, and whose previous one did not start again.
-
-    Args:
-        why: Why the previous version did not.
-        state: Where the state is.
-    """
-    return (
-        f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
-        f"known to run; {state}"
-    )
-
-
 def did_not_stay_up(settle: float, why: str) -> str:
     """Return what happened to a version that did not stay up for its settle time, in seconds."""
     return f"it did not stay up for {settle:.0f} s: {why}"
@@ -161,7 +152,16 @@ def did_not_stay_up(settle: float, why: str) -> str:
 def adopted_and_down(job_name: str, settle: float, why: str) -> ActionFailed:
     """Return the error for a version that an earlier run started, and that did not stay up."""
     return ActionFailed(
-        f"{job_name}: it did not stay up for {settle:.0f} s: {why}",
+        f"{job_name}: {did_not_stay_up(settle, why)}",
         now="An earlier run started it; this one has begun nothing",
         remedy="Fix the job, and run again",
+    )
+
+
+def order_refused(job_name: str, what: object, refusal: OrderRefused, now: str) -> ActionFailed:
+    """Return the error for an action or a step that a job service refused."""
+    return ActionFailed(
+        f"{job_name}: {what} was refused: {refusal.happened}",
+        now=now,
+        remedy="Fix what it names, and run again",
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
@@ -15,7 +17,8 @@ from flink_jobs_provider.model.errors import (
 )
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.conditions import Judgement, Met, NotYet, Observation
+from flink_jobs_provider.reconciling.conditions import Judgement, Met, NotYet, Observation, Shown
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.waiter import Waited, Waiter, service_backoff
 
 Job = TypeVar("Job", bound=ActionJob)
@@ -46,22 +49,9 @@ class Idle:
         return NotYet(f"{job.action or 'an action'} is in progress, status {job.status_word}")
 
 
-@dataclass(frozen=True)
-class Gone:
-    """A job is no longer there."""
-
-    def judge(self, history: Sequence[Observation[ActionJob | None]]) -> Judgement:
-        """Judge by what was shown last."""
-        return NotYet("it is still listed") if history[-1].seen else Met()
-
-
-@dataclass(frozen=True)
-class There:
-    """A job is shown."""
-
-    def judge(self, history: Sequence[Observation[ActionJob | None]]) -> Judgement:
-        """Judge by what was shown last."""
-        return Met() if history[-1].seen else NotYet("it is not listed")
+#: A job is no longer there; a job is shown.
+GONE = Shown[ActionJob | None](lambda job: "it is still listed" if job else "")
+THERE = Shown[ActionJob | None](lambda job: "" if job else "it is not listed")
 
 
 async def until_idle(
@@ -75,13 +65,7 @@ async def until_idle(
 ) -> None:
     """Return when no action is in progress on a job, and its status is a known one.
 
-    Args:
-        waiter: Waits.
-        observe: Returns the job; None where it is gone.
-        timeout: For how many seconds.
-        job_name: The job.
-        going_on: Returns what is in progress, as the beginning of "... has not ended in".
-        described: Returns what a job shows.
+    `going_on` returns what is in progress, as the beginning of "... has not ended in".
 
     Raises:
         ActionInProgress: Something still is.
@@ -106,16 +90,8 @@ async def until_idle(
     )
 
 
-#: Waiting for what is in progress, the stop, the deletion, each perhaps not taken at once.
+#: Waiting for what is in progress, the stop, the deletion, each perhaps not accepted at once.
 _MOST_REMOVING_TURNS = 8
-
-
-class TakesTurns(Protocol):
-    """One change of a job."""
-
-    async def turn(self) -> JobRecord | None:
-        """Look, and do what is next; return the record when nothing is left to do."""
-        ...
 
 
 class StoresJars(Protocol):
@@ -125,16 +101,16 @@ class StoresJars(Protocol):
         """Remove the jars that were brought there for a job, but for those with these digests."""
 
 
-async def until_reached(
-    turn: Callable[[], Awaitable[JobRecord | None]], most: int, job_name: str, unit: str
-) -> JobRecord:
+Plane = TypeVar("Plane", bound=StoresJars)
+T = TypeVar("T")
+#: Observes a job and does what is next; returns what is so when nothing is left to do, else None.
+Turn: TypeAlias = Callable[[], Awaitable[T | None]]
+
+
+async def until_reached(turn: Turn[JobRecord], most: int, job_name: str, unit: str) -> JobRecord:
     """Take turns until one returns the record of a job that is as it should be.
 
-    Args:
-        turn: Looks at the job, and takes the next action if it needs one.
-        most: How many turns are taken.
-        job_name: The job.
-        unit: What the service calls what a turn does: an action, or a step.
+    `unit` is what the service calls what a turn does: an action, or a step.
 
     Raises:
         PermanentError: The job is not as it should be after the last turn.
@@ -150,62 +126,76 @@ async def until_reached(
     )
 
 
-async def changed(
-    plane: StoresJars,
-    recorded: JobRecord | None,
-    wanted: JobSpec,
-    begin: Callable[[JobSpec], TakesTurns],
-    most: int,
-    unit: str,
-    say: Callable[[str], None],
-) -> JobRecord:
-    """Make a job as it is wanted, turn by turn, and return what is now so.
+class ServiceReconciler(ABC, Generic[Plane]):
+    """Brings jobs of one service to what is wanted, turn by turn, and ends them for good.
+
+    Where a job stands is read from the service in each turn: what is in progress on it is waited
+    for, the next thing is decided, sent once, and waited for until the service shows its effect.
+    Then all is judged anew, until nothing is left to do. So a run that died anywhere is taken up
+    by the next one.
 
     Args:
         plane: The service.
-        recorded: The record in the state.
-        wanted: The job as it should be.
-        begin: Begins a change to a spec.
-        most: How many turns are taken.
-        unit: What the service calls what a turn does.
-        say: Called with a line for what could not be removed.
+        say: Called with a line for each step, while it happens.
     """
-    wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
-    record = await until_reached(begin(wanted).turn, most, wanted.job_name, unit)
-    await _forget_jars(plane, recorded, wanted, say)
-    return record.model_copy(update={"honoured": None})
 
+    #: The most turns of a change, and what the service calls what a turn does.
+    most_turns: int
+    unit: str
 
-async def until_removed(
-    plane: StoresJars, spec: JobSpec, turn: Callable[[], Awaitable[Removed | None]]
-) -> Removed:
-    """Take turns until one finds that a job is gone; remove its jars, and return what it left.
+    def __init__(self, plane: Plane, say: Say) -> None:
+        self._plane = plane
+        self._say = say
 
-    Args:
-        plane: The service.
-        spec: The job.
-        turn: Looks at the job, and takes the next action towards its deletion.
+    @abstractmethod
+    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
+        """Begin a change; return its turn."""
 
-    Raises:
-        PermanentError: The job is still there after the last turn.
-    """
-    for _ in range(_MOST_REMOVING_TURNS):
-        removed = await turn()
-        if removed is not None:
-            await plane.forget_jars(spec, frozenset())
-            return removed
-    raise PermanentError(
-        f"{spec.job_name}: it comes back each time it is deleted, or takes no orders",
-        remedy="Is somebody else changing it? Run again to go on",
-    )
+    @abstractmethod
+    def _removal(self, recorded: JobRecord) -> Turn[Removed]:
+        """Begin a deletion; return its turn, which returns what a job that is gone has left."""
 
+    @abstractmethod
+    async def refresh(self, recorded: JobRecord) -> JobRecord:
+        """Return a record as the service shows it now; nothing is changed."""
 
-async def _forget_jars(
-    plane: StoresJars, recorded: JobRecord | None, wanted: JobSpec, say: Callable[[str], None]
-) -> None:
-    """Remove jars that no version needs: neither the wanted one nor the one before it."""
-    digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
-    try:
-        await plane.forget_jars(wanted, frozenset(filter(None, digests)))
-    except JarError as error:
-        say(str(error))
+    async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
+        """Return the same: what a start begins from shows at the start."""
+        return await self.refresh(recorded)
+
+    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
+        """Make a job as it is wanted, and return what is now so.
+
+        May be called again after a crash at any point, with the same or another spec.
+
+        Raises:
+            JobError: What happened, what runs now, and what to do.
+        """
+        wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
+        turn = self._change(recorded, wanted, jar)
+        record = await until_reached(turn, self.most_turns, wanted.job_name, self.unit)
+        digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
+        try:  # the version before this one may be needed again
+            await self._plane.forget_jars(wanted, frozenset(filter(None, digests)))
+        except JarError as error:
+            self._say(str(error))
+        return record.model_copy(update={"honoured": None})
+
+    async def delete(self, recorded: JobRecord) -> Removed:
+        """End a job for good, with a savepoint where `on_delete` asks for one.
+
+        May be called again.
+
+        Raises:
+            JobError: It is not gone.
+        """
+        turn = self._removal(recorded)
+        for _ in range(_MOST_REMOVING_TURNS):
+            removed = await turn()
+            if removed is not None:
+                await self._plane.forget_jars(recorded.spec, frozenset())
+                return removed
+        raise PermanentError(
+            f"{recorded.spec.job_name}: it comes back each time it is deleted, or takes no orders",
+            remedy="Is somebody else changing it? Run again to go on",
+        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import Action, JobStatus
@@ -11,27 +10,27 @@ from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavai
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
-from flink_jobs_provider.model.spec import DesiredState, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import UPGRADES
 from flink_jobs_provider.reconciling.dli.failures import (
+    how_it_is,
     no_checkpoints,
     no_other_queue,
     not_taken_over,
     start_failed,
 )
-from flink_jobs_provider.reconciling.dli.job_state import was_imported
-from flink_jobs_provider.reconciling.dli.operations import StepRunner
+from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
 from flink_jobs_provider.reconciling.dli.progress import Progress, telling_where, warning
-from flink_jobs_provider.reconciling.dli.rollback import go_back
 from flink_jobs_provider.reconciling.dli.safety_savepoints import (
     SafetySavepoints,
     counting_what_lasts,
     lies_in_own,
     safety_savepoint_of,
 )
-from flink_jobs_provider.reconciling.dli.transitions import Move, NextStep, to_restore
-from flink_jobs_provider.reconciling.ownership import run_of
-from flink_jobs_provider.reconciling.previous_version import secure_in_storage
+from flink_jobs_provider.reconciling.dli.step_watch import described
+from flink_jobs_provider.reconciling.dli.transitions import Move, NextStep, to_restore, was_imported
+from flink_jobs_provider.reconciling.ownership import mark_of, run_of
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import (
     blank,
     done,
@@ -45,32 +44,27 @@ from flink_jobs_provider.reconciling.record_updates import (
     with_savepoint_of,
 )
 from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
-from flink_jobs_provider.reconciling.version_marker import mark_of
+from flink_jobs_provider.reconciling.rollback import RUNS_AGAIN, neither_started, secure_in_storage
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
-_RETAINS = (
-    RETENTION,
-    "execution.checkpointing.externalized.checkpoint-retention",
-)
+_RETAINS = (RETENTION, "execution.checkpointing.externalized.checkpoint-retention")
+#: How often a service that accepts nothing for now is asked again to go back.
+_MOST_TRIES = 8
 
 
+@dataclass(frozen=True)
 class ChangeSteps:
     """What may be done in a turn."""
 
-    def __init__(
-        self,
-        plane: StepPlane,
-        steps: StepRunner,
-        say: Callable[[str], None],
-        safety: SafetySavepoints,
-        progress: Progress,
-    ) -> None:
-        self._plane = plane
-        self._steps = steps
-        self._say = say
-        self._safety = safety
-        self._progress = progress
-        self._wanted = progress.wanted
+    _plane: StepPlane
+    _steps: StepRunner
+    _say: Say
+    _safety: SafetySavepoints
+    _progress: Progress
+
+    @property
+    def _wanted(self) -> JobSpec:
+        return self._progress.wanted
 
     async def take(self, step: NextStep, job: StepJob | None) -> JobRecord | None:
         """Take a step; return the record where it is the last one."""
@@ -170,7 +164,7 @@ class ChangeSteps:
         self._say(f"{self._wanted.job_name}: {what if step.write else 'writing its configuration'}")
         try:
             await self._steps.change(self._wanted, job, written)
-            left = await self._steps.until_taken(job, written, progress.former)
+            left = await self._steps.watch.until_taken(job.run_id, written, progress.former)
             if left:
                 raise not_taken_over(self._wanted, job, left)
             progress.former = {**progress.former, **written} if step.write else written
@@ -268,15 +262,52 @@ class ChangeSteps:
         safety = progress.safety
         if progress.base is not None and not self._plane.capabilities.keeps_savepoints:
             safety = safety or safety_savepoint_of(progress.kept, progress.base, self._wanted)
-        came = await go_back(
-            self._steps,
-            self._plane,
-            progress.recorded.spec,
-            progress.former_class,
-            job.run_id,
-            [path for path in (progress.kept, safety) if path],
-            progress.asked,
-            progress.base,
-        )
+        states = [path for path in (progress.kept, safety) if path]
+        came = await self._go_back(progress.recorded.spec, job.run_id, states)
         progress.down = False  # what came of it says how the job stands
         return came
+
+    async def _go_back(self, former: JobSpec, run_id: str, states: list[str]) -> str:
+        """Start the previous version from a savepoint that was taken of it; return what runs now.
+
+        The newest one is first; the next is tried where a job started from one does not come up.
+        """
+        known = last_known(self._progress.base, *states)
+        why, left = "", list(states)
+        for _ in range(_MOST_TRIES):
+            job = await self._plane.job(run_id)
+            if job is not None and job.active:
+                return f"Somebody else has started it: {described(job)}; {known}"
+            try:
+                after = await self._start_former(former, job, left[0]) if job else None
+            except NotNow:
+                why = "the service takes nothing now"
+                continue
+            except JobError as error:
+                why = error.happened
+                break
+            if after is not None and after.active:
+                job_id = await self._plane.flink_job_id(run_id) or run_id
+                return f"{RUNS_AGAIN} as job {job_id}, from {left[0]}"
+            why = how_it_is(after)
+            left = left[1:] if after else []
+            if not left:
+                break
+        return neither_started(why, known)
+
+    async def _start_former(self, former: JobSpec, job: StepJob, back: str) -> StepJob | None:
+        """Write the former configuration, start it, and return how the job is then."""
+        plane, progress = self._plane, self._progress
+        if job.in_progress:
+            await self._steps.until_idle(job, former)
+            raise NotNow
+        asked = await plane.configuration(former, None, str(mark_of(former)))
+        if former.entry_class is None and progress.former_class:
+            asked["main_class"] = progress.former_class
+        # What was asked for by the version that did not start is taken back.
+        asked |= plane.differences(asked, job, progress.asked)
+        await self._steps.change(former, job, asked)
+        # What that version left, if anything, is not what the former goes on from.
+        own = same_path(job.last_savepoint, back)
+        own = own and not plane.capabilities.starts_from_newest_state
+        return await self._steps.start(former, job, resume=True, imported=None if own else back)

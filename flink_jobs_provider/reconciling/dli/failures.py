@@ -10,9 +10,10 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.conditions import described
+from flink_jobs_provider.reconciling.dli.step_watch import described
 from flink_jobs_provider.reconciling.record_updates import last_known
-from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, RUNS_AGAIN
+from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, order_refused
+from flink_jobs_provider.reconciling.rollback import RUNS_AGAIN
 
 
 def named(job: StepJob) -> str:
@@ -20,18 +21,17 @@ def named(job: StepJob) -> str:
     return f"Job {job.job_id}" if job.job_id else f"Job {job.run_id}"
 
 
+def how_it_is(job: StepJob | None) -> str:
+    """Return how a job is that did not come up, in the service's words."""
+    return (job.output or described(job)) if job else "the job service no longer lists it"
+
+
 def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefused) -> ActionFailed:
     """Return the error for a step that was refused."""
-    now = (
-        f"{named(job)} is {job.status or job.status_word}, as before"
-        if job
-        else "It was not created"
-    )
-    return ActionFailed(
-        f"{wanted.job_name}: {what} was refused: {refusal.happened}",
-        now=now,
-        remedy="Fix what it names, and run again",
-    )
+    now = "It was not created"
+    if job:
+        now = f"{named(job)} is {job.status or job.status_word}, as before"
+    return order_refused(wanted.job_name, what, refusal, now)
 
 
 def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFailed:
@@ -168,8 +168,7 @@ def start_failed(
         names: Whether a version that ran, if only for a moment, needs the savepoint to be named.
         base: What is recorded of the job; None where nothing is.
     """
-    why = (after.output or described(after)) if after else "the job service no longer lists it"
-    happened = f"{wanted.job_name}: the new version did not start: {why}"
+    happened = f"{wanted.job_name}: the new version did not start: {how_it_is(after)}"
     # What has come up once, and then failed, may have had a state of its own.
     ran = after is not None and after.status is JobStatus.FAILED and not after.unborn
     remedy = "Fix the new version, and run again" if went_back else "Fix it, and run again"

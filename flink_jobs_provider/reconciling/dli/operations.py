@@ -15,14 +15,9 @@ from flink_jobs_provider.control_planes.step_plane import (
     StepJob,
     StepPlane,
 )
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    PermanentError,
-    Signal,
-)
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, Signal
 from flink_jobs_provider.model.savepoint import SavepointLayout, in_store
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.conditions import has_new_savepoint
 from flink_jobs_provider.reconciling.dli.failures import (
     no_import,
     no_savepoints,
@@ -31,7 +26,7 @@ from flink_jobs_provider.reconciling.dli.failures import (
     savepoint_not_seen,
     stop_failed,
 )
-from flink_jobs_provider.reconciling.dli.step_watch import StepWatch, steps_of
+from flink_jobs_provider.reconciling.dli.step_watch import StepWatch, has_new_savepoint, steps_of
 from flink_jobs_provider.reconciling.ownership import own_row
 from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
@@ -54,17 +49,13 @@ class StepRunner:
         self._plane = plane
         self._clock = clock
         self._say = say
-        self._watch = StepWatch(plane, clock, say)
+        self.watch = StepWatch(plane, clock, say)
 
     async def until_idle(self, job: StepJob, spec: JobSpec) -> None:
         """Wait for what somebody began, or for a status that is known."""
         if job.in_progress:
             self._say(f"{spec.job_name}: waiting for what is in progress on it: {job.status_word}")
-        await self._watch.until_idle(job, _allowed(spec, *steps_of(job.action)))
-
-    async def shortly_after(self, job: StepJob) -> StepJob | None:
-        """Return a job when nothing is in progress on it, or as it is after a while."""
-        return await self._watch.shortly_after(job)
+        await self.watch.until_idle(job, _allowed(spec, *steps_of(job.action)))
 
     async def create(self, wanted: JobSpec, asked: Configuration) -> None:
         """Create a draft, once; return when it is there, and the only one of its name.
@@ -81,7 +72,7 @@ class StepRunner:
             if await self._arrives(wanted):
                 return
             raise
-        if await self._watch.until_there(run_id) is None:
+        if await self.watch.until_there(run_id) is None:
             raise PermanentError(
                 f"{wanted.job_name}: it was created as job {run_id}, and the service does not "
                 "show it",
@@ -105,14 +96,8 @@ class StepRunner:
                 await self._sent(wanted, "the change of its configuration", job, send)
             except ActionFailed:
                 # Of a job that runs, the service may refuse what it has just taken as no change.
-                if await self._watch.until_taken(job.run_id, asked, {}):
+                if await self.watch.until_taken(job.run_id, asked, {}):
                     raise
-
-    async def until_taken(
-        self, job: StepJob, written: Configuration, former: Configuration
-    ) -> list[str]:
-        """Return what the service has not taken over of what was written, after a while."""
-        return await self._watch.until_taken(job.run_id, written, former)
 
     async def stop(self, wanted: JobSpec, job: StepJob, savepoint: bool) -> StepJob:
         """Stop a job; return how it ended.
@@ -127,7 +112,7 @@ class StepRunner:
             wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint)
         )
         steps = ("savepoint", "cancel") if savepoint else ("cancel",)
-        after = await self._watch.until_down(
+        after = await self.watch.until_down(
             job, sent, _allowed(wanted, *steps), savepoint, unanswered
         )
         if after is None or after.active:
@@ -149,12 +134,12 @@ class StepRunner:
             wanted, "the start", job, lambda: self._plane.run(job.run_id, resume)
         )
         allowed = _allowed(wanted, "submit", "running")
-        after = await self._watch.until_up(before, sent, allowed, unanswered)
+        after = await self.watch.until_up(before, sent, allowed, unanswered)
         return await self.settled(after, wanted) if after and after.active else after
 
     async def settled(self, job: StepJob, wanted: JobSpec) -> StepJob | None:
         """Watch a job that came up for its settle time; return it as it is then."""
-        return await self._watch.until_settled(job, wanted.settle_seconds)
+        return await self.watch.until_settled(job, wanted.settle_seconds)
 
     async def save(self, wanted: JobSpec, job: StepJob) -> str:
         """Take a savepoint while the job goes on; return its path, which was seen to be there.
@@ -173,7 +158,7 @@ class StepRunner:
         await self._sent(
             wanted, "the savepoint", job, lambda: self._plane.take_savepoint(job.run_id, directory)
         )
-        after = await self._watch.until_saved(job, sent, _allowed(wanted, "savepoint"))
+        after = await self.watch.until_saved(job, sent, _allowed(wanted, "savepoint"))
         if after is None:
             raise savepoint_failed(wanted, job, "the job service no longer lists the job")
         if has_new_savepoint(after, job):
@@ -202,7 +187,7 @@ class StepRunner:
             await self._sent(wanted, "its deletion", job, send)
         except Unanswered:
             self._say(f"{wanted.job_name}: its deletion was not answered")
-        return await self._watch.until_gone(job, _allowed(wanted, "cancel"))
+        return await self.watch.until_gone(job, _allowed(wanted, "cancel"))
 
     async def _import(self, wanted: JobSpec, job: StepJob, path: str) -> None:
         """Make a savepoint the job's own. The same once more is no other one."""
@@ -220,11 +205,7 @@ class StepRunner:
             raise no_import(wanted, path) from None
 
     async def _sent_or_not(
-        self,
-        wanted: JobSpec,
-        what: str,
-        job: StepJob,
-        send: Callable[[], Awaitable[None]],
+        self, wanted: JobSpec, what: str, job: StepJob, send: Callable[[], Awaitable[None]]
     ) -> Unanswered | None:
         """Send a step, once; return why it is unknown whether it was taken: the job shows that."""
         try:
@@ -235,11 +216,7 @@ class StepRunner:
         return None
 
     async def _sent(
-        self,
-        wanted: JobSpec,
-        what: str,
-        job: StepJob | None,
-        send: Callable[[], Awaitable[T]],
+        self, wanted: JobSpec, what: str, job: StepJob | None, send: Callable[[], Awaitable[T]]
     ) -> T:
         """Send a step, once.
 
@@ -278,7 +255,7 @@ class StepRunner:
         async def find() -> StepJob | None:
             return own_row(await self._plane.named(wanted.job_name), None, wanted)
 
-        return await self._watch.until_found(find, constant_backoff(_PAUSE))
+        return await self.watch.until_found(find, constant_backoff(_PAUSE))
 
     async def listed(self, directory: str | None) -> dict[str, float]:
         """Return the savepoints below a directory, and when each was written, in seconds.

@@ -14,14 +14,13 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import UPGRADES, newly_restores
 from flink_jobs_provider.reconciling.dli.failures import no_default, not_offered
 from flink_jobs_provider.reconciling.dli.transitions import to_restore
-from flink_jobs_provider.reconciling.ownership import run_of
+from flink_jobs_provider.reconciling.ownership import mark_of, read_mark, run_of
 from flink_jobs_provider.reconciling.record_updates import (
     add_aside,
     last_known,
     savepoint_output,
     started,
 )
-from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
 
 
 @dataclass
@@ -137,14 +136,7 @@ def warning(record: JobRecord, wanted: JobSpec) -> JobRecord:
 def adopted(
     recorded: JobRecord | None, base: JobRecord | None, wanted: JobSpec, job: StepJob
 ) -> JobRecord:
-    """Take over the wanted version, which a run that died has started.
-
-    Args:
-        recorded: The record in the state.
-        base: That, with what was found on the way.
-        wanted: The version.
-        job: How it is shown.
-    """
+    """Return what is recorded of the wanted version, which a run that died has started."""
     if recorded is None or recorded.job_id is None:
         origin = job.started_from or wanted.restore_from
         return started(base, wanted, job, Action.NEW, origin)

@@ -1,74 +1,203 @@
-"""Bringing one job to what is wanted on a system that takes single steps, and ending it for good.
-
-Where it stands is read from the system each time: what is in progress on it is waited for, the
-next step is decided, sent once, and waited for until the job shows its effect. Then all is judged
-anew, until nothing is left to do. So a run that died anywhere is taken up by the next one.
-"""
+"""Jobs on a system that takes single steps: observed, changed turn by turn, and ended for good."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.errors import ActionFailed, JobError
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.spec import JobSpec, OnDelete
-from flink_jobs_provider.reconciling.dli.change import StepChange
-from flink_jobs_provider.reconciling.dli.job_state import status_of
+from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete
+from flink_jobs_provider.reconciling.dli.change_steps import ChangeSteps
 from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
+from flink_jobs_provider.reconciling.dli.progress import Progress, adopted
 from flink_jobs_provider.reconciling.dli.safety_savepoints import (
     SafetySavepoints,
     counting_what_lasts,
     stop_of_dead_run,
 )
-from flink_jobs_provider.reconciling.ownership import own_row, ran_since
-from flink_jobs_provider.reconciling.record_updates import seen
-from flink_jobs_provider.reconciling.service_loop import changed, until_removed
-from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
+from flink_jobs_provider.reconciling.dli.step_watch import described
+from flink_jobs_provider.reconciling.dli.transitions import (
+    JobMatch,
+    check_restore,
+    decide,
+    judge,
+    status_of,
+)
+from flink_jobs_provider.reconciling.ownership import (
+    asks_for_its_savepoint,
+    goes_on_as_recorded,
+    mark_of,
+    own_row,
+    ran_since,
+    read_mark,
+    stranger,
+)
+from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.record_updates import ended, seen, with_row, with_savepoint_of
+from flink_jobs_provider.reconciling.refusals import adopted_and_down, refuse_stranger
+from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
 from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
-#: The most turns of a change: what is in progress, create, stop, write, start, savepoint, the
-#: last look, and some steps that are not taken at once.
-_MOST_TURNS = 14
 
-
-class StepReconciler:
-    """Carries out changes to the jobs of one project.
-
-    Args:
-        plane: The project.
-        say: Called with a line for each step, while it happens.
-        clock: Time and sleep.
-    """
+class _Change:
+    """One call of `bring_about`."""
 
     def __init__(
         self,
         plane: StepPlane,
-        say: Callable[[str], None] = lambda _line: None,
-        clock: Clock | None = None,
+        steps: StepRunner,
+        say: Say,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar,
     ) -> None:
         self._plane = plane
+        self._steps = steps
         self._say = say
-        self._steps = StepRunner(plane, clock or Clock(), say)
+        self._safety = SafetySavepoints(plane, steps, say)
+        self._searched = False
+        self._progress = Progress(recorded, wanted, jar, recorded)
+        self._acts = ChangeSteps(plane, steps, say, self._safety, self._progress)
 
-    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
-        """Make a job as it is wanted, and return what is now so.
+    async def turn(self) -> JobRecord | None:
+        """Look, and do what is next; return the record when nothing is left to do."""
+        try:
+            return await self._turn()
+        except NotNow:
+            return None  # somebody was faster, or the service is busy: judge anew
+        except JobError as error:
+            error.complete(now=self._progress.standing)
+            if error.now:
+                error.complete(remedy="Run again: it goes on from there")
+            raise
 
-        May be called again after a crash at any point, with the same or another spec.
+    async def _turn(self) -> JobRecord | None:
+        progress, wanted = self._progress, self._progress.wanted
+        job = await self._find()
+        if job is not None and (job.in_progress or job.status is None):
+            await self._steps.until_idle(job, wanted)
+            return None
+        if job is not None and progress.base is not None:
+            progress.base = await self._with_found(progress.base, job)
+        if job is not None and progress.recorded is None and not progress.touched:
+            check_restore(job, wanted)
+        verdict = JobMatch(False, None)
+        if wanted.desired_state is DesiredState.RUNNING:
+            write = await progress.to_write(self._plane, job)
+            verdict = judge(job, progress.recorded, wanted, write, progress.written)
+        step = decide(job, progress.base, wanted, verdict, self._plane.capabilities)
+        if step is not None:
+            return await self._acts.take(step, job)
+        done = progress.started or progress.saved
+        if job is not None and not done and asks_for_its_savepoint(progress.recorded, wanted):
+            await self._acts.save(job)
+            return None
+        return await self._settled(job)
+
+    async def _find(self) -> StepJob | None:
+        """Return the job: the recorded one, or one that bears its mark; with Flink's id.
 
         Raises:
-            JobError: What happened, what runs now, and what to do.
+            OwnedElsewhere: Its name is another's.
         """
+        base, wanted, job = self._progress.base, self._progress.wanted, None
+        if base is not None and base.run_id:
+            job = await self._plane.job(base.run_id)
+        if job is None:
+            jobs = await self._plane.named(wanted.job_name)
+            job = own_row(jobs, base, wanted)
+            if other := stranger(jobs, job, wanted):
+                return await self._adoptable(other)
+        if job is None:
+            return None
+        return replace(job, job_id=await self._plane.flink_job_id(job.run_id))
 
-        def begin(spec: JobSpec) -> StepChange:
-            return StepChange(self._plane, self._steps, self._say, recorded, spec, jar)
+    async def _adoptable(self, other: StepJob) -> StepJob:
+        """Return a job of this name that nobody has marked, if it is just what is wanted.
 
-        return await changed(self._plane, recorded, wanted, begin, _MOST_TURNS, "step", self._say)
+        Raises:
+            OwnedElsewhere: It is not ours.
+        """
+        wanted = self._progress.wanted
+        job = replace(other, job_id=await self._plane.flink_job_id(other.run_id))
+        if job.version.mark or job.version.jar is None:
+            raise refuse_stranger(job, wanted)
+        stays = wanted.desired_state is DesiredState.STOPPED
+        if stays or await self._progress.to_write(self._plane, job):
+            raise refuse_stranger(job, wanted)
+        return job
+
+    async def _with_found(self, base: JobRecord, job: StepJob) -> JobRecord:
+        """Return a record with savepoints that it does not list: another client has taken them."""
+        wanted, ran = self._progress.wanted, ran_since(job, base)
+        if not ran:
+            base = with_savepoint_of(base, job, SavepointReason.FOUND, wanted)
+        if self._searched or self._progress.kept:
+            return base  # what this run has taken, it knows
+        self._searched = ran or not job.active
+        return await self._safety.found(base, wanted, job)
+
+    # Nothing is left to do
+
+    async def _settled(self, job: StepJob | None) -> JobRecord:
+        base, recorded = self._progress.base, self._progress.recorded
+        wanted = self._progress.wanted
+        if job is None or wanted.desired_state is DesiredState.STOPPED:
+            return ended(base, wanted, self._refined(job))
+        if base and (self._progress.started or self._progress.saved):
+            return with_row(base, job).model_copy(update={"spec": wanted})
+        if base and goes_on_as_recorded(job, recorded, same_run=not ran_since(job, recorded)):
+            return with_row(base, job).model_copy(update={"spec": wanted})
+        return await self._adopted(job)
+
+    def _refined(self, job: StepJob | None) -> StepJob | None:
+        return replace(job, status=status_of(job, self._progress.recorded)) if job else None
+
+    async def _adopted(self, job: StepJob) -> JobRecord:
+        """Take over the wanted version, which a run that died has started.
+
+        Raises:
+            ActionFailed: It does not stay up.
+        """
+        progress, wanted = self._progress, self._progress.wanted
+        self._say(f"{wanted.job_name}: it was started before, adopted")
+        after = await self._steps.settled(job, wanted)
+        if after is None or not (after.active or after.status is JobStatus.FINISHED):
+            why = described(after) if after else "the job service no longer lists it"
+            raise adopted_and_down(wanted.job_name, wanted.settle_seconds, why)
+        record = adopted(progress.recorded, progress.base, progress.wanted, job)
+        if self._plane.capabilities.keeps_savepoints:
+            return record
+        if progress.recorded is not None:
+            record = stop_of_dead_run(record, progress.recorded, job)
+        return counting_what_lasts(record, progress.wanted)
+
+
+class StepReconciler(ServiceReconciler[StepPlane]):
+    """Makes changes to the jobs of one project; each turn takes one step."""
+
+    #: What is in progress, create, stop, write, start, savepoint, the last observation, and some
+    #: steps that are not accepted at once.
+    most_turns = 14
+    unit = "step"
+
+    def __init__(
+        self, plane: StepPlane, say: Say = lambda _line: None, clock: Clock | None = None
+    ) -> None:
+        super().__init__(plane, say)
+        self._steps = StepRunner(plane, clock or Clock(), say)
+
+    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
+        return _Change(self._plane, self._steps, self._say, recorded, wanted, jar).turn
+
+    def _removal(self, recorded: JobRecord) -> Turn[Removed]:
+        return _Removal(self._plane, self._steps, self._say, recorded).turn
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the service shows it now; nothing is touched."""
@@ -77,7 +206,7 @@ class StepReconciler:
             rows = await self._plane.named(recorded.spec.job_name)
             job = own_row(rows, recorded, recorded.spec)
         # Of a job that is being stopped, what it was a moment ago would be no drift.
-        job = await self._steps.shortly_after(job) if job else None
+        job = await self._steps.watch.shortly_after(job) if job else None
         if job is None:
             return seen(recorded, None, False)
         job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
@@ -92,14 +221,6 @@ class StepReconciler:
             shown = counting_what_lasts(shown, recorded.spec)
         return shown.model_copy(update={"spec": self._plane.as_shown(shown.spec, job)})
 
-    async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
-        """Return the same: what a start begins from shows at the start."""
-        return await self.refresh(recorded)
-
-    async def delete(self, recorded: JobRecord) -> Removed:
-        """End a job for good, with a savepoint where `on_delete` asks for one."""
-        return await Removal(self._plane, self._steps, self._say, recorded).carry_out()
-
     async def _is_other(self, job: StepJob, spec: JobSpec) -> bool:
         """Whether a job is of another version than a spec, by its mark and what it shows."""
         mark = read_mark(job.version.mark)
@@ -110,12 +231,10 @@ class StepReconciler:
         return bool(set(self._plane.differences(asked, job, asked)) - passing)
 
 
-class Removal:
+class _Removal:
     """One call of `delete`."""
 
-    def __init__(
-        self, plane: StepPlane, steps: StepRunner, say: Callable[[str], None], recorded: JobRecord
-    ) -> None:
+    def __init__(self, plane: StepPlane, steps: StepRunner, say: Say, recorded: JobRecord) -> None:
         self._plane = plane
         self._steps = steps
         self._recorded = recorded
@@ -123,20 +242,17 @@ class Removal:
         self._safety = SafetySavepoints(plane, steps, say)
         self._say = say
         self._path: str | None = None
-        self._told = False
+        self._reported = False
 
-    async def carry_out(self) -> Removed:
-        """End a job, and delete it and its jars.
+    async def turn(self) -> Removed | None:
+        """Do the next thing towards the deletion of the job; return what is left when it is gone.
 
         Raises:
-            JobError: It is not gone.
+            ActionFailed: It was refused, or has failed.
         """
-        return await until_removed(self._plane, self._spec, self._turn)
-
-    async def _turn(self) -> Removed | None:
         job = await self._find()
         if job is None:
-            return Removed(self._path, self._told)
+            return Removed(self._path, self._reported)
         with contextlib.suppress(NotNow):  # somebody was faster, or the service is busy: look anew
             await self._next(job)
         return None
@@ -189,7 +305,7 @@ class Removal:
 
     def _say_without(self, job: StepJob) -> None:
         """Report that no savepoint can be taken of a job that does not run."""
-        self._told = True
+        self._reported = True
         last = self._recorded.last_savepoint or job.last_savepoint
         known = f"; the last one that is known is {last}" if last else "; none of it is known"
         self._say(

@@ -7,7 +7,7 @@ there before each stop: below it, the job's name and Flink's id of what ran.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from flink_jobs_provider.control_planes.step_plane import NotOffered, StepJob, StepPlane
@@ -29,13 +29,13 @@ from flink_jobs_provider.reconciling.record_updates import SAVEPOINTS_LISTED, kn
 _STOPS_WITHIN = 3600.0
 
 
+@dataclass(frozen=True)
 class SafetySavepoints:
     """Takes such savepoints, and finds those of runs that died."""
 
-    def __init__(self, plane: StepPlane, steps: StepRunner, say: Callable[[str], None]) -> None:
-        self._plane = plane
-        self._steps = steps
-        self._say = say
+    _plane: StepPlane
+    _steps: StepRunner
+    _say: Callable[[str], None]
 
     async def take(self, spec: JobSpec, job: StepJob) -> tuple[StepJob, str]:
         """Take one of a job that is to be stopped.
@@ -62,10 +62,7 @@ class SafetySavepoints:
     async def found(self, record: JobRecord, wanted: JobSpec, job: StepJob) -> JobRecord:
         """Return a record with those that it does not know: the run that took them has died.
 
-        Args:
-            record: What is known of the job.
-            wanted: It names the place.
-            job: The job, with Flink's id of what ran last.
+        The job has Flink's id of what ran last.
         """
         directory, ran = wanted.savepoint_directory, ran_since(job, record)
         if self._plane.capabilities.keeps_savepoints or directory is None:
@@ -93,11 +90,6 @@ def stop_of_dead_run(record: JobRecord, recorded: JobRecord, job: StepJob) -> Jo
     """Record which run a job's last savepoint is of, where the provider that took it has died.
 
     It is that of a stop, if another one was taken shortly before the job was started again.
-
-    Args:
-        record: What is known of the job now.
-        recorded: What was recorded before it was started.
-        job: The job.
     """
     run = recorded_run(recorded)
     first, last = iso_time(job.started - _STOPS_WITHIN * 1000), iso_time(job.started)

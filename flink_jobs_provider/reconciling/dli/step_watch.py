@@ -1,33 +1,184 @@
-"""Watching one job of a service that takes single steps, until a step has had its effect."""
+"""Watching one job of a service that takes single steps, until a step has had its effect.
+
+That a step was accepted says nothing: the job itself shows its effect. What is shown may be as
+before for a while, or an unknown status: all that is waited on, and never taken for done, or for
+gone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from flink_jobs_provider.control_planes.action_plane import Unanswered
 from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob, StepPlane
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import DeadlineExceeded
-from flink_jobs_provider.reconciling.conditions import Condition, Observation
-from flink_jobs_provider.reconciling.dli.conditions import (
-    SavepointEnded,
-    StartEnded,
-    StaysActive,
-    StepEnded,
-    StopEnded,
-    TakenOver,
-    described,
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.reconciling.conditions import (
+    Condition,
+    Failed,
+    Judgement,
+    Met,
+    NotYet,
+    Observation,
+    Shown,
+    waited,
 )
 from flink_jobs_provider.reconciling.service_loop import (
     ARRIVES,
     AWAY_PAUSE,
+    GONE,
     SETTLES,
-    Gone,
+    THERE,
     Idle,
-    There,
     until_idle,
 )
 from flink_jobs_provider.reconciling.waiter import Backoff, Clock, Waiter, service_backoff
+
+#: Statuses that say nothing of how a start went: the job may just not have been seen to move.
+_SILENT = ("job_init", "job_cancel_success")
+
+StepHistory: TypeAlias = Sequence[Observation[StepJob | None]]
+
+
+@dataclass(frozen=True)
+class _StepShown:
+    """What a job shows at one moment after a step.
+
+    Attributes:
+        job: The job.
+        before: As it was before the step.
+        moved: Whether something has been in progress on it since.
+        settled: Whether what is shown has had some time to be up to date. That it then is, is sure
+            only of a system that tells starts: a step that has not shown there will not any more.
+    """
+
+    job: StepJob
+    before: StepJob
+    moved: bool
+    settled: bool
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is in progress on it, and its status is known."""
+        return not self.job.in_progress and self.job.status is not None
+
+    @property
+    def told(self) -> bool:
+        """Whether the step has shown: something was in progress, or the job shows another thing."""
+        return self.moved or _facts(self.job) != _facts(self.before)
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step has ended, as far as the job shows it; or the job is gone.
+
+    Attributes:
+        before: The job before the step.
+        tells_starts: Whether a step that has not shown after a while will not any more.
+        unanswered: Why it is not known whether the step was taken: then it must show soon.
+    """
+
+    before: StepJob
+    tells_starts: bool = False
+    unanswered: str = ""
+
+    def judge(self, history: StepHistory) -> Judgement:
+        """Judge by the last look, and by whether something was in progress in any."""
+        job, seconds = history[-1].seen, waited(history)
+        if job is None:
+            return Met()
+        moved = any(each.seen is not None and each.seen.in_progress for each in history)
+        shown = _StepShown(job, self.before, moved, seconds >= SETTLES)
+        if shown.quiet and self._ended(shown):
+            return Met()
+        if self.unanswered and not shown.told and seconds >= ARRIVES:
+            return Failed(described(job), self)
+        return NotYet(described(job))
+
+    def _ended(self, shown: _StepShown) -> bool:
+        """Whether it has, of a job on which nothing is in progress."""
+        return shown.told or (shown.settled and self.tells_starts)
+
+
+@dataclass(frozen=True)
+class StartEnded(StepEnded):
+    """A start has ended: the job runs, or does not come up."""
+
+    def _ended(self, shown: _StepShown) -> bool:
+        if shown.job.active:
+            return True
+        if shown.job.status_word in _SILENT and not self.tells_starts:
+            return shown.moved or shown.job.started != shown.before.started
+        return super()._ended(shown)
+
+
+@dataclass(frozen=True)
+class StopEnded(StepEnded):
+    """A stop has ended: the job has ended, or goes on.
+
+    Attributes:
+        savepoint: Whether it takes a savepoint.
+    """
+
+    savepoint: bool = False
+
+    def _ended(self, shown: _StepShown) -> bool:
+        if shown.job.active:
+            return super()._ended(shown)
+        lags = self.savepoint and shown.job.status is JobStatus.CANCELED
+        return shown.settled or not lags or has_new_savepoint(shown.job, shown.before)
+
+
+@dataclass(frozen=True)
+class SavepointEnded(StepEnded):
+    """A savepoint has ended while the job goes on."""
+
+    def _ended(self, shown: _StepShown) -> bool:
+        return has_new_savepoint(shown.job, shown.before) or shown.told or shown.settled
+
+
+@dataclass(frozen=True)
+class StaysActive:
+    """A job has been shown for its settle time since it came up.
+
+    It also holds as soon as the job has ended, is gone, or somebody has begun something else on it.
+
+    Attributes:
+        settle: The settle time, in seconds.
+    """
+
+    settle: float
+
+    def judge(self, history: StepHistory) -> Judgement:
+        """Judge by the last look, and by the time since the first one."""
+        job, left = history[-1].seen, self.settle - waited(history)
+        if job is None or job.in_progress or (job.status is not None and not job.active):
+            return Met()
+        return NotYet(described(job), left) if left > 0 else Met()
+
+
+#: A job shows all inputs that were written: those that it shows otherwise are observed.
+TAKEN_OVER = Shown[tuple[str, ...]](
+    lambda left: f"it does not show {', '.join(left)}" if left else ""
+)
+
+
+def has_new_savepoint(job: StepJob, before: StepJob) -> bool:
+    """Whether a job shows a savepoint that it did not show before."""
+    return bool(job.last_savepoint) and not same_path(job.last_savepoint, before.last_savepoint)
+
+
+def described(job: StepJob) -> str:
+    """Return what a job shows."""
+    said = f" ({job.output})" if job.output else ""
+    return f"it is {job.status_word or 'without a status'}{said}"
+
+
+def _facts(job: StepJob) -> tuple[object, ...]:
+    return (job.status_word, job.output, job.started)
 
 
 class StepWatch:
@@ -97,11 +248,11 @@ class StepWatch:
 
     async def until_gone(self, job: StepJob, timeout: float) -> bool:
         """Wait until a job is no longer there; return whether it is not."""
-        return await self._until(job.run_id, Gone(), timeout, about=job.job_name) is None
+        return await self._until(job.run_id, GONE, timeout, about=job.job_name) is None
 
     async def until_there(self, run_id: str) -> StepJob | None:
         """Wait a while for a job that was just created; return it when it shows."""
-        return await self._until(run_id, There(), SETTLES)
+        return await self._until(run_id, THERE, SETTLES)
 
     async def until_found(
         self, find: Callable[[], Awaitable[StepJob | None]], backoff: Backoff
@@ -111,7 +262,7 @@ class StepWatch:
         async def observe(_deadline: float) -> StepJob | None:
             return await find()
 
-        return (await self._waiter.until(observe, There(), ARRIVES, backoff=backoff)).met
+        return (await self._waiter.until(observe, THERE, ARRIVES, backoff=backoff)).met
 
     async def until_taken(
         self, run_id: str, written: Configuration, former: Configuration
@@ -122,7 +273,7 @@ class StepWatch:
             job = await self._job(run_id, deadline)
             return tuple(self._plane.not_taken(written, job, former)) if job else ()
 
-        waited = await self._waiter.until(observe, TakenOver(), SETTLES, backoff=service_backoff())
+        waited = await self._waiter.until(observe, TAKEN_OVER, SETTLES, backoff=service_backoff())
         return list(waited.last)
 
     async def _until(
@@ -148,13 +299,7 @@ class StepWatch:
     async def _until_ended(
         self, ended: StepEnded, sent: float, timeout: float, what: str
     ) -> StepJob | None:
-        """Read a job until a step has ended.
-
-        Args:
-            ended: Whether it has.
-            sent: When the step was sent.
-            timeout: How long it may take, in seconds.
-            what: The step, for messages.
+        """Read a job until a step, sent at that time, has ended.
 
         Raises:
             DeadlineExceeded: It has not ended yet, or has not shown.

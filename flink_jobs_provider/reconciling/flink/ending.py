@@ -1,40 +1,214 @@
-"""STOP, CANCEL and DELETE: ending a job, for now or for good, and what is recorded of it."""
+"""STOP, CANCEL and DELETE: ending a job, for now or for good; and savepoints while it goes on."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
 from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    DeadlineExceeded,
+    JobError,
+    StateUnavailable,
+    TemporaryError,
+)
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.remedies import Remedy
+from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, identities
-from flink_jobs_provider.reconciling.flink.stop import Stopper
-from flink_jobs_provider.reconciling.record_updates import (
-    add_aside,
-    done,
-    keep,
-    savepoint_output,
-)
+from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
+from flink_jobs_provider.reconciling.record_updates import add_aside, done, keep, savepoint_output
+from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
+
+#: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.
+_UNHEALTHY_GRACE = 30.0
 
 
+@dataclass(frozen=True)
+class Stopper:
+    """Takes savepoints and ends jobs; what fails says how the job is afterwards."""
+
+    _plane: ControlPlane
+    _watch: JobWatch
+    _states: StateFinder
+    _preflight: Preflight
+    _say: Callable[[str], None]
+
+    async def cancel_for_last_state(
+        self, wanted: SavepointTerms, current: ObservedJob
+    ) -> RestorePoint:
+        """Cancel a job whose checkpoints outlive it, and return the last of them.
+
+        Raises:
+            StateUnavailable: Its checkpoints end with it; it goes on.
+            TemporaryError: The cluster lost it meanwhile.
+        """
+        retained = (await self._plane.checkpointing(current.job_id)).retained
+        origin = None
+        if retained or not current.healthy:
+            origin = await self._states.restarts_from(current, retained)
+        if origin is None:
+            raise no_retained_checkpoint(wanted.job_name, current.job_id)
+        self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
+        ended = await self.cancel(wanted, current)
+        if ended is None:  # it may have completed another one since, and dropped this one
+            raise _vanished(
+                f"{wanted.job_name}: its cluster lost it while it was cancelled", current
+            )
+        return await self._states.of_ended(ended) or RestorePoint(origin, "checkpoint")
+
+    async def cancel(self, wanted: SavepointTerms, job: ObservedJob) -> ObservedJob | None:
+        """Cancel a job and wait for its end; return its last row, none where it is not listed."""
+        await self._plane.cancel(job.job_id)
+        try:
+            return await self._watch.until_ended(
+                job.job_id, wanted.timeout("cancel"), wanted.job_name
+            )
+        except DeadlineExceeded as error:
+            raise DeadlineExceeded(
+                f"{wanted.job_name}: {error.happened}",
+                now="It is being cancelled, and nothing else was started",
+                remedy="Run again to go on",
+            ) from None
+
+    async def take(
+        self, wanted: SavepointTerms, job: ObservedJob, purpose: Purpose, occasion: str = ""
+    ) -> str:
+        """Take a savepoint of a running job; on failure say how the job is now.
+
+        A stop of a job that never got going returns what it started from: that is its state.
+        """
+        now = f"Job {job.job_id} goes on as it was"
+        layout = await self._preflight.savepoint_layout(wanted, now)
+        place = layout.of_deletion if purpose is Purpose.DELETE else layout.of_submission
+        request = SavepointRequest(
+            job.job_id, place(job.job_id), purpose, wanted.savepoint_format, occasion
+        )
+        try:
+            await self._until_healthy(wanted, job)
+        except StateUnavailable:
+            origin = None
+            if purpose is Purpose.STOP:
+                origin = await self._states.restarts_from(job, retained=False)
+            if origin is None:
+                raise
+            self._say(
+                f"{wanted.job_name}: cancelling job {job.job_id}, which has completed no "
+                f"checkpoint since it was started from {origin}"
+            )
+            await self.cancel(wanted, job)
+            return origin
+        self._say(
+            f"{wanted.job_name}: "
+            + ("stopping with a savepoint" if request.stops else "taking a savepoint")
+        )
+        try:
+            path = await self._plane.take_savepoint(request, wanted.timeout("savepoint"))
+        except JobError as error:
+            raise await self._savepoint_failed(wanted, job, request, error) from None
+        if request.stops:
+            await self._watch.until_ended(job.job_id, wanted.timeout("cancel"), wanted.job_name)
+        return path
+
+    async def cancel_stillborn(self, wanted: SavepointTerms, job: ObservedJob) -> bool:
+        """Cancel a job that began from nothing and never got going; whether it was one."""
+        if job.healthy:
+            return False
+        try:
+            await self._until_healthy(wanted, job)
+        except StateUnavailable:
+            statistics = await self._plane.checkpoints(job.job_id)
+            if statistics and not statistics.completed and not statistics.restored_from:
+                self._say(f"{wanted.job_name}: cancelling job {job.job_id}, which never came up")
+                await self.cancel(wanted, job)
+                return True
+        return False
+
+    async def _until_healthy(self, wanted: SavepointTerms, job: ObservedJob) -> None:
+        """Wait a while for a job whose tasks do not all run: no savepoint of it can be taken."""
+        if job.healthy:
+            return
+        try:
+            await self._watch.until_running(job.job_id, _UNHEALTHY_GRACE, wanted.job_name)
+        except (ActionFailed, DeadlineExceeded) as error:
+            happened = (
+                f"{wanted.job_name}: no savepoint can be taken while its tasks do not all run: "
+                f"{error.happened}"
+            )
+            seen = (await self._plane.jobs()).by_id.get(job.job_id)
+            if seen is None:
+                raise _vanished(happened, job) from None
+            if not seen.active:
+                raise StateUnavailable(
+                    happened,
+                    now=f"Job {job.job_id} has ended, and nothing else was started",
+                    remedy="Run again: it is started from its newest savepoint or checkpoint",
+                ) from None
+            raise StateUnavailable(
+                happened,
+                now=f"Job {job.job_id} was left as it is",
+                remedy=Remedy.LAST_STATE_OR_EMPTY,
+            ) from None
+
+    async def _savepoint_failed(
+        self, wanted: SavepointTerms, job: ObservedJob, request: SavepointRequest, error: JobError
+    ) -> JobError:
+        """Return the error for a savepoint that failed: a stop that fails can end the job."""
+        what = "stop with savepoint" if request.stops else "savepoint"
+        happened = f"{wanted.job_name}: the {what} failed: {error.happened}"
+        if isinstance(error, DeadlineExceeded):
+            return DeadlineExceeded(
+                f"{wanted.job_name}: the {what} has not ended in {wanted.timeouts.savepoint}",
+                now="It goes on, on the cluster; no other version was started",
+                remedy=Remedy.WAIT_FOR_SAVEPOINT,
+            )
+        if isinstance(error, TemporaryError):
+            return TemporaryError(happened, now="No other version was started", remedy=error.remedy)
+        seen = (await self._plane.jobs()).by_id.get(job.job_id)
+        if seen is not None and seen.ending:
+            # Its end decides what the next run starts from, so that is reported.
+            with contextlib.suppress(DeadlineExceeded):
+                seen = await self._watch.until_ended(
+                    job.job_id, wanted.timeout("cancel"), wanted.job_name
+                )
+        if seen is None:
+            return _vanished(happened, job)
+        if seen.active:
+            now = f"Job {job.job_id} is {seen.state}; no other version was started"
+            return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
+        point = await self._states.of_ended(seen)
+        now = f"Job {job.job_id} is now {seen.state}; nothing was started without state"
+        remedy = "Run again: it starts from its newest savepoint or retained checkpoint"
+        if point:
+            remedy += f", {point}"
+        return ActionFailed(happened, now=now, remedy=remedy)
+
+
+def _vanished(happened: str, job: ObservedJob) -> TemporaryError:
+    """Return the error of a job that its cluster lost meanwhile: the next run finds it LOST."""
+    return TemporaryError(
+        happened,
+        now=f"Job {job.job_id} is no longer listed: its JobManager may have restarted; nothing "
+        "else was started",
+        remedy="Run again: it goes on from the job's newest savepoint or retained checkpoint",
+    )
+
+
+@dataclass(frozen=True)
 class Ender:
     """Ends the submissions of a job."""
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        stopper: Stopper,
-        states: StateFinder,
-        say: Callable[[str], None],
-    ) -> None:
-        self._plane = plane
-        self._stopper = stopper
-        self._states = states
-        self._say = say
+    _plane: ControlPlane
+    _stopper: Stopper
+    _states: StateFinder
+    _say: Callable[[str], None]
 
     async def cancel(self, recorded: JobRecord) -> bool:
         """End all submissions of a job without a savepoint. May be called again.

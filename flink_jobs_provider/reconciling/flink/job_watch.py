@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    ClusterUnreachable,
-    DeadlineExceeded,
-)
+from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.conditions import (
@@ -19,12 +14,11 @@ from flink_jobs_provider.reconciling.conditions import (
     CheckpointRequest,
     Ended,
     JobObservation,
-    Judgement,
     Met,
     NoRestartFor,
-    NotYet,
     Observation,
     RestoredFrom,
+    Shown,
     TasksRunning,
     all_of,
     was_disturbed,
@@ -51,12 +45,8 @@ _CACHE_MARGIN = 0.5
 _LONGEST_CACHE = 30.0
 
 
-@dataclass(frozen=True)
-class _Told:
-    """A text is not empty."""
-
-    def judge(self, history: Sequence[Observation[str]]) -> Judgement:
-        return Met() if history[-1].seen else NotYet("no exception is shown")
+#: Flink has said why a job failed.
+_EXPLAINED = Shown[str](lambda cause: "" if cause else "no exception is shown")
 
 
 class JobWatch:
@@ -193,7 +183,7 @@ class JobWatch:
 
         timeout = cached if failed else 0.0
         pauses = constant_backoff(cluster_backoff().longest)
-        return (await self.waiter.until(ask, _Told(), timeout, backoff=pauses)).last
+        return (await self.waiter.until(ask, _EXPLAINED, timeout, backoff=pauses)).last
 
     async def list(self, deadline: float) -> ClusterSnapshot:
         """Read the list; a cluster that does not answer for a moment is waited for."""

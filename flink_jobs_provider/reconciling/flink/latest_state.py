@@ -7,7 +7,7 @@ ended job's checkpoint statistics (an hour), the savepoint and checkpoint direct
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flink_jobs_provider.artifacts import Condition, Finding
@@ -34,13 +34,13 @@ _CACHE_MARGIN = 0.2
 _RECENTLY_ENDED = 7.0
 
 
+@dataclass(frozen=True)
 class StateFinder:
     """Finds the newest state of a job that does not run."""
 
-    def __init__(self, plane: ControlPlane, clock: Clock, directories: StateDirectories) -> None:
-        self._plane = plane
-        self._clock = clock
-        self.directories = directories
+    _plane: ControlPlane
+    _clock: Clock
+    directories: StateDirectories
 
     async def newest(
         self, spec: JobSpec, ended: Sequence[ObservedJob], recorded: JobRecord | None
@@ -71,11 +71,7 @@ class StateFinder:
         return replace(found, behind=behind, broken=str(finding) if finding.broken else "")
 
     async def next_older(
-        self,
-        spec: JobSpec,
-        ended: Sequence[ObservedJob],
-        recorded: JobRecord,
-        than: RestorePoint,
+        self, spec: JobSpec, ended: Sequence[ObservedJob], recorded: JobRecord, than: RestorePoint
     ) -> RestorePoint | None:
         """Return the newest state but for one, of those that can be restored, or None."""
         others = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.change import Cost
@@ -25,7 +27,7 @@ from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.rescale import rescaling
 from flink_jobs_provider.reconciling.record_updates import keep
-from flink_jobs_provider.reconciling.restore_history import started_from, unclear
+from flink_jobs_provider.reconciling.refusals import unclear
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,23 @@ class Version:
     restores: str | None
 
 
+@dataclass(frozen=True)
+class Change:
+    """One change of a job, and what its cluster showed before.
+
+    Attributes:
+        recorded: The record in the state; None where the job is to be created.
+        wanted: The job as it should be.
+        jar: Its jar, opened; or the digest of one that is on the cluster already.
+        seen: Its submissions.
+    """
+
+    recorded: JobRecord | None
+    wanted: JobSpec
+    jar: Jar | str
+    seen: Seen
+
+
 class Observer:
     """Reads a job's submissions from the cluster."""
 
@@ -90,9 +109,7 @@ class Observer:
             )
         return Seen(tuple(ours))
 
-    async def version(
-        self, job: ObservedJob, recorded: JobRecord | None, wanted: JobSpec, seen: Seen
-    ) -> Version:
+    async def version(self, job: ObservedJob, change: Change) -> Version:
         """Return which version a submission is.
 
         A recorded one is known by its record. Of any other the jobId holds the digest of its spec
@@ -101,6 +118,7 @@ class Observer:
         Raises:
             RestoreUnclear: It might be set back to a savepoint that it has left behind.
         """
+        recorded, wanted = change.recorded, change.wanted
         named = wanted.restore_from if newly_restores(recorded, wanted) else None
         if recorded and job.job_id == recorded.job_id and not recorded.other_version:
             costs = (change.cost for change in changes(recorded.spec, wanted))
@@ -110,7 +128,7 @@ class Observer:
         if named and same_path(named, restored_from):
             named = None  # an earlier run honoured it already
         if named and recorded is None:
-            before = await started_from(self._plane, seen.ours, wanted, named)
+            before = await started_from(self._plane, change.seen.ours, wanted, named)
             if before is None:
                 raise unclear(wanted, job.job_id, "runs already")
             named = None if before else named
@@ -163,20 +181,44 @@ async def retention(plane: ControlPlane, job_id: str) -> bool | None:
     return found.retained if found.periodic else None
 
 
+async def started_from(
+    plane: ControlPlane, jobs: Sequence[ObservedJob], wanted: JobSpec, named: str
+) -> bool | None:
+    """Whether any of a job's listed submissions has started from a savepoint; None if unknown.
+
+    It has not, only if each one is listed still, and its cluster or its jobId tells what else it
+    started from.
+    """
+    told = set()
+    for job in jobs:
+        digits = spec_digits_of(job.job_id)
+        if wanted.digits(named).startswith(digits):
+            return True
+        statistics = await plane.checkpoints(job.job_id)
+        origin = statistics.restored_from if statistics else ""
+        if origin and same_path(origin, named):
+            return True
+        # After a failover of the JobManager it started from a checkpoint of its own.
+        failed_over = f"/{job.job_id}/" in origin
+        shown = statistics is not None and statistics.enabled and not failed_over
+        if shown or wanted.digits(None).startswith(digits):
+            told.add(job.generation)
+    newest = max((job.generation for job in jobs), default=0)
+    return False if told == set(range(1, newest + 1)) else None
+
+
 #: Reads of one refresh share a list that is at most this old, in seconds.
 SHARED_AGE = 15.0
 
 
+@dataclass(frozen=True)
 class Reader:
     """Looks at recorded jobs; a whole refresh costs one list call for each cluster."""
 
-    def __init__(
-        self, plane: ControlPlane, states: StateFinder, observer: Observer, watch: JobWatch
-    ) -> None:
-        self._plane = plane
-        self._watch = watch
-        self._states = states
-        self._observer = observer
+    _plane: ControlPlane
+    _states: StateFinder
+    _observer: Observer
+    _watch: JobWatch
 
     async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now, and what a start would begin from.

@@ -1,22 +1,40 @@
-"""What is checked before anything is changed: a version that cannot start must not stop another."""
+"""What is checked before anything is changed: in a run, and in a preview.
+
+A version that cannot start must not stop another. In a preview, the `main` of new jobs runs for a
+plan, and nothing stays on the cluster.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from weakref import WeakSet
 
-from flink_jobs_provider.artifacts import Condition
+from flink_jobs_provider.artifacts import Condition, Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.duration import seconds
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError
-from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    EntryClassUnusable,
+    JobError,
+    PermanentError,
+)
+from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.slots import Slots
+from flink_jobs_provider.reconciling.flink.slots import (
+    PAUSE,
+    REGISTERING,
+    SlotCount,
+    Slots,
+    slots_registered,
+)
+from flink_jobs_provider.reconciling.flink.submissions import submission
+from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
 
 #: The clusters for which the warning that a program can end them was printed once.
 _warned: WeakSet[ControlPlane] = WeakSet()
@@ -37,37 +55,9 @@ class NoSavepointDirectory(PermanentError):
     """Neither a job nor its cluster names a directory for savepoints."""
 
 
-class SavepointTerms(Protocol):
-    """What of a job counts for its savepoints and its end; a spec has it."""
-
-    @property
-    def job_name(self) -> str:
-        """The name that its savepoints go under."""
-        ...
-
-    @property
-    def savepoint_directory(self) -> str | None:
-        """Where they go; None for the cluster's own directory."""
-        ...
-
-    @property
-    def savepoint_format(self) -> SavepointFormat:
-        """Their format."""
-        ...
-
-    @property
-    def timeouts(self) -> Timeouts:
-        """How long each step may take."""
-        ...
-
-    def timeout(self, step: str) -> float:
-        """Return the seconds allowed for a step of `Timeouts`."""
-        ...
-
-
 @dataclass(frozen=True)
 class SubmissionTerms:
-    """The same for a submission of which no spec is known, as the command line has it."""
+    """What counts for savepoints and the end of a submission of which no spec is known."""
 
     job_name: str
     savepoint_directory: str | None = None
@@ -79,16 +69,18 @@ class SubmissionTerms:
         return seconds(getattr(self.timeouts, step))
 
 
+#: What of a job counts for its savepoints and its end.
+SavepointTerms: TypeAlias = JobSpec | SubmissionTerms
+
+
+@dataclass(frozen=True)
 class Preflight:
     """Checks that a version could start, as far as is known without starting it."""
 
-    def __init__(
-        self, plane: ControlPlane, states: StateFinder, slots: Slots, say: Callable[[str], None]
-    ) -> None:
-        self._plane = plane
-        self._states = states
-        self.slots = slots
-        self._say = say
+    _plane: ControlPlane
+    _states: StateFinder
+    slots: Slots
+    _say: Callable[[str], None]
 
     async def savepoint_layout(self, spec: SavepointTerms, now: str) -> SavepointLayout:
         """Return where a job's savepoints go.
@@ -190,3 +182,131 @@ class Preflight:
             now=now,
             remedy="Lower parallelism, or add TaskManagers",
         )
+
+
+#: How long one program is tried, its upload included, in seconds.
+PATIENCE_S = 60.0
+
+
+class TrialPlane(Protocol):
+    """A cluster on which programs can be tried."""
+
+    async def facts(self) -> ClusterFacts:
+        """Return the facts of the cluster."""
+        ...
+
+    async def task_slots(self) -> tuple[int, int]:
+        """Return how many task slots are free, and how many there are."""
+        ...
+
+    async def try_out(self, submission: Submission) -> PlannedGraph:
+        """Run the program's `main` as a submission would, and leave nothing on the cluster.
+
+        Raises:
+            EntryClassUnusable: The jar has no such class, or it has no `main`.
+            ActionFailed: `main` throws, or the jar was refused.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial has shown.
+
+    Attributes:
+        problems: What is wrong for certain: (property path, what would be right).
+        warnings: What a run may fail with, each a line.
+    """
+
+    problems: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Trials:
+    """The programs of new jobs that one preview tries on one cluster.
+
+    Args:
+        plane: The cluster.
+        address: How people call it.
+        clock: Time and sleep.
+    """
+
+    def __init__(self, plane: TrialPlane, address: str, clock: Clock | None = None) -> None:
+        self._plane = plane
+        self._address = address
+        self._waiter = Waiter(clock or Clock())
+        self._needed: dict[str, int] = {}
+        self._began = self._waiter.clock.now()
+
+    async def try_out(self, spec: JobSpec, jar: Jar) -> Trial:
+        """Run a job's `main` for its plan, and compare the slots that it needs.
+
+        Where `main` can end the cluster, it is not run. Whatever else keeps it from being tried is
+        a warning: that a preview cannot tell is no fault of the job.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                facts = await self._plane.facts()
+                if facts.intercepts_exit is not True:
+                    return Trial(warnings=(self._unprotected(facts.intercepts_exit),))
+                request = submission(spec, jar, 1, spec.restore_from)
+                planned = await self._plane.try_out(request)
+                if facts.fixed_slots:
+                    return await self._slots(spec, planned.parallelism)
+        except EntryClassUnusable as error:
+            return Trial(problems=(("entry_class", f"cannot be run: {error.reason}"),))
+        except ActionFailed as error:
+            return _warned(f"{spec.job_name}: as things are, its start would fail: {error.reason}")
+        except JobError as error:
+            return _warned(f"{spec.job_name}: its main was not tried: {error.reason}")
+        except TimeoutError:
+            return _warned(
+                f"{spec.job_name}: its main was not tried to its end, within {PATIENCE_S:.0f} s"
+            )
+        return Trial()
+
+    async def _slots(self, spec: JobSpec, needed: int) -> Trial:
+        """Compare the slots that a job needs with those of its cluster.
+
+        TaskManagers of a cluster that has just started are waited for, once for all jobs.
+        """
+        self._needed[spec.job_name] = needed
+
+        async def observe(_deadline: float) -> SlotCount:
+            return SlotCount(*await self._plane.task_slots())
+
+        waited = await self._waiter.until(
+            observe,
+            slots_registered(needed),
+            self._began + REGISTERING - self._waiter.clock.now(),
+            backoff=constant_backoff(PAUSE),
+        )
+        free, total = waited.last.free, waited.last.total
+        if total < needed:
+            why = (
+                f"{needed} task slots are needed, and {self._address} has {total}: lower "
+                "parallelism, or add TaskManagers. Where this run adds them, set "
+                "FLINK_JOBS_OFFLINE=1 for its preview"
+            )
+            return Trial(problems=(("parallelism", why),))
+        others = sum(self._needed.values()) - needed
+        if free >= needed + others:
+            return Trial()
+        also = f", and {others} by other new jobs" if others else ""
+        return _warned(
+            f"{spec.job_name}: {needed} task slots are needed{also}; {free} of {total} at "
+            f"{self._address} are free"
+        )
+
+    def _unprotected(self, intercepted: bool | None) -> str:
+        """Return why no `main` is run on a cluster, in the same words for all its jobs."""
+        hidden = "" if intercepted is False else ", or its configuration is hidden"
+        return (
+            f"warning: the main of new jobs is not tried in previews at {self._address}: one that "
+            "calls System.exit would end its JobManager, since "
+            f"cluster.intercept-user-system-exit is not THROW{hidden}"
+        )
+
+
+def _warned(line: str) -> Trial:
+    return Trial(warnings=(f"warning: {line}",))

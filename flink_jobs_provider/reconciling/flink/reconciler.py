@@ -8,6 +8,7 @@ one, the work was done before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
@@ -18,36 +19,32 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.plan import (
-    asks_for_new_run,
-    asks_for_savepoint,
-)
-from flink_jobs_provider.reconciling.flink.adoption import Adopter
-from flink_jobs_provider.reconciling.flink.earlier_runs import Coming, EarlierRuns
-from flink_jobs_provider.reconciling.flink.ending import Ender
+from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
+from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.lost_operators import LostOperators
-from flink_jobs_provider.reconciling.flink.observer import Observer, Reader, Seen
+from flink_jobs_provider.reconciling.flink.observer import Change, Observer, Reader, Seen
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
+from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
-from flink_jobs_provider.reconciling.flink.rollback import (
+from flink_jobs_provider.reconciling.flink.rollout import (
     FindJar,
+    Launch,
+    Roller,
     WayBack,
     find_here,
 )
-from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.slots import Slots
 from flink_jobs_provider.reconciling.flink.start_origin import Origins
 from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
-from flink_jobs_provider.reconciling.flink.stop import Stopper
-from flink_jobs_provider.reconciling.flink.submit import Starter, submission
-from flink_jobs_provider.reconciling.flink.upgrade import ProgramCheck, Upgrader
-from flink_jobs_provider.reconciling.record_updates import (
-    done,
-    keep,
-    savepoint_output,
+from flink_jobs_provider.reconciling.flink.submissions import (
+    Coming,
+    EarlierRuns,
+    Starter,
+    submission,
 )
+from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Upgrader
+from flink_jobs_provider.reconciling.record_updates import done, keep, savepoint_output
 from flink_jobs_provider.reconciling.refusals import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.waiter import Clock
 
@@ -83,8 +80,7 @@ class Reconciler:
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
         starter, way_back = Starter(plane, watch, say), WayBack(plane, find_jar)
         self._roller = Roller(plane, starter, way_back, self._states, say)
-        operators = LostOperators(plane, say)
-        self._programs = ProgramCheck(self._observer, self._preflight, operators, self._roller)
+        self._programs = ProgramCheck(plane, self._observer, self._preflight, self._roller, say)
         self._upgrader = Upgrader(
             self._preflight, self._stopper, self._programs, way_back, self._roller, say
         )
@@ -134,9 +130,10 @@ class Reconciler:
             return await self._ender.stop(recorded, wanted, seen)
         for older in seen.active[1:]:
             recorded = await self._ender.stop_duplicate(recorded, wanted, older)
+        change = Change(recorded, wanted, jar, seen)
         if seen.active:
-            return await self._with_active(recorded, wanted, jar, seen, seen.active[0])
-        return await self._from_ended(recorded, wanted, jar, seen, sent_before)
+            return await self._with_active(change, seen.active[0])
+        return await self._from_ended(change, sent_before)
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
@@ -212,26 +209,21 @@ class Reconciler:
 
     # A version runs
 
-    async def _with_active(
-        self,
-        recorded: JobRecord | None,
-        wanted: JobSpec,
-        jar: Jar | str,
-        seen: Seen,
-        current: ObservedJob,
-    ) -> JobRecord:
-        version = await self._observer.version(current, recorded, wanted, seen)
+    async def _with_active(self, change: Change, current: ObservedJob) -> JobRecord:
+        recorded, wanted = change.recorded, change.wanted
+        version = await self._observer.version(current, change)
         if not version.wanted:
-            return await self._upgrader.replace(recorded, wanted, jar, seen, current, version)
+            return await self._upgrader.replace(change, current, version)
         if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
-            return await self._adopter.adopt(recorded, wanted, jar, seen, current, version)
+            return await self._adopter.adopt(change, current, version)
         if recorded.spec.desired_state is DesiredState.STOPPED:  # a START that died, read back
-            return await self._adopter.adopt(recorded, wanted, jar, seen, current, version)
+            return await self._adopter.adopt(change, current, version)
         if recorded.rescaled:
             now = await rescaling(self._plane, recorded, current)
             recorded = recorded.model_copy(update=now)
         if recorded.rescaled and not recorded.rescales_in_place:
-            return await self._upgrader.replace(recorded, wanted, jar, seen, current, version)
+            change = replace(change, recorded=recorded)
+            return await self._upgrader.replace(change, current, version)
         if recorded.rescaled:
             recorded = await self._rescaler.bring_back(recorded, wanted, current)
         if asks_for_savepoint(recorded, wanted):
@@ -254,64 +246,44 @@ class Reconciler:
 
     # No version runs
 
-    async def _from_ended(
-        self,
-        recorded: JobRecord | None,
-        wanted: JobSpec,
-        jar: Jar | str,
-        seen: Seen,
-        sent_before: bool,
-    ) -> JobRecord:
+    async def _from_ended(self, change: Change, sent_before: bool) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost.
 
-        Args:
-            recorded: The record in the state.
-            wanted: The job as it should be.
-            jar: Its jar.
-            seen: Its submissions, all of which have ended.
-            sent_before: Whether an earlier run may have submitted this version.
+        `sent_before` is whether an earlier run may have submitted this version.
         """
+        recorded, wanted, seen = change.recorded, change.wanted, change.seen
         if recorded and recorded.job_id:
-            over = await self._finished(recorded, wanted, jar, seen)
+            over = await self._finished(recorded, change)
             if over is not None:
                 return over
         origin = await self._origins.of(recorded, wanted, seen)
-        generation = seen.next_generation(recorded)
+        restore, generation = origin.restore, seen.next_generation(recorded)
         if generation == 1:
             generation += await self._directories.last_generation(wanted)
         unconfirmed = recorded.unconfirmed if recorded else None
         if unconfirmed:
             earlier = generation_of(unconfirmed)
-            again = submission(wanted, jar, earlier, origin.restore).job_id == unconfirmed
+            again = submission(wanted, change.jar, earlier, restore).job_id == unconfirmed
             if not again:
                 raise still_to_come(unconfirmed, wanted)
             generation = earlier
         now = "Nothing of it runs"
-        if origin.restore and same_path(origin.restore, wanted.restore_from):
-            await self._preflight.restore_point(wanted, origin.restore, now)
-        await self._programs.check(recorded, wanted, jar, generation, origin.restore, None, now)
+        if restore and same_path(restore, wanted.restore_from):
+            await self._preflight.restore_point(wanted, restore, now)
+        await self._programs.check(change, generation, restore, None, now)
         return await self._roller.launch(
             Launch(
-                recorded,
-                origin.base,
-                wanted,
-                jar,
-                generation,
-                origin.restore,
-                origin.back,
-                origin.action,
-                sent_before,
+                change, origin.base, generation, restore, origin.back, origin.action, sent_before
             )
         )
 
-    async def _finished(
-        self, recorded: JobRecord, wanted: JobSpec, jar: Jar | str, seen: Seen
-    ) -> JobRecord | None:
+    async def _finished(self, recorded: JobRecord, change: Change) -> JobRecord | None:
         """Return the record of a job that came to its own end; None where a new run is asked for.
 
         Raises:
             StateUnavailable: One is, and the plan was made for a job that runs.
         """
+        wanted, seen = change.wanted, change.seen
         newest = seen.ended[0] if seen.ended else None
         if newest is None or newest.generation < recorded.generation:
             over = recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted)
@@ -320,9 +292,9 @@ class Reconciler:
             return None
         if not await self._states.came_to_its_end(newest):
             return None
-        version = await self._observer.version(newest, recorded, wanted, seen)
+        version = await self._observer.version(newest, change)
         if version.wanted and newest.job_id != recorded.job_id:
-            return await self._adopter.adopt(recorded, wanted, jar, seen, newest, version)
+            return await self._adopter.adopt(change, newest, version)
         if version.wanted:
             update = {"spec": wanted, "status": JobStatus.FINISHED, "running_parallelism": None}
             return recorded.model_copy(update={**update, "duplicates": []})

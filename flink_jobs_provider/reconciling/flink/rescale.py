@@ -21,13 +21,7 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.conditions import (
-    Failed,
-    Judgement,
-    Met,
-    NotYet,
-    Observation,
-)
+from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.record_updates import done
 
@@ -53,9 +47,7 @@ async def rescaling(
 def rescaled(submitted: Mapping[str, int], bounds: Mapping[str, int]) -> str | None:
     """Return in words how a job's vertices may now be scaled, or None for as they were submitted.
 
-    Args:
-        submitted: The most that each vertex was submitted with, by vertex id.
-        bounds: The same, now.
+    Both map a vertex id to the most that the vertex may be scaled to.
     """
     other = [vertex for vertex, most in submitted.items() if bounds.get(vertex, most) != most]
     if not other:
@@ -107,13 +99,13 @@ class RescaleEnded:
         return NotYet(f"{row.running_tasks} of {self.tasks} tasks run")
 
 
+@dataclass(frozen=True)
 class Rescaler:
     """Rescales running jobs back to what they were submitted with."""
 
-    def __init__(self, plane: ControlPlane, watch: JobWatch, say: Callable[[str], None]) -> None:
-        self._plane = plane
-        self._watch = watch
-        self._say = say
+    _plane: ControlPlane
+    _watch: JobWatch
+    _say: Callable[[str], None]
 
     async def bring_back(self, recorded: JobRecord, wanted: JobSpec, job: ObservedJob) -> JobRecord:
         """Rescale a job while it runs, and wait until it runs so, or has no slots to.

@@ -1,16 +1,22 @@
-"""Starting a version, and going back to the previous one when it does not come up."""
+"""Starting a version, and going back to the previous one when it does not come up.
+
+The previous version's jar is found before that version is stopped: an upload directory is cleaned
+by hand, or gone with its JobManager's disk, while the jobs run on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from flink_jobs_provider.artifacts import Condition, Jar
+from flink_jobs_provider.artifacts import Condition, Jar, find_jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
+    JarError,
     JobError,
     MainStillRuns,
     TemporaryError,
@@ -19,12 +25,79 @@ from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import identities, retention
-from flink_jobs_provider.reconciling.flink.rollback import WayBack
-from flink_jobs_provider.reconciling.flink.submit import DidNotStart, Started, Starter
-from flink_jobs_provider.reconciling.previous_version import previous_version
+from flink_jobs_provider.reconciling.flink.observer import Change, identities, retention
+from flink_jobs_provider.reconciling.flink.submissions import (
+    DidNotStart,
+    Started,
+    Starter,
+    submission,
+)
 from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
-from flink_jobs_provider.reconciling.refusals import RUNS_AGAIN, neither_started
+from flink_jobs_provider.reconciling.rollback import (
+    RUNS_AGAIN,
+    neither_started,
+    no_way_back,
+    previous_version,
+)
+
+#: Returns the jar with a digest that was read from a URI; JarError where it is nowhere any more.
+FindJar = Callable[[str, str], Awaitable[Jar]]
+
+
+async def find_here(uri: str, digest: str) -> Jar:
+    """Return a jar from where it was read, or from this machine's cache.
+
+    Raises:
+        JarError: It is in neither.
+    """
+    return await asyncio.to_thread(find_jar, uri, digest)
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """Provides the jars of previous versions."""
+
+    _plane: ControlPlane
+    _find: FindJar
+
+    async def secure(self, previous: JobSpec, now: str) -> None:
+        """Make sure that the previous version can be started again.
+
+        Raises:
+            PermanentError: Its jar is neither on the cluster nor anywhere else.
+        """
+        digest = previous.jar_digest or ""
+        if await self._provide(previous, digest):
+            return
+        try:
+            jar = await self._find(previous.jar, digest)
+        except JarError as error:
+            raise no_way_back(
+                previous,
+                f"its jar (SHA-256 {digest[:12]}…) is no longer on the cluster, and {error.reason}",
+                now,
+                f"Put that jar back at {previous.jar}",
+            ) from None
+        await self._provide(previous, jar)
+
+    async def jar(self, previous: JobSpec, launched: Jar | str) -> Jar | str:
+        """Return the previous version's jar, or its digest where the cluster may have it.
+
+        `launched` is the jar of the version that did not start.
+        """
+        digest = previous.jar_digest or ""
+        if isinstance(launched, Jar) and launched.digest == digest:
+            return launched
+        if await self._provide(previous, digest):
+            return digest
+        try:
+            return await self._find(previous.jar, digest)
+        except JarError:
+            return digest
+
+    async def _provide(self, previous: JobSpec, jar: Jar | str) -> bool:
+        request = submission(previous, jar, 1, None)  # of its id only the identity counts
+        return await self._plane.provide_jar(request, previous.timeout("submit"))
 
 
 @dataclass(frozen=True)
@@ -32,21 +105,17 @@ class Launch:
     """A version to start, and what to do if it does not come up.
 
     Attributes:
-        recorded: The record in the state, whose spec is the previous version.
-        base: The same with what the action added so far (savepoints).
-        wanted: The version to start.
-        jar: Its jar, or the digest of one that is on the cluster already.
-        generation: Its generation.
+        change: The change, whose record has the previous version as its spec.
+        base: That record with what the action added so far (savepoints).
+        generation: The generation of the version to start.
         restore: What it starts from; None for a fresh start.
         back: What the previous version starts from, if it must.
         action: What this is called in the record.
         sent_before: Whether an earlier run may have submitted the version, and got no answer.
     """
 
-    recorded: JobRecord | None
+    change: Change
     base: JobRecord | None
-    wanted: JobSpec
-    jar: Jar | str
     generation: int
     restore: str | None
     back: str | None
@@ -54,36 +123,24 @@ class Launch:
     sent_before: bool = False
 
     @property
-    def jar_digest(self) -> str:
-        """SHA-256 of the jar's bytes."""
-        return self.jar if isinstance(self.jar, str) else self.jar.digest
-
-    @property
     def previous(self) -> JobSpec | None:
         """The version to go back to; None where there is none, or that start would be the same."""
-        previous = previous_version(self.recorded)
+        previous = previous_version(self.change.recorded)
         if previous is None:
             return None
-        same = previous.digits(self.back) == self.wanted.digits(self.restore)
+        same = previous.digits(self.back) == self.change.wanted.digits(self.restore)
         return None if same else previous
 
 
+@dataclass(frozen=True)
 class Roller:
     """Starts versions so that one that fails leaves the previous one running."""
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        starter: Starter,
-        way_back: WayBack,
-        states: StateFinder,
-        say: Callable[[str], None],
-    ) -> None:
-        self._plane = plane
-        self._states = states
-        self._starter = starter
-        self._way_back = way_back
-        self._say = say
+    _plane: ControlPlane
+    _starter: Starter
+    _way_back: WayBack
+    _states: StateFinder
+    _say: Callable[[str], None]
 
     async def launch(self, launch: Launch) -> JobRecord:
         """Start a version; if it does not come up, the previous one from the same state.
@@ -92,10 +149,10 @@ class Roller:
             ActionFailed: It did not come up; the error says what runs now.
             TemporaryError: The cluster stopped answering; the error says where the state is.
         """
-        wanted = launch.wanted
+        recorded, wanted, jar = launch.change.recorded, launch.change.wanted, launch.change.jar
         try:
             started = await self._starter.start(
-                wanted, launch.jar, launch.generation, launch.restore, launch.sent_before
+                wanted, jar, launch.generation, launch.restore, launch.sent_before
             )
         except DidNotStart as failure:
             raise await self._go_back(launch, str(failure)) from None
@@ -114,28 +171,30 @@ class Roller:
                 remedy=error.remedy or "Run again to go on",
             ) from None
         record = await self.record(launch.base, wanted, started, launch.action)
-        await self.forget_jars(launch.recorded, wanted, started.job_id, launch.jar_digest)
+        digest = jar if isinstance(jar, str) else jar.digest
+        await self.forget_jars(recorded, wanted, started.job_id, digest)
         return record
 
     async def give_up(self, launch: Launch, job_id: str, failure: str) -> JobError:
         """End a version that a killed run started, run the previous one again; return the error."""
-        await self._starter.end(job_id, launch.wanted)
+        await self._starter.end(job_id, launch.change.wanted)
         return await self._go_back(launch, failure)
 
     async def _go_back(self, launch: Launch, failure: str) -> JobError:
         """Run the previous version again, and return the error that reports both."""
-        what = f"{launch.wanted.job_name}: version {launch.generation} did not start: {failure}"
+        recorded, wanted = launch.change.recorded, launch.change.wanted
+        what = f"{wanted.job_name}: version {launch.generation} did not start: {failure}"
         previous = launch.previous
         if previous is None or previous.jar_digest is None:
-            await self.forget_jars(launch.recorded, launch.wanted)
+            await self.forget_jars(recorded, wanted)
             state = await self._state_of(launch)
             return ActionFailed(
                 what, now=f"Nothing of it runs; {state}", remedy="Fix it, and run again"
             )
         self._say(f"{what}; going back to the previous version")
-        previous = previous.model_copy(update={"settle_time": launch.wanted.settle_time})
+        previous = previous.model_copy(update={"settle_time": wanted.settle_time})
         try:
-            jar = await self._way_back.jar(previous, launch.jar)
+            jar = await self._way_back.jar(previous, launch.change.jar)
             started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)
         except MainStillRuns as error:
             return await self._still_runs(launch, error, f"{what}; going back, too")
@@ -146,7 +205,7 @@ class Roller:
                 now=neither_started(reason, await self._state_of(launch)),
                 remedy="Fix it, and run again",
             )
-        await self.forget_jars(launch.recorded, launch.wanted, started.job_id, previous.jar_digest)
+        await self.forget_jars(recorded, wanted, started.job_id, previous.jar_digest)
         return ActionFailed(
             what,
             now=f"{RUNS_AGAIN} as job {started.job_id}, "
@@ -162,7 +221,7 @@ class Roller:
             remedy=error.remedy,
             field=error.field,
         )
-        base = launch.base or JobRecord(spec=launch.wanted, status=JobStatus.STARTING)
+        base = launch.base or JobRecord(spec=launch.change.wanted, status=JobStatus.STARTING)
         told.job_id = error.job_id
         told.partial = base.model_copy(update={"unconfirmed": error.job_id})
         return told
@@ -213,11 +272,7 @@ class Roller:
     ) -> None:
         """Remove jars that nothing needs; one that stays by accident is removed the next time.
 
-        Args:
-            recorded: The record in the state.
-            wanted: The job as it should be.
-            running: The jobId of the version whose jar is kept, or None.
-            digest: The digest of that jar.
+        That with the digest is kept, under the identity of the version that runs.
         """
         for identity in identities(recorded, wanted):
             kept = running is not None and identity_of(running) == identity

@@ -20,6 +20,7 @@ from flink_jobs_provider.reconciling.conditions import (
     Met,
     NotYet,
     Observation,
+    Shown,
     waited,
 )
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
@@ -28,19 +29,6 @@ from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backo
 _PATIENCE, PAUSE = 60.0, 0.25
 #: How long TaskManagers are waited for that a cluster which has just started may not have yet.
 REGISTERING = 10.0
-
-
-@dataclass(frozen=True)
-class Shortage:
-    """Slots that are not there.
-
-    Attributes:
-        free: How many are free.
-        promised: How many of these other jobs of this run are about to take.
-    """
-
-    free: int
-    promised: int
 
 
 @dataclass(frozen=True)
@@ -103,18 +91,10 @@ class EnoughSlots:
         return NotYet(reason)
 
 
-@dataclass(frozen=True)
-class SlotsRegistered:
-    """A cluster has so many task slots in total."""
-
-    needed: int
-
-    def judge(self, history: Sequence[Observation[SlotCount]]) -> Judgement:
-        """Judge by the last count."""
-        total = history[-1].seen.total
-        if total >= self.needed:
-            return Met()
-        return NotYet(f"{self.needed} task slots are needed, the cluster has {total}")
+def slots_registered(needed: int) -> Shown[SlotCount]:
+    """Return the condition that a cluster has so many task slots in total."""
+    reason = f"{needed} task slots are needed, the cluster has "
+    return Shown(lambda seen: "" if seen.total >= needed else f"{reason}{seen.total}")
 
 
 class Slots:
@@ -127,17 +107,12 @@ class Slots:
 
     async def take(
         self, job_id: str, needed: int, replaced: str = "", used: int = 0
-    ) -> Shortage | None:
-        """Promise slots to a submission; return what is short, or None where they are there.
+    ) -> SlotCount | None:
+        """Promise slots to a submission; return the slots where they are short.
 
         A first start that needs more than the cluster has waits a little: right after a restart of
-        the cluster its TaskManagers are still on their way.
-
-        Args:
-            job_id: The submission.
-            needed: How many slots it needs.
-            replaced: The version that is stopped for it; empty for none.
-            used: How many slots that one has.
+        the cluster its TaskManagers are still on their way. `used` slots come free with the version
+        that is replaced.
         """
         identity = identity_of(job_id)
 
@@ -152,7 +127,7 @@ class Slots:
             observe, enough, _PATIENCE, backoff=constant_backoff(PAUSE)
         )
         if not found.met:
-            return Shortage(found.last.free, found.last.promised)
+            return found.last
         self._promises[identity] = _Promise(job_id, needed, replaced, used)
         return None
 

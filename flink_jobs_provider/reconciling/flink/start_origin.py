@@ -17,10 +17,9 @@ from flink_jobs_provider.model.savepoint import (
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import Seen
+from flink_jobs_provider.reconciling.flink.observer import Seen, started_from
 from flink_jobs_provider.reconciling.record_updates import keep
-from flink_jobs_provider.reconciling.refusals import broken_state, no_state
-from flink_jobs_provider.reconciling.restore_history import started_from, unclear
+from flink_jobs_provider.reconciling.refusals import broken_state, no_state, unclear
 from flink_jobs_provider.reconciling.waiter import Clock
 
 
@@ -46,20 +45,14 @@ class Origin:
         return None if self.action is Action.STATELESS_UPDATE else self.former or self.restore
 
 
+@dataclass(frozen=True)
 class Origins:
     """Decides what a job that does not run starts from."""
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        states: StateFinder,
-        clock: Clock,
-        say: Callable[[str], None],
-    ) -> None:
-        self._clock = clock
-        self._plane = plane
-        self._states = states
-        self._say = say
+    _plane: ControlPlane
+    _states: StateFinder
+    _clock: Clock
+    _say: Callable[[str], None]
 
     async def of(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> Origin:
         """Decide what a job that does not run starts from.

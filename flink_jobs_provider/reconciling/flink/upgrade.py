@@ -1,94 +1,27 @@
-"""Replacing a running version: UPDATE, LAST_STATE_UPDATE or STATELESS_UPDATE of a job that runs."""
+"""A version that runs: replaced by the wanted one, or taken over where it is the wanted one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.protocol import Purpose, Submission
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action
-from flink_jobs_provider.model.errors import ClusterTakenDown, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason
-from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
-from flink_jobs_provider.planning.plan import UPGRADES
-from flink_jobs_provider.reconciling.flink.lost_operators import LostOperators
-from flink_jobs_provider.reconciling.flink.observer import Observer, Seen, Version
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.plan import UPGRADES, newly_restores
+from flink_jobs_provider.reconciling.flink.ending import Stopper
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.observer import Change, Version
 from flink_jobs_provider.reconciling.flink.preflight import Preflight
-from flink_jobs_provider.reconciling.flink.rollback import WayBack
-from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
-from flink_jobs_provider.reconciling.flink.stop import Stopper
-from flink_jobs_provider.reconciling.flink.submit import submission
-from flink_jobs_provider.reconciling.previous_version import previous_version
+from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
+from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller, WayBack
+from flink_jobs_provider.reconciling.flink.submissions import Starter
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import keep
-
-
-class ProgramCheck:
-    """Checks that a version could start, and takes over the state of the running one."""
-
-    def __init__(
-        self, observer: Observer, preflight: Preflight, operators: LostOperators, roller: Roller
-    ) -> None:
-        self._observer = observer
-        self._preflight = preflight
-        self._operators = operators
-        self._roller = roller
-
-    async def check(
-        self,
-        recorded: JobRecord | None,
-        wanted: JobSpec,
-        jar: Jar | str,
-        generation: int,
-        restore: str | None,
-        replaced: ObservedJob | None,
-        now: str,
-        carried: bool = False,
-    ) -> None:
-        """Check that a version could start; one that could not leaves no jar behind.
-
-        Args:
-            recorded: The record in the state.
-            wanted: The version.
-            jar: Its jar.
-            generation: Its generation.
-            restore: What it starts from.
-            replaced: The running version.
-            now: The state of that one, for errors.
-            carried: Whether the state of the running version is to be carried over.
-        """
-        try:
-            request = submission(wanted, jar, generation, restore)
-            planned = await self._preflight.program(request, replaced, now)
-            if carried and replaced and planned and not wanted.allow_non_restored_state:
-
-                async def running_version() -> Submission | None:
-                    return await self._running_version(recorded, replaced, jar)
-
-                await self._operators.check(replaced.job_id, request, planned, running_version, now)
-        except ClusterTakenDown:
-            raise
-        except PermanentError:
-            running = recorded.job_id if recorded else None
-            digest = recorded.spec.jar_digest if recorded else None
-            await self._roller.forget_jars(recorded, wanted, running, digest)
-            raise
-
-    async def _running_version(
-        self, recorded: JobRecord | None, current: ObservedJob, jar: Jar | str
-    ) -> Submission | None:
-        """Return the running version, or None where it is not the recorded one."""
-        previous = previous_version(recorded)
-        if recorded is None or previous is None:
-            return None
-        if current.job_id != recorded.job_id or recorded.other_version:
-            same, _ = await self._observer.submitted_as(current, recorded, previous)
-            if not same:
-                return None
-        same_jar = isinstance(jar, Jar) and jar.digest == previous.jar_digest
-        return submission(previous, jar if same_jar else str(previous.jar_digest), 1, None)
+from flink_jobs_provider.reconciling.rollback import previous_version
 
 
 @dataclass(frozen=True)
@@ -108,42 +41,22 @@ class _Left:
     action: Action
 
 
+@dataclass(frozen=True)
 class Upgrader:
-    """Ends a running version, as `upgrade_mode` asks for, and starts the wanted one."""
+    """Replaces running versions by UPDATE, LAST_STATE_UPDATE or STATELESS_UPDATE."""
 
-    def __init__(
-        self,
-        preflight: Preflight,
-        stopper: Stopper,
-        programs: ProgramCheck,
-        way_back: WayBack,
-        roller: Roller,
-        say: Callable[[str], None],
-    ) -> None:
-        self._preflight = preflight
-        self._stopper = stopper
-        self._programs = programs
-        self._way_back = way_back
-        self._roller = roller
-        self._say = say
-        self._ends = {
-            UpgradeMode.SAVEPOINT: self._with_savepoint,
-            UpgradeMode.LAST_STATE: self._at_checkpoint,
-            UpgradeMode.STATELESS: self._dropping_state,
-        }
+    _preflight: Preflight
+    _stopper: Stopper
+    _programs: ProgramCheck
+    _way_back: WayBack
+    _roller: Roller
+    _say: Say
 
-    async def replace(
-        self,
-        recorded: JobRecord | None,
-        wanted: JobSpec,
-        jar: Jar | str,
-        seen: Seen,
-        current: ObservedJob,
-        version: Version,
-    ) -> JobRecord:
+    async def replace(self, change: Change, current: ObservedJob, version: Version) -> JobRecord:
         """Replace a running version with the wanted one; all that can be is checked before."""
+        recorded, wanted = change.recorded, change.wanted
         unchanged = f"Job {current.job_id} goes on as it was"
-        generation = seen.next_generation(recorded)
+        generation = change.seen.next_generation(recorded)
         named, mode = version.restores, wanted.upgrade_mode
         if named:
             await self._preflight.restore_point(wanted, named, unchanged)
@@ -155,35 +68,97 @@ class Upgrader:
         if previous and previous.jar_digest != wanted.jar_digest:
             await self._way_back.secure(previous, unchanged)
         carried = named is None and mode is not UpgradeMode.STATELESS
-        await self._programs.check(
-            recorded, wanted, jar, generation, named, current, unchanged, carried
-        )
-        left = await self._ends[mode](recorded, wanted, current, named)
+        await self._programs.check(change, generation, named, current, unchanged, carried)
+        left = await self._end(mode, recorded, wanted, current, named)
         return await self._roller.launch(
-            Launch(
-                recorded, left.base, wanted, jar, generation, left.restore, left.back, left.action
-            )
+            Launch(change, left.base, generation, left.restore, left.back, left.action)
         )
 
-    async def _with_savepoint(
-        self, recorded: JobRecord | None, wanted: JobSpec, current: ObservedJob, named: str | None
+    async def _end(
+        self,
+        mode: UpgradeMode,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        current: ObservedJob,
+        named: str | None,
     ) -> _Left:
+        """End a running version as `upgrade_mode` asks for."""
+        if mode is UpgradeMode.LAST_STATE:
+            path = (await self._stopper.cancel_for_last_state(wanted, current)).path
+            return _Left(recorded, path, path, UPGRADES[mode])
+        if mode is UpgradeMode.STATELESS:
+            self._say(f"{wanted.job_name}: cancelling job {current.job_id}, its state is dropped")
+            await self._stopper.cancel(wanted, current)
+            return _Left(recorded, named, None, UPGRADES[mode])
         never_ran = recorded is None or recorded.job_id is None
         if never_ran and await self._stopper.cancel_stillborn(wanted, current):
             return _Left(recorded, named, None, Action.NEW)
         path = await self._stopper.take(wanted, current, Purpose.STOP)
         base = keep(recorded, path, SavepointReason.UPDATE, wanted, current)
-        return _Left(base, named or path, path, UPGRADES[UpgradeMode.SAVEPOINT])
+        return _Left(base, named or path, path, UPGRADES[mode])
 
-    async def _at_checkpoint(
-        self, recorded: JobRecord | None, wanted: JobSpec, current: ObservedJob, _named: str | None
-    ) -> _Left:
-        path = (await self._stopper.cancel_for_last_state(wanted, current)).path
-        return _Left(recorded, path, path, UPGRADES[UpgradeMode.LAST_STATE])
 
-    async def _dropping_state(
-        self, recorded: JobRecord | None, wanted: JobSpec, current: ObservedJob, named: str | None
-    ) -> _Left:
-        self._say(f"{wanted.job_name}: cancelling job {current.job_id}, its state is dropped")
-        await self._stopper.cancel(wanted, current)
-        return _Left(recorded, named, None, UPGRADES[UpgradeMode.STATELESS])
+@dataclass(frozen=True)
+class Adopter:
+    """Takes over versions that run already."""
+
+    _plane: ControlPlane
+    _states: StateFinder
+    _starter: Starter
+    _roller: Roller
+    _say: Say
+
+    async def adopt(self, change: Change, current: ObservedJob, version: Version) -> JobRecord:
+        """Take over the wanted version, which a run that died has started.
+
+        One that does not come up gives way to the previous version, as it would have in that run.
+        """
+        recorded, wanted = change.recorded, change.wanted
+        self._say(f"{wanted.job_name}: version {current.generation} was started before, adopted")
+        origin = version.restored_from
+        try:
+            started = await self._starter.watch(wanted, current.job_id, origin)
+        except ActionFailed as error:
+            launch = await self._interrupted(change, current, version)
+            if launch:
+                raise await self._roller.give_up(launch, current.job_id, error.happened) from None
+            raise ActionFailed(
+                f"{wanted.job_name}: {error.happened}",
+                now=f"It is job {current.job_id}, which an earlier run started",
+                remedy="Fix the job, and run again",
+            ) from None
+        base = recorded
+        if base and origin and all(known.path != origin for known in base.savepoints):
+            base = keep(base, origin, SavepointReason.FOUND, wanted, taken_at="")
+        started = replace(started, generation=current.generation)
+        action = Action.UPDATE if recorded and recorded.job_id else Action.NEW
+        if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
+            action = Action.START
+        return await self._roller.record(base, wanted, started, action)
+
+    async def _interrupted(
+        self, change: Change, current: ObservedJob, version: Version
+    ) -> Launch | None:
+        """Return the launch that a killed run began, or None where nothing is to go back to.
+
+        A version that has completed a checkpoint of its own holds state that the previous one
+        would drop.
+        """
+        recorded, wanted = change.recorded, change.wanted
+        if recorded is None or recorded.job_id == current.job_id:
+            return None
+        row = (await self._plane.jobs()).by_id.get(current.job_id, current)
+        statistics = await self._states.settled(row)
+        if statistics and statistics.completed:
+            return None
+        back = version.restored_from
+        if back and newly_restores(recorded, wanted) and same_path(back, wanted.restore_from):
+            former = next((job for job in change.seen.ended if job.job_id == recorded.job_id), None)
+            point = await self._states.of_ended(former) if former else None
+            back = point.path if point else None
+        if back is None and wanted.upgrade_mode is not UpgradeMode.STATELESS:
+            return None
+        launch = Launch(
+            change, recorded, current.generation, version.restored_from, back, Action.UPDATE
+        )
+        return launch if launch.previous else None

@@ -1,4 +1,4 @@
-"""Carrying out one order: sent once, waited for until the job's own row shows how it ended."""
+"""One order: sent once, waited for until the job's own row shows how it ended; and its errors."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from flink_jobs_provider.control_planes.action_plane import (
     ActionPlane,
     Busy,
     Order,
+    OrderRefused,
     Unanswered,
 )
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.conditions import Observation
 from flink_jobs_provider.reconciling.hdinsight.conditions import (
+    DIFFERS,
     ActionEnded,
-    Differs,
     StaysUp,
     described,
     succeeded,
 )
-from flink_jobs_provider.reconciling.refusals import did_not_stay_up
+from flink_jobs_provider.reconciling.record_updates import last_known
+from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, did_not_stay_up, order_refused
 from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
 
@@ -96,7 +99,7 @@ class ActionRunner:
             return True
         return row.version.jar is None and await self._until_other(row)
 
-    async def carry_out(
+    async def execute(
         self, order: Order, before: Sequence[ActionJob], spec: JobSpec
     ) -> ActionOutcome | None:
         """Send an order and wait for its end; None where it was not taken for now, so look again.
@@ -148,7 +151,7 @@ class ActionRunner:
         ):
             return ActionOutcome(found, why)
         cancel = Order(Action.CANCEL, order.job_name, found.run_id)
-        ended = await self.carry_out(cancel, await self._plane.jobs(), spec)
+        ended = await self.execute(cancel, await self._plane.jobs(), spec)
         return ActionOutcome(ended.row if ended else found, why)
 
     # Waiting
@@ -229,7 +232,7 @@ class ActionRunner:
         async def observe(deadline: float) -> ActionJob | None:
             return row if row in await self._list(deadline) else None
 
-        waited = await self._waiter.until(observe, Differs(), SETTLES, backoff=service_backoff())
+        waited = await self._waiter.until(observe, DIFFERS, SETTLES, backoff=service_backoff())
         return waited.met
 
     async def _row(self, run_id: str, deadline: float) -> ActionJob | None:
@@ -263,3 +266,47 @@ def _own(rows: Sequence[ActionJob], order: Order, known: set[str]) -> ActionJob 
 def allowed(action: Action, spec: JobSpec) -> float:
     """Return the seconds that an action may take."""
     return sum(spec.timeout(step) for step in _STEPS[action])
+
+
+def refused(order: Order, row: ActionJob | None, refusal: OrderRefused) -> ActionFailed:
+    """Return the error for an order that was refused."""
+    now = "The job service lists no job of this name"
+    if row:
+        now = f"The job is {row.status_word or 'as it was'}, as before"
+    return order_refused(order.job_name, order.action, refusal, now)
+
+
+def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> ActionFailed:
+    """Return the error for an update that reports success and has changed nothing."""
+    return ActionFailed(
+        f"{order.job_name}: {order.action} is said to have succeeded, and the job service has not "
+        f"taken over {', '.join(differences)}",
+        now=f"Job {row.job_id} is {row.status_word}, with the former values",
+        remedy="Undo the change of these inputs; or stop the job with desired_state, destroy it, "
+        "and create it anew with restore_from",
+    )
+
+
+def failed(
+    order: Order, outcome: ActionOutcome, went_back: str, base: JobRecord | None
+) -> ActionFailed:
+    """Return the error for an action that failed, with what runs now.
+
+    `went_back` is what runs since the previous version was started again; empty where it was not.
+    """
+    happened = f"{order.job_name}: {order.action} failed: {outcome.failure}"
+    row = outcome.row
+    if row is None:
+        return ActionFailed(happened, now="The job service does not list the job")
+    if row.active:
+        now = f"Job {row.job_id} is {row.status_word}"
+        return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
+    if went_back:
+        return ActionFailed(happened, now=went_back, remedy="Fix it, and run again")
+    state = row.last_savepoint or order.restore_from
+    remedy = "Fix it, and run again"
+    if order.action is Action.RE_LAUNCH:
+        remedy += OR_OTHER_STARTS
+    return ActionFailed(
+        happened, now=f"Nothing of it runs; {last_known(base, state)}", remedy=remedy
+    )

@@ -13,23 +13,17 @@ from flink_jobs_provider.control_planes.action_plane import (
     OrderRefused,
     Version,
 )
-from flink_jobs_provider.model.action import Action
-from flink_jobs_provider.model.errors import (
-    ActionInProgress,
-    JobError,
-    StateUnavailable,
-)
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import ActionInProgress, JobError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
-from flink_jobs_provider.model.spec import DesiredState, JobSpec
-from flink_jobs_provider.planning.plan import asks_for_savepoint, newly_restores
-from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionRunner
-from flink_jobs_provider.reconciling.hdinsight.failures import (
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.hdinsight.action_runner import (
+    ActionRunner,
     failed,
-    go_back,
     not_taken_over,
     refused,
-    secure_way_back,
 )
 from flink_jobs_provider.reconciling.hdinsight.transitions import (
     NextAction,
@@ -40,8 +34,9 @@ from flink_jobs_provider.reconciling.hdinsight.transitions import (
     renewal,
 )
 from flink_jobs_provider.reconciling.ownership import (
-    has_finished,
-    is_recorded,
+    asks_for_its_savepoint,
+    goes_on_as_recorded,
+    mark_of,
     own_row,
     run_of,
     stranger,
@@ -52,6 +47,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     done,
     ended,
     knows,
+    last_known,
     savepoint_output,
     started,
     stopped,
@@ -59,7 +55,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     with_savepoint_of,
 )
 from flink_jobs_provider.reconciling.refusals import adopted_and_down, refuse_stranger
-from flink_jobs_provider.reconciling.version_marker import mark_of
+from flink_jobs_provider.reconciling.rollback import RUNS_AGAIN, neither_started, secure_in_storage
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
@@ -107,8 +103,9 @@ class ActionChange:
         step = decide(row, self._base, self._wanted, verdict, self._plane.capabilities)
         if step and step.action is Action.DELETE and row and not row.never_came_up:
             self._check_durable(row, verdict)
-        if step is None and row is not None and self._asks_for_savepoint():
-            step = NextAction(Action.SAVEPOINT)
+        if step is None and row is not None and not self._started:
+            asked_for = asks_for_its_savepoint(self._recorded, self._wanted)
+            step = NextAction(Action.SAVEPOINT) if asked_for else None
         if step is None:
             return await self._settled(row)
         if step.action is Action.NEW and not self._looked_twice:
@@ -146,19 +143,9 @@ class ActionChange:
 
     def _check_durable(self, row: ActionJob, verdict: RowMatch) -> None:
         """Raise where a row that is to be deleted is all that knows the job's state."""
-        if verdict.named is None and self._drops_state():
+        if verdict.named is None and self._wanted.upgrade_mode is UpgradeMode.STATELESS:
             return
         renewal(row, self._recorded, self._wanted, verdict)
-
-    def _drops_state(self) -> bool:
-        return self._wanted.upgrade_mode == "stateless"
-
-    def _asks_for_savepoint(self) -> bool:
-        if self._recorded is None or self._started:
-            return False
-        if self._wanted.desired_state is DesiredState.STOPPED:
-            return False
-        return asks_for_savepoint(self._recorded, self._wanted)
 
     # Nothing is left to do
 
@@ -168,11 +155,8 @@ class ActionChange:
         base = self._base
         if base and self._started:
             return with_row(base, row)
-        recorded = self._recorded
-        if base is None or recorded is None or not is_recorded(row, recorded):
-            return await self._adopted(row)
-        ran = recorded.spec.desired_state is DesiredState.RUNNING and not recorded.other_version
-        if (ran or has_finished(row, recorded)) and recorded.job_id == row.job_id:
+        same_run = self._recorded is not None and self._recorded.job_id == row.job_id
+        if base and goes_on_as_recorded(row, self._recorded, same_run):
             return with_row(base, row).model_copy(update={"spec": self._wanted})
         return await self._adopted(row)
 
@@ -205,9 +189,9 @@ class ActionChange:
     ) -> JobRecord | None:
         order = await self._order(step, verdict, row)
         if step.action is Action.UPDATE and row is not None:
-            await secure_way_back(self._plane, self._recorded, row, self._say)
+            await self._secure_way_back(row)
         try:
-            outcome = await self._runner.carry_out(order, rows, self._wanted)
+            outcome = await self._runner.execute(order, rows, self._wanted)
         except OrderRefused as refusal:
             instead = self._instead(step, verdict, row)
             if row is None and own_row(await self._plane.jobs(), self._base, self._wanted):
@@ -220,9 +204,7 @@ class ActionChange:
         if outcome.failure:
             if step.action is Action.START and not order.version and not verdict.wanted:
                 return None  # the previous version does not come up; the wanted one may
-            went_back = await go_back(
-                self._runner, self._plane, self._wanted, order, row, outcome.row, self._base
-            )
+            went_back = await self._go_back(order, row, outcome.row)
             raise failed(order, outcome, went_back, self._base)
         if outcome.row is None or step.action is Action.DELETE:
             return None
@@ -230,6 +212,46 @@ class ActionChange:
         if record and row and step.action is Action.UPDATE and order.restore_from:
             record = self._base = await self._with_given_up(record, row, outcome.row)
         return record
+
+    async def _secure_way_back(self, row: ActionJob) -> None:
+        """Make sure that the version that runs could be started again, before it is stopped.
+
+        Raises:
+            PermanentError: Its jar is certainly gone; it goes on.
+        """
+        shown, plane = row.version.jar, self._plane
+        if not row.active or shown is None or not _is_complete(row.version):
+            return
+        now = f"Job {row.job_id or row.run_id} goes on as it was"
+        await secure_in_storage(
+            self._recorded, lambda previous: plane.provide_former(previous, shown), now, self._say
+        )
+
+    async def _go_back(self, failed: Order, before: ActionJob | None, row: ActionJob | None) -> str:
+        """Start the previous version from the savepoint that the failed update took.
+
+        Returns:
+            What runs now, in a sentence; empty where there is nothing to go back to.
+        """
+        if row is None or row.active:
+            return ""
+        taken = row.last_savepoint
+        if before is None or not before.active or failed.action is not Action.UPDATE:
+            return ""
+        if not taken or taken == before.last_savepoint or not _is_complete(before.version):
+            return ""
+        action = Action.START if row.status is JobStatus.STOPPED else Action.RE_LAUNCH
+        if action not in self._plane.capabilities.actions:
+            return ""
+        order = Order(action, self._wanted.job_name, row.run_id, before.version, taken)
+        try:
+            outcome = await self._runner.execute(order, await self._plane.jobs(), self._wanted)
+        except JobError as error:
+            return neither_started(error.happened, last_known(self._base, taken))
+        if outcome is None or outcome.row is None or outcome.failure:
+            why = outcome.failure if outcome else "no order is taken now"
+            return neither_started(why, last_known(self._base, taken))
+        return f"{RUNS_AGAIN} as job {outcome.row.job_id}, from {taken}"
 
     async def _with_given_up(
         self, record: JobRecord, before: ActionJob, after: ActionJob
@@ -239,7 +261,7 @@ class ActionChange:
             return record
         order = Order(Action.LIST_SAVEPOINT, self._wanted.job_name, after.run_id)
         try:
-            outcome = await self._runner.carry_out(order, await self._plane.jobs(), self._wanted)
+            outcome = await self._runner.execute(order, await self._plane.jobs(), self._wanted)
         except JobError as error:
             self._say(f"{self._wanted.job_name}: its savepoints could not be listed: {error}")
             return record
@@ -309,3 +331,8 @@ class ActionChange:
         self._base = started(base, wanted, row, step.called or step.action, origin)
         self._started = True
         return self._base
+
+
+def _is_complete(version: Version) -> bool:
+    """Whether all that a version is made of is shown."""
+    return None not in (version.jar, version.entry_class, version.parallelism)

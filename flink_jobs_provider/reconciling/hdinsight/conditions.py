@@ -19,6 +19,7 @@ from flink_jobs_provider.reconciling.conditions import (
     Met,
     NotYet,
     Observation,
+    Shown,
     waited,
 )
 from flink_jobs_provider.reconciling.service_loop import ARRIVES, SETTLES
@@ -103,22 +104,16 @@ class StaysUp:
         return NotYet(described(row), left if left > 0 else None)
 
 
-@dataclass(frozen=True)
-class Differs:
-    """The list no longer shows a row as it was."""
-
-    def judge(self, history: RowHistory) -> Judgement:
-        """Judge by whether the row is still there, unchanged."""
-        row = history[-1].seen
-        return Met() if row is None else NotYet(described(row))
-
-
 def described(row: ActionJob | None) -> str:
     """Return what a row shows."""
     if row is None:
         return "it is not listed"
     words = [row.action or "no action", row.result or "no result"]
     return f"it shows {', '.join(words)}, and {row.status_word or 'no'} as its status"
+
+
+#: The list no longer shows a row as it was, which is observed as None.
+DIFFERS = Shown[ActionJob | None](lambda row: described(row) if row else "")
 
 
 def succeeded(order: Order, row: ActionJob) -> bool:

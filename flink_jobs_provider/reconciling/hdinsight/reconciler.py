@@ -1,14 +1,6 @@
-"""Bringing one job to what is wanted on a system that takes whole actions, and ending it for good.
-
-Where it stands is read from the system each time: the job's row is found, an action in progress
-on it is waited for, the next action is decided, ordered once, and waited for until the row shows
-that it was ours and how it ended. Then all is judged anew, until nothing is left to do. So a run
-that died anywhere is taken up by the next one.
-"""
+"""Jobs on a system that takes whole actions, and keeps its jobs by name."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.action_plane import (
@@ -25,65 +17,41 @@ from flink_jobs_provider.model.spec import JobSpec, OnDelete
 from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.change import ActionChange
 from flink_jobs_provider.reconciling.hdinsight.transitions import kept
-from flink_jobs_provider.reconciling.ownership import own_row
+from flink_jobs_provider.reconciling.ownership import mark_of, own_row, read_mark
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import seen
-from flink_jobs_provider.reconciling.service_loop import changed, until_removed
-from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
+from flink_jobs_provider.reconciling.refusals import order_refused
+from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
 from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
 _SHARED_AGE = 15.0
-#: The most turns of a change: an action in progress, DELETE, NEW, UPDATE, and some not taken.
-_MOST_TURNS = 10
 
 
-class ActionReconciler:
-    """Carries out changes to the jobs of one cluster.
+class ActionReconciler(ServiceReconciler[ActionPlane]):
+    """Makes changes to the jobs of one cluster; each turn orders one action."""
 
-    Args:
-        plane: The cluster.
-        say: Called with a line for each step, while it happens.
-        clock: Time and sleep.
-    """
+    most_turns = 10  # an action in progress, DELETE, NEW, UPDATE, and some that are not accepted
+    unit = "action"
 
     def __init__(
-        self,
-        plane: ActionPlane,
-        say: Callable[[str], None] = lambda _line: None,
-        clock: Clock | None = None,
+        self, plane: ActionPlane, say: Say = lambda _line: None, clock: Clock | None = None
     ) -> None:
-        self._plane = plane
-        self._say = say
+        super().__init__(plane, say)
         self._runner = ActionRunner(plane, clock or Clock(), say)
 
-    async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
-        """Make a job as it is wanted, and return what is now so.
+    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
+        return ActionChange(self._plane, self._runner, self._say, recorded, wanted, jar).turn
 
-        May be called again after a crash at any point, with the same or another spec.
-
-        Raises:
-            JobError: What happened, what runs now, and what to do.
-        """
-
-        def begin(spec: JobSpec) -> ActionChange:
-            return ActionChange(self._plane, self._runner, self._say, recorded, spec, jar)
-
-        return await changed(self._plane, recorded, wanted, begin, _MOST_TURNS, "action", self._say)
+    def _removal(self, recorded: JobRecord) -> Turn[Removed]:
+        return _Removal(self._plane, self._runner, self._say, recorded).turn
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
         rows = await self._plane.jobs(max_age=_SHARED_AGE)
         row = own_row(rows, recorded, recorded.spec)
         return seen(recorded, row, row is not None and _is_other(row, recorded.spec))
-
-    async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
-        """Return the same: what a start begins from shows at the start."""
-        return await self.refresh(recorded)
-
-    async def delete(self, recorded: JobRecord) -> Removed:
-        """End a job for good, with a savepoint where `on_delete` asks for one."""
-        return await Removal(self._plane, self._runner, self._say, recorded).carry_out()
 
 
 def _is_other(row: ActionJob, spec: JobSpec) -> bool:
@@ -100,7 +68,7 @@ def _is_other(row: ActionJob, spec: JobSpec) -> bool:
     return bool(kept(asked, row.version, None))
 
 
-class Removal:
+class _Removal:
     """One call of `delete`.
 
     Where a gateway reports what state is left of a job that its cluster had lost, that is passed
@@ -108,11 +76,7 @@ class Removal:
     """
 
     def __init__(
-        self,
-        plane: ActionPlane,
-        runner: ActionRunner,
-        say: Callable[[str], None],
-        recorded: JobRecord,
+        self, plane: ActionPlane, runner: ActionRunner, say: Say, recorded: JobRecord
     ) -> None:
         self._plane = plane
         self._runner = runner
@@ -122,21 +86,18 @@ class Removal:
         self._with_savepoint = recorded.spec.on_delete is OnDelete.SAVEPOINT
         self._path: str | None = None
         self._cancelled = False
-        self._told = False
+        self._reported = False
 
-    async def carry_out(self) -> Removed:
-        """End a job, and delete its row and its jars. May be called again.
+    async def turn(self) -> Removed | None:
+        """Do the next thing towards the deletion of the row; return what is left when it is gone.
 
         Raises:
-            JobError: It is not gone.
+            ActionFailed: It was refused, or has failed.
         """
-        return await until_removed(self._plane, self._spec, self._turn)
-
-    async def _turn(self) -> Removed | None:
         rows = await self._plane.jobs()
         row = own_row(rows, self._recorded, self._spec)
         if row is None:
-            return Removed(self._path, self._told)
+            return Removed(self._path, self._reported)
         known = row.status is not None or row.never_came_up or self._cancelled
         if row.in_progress or not known:
             await self._runner.until_idle(row, self._spec)
@@ -148,13 +109,14 @@ class Removal:
             action = Action.STOP if self._with_savepoint else Action.CANCEL
         order = Order(action, self._spec.job_name, row.run_id)
         try:
-            outcome = await self._runner.carry_out(order, rows, self._spec)
+            outcome = await self._runner.execute(order, rows, self._spec)
         except ActionInProgress:
             return None  # somebody was faster: wait for it, and look anew
         except OrderRefused as refusal:
             if own_row(await self._plane.jobs(), self._recorded, self._spec) is None:
                 return None  # it has gone meanwhile
-            raise self._refused(action, row, refusal) from None
+            now = f"The job is {row.status_word}; it was not deleted"
+            raise order_refused(self._spec.job_name, action, refusal, now) from None
         if outcome is not None:
             self._check(action, outcome)
         return None
@@ -163,7 +125,7 @@ class Removal:
         """Raise where an action failed; pass on what the system reported of it."""
         if outcome.said.startswith(last_state_prefix(self._spec.job_name)):
             self._say(outcome.said)
-            self._told = True
+            self._reported = True
         self._cancelled = self._cancelled or action is Action.CANCEL
         if outcome.failure:
             status = (outcome.row and outcome.row.status_word) or "no longer listed"
@@ -172,10 +134,3 @@ class Removal:
                 now=f"The job is {status}; it was not deleted",
                 remedy="Fix what failed, and run again",
             )
-
-    def _refused(self, action: Action, row: ActionJob, refusal: OrderRefused) -> ActionFailed:
-        return ActionFailed(
-            f"{self._spec.job_name}: {action} was refused: {refusal.happened}",
-            now=f"The job is {row.status_word}; it was not deleted",
-            remedy="Fix what it names, and run again",
-        )

@@ -15,16 +15,17 @@ from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import UPGRADES, is_other_version, to_restore
 from flink_jobs_provider.reconciling.ownership import (
+    Mark,
     has_finished,
     is_over,
     is_recorded,
+    mark_of,
+    read_mark,
     run_of,
     stays_finished,
 )
 from flink_jobs_provider.reconciling.record_updates import knows
-from flink_jobs_provider.reconciling.refusals import no_state
-from flink_jobs_provider.reconciling.restore_history import unclear
-from flink_jobs_provider.reconciling.version_marker import Mark, mark_of, read_mark
+from flink_jobs_provider.reconciling.refusals import no_state, unclear
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,7 @@ def judge(
 ) -> RowMatch:
     """Compare a row with the wanted version: by its mark, or else by record and properties.
 
-    Args:
-        row: The job's own row.
-        recorded: The record in the state.
-        wanted: The job as it should be.
-        asked: The version that is asked for by that.
-        shows_what_runs: Whether a row shows what runs, also after an update that failed.
+    `shows_what_runs` is whether a row shows what runs, also after an update that failed.
     """
     named = to_restore(recorded, wanted)
     if row is None:
@@ -147,12 +143,7 @@ def decide(
 ) -> NextAction | None:
     """Return the next action; None where the job is as it should be.
 
-    Args:
-        row: The job's own row, on which no action is in progress, and whose status is known.
-        recorded: The record in the state.
-        wanted: The job as it should be.
-        verdict: What the row is, measured by that.
-        capabilities: What the system can do.
+    No action is in progress on the row, and its status is known.
 
     Raises:
         StateUnavailable: Going on would drop state, or might set the job back.

@@ -14,10 +14,17 @@ from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.job_state import is_draft, newest_savepoint, status_of
-from flink_jobs_provider.reconciling.dli.transitions import JobMatch, Move, NextStep, decide, judge
-from flink_jobs_provider.reconciling.ownership import ran_since
-from flink_jobs_provider.reconciling.version_marker import mark_of
+from flink_jobs_provider.reconciling.dli.transitions import (
+    JobMatch,
+    Move,
+    NextStep,
+    decide,
+    is_draft,
+    judge,
+    newest_savepoint,
+    status_of,
+)
+from flink_jobs_provider.reconciling.ownership import mark_of, ran_since
 from tests.unit.model.made_up_jobs import record as flink_record
 from tests.unit.model.made_up_jobs import spec as flink_spec
 

@@ -6,9 +6,9 @@ import pytest
 
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet
-from flink_jobs_provider.reconciling.flink.earlier_runs import Arrival, Arrived
 from flink_jobs_provider.reconciling.flink.rescale import RescaleEnded, RescaleObservation
-from flink_jobs_provider.reconciling.flink.slots import EnoughSlots, SlotCount, SlotsRegistered
+from flink_jobs_provider.reconciling.flink.slots import EnoughSlots, SlotCount, slots_registered
+from flink_jobs_provider.reconciling.flink.submissions import Arrival, Arrived
 from tests.unit.reconciling.recorded import history
 
 NONE: frozenset[str] = frozenset()
@@ -89,5 +89,5 @@ def test_slots_are_waited_for_that_may_still_come(
 
 def test_the_slots_of_the_version_that_is_stopped_count() -> None:
     assert EnoughSlots(4, 2, 0).judge(history((0, SlotCount(2, 8)))) == Met()
-    assert SlotsRegistered(4).judge(history((0, SlotCount(0, 4)))) == Met()
-    assert isinstance(SlotsRegistered(4).judge(history((0, SlotCount(0, 2)))), NotYet)
+    assert slots_registered(4).judge(history((0, SlotCount(0, 4)))) == Met()
+    assert isinstance(slots_registered(4).judge(history((0, SlotCount(0, 2)))), NotYet)

@@ -6,7 +6,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import PermanentError
-from flink_jobs_provider.reconciling.flink.submit import submission
+from flink_jobs_provider.reconciling.flink.submissions import submission
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 from tests.unit.reconciling.flink.stack import Stack, jar

@@ -21,8 +21,8 @@ from flink_jobs_provider.reconciling.hdinsight.transitions import (
     newest_savepoint,
     renewal,
 )
-from flink_jobs_provider.reconciling.restore_history import RestoreUnclear
-from flink_jobs_provider.reconciling.version_marker import mark_of, read_mark
+from flink_jobs_provider.reconciling.ownership import mark_of, read_mark
+from flink_jobs_provider.reconciling.refusals import RestoreUnclear
 from tests.unit.model.made_up_jobs import DIGEST_2, SAVEPOINT, record, record_with_savepoint, spec
 
 RUN = "job-1"

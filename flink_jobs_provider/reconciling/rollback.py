@@ -1,4 +1,4 @@
-"""The version that an update which fails goes back to; made sure of before it is stopped."""
+"""The previous version, which an update that fails goes back to: found before it is stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from flink_jobs_provider.model.errors import JarError, JarMissing, PermanentErro
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.reconciling.protocol import Say
+
+#: The beginning of the sentence that reports a successful rollback.
+RUNS_AGAIN = "The previous version runs again"
 
 
 def previous_version(recorded: JobRecord | None) -> JobSpec | None:
@@ -33,20 +37,11 @@ def no_way_back(previous: JobSpec, why: str, now: str, put_back: str) -> Permane
 
 
 async def secure_in_storage(
-    recorded: JobRecord | None,
-    provide: Callable[[JobSpec], Awaitable[None]],
-    now: str,
-    say: Callable[[str], None],
+    recorded: JobRecord | None, provide: Callable[[JobSpec], Awaitable[None]], now: str, say: Say
 ) -> None:
     """Make sure that a job service can start the recorded version again, before it is stopped.
 
     Where that is unknown from here, it is reported, and the update goes on.
-
-    Args:
-        recorded: The record in the state of the job.
-        provide: Makes sure that what a version is made of is in the storage.
-        now: How the job is.
-        say: Called with a line where that is unknown.
 
     Raises:
         PermanentError: What the version is made of is certainly gone.
@@ -65,3 +60,11 @@ async def secure_in_storage(
             f"{previous.job_name}: whether the previous version could be started again cannot be "
             f"told from here: {error.reason}"
         )
+
+
+def neither_started(why: str, state: str) -> str:
+    """Return how a job is whose new version failed, and whose previous one did not start again."""
+    return (
+        f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
+        f"known to run; {state}"
+    )

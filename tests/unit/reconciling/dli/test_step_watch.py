@@ -7,12 +7,12 @@ import pytest
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet
-from flink_jobs_provider.reconciling.dli.conditions import (
+from flink_jobs_provider.reconciling.dli.step_watch import (
+    TAKEN_OVER,
     SavepointEnded,
     StartEnded,
     StaysActive,
     StopEnded,
-    TakenOver,
 )
 from tests.unit.reconciling.recorded import history
 
@@ -96,7 +96,7 @@ def test_a_job_that_stays_up(looks: Looks, expected: Judgement) -> None:
 
 
 def test_what_was_written_is_taken_over() -> None:
-    assert TakenOver().judge(history((0, ("parallelism",)))) == NotYet(
+    assert TAKEN_OVER.judge(history((0, ("parallelism",)))) == NotYet(
         "it does not show parallelism"
     )
-    assert TakenOver().judge(history((0, ("parallelism",)), (1, ()))) == Met()
+    assert TAKEN_OVER.judge(history((0, ("parallelism",)), (1, ()))) == Met()

@@ -1,31 +1,150 @@
-"""Submissions that an earlier run left on their way: their job may start when nobody waits for it.
+"""Submissions of a job: starting a version until it is up, and what earlier runs left coming.
 
 Flink runs a program's `main` within the request that submits it, and goes on with it when nobody
-waits for the answer any more. A run that gave up has the submission recorded. One that was killed
-has not: a trace of it is all that the cluster shows, and whether a `main` runs there.
+waits for the answer any more: its job may start later. A run that gave up has the submission
+recorded. One that was killed has not: a trace of it is all that the cluster shows, and whether a
+`main` runs there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.model.observation import ClusterSnapshot
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError, Signal
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
-from flink_jobs_provider.reconciling.conditions import (
-    Failed,
-    Judgement,
-    Met,
-    NotYet,
-    Observation,
-)
+from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
 from flink_jobs_provider.reconciling.refusals import main_outlasts, still_to_come
+
+
+@dataclass(frozen=True)
+class Started:
+    """A version that is up."""
+
+    job_id: str
+    generation: int
+    restored_from: str | None
+    status: JobStatus = JobStatus.RUNNING
+
+
+class DidNotStart(Signal):
+    """A version that did not come up, and no longer runs; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Submits a version and waits until it stays up, and one checkpoint has completed."""
+
+    _plane: ControlPlane
+    _watch: JobWatch
+    _say: Callable[[str], None]
+
+    async def start(
+        self,
+        spec: JobSpec,
+        jar: Jar | str,
+        generation: int,
+        restore_from: str | None,
+        sent_before: bool = False,
+    ) -> Started:
+        """Start a version; one that does not come up is cancelled.
+
+        `sent_before` is whether an earlier run may have submitted it, and got no answer.
+
+        Raises:
+            DidNotStart: It does not run, for a reason that would come again.
+            TemporaryError: The cluster stopped answering: what runs is not known.
+        """
+        request = submission(spec, jar, generation, restore_from)
+        request = replace(request, sent_before=sent_before)
+        origin = f"from {restore_from}" if restore_from else "without state"
+        self._say(f"{spec.job_name}: starting version {generation} {origin}")
+        try:
+            if request.job_id not in (await self._plane.jobs()).by_id:
+                await self._plane.submit(request, spec.timeout("submit"))
+            return await self.watch(spec, request.job_id, restore_from)
+        except ActionFailed as error:
+            await self.end(request.job_id, spec)
+            raise DidNotStart(error.reason) from None
+
+    async def watch(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
+        """Wait until a submitted version is up.
+
+        Raises:
+            ActionFailed: It failed, did not come up in time, or came up without its state.
+            DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
+            PermanentError: A newer submission of the same job runs as well.
+        """
+        timeout = spec.timeout("running")
+        deadline = self._watch.waiter.clock.now() + timeout
+        try:
+            job = await self._watch.until_running(job_id, timeout, spec.job_name)
+        except DeadlineExceeded as error:
+            raise ActionFailed(f"it did not come up: {error.happened}") from None
+        if job.active:
+            await self._watch.until_settled(spec, job, restore_from, deadline)
+            await self._alone(spec, job_id)
+            job = await self._watch.is_up(spec, job_id)
+        return Started(job_id, job.generation, restore_from, job.status)
+
+    async def _alone(self, spec: JobSpec, job_id: str) -> None:
+        """End older submissions that run at once; give way to a newer one."""
+        snapshot = await self._plane.jobs()
+        ours = snapshot.by_id.get(job_id)
+        if ours is None:
+            return
+        for other in snapshot.of(spec.key):
+            if not other.active or other.job_id == job_id:
+                continue
+            if _prevails(other, ours):
+                await self.end(job_id, spec)
+                raise PermanentError(
+                    f"{spec.job_name}: another run started version {other.generation} meanwhile",
+                    now=f"Job {other.job_id} runs, and the one of this run was cancelled",
+                    remedy="See that only one run works on this stack, and run again",
+                )
+            age = "an older copy" if other.generation < ours.generation else "a later copy"
+            self._say(f"{spec.job_name}: cancelling {other.job_id}, {age} that still runs")
+            await self.end(other.job_id, spec)
+
+    async def end(self, job_id: str, spec: JobSpec) -> None:
+        """Cancel a submission that still runs, and wait until it has ended."""
+        job = (await self._plane.jobs()).by_id.get(job_id)
+        if job and job.active:
+            await self._plane.cancel(job_id)
+            await self._watch.until_ended(job_id, spec.timeout("cancel"))
+
+
+def _prevails(other: ObservedJob, ours: ObservedJob) -> bool:
+    """Whether ours gives way to another submission of a job: to a newer generation.
+
+    Two runs that met may have submitted two versions under one generation. Neither is older, and
+    each run sees the same order: the later one gives way, which may be a killed run's last request.
+    """
+    if other.generation != ours.generation:
+        return other.generation > ours.generation
+    return (other.started, other.job_id) < (ours.started, ours.job_id)
+
+
+def submission(
+    spec: JobSpec, jar: Jar | str, generation: int, restore_from: str | None
+) -> Submission:
+    """Return all that is needed to start a version of a job."""
+    return Submission(
+        job_id=spec.key.job_id(generation, spec.digits(restore_from)),
+        spec=spec,
+        jar=jar,
+        restore_from=restore_from,
+    )
 
 
 class Coming(Enum):
@@ -90,20 +209,14 @@ class _Trace(Enum):
     CERTAIN = auto()
 
 
+@dataclass(frozen=True)
 class EarlierRuns:
     """Waits for what earlier runs have submitted, so that nothing is started alongside it."""
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        watch: JobWatch,
-        states: StateFinder,
-        say: Callable[[str], None],
-    ) -> None:
-        self._plane = plane
-        self._watch = watch
-        self._states = states
-        self._say = say
+    _plane: ControlPlane
+    _watch: JobWatch
+    _states: StateFinder
+    _say: Callable[[str], None]
 
     async def await_recorded(self, recorded: JobRecord, wanted: JobSpec) -> JobRecord:
         """Wait for a submission whose `main` was left running; return the record without it.
@@ -176,10 +289,7 @@ class EarlierRuns:
     ) -> Coming:
         """Wait until the cluster lists a job that was submitted, or it is seen that it cannot.
 
-        Args:
-            shown: Whether a list has the job.
-            timeout: For how many seconds.
-            passed_over: The names of each `main` that is not waited for.
+        Each `main` whose name is in `passed_over` is not waited for.
         """
 
         async def observe(deadline: float) -> Arrival:
