@@ -287,10 +287,10 @@ class RestoredFrom:
 
     def judge(self, history: JobHistory) -> Judgement:
         """Judge by the statistics; where they say nothing, Flink's acceptance counts."""
-        told = history[-1].seen.restored_from
-        if not self.path or not told or same_path(told, self.path):
+        origin = history[-1].seen.restored_from
+        if not self.path or not origin or same_path(origin, self.path):
             return Met()
-        return Failed(f"it was to start from {self.path}, and started from {told}", self)
+        return Failed(f"it was to start from {self.path}, and started from {origin}", self)
 
 
 @dataclass(frozen=True)

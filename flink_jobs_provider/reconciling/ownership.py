@@ -83,7 +83,7 @@ def own_row(rows: Sequence[Row], recorded: JobRecord | None, wanted: JobSpec) ->
     """Return the row of a job: the recorded one, or one that bears its mark.
 
     Raises:
-        PermanentError: Several rows have its name, and nothing tells which one is meant.
+        PermanentError: Several rows have its name, and which one is meant is unknown.
     """
     named = [row for row in rows if row.job_name == wanted.job_name]
     for found in (_recorded(named, recorded), _marked(named, recorded, wanted)):
@@ -128,7 +128,7 @@ def _marked(named: list[Row], recorded: JobRecord | None, wanted: JobSpec) -> li
 
 
 def run_of(job: ActionJob) -> str:
-    """Return what tells the last run of a job from others; empty where nothing does.
+    """Return what distinguishes the last run of a job from others; empty where nothing does.
 
     The time of its start goes first, since that is shown of ended jobs, too. The time of a job that
     has not come up is that of a start which came to nothing.
@@ -137,7 +137,7 @@ def run_of(job: ActionJob) -> str:
 
 
 def recorded_run(recorded: JobRecord) -> str:
-    """Return what tells the run that a record names from others; empty where nothing does."""
+    """Return what distinguishes the run that a record names; empty where nothing does."""
     return recorded.started_at or _flink_id(recorded.job_id, recorded.run_id)
 
 
@@ -181,7 +181,7 @@ def with_run(record: JobRecord, job: ActionJob) -> JobRecord:
 
 
 def is_another_id(record: JobRecord, job: ActionJob) -> bool:
-    """Whether Flink's id tells that a job was started since it was recorded."""
+    """Whether Flink's id shows that a job was started since it was recorded."""
     if job.job_id is None or job.job_id == record.job_id:
         return False
     return record.job_id is None or record.job_id != record.run_id

@@ -18,7 +18,7 @@ Say: TypeAlias = Callable[[str], None]
 
 
 class JobReconciler(Protocol):
-    """Carries out changes to the jobs of one target. All raise the errors of `model.errors`."""
+    """Applies changes to the jobs of one target. All raise the errors of `model.errors`."""
 
     async def bring_about(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> JobRecord:
         """Make a job as it is wanted, and return what is now so.

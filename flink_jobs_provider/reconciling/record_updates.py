@@ -219,7 +219,7 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
             }
         )
     ran = ran_since(row, recorded)
-    run = "" if ran else None  # whether its savepoint is newer than the start is not told
+    run = "" if ran else None  # whether its savepoint is newer than the start is unknown
     record = with_savepoint_of(quiet, row, SavepointReason.FOUND, recorded.spec, run)
     record = with_row(record, row)
     active = row.active
@@ -229,7 +229,7 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
         update["status"] = JobStatus.STOPPED  # as it was recorded: it ended with its savepoint
     elif row.status is JobStatus.FAILED or row.stop_failed or row.status is None:
         said = f"The job service says {row.status_word or 'nothing'}"
-        # What was said of the action before is no reason for what came after it.
+        # What was reported of the action before is no reason for what came after it.
         update["job_output"] = said if row.output in ("", recorded.job_output) else row.output
     if is_another_id(recorded, row) and active:
         found = None if knows(recorded, row.last_savepoint) else row.last_savepoint

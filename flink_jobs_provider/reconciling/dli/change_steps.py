@@ -220,7 +220,7 @@ class ChangeSteps:
     async def _not_started(
         self, step: NextStep, job: StepJob, after: StepJob | None
     ) -> ActionFailed:
-        """Go back where there is a version to go back to, and say what came of all."""
+        """Go back where there is a version to go back to; return the error that reports both."""
         progress, went_back = self._progress, ""
         if self._goes_back(job, step):
             reason = (after.output or after.status_word) if after else "it is gone"
@@ -228,7 +228,7 @@ class ChangeSteps:
         shown = after.last_savepoint if after else None
         states = [each for each in (shown or step.origin, progress.safety) if each]
         first = progress.recorded is None or progress.recorded.job_id is None
-        # Else nobody can tell whether its last savepoint is newer than this start.
+        # Else it is unknown whether its last savepoint is newer than this start.
         names = not self._plane.capabilities.starts_from_newest_state
         return start_failed(self._wanted, after, states, went_back, first, names, progress.base)
 

@@ -32,14 +32,14 @@ from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
 T = TypeVar("T")
 
-#: How long a service that takes nothing for now is left alone, where it does not say.
+#: How long a service that accepts nothing for now is left alone, where it does not say.
 _BUSY, _TOO_BUSY = 5.0, 300.0
-#: The pause before a step whose answer was lost is sent, or looked for, again, in seconds.
+#: The pause before a step whose answer was lost is sent, or searched for, again, in seconds.
 _PAUSE = 2.0
 
 
 class NotNow(Signal):
-    """A step was not taken for now: look again, and judge anew."""
+    """A step was not accepted for now: observe again, and judge anew."""
 
 
 class StepRunner:

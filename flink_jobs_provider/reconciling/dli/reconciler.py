@@ -66,7 +66,7 @@ class _Change:
         self._acts = ChangeSteps(plane, steps, say, self._safety, self._progress)
 
     async def turn(self) -> JobRecord | None:
-        """Look, and do what is next; return the record when nothing is left to do."""
+        """Observe, and do what is next; return the record when nothing is left to do."""
         try:
             return await self._turn()
         except NotNow:
@@ -180,7 +180,7 @@ class _Change:
 
 
 class StepReconciler(ServiceReconciler[StepPlane]):
-    """Makes changes to the jobs of one project; each turn takes one step."""
+    """Applies changes to the jobs of one project; each turn takes one step."""
 
     #: What is in progress, create, stop, write, start, savepoint, the last observation, and some
     #: steps that are not accepted at once.
@@ -253,7 +253,7 @@ class _Removal:
         job = await self._find()
         if job is None:
             return Removed(self._path, self._reported)
-        with contextlib.suppress(NotNow):  # somebody was faster, or the service is busy: look anew
+        with contextlib.suppress(NotNow):  # somebody was faster, or the service is busy
             await self._next(job)
         return None
 
@@ -281,14 +281,14 @@ class _Removal:
             return
         status = status_of(job, self._recorded)
         if not with_savepoint and status in (JobStatus.FAILED, JobStatus.LOST):
-            self._say_without(job)
+            self._report_no_savepoint(job)
         if with_savepoint and self._path is None:
             stopped = status is JobStatus.STOPPED
             recorded = self._recorded.last_savepoint
             known = recorded if self._recorded.status is JobStatus.STOPPED else None
             self._path = (known or job.last_savepoint or None) if stopped else None
             if self._path is None:
-                self._say_without(job)
+                self._report_no_savepoint(job)
         await self._steps.delete(self._spec, job)
 
     async def _stopped(self, job: StepJob, with_savepoint: bool, safety: str) -> StepJob:
@@ -303,7 +303,7 @@ class _Removal:
                 "without a savepoint of its own",
             ) from None
 
-    def _say_without(self, job: StepJob) -> None:
+    def _report_no_savepoint(self, job: StepJob) -> None:
         """Report that no savepoint can be taken of a job that does not run."""
         self._reported = True
         last = self._recorded.last_savepoint or job.last_savepoint

@@ -66,7 +66,7 @@ class _StepShown:
         return not self.job.in_progress and self.job.status is not None
 
     @property
-    def told(self) -> bool:
+    def noticed(self) -> bool:
         """Whether the step has shown: something was in progress, or the job shows another thing."""
         return self.moved or _facts(self.job) != _facts(self.before)
 
@@ -86,7 +86,7 @@ class StepEnded:
     unanswered: str = ""
 
     def judge(self, history: StepHistory) -> Judgement:
-        """Judge by the last look, and by whether something was in progress in any."""
+        """Judge by the last observation, and by whether something was in progress in any."""
         job, seconds = history[-1].seen, waited(history)
         if job is None:
             return Met()
@@ -94,13 +94,13 @@ class StepEnded:
         shown = _StepShown(job, self.before, moved, seconds >= SETTLES)
         if shown.quiet and self._ended(shown):
             return Met()
-        if self.unanswered and not shown.told and seconds >= ARRIVES:
+        if self.unanswered and not shown.noticed and seconds >= ARRIVES:
             return Failed(described(job), self)
         return NotYet(described(job))
 
     def _ended(self, shown: _StepShown) -> bool:
         """Whether it has, of a job on which nothing is in progress."""
-        return shown.told or (shown.settled and self.tells_starts)
+        return shown.noticed or (shown.settled and self.tells_starts)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class SavepointEnded(StepEnded):
     """A savepoint has ended while the job goes on."""
 
     def _ended(self, shown: _StepShown) -> bool:
-        return has_new_savepoint(shown.job, shown.before) or shown.told or shown.settled
+        return has_new_savepoint(shown.job, shown.before) or shown.noticed or shown.settled
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class StaysActive:
     settle: float
 
     def judge(self, history: StepHistory) -> Judgement:
-        """Judge by the last look, and by the time since the first one."""
+        """Judge by the last observation, and by the time since the first one."""
         job, left = history[-1].seen, self.settle - waited(history)
         if job is None or job.in_progress or (job.status is not None and not job.active):
             return Met()

@@ -78,7 +78,7 @@ def newest_savepoint(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) 
         return None
     if shown and not knows(recorded, shown) and not finished:
         return shown
-    if not recorded_run(recorded):  # nothing tells its runs apart, but that it was stopped
+    if not recorded_run(recorded):  # nothing distinguishes its runs, but that it was stopped
         ended = recorded.status is JobStatus.STOPPED and same_path(shown, recorded.last_savepoint)
         return shown if ended and not same_path(shown, recorded.restored_from) else None
     of_last_run = (each for each in recorded.savepoints if is_of_recorded_run(each, recorded))

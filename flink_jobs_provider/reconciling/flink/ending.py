@@ -33,7 +33,7 @@ _UNHEALTHY_GRACE = 30.0
 
 @dataclass(frozen=True)
 class Stopper:
-    """Takes savepoints and ends jobs; what fails says how the job is afterwards."""
+    """Takes savepoints and ends jobs; an error states how the job is afterwards."""
 
     _plane: ControlPlane
     _watch: JobWatch
@@ -81,7 +81,7 @@ class Stopper:
     async def take(
         self, wanted: SavepointTerms, job: ObservedJob, purpose: Purpose, occasion: str = ""
     ) -> str:
-        """Take a savepoint of a running job; on failure say how the job is now.
+        """Take a savepoint of a running job; an error states how the job is then.
 
         A stop of a job that never got going returns what it started from: that is its state.
         """

@@ -47,7 +47,7 @@ class StateFinder:
     ) -> RestorePoint | None:
         """Return the newest state of the job, from its ended submissions, newest first.
 
-        It is looked at: `broken` says why it cannot be restored. An older one is not taken in its
+        It is inspected: `broken` says why it cannot be restored. An older one is not taken in its
         stead, since that is a step back.
 
         None means that no state is known, which is no permission to start from nothing: it is for

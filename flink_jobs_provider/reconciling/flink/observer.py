@@ -189,7 +189,7 @@ async def started_from(
     It has not, only if each one is listed still, and its cluster or its jobId tells what else it
     started from.
     """
-    told = set()
+    known = set()
     for job in jobs:
         digits = spec_digits_of(job.job_id)
         if wanted.digits(named).startswith(digits):
@@ -202,9 +202,9 @@ async def started_from(
         failed_over = f"/{job.job_id}/" in origin
         shown = statistics is not None and statistics.enabled and not failed_over
         if shown or wanted.digits(None).startswith(digits):
-            told.add(job.generation)
+            known.add(job.generation)
     newest = max((job.generation for job in jobs), default=0)
-    return False if told == set(range(1, newest + 1)) else None
+    return False if known == set(range(1, newest + 1)) else None
 
 
 #: Reads of one refresh share a list that is at most this old, in seconds.
@@ -213,7 +213,7 @@ SHARED_AGE = 15.0
 
 @dataclass(frozen=True)
 class Reader:
-    """Looks at recorded jobs; a whole refresh costs one list call for each cluster."""
+    """Refreshes recorded jobs; a whole refresh costs one list call for each cluster."""
 
     _plane: ControlPlane
     _states: StateFinder

@@ -50,7 +50,7 @@ from flink_jobs_provider.reconciling.waiter import Clock
 
 
 class Reconciler:
-    """Carries out changes to the jobs of one cluster.
+    """Applies changes to the jobs of one cluster.
 
     Args:
         plane: The cluster.

@@ -61,7 +61,7 @@ def rescaled(submitted: Mapping[str, int], bounds: Mapping[str, int]) -> str | N
 async def _parallelism(
     plane: ControlPlane, job: ObservedJob, bounds: Mapping[str, int]
 ) -> int | None:
-    """Return the highest parallelism that runs: as a rule the job list tells it, and is fresh."""
+    """Return the highest parallelism that runs: as a rule the job list shows it, and is fresh."""
     if job.tasks == sum(bounds.values()):
         return max(bounds.values())
     return await plane.parallelism(job.job_id)

@@ -215,16 +215,16 @@ class Roller:
 
     async def _still_runs(self, launch: Launch, error: MainStillRuns, what: str) -> MainStillRuns:
         """Return the error of a version that may start when nobody waits for it, to be recorded."""
-        told = MainStillRuns(
+        reported = MainStillRuns(
             f"{what}: {error.happened}",
             now=f"It may still start as job {error.job_id}; {await self._state_of(launch)}",
             remedy=error.remedy,
             field=error.field,
         )
         base = launch.base or JobRecord(spec=launch.change.wanted, status=JobStatus.STARTING)
-        told.job_id = error.job_id
-        told.partial = base.model_copy(update={"unconfirmed": error.job_id})
-        return told
+        reported.job_id = error.job_id
+        reported.partial = base.model_copy(update={"unconfirmed": error.job_id})
+        return reported
 
     async def _state_of(self, launch: Launch) -> str:
         """Return where the state of a job is that does not run, as far as that is seen."""

@@ -25,7 +25,7 @@ from flink_jobs_provider.reconciling.conditions import (
 )
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
 
-#: How long the other jobs of a run are waited for, in seconds, and how often is looked.
+#: How long the other jobs of a run are waited for, in seconds, and the pause between counts.
 _PATIENCE, PAUSE = 60.0, 0.25
 #: How long TaskManagers are waited for that a cluster which has just started may not have yet.
 REGISTERING = 10.0

@@ -34,7 +34,7 @@ _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 
 
 class StateDirectories:
-    """Looks into the directories of a cluster's savepoints and checkpoints.
+    """Lists the directories of a cluster's savepoints and checkpoints.
 
     Args:
         plane: The cluster.

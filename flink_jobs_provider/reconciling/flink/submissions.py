@@ -193,9 +193,9 @@ class Arrived:
 
     def left(self, history: Sequence[Observation[Arrival]]) -> frozenset[str] | None:
         """Return the names of each `main` that is waited for; None where that is hidden."""
-        told = [each.seen.mains for each in history if each.seen.mains is not None]
+        known = [each.seen.mains for each in history if each.seen.mains is not None]
         now = history[-1].seen.mains
-        return None if now is None else now & told[0] - self.passed_over
+        return None if now is None else now & known[0] - self.passed_over
 
 
 class _Trace(Enum):

@@ -44,7 +44,7 @@ _STEPS: dict[Action, tuple[str, ...]] = {
     Action.CANCEL: ("cancel",),
     Action.DELETE: ("cancel",),
 }
-#: How long a system that takes no orders for now is left alone, where it does not say.
+#: How long a system that accepts no orders for now is left alone, where it does not say.
 _BUSY = 5.0
 #: How long a job whose NEW was accepted may be missing from the list, as a rule.
 _LAGS = 15.0
@@ -102,7 +102,7 @@ class ActionRunner:
     async def execute(
         self, order: Order, before: Sequence[ActionJob], spec: JobSpec
     ) -> ActionOutcome | None:
-        """Send an order and wait for its end; None where it was not taken for now, so look again.
+        """Send an order and wait for its end; None where it was not accepted for now.
 
         Raises:
             ActionInProgress: Another action began meanwhile.

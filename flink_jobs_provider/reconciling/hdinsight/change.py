@@ -1,8 +1,8 @@
-"""One change of a job, turn by turn: look, decide, order, record."""
+"""One change of a job, turn by turn: observe, decide, order, record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
@@ -41,6 +41,7 @@ from flink_jobs_provider.reconciling.ownership import (
     run_of,
     stranger,
 )
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import (
     add_aside,
     blank,
@@ -67,7 +68,7 @@ class ActionChange:
         self,
         plane: ActionPlane,
         runner: ActionRunner,
-        say: Callable[[str], None],
+        say: Say,
         recorded: JobRecord | None,
         wanted: JobSpec,
         jar: Jar,
@@ -81,10 +82,10 @@ class ActionChange:
         self._base = recorded  # with what was found and done on the way
         self._asked: Version | None = None
         self._started = False
-        self._looked_twice = plane.capabilities.lists_at_once
+        self._listed_twice = plane.capabilities.lists_at_once
 
     async def turn(self) -> JobRecord | None:
-        """Look, and do what is next; return the record when nothing is left to do."""
+        """Observe, and do what is next; return the record when nothing is left to do."""
         rows = await self._plane.jobs()
         row = own_row(rows, self._base, self._wanted)
         if other := stranger(rows, row, self._wanted):
@@ -108,8 +109,8 @@ class ActionChange:
             step = NextAction(Action.SAVEPOINT) if asked_for else None
         if step is None:
             return await self._settled(row)
-        if step.action is Action.NEW and not self._looked_twice:
-            self._looked_twice = True  # that of a run that died may not be listed yet
+        if step.action is Action.NEW and not self._listed_twice:
+            self._listed_twice = True  # that of a run that died may not be listed yet
             await self._runner.let_lists_catch_up()
             return None
         try:

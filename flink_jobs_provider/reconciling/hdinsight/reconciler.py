@@ -30,7 +30,7 @@ _SHARED_AGE = 15.0
 
 
 class ActionReconciler(ServiceReconciler[ActionPlane]):
-    """Makes changes to the jobs of one cluster; each turn orders one action."""
+    """Applies changes to the jobs of one cluster; each turn orders one action."""
 
     most_turns = 10  # an action in progress, DELETE, NEW, UPDATE, and some that are not accepted
     unit = "action"
@@ -111,7 +111,7 @@ class _Removal:
         try:
             outcome = await self._runner.execute(order, rows, self._spec)
         except ActionInProgress:
-            return None  # somebody was faster: wait for it, and look anew
+            return None  # somebody was faster: wait for it, and observe anew
         except OrderRefused as refusal:
             if own_row(await self._plane.jobs(), self._recorded, self._spec) is None:
                 return None  # it has gone meanwhile

@@ -110,7 +110,7 @@ def _never_honoured(row: ActionJob, mark: Mark, right: Mark) -> bool:
     """Whether a job that no record names has surely not started from a named savepoint yet.
 
     A mark tells of the last change alone, and so does a row: they tell it of a job that was only
-    created, or whose last change names that savepoint, and has not been carried out.
+    created, or whose last change names that savepoint, and has not been applied.
     """
     if row.never_came_up or (mark.restore and mark.restore == right.restore):
         return True
