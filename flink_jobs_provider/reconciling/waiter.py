@@ -18,6 +18,7 @@ from flink_jobs_provider.reconciling.conditions import (
     NotYet,
     with_observation,
 )
+from flink_jobs_provider.reconciling.protocol import Say
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Waiter:
         say: Called from time to time with a line of what a long wait has observed last.
     """
 
-    def __init__(self, clock: Clock, say: Callable[[str], None] = lambda _line: None) -> None:
+    def __init__(self, clock: Clock, say: Say = lambda _line: None) -> None:
         self.clock = clock
         self._say = say
 
@@ -190,7 +191,7 @@ class Waiter:
 class _Reports:
     """The progress reports of one wait."""
 
-    def __init__(self, say: Callable[[str], None] | None, about: str) -> None:
+    def __init__(self, say: Say | None, about: str) -> None:
         self._say = say
         self._about = about
         self._due = _REPORTED_AFTER

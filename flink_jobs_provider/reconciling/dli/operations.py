@@ -28,6 +28,7 @@ from flink_jobs_provider.reconciling.dli.failures import (
 )
 from flink_jobs_provider.reconciling.dli.step_watch import StepWatch, has_new_savepoint, steps_of
 from flink_jobs_provider.reconciling.ownership import own_row
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class NotNow(Signal):
 class StepRunner:
     """Takes steps, and waits for their ends."""
 
-    def __init__(self, plane: StepPlane, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, plane: StepPlane, clock: Clock, say: Say) -> None:
         self._plane = plane
         self._clock = clock
         self._say = say

@@ -6,7 +6,6 @@ there before each stop: below it, the job's name and Flink's id of what ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -23,6 +22,7 @@ from flink_jobs_provider.model.savepoint import (
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
 from flink_jobs_provider.reconciling.ownership import ran_since, recorded_run, run_of
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import SAVEPOINTS_LISTED, knows
 
 #: Within how many seconds of one another a stop and the start after it are taken for one change.
@@ -35,7 +35,7 @@ class SafetySavepoints:
 
     _plane: StepPlane
     _steps: StepRunner
-    _say: Callable[[str], None]
+    _say: Say
 
     async def take(self, spec: JobSpec, job: StepJob) -> tuple[StepJob, str]:
         """Take one of a job that is to be stopped.

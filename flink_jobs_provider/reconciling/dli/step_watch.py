@@ -26,6 +26,7 @@ from flink_jobs_provider.reconciling.conditions import (
     Shown,
     waited,
 )
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.service_loop import (
     ARRIVES,
     AWAY_PAUSE,
@@ -184,7 +185,7 @@ def _facts(job: StepJob) -> tuple[object, ...]:
 class StepWatch:
     """Reads a job until it is as it should be."""
 
-    def __init__(self, plane: StepPlane, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, plane: StepPlane, clock: Clock, say: Say) -> None:
         self._plane = plane
         self._clock = clock
         self._waiter = Waiter(clock, say)

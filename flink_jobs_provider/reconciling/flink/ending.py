@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
@@ -24,6 +23,7 @@ from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, identities
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import add_aside, done, keep, savepoint_output
 from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
 
@@ -39,7 +39,7 @@ class Stopper:
     _watch: JobWatch
     _states: StateFinder
     _preflight: Preflight
-    _say: Callable[[str], None]
+    _say: Say
 
     async def cancel_for_last_state(
         self, wanted: SavepointTerms, current: ObservedJob
@@ -208,7 +208,7 @@ class Ender:
     _plane: ControlPlane
     _stopper: Stopper
     _states: StateFinder
-    _say: Callable[[str], None]
+    _say: Say
 
     async def cancel(self, recorded: JobRecord) -> bool:
         """End all submissions of a job without a savepoint. May be called again.

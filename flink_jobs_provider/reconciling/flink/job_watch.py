@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
@@ -24,6 +23,7 @@ from flink_jobs_provider.reconciling.conditions import (
     was_disturbed,
     was_restarted,
 )
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.refusals import did_not_stay_up
 from flink_jobs_provider.reconciling.waiter import (
     Clock,
@@ -52,9 +52,7 @@ _EXPLAINED = Shown[str](lambda cause: "" if cause else "no exception is shown")
 class JobWatch:
     """Waits for jobs of one cluster, and words what they did not come to."""
 
-    def __init__(
-        self, plane: ControlPlane, clock: Clock, say: Callable[[str], None] = lambda _line: None
-    ) -> None:
+    def __init__(self, plane: ControlPlane, clock: Clock, say: Say = lambda _line: None) -> None:
         self._plane = plane
         self.waiter = Waiter(clock, say)
 

@@ -7,7 +7,6 @@ plan, and nothing stays on the cluster.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 from weakref import WeakSet
@@ -34,6 +33,7 @@ from flink_jobs_provider.reconciling.flink.slots import (
     slots_registered,
 )
 from flink_jobs_provider.reconciling.flink.submissions import submission
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
 
 #: The clusters for which the warning that a program can end them was printed once.
@@ -80,7 +80,7 @@ class Preflight:
     _plane: ControlPlane
     _states: StateFinder
     slots: Slots
-    _say: Callable[[str], None]
+    _say: Say
 
     async def savepoint_layout(self, spec: SavepointTerms, now: str) -> SavepointLayout:
         """Return where a job's savepoints go.

@@ -7,7 +7,6 @@ one, the work was done before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
@@ -44,6 +43,7 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     submission,
 )
 from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Upgrader
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import done, keep, savepoint_output
 from flink_jobs_provider.reconciling.refusals import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -64,7 +64,7 @@ class Reconciler:
         self,
         plane: ControlPlane,
         local_paths: bool = False,
-        say: Callable[[str], None] = lambda _line: None,
+        say: Say = lambda _line: None,
         clock: Clock | None = None,
         find_jar: FindJar = find_here,
     ) -> None:

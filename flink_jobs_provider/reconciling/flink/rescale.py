@@ -11,7 +11,7 @@ lose its state so: it is stopped with a savepoint, as for any other change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
@@ -23,6 +23,7 @@ from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import done
 
 
@@ -105,7 +106,7 @@ class Rescaler:
 
     _plane: ControlPlane
     _watch: JobWatch
-    _say: Callable[[str], None]
+    _say: Say
 
     async def bring_back(self, recorded: JobRecord, wanted: JobSpec, job: ObservedJob) -> JobRecord:
         """Rescale a job while it runs, and wait until it runs so, or has no slots to.

@@ -32,6 +32,7 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     Starter,
     submission,
 )
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
 from flink_jobs_provider.reconciling.rollback import (
     RUNS_AGAIN,
@@ -140,7 +141,7 @@ class Roller:
     _starter: Starter
     _way_back: WayBack
     _states: StateFinder
-    _say: Callable[[str], None]
+    _say: Say
 
     async def launch(self, launch: Launch) -> JobRecord:
         """Start a version; if it does not come up, the previous one from the same state.

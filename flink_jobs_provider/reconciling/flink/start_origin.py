@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
@@ -18,6 +17,7 @@ from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, started_from
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import keep
 from flink_jobs_provider.reconciling.refusals import broken_state, no_state, unclear
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -52,7 +52,7 @@ class Origins:
     _plane: ControlPlane
     _states: StateFinder
     _clock: Clock
-    _say: Callable[[str], None]
+    _say: Say
 
     async def of(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> Origin:
         """Decide what a job that does not run starts from.

@@ -23,6 +23,7 @@ from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, N
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.refusals import main_outlasts, still_to_come
 
 
@@ -46,7 +47,7 @@ class Starter:
 
     _plane: ControlPlane
     _watch: JobWatch
-    _say: Callable[[str], None]
+    _say: Say
 
     async def start(
         self,
@@ -216,7 +217,7 @@ class EarlierRuns:
     _plane: ControlPlane
     _watch: JobWatch
     _states: StateFinder
-    _say: Callable[[str], None]
+    _say: Say
 
     async def await_recorded(self, recorded: JobRecord, wanted: JobSpec) -> JobRecord:
         """Wait for a submission whose `main` was left running; return the record without it.

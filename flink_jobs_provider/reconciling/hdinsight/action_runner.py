@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.action_plane import (
@@ -25,6 +25,7 @@ from flink_jobs_provider.reconciling.hdinsight.conditions import (
     described,
     succeeded,
 )
+from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import last_known
 from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, did_not_stay_up, order_refused
 from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
@@ -68,7 +69,7 @@ class ActionOutcome:
 class ActionRunner:
     """Sends orders, and waits for their ends."""
 
-    def __init__(self, plane: ActionPlane, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, plane: ActionPlane, clock: Clock, say: Say) -> None:
         self._plane = plane
         self._clock = clock
         self._say = say
