@@ -98,7 +98,6 @@ class Condition(Protocol[T_contra]):
 
     def judge(self, history: Sequence[Observation[T_contra]]) -> Judgement:
         """Judge what was observed so far."""
-        ...
 
 
 @dataclass(frozen=True)

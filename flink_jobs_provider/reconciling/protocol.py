@@ -25,19 +25,15 @@ class JobReconciler(Protocol):
 
         May be called again after a crash at any point, with the same or another spec.
         """
-        ...
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the target shows it now; nothing is changed."""
-        ...
 
     async def refresh_for_plan(self, recorded: JobRecord) -> JobRecord:
         """Return the same, with what a start would begin from where that can be found."""
-        ...
 
     async def delete(self, recorded: JobRecord) -> Removed:
         """End a job for good, with a savepoint where `on_delete` asks for one."""
-        ...
 
 
 def _on_flink(clusters: Clusters, target: FlinkTarget, say: Say) -> JobReconciler:

@@ -159,14 +159,9 @@ def start_failed(
 ) -> ActionFailed:
     """Return the error for a version that did not come up, with what runs now.
 
-    Args:
-        wanted: The version.
-        after: The job; None where it is no longer there.
-        states: Savepoints of its state, as far as they are known.
-        went_back: What runs since the previous version was started again; empty where it was not.
-        first: Whether it was its first start.
-        names: Whether a version that ran, if only for a moment, needs the savepoint to be named.
-        base: What is recorded of the job; None where nothing is.
+    `states` are savepoints of its state, as far as they are known; `went_back` is what runs since
+    the previous version was started again, empty where it was not; `names` is whether a version
+    that ran, if only for a moment, needs the savepoint to be named.
     """
     happened = f"{wanted.job_name}: the new version did not start: {how_it_is(after)}"
     # What has come up once, and then failed, may have had a state of its own.

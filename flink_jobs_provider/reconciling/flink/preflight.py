@@ -193,11 +193,9 @@ class TrialPlane(Protocol):
 
     async def facts(self) -> ClusterFacts:
         """Return the facts of the cluster."""
-        ...
 
     async def task_slots(self) -> tuple[int, int]:
         """Return how many task slots are free, and how many there are."""
-        ...
 
     async def try_out(self, submission: Submission) -> PlannedGraph:
         """Run the program's `main` as a submission would, and leave nothing on the cluster.
@@ -206,7 +204,6 @@ class TrialPlane(Protocol):
             EntryClassUnusable: The jar has no such class, or it has no `main`.
             ActionFailed: `main` throws, or the jar was refused.
         """
-        ...
 
 
 @dataclass(frozen=True)
