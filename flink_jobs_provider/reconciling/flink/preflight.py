@@ -253,11 +253,11 @@ class Trials:
         except EntryClassUnusable as error:
             return Trial(problems=(("entry_class", f"cannot be run: {error.reason}"),))
         except ActionFailed as error:
-            return _warned(f"{spec.job_name}: as things are, its start would fail: {error.reason}")
+            return _warning(f"{spec.job_name}: as things are, its start would fail: {error.reason}")
         except JobError as error:
-            return _warned(f"{spec.job_name}: its main was not tried: {error.reason}")
+            return _warning(f"{spec.job_name}: its main was not tried: {error.reason}")
         except TimeoutError:
-            return _warned(
+            return _warning(
                 f"{spec.job_name}: its main was not tried to its end, within {PATIENCE_S:.0f} s"
             )
         return Trial()
@@ -290,7 +290,7 @@ class Trials:
         if free >= needed + others:
             return Trial()
         also = f", and {others} by other new jobs" if others else ""
-        return _warned(
+        return _warning(
             f"{spec.job_name}: {needed} task slots are needed{also}; {free} of {total} at "
             f"{self._address} are free"
         )
@@ -305,5 +305,5 @@ class Trials:
         )
 
 
-def _warned(line: str) -> Trial:
+def _warning(line: str) -> Trial:
     return Trial(warnings=(f"warning: {line}",))
