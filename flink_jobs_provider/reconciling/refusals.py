@@ -152,7 +152,7 @@ def did_not_stay_up(settle: float, why: str) -> str:
 def adopted_and_down(job_name: str, settle: float, why: str) -> ActionFailed:
     """Return the error for a version that an earlier run started, and that did not stay up."""
     return ActionFailed(
-        f"{job_name}: {did_not_stay_up(settle, why)}",
+        f"{job_name}: it did not stay up for {settle:.0f} s: {why}",
         now="An earlier run started it; this one has begun nothing",
         remedy="Fix the job, and run again",
     )
