@@ -41,9 +41,11 @@ from flink_jobs_provider.engine.values import (
     PropertyMap,
     from_struct,
     marked_like,
+    masked,
     plain,
     to_struct,
 )
+from flink_jobs_provider.model.redaction import mask_foreign
 
 _START_TIMEOUT_S = 60.0
 _KEPT_ERROR_LINES = 200
@@ -56,6 +58,16 @@ class CheckFailure:
 
     property: str
     reason: str
+
+
+def refused(failure: CheckFailure, inputs: PropertyMap) -> str:
+    """Return the message for an invalid property: its masked value, and the reason."""
+    if not failure.property:
+        return failure.reason
+    value: Any = inputs.get(failure.property)
+    whole = isinstance(value, dict | list)  # the reason names the part that is wrong
+    shown = f" value {mask_foreign(repr(masked(value)))}" if value is not None and not whole else ""
+    return f"property {failure.property}{shown} has a problem: {failure.reason}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from flink_jobs_provider.engine.errors import (
     ProviderGoneError,
     ResourceError,
 )
-from flink_jobs_provider.engine.plugin import CheckFailure, DynamicProvider
+from flink_jobs_provider.engine.plugin import DynamicProvider, refused
 from flink_jobs_provider.engine.resource_state import (
     STACK_TYPE,
     OperationKind,
@@ -26,8 +26,7 @@ from flink_jobs_provider.engine.resource_state import (
 )
 from flink_jobs_provider.engine.snapshot_manager import Record, SnapshotManager
 from flink_jobs_provider.engine.steps import DiffAnswer, Op, PropertyDiff
-from flink_jobs_provider.engine.values import PropertyMap, masked
-from flink_jobs_provider.model.redaction import mask_foreign
+from flink_jobs_provider.engine.values import PropertyMap
 
 
 class Severity(StrEnum):
@@ -296,13 +295,3 @@ class Run:
         async with self.slots:
             self.refuse_when_stopping()
             return await provider.diff(old, urn, inputs, ignored)
-
-
-def refused(failure: CheckFailure, inputs: PropertyMap) -> str:
-    """Return the message for an invalid property: its masked value, and the reason."""
-    if not failure.property:
-        return failure.reason
-    value: Any = inputs.get(failure.property)
-    whole = isinstance(value, dict | list)  # the reason names the part that is wrong
-    shown = f" value {mask_foreign(repr(masked(value)))}" if value is not None and not whole else ""
-    return f"property {failure.property}{shown} has a problem: {failure.reason}"

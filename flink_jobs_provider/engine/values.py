@@ -341,10 +341,8 @@ def _reset_all(rest: PropertyPath, old: Value, new: Value) -> tuple[Value, bool]
     if isinstance(old, list) and isinstance(new, list):
         elements = list(new)
         for index in range(min(len(old), len(new))):
-            if not rest:
-                elements[index] = old[index]
-                continue
-            elements[index], done = reset_path(rest, old[index], new[index])
+            pair = old[index], new[index]
+            elements[index], done = reset_path(rest, *pair) if rest else (pair[0], True)
             if not done:
                 return elements, False
         return elements, len(old) == len(new)

@@ -91,7 +91,7 @@ class FlinkJobProvider(ResourceProvider):
         """Validate all inputs, and fill in defaults."""
         from flink_jobs_provider.provider.input_checks import CheckRequest
 
-        service().hide(secret_values(news))
+        service().output.hide(*secret_values(news))
         request = CheckRequest(
             inputs=without_context(news),
             recorded=without_context(_olds),

@@ -96,6 +96,16 @@ class RunOutput:
         return shown
 
 
+def taken_over(recorded: JobRecord) -> str:
+    """Return the line on a job that another resource takes over."""
+    job = f"job {recorded.job_id}" if recorded.job_id else "the job"
+    return (
+        f"{recorded.spec.job_name}: {job} was left alone, nothing was cancelled: another resource "
+        "of this stack, or a replacement of this one, takes it over in this run. To rename a "
+        "resource without this, give it an alias."
+    )
+
+
 @contextmanager
 def naming(job_name: str, call: str, *, now: str, remedy: str = "") -> Iterator[None]:
     """Name the job in an error of a cluster without an answer, with how the job is `now`.

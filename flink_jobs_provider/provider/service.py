@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -40,7 +40,13 @@ from flink_jobs_provider.provider.process import (
     EngineLiveness,
     EngineWatch,
 )
-from flink_jobs_provider.provider.run_output import FORGET, FlinkJobError, RunOutput, naming
+from flink_jobs_provider.provider.run_output import (
+    FORGET,
+    FlinkJobError,
+    RunOutput,
+    naming,
+    taken_over,
+)
 from flink_jobs_provider.provider.run_registry import RunRegistry
 
 P = ParamSpec("P")
@@ -127,10 +133,6 @@ class ProviderService:
         """Close the connections to the clusters."""
         self.jobs.close()
 
-    def hide(self, values: Iterable[str]) -> None:
-        """Mask the values of secret inputs in all that is printed."""
-        self.output.hide(*values)
-
     @_in_one_line
     def check(self, request: CheckRequest) -> Checked:
         """Validate all inputs, fill in defaults, and add the digest of the jar's content."""
@@ -211,7 +213,7 @@ class ProviderService:
         if self._registry.expects_creation(record):
             self._registry.check_found(self.jobs.observe(record))
         if self._registry.takes_over(record) or self.jobs.has_another_address(record):
-            self.output.say_once(_taken_over(record))
+            self.output.say_once(taken_over(record))
             return
         name, job = record.spec.job_name, f"job {record.job_id}" if record.job_id else "it"
         now = "Whether it runs is not known; it was not deleted, and stays recorded"
@@ -295,13 +297,4 @@ def _unreadable(id_: str, error: ValidationError) -> str:
         f"{id_}: its recorded state cannot be read ({', '.join(fields)}). Nothing was changed. Is "
         "it of a newer version of flink_jobs_provider than this one? If its record is of no use, "
         "take it out of the stack's state (pulumi state delete), which touches no job."
-    )
-
-
-def _taken_over(recorded: JobRecord) -> str:
-    job = f"job {recorded.job_id}" if recorded.job_id else "the job"
-    return (
-        f"{recorded.spec.job_name}: {job} was left alone, nothing was cancelled: another resource "
-        "of this stack, or a replacement of this one, takes it over in this run. To rename a "
-        "resource without this, give it an alias."
     )

@@ -80,7 +80,7 @@ def test_two_services_share_nothing(
         assert not service.check(CheckRequest(inputs, {}, "::a")).failures
     assert capsys.readouterr().out.count("orders: NEW") == 2
     assert one.check(CheckRequest(inputs, {}, "::b")).failures
-    one.hide(["orders"])
+    one.output.hide("orders")
     with pytest.raises(FlinkJobError, match=r"^\*\*\*: its recorded state cannot be read"):
         one.delete("orders", {})
     with pytest.raises(FlinkJobError, match=r"^orders: its recorded state cannot be read"):
