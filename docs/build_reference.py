@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
-from flink_jobs_provider.model.change import Cost, name_for_programs, on_change
+from flink_jobs_provider.model.inputs import Cost, name_for_programs, on_change
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, Timeouts

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from flink_jobs_provider.control_planes.dli.configuration import input_names, not_by_gateways
+from flink_jobs_provider.control_planes.dli.job_config import input_names, not_by_gateways
 from flink_jobs_provider.gateway.apis.dli.schema import CREATE
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of

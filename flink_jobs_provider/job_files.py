@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from flink_jobs_provider.model.errors import InvalidFiles
+from flink_jobs_provider.model.inputs import suggestion
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.spelling import suggestion
 from flink_jobs_provider.model.target import TARGETS, FlinkTarget
 from flink_jobs_provider.strict_yaml import Document, Location, UnreadableFile, read_document
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from flink_jobs_provider.model.change import name_for_programs
+from flink_jobs_provider.model.inputs import name_for_programs
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
 from flink_jobs_provider.model.target import (
     AzureCredential,

@@ -8,7 +8,6 @@ from flink_jobs_provider.artifacts.savepoint_files import (
     inspect_savepoint,
 )
 from flink_jobs_provider.artifacts.storage import (
-    FileMissing,
     StorageError,
     file_exists,
     list_directory,
@@ -18,7 +17,6 @@ from flink_jobs_provider.artifacts.storage import (
 __all__ = [
     "UNSEEN",
     "Condition",
-    "FileMissing",
     "Finding",
     "Jar",
     "StorageError",

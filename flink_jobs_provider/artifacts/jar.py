@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flink_jobs_provider.artifacts.http_errors import plain_reason
 from flink_jobs_provider.artifacts.storage import (
     ContainerMissing,
     StorageError,
     ask,
     local_path,
     open_filesystem,
+    plain_reason,
     reason_of,
 )
 from flink_jobs_provider.model.errors import JarError, JarMissing, Signal

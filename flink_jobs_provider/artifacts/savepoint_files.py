@@ -98,7 +98,7 @@ def _judged(head: bytes, tail: bytes, size: int) -> Finding:
     if begin < 0 or _PROPERTIES not in tail:
         return cut_off
     try:
-        _end_of_object(tail, begin + len(_STREAM))
+        _Reader(tail, begin + len(_STREAM)).content()
     except _CutOff:
         return cut_off
     except _UnknownObject:
@@ -121,22 +121,17 @@ class _Class:
     above: _Class | None
 
 
-def _end_of_object(data: bytes, start: int) -> int:
-    """Return the offset just after the object that begins at an offset, behind the stream's header.
+class _Reader:
+    """Reads serialized Java objects from an offset behind the stream's header.
 
     Raises:
-        _CutOff: The bytes end before it does.
+        _CutOff: The bytes end before the object does.
         _UnknownObject: It has a part that is not known here.
     """
-    reader = _Reader(data, start)
-    reader.content()
-    return reader.offset
 
-
-class _Reader:
     def __init__(self, data: bytes, offset: int) -> None:
         self._data = data
-        self.offset = offset
+        self._offset = offset
         self._handles: list[_Class | None] = []
 
     def content(self) -> None:
@@ -220,13 +215,13 @@ class _Reader:
         return self._take(1)[0]
 
     def _peek(self) -> int:
-        if self.offset >= len(self._data):
+        if self._offset >= len(self._data):
             raise _CutOff
-        return self._data[self.offset]
+        return self._data[self._offset]
 
     def _take(self, count: int) -> bytes:
-        end = self.offset + count
+        end = self._offset + count
         if end > len(self._data):
             raise _CutOff
-        taken, self.offset = self._data[self.offset : end], end
+        taken, self._offset = self._data[self._offset : end], end
         return taken

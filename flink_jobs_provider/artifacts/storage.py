@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import metadata
@@ -27,10 +30,6 @@ _S3_ATTEMPTS = 2
 
 class StorageError(Signal):
     """A file or directory cannot be read; the text is the reason, in one line."""
-
-
-class FileMissing(StorageError):
-    """There is certainly nothing at that place."""
 
 
 class ContainerMissing(StorageError):
@@ -137,24 +136,30 @@ def ask(filesystem: Any, question: str, path: str, **options: Any) -> Any:
         StorageError: The store did not answer in time.
         Exception: Whatever else the store raises.
     """
-    from fsspec.asyn import AsyncFileSystem, sync
-    from fsspec.exceptions import FSTimeoutError
+    from fsspec.asyn import AsyncFileSystem
 
     if not isinstance(filesystem, AsyncFileSystem):
         return getattr(filesystem, question)(path, **options)
     lists = question in ("ls", "find")
-    within = LIST_WITHIN if lists else ANSWER_WITHIN
-    method = getattr(filesystem, f"_{question}")
+    method = partial(getattr(filesystem, f"_{question}"), path, **options)
     try:
-        answer = sync(filesystem.loop, method, path, timeout=within, **options)
-    except FSTimeoutError:
-        raise StorageError(f"the store did not answer within {within:g} s") from None
+        answer = _in_time(filesystem, method, LIST_WITHIN if lists else ANSWER_WITHIN)
     except FileNotFoundError:
         _check_container(filesystem, path)
         raise
     if lists and not answer:
         _check_container(filesystem, path)
     return answer
+
+
+def _in_time(filesystem: Any, method: Callable[[], Any], within: float = ANSWER_WITHIN) -> Any:
+    from fsspec.asyn import sync
+    from fsspec.exceptions import FSTimeoutError
+
+    try:
+        return sync(filesystem.loop, method, timeout=within)
+    except FSTimeoutError:
+        raise StorageError(f"the store did not answer within {within:g} s") from None
 
 
 def _check_container(filesystem: Any, path: str) -> None:
@@ -167,25 +172,21 @@ def _check_container(filesystem: Any, path: str) -> None:
         ContainerMissing: There is no such bucket or container.
         StorageError: The store did not answer in time.
     """
-    from fsspec.asyn import sync
-    from fsspec.exceptions import FSTimeoutError
-
     container = str(path).lstrip("/").partition("/")[0]
     kinds = (filesystem.protocol,) if isinstance(filesystem.protocol, str) else filesystem.protocol
     try:
         if "s3" in kinds:
-            head = partial(filesystem._call_s3, "head_bucket")
-            sync(filesystem.loop, head, Bucket=container, timeout=ANSWER_WITHIN)
+            _in_time(filesystem, partial(filesystem._call_s3, "head_bucket", Bucket=container))
+            return
+        if "abfs" not in kinds:
             return
         name = container.partition("@")[0]
-        if "abfs" not in kinds or sync(
-            filesystem.loop, filesystem._container_exists, name, timeout=ANSWER_WITHIN
-        ):
+        if _in_time(filesystem, partial(filesystem._container_exists, name)):
             return
     except FileNotFoundError:
         pass
-    except FSTimeoutError:
-        raise StorageError(f"the store did not answer within {ANSWER_WITHIN:g} s") from None
+    except StorageError:
+        raise
     except Exception:  # noqa: BLE001 - it may be there, and this caller may not see it
         return
     what = "bucket" if "s3" in kinds else "container"
@@ -274,3 +275,62 @@ def _modified(info: dict[str, Any]) -> float:
 def reason_of(error: BaseException) -> str:
     """Return the reason of a store's error, in one line."""
     return (" ".join(str(error).split()) or type(error).__name__)[:300]
+
+
+_ERRNO = re.compile(r"\[Errno (\d{1,5})\]")
+
+
+def plain_reason(error: BaseException) -> str:
+    """Return why a web server gave no file: the reason at the bottom of an error, in one line.
+
+    aiohttp nests the errors of the sockets below it in texts of its own, such as "Cannot connect to
+    host h:80 ssl:default [Multiple exceptions: [Errno 111] Connect call failed (…), …]".
+    """
+    for cause in _causes(error):
+        if reason := _known(cause):
+            return reason
+    return reason_of(error)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and those it was made of, the innermost first."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = getattr(error, "os_error", None) or error.__cause__
+    return reversed(chain)
+
+
+def _known(error: BaseException) -> str:
+    """Return what an error of the network means; empty for any other."""
+    status = getattr(error, "status", None)  # an answer, as aiohttp raises it
+    if isinstance(status, int) and status >= 400:
+        return f"the server answered {status} {getattr(error, 'message', '')}".rstrip()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'no reason given'})"
+    if isinstance(error, socket.gaierror):
+        return "its host is unknown"
+    if isinstance(error, TimeoutError):
+        return "the server does not answer"
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return _of_system(error)
+    return _PLAIN.get(type(error).__name__, "")
+
+
+def _of_system(error: OSError) -> str:
+    found = _ERRNO.search(str(error))
+    number = error.errno if isinstance(error.errno, int) and error.errno > 0 else None
+    number = number or (int(found[1]) if found else None)
+    return os.strerror(number).lower() if number else ""
+
+
+#: Errors of aiohttp that no error of a socket is behind.
+_PLAIN = {
+    "InvalidURL": "it is not a valid URL",
+    "InvalidUrlClientError": "it is not a valid URL",
+    "ServerDisconnectedError": "the server closed the connection",
+    "ClientPayloadError": "the connection broke off while it was read",
+    "TooManyRedirects": "the server redirects without end",
+}

@@ -55,7 +55,7 @@ class ClusterOptions:
         """
         import asyncio
 
-        from flink_jobs_provider.control_planes.clusters import Clusters
+        from flink_jobs_provider.control_planes.connection import Clusters
         from flink_jobs_provider.model.errors import JobError
 
         async def session() -> T:

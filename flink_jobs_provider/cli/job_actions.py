@@ -30,8 +30,8 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
     StateUnavailable,
 )
+from flink_jobs_provider.model.flink_options import findings_of
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.option_rules import findings_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,

@@ -108,7 +108,7 @@ def describe(cluster: ClusterOptions, job: JobArgument) -> None:
     facts["retains_checkpoints"] = {True: "yes", False: "no"}.get(retains)
     say_facts(facts)
     if retains is False and facts["status"] in ("RUNNING", "RESTARTING", "STARTING"):
-        from flink_jobs_provider.planning.carried_state import retention_warning
+        from flink_jobs_provider.planning.plan import retention_warning
 
         say(retention_warning(facts["job_name"] or facts["name"]), error=True)
 

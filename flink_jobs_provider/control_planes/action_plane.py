@@ -140,7 +140,7 @@ class Order:
 
 
 class Unanswered(ClusterUnreachable):
-    """An order was sent, and it is unknown whether it arrived: look before it is sent again."""
+    """An order was sent, and it is unknown whether it arrived: read before it is sent again."""
 
 
 class Busy(ClusterUnreachable):
@@ -195,8 +195,7 @@ class ActionPlane(Protocol):
     async def jobs(self, max_age: float = 0.0) -> Sequence[ActionJob]:
         """Return all jobs, by one list call for all who ask at once.
 
-        Args:
-            max_age: Seconds by which an answer may be older than this call.
+        The answer may be older than this call by `max_age` seconds.
         """
         ...
 
@@ -209,19 +208,19 @@ class ActionPlane(Protocol):
         ...
 
     async def perform(self, order: Order, timeout: float) -> str:
-        """Send an order, once, and return when the system says that it has dealt with it.
+        """Send an order, once, and return when the system reports that it has dealt with it.
 
-        That it has done so is no success: the job's row says that.
+        That it has done so is no success: the job's row shows that.
 
         Returns:
-            What the system says of it besides; empty for nothing.
+            What the system reports of it besides; empty for nothing.
 
         Raises:
             Unanswered: It is unknown whether it arrived.
             Busy: It was not taken, for now.
             ActionInProgress: Another action is in progress; it was not taken.
             OrderRefused: It was not taken.
-            ActionFailed: It was taken, and the system says that it failed.
+            ActionFailed: It was taken, and the system reports that it failed.
         """
         ...
 

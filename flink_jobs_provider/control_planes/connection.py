@@ -1,22 +1,29 @@
-"""Reaching any system: secrets by reference, whose certificates are trusted, failures of TLS."""
+"""The connections to all systems: secrets by reference, TLS, and one control plane per cluster.
+
+What a system's control plane needs (an HTTP client first of all) is imported when the first of its
+clusters is opened: a preview without new jobs asks no cluster, and starts without it.
+"""
 
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, overload
 
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.errors import ClusterRefused
-from flink_jobs_provider.model.target import Tls
+from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget, Target, Tls
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.control_planes.action_plane import ActionJob
+    from flink_jobs_provider.control_planes.dli import DliPlane
+    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 
 
 def secret(resolve: Resolve, reference: str, path: str) -> str:
-    """Return the secret that a property refers to.
-
-    Args:
-        resolve: Resolves references.
-        reference: `env:NAME` or `config:KEY`.
-        path: The property, for the message.
+    """Return the secret that the property at a path refers to.
 
     Raises:
         ClusterRefused: It leads nowhere.
@@ -73,7 +80,7 @@ def _unusable(field: str, file: str | None, error: OSError) -> ClusterRefused:
     )
 
 
-def looking_first(guard: Guard) -> dict[str, Any]:
+def guarded(guard: Guard) -> dict[str, Any]:
     """Return the extensions of a request that have a guard called right before it is written.
 
     It may have waited for a connection, or for TLS, since it was made. Nothing of it was sent where
@@ -85,3 +92,181 @@ def looking_first(guard: Guard) -> dict[str, Any]:
             guard()
 
     return {"trace": before}
+
+
+_Problem = tuple[str, str]
+
+
+class Prerequisites:
+    """What targets need on this machine, as far as it is known without asking anybody.
+
+    References to secrets, files of TLS and further packages are checked in a preview, on the
+    properties that name them; the connection would find the same later, one fault at a time.
+    """
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._found: dict[str, list[_Problem]] = {}
+
+    def missing(self, target: Target) -> list[_Problem]:
+        """Return what a target needs and this machine lacks: (property path, what is missing)."""
+        key = target.model_dump_json()
+        if key not in self._found:
+            problems = [*_references(target, self._resolve), *_packages(target)]
+            if target.tls:
+                problems += _tls(target.tls, self._resolve)
+            self._found[key] = problems
+        return self._found[key]
+
+
+def _references(target: Target, resolve: Resolve) -> Iterator[_Problem]:
+    for path, reference in target.references().items():
+        try:
+            secret(resolve, reference, f"target.{path}")
+        except ClusterRefused as error:
+            yield f"target.{path}", _without_path(error, f"target.{path}")
+
+
+def _tls(tls: Tls, resolve: Resolve) -> Iterator[_Problem]:
+    """Return the files that are missing or unreadable; or else of which none is of use."""
+    unreadable = False
+    for name in ("ca_file", "certificate_file", "key_file"):
+        file = getattr(tls, name)
+        if file is None:
+            continue
+        try:
+            with open(file, "rb") as opened:
+                opened.read(1)
+        except OSError as error:
+            unreadable = True
+            yield f"target.tls.{name}", f"{file} cannot be read: {error.strerror or error}"
+    if unreadable:
+        return
+    try:
+        trust(tls, resolve)
+    except ClusterRefused as error:
+        if "refers to" not in error.happened:  # that was found before
+            yield error.field, _without_path(error, error.field)
+
+
+def _packages(target: Target) -> Iterator[_Problem]:
+    needed = target.needed_extra()
+    if needed and not _is_installed(needed[1]):
+        install = f'pip install "flink-jobs-provider[{needed[1]}]"'
+        yield f"target.{needed[0]}", f"needs a further package: {install}"
+
+
+_MODULES = {"azure": "azure.identity", "dli": "huaweicloudsdkcore"}
+
+
+def _is_installed(extra: str) -> bool:
+    try:
+        return find_spec(_MODULES[extra]) is not None
+    except ImportError:
+        return False
+
+
+def _without_path(error: ClusterRefused, path: str) -> str:
+    """Return an error's text for the property that it names."""
+    return str(error).removeprefix(path).strip()
+
+
+def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRest:
+    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.flink.client import open_client
+
+    return FlinkRest(open_client(target, resolve), guard)
+
+
+def _open_hdinsight(target: HDInsightTarget, resolve: Resolve, guard: Guard) -> HDInsightPlane:
+    from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+    from flink_jobs_provider.control_planes.hdinsight.client import open_client
+
+    return HDInsightPlane(target, open_client(target, resolve), guard)
+
+
+def _open_dli(target: DliTarget, resolve: Resolve, guard: Guard) -> DliPlane:
+    from flink_jobs_provider.control_planes.dli import DliPlane
+    from flink_jobs_provider.control_planes.dli.client import open_client
+
+    return DliPlane(target, open_client(target, resolve), guard)
+
+
+#: How each kind of target is reached.
+_OPENERS: Mapping[str, Callable[..., FlinkRest | HDInsightPlane | DliPlane]] = {
+    "flink": _open_flink,
+    "hdinsight": _open_hdinsight,
+    "dli": _open_dli,
+}
+
+
+async def _starts_on_flink(plane: FlinkRest, _job_name: str) -> set[tuple[object, ...]]:
+    # A program may rename its job: all of them count.
+    return {(job.job_id, job.started) for job in (await plane.jobs()).jobs if job.started}
+
+
+async def _starts_on_hdinsight(plane: HDInsightPlane, job_name: str) -> set[tuple[object, ...]]:
+    return _starts([row for row in await plane.jobs() if row.job_name == job_name])
+
+
+async def _starts_on_dli(plane: DliPlane, job_name: str) -> set[tuple[object, ...]]:
+    return _starts(await plane.named(job_name))
+
+
+def _starts(rows: Sequence[ActionJob]) -> set[tuple[object, ...]]:
+    return {(row.run_id, row.job_id, row.started) for row in rows if row.started}
+
+
+#: How each kind of target shows the starts of jobs.
+_STARTS: Mapping[str, Callable[..., Awaitable[set[tuple[object, ...]]]]] = {
+    "flink": _starts_on_flink,
+    "hdinsight": _starts_on_hdinsight,
+    "dli": _starts_on_dli,
+}
+
+
+class Clusters:
+    """Opens control planes by target, each once."""
+
+    def __init__(self, resolve: Resolve, guard: Guard = lambda: None) -> None:
+        self._resolve = resolve
+        self._guard = guard
+        self._planes: dict[str, FlinkRest | HDInsightPlane | DliPlane] = {}
+
+    @overload
+    def of(self, target: FlinkTarget) -> FlinkRest: ...
+
+    @overload
+    def of(self, target: HDInsightTarget) -> HDInsightPlane: ...
+
+    @overload
+    def of(self, target: DliTarget) -> DliPlane: ...
+
+    def of(
+        self, target: FlinkTarget | HDInsightTarget | DliTarget
+    ) -> FlinkRest | HDInsightPlane | DliPlane:
+        """Return the control plane of a target. Call it in the event loop that will use it.
+
+        Raises:
+            ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
+        """
+        key = target.model_dump_json()
+        if key not in self._planes:
+            self._planes[key] = _OPENERS[target.kind](target, self._resolve, self._guard)
+        return self._planes[key]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for plane in self._planes.values():
+            await plane.close()
+        self._planes.clear()
+
+
+async def instance_of(clusters: Clusters, target: Target) -> str:
+    """Return what a target's cluster shows and no other one has; empty where it shows none."""
+    return "" if target.is_job_service else (await clusters.of(target).facts()).instance
+
+
+async def started_jobs(clusters: Clusters, target: Target, name: str) -> set[tuple[object, ...]]:
+    """Return the ids and start times of a target's jobs of a name; on Flink, of all its jobs."""
+    return await _STARTS[target.kind](clusters.of(target), name)

@@ -1,4 +1,4 @@
-"""HTTP to any system: what an answer says, what it means that none came, and when to try once more.
+"""HTTP to any system: what an answer means, and none; retries; one call shared by many callers.
 
 A request that may be repeated is retried while the system behind it cannot be reached. Pauses
 double, and vary, so that many who lost one system do not come back at once; a system that says when
@@ -7,10 +7,13 @@ to come back is believed.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 from tenacity import (
@@ -21,11 +24,123 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from flink_jobs_provider.control_planes.connection import is_tls
+from flink_jobs_provider.control_planes.action_plane import Unanswered
+from flink_jobs_provider.control_planes.connection import guarded, is_tls, trust
+from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Resolve, Sleep
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
 from flink_jobs_provider.model.redaction import mask_foreign
+from flink_jobs_provider.model.target import Tls
+
+T = TypeVar("T")
 
 _LONGEST = 500
+#: Seconds within which a job service must answer.
+SERVICE_ANSWERS_WITHIN = 60.0
+#: Statuses after which it is unknown whether what was sent was taken.
+AMBIGUOUS = (408, 500, 502, 503, 504)
+
+
+def open_http(
+    base_url: str,
+    tls: Tls | None,
+    resolve: Resolve,
+    *,
+    transport: httpx.AsyncBaseTransport | None,
+    timeout: float = SERVICE_ANSWERS_WITHIN,
+    connections: int = 16,
+    **options: Any,
+) -> httpx.AsyncClient:
+    """Return an HTTP client of one system, with half of its connections kept alive.
+
+    A `transport` stands in for the network in tests. The `timeout` of an answer is in seconds.
+
+    Raises:
+        ClusterRefused: A certificate file cannot be used, or a reference leads nowhere.
+    """
+    return httpx.AsyncClient(
+        base_url=base_url,
+        verify=trust(tls, resolve),
+        timeout=httpx.Timeout(timeout, connect=10.0),
+        limits=httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections // 2
+        ),
+        transport=transport,
+        **options,
+    )
+
+
+class ServiceClient:
+    """Requests to a job service: reads are repeated, what changes something is sent once."""
+
+    service = ""
+    #: The inputs that name its address.
+    named_by = "target.endpoint"
+
+    def __init__(self, http: httpx.AsyncClient, guard: Guard, sleep: Sleep) -> None:
+        self._http = http
+        self._guard = guard
+        self._sleep = sleep
+
+    @property
+    def endpoint(self) -> str:
+        """The address, for messages."""
+        return str(self._http.base_url).rstrip("/")
+
+    async def _send(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        return await self._http.request(method, url, **options)
+
+    async def _read(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        try:
+            return await self._send("GET", url, **options)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    async def _change(self, method: str, url: httpx.URL | str, body: Any) -> httpx.Response:
+        """Send what changes something, once.
+
+        Raises:
+            EngineGone: The run this belongs to has ended; nothing was sent.
+            ClusterUnreachable: There was no connection, so that nothing was sent.
+            Unanswered: It is unknown whether it was taken.
+        """
+        self._guard()
+        extensions = guarded(self._guard)
+        try:
+            response = await self._send(method, url, json=body, extensions=extensions)
+        except httpx.TransportError as error:
+            failure = self._unreachable(error)
+            if isinstance(failure, ClusterRefused) or isinstance(error, httpx.ConnectError):
+                raise failure from None
+            raise Unanswered(failure.happened) from None
+        if is_page(response):
+            raise Unanswered(self._page(response))
+        return response
+
+    def _page(self, response: httpx.Response) -> str:
+        return f"{self.endpoint} answers {response.status_code}, and not as {self.service} does"
+
+    def not_the_service(self, happened: str) -> ClusterUnreachable:
+        """Return the error for a success that is not the service's own."""
+        return ClusterUnreachable(
+            happened,
+            remedy="If a proxy answers while the service is away, it will pass. Check "
+            f"{self.named_by}",
+        )
+
+    def _unreachable(self, error: Exception) -> JobError:
+        if isinstance(error, httpx.TimeoutException):
+            return ClusterUnreachable(
+                f"{self.endpoint} did not answer in time", remedy="Is it up and reachable?"
+            )
+        if is_tls(error):
+            return ClusterRefused(
+                f"no TLS connection to {self.endpoint}: {error}",
+                remedy="Check target.tls, and whether target.endpoint should be http or https",
+            )
+        return ClusterUnreachable(
+            f"no connection to {self.endpoint}: {plain(str(error)) or type(error).__name__}",
+            remedy=f"Is it up, and {self.named_by} right?",
+        )
 
 
 def json_of(response: httpx.Response) -> Any:
@@ -50,46 +165,10 @@ def is_page(response: httpx.Response) -> bool:
     return False
 
 
-def not_the_service(happened: str, check: str = "target.endpoint") -> ClusterUnreachable:
-    """Return the error for a success that is not the service's own.
-
-    Args:
-        happened: Who answered, and how.
-        check: The inputs that name the address.
-    """
-    return ClusterUnreachable(
-        happened,
-        remedy=f"If a proxy answers while the service is away, it will pass. Check {check}",
-    )
-
-
 def plain(text: str) -> str:
     """Return a text of the service as one line, with credentials masked."""
     text = mask_foreign(" ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def unreachable(error: Exception, endpoint: str, named_by: str) -> JobError:
-    """Return what it means that a request got no answer.
-
-    Args:
-        error: What was raised instead.
-        endpoint: The service's address.
-        named_by: The inputs that name it.
-    """
-    if isinstance(error, httpx.TimeoutException):
-        return ClusterUnreachable(
-            f"{endpoint} did not answer in time", remedy="Is it up and reachable?"
-        )
-    if is_tls(error):
-        return ClusterRefused(
-            f"no TLS connection to {endpoint}: {error}",
-            remedy="Check target.tls, and whether target.endpoint should be http or https",
-        )
-    return ClusterUnreachable(
-        f"no connection to {endpoint}: {plain(str(error)) or type(error).__name__}",
-        remedy=f"Is it up, and {named_by} right?",
-    )
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -125,13 +204,8 @@ _LONGEST_ASKED = 30.0
 _pause = wait_exponential_jitter(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE, jitter=_VARIATION)
 
 
-def retrying(sleep: Callable[[float], Awaitable[None]], times: int = TRIES) -> AsyncRetrying:
-    """Return the attempts at one request; the last one raises what it met.
-
-    Args:
-        sleep: Waits that many seconds.
-        times: How many attempts there are; 1 for what must not be repeated.
-    """
+def retrying(sleep: Sleep, times: int = TRIES) -> AsyncRetrying:
+    """Return the attempts at one request, 1 for what must not be repeated; the last one raises."""
     return AsyncRetrying(
         retry=retry_if_exception_type(ClusterUnreachable),
         stop=stop_after_attempt(times),
@@ -145,3 +219,75 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, ClusterUnreachable) else None
     return _pause(state) if asked is None else min(asked, _LONGEST_ASKED)
+
+
+@dataclass(frozen=True)
+class Polling:
+    """Repeated reads of a system, until they show what is waited for."""
+
+    clock: MonotonicClock
+    sleep: Sleep
+
+    async def until(
+        self,
+        observe: Callable[[], Awaitable[T]],
+        deadline: float,
+        pause: float,
+        longest: float | None = None,
+    ) -> T:
+        """Return the first observation that is truthy, or the last one before the deadline.
+
+        The first pause has `pause` seconds; where `longest` is given, pauses grow up to that.
+        """
+        while not (seen := await observe()) and self.clock() < deadline:
+            await self.sleep(pause)
+            pause = min(pause * 1.5, longest or pause)
+        return seen
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[T]):
+    value: T
+    number: int
+    begun: float
+
+
+class SharedCall(Generic[T]):
+    """Fetches an answer for everybody who waits for it, and never two at once."""
+
+    def __init__(
+        self, fetch: Callable[[], Awaitable[T]], clock: MonotonicClock = time.monotonic
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._flight: asyncio.Task[None] | None = None
+        self._latest: _Answer[T] | None = None
+        self._begun = 0
+
+    @property
+    def latest(self) -> T | None:
+        """The newest answer that was fetched, or None."""
+        return self._latest.value if self._latest else None
+
+    async def get(self, max_age: float = 0.0) -> T:
+        """Return an answer whose fetching began at most `max_age` seconds before this call."""
+        # Counted, not timed: a coarse clock could take what began just before for what began after.
+        begun_before = self._begun
+        oldest = self._clock() - max_age if max_age > 0 else float("inf")
+        while self._latest is None or (
+            self._latest.number <= begun_before and self._latest.begun < oldest
+        ):
+            if self._flight is None:
+                self._flight = asyncio.create_task(self._refresh())
+            flight = self._flight
+            try:
+                await asyncio.shield(flight)
+            finally:
+                if flight.done() and self._flight is flight:
+                    self._flight = None
+        return self._latest.value
+
+    async def _refresh(self) -> None:
+        self._begun += 1  # here, not where the task is made: until now all may share it
+        number, begun = self._begun, self._clock()
+        self._latest = _Answer(await self._fetch(), number, begun)

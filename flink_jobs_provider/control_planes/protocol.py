@@ -6,7 +6,7 @@ known by its jobId, a stop or savepoint by the trigger id derived from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -25,6 +25,10 @@ from flink_jobs_provider.model.spec import JobSpec
 Resolve = Callable[[str], str]
 #: Called before each request that changes something; raises where none may be sent any more.
 Guard = Callable[[], None]
+#: Returns seconds that only ever grow.
+MonotonicClock = Callable[[], float]
+#: Waits that many seconds.
+Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,9 @@ class PlannedGraph:
 
 
 class ControlPlane(Protocol):
-    """One cluster of one system.
+    """One cluster of one system. All raise the errors of `model.errors`.
 
-    All raise the errors of `model.errors`.
+    The `identity` of a job is the first digits of its jobIds, which all its submissions share.
 
     Attributes:
         outlasting: The names of each `main` that has not ended while it was waited for.
@@ -131,8 +135,7 @@ class ControlPlane(Protocol):
     async def jobs(self, max_age: float = 0.0) -> ClusterSnapshot:
         """Return all jobs by one list call, shared by all who ask at once.
 
-        Args:
-            max_age: Seconds by which an answer may be older than this call.
+        The answer may be older than this call by `max_age` seconds.
         """
         ...
 
@@ -149,11 +152,7 @@ class ControlPlane(Protocol):
         ...
 
     async def has_jars(self, identity: str) -> bool:
-        """Return whether a submission of a job has left a jar, be it one that was cut short.
-
-        Args:
-            identity: The first digits of the jobIds, which all submissions of a job share.
-        """
+        """Return whether a submission of a job has left a jar, be it one that was cut short."""
         ...
 
     async def plan(self, submission: Submission) -> PlannedGraph:
@@ -197,12 +196,7 @@ class ControlPlane(Protocol):
         ...
 
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
-        """Remove the jars that a job's submissions left, but for those with the digests to keep.
-
-        Args:
-            identity: The first digits of the jobIds, which all submissions of a job share.
-            keep: Digests of the jars that are needed.
-        """
+        """Remove the jars that a job's submissions left, but for those with the digests to keep."""
         ...
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
@@ -231,10 +225,8 @@ class ControlPlane(Protocol):
     async def failure(self, job_id: str, since: int = 0) -> str:
         """Return why a job failed, as its last cause; empty where nothing is known.
 
-        Args:
-            job_id: The job.
-            since: What failed before is left aside: milliseconds since the epoch, by the
-                cluster's clock.
+        What failed before `since` does not count: milliseconds since the epoch, by the cluster's
+        clock.
         """
         ...
 

@@ -124,7 +124,7 @@ class StepPlane(Protocol):
         ...
 
     def not_offered(self, asked: Configuration) -> list[str]:
-        """Return what is asked for and cannot be had here, as inputs are called."""
+        """Return what is asked for and is unavailable here, as inputs are called."""
         ...
 
     def inputs(self, written: Configuration) -> list[str]:

@@ -34,7 +34,7 @@ from flink_jobs_provider.model.duration import (
     seconds_at_most,
 )
 from flink_jobs_provider.model.errors import SetupError
-from flink_jobs_provider.model.spelling import properties_at, suggestion
+from flink_jobs_provider.model.inputs import properties_at, suggestion
 from flink_jobs_provider.model.validation import blanks_around
 from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_document
 

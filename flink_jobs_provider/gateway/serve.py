@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.gateway.auth.audit import AuditEntry, AuditLog
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
 from flink_jobs_provider.gateway.auth.rate_limit import RateLimit

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.setting_types import Settings, from_file
-from flink_jobs_provider.model.input_values import Directory
+from flink_jobs_provider.model.inputs import Directory
 from flink_jobs_provider.model.target import FlinkTarget
 
 #: Returns a text in which places are named as callers of the cluster with a key name them.

@@ -34,7 +34,7 @@
      ├─ Refusal                      a gateway does not accept a request
      │   ├─ RefusedProperties        properties of it are invalid
      │   └─ ClusterUnavailable       it needs a cluster that does not answer
-     ├─ RecordsError                 a gateway's database did not carry out a statement
+     ├─ RecordsError                 a gateway's database did not execute a statement
      │   ├─ RecordsUnavailable       it cannot be used now
      │   └─ RecordsConflict          the rules of its tables do not allow it
      ├─ SetupError                   something around the jobs cannot be used
@@ -52,7 +52,6 @@
 
     Signal                           a way out of one call, for its caller alone
      ├─ StorageError                 a file cannot be read
-     │   ├─ FileMissing              there is certainly none
      │   └─ ContainerMissing         there is certainly no such bucket or container
      ├─ UnreadableManifest           of a jar
      ├─ _CutOff                      bytes end before the Java object does

@@ -85,7 +85,7 @@ class ClusterSnapshot:
 
     jobs: tuple[ObservedJob, ...]
     by_id: dict[str, ObservedJob] = field(init=False, repr=False, compare=False)
-    # Every job of a refresh looks for its own: without this each would go through all.
+    # Every job of a refresh selects its own: without this each would go through all.
     _by_name: dict[str, list[ObservedJob]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -7,27 +7,25 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flink_jobs_provider.model.change import (
-    Cost,
-    OnChange,
-    OnlyOn,
-    StandsFor,
-    name_alone,
-    on_change,
-    options_with_an_input,
-    short,
-)
 from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
 from flink_jobs_provider.model.identity import JobKey, digest
-from flink_jobs_provider.model.input_values import (
+from flink_jobs_provider.model.inputs import (
     MAX_PARALLELISM,
     Arguments,
+    Cost,
     Directory,
     FlinkConfiguration,
     JobName,
     Location,
+    OnChange,
+    OnlyOn,
+    StandsFor,
     WholeNumber,
+    name_alone,
+    on_change,
+    options_with_an_input,
     refused_options,
+    short,
 )
 from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path

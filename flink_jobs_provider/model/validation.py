@@ -15,11 +15,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from flink_jobs_provider.model.change import only_on, options_with_an_input
 from flink_jobs_provider.model.duration import LONGEST_TIMEOUT, seconds
-from flink_jobs_provider.model.input_values import refused_options
+from flink_jobs_provider.model.inputs import (
+    only_on,
+    options_with_an_input,
+    properties_at,
+    refused_options,
+    suggestion,
+)
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.spelling import properties_at, suggestion
 from flink_jobs_provider.model.target import TARGETS, dli_limits, hdinsight
 
 _PLAIN = {
@@ -100,7 +104,9 @@ def problems_of(
         ]
     named = {path for path, _ in problems}
     limits = [
-        *([] if recorded else _limits(known, set(unknown))),
+        *([] if recorded else _keys_without_certificate(known, unknown)),
+        *([] if recorded else _relative_restore_point(known)),
+        *([] if recorded else _long_timeouts(known)),
         *hdinsight.limits_of(known, set(unknown)),
         *dli_limits.limits_of(known, set(unknown)),
         *_not_on_target(known, unknown),
@@ -218,31 +224,13 @@ def _got(detail: ErrorDetails) -> str:
 
 
 def _blanks_in(inputs: dict[str, Any]) -> _Problems:
-    """Return the problems of texts with blanks where none may be: (path, what would be valid).
-
-    Args:
-        inputs: The inputs by name, as far as they are known; of any type, valid or not.
-    """
+    """Return the problems of texts with blanks where none may be: (path, what would be valid)."""
     bounded = {name: value for name, value in inputs.items() if name not in _FREE}
     dli = bounded.get("dli")
     if isinstance(dli, dict):
         bounded["dli"] = {name: value for name, value in dli.items() if name not in _FREE_OF_DLI}
     blanks = dict(blanks_around(bounded))  # a header's name and value are one property
     return [*blanks.items(), *_blanks_in_urls(inputs)]
-
-
-def _limits(inputs: dict[str, Any], unknown: Collection[tuple[int | str, ...]]) -> _Problems:
-    """Return the problems of inputs that the model accepts.
-
-    Args:
-        inputs: The inputs by name, as far as they are known; of any type, valid or not.
-        unknown: Paths of what is not known yet.
-    """
-    return [
-        *_keys_without_certificate(inputs, unknown),
-        *_relative_restore_point(inputs),
-        *_long_timeouts(inputs),
-    ]
 
 
 def blanks_around(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

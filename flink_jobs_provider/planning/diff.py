@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flink_jobs_provider.model.change import Cost, from_to, name_alone, on_change
+from flink_jobs_provider.model.inputs import Cost, from_to, name_alone, on_change
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING

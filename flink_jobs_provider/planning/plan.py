@@ -1,19 +1,21 @@
-"""The plan of a job: one action and its reasons, in words that people read."""
+"""The plan of a job in words that people read: one action, its reasons, and its state."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.change import Cost
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.identity import restore_digest
+from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
-from flink_jobs_provider.planning.carried_state import newest_state, start_of_new_run
+from flink_jobs_provider.model.savepoint import age, same_path
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.diff import Change, changes
+from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 #: What a change of a running job is called, by its upgrade mode.
 UPGRADES: Mapping[UpgradeMode, Action] = {
@@ -78,12 +80,9 @@ def plan(
 ) -> Plan:
     """Return the plan that brings a job from what is recorded or observed to what is wanted.
 
-    Args:
-        recorded: What is recorded; None for nothing.
-        wanted: The job as it should be.
-        now: Seconds since the epoch, for the age of what is restored; the present if not given.
-        is_fresh: Whether the record's `restore_point` was just searched for, as a start does: None
-            then means that there is none.
+    The age of what is restored is that at `now`, in seconds since the epoch; the present if not
+    given. Where `is_fresh`, the record's `restore_point` was just searched for, as a start does:
+    None then means that there is none.
     """
     now = time.time() if now is None else now
     if recorded is None:
@@ -91,6 +90,7 @@ def plan(
     changed = tuple(changes(recorded.spec, wanted))
     cost = max((change.cost for change in changed), default=Cost.RECORDED)
     texts = tuple(change.text for change in changed)
+    planned = partial(Plan, wanted.job_name, changed=changed)
     if cost is Cost.REFUSED:
         return _refused(wanted, changed)
     if cost is Cost.REPLACE:
@@ -99,9 +99,7 @@ def plan(
         return _towards_stopped(recorded, wanted, changed)
     drifted = drift(recorded)
     if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
-        return Plan(
-            wanted.job_name, None, reasons=(*texts, "the job has finished"), changed=changed
-        )
+        return planned(None, reasons=(*texts, "the job has finished"))
     if recorded.unconfirmed or not recorded.status.active:
         return _start(recorded, wanted, changed, (*drifted, *texts), now, is_fresh)
     rescaled = bool(recorded.rescaled)
@@ -111,19 +109,18 @@ def plan(
     if recorded.duplicates:
         how = "stop the older of the copies that run, with savepoint"
         how += f", and {_RESCALE}" if in_place else ""
-        return Plan(wanted.job_name, Action.STOP, how, (*drifted, *texts), changed)
+        return planned(Action.STOP, how, (*drifted, *texts))
     if in_place:
         how = _RESCALE + (", and take a savepoint" if cost is Cost.SAVEPOINT else "")
-        return Plan(wanted.job_name, Action.UPDATE, how, (*drifted, *texts), changed)
+        return planned(Action.UPDATE, how, (*drifted, *texts))
     if cost is Cost.SAVEPOINT:
-        how = "take a savepoint, the job goes on"
-        return Plan(wanted.job_name, Action.SAVEPOINT, how, texts, changed)
+        return planned(Action.SAVEPOINT, "take a savepoint, the job goes on", texts)
     how = ""
     if cost is Cost.IN_PLACE:
         how = "changed while it runs"
         at_once = wanted.target.changes_running_jobs
         how += "" if at_once else ", and on a gateway counting from the next start"
-    return Plan(wanted.job_name, None, how, texts, changed)
+    return planned(None, how, texts)
 
 
 def _refused(wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
@@ -198,30 +195,23 @@ def _start(
     is_fresh: bool,
 ) -> Plan:
     existed = recorded.job_id is not None
+    action, discards = Action.START if existed else Action.NEW, False
     if recorded.unconfirmed:
         action = Action.UPDATE if existed else Action.NEW
         how = f"go on with job {recorded.unconfirmed}"
     elif to_restore(recorded, wanted):
-        action = Action.START if existed else Action.NEW
         how = f"start from {wanted.restore_from}"
     elif not existed:
-        action, how = Action.NEW, _creation(wanted).how
+        how = _creation(wanted).how
     elif wanted.upgrade_mode is UpgradeMode.STATELESS:
-        return Plan(
-            wanted.job_name,
-            Action.STATELESS_UPDATE,
-            "start afresh",
-            reasons,
-            changed,
-            discards_state=True,
-        )
+        action, how, discards = Action.STATELESS_UPDATE, "start afresh", True
     elif recorded.status is JobStatus.FINISHED:
-        action, how = Action.START, start_of_new_run(recorded, now)
+        how = _start_of_new_run(recorded, now)
     elif is_fresh and recorded.restore_point is None:
-        action, how = Action.START, _NO_STATE
+        how = _NO_STATE
     else:
-        action, how = Action.START, f"start from {newest_state(recorded, wanted, now)}"
-    return Plan(wanted.job_name, action, how, reasons, changed)
+        how = f"start from {_newest_state(recorded, wanted, now)}"
+    return Plan(wanted.job_name, action, how, reasons, changed, discards_state=discards)
 
 
 def asks_for_new_run(recorded: JobRecord, wanted: JobSpec) -> bool:
@@ -276,3 +266,85 @@ def drift(recorded: JobRecord) -> tuple[str, ...]:
     if recorded.rescaled and recorded.status.active:
         reasons.append(f"it was rescaled over REST: {recorded.rescaled}")
     return tuple(reasons)
+
+
+def _newest_state(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
+    """Return the state that a job which does not run goes on from, as far as it is known."""
+    stopped, target = recorded.status is JobStatus.STOPPED, wanted.target
+    if not target.dates_savepoints and not stopped:
+        return "its newest state, if that is known to be newer than its last start"
+    if target.finds_newest_state and not stopped:
+        return "its newest savepoint or checkpoint"
+    return _known(recorded, now) or "its newest savepoint or checkpoint"
+
+
+def last_state(recorded: JobRecord, now: float) -> str | None:
+    """Return the last state of a job that a record knows, with its age; None for none."""
+    return _known(recorded, now) or recorded.restored_from
+
+
+def _start_of_new_run(recorded: JobRecord, now: float) -> str:
+    """Return what a new run of a finished job starts from."""
+    where = last_state(recorded, now)
+    if where is None:
+        return "start from nothing, since no state is known of the run that finished"
+    return f"start from {where}, so that what the finished run did after it is done again"
+
+
+def last_words(recorded: JobRecord, now: float) -> str | None:
+    """Return where the last state of a job is that was deleted without a savepoint, or None.
+
+    None is for a job that was cancelled, as `on_delete` asks for, and has no known state.
+    """
+    happened = last_state_prefix(recorded.spec.job_name)
+    if recorded.status is JobStatus.LOST:
+        happened += "; its cluster no longer knew it (LOST)"
+    if recorded.status is not JobStatus.STOPPED:
+        happened += ", no savepoint was taken of it"
+    point = recorded.restore_point
+    if point:
+        broken = f", which {point.broken}" if point.broken else ""
+        return f"{happened}; its last known state is {point.told(now)}{broken}"
+    last = last_state(recorded, now)
+    if last:
+        return f"{happened}; its last known state is {last}"
+    asked = recorded.spec.on_delete is OnDelete.CANCEL and recorded.status is not JobStatus.LOST
+    return None if asked or recorded.job_id is None else f"{happened}; no state of it is known"
+
+
+def retention_warning(job_name: str) -> str:
+    """Return the warning of a job whose checkpoints are not retained."""
+    return (
+        f"warning: the checkpoints of {job_name} do not survive a cancel: a cancel from outside "
+        f"sets it back to its last savepoint. Set {RETENTION} to {RETAINED} in its "
+        "flink_configuration, or in the cluster's configuration"
+    )
+
+
+def is_set_back_by_a_cancel(record: JobRecord, wanted: JobSpec) -> bool:
+    """Whether a job runs whose checkpoints are not retained, though its spec does not ask for that.
+
+    Another value of the option asks for it, and so does dropping the state with each update. A
+    change of the option has yet to take effect.
+    """
+    if record.retains_checkpoints is not False or not record.status.active:
+        return False
+    if wanted.upgrade_mode is UpgradeMode.STATELESS:
+        return False
+    chosen = wanted.flink_configuration.get(RETENTION)
+    return chosen is None or chosen == RETAINED == record.spec.flink_configuration.get(RETENTION)
+
+
+def _known(recorded: JobRecord, now: float) -> str | None:
+    """Return the state that a refresh has found, or that is recorded, with its age."""
+    if point := recorded.restore_point:
+        told = point.told(now)
+        if not point.broken:
+            return told
+        checked = recorded.spec.target.checks_state_before_start
+        fate = "this is refused" if checked else "a start from it fails"
+        return f"{told}, WHICH {point.broken.upper()}: {fate}"
+    path = recorded.last_savepoint
+    times = {known.path: known.taken_at for known in recorded.savepoints}
+    taken_at = times.get(path or "", "")
+    return f"{path} ({age(taken_at, now)})" if taken_at else path

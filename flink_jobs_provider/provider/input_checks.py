@@ -8,7 +8,7 @@ from typing import Any
 
 from flink_jobs_provider.artifacts import Jar, open_jar
 from flink_jobs_provider.model.errors import JarError
-from flink_jobs_provider.model.option_rules import findings_of
+from flink_jobs_provider.model.flink_options import findings_of
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS
 from flink_jobs_provider.model.target.address import is_local

@@ -10,8 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flink_jobs_provider.artifacts import Jar, open_jar
-from flink_jobs_provider.control_planes.clusters import Clusters, instance_of, started_jobs
-from flink_jobs_provider.control_planes.prerequisites import Prerequisites
+from flink_jobs_provider.control_planes.connection import (
+    Clusters,
+    Prerequisites,
+    instance_of,
+    started_jobs,
+)
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError, PermanentError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint
 from flink_jobs_provider.artifacts.storage import local_path
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord

@@ -15,18 +15,19 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
-from flink_jobs_provider.planning.carried_state import (
+from flink_jobs_provider.planning.plan import (
+    drift,
     is_set_back_by_a_cancel,
     last_words,
+    plan,
     retention_warning,
 )
-from flink_jobs_provider.planning.plan import drift, plan
 from flink_jobs_provider.provider.input_checks import (
     Checked,
     CheckRequest,

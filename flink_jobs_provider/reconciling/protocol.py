@@ -9,7 +9,7 @@ from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTa
 
 if TYPE_CHECKING:
     from flink_jobs_provider.artifacts import Jar
-    from flink_jobs_provider.control_planes.clusters import Clusters
+    from flink_jobs_provider.control_planes.connection import Clusters
     from flink_jobs_provider.model.record import JobRecord, Removed
     from flink_jobs_provider.model.spec import JobSpec
 

@@ -62,10 +62,10 @@ class JobField:
             documents none, or computes one.
         longest: Characters that it has at most.
         change: When a change of it is taken.
-        top_level: Whether a job's details show it beside `job_config`, not in it.
+        top_level: Whether a job's details show it alongside `job_config`, not in it.
         filled_in: Whether the service may set it by itself, so that it says nothing of what was
             asked for.
-        own_machinery: Whether it needs what the service has beside Flink, and a gateway has not.
+        own_machinery: Whether it needs what the service has besides Flink, and a gateway has not.
     """
 
     kind: Kind

@@ -81,7 +81,7 @@ VERSION_PROPERTIES = tuple(name for name, each in JOB_PROPERTIES.items() if each
 def last_state_prefix(job_name: str) -> str:
     """Return what the output of a DELETE begins with that reports what state of the job is left.
 
-    A gateway's own: of a job that its cluster had lost, nobody else knows that when its row is
+    A gateway's own: of a job that its cluster had lost, no other place records that when its row is
     gone. So a client passes such an output on to its user.
     """
     return f"{job_name}: deleted"

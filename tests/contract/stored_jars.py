@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from flink_jobs_provider import artifacts
-from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes import uploaded_jars
+from flink_jobs_provider.artifacts import Jar, uploaded_jars
 from flink_jobs_provider.model.errors import JarMissing
 
 #: The digests of what lies there. A stack writes what it read; a test changes it.

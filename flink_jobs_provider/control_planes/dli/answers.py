@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.control_planes.action_plane import Version
-from flink_jobs_provider.control_planes.dli.configuration import shown_in
+from flink_jobs_provider.control_planes.dli.job_config import shown_in
 from flink_jobs_provider.control_planes.http import date_in, plain
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
@@ -27,7 +27,7 @@ MISSING = frozenset({"DLI.16001", "DLI.0002"})
 #: Trouble of the service itself, also with status 400.
 TROUBLE = "DLI.0999"
 
-#: How far clocks may be apart before that is said; the service takes 15 minutes.
+#: How far clocks may be apart before that is reported; the service takes 15 minutes.
 _SKEW = 300.0
 
 
@@ -107,12 +107,12 @@ _MOVING: dict[str, tuple[JobStatus, Action]] = {
 }
 _UNBORN = (DliStatus.INIT, DliStatus.SUBMIT_FAIL)
 
-#: What a gateway says of a start.
+#: What a gateway reports of a start.
 _STARTED_FROM = re.compile(r"Job started from (\S+?)\.?$")
 
 
 def job_of(detail: Mapping[str, Any], shows_origin: bool) -> StepJob | None:
-    """Read one job; None where it is not told which one it is."""
+    """Read one job; None where it does not show which one it is."""
     if detail.get("job_id") in (None, ""):
         return None
     word = _text(detail, "status").lower()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.connection import looking_first
+from flink_jobs_provider.control_planes.connection import secret
 from flink_jobs_provider.control_planes.dli.answers import (
     TROUBLE,
     error_in,
@@ -20,15 +21,15 @@ from flink_jobs_provider.control_planes.dli.answers import (
     succeeded,
 )
 from flink_jobs_provider.control_planes.http import (
+    AMBIGUOUS,
+    ServiceClient,
     asking,
-    is_page,
     json_of,
-    not_the_service,
+    open_http,
     retry_after,
     retrying,
-    unreachable,
 )
-from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.protocol import Guard, Resolve, Sleep
 from flink_jobs_provider.control_planes.step_plane import NotOffered
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
@@ -36,75 +37,129 @@ from flink_jobs_provider.model.errors import (
     JobError,
     PermanentError,
 )
+from flink_jobs_provider.model.target import DliTarget
 
-#: Statuses after which it is unknown whether a step was taken.
-_AMBIGUOUS = (408, 500, 502, 503, 504)
+
+class SignedRequests(httpx.Auth):
+    """Signatures by an access key, made by Huawei's own SDK.
+
+    A temporary key needs its security token besides.
+
+    Raises:
+        ClusterRefused: The SDK's core is not installed.
+    """
+
+    requires_request_body = True
+
+    def __init__(self, access_key: str, secret_key: str, security_token: str | None) -> None:
+        try:
+            from huaweicloudsdkcore.sdk_request import SdkRequest
+            from huaweicloudsdkcore.signer.signer import Signer
+        except ImportError:
+            raise ClusterRefused(
+                "target.access_key needs a further package, which signs requests",
+                remedy='pip install "flink-jobs-provider[dli]", or give target.token',
+            ) from None
+        self._request: Any = SdkRequest
+        self._signer: Any = Signer(SimpleNamespace(ak=access_key, sk=secret_key))
+        self._security_token = security_token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sign a request: what is signed are its method, path, query, body and these headers."""
+        headers = {
+            "Host": request.headers["Host"],
+            "Content-Type": request.headers.get("Content-Type", "application/json"),
+            "X-Sdk-Date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
+        }
+        if self._security_token:
+            headers["X-Security-Token"] = self._security_token
+        signed = self._signer.sign(
+            self._request(
+                method=request.method,
+                schema=request.url.scheme,
+                host=headers["Host"],
+                resource_path=request.url.path,
+                query_params=list(request.url.params.multi_items()),
+                header_params=headers,
+                body=request.content,
+            )
+        )
+        request.headers.update(signed.header_params)
+        yield request
+
+
+def open_client(
+    target: DliTarget, resolve: Resolve, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """Return an HTTP client for the API of a project.
+
+    Raises:
+        ClusterRefused: A reference leads nowhere, there are no credentials, a certificate file
+            cannot be used, or what signs requests is missing.
+    """
+    headers = {"X-Language": "en-us"}
+    auth: httpx.Auth | None = None
+    if target.token:  # of IAM, or of a gateway
+        headers["X-Auth-Token"] = secret(resolve, target.token, "target.token")
+    elif target.access_key and target.secret_key:
+        temporary = target.security_token
+        auth = SignedRequests(
+            secret(resolve, target.access_key, "target.access_key"),
+            secret(resolve, target.secret_key, "target.secret_key"),
+            secret(resolve, temporary, "target.security_token") if temporary else None,
+        )
+    else:
+        raise ClusterRefused(
+            "target has no credentials", remedy="Set token, or access_key and secret_key"
+        )
+    return open_http(
+        target.url, target.tls, resolve, transport=transport, headers=headers, auth=auth
+    )
+
+
 _GATEWAY = "x-flink-jobs-gateway"
 
 
 class Missing(PermanentError):
-    """The service says that there is no such job."""
+    """The service reports that there is no such job."""
 
 
-class DliClient:
+class DliClient(ServiceClient):
     """The API of one project.
-
-    Args:
-        http: Its client; the base address is the service's.
-        project_id: The project.
-        guard: Called before each step.
-        sleep: Waits that many seconds.
-        now: The time by this machine's clock.
 
     Attributes:
         is_gateway: Whether a gateway of this project has answered.
     """
 
+    service = "Data Lake Insight"
+    named_by = "target.endpoint or target.region"
+
     def __init__(
-        self,
-        http: httpx.AsyncClient,
-        project_id: str,
-        guard: Guard,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, http: httpx.AsyncClient, project_id: str, guard: Guard, sleep: Sleep = asyncio.sleep
     ) -> None:
-        self._http = http
+        super().__init__(http, guard, sleep)
         self._prefix = f"/v1.0/{project_id}/streaming"
-        self._guard = guard
-        self._sleep = sleep
-        self._now = now
         self.is_gateway = False
 
-    @property
-    def endpoint(self) -> str:
-        """The address, for messages."""
-        return str(self._http.base_url).rstrip("/")
-
     async def read(self, path: str, **query: str | int) -> dict[str, Any]:
-        """Read; what passes by itself is retried, when the service says so or a little later.
+        """Read; a temporary failure is retried, when the service asks for it or a little later.
 
         Raises:
             Missing: There is no such job.
             ClusterUnreachable: No answer, or none of its own.
             ClusterRefused: It did not let us in, or does not answer as the service does.
         """
-        async for attempt in retrying(self._sleep):
-            with attempt:
-                return await self._read_once(path, query)
-        raise AssertionError("unreachable")
+        return await retrying(self._sleep)(self._read_once, path, query)
 
     async def _read_once(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
-        try:
-            response = await self._send("GET", path, query=query)
-        except (httpx.TimeoutException, httpx.TransportError) as error:
-            raise self._unreachable(error) from None
+        response = await self._read(f"{self._prefix}{path}", params=query or None)
         body = json_of(response)
         if response.is_success and succeeded(body):
             return dict(body)
         raise asking(self._unread(response, body), response)
 
     async def step(self, method: str, path: str, body: Any = None) -> Any:
-        """Send what changes something, once; return the answer, which says that it was taken.
+        """Send what changes something, once; return the answer, which confirms that it was taken.
 
         Raises:
             EngineGone: The run this belongs to has ended; nothing was sent.
@@ -115,17 +170,8 @@ class DliClient:
             OrderRefused: It was not taken.
             ClusterRefused: It did not let us in.
         """
-        self._guard()
-        try:
-            response = await self._send(method, path, body, extensions=looking_first(self._guard))
-        except (httpx.TimeoutException, httpx.TransportError) as error:
-            failure = self._unreachable(error)
-            if isinstance(failure, ClusterRefused) or isinstance(error, httpx.ConnectError):
-                raise failure from None  # no connection: nothing was sent
-            raise Unanswered(failure.happened) from None
+        response = await self._change(method, f"{self._prefix}{path}", body)
         answer = json_of(response)
-        if is_page(response):
-            raise Unanswered(self._page(response))
         if response.is_success:
             return self._taken(answer)
         code, message = error_in(answer)
@@ -137,13 +183,13 @@ class DliClient:
             raise Busy(f"{self.endpoint} takes no more now: {said}", retry_after(response))
         if is_missing(status, code):
             raise Missing(f"{self.endpoint} answered {said}")
-        if status in _AMBIGUOUS or code == TROUBLE:
+        if status in AMBIGUOUS or code == TROUBLE:
             raise Unanswered(f"{self.endpoint} answered {said}")
         kind = NotOffered if no_such_route(status, code) else OrderRefused
         raise kind(f"{self.endpoint} answered {said}")
 
     def _taken(self, answer: Any) -> Any:
-        """Return an answer that says of itself, or of the one job that was named, that it is one.
+        """Return an answer that confirms the call, or that of the one job that was named.
 
         Answers to calls for several jobs are lists that name no job: so such a call names one.
         """
@@ -159,18 +205,8 @@ class DliClient:
             raise Missing(f"{self.endpoint} answered {said}")
         raise OrderRefused(f"{self.endpoint} answered {said}")
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        query: dict[str, Any] | None = None,
-        extensions: dict[str, Any] | None = None,
-    ) -> httpx.Response:
-        url = f"{self._prefix}{path}"
-        response = await self._http.request(
-            method, url, json=body, params=query or None, extensions=extensions
-        )
+    async def _send(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        response = await super()._send(method, url, **options)
         self.is_gateway = response.headers.get(_GATEWAY) == "1" or self.is_gateway
         return response
 
@@ -188,24 +224,18 @@ class DliClient:
                 f"{self.endpoint} answered {said}", remedy="Try again when the service is back"
             )
         if response.is_success and not (isinstance(body, dict) and "is_success" in body):
-            return not_the_service(self._page(response), "target.endpoint and target.region")
+            return self.not_the_service(self._page(response))
         if not code and not message:
-            return ClusterRefused(
-                self._page(response),
-                remedy="Check target.endpoint and target.region",
-            )
+            return ClusterRefused(self._page(response), remedy=f"Check {self.named_by}")
         return ClusterRefused(
             f"{self.endpoint} answered {said}",
             remedy="Check region, endpoint, project_id and queue of target",
         )
 
-    def _page(self, response: httpx.Response) -> str:
-        return f"{self.endpoint} answers {response.status_code}, and not as Data Lake Insight does"
-
     def _not_let_in(self, response: httpx.Response, code: str, message: str) -> ClusterRefused:
         status = response.status_code
         said = f": {code} {message}".rstrip(": ") if code or message else ""
-        if apart := skew(response, self._now()):
+        if apart := skew(response, datetime.now(UTC)):
             return ClusterRefused(
                 f"{self.endpoint} refused the credentials ({status}){said}; {apart}",
                 remedy="Set the clock: signatures and tokens are checked against it",
@@ -215,6 +245,3 @@ class DliClient:
             remedy="Check target.token, which IAM gives for 24 hours, or target.access_key and "
             "target.secret_key; and the permissions in the project",
         )
-
-    def _unreachable(self, error: Exception) -> JobError:
-        return unreachable(error, self.endpoint, "target.endpoint or target.region")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.artifacts.uploaded_jars import UploadedJars, exists
 from flink_jobs_provider.control_planes.action_plane import OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.dli.answers import job_of
 from flink_jobs_provider.control_planes.dli.client import DliClient, Missing
-from flink_jobs_provider.control_planes.dli.configuration import (
+from flink_jobs_provider.control_planes.dli.job_config import (
     as_shown,
     asked_by,
     cannot_be_undone,
@@ -22,9 +23,8 @@ from flink_jobs_provider.control_planes.dli.configuration import (
     not_taken,
     written,
 )
-from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.protocol import Guard, Sleep
 from flink_jobs_provider.control_planes.step_plane import Capabilities, Configuration, StepJob
-from flink_jobs_provider.control_planes.uploaded_jars import UploadedJars, exists
 from flink_jobs_provider.model.errors import ClusterRefused, JarMissing
 from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.model.spec import JobSpec
@@ -48,21 +48,14 @@ _OF_GATEWAYS = Capabilities(
 
 
 class DliPlane:
-    """One project of Data Lake Insight, or one that a gateway serves as such.
-
-    Args:
-        target: The project.
-        http: A client of its API.
-        guard: Called before each step.
-        sleep: Waits that many seconds.
-    """
+    """One project of Data Lake Insight, or one that a gateway serves as such."""
 
     def __init__(
         self,
         target: DliTarget,
         http: httpx.AsyncClient,
         guard: Guard = lambda: None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._http = http
         self._client = DliClient(http, target.project_id, guard, sleep)
@@ -86,7 +79,7 @@ class DliPlane:
         return [job for job in found if job is not None]
 
     async def job(self, run_id: str) -> StepJob | None:
-        """Return a job; None where the service says that there is none."""
+        """Return a job; None where the service reports that there is none."""
         try:
             answer = await self._client.read(f"/jobs/{_number(run_id)}")
         except Missing:
@@ -129,7 +122,7 @@ class DliPlane:
             new = {str(row.get("job_id")): row for row in rows if isinstance(row, dict)}
             read += len(rows)
             total = listed.get("total_count") if isinstance(listed, dict) else None
-            # A page may be shorter than was asked for: the count tells whether it is the last.
+            # A page may be shorter than was asked for: the count shows whether it is the last.
             last = read >= total if isinstance(total, int) else len(rows) < _PAGE
             if last or not new.keys() - found.keys():
                 return list((found | new).values())

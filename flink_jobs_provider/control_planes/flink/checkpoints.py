@@ -6,15 +6,14 @@ So a repeat of a savepoint finds the first one.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.control_planes.flink.bodies import savepoint_body
+from flink_jobs_provider.control_planes.flink.bodies import last_cause, savepoint_body
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.parsing import last_cause
-from flink_jobs_provider.control_planes.protocol import SavepointRequest
+from flink_jobs_provider.control_planes.http import Polling
+from flink_jobs_provider.control_planes.protocol import MonotonicClock, SavepointRequest
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,
@@ -23,22 +22,21 @@ from flink_jobs_provider.model.errors import (
 )
 from flink_jobs_provider.model.identity import trigger_id
 
-#: How often the job is looked at, and how long an ended one's operation is given, in seconds.
+#: How often the job is read, and how long an ended one's operation is given, in seconds.
 _EVERY, _GRACE = 1.0, 5.0
 
 
 class Outliving:
-    """Watches the job of one operation, which may outlive it: Flink may never say how it ended.
+    """Watches the job of one operation, which may outlive it: Flink may never report how it ended.
 
     A checkpoint that was triggered just as its job failed stays IN_PROGRESS for good (measured on
     1.20.5), and a savepoint goes the same way through Flink.
 
     Args:
         ended: Returns the job's state where it has ended or is gone; else an empty text.
-        clock: Seconds that only ever grow.
     """
 
-    def __init__(self, ended: Callable[[], Awaitable[str]], clock: Callable[[], float]) -> None:
+    def __init__(self, ended: Callable[[], Awaitable[str]], clock: MonotonicClock) -> None:
         self._ended = ended
         self._clock = clock
         self._due = clock() + _EVERY
@@ -59,10 +57,10 @@ class Outliving:
         return state if now - self._since >= _GRACE else ""
 
 
-#: How many attempts are looked up at once when an earlier run's operation is searched.
+#: How many attempts are read at once when an earlier run's operation is searched.
 _WINDOW = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
-#: Between two looks at a checkpoint, in seconds.
+#: Between two reads of a checkpoint, in seconds.
 _FIRST_CHECKPOINT_PAUSE, _LONGEST_CHECKPOINT_PAUSE = 0.01, 0.25
 #: For how many seconds a cluster may be out of reach before waiting for a savepoint is given up.
 _LONGEST_ABSENCE = 60.0
@@ -70,40 +68,34 @@ _LONGEST_ABSENCE = 60.0
 
 @dataclass(frozen=True)
 class Operation:
-    """What Flink knows under a trigger id: nothing, in progress, a path, or a failure."""
+    """What Flink knows under a trigger id: nothing, a path, a failure, or neither of both yet."""
 
     trigger: str
-    known: bool
-    in_progress: bool = False
+    known: bool = True
     path: str = ""
     failure: str = ""
 
 
-class _Operations:
-    """Operations on one cluster's jobs.
+class CheckpointOperations:
+    """Savepoints and checkpoints of one cluster's jobs.
+
+    Each attempt at a savepoint has a trigger id that is derived from the request.
 
     Args:
         client: The cluster's API.
         ended: Returns the state of a job that has ended or is gone; else an empty text.
-        clock: Seconds that only ever grow.
-        sleep: Waits that many seconds.
     """
 
     def __init__(
         self,
         client: FlinkClient,
         ended: Callable[[str], Awaitable[str]],
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        polling: Polling,
     ) -> None:
         self._client = client
         self._ended = ended
-        self._clock = clock
-        self._sleep = sleep
-
-
-class SavepointOperations(_Operations):
-    """Takes savepoints, each attempt under a trigger id derived from the request."""
+        self._clock = polling.clock
+        self._polling = polling
 
     async def take(self, request: SavepointRequest, timeout: float) -> str:
         """Take a savepoint and return its path; an earlier one of the same request is returned.
@@ -134,18 +126,18 @@ class SavepointOperations(_Operations):
         last: Operation | None = None
         while True:
             ids = [trigger_id(request.job_id, purpose, first + i) for i in range(_WINDOW)]
-            window = await asyncio.gather(*(self._look(request.job_id, id_) for id_ in ids))
+            window = await asyncio.gather(*(self._read(request.job_id, id_) for id_ in ids))
             known = [operation for operation in window if operation.known]
             last = known[-1] if known else last
             if not window[-1].known:
                 break
             first += _WINDOW
-        if last and (last.in_progress or last.path):
+        if last and not last.failure:
             return last
         free = window.index(known[-1]) + 1 if known else 0
         return Operation(ids[free], known=False)
 
-    async def _look(self, job_id: str, trigger: str) -> Operation:
+    async def _read(self, job_id: str, trigger: str) -> Operation:
         try:
             body = await self._client.get(f"jobs/{job_id}/savepoints/{trigger}", "status")
         except FlinkAnswer as answer:
@@ -163,55 +155,41 @@ class SavepointOperations(_Operations):
             raise ActionFailed(f"the savepoint was refused: {answer.cause}") from None
 
     async def _wait(self, request: SavepointRequest, operation: Operation, deadline: float) -> str:
-        pause, answered = _FIRST_PAUSE, self._clock()
+        answered = self._clock()
         outliving = Outliving(lambda: self._ended(request.job_id), self._clock)
-        while not operation.path:
+
+        async def path() -> str:
+            nonlocal answered
             try:
                 state = await outliving.state()
-                operation = await self._look(request.job_id, operation.trigger)
+                now = await self._read(request.job_id, operation.trigger)
             except ClusterUnreachable:
                 if self._clock() >= min(deadline, answered + _LONGEST_ABSENCE):
                     raise
-                await self._sleep(_LONGEST_PAUSE)
-                continue
+                return ""
             answered = self._clock()
-            if operation.failure:
-                raise ActionFailed(operation.failure)
-            if not operation.known:
+            if now.failure:
+                raise ActionFailed(now.failure)
+            if not now.known:
                 raise TemporaryError(
                     "the cluster no longer knows the savepoint that was being taken",
                     remedy="Its JobManager may have restarted: run again",
                 )
-            if operation.in_progress:
-                if self._clock() >= deadline:
-                    raise DeadlineExceeded("the savepoint is still being taken")
-                if state:
-                    raise TemporaryError(
-                        f"the job is {state}, and Flink does not say what became of its savepoint",
-                        remedy="Run again: the job goes on from what it left",
-                    )
-                await self._sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
-        return operation.path
+            if state and not now.path:
+                raise TemporaryError(
+                    f"the job is {state}, and Flink does not say what became of its savepoint",
+                    remedy="Run again: the job goes on from what it left",
+                )
+            return now.path
 
+        found = operation.path or await self._polling.until(
+            path, deadline, _FIRST_PAUSE, _LONGEST_PAUSE
+        )
+        if not found:
+            raise DeadlineExceeded("the savepoint is still being taken")
+        return found
 
-def _operation(trigger: str, body: dict[str, Any]) -> Operation:
-    """Read the poll's body: HTTP 200 both for success and failure (measured)."""
-    if body["status"]["id"] != "COMPLETED":
-        return Operation(trigger, known=True, in_progress=True)
-    result = body.get("operation") or {}
-    cause = result.get("failure-cause")
-    if cause:
-        text = cause.get("stack-trace") or cause.get("class") or "no reason was given"
-        return Operation(trigger, known=True, failure=last_cause(text))
-    path = result.get("location") or ""
-    return Operation(trigger, known=True, path=path, failure="" if path else "no path was given")
-
-
-class CheckpointOperations(_Operations):
-    """Has checkpoints completed."""
-
-    async def complete(self, job_id: str, timeout: float) -> None:
+    async def complete_checkpoint(self, job_id: str, timeout: float) -> None:
         """Trigger a checkpoint of a job that has periodic ones, and wait for its end.
 
         Raises:
@@ -222,24 +200,39 @@ class CheckpointOperations(_Operations):
         outliving = Outliving(lambda: self._ended(job_id), self._clock)
         trigger = trigger_id(job_id, "checkpoint", int(self._clock() * 1000))
         body = {"checkpointType": "CONFIGURED", "triggerId": trigger}
+        path = f"jobs/{job_id}/checkpoints"
+
+        async def completed() -> dict[str, Any]:
+            result: dict[str, Any] = await self._client.get(f"{path}/{trigger}", "status")
+            if result["status"]["id"] == "COMPLETED":
+                return result
+            if self._clock() < deadline and (state := await outliving.state()):
+                raise ActionFailed(f"the job is {state}, and no checkpoint has completed")
+            return {}
+
         try:
-            await self._client.change(
-                "POST", f"jobs/{job_id}/checkpoints", json=body, repeatable=True
+            await self._client.change("POST", path, json=body, repeatable=True)
+            result = await self._polling.until(
+                completed, deadline, _FIRST_CHECKPOINT_PAUSE, _LONGEST_CHECKPOINT_PAUSE
             )
-            pause = _FIRST_CHECKPOINT_PAUSE
-            while True:
-                result = await self._client.get(f"jobs/{job_id}/checkpoints/{trigger}", "status")
-                if result["status"]["id"] == "COMPLETED":
-                    break
-                if self._clock() >= deadline:
-                    raise DeadlineExceeded("no checkpoint has completed yet")
-                if state := await outliving.state():
-                    raise ActionFailed(f"the job is {state}, and no checkpoint has completed")
-                await self._sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_CHECKPOINT_PAUSE)
         except FlinkAnswer as answer:
             raise ActionFailed(answer.cause) from None
+        if not result:
+            raise DeadlineExceeded("no checkpoint has completed yet")
         # Not "failure-cause", as of savepoints (CheckpointInfo; measured on 1.20 and 2.3).
         cause = (result.get("operation") or {}).get("failureCause")
         if cause:
             raise ActionFailed(last_cause(cause.get("stack-trace") or cause.get("class") or ""))
+
+
+def _operation(trigger: str, body: dict[str, Any]) -> Operation:
+    """Read the poll's body: HTTP 200 both for success and failure (measured)."""
+    if body["status"]["id"] != "COMPLETED":
+        return Operation(trigger)
+    result = body.get("operation") or {}
+    cause = result.get("failure-cause")
+    if cause:
+        text = cause.get("stack-trace") or cause.get("class") or "no reason was given"
+        return Operation(trigger, failure=last_cause(text))
+    path = result.get("location") or ""
+    return Operation(trigger, path=path, failure="" if path else "no path was given")

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.connection import is_tls, looking_first, secret, trust
-from flink_jobs_provider.control_planes.flink.parsing import last_cause
-from flink_jobs_provider.control_planes.http import TRIES, asking, retrying
-from flink_jobs_provider.control_planes.protocol import Guard, Resolve
+from flink_jobs_provider.control_planes.connection import guarded, is_tls, secret
+from flink_jobs_provider.control_planes.flink.bodies import last_cause
+from flink_jobs_provider.control_planes.http import TRIES, asking, open_http, retrying
+from flink_jobs_provider.control_planes.protocol import Guard, Resolve, Sleep
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, Signal
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.target import FlinkTarget
 
 #: A few calls answer 500 for a job that is unknown, or has ended (measured on 1.20.5 and 2.3.0).
 _NO_SUCH_JOB = "FlinkJobNotFoundException"
-#: How Flink says that it does not know whether the call behind a request was carried out.
+#: How Flink reports that it does not know whether the call behind a request was executed.
 _RPC_TIMED_OUT = re.compile(
     r"Invocation of \[.*?\] at recipient \[.*?\] timed out"
     r"|AskTimeoutException|RecipientUnreachableException"
@@ -31,7 +30,7 @@ class FlinkAnswer(Signal):
 
     Attributes:
         status: HTTP status.
-        text: All it said, with stack traces.
+        text: All of it, with stack traces.
         cause: The last cause, one line.
     """
 
@@ -58,7 +57,7 @@ class FlinkClient:
     """One cluster's REST API.
 
     Reads are retried when the connection fails; what changes something is sent once, unless the
-    caller says that a second time does no harm.
+    caller declares that a second time does no harm.
 
     What is no answer of Flink's may come from a proxy in front of it: a success without Flink's
     content, such as a page of maintenance, is as temporary as a 502, and so is any other status
@@ -69,7 +68,7 @@ class FlinkClient:
         self,
         http: httpx.AsyncClient,
         guard: Guard,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._http = http
         self._guard = guard
@@ -94,77 +93,58 @@ class FlinkClient:
             ClusterUnreachable: No answer of Flink's, or that it could not answer just now (5xx).
             ClusterRefused: Something else answered, or did not let us in.
         """
-        async for attempt in retrying(self._sleep):
-            with attempt:
-                try:
-                    return await self._send("GET", path, has=has)
-                except FlinkAnswer as answer:
-                    if answer.status < 500 or _NO_SUCH_JOB in answer.text:
-                        raise
-                    raise ClusterUnreachable(
-                        f"{self.url}/{path} answered {answer}",
-                        remedy="Look into the log of its JobManager if this does not pass",
-                    ) from None
-        raise AssertionError("unreachable")
+        return await retrying(self._sleep)(self._read_once, path, has)
+
+    async def _read_once(self, path: str, has: str) -> Any:
+        try:
+            return await self._send("GET", path, has)
+        except FlinkAnswer as answer:
+            if answer.status < 500 or _NO_SUCH_JOB in answer.text:
+                raise
+            raise ClusterUnreachable(
+                f"{self.url}/{path} answered {answer}",
+                remedy="Look into the log of its JobManager if this does not pass",
+            ) from None
 
     async def change(
         self,
         method: str,
         path: str,
         *,
-        json: Any = None,
-        files: Any = None,
-        timeout: float | None = None,
-        repeatable: bool = False,
         has: str = "",
+        repeatable: bool = False,
+        timeout: float | None = None,
+        **body: Any,
     ) -> Any:
         """Send a request that changes something, once; a lost answer leaves it unknown.
 
         Args:
             method: HTTP method.
             path: Below the cluster's address.
-            json: The body.
-            files: The body, in parts.
-            timeout: Seconds for each try; the client's own if not given.
-            repeatable: A second one does no harm: it is retried as a read is.
             has: A name that Flink's answer has; any JSON will do if empty.
+            repeatable: A second one does no harm: it is retried as a read is.
+            timeout: Seconds for each try; the client's own if not given.
+            body: The body: as `json`, or in parts as `files`.
 
         Raises:
             EngineGone: The run this belongs to has ended; nothing was sent.
             FlinkAnswer: Flink answered with an error.
-            ClusterUnreachable: No answer of Flink's: it may or may not have been carried out.
+            ClusterUnreachable: No answer of Flink's: it may or may not have been executed.
             ClusterRefused: Something else answered, or did not let us in.
         """
-        async for attempt in retrying(self._sleep, TRIES if repeatable else 1):
-            with attempt:
-                self._guard()
-                return await self._send(
-                    method,
-                    path,
-                    json=json,
-                    files=files,
-                    timeout=timeout,
-                    has=has,
-                    extensions=looking_first(self._guard),
-                )
-        raise AssertionError("unreachable")
+        options = body if timeout is None else {**body, "timeout": timeout}
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        files: Any = None,
-        timeout: float | None = None,
-        has: str = "",
-        extensions: dict[str, Any] | None = None,
-    ) -> Any:
+        async def once() -> Any:
+            self._guard()
+            extensions = guarded(self._guard)
+            return await self._send(method, path, has, extensions=extensions, **options)
+
+        return await retrying(self._sleep, TRIES if repeatable else 1)(once)
+
+    async def _send(self, method: str, path: str, has: str, **options: Any) -> Any:
         self.requests += 1
-        extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        extra["extensions"] = extensions
         try:
-            response = await self._http.request(method, path, json=json, files=files, **extra)
+            response = await self._http.request(method, path, **options)
         except httpx.TimeoutException as error:
             kind = AnswerTimedOut if isinstance(error, httpx.ReadTimeout) else ClusterUnreachable
             raise kind(
@@ -180,8 +160,7 @@ class FlinkClient:
     def _unreachable(self, error: httpx.TransportError) -> Exception:
         if is_tls(error):
             return ClusterRefused(
-                f"no TLS connection to {self.url}: {error}",
-                remedy=Remedy.CHECK_TLS,
+                f"no TLS connection to {self.url}: {error}", remedy=Remedy.CHECK_TLS
             )
         sent = httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError
         kind = ConnectionBroke if isinstance(error, sent) else ClusterUnreachable
@@ -219,7 +198,7 @@ class FlinkClient:
         errors = body.get("errors") if isinstance(body, dict) else None
         if not isinstance(errors, list):
             raise self._not_flink(status)
-        if status == 503:  # Flink itself says so while it elects a leader
+        if status == 503:  # Flink itself answers so while it elects a leader
             raise ClusterUnreachable(
                 f"{self.url} is not ready: {last_cause(str(errors[-1]) if errors else '')}",
                 remedy="Try again when the cluster has a leader",
@@ -248,19 +227,10 @@ class FlinkClient:
         return ClusterRefused(happened, remedy=Remedy.CHECK_URL)
 
 
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16)
-
-
 def open_client(
     target: FlinkTarget, resolve: Resolve, transport: httpx.AsyncBaseTransport | None = None
 ) -> httpx.AsyncClient:
     """Return an HTTP client for a cluster's REST API.
-
-    Args:
-        target: The cluster.
-        resolve: Resolves references to secrets.
-        transport: Stands in for the network in tests.
 
     Raises:
         ClusterRefused: A reference leads nowhere, or a certificate file cannot be used.
@@ -275,12 +245,13 @@ def open_client(
     elif target.basic_auth:
         password = secret(resolve, target.basic_auth.password, "target.basic_auth.password")
         auth = httpx.BasicAuth(target.basic_auth.username, password)
-    return httpx.AsyncClient(
-        base_url=target.url + "/",
+    return open_http(
+        target.url + "/",
+        target.tls,
+        resolve,
+        transport=transport,
+        timeout=30.0,
+        connections=32,
         headers=headers,
         auth=auth,
-        verify=trust(target.tls, resolve),
-        timeout=_TIMEOUT,
-        limits=_LIMITS,
-        transport=transport,
     )

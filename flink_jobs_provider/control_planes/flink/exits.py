@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from flink_jobs_provider.control_planes.flink.bodies import INTERCEPTS_EXIT
+from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import ClusterTakenDown, ClusterUnreachable
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 
-OPTION = "cluster.intercept-user-system-exit"
 _NAMED = 5
 _REMEDY = (
-    f"Does main call System.exit? Set {OPTION} to THROW in the cluster's configuration, so that a "
-    "program cannot end the JobManager"
+    f"Does main call System.exit? Set {INTERCEPTS_EXIT} to THROW in the cluster's configuration, "
+    "so that a program cannot end the JobManager"
 )
 
 
@@ -24,27 +25,23 @@ class MainRuns:
     """The attempts to run one program's `main`, and whether one took the cluster down.
 
     Args:
-        job_name: The job.
-        job_id: What it is to run as.
-        doing: What is done with `main`, for messages.
+        submission: What it belongs to.
         jobs: Lists the cluster's jobs.
         before: The jobs as they were last seen, or None.
-        tried: Whether `main` has passed a plan: a first break is then taken for an outage.
+        tried: Whether `main` has passed a plan, and is run now: a first break is then taken for an
+            outage.
     """
 
     def __init__(
         self,
-        job_name: str,
-        job_id: str,
-        doing: str,
+        submission: Submission,
         jobs: Callable[[], Awaitable[ClusterSnapshot]],
         before: ClusterSnapshot | None,
         *,
-        tried: bool = False,
+        tried: bool,
     ) -> None:
-        self._job_name = job_name
-        self._job_id = job_id
-        self._doing = doing
+        self._job_name = submission.job_name
+        self._identity = identity_of(submission.job_id)
         self._jobs = jobs
         self._active = tuple(job for job in before.jobs if job.active) if before else ()
         self._tried = tried
@@ -54,7 +51,7 @@ class MainRuns:
         """Return where only the connection broke; where the cluster is down, raise.
 
         A supervisor may have restarted the JobManager: its jobs are gone, or start again. Where no
-        job tells, `main` is run once more, and no third time.
+        job shows that, `main` is run once more, and no third time.
 
         Raises:
             ClusterTakenDown: The program may have ended the cluster.
@@ -80,11 +77,8 @@ class MainRuns:
         )
 
     def _what(self, error: ClusterUnreachable) -> str:
-        return f"the connection broke while main of the new version {self._doing} ({error.reason})"
-
-    @property
-    def _identity(self) -> str:
-        return identity_of(self._job_id)
+        doing = "was being run" if self._tried else "was being tried"
+        return f"the connection broke while main of the new version {doing} ({error.reason})"
 
     async def _is_up(self) -> bool:
         try:

@@ -1,6 +1,6 @@
-"""What a cluster tells of a job for people to read: metrics, checkpoints, exceptions.
+"""What a cluster reports of a job for people to read: metrics, checkpoints, exceptions.
 
-No decision leans on any of it: metrics are gathered by the cluster every ten seconds, and details
+No decision depends on any of it: metrics are gathered by the cluster every ten seconds, and details
 are served from a cache of three (`metrics.fetcher.update-interval`, `web.refresh-interval`).
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.parsing import (
+from flink_jobs_provider.control_planes.flink.bodies import (
     addressable,
     last_cause,
     parse_checkpoints,
 )
+from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import CheckpointStatistics
 
@@ -79,9 +79,9 @@ class JobInspection:
         self._client = client
 
     async def clock(self) -> int:
-        """Return the cluster's own time in milliseconds, as its job list tells it.
+        """Return the cluster's own time in milliseconds, as its job list shows it.
 
-        Where no job is active, the list tells no time: then it is the time here.
+        Where no job is active, the list shows no time: then it is the time here.
         """
         rows = (await self._client.get("jobs/overview"))["jobs"]
         times = [
@@ -119,7 +119,7 @@ class JobInspection:
         """Return what a job failed of, newest first.
 
         Raises:
-            ActionFailed: The cluster does not tell.
+            ActionFailed: The cluster does not report it.
         """
         try:
             body = await self._client.get(f"jobs/{job_id}/exceptions?maxExceptions={limit}")

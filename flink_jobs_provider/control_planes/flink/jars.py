@@ -3,13 +3,17 @@
 A jar is uploaded under a name that says whose it is and what it holds, so that a repeated
 submission finds it, a rollback has it, and a deletion removes it:
 <job_name>-<18 digits of the job's identity>-<first 32 digits of the content's digest>.jar
+
+A jar that lies there only while programs are tried is named apart, so that no submission finds one
+which is about to be removed. One that a killed preview left behind is removed by a later one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +24,8 @@ from flink_jobs_provider.control_planes.flink.client import (
     FlinkClient,
     RequestTooLarge,
 )
-from flink_jobs_provider.control_planes.protocol import Submission
-from flink_jobs_provider.control_planes.single_flight import SharedCall
+from flink_jobs_provider.control_planes.http import SharedCall
+from flink_jobs_provider.control_planes.protocol import MonotonicClock, Submission
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterRefused,
@@ -42,6 +46,8 @@ _FRESH_S = 5.0
 #: Seconds for which a list is trusted where a killed run may have left a jar: a gateway takes up
 #: another's actions later than that after its last sign of life.
 _TAKEN_UP_S = 20.0
+#: Age at which a lent jar is surely not in use any more, in seconds: no plan takes that long.
+_LEFT_BEHIND_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -58,21 +64,18 @@ class UploadedJar:
 class ClusterJars:
     """Uploads, finds and removes the jars of our jobs."""
 
-    def __init__(self, client: FlinkClient, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: FlinkClient, clock: MonotonicClock = time.monotonic) -> None:
         self._client = client
         # Flink opens every jar for a list, so with many jobs it is the dearest call of all.
         self._listing = SharedCall(self._list, clock)
         self._clock = clock
         self._uploaded: dict[str, tuple[UploadedJar, float]] = {}
         self._gone: set[str] = set()
+        self._lent: dict[str, LentJar] = {}
+        self._swept = False
 
     async def list(self) -> tuple[UploadedJar, ...]:
-        """Return the jars of jobs on the cluster.
-
-        Raises:
-            ClusterRefused: The cluster takes no jars.
-
-        """
+        """Return the jars of jobs on the cluster."""
         return tuple(jar for jar in await self._listing.get() if jar.job_name != LENT)
 
     async def _list(self) -> tuple[UploadedJar, ...]:
@@ -88,21 +91,21 @@ class ClusterJars:
         found = (_parse(file) for file in body["files"])
         return tuple(jar for jar in found if jar)
 
-    async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
-        """Return a job's jars: those of a list, and what this process did since."""
-        listed = {jar.id: jar for jar in await self._listing.get(max_age)}
-        uploaded = {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
-        there = {**listed, **uploaded}
+    async def _present(self, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
+        """Return the jars of jobs: those of a list, and what this process did since."""
+        there = {jar.id: jar for jar in await self._listing.get(max_age)}
+        there |= {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
         return tuple(
-            jar
-            for jar in there.values()
-            if jar.prefix == identity and jar.id not in self._gone and jar.job_name != LENT
+            jar for jar in there.values() if jar.id not in self._gone and jar.job_name != LENT
         )
+
+    async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
+        return tuple(jar for jar in await self._present(max_age) if jar.prefix == identity)
 
     async def ensure(self, submission: Submission, timeout: float) -> str:
         """Return the id of the submission's jar, uploading it if it is not there.
 
-        Another process may have removed it since: then tell `lose`, and ask again.
+        Another process may have removed it since: then call `lose`, and ask again.
 
         Raises:
             ActionFailed: The upload was refused, or the jar is only known by a digest and gone.
@@ -126,25 +129,33 @@ class ClusterJars:
 
     async def with_content(self, digest: str) -> str | None:
         """Return the id of any job's jar with this content; None where there is none."""
-        listed = {jar.id: jar for jar in await self._listing.get(_TRUSTED_S)}
-        listed |= {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
-        there = (jar for jar in listed.values() if jar.id not in self._gone)
-        same = (jar.id for jar in there if jar.digest == digest[:_DIGEST] and jar.job_name != LENT)
+        same = (jar.id for jar in await self._present() if jar.digest == digest[:_DIGEST])
         return next(same, None)
 
     async def upload_to_lend(self, jar: Jar, timeout: float) -> str:
-        """Upload a jar under a name that no submission looks for; return its id.
-
-        Raises:
-            ActionFailed: The upload was refused.
-        """
+        """Upload a jar under a name that no submission searches for; return its id."""
         return await self._upload(jar, LENT, "0" * _IDENTITY, timeout)
 
-    async def discard_lent(self, before: float) -> None:
-        """Remove lent jars that were uploaded before a time, in seconds since the epoch."""
-        for jar in await self._listing.get(_TRUSTED_S):
-            if jar.job_name == LENT and jar.uploaded < before:
-                await self.discard(jar.id)
+    @contextlib.asynccontextmanager
+    async def lend(self, jar: Jar, timeout: float) -> AsyncIterator[LentJar]:
+        """Lend a jar to who tries its program, once for all who do so at the same time.
+
+        When the last who has it returns it, what was uploaded is removed.
+        """
+        if not self._swept:
+            self._swept = True
+            for old in await self._listing.get(_TRUSTED_S):
+                if old.job_name == LENT and old.uploaded < time.time() - _LEFT_BEHIND_S:
+                    await self.discard(old.id)
+        lent = self._lent.setdefault(jar.digest, LentJar(self, jar, timeout))
+        lent.borrowers += 1
+        try:
+            yield lent
+        finally:
+            lent.borrowers -= 1
+            if not lent.borrowers:
+                del self._lent[jar.digest]
+                await lent.discard()
 
     async def discard(self, jar_id: str) -> None:
         """Remove a jar; somebody else may have done so (an unknown jar is 400, measured)."""
@@ -178,7 +189,7 @@ class ClusterJars:
         return True
 
     def lose(self, jar_id: str) -> None:
-        """Note that a jar is not on the cluster any more, whatever a list said."""
+        """Note that a jar is no longer on the cluster, whatever a list shows."""
         self._gone.add(jar_id)
         self._uploaded.pop(jar_id, None)
 
@@ -220,10 +231,8 @@ class ClusterJars:
             raise JarError(f"cannot read {jar.uri}: {error.strerror or error}") from None
         jar_id = str(body["filename"]).replace("\\", "/").rsplit("/", 1)[-1]
         self._gone.discard(jar_id)
-        self._uploaded[jar_id] = (
-            UploadedJar(jar_id, job_name, identity, digest),
-            self._clock(),
-        )
+        uploaded = UploadedJar(jar_id, job_name, identity, digest)
+        self._uploaded[jar_id] = uploaded, self._clock()
         return jar_id
 
     async def remove(self, identity: str, keep: frozenset[str]) -> None:
@@ -245,3 +254,37 @@ def _parse(file: dict[str, Any]) -> UploadedJar | None:
         return None
     uploaded = float(file.get("uploaded") or 0) / 1000
     return UploadedJar(file["id"], parts[0], parts[1], parts[2], uploaded)
+
+
+class LentJar:
+    """One jar that is on the cluster while it has borrowers."""
+
+    def __init__(self, jars: ClusterJars, jar: Jar, timeout: float) -> None:
+        self.borrowers = 0
+        self._jars = jars
+        self._jar = jar
+        self._timeout = timeout
+        self._id: str | None = None
+        self._uploaded: list[str] = []
+        self._lock = asyncio.Lock()
+
+    async def id(self) -> str:
+        """Return the jar's id: that of a submission with the same content, or of an upload."""
+        async with self._lock:
+            if self._id is None:
+                self._id = await self._jars.with_content(self._jar.digest)
+            if self._id is None:
+                self._id = await self._jars.upload_to_lend(self._jar, self._timeout)
+                self._uploaded.append(self._id)
+            return self._id
+
+    def lose(self, jar_id: str) -> None:
+        """Note that the jar is no longer on the cluster, whatever a list shows."""
+        self._jars.lose(jar_id)
+        if self._id == jar_id:
+            self._id = None
+
+    async def discard(self) -> None:
+        """Remove what was uploaded."""
+        for jar_id in self._uploaded:
+            await self._jars.discard(jar_id)

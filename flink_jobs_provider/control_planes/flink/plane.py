@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from flink_jobs_provider.control_planes.flink.bodies import (
-    parse_version,
-)
-from flink_jobs_provider.control_planes.flink.checkpoints import (
-    CheckpointOperations,
-    SavepointOperations,
-)
-from flink_jobs_provider.control_planes.flink.client import (
-    FlinkAnswer,
-    FlinkClient,
-)
-from flink_jobs_provider.control_planes.flink.exits import OPTION
-from flink_jobs_provider.control_planes.flink.jars import ClusterJars
-from flink_jobs_provider.control_planes.flink.overview import SharedSnapshot
-from flink_jobs_provider.control_planes.flink.parsing import (
-    last_cause,
+    bounds_body,
     newest_checkpoint,
+    parse_bounds,
     parse_checkpointing,
     parse_checkpoints,
+    parse_facts,
     parse_graph,
+    parse_overview,
     parse_state_sizes,
 )
-from flink_jobs_provider.control_planes.flink.requirements import read_bounds, write_bounds
+from flink_jobs_provider.control_planes.flink.checkpoints import CheckpointOperations
+from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink.inspection import parse_exceptions
+from flink_jobs_provider.control_planes.flink.jars import ClusterJars
 from flink_jobs_provider.control_planes.flink.submissions import Submissions
+from flink_jobs_provider.control_planes.http import Polling, SharedCall
 from flink_jobs_provider.control_planes.protocol import (
     Guard,
+    MonotonicClock,
     PlannedGraph,
     SavepointRequest,
+    Sleep,
     Submission,
 )
-from flink_jobs_provider.model.duration import flink_milliseconds
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    ClusterRefused,
-)
+from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -54,7 +44,6 @@ from flink_jobs_provider.model.observation import (
 
 #: How the thread is called in which the JobManager runs a submission's `main`.
 _MAIN = "flink-jar-runner"
-_CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application"
 
 
 class FlinkRest:
@@ -64,18 +53,16 @@ class FlinkRest:
         self,
         http: httpx.AsyncClient,
         guard: Guard = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: MonotonicClock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.client = FlinkClient(http, guard, sleep)
         self._http = http
-        self._overview = SharedSnapshot(lambda: self._get("jobs/overview", "jobs"), clock)
+        self._overview = SharedCall(self._fetch_jobs, clock)
         self._jars = ClusterJars(self.client, clock)
-        self._submissions = Submissions(
-            self, self._jars, lambda: self._overview.latest, clock, sleep
-        )
-        self._savepoints = SavepointOperations(self.client, self.ended, clock, sleep)
-        self._checkpoints = CheckpointOperations(self.client, self.ended, clock, sleep)
+        polling = Polling(clock, sleep)
+        self._submissions = Submissions(self, self._jars, lambda: self._overview.latest, polling)
+        self._checkpoints = CheckpointOperations(self.client, self.ended, polling)
         self._facts: asyncio.Task[ClusterFacts] | None = None
         self.outlasting: set[str] = set()
 
@@ -94,6 +81,9 @@ class FlinkRest:
         await self.facts()
         return await self._overview.get(max_age)
 
+    async def _fetch_jobs(self) -> ClusterSnapshot:
+        return parse_overview(await self._get("jobs/overview", "jobs"))
+
     async def facts(self) -> ClusterFacts:
         """Return version and directories, from `GET /config` and `GET /jobmanager/config`."""
         if self._facts is None or (self._facts.done() and _failed(self._facts)):
@@ -102,28 +92,12 @@ class FlinkRest:
 
     async def _ask_facts(self) -> ClusterFacts:
         config = await self._get("config", "flink-version")
-        version = parse_version(str(config["flink-version"]))
         try:
             rows = await self.client.get("jobmanager/config")
             options = {row["key"]: row["value"] for row in rows}
         except (FlinkAnswer, TypeError, KeyError):
             options = {}  # some proxies hide it: the directories must then be given
-        return ClusterFacts(
-            version=version,
-            savepoint_directory=options.get("execution.checkpointing.savepoint-dir")
-            or options.get("state.savepoints.dir", ""),
-            checkpoint_directory=options.get("execution.checkpointing.dir")
-            or options.get("state.checkpoints.dir", ""),
-            fixed_slots=_fixed_slots(options),
-            adaptive=_is_adaptive(options) if options else None,
-            intercepts_exit=options.get(OPTION, "").upper() == "THROW" if options else None,
-            instance=_instance(options),
-            job_cache=_seconds(config.get("refresh-interval")),
-            statistics_cache=_seconds(
-                options.get("rest.cache.checkpoint-statistics.timeout")
-                or config.get("refresh-interval")
-            ),
-        )
+        return parse_facts(config, options)
 
     async def task_slots(self) -> tuple[int, int]:
         """Return `slots-available` and `slots-total` of `GET /overview`."""
@@ -150,12 +124,7 @@ class FlinkRest:
         return await self._jars.has_any(identity)
 
     async def plan(self, submission: Submission) -> PlannedGraph:
-        """Run `main` by `POST /jars/:id/plan`; what fails there would fail after an old job's end.
-
-        Raises:
-            ActionFailed: The program has no such entry class, or its `main` throws.
-            ClusterTakenDown: The connection broke, and the cluster may be down.
-        """
+        """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the job's stop."""
         return await self._submissions.plan(submission)
 
     async def try_out(self, submission: Submission) -> PlannedGraph:
@@ -190,7 +159,7 @@ class FlinkRest:
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         """Take a savepoint, or find the one that this request took before."""
-        return await self._savepoints.take(request, timeout)
+        return await self._checkpoints.take(request, timeout)
 
     async def cancel(self, job_id: str) -> None:
         """Send `PATCH /jobs/:id?mode=cancel`; a job that has ended, or is unknown, needs none."""
@@ -204,7 +173,7 @@ class FlinkRest:
         """Trigger a checkpoint and wait for its end; False where the job has no periodic ones."""
         if not (await self.checkpointing(job_id)).periodic:
             return False
-        await self._checkpoints.complete(job_id, timeout)
+        await self._checkpoints.complete_checkpoint(job_id, timeout)
         return True
 
     async def ended(self, job_id: str) -> str:
@@ -227,7 +196,7 @@ class FlinkRest:
 
     async def find_savepoint(self, request: SavepointRequest) -> str | None:
         """Return the path of the savepoint that this request took in the last five minutes."""
-        return await self._savepoints.find(request)
+        return await self._checkpoints.find(request)
 
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
@@ -246,11 +215,8 @@ class FlinkRest:
             return parse_checkpoints(await self.client.get(f"jobs/{job_id}/checkpoints", "counts"))
         except FlinkAnswer as answer:
             if answer.status == 404:
-                return (
-                    CheckpointStatistics(enabled=False)
-                    if "not been enabled" in answer.text
-                    else None
-                )
+                unknown = "not been enabled" not in answer.text
+                return None if unknown else CheckpointStatistics(enabled=False)
             raise ActionFailed(f"Flink answered {answer}") from None
 
     async def parallelism(self, job_id: str) -> int | None:
@@ -262,8 +228,15 @@ class FlinkRest:
         return max((int(vertex["parallelism"]) for vertex in vertices), default=None)
 
     async def rescale(self, job_id: str, bounds: Mapping[str, int]) -> None:
-        """Send `PUT /jobs/:id/resource-requirements`; a repeat changes nothing."""
-        await write_bounds(self.client, job_id, bounds)
+        """Send `PUT /jobs/:id/resource-requirements`; a repeat changes nothing.
+
+        It is accepted, not applied, when this returns.
+        """
+        path, body = f"jobs/{job_id}/resource-requirements", bounds_body(bounds)
+        try:
+            await self.client.change("PUT", path, json=body, repeatable=True)
+        except FlinkAnswer as answer:
+            raise ActionFailed(answer.cause) from None
 
     async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
         """Read `GET /jobs/:id/resource-requirements`, where the scheduler has it."""
@@ -274,7 +247,12 @@ class FlinkRest:
             adaptive = row is not None and row.scheduler == "Adaptive"
         if not adaptive or facts.version < (1, 18):
             return None
-        return await read_bounds(self.client, job_id)
+        try:
+            return parse_bounds(await self.client.get(f"jobs/{job_id}/resource-requirements"))
+        except FlinkAnswer:
+            return None  # the job is not running any more
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise self.client.unreadable() from None
 
     async def failure(self, job_id: str, since: int = 0) -> str:
         """Read the newest entry of `GET /jobs/:id/exceptions`, and return its last cause.
@@ -285,44 +263,12 @@ class FlinkRest:
             body = await self.client.get(f"jobs/{job_id}/exceptions?maxExceptions=1")
         except FlinkAnswer:
             return ""
-        entries = (body.get("exceptionHistory") or {}).get("entries") or []
-        text, at = body.get("root-exception"), body.get("timestamp")
-        if entries:
-            text, at = entries[0].get("stacktrace"), entries[0].get("timestamp")
-        return last_cause(text) if text and int(at or 0) >= since else ""
+        found = parse_exceptions(body)
+        return found[0].cause if found and found[0].trace and found[0].at >= since else ""
 
     def dashboard(self, job_id: str) -> str:
         """Return the job's page on Flink's dashboard."""
         return f"{self.client.url}/#/job/running/{job_id}/overview"
-
-
-def _instance(options: dict[str, str]) -> str:
-    """Return the part of a path to which a JobManager adds a random UUID at each start.
-
-    Measured on Flink 1.20.5 and 2.3.0.
-    """
-    found = re.search(r"flink-web-[0-9a-f-]{36}$", options.get("web.tmpdir", ""))
-    return found.group() if found else ""
-
-
-def _seconds(interval: object) -> float:
-    """Return the seconds of an interval of Flink's, 3 where it is not shown: its default."""
-    milliseconds = flink_milliseconds(str(interval))
-    return 3.0 if milliseconds is None else float(milliseconds) / 1000
-
-
-def _fixed_slots(options: dict[str, str]) -> bool:
-    return (
-        options.get("execution.target", "") not in _CLUSTER_DECIDES
-        and not _is_adaptive(options)
-        and options.get("scheduler-mode", "").lower() != "reactive"
-        and "kubernetes.cluster-id" not in options
-        and "yarn.application.id" not in options
-    )
-
-
-def _is_adaptive(options: dict[str, str]) -> bool:
-    return options.get("jobmanager.scheduler", "").lower() == "adaptive"
 
 
 def _failed(task: asyncio.Task[ClusterFacts]) -> bool:

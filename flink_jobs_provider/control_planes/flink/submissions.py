@@ -4,64 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from flink_jobs_provider.control_planes.flink.bodies import plan_body, run_body
+from flink_jobs_provider.control_planes.flink.bodies import parse_graph, plan_body, run_body
 from flink_jobs_provider.control_planes.flink.client import (
     AnswerTimedOut,
     ConnectionBroke,
     FlinkAnswer,
-    FlinkClient,
 )
 from flink_jobs_provider.control_planes.flink.exits import MainRuns
 from flink_jobs_provider.control_planes.flink.jars import ClusterJars
-from flink_jobs_provider.control_planes.flink.lent_jars import LentJars
-from flink_jobs_provider.control_planes.flink.parsing import parse_graph
-from flink_jobs_provider.control_planes.protocol import PlannedGraph, Submission
+from flink_jobs_provider.control_planes.http import Polling
+from flink_jobs_provider.control_planes.protocol import (
+    PlannedGraph,
+    Submission,
+)
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,
     EntryClassUnusable,
     MainStillRuns,
 )
-from flink_jobs_provider.model.observation import ClusterFacts, ClusterSnapshot
+from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.model.remedies import Remedy
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 
 _PLAN_S = 300.0
 #: How often a plan is asked for that gets no answer, and after how many seconds.
 _PLAN_TRIES, _PLAN_PAUSE = 3, 0.4
 #: The pause between two reads of the job list, in seconds.
 _PAUSE = 0.25
-#: What Flink says of an entry class that it cannot run (PackagedProgram; measured on 1.20 and 2.3).
+#: Flink on an entry class that it cannot run (PackagedProgram; measured on 1.20 and 2.3).
 _NO_ENTRY_CLASS = ("The program's entry point class '", "does not have a main(String[]) method")
 #: How long the end of a job is waited for that `main` started under another jobId, in seconds.
 _CANCEL_S = 30.0
-
-
-class Cluster(Protocol):
-    """What submissions need of their cluster."""
-
-    client: FlinkClient
-
-    async def jobs(self, max_age: float = 0.0) -> ClusterSnapshot:
-        """Return all jobs."""
-        ...
-
-    async def facts(self) -> ClusterFacts:
-        """Return the facts of the cluster."""
-        ...
-
-    async def running_mains(self) -> frozenset[str] | None:
-        """Return what names each `main` of a submission that runs; None where that is hidden."""
-        ...
-
-    async def cancel(self, job_id: str) -> None:
-        """Ask for the end of a job."""
-        ...
-
-    async def ended(self, job_id: str) -> str:
-        """Return the state of a job that has ended, or is gone; an empty text for any other."""
-        ...
 
 
 class Submissions:
@@ -70,35 +48,27 @@ class Submissions:
     Args:
         cluster: The cluster.
         jars: The jars on it.
-        seen: The job list as it was last seen; None where it was not yet.
-        clock: Seconds that only ever grow.
-        sleep: Waits that many seconds.
+        seen: Returns the job list as it was last seen; None where it was not yet.
     """
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: FlinkRest,
         jars: ClusterJars,
         seen: Callable[[], ClusterSnapshot | None],
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
+        polling: Polling,
     ) -> None:
         self._cluster = cluster
         self._jars = jars
-        self._lent = LentJars(jars)
         self._seen = seen
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = polling.clock
+        self._sleep = polling.sleep
+        self._polling = polling
         self._broken_runs: dict[str, MainRuns] = {}  # by jobId: a break counts in a later try, too
         self._unanswered: set[str] = set()  # jobIds whose `main` was left running
 
     async def plan(self, submission: Submission) -> PlannedGraph:
-        """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the old job's end.
-
-        Raises:
-            ActionFailed: The program has no such entry class, or its `main` throws.
-            ClusterTakenDown: The connection broke, and the cluster may be down.
-        """
+        """Run `main` by `POST /jars/:id/plan`; raises what `try_out` does."""
         return await self._planned(
             submission, lambda: self._jars.ensure(submission, _PLAN_S), self._jars.lose
         )
@@ -112,7 +82,7 @@ class Submissions:
             ClusterTakenDown: The connection broke, and the cluster may be down.
         """
         assert not isinstance(submission.jar, str)  # noqa: S101 - it was opened here
-        async with self._lent.lend(submission.jar, _PLAN_S) as jar:
+        async with self._jars.lend(submission.jar, _PLAN_S) as jar:
             return await self._planned(submission, jar.id, jar.lose)
 
     async def _planned(
@@ -123,22 +93,16 @@ class Submissions:
     ) -> PlannedGraph:
         """Run `main` for its plan.
 
-        Args:
-            submission: What would be submitted.
-            provide: Returns the id of its jar on the cluster.
-            lose: Told of an id that leads to no jar any more.
+        `provide` returns the id of its jar on the cluster; `lose` is called with one of no jar.
         """
+        sent = plan_body(submission)
         deadline = self._clock() + _PLAN_S
-        main, tries = self._main(submission, "was being tried"), 1
+        main, tries = MainRuns(submission, self._cluster.jobs, self._seen(), tried=False), 1
         while True:
             jar = await provide()
             try:
                 body = await self._cluster.client.change(
-                    "POST",
-                    f"jars/{jar}/plan",
-                    json=plan_body(submission),
-                    timeout=_PLAN_S,
-                    has="plan",
+                    "POST", f"jars/{jar}/plan", json=sent, timeout=_PLAN_S, has="plan"
                 )
                 break
             except ConnectionBroke as error:
@@ -156,11 +120,6 @@ class Submissions:
                 kind = EntryClassUnusable if unusable else ActionFailed
                 raise kind(refusal.cause) from None
         return parse_graph(body)
-
-    def _main(self, submission: Submission, doing: str, *, tried: bool = False) -> MainRuns:
-        """Return what judges a connection that breaks while the program's `main` runs."""
-        name, job_id = submission.job_name, submission.job_id
-        return MainRuns(name, job_id, doing, self._cluster.jobs, self._seen(), tried=tried)
 
     async def submit(self, submission: Submission, timeout: float) -> None:
         """Upload the jar if it is not there, and run it under the submission's jobId.
@@ -182,7 +141,7 @@ class Submissions:
         answer_lost = submission.sent_before or unanswered
         deadline = self._clock() + timeout
         body = run_body(submission, facts.version)
-        new = self._main(submission, "was being run", tried=True)
+        new = MainRuns(submission, self._cluster.jobs, self._seen(), tried=True)
         main = self._broken_runs.get(submission.job_id, new)
         while True:
             jar = await self._jars.ensure(submission, timeout)
@@ -217,9 +176,9 @@ class Submissions:
     async def _other_job(self, started: str, submission: Submission) -> ActionFailed:
         """Cancel a job that `main` started under another jobId; return the error, with its end."""
         await self._cluster.cancel(started)
-        deadline = self._clock() + _CANCEL_S
-        while not (state := await self._cluster.ended(started)) and self._clock() < deadline:
-            await self._sleep(_PAUSE)
+        state = await self._polling.until(
+            lambda: self._cluster.ended(started), self._clock() + _CANCEL_S, _PAUSE
+        )
         end = f"it is {state}" if state else f"it has not ended in {_CANCEL_S:g} s"
         return ActionFailed(
             f"main started job {started} instead of {submission.job_id}, the jobId that it was "
@@ -231,15 +190,17 @@ class Submissions:
 
         It cannot be any more when no `main` runs on the cluster, where that is shown.
         """
-        deadline = self._clock() + timeout
-        mains = await self._cluster.running_mains()
-        while job_id not in (await self._cluster.jobs()).by_id:
-            if mains == frozenset() or self._clock() >= deadline:
-                return False
-            await self._sleep(_PAUSE)
+
+        async def observe() -> str:
             mains = await self._cluster.running_mains()
-        self._unanswered.discard(job_id)
-        return True
+            if job_id in (await self._cluster.jobs()).by_id:
+                return "listed"
+            return "never" if mains == frozenset() else ""
+
+        seen = await self._polling.until(observe, self._clock() + timeout, _PAUSE)
+        if seen == "listed":
+            self._unanswered.discard(job_id)
+        return seen == "listed"
 
     async def _was_accepted(
         self,
@@ -268,7 +229,7 @@ class Submissions:
         """Return whether the job is there after an answer was lost.
 
         Where the connection broke, the cluster is waited for: `main` is not run on one that may
-        only just be coming back. Where the time of the request was up, the last look decides.
+        only just be coming back. Where the time of the request was up, the last read decides.
 
         Raises:
             ClusterUnreachable: The error, where the time is up.

@@ -1,27 +1,28 @@
-"""Requests to Azure Resource Manager: reads are repeated, orders are sent once."""
+"""Requests to Azure Resource Manager: its tokens; reads are repeated, orders are sent once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 
 from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.connection import looking_first
+from flink_jobs_provider.control_planes.connection import secret
 from flink_jobs_provider.control_planes.http import (
+    AMBIGUOUS,
+    ServiceClient,
     asking,
     is_page,
     json_of,
-    not_the_service,
+    open_http,
     plain,
     retry_after,
     retrying,
-    unreachable,
 )
-from flink_jobs_provider.control_planes.protocol import Guard
+from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Resolve, Sleep
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ActionInProgress,
@@ -29,6 +30,119 @@ from flink_jobs_provider.model.errors import (
     ClusterUnreachable,
     JobError,
 )
+from flink_jobs_provider.model.target import AzureCredential, HDInsightTarget
+
+#: A token is refreshed this long before it expires, in seconds.
+_EARLY = 300.0
+#: Seconds between two reads of an operation, where the service does not name them.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+class EntraTokens(httpx.Auth):
+    """Tokens of Entra ID, shared by all requests, and refreshed when they are refused."""
+
+    def __init__(self, credential: Any, scope: str) -> None:
+        self._credential = credential
+        self._scope = scope
+        self._token = ""
+        self._until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Put a token on a request; send it again with a new one where the first is refused.
+
+        A request that is refused for its token was not executed, so that is safe.
+        """
+        token = await self._get()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == 401:
+            renewed = await self._get(instead_of=token)
+            if renewed != token:
+                request.headers["Authorization"] = f"Bearer {renewed}"
+                yield request
+
+    async def _get(self, instead_of: str | None = None) -> str:
+        async with self._lock:
+            fresh = time.time() < self._until - _EARLY
+            if not self._token or not fresh or self._token == instead_of:
+                await self._renew()
+            return self._token
+
+    async def _renew(self) -> None:
+        from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+
+        try:
+            access = await asyncio.to_thread(self._credential.get_token, self._scope)
+        except ServiceRequestError:
+            raise ClusterUnreachable(
+                "Entra ID does not answer, so there is no token for the cluster",
+                remedy="Is the network up?",
+            ) from None
+        except ClientAuthenticationError as error:
+            said = str(error.message or error).strip().splitlines()
+            raise ClusterRefused(
+                f"target.credential gives no token: {said[0][:300] if said else 'refused'}",
+                remedy="Check target.credential, and that it may use the cluster",
+            ) from None
+        self._token, self._until = access.token, float(access.expires_on)
+
+
+def entra_tokens(wanted: AzureCredential, resolve: Resolve) -> EntraTokens:
+    """Return the tokens of a credential.
+
+    Raises:
+        ClusterRefused: azure-identity is not installed, or cannot make such a credential here.
+    """
+    try:
+        import azure.identity as identity
+    except ImportError:
+        raise ClusterRefused(
+            "target.credential needs a further package",
+            remedy='pip install "flink-jobs-provider[azure]", or give target.token',
+        ) from None
+    try:
+        return EntraTokens(_credential(identity, wanted, resolve), wanted.scope)
+    except ValueError as error:
+        raise ClusterRefused(
+            f"target.credential cannot be used: {' '.join(str(error).split())[:300]}"
+        ) from None
+
+
+def _credential(identity: Any, wanted: AzureCredential, resolve: Resolve) -> Any:
+    given = {name: value for name in ("tenant_id", "client_id") if (value := getattr(wanted, name))}
+    if wanted.kind == "service-principal":
+        reference = wanted.client_secret or ""
+        password = secret(resolve, reference, "target.credential.client_secret")
+        return identity.ClientSecretCredential(**given, client_secret=password)
+    kinds = {
+        "default": identity.DefaultAzureCredential,
+        "workload-identity": identity.WorkloadIdentityCredential,
+        "managed-identity": identity.ManagedIdentityCredential,
+        "cli": identity.AzureCliCredential,
+    }
+    return kinds[wanted.kind](**given)
+
+
+def open_client(
+    target: HDInsightTarget, resolve: Resolve, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """Return an HTTP client for the API of a cluster.
+
+    Raises:
+        ClusterRefused: A reference leads nowhere, a certificate file cannot be used, or
+            azure-identity is missing.
+    """
+    options: dict[str, Any]
+    if target.token:
+        token = secret(resolve, target.token, "target.token")
+        options = {"headers": {"Authorization": f"Bearer {token}"}}
+    else:
+        credential = target.credential or AzureCredential(kind="default")
+        options = {"auth": entra_tokens(credential, resolve)}
+    return open_http(target.endpoint, target.tls, resolve, transport=transport, **options)
 
 
 def error_in(body: Any) -> tuple[str, str]:
@@ -45,40 +159,25 @@ def error_in(body: Any) -> tuple[str, str]:
     return str(error.get("code") or ""), plain(message)
 
 
-_SERVICE = "Azure Resource Manager"
-#: Errors after which it is unknown whether an order was taken.
-_AMBIGUOUS = (408, 500, 502, 503, 504)
+class ArmClient(ServiceClient):
+    """One cluster's API; its version is sent with every request."""
 
-
-class ArmClient:
-    """One cluster's API.
-
-    Args:
-        http: Its client; the base address is the endpoint.
-        api_version: Sent with every request.
-        guard: Called before each order.
-        sleep: Waits that many seconds.
-    """
+    service = "Azure Resource Manager"
 
     def __init__(
         self,
         http: httpx.AsyncClient,
-        api_version: str,
+        version: str,
         guard: Guard,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
+        clock: MonotonicClock = time.monotonic,
     ) -> None:
-        self._http = http
-        self._version = api_version
-        self._guard = guard
-        self._sleep = sleep
-
-    @property
-    def endpoint(self) -> str:
-        """The address, for messages."""
-        return str(self._http.base_url).rstrip("/")
+        super().__init__(http, guard, sleep)
+        self._version = version
+        self._clock = clock
 
     async def read(self, address: str) -> httpx.Response:
-        """Read; what passes by itself is retried, when the service says so or a little later.
+        """Read; a temporary failure is retried, when the service asks for it or a little later.
 
         Args:
             address: A path below the endpoint, or an address that the service gave.
@@ -87,16 +186,10 @@ class ArmClient:
             ClusterUnreachable: No answer, or none of its own.
             ClusterRefused: It did not let us in, or there is nothing there.
         """
-        async for attempt in retrying(self._sleep):
-            with attempt:
-                return await self._read_once(address)
-        raise AssertionError("unreachable")
+        return await retrying(self._sleep)(self._read_once, address)
 
     async def _read_once(self, address: str) -> httpx.Response:
-        try:
-            response = await self._send("GET", address)
-        except (httpx.TimeoutException, httpx.TransportError) as error:
-            raise self._unreachable(error) from None
+        response = await self._read(self._own(address))
         if response.is_success and not is_page(response):
             return response
         if 300 <= response.status_code < 500 and response.status_code != 429:
@@ -114,22 +207,13 @@ class ArmClient:
             OrderRefused: It was not taken.
             ClusterRefused: It did not let us in.
         """
-        self._guard()
-        try:
-            response = await self._send("POST", path, body, looking_first(self._guard))
-        except (httpx.TimeoutException, httpx.TransportError) as error:
-            failure = self._unreachable(error)
-            if isinstance(failure, ClusterRefused) or isinstance(error, httpx.ConnectError):
-                raise failure from None  # no connection: nothing was sent
-            raise Unanswered(failure.happened) from None
-        status = response.status_code
-        if is_page(response):
-            raise Unanswered(self._page(response))
+        response = await self._change("POST", self._own(path), body)
         if response.is_success:
             return response
+        status = response.status_code
         code, message = error_in(json_of(response))
         said = f"{status} {message or code}".strip()
-        if status in _AMBIGUOUS:
+        if status in AMBIGUOUS:
             raise Unanswered(f"{self.endpoint} answered {said}")
         if status == 429:
             raise Busy(f"{self.endpoint} takes no more now: {said}", retry_after(response))
@@ -139,15 +223,38 @@ class ArmClient:
             raise OrderRefused(f"{self.endpoint} answered {said}")
         raise self._refusal(response)
 
-    async def _send(
-        self,
-        method: str,
-        address: str,
-        body: Any = None,
-        extensions: dict[str, Any] | None = None,
-    ) -> httpx.Response:
-        url = self._own(address)
-        return await self._http.request(method, url, json=body, extensions=extensions)
+    async def follow(self, reply: httpx.Response, timeout: float) -> str:
+        """Return when an operation has ended, when it can be followed no further, or in time.
+
+        It is followed by the headers of the reply that began it. That it has succeeded means that
+        the service has dealt with the order, not that the job is as it was ordered to be: that is
+        in the job's row (seen in recorded traffic of 2023 and 2024).
+
+        Returns:
+            What a gateway reports of the job; empty for nothing.
+
+        Raises:
+            ActionFailed: The service reports that it failed.
+        """
+        headers = reply.headers
+        address = headers.get("azure-asyncoperation") or headers.get("location")
+        if not address:
+            return ""
+        deadline, pause = self._clock() + timeout, _FIRST_PAUSE
+        said = retry_after(reply)
+        while self._clock() < deadline:
+            await self._sleep(min(said or pause, max(0.0, deadline - self._clock())))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            try:
+                answer = await self.read(address)
+            except ClusterUnreachable:
+                continue
+            except ClusterRefused:
+                return ""  # its document has gone; the job's row is what counts
+            if _ended(answer):
+                return _output(answer)
+            said = retry_after(answer)
+        return ""
 
     def _own(self, address: str) -> httpx.URL:
         """Return an address at the endpoint: the token goes nowhere else.
@@ -169,15 +276,9 @@ class ArmClient:
             given = given.copy_merge_params({"api-version": self._version})
         return given
 
-    def _unreachable(self, error: Exception) -> JobError:
-        return unreachable(error, self.endpoint, "target.endpoint")
-
-    def _page(self, response: httpx.Response) -> str:
-        return f"{self.endpoint} answers {response.status_code}, and not as {_SERVICE} does"
-
     def _not_ready(self, response: httpx.Response) -> JobError:
         if is_page(response):
-            return not_the_service(self._page(response))
+            return self.not_the_service(self._page(response))
         code, message = error_in(json_of(response))
         said = f"{response.status_code} {message or code}".strip()
         return ClusterUnreachable(
@@ -196,66 +297,12 @@ class ArmClient:
                 remedy="Check target.token or target.credential, and its role on the cluster",
             )
         if not said:
-            return ClusterRefused(
-                self._page(response),
-                remedy="Check target.endpoint",
-            )
+            return ClusterRefused(self._page(response), remedy=f"Check {self.named_by}")
         return ClusterRefused(
             f"{self.endpoint} answered {status} {said}",
             remedy="Check subscription, resource_group, cluster_pool, cluster and api_version of "
             "target",
         )
-
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-
-
-class Operations:
-    """Follows long-running operations to their end, by the headers of the reply that began them.
-
-    That an operation has succeeded says that the service has dealt with the order, not that the job
-    is as it was ordered to be: that is in the job's row (seen in recorded traffic of 2023 and
-    2024).
-    """
-
-    def __init__(
-        self,
-        client: ArmClient,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._client = client
-        self._clock = clock
-        self._sleep = sleep
-
-    async def follow(self, reply: httpx.Response, timeout: float) -> str:
-        """Return when the operation has ended, when it can be followed no further, or in time.
-
-        Returns:
-            What a gateway says of the job; empty where nothing was said.
-
-        Raises:
-            ActionFailed: The service says that it failed.
-        """
-        headers = reply.headers
-        address = headers.get("azure-asyncoperation") or headers.get("location")
-        if not address:
-            return ""
-        deadline, pause = self._clock() + timeout, _FIRST_PAUSE
-        said = retry_after(reply)
-        while self._clock() < deadline:
-            await self._sleep(min(said or pause, max(0.0, deadline - self._clock())))
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
-            try:
-                answer = await self._client.read(address)
-            except ClusterUnreachable:
-                continue
-            except ClusterRefused:
-                return ""  # its document has gone; the job's row is what counts
-            if _ended(answer):
-                return _output(answer)
-            said = retry_after(answer)
-        return ""
 
 
 def _output(answer: httpx.Response) -> str:

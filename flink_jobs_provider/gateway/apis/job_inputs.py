@@ -16,7 +16,7 @@ from typing import Any
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration, Mounts
-from flink_jobs_provider.model.input_values import scalar_text
+from flink_jobs_provider.model.inputs import scalar_text
 from flink_jobs_provider.model.redaction import HIDDEN, mask_tokens, mask_user_info
 from flink_jobs_provider.model.validation import problems_of
 

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from flink_jobs_provider.control_planes.single_flight import SharedCall
+from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.gateway.jobs.background import where
 from flink_jobs_provider.gateway.jobs.intervals import Intervals
 from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record, with_end

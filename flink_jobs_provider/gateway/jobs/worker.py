@@ -42,7 +42,7 @@ R = TypeVar("R")
 
 
 class Planes(Protocol):
-    """What opens clusters; `control_planes.clusters.Clusters` is one."""
+    """What opens clusters; `control_planes.connection.Clusters` is one."""
 
     def of(self, target: FlinkTarget) -> ControlPlane:
         """Return the control plane of a target."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from flink_jobs_provider.model.input_values import WholeNumber
+from flink_jobs_provider.model.inputs import WholeNumber
 from flink_jobs_provider.model.target.address import (
     KIND,
     Reference,
@@ -129,7 +129,7 @@ class DliTarget(BaseModel):
 
     @property
     def dates_savepoints(self) -> bool:
-        """Whether it is known if a savepoint is newer than a job's last start: a gateway tells."""
+        """Whether it is known if a savepoint is newer than a job's last start: on a gateway."""
         return not self.is_cloud
 
     @property

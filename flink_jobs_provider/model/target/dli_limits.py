@@ -27,48 +27,34 @@ def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
     target = inputs.get("target")
     if not isinstance(target, dict) or target.get("kind") != "dli":
         return []
-    given = _Given(target, unknown)
     return [
-        *_reached(given),
+        *_reached(target, unknown),
         *_job(inputs, target, unknown),
         *_settings(inputs, unknown),
     ]
 
 
-class _Given:
-    """Which properties of the target are given, or may be: what is not known yet counts as both."""
-
-    def __init__(self, target: dict[str, Any], unknown: set[_Path]) -> None:
-        self._target = target
-        self._unknown = {path[1] for path in unknown if len(path) > 1 and path[0] == "target"}
-
-    def may_be(self, name: str) -> bool:
-        """Whether it is given, or not known yet."""
-        return self._target.get(name) is not None or name in self._unknown
-
-    def surely(self, name: str) -> bool:
-        """Whether it is given."""
-        return self._target.get(name) is not None
-
-
-def _reached(given: _Given) -> _Problems:
+def _reached(target: dict[str, Any], unknown: set[_Path]) -> _Problems:
     """Check how the service is reached: one address, one kind of credentials."""
+    missing = {
+        name
+        for name in ("region", "endpoint", "token", "access_key", "secret_key")
+        if _missing(target, name, unknown, "target")
+    }
     problems: _Problems = []
-    if not given.may_be("region") and not given.may_be("endpoint"):
+    if missing >= {"region", "endpoint"}:
         problems.append(("target.endpoint", "is required, or region"))
-    if given.surely("region") and given.surely("endpoint"):
+    if target.get("region") is not None and target.get("endpoint") is not None:
         problems.append(("target.endpoint", "must not be given with region"))
-    signs = [name for name in ("access_key", "secret_key", "security_token") if given.surely(name)]
-    if given.surely("token"):
-        problems += [(f"target.{name}", "must not be given with token") for name in signs]
-        return problems
-    if not given.may_be("token") and not given.may_be("access_key") and not signs:
+    keys = ("access_key", "secret_key", "security_token")
+    signs = [name for name in keys if target.get(name) is not None]
+    if target.get("token") is not None:
+        return [*problems, *((f"target.{name}", "must not be given with token") for name in signs)]
+    if missing >= {"token", "access_key"} and not signs:
         problems.append(("target.token", "is required, or access_key and secret_key"))
     needed = ("access_key", "secret_key") if signs else ()
     problems += [
-        (f"target.{name}", f"is required with {signs[0]}")
-        for name in needed
-        if not given.may_be(name)
+        (f"target.{name}", f"is required with {signs[0]}") for name in needed if name in missing
     ]
     return problems
 

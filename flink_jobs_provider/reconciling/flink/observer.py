@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import ActionFailed, OwnedElsewhere
 from flink_jobs_provider.model.identity import JobKey, identity_of, spec_digits_of
+from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.dli import DliPlane
-from flink_jobs_provider.control_planes.dli.signing import open_client
+from flink_jobs_provider.control_planes.dli.client import open_client
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from flink_jobs_provider.control_planes.flink.parsing import last_cause
+from flink_jobs_provider.control_planes.flink.bodies import last_cause
 from flink_jobs_provider.control_planes.protocol import PlannedGraph, Vertex
 from tests.contract.flink.scripted import JOB_ID, ScriptedFlink, ok, recorded
 

@@ -7,8 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.flink.overview import parse_overview
-from flink_jobs_provider.control_planes.flink.parsing import parse_checkpoints
+from flink_jobs_provider.control_planes.flink.bodies import parse_checkpoints, parse_overview
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded
 from flink_jobs_provider.model.identity import trigger_id
 from flink_jobs_provider.model.observation import Checkpointing

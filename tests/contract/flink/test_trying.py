@@ -117,7 +117,7 @@ def test_a_jar_is_removed_when_nobody_waits_any_more(tmp_path: Path) -> None:
             await asyncio.Event().wait()
 
         plane._submissions._planned = slowly  # type: ignore[method-assign, assignment]
-        async with plane._submissions._lent.lend(jar_file(tmp_path), 60) as jar:
+        async with plane._jars.lend(jar_file(tmp_path), 60) as jar:
             await jar.id()
             task = asyncio.create_task(plane.try_out(submissions))
             await planning.wait()

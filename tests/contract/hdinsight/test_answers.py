@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 
 from flink_jobs_provider.control_planes.action_plane import Busy, Order, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
-from flink_jobs_provider.control_planes.hdinsight.auth import open_client
+from flink_jobs_provider.control_planes.hdinsight.client import open_client
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
@@ -402,11 +403,11 @@ def entra(monkeypatch: pytest.MonkeyPatch) -> Entra:
     """Put a credential of our own in the place of Azure's, and stop its clock at 1000."""
     import azure.identity
 
-    from flink_jobs_provider.control_planes.hdinsight import auth as credentials
+    from flink_jobs_provider.control_planes.hdinsight import client
 
     found = Entra()
     monkeypatch.setattr(azure.identity, "DefaultAzureCredential", lambda **_given: found)
-    monkeypatch.setattr(credentials.EntraTokens.__init__, "__defaults__", (lambda: 1000.0,))
+    monkeypatch.setattr(client, "time", SimpleNamespace(time=lambda: 1000.0))
     return found
 
 

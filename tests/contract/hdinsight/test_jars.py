@@ -9,8 +9,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes import uploaded_jars
+from flink_jobs_provider.artifacts import Jar, uploaded_jars
 from flink_jobs_provider.model.errors import JarError, PermanentError
 from flink_jobs_provider.model.spec import JobSpec
 from tests.contract.hdinsight.stack import JAR, TARGET, Stack, spec

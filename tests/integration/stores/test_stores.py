@@ -17,7 +17,7 @@ from flink_jobs_provider.artifacts import (
     open_jar,
     storage,
 )
-from flink_jobs_provider.artifacts.upload import remove_file, upload
+from flink_jobs_provider.artifacts.uploaded_jars import remove_file, upload
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.errors import JarError
 from tests.flink_cluster import FlinkCluster

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flink_jobs_provider.cli.app import app
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.reconciling.flink import reconciler

@@ -13,7 +13,7 @@ from flink_jobs_provider.control_planes.flink import bodies
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.job_files import job_file_schema
 from flink_jobs_provider.model import validation
-from flink_jobs_provider.model.change import Cost, OnChange, OnlyOn
+from flink_jobs_provider.model.inputs import Cost, OnChange, OnlyOn
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.planning.diff import Change, changes
@@ -123,7 +123,7 @@ def test_the_files_of_the_list_are_all_that_name_an_input() -> None:
         if re.search(r"\ballow_non_restored_state\b", path.read_text(encoding="utf-8"))
     }
     acts_on_it = {path for path in naming if path.startswith(("reconciling/", "gateway/"))}
-    in_words = {"control_planes/flink/parsing.py", "model/remedies.py"}
+    in_words = {"model/remedies.py"}
     assert naming - acts_on_it - in_words == listed
     for path in re.findall(r"`((?:flink_jobs_provider|tests|docs)/\S+)`", section):
         assert (ROOT / path).exists(), path

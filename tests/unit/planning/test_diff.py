@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.model.change import Cost, on_change
+from flink_jobs_provider.model.inputs import Cost, on_change
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.planning.diff import Change, changes, cost_of_dli

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from pulumi.output import Unknown
 
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.process import BackgroundLoop

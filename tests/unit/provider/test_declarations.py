@@ -12,7 +12,7 @@ import pytest
 from pulumi.output import Unknown
 
 from flink_jobs_provider.control_planes.action_plane import ActionJob
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.control_planes.step_plane import StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.record import JobRecord

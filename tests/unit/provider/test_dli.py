@@ -16,7 +16,7 @@ from flink_jobs_provider import (
     FlinkJobArgs,
     Tls,
 )
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.control_planes.dli import DliPlane
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, dli

@@ -68,6 +68,6 @@ def test_type_token() -> None:
 def test_the_core_is_imported_without_pulumi() -> None:
     code = (
         "import sys, flink_jobs_provider, flink_jobs_provider.reconciling, "
-        "flink_jobs_provider.control_planes.clusters; sys.exit('pulumi' in sys.modules)"
+        "flink_jobs_provider.control_planes.connection; sys.exit('pulumi' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider import AzureCredential, HDInsightCluster, Tls
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget

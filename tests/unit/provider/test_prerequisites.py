@@ -10,8 +10,8 @@ import pytest
 import trustme
 from pydantic import TypeAdapter
 
-from flink_jobs_provider.control_planes import prerequisites
-from flink_jobs_provider.control_planes.prerequisites import Prerequisites
+from flink_jobs_provider.control_planes import connection as prerequisites
+from flink_jobs_provider.control_planes.connection import Prerequisites
 from flink_jobs_provider.model.target import Target
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider

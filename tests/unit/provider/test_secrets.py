@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from flink_jobs_provider.control_planes.flink.parsing import last_cause
+from flink_jobs_provider.control_planes.flink.bodies import last_cause
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import SECRETS_KEY, FlinkJobProvider, secret_values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flink_jobs_provider.model.input_values import MAX_PARALLELISM
+from flink_jobs_provider.model.inputs import MAX_PARALLELISM
 from flink_jobs_provider.wire import NOTE_PREFIX
 from flink_jobs_provider.wire.dli import (
     CHECKPOINT_MODES,

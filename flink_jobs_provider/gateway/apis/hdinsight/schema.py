@@ -8,7 +8,7 @@ from typing import Any
 from flink_jobs_provider.gateway.apis.job_inputs import MOST_OPTIONS
 from flink_jobs_provider.gateway.http.property_problems import Checker, RefusedProperties
 from flink_jobs_provider.model.action import STARTS, Action
-from flink_jobs_provider.model.input_values import MAX_PARALLELISM
+from flink_jobs_provider.model.inputs import MAX_PARALLELISM
 from flink_jobs_provider.wire.hdinsight import (
     JOB_PROPERTIES,
     JOB_TYPE,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flink_jobs_provider.control_planes.clusters import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs, guard
 from flink_jobs_provider.gateway.store import Store

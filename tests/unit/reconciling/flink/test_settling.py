@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.change import Cost
 from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.inputs import Cost
 from tests.unit.reconciling.flink.fake_flink import Killed
 from tests.unit.reconciling.flink.fake_job import Program
 from tests.unit.reconciling.flink.stack import Stack

@@ -10,7 +10,7 @@ import pytest
 
 from flink_jobs_provider.artifacts import StorageError
 from flink_jobs_provider.artifacts.storage import open_filesystem
-from flink_jobs_provider.artifacts.upload import remove_file, upload
+from flink_jobs_provider.artifacts.uploaded_jars import remove_file, upload
 
 
 @pytest.fixture

@@ -1,28 +1,82 @@
 """Where a job's jar lies: in the cluster's storage already, or uploaded to it first.
 
-An uploaded jar is named by job, owner and content, so that a version's jar is never written over:
-the previous version's stays for a rollback.
+An uploaded jar is there completely, or not at all. It is named by job, owner and content, so that a
+version's jar is never written over: the previous version's stays for a rollback.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shutil
+import tempfile
+from pathlib import Path
 
-from flink_jobs_provider.artifacts import (
-    Jar,
+from flink_jobs_provider.artifacts.jar import Jar, find_jar, open_jar
+from flink_jobs_provider.artifacts.storage import (
     StorageError,
+    answered,
+    ask,
     file_exists,
-    find_jar,
     list_names,
-    open_jar,
+    local_path,
+    open_filesystem,
+    reason_of,
 )
-from flink_jobs_provider.artifacts.upload import remove_file, upload
 from flink_jobs_provider.model.errors import JarError, JarMissing
 from flink_jobs_provider.model.identity import digest
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, HDInsightTarget
 from flink_jobs_provider.model.target.address import is_local
+
+
+def upload(source: Path, uri: str) -> None:
+    """Copy a local file to a URI that is named by its content; one that is there stays.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    try:
+        if target := local_path(uri):
+            _copy(source, target)
+            return
+        filesystem, path = open_filesystem(uri)
+        # An object store shows an object when it is complete, so one of that size is this one.
+        there = answered(lambda: ask(filesystem, "info", path), {})
+        if there.get("size") == source.stat().st_size:
+            return
+        filesystem.put_file(str(source), path)
+    except StorageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise StorageError(reason_of(error)) from None
+
+
+def remove_file(uri: str) -> None:
+    """Remove a file; one that is not there is no error.
+
+    Raises:
+        StorageError: It cannot be removed.
+    """
+    filesystem, path = open_filesystem(uri)
+    answered(lambda: ask(filesystem, "rm_file", path), None)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.is_file() and target.stat().st_size == source.stat().st_size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
+            shutil.copyfileobj(original, copy)
+        partial.chmod(0o644)  # the cluster may run as somebody else
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
 
 _DIGITS = 32
 
@@ -77,7 +131,7 @@ class UploadedJars:
 
         Args:
             spec: The version.
-            shown: Where the system says that its jar lies; empty where it does not.
+            shown: Where the system reports that its jar lies; empty where it does not.
 
         Raises:
             JarMissing: It is no longer there, and cannot be put back.

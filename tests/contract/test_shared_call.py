@@ -1,13 +1,12 @@
-"""The list call that all jobs of a cluster share."""
+"""A call to a cluster that all who ask at once share, such as the list of jobs."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from flink_jobs_provider.control_planes.flink.overview import SharedSnapshot
+from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -19,23 +18,19 @@ class Cluster:
         self.time = FakeClock()
         self.begun: list[float] = []
         self.waiting: list[asyncio.Future[None]] = []
-        self.shared = SharedSnapshot(self._fetch, self.time.now)
+        self.shared = SharedCall(self._fetch, self.time.now)
 
-    async def _fetch(self) -> Any:
+    async def _fetch(self) -> int:
         self.begun.append(self.time.now())
         number = len(self.begun)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append(future)
         await future
-        return {"jobs": [{"jid": str(number), "name": "x", "state": "RUNNING"}]}
+        return number
 
     async def ask(self, max_age: float = 0.0) -> asyncio.Task[int]:
         """Begin a call; its result is the number of the request that it was given."""
-
-        async def number() -> int:
-            return int((await self.shared.get(max_age)).jobs[0].job_id)
-
-        task = asyncio.create_task(number())
+        task = asyncio.create_task(self.shared.get(max_age))
         await self.settle()
         return task
 
@@ -138,7 +133,7 @@ def test_one_that_gives_up_leaves_the_others_waiting() -> None:
         calls[0].cancel()
         await cluster.settle()
         await cluster.answer()
-        assert (await calls[1]).jobs[0].job_id == "1"
+        assert await calls[1] == 1
         assert len(cluster.begun) == 1
 
     asyncio.run(work())

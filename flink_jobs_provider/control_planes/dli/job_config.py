@@ -23,7 +23,7 @@ from flink_jobs_provider.wire.dli import (
     checkpoint_mode,
 )
 
-#: The option by which a gateway is told where a job's savepoints go.
+#: The option that names to a gateway where a job's savepoints go.
 SAVEPOINTS_KEY = "state.savepoints.dir"
 #: Options that say nothing of the version: another value counts from the next start on.
 _PASSING = frozenset({SPEC_NOTE, SAVEPOINTS_KEY})
@@ -45,8 +45,8 @@ def asked_by(
     Args:
         spec: The job as it should be.
         entrypoint: Where its jar lies.
-        main_class: Its entry class; none where its jar says it.
-        mark: What is written beside it; empty for nothing.
+        main_class: Its entry class; None where the jar names it.
+        mark: What is written alongside it; empty for nothing.
         takes_directory: Whether the service takes an option for where savepoints go.
     """
     settings = spec.dli or DliSettings()
@@ -119,14 +119,12 @@ def differences(
 
     Only what is asked for is compared, and with what is shown. What is not shown may be not set,
     or may never be shown: it is written where it was not asked for before. What was asked for
-    before, and no longer is, is set to the service's default if it is still there. Where nobody
-    knows what was asked for before, all is written that may not be there, and all taken away that
-    was not asked for now.
+    before, and no longer is, is set to the service's default if it is still there. Where it
+    is unknown what was asked for before, all is written that may not be there, and all taken away
+    that was not asked for now.
 
-    Args:
-        asked: What is asked for.
-        shown: What the service shows, spelt for comparison.
-        former: What was asked for last, as far as that is recorded; none where nobody knows.
+    `shown` is spelt for comparison. `former` is what was asked for last, as far as that is
+    recorded; None where it is unknown.
     """
     found: dict[str, Any] = {}
     unknown, former = former is None, former or {}
@@ -137,10 +135,8 @@ def differences(
         if theirs is None:
             before = former.get(name, None if unknown else value)
             differs = mine is not None and spelt(name, before) != mine
-        elif isinstance(mine, dict):
-            differs = any(theirs.get(key, each) != each for key, each in mine.items())
         else:
-            differs = mine != theirs
+            differs = not _same(mine, theirs)
         if differs:
             found[name] = value
     if unknown:
@@ -163,21 +159,22 @@ def not_taken(
     written: Mapping[str, Any], shown: Mapping[str, Any], former: Mapping[str, Any]
 ) -> list[str]:
     """Return what was written and is shown otherwise; what is not shown says nothing."""
-    found = []
-    for name, value in written.items():
-        theirs = shown.get(name)
-        if theirs is None or name in AT_CREATION or name == "runtime_config":
-            continue
-        mine = spelt(name, value)
-        if isinstance(mine, dict):
-            same = all(theirs.get(key, each) == each for key, each in mine.items())
-        else:
-            same = mine == theirs
-        if not same:
-            found.append(name)
+    found = [
+        name
+        for name, value in written.items()
+        if name in shown and name not in AT_CREATION and name != "runtime_config"
+        if not _same(spelt(name, value), shown[name])
+    ]
     if "runtime_config" in written and _option_differences(written, shown, former):
         found.append("runtime_config")
     return found
+
+
+def _same(mine: Any, theirs: Any) -> bool:
+    """Whether a value is as it is shown; of a map, as far as that is."""
+    if isinstance(mine, dict):
+        return all(theirs.get(key, each) == each for key, each in mine.items())
+    return bool(mine == theirs)
 
 
 def not_by_gateways(asked: Mapping[str, Any]) -> list[str]:
