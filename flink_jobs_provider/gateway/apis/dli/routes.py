@@ -99,17 +99,15 @@ class ReadCalls:
         if execution is None:
             text = f"Job {row.number} was never run: it has no execution plan yet."
             raise Refusal("JobStatusConflict", text)
-        ended = execution.ended if execution.ended > 0 else -1
+        lasted = (execution.ended or now()) - execution.started
         graph = {
             "jid": execution.job_id,
             "name": execution.name,
             "isStoppable": runs(row.status),
             "state": execution.state,
             "start-time": execution.started,
-            "end-time": ended,
-            "duration": max(0, (execution.ended or now()) - execution.started)
-            if execution.started
-            else 0,
+            "end-time": execution.ended if execution.ended > 0 else -1,
+            "duration": max(0, lasted) if execution.started else 0,
         }
         return done("The execution plan is queried.", execute_graph=graph)
 

@@ -32,11 +32,10 @@ from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import base_url, caller, json_body, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
-from flink_jobs_provider.gateway.job_service import ActionRow, JobService
+from flink_jobs_provider.gateway.job_service import JobService
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.wire.hdinsight import ApiVersion
 
 _CLUSTER_PATH = (
     "/subscriptions/{subscription}/resourceGroups/{resource_group}"
@@ -87,30 +86,19 @@ class ArmFace:
         fails = fails_with_action(values)
         call = AuditedCall(principal, "runJob", cluster.key)
         async with audited(self._audit, request, call, _answer_to, 202):
-            action = await self._accepted(request, cluster, call, version)
+            # Before the body is read: parsing is work that only callers who may act can ask for.
+            _authorize(principal, Role.OPERATE, cluster.key)
+            properties = validated(await json_body(request, self._body_bytes), version)
+            call.what, call.job = properties["action"], properties["jobName"]
+            wanted = await Translator(cluster, self._service).request(properties, principal.name)
+            try:
+                action = await self._service.submit(wanted)
+            except Refusal as refusal:
+                refusal.mask(cluster.storage.in_callers_words)
+                raise in_arm_words(refusal) from None
+            call.action_id = action.id
         url = status_url(base_url(request, self._public_url), action, version, fails=fails)
         return ArmResponse(None, 202, {"Location": url, "Azure-AsyncOperation": url})
-
-    async def _accepted(
-        self,
-        request: Request,
-        cluster: ClusterConfiguration,
-        call: AuditedCall,
-        version: ApiVersion,
-    ) -> ActionRow:
-        # Before the body is read: parsing is work that only callers who may act can ask for.
-        _authorize(call.principal, Role.OPERATE, cluster.key)
-        properties = validated(await json_body(request, self._body_bytes), version)
-        call.what, call.job = properties["action"], properties["jobName"]
-        translator = Translator(cluster, self._service)
-        wanted = await translator.request(properties, call.principal.name)
-        try:
-            action = await self._service.submit(wanted)
-            call.action_id = action.id
-            return action
-        except Refusal as refusal:
-            refusal.mask(cluster.storage.in_callers_words)
-            raise in_arm_words(refusal) from None
 
     async def _jobs(self, request: Request) -> Response:
         """List the jobs of a cluster."""
