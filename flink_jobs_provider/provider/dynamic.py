@@ -240,7 +240,7 @@ class _ShortTracebacks:
         if not isinstance(error, self._kind):
             return traceback.format_exc()
         partial = getattr(error, "partial", None)
-        call = sys._getframe(1).f_locals  # the SDK passes the call on to no one
+        call = sys._getframe(1).f_locals  # noqa: SLF001 - the SDK passes the call on to no one
         if partial is None:
             return str(error)
         if "request" not in call or "context" not in call:

@@ -144,7 +144,7 @@ class ProviderService:
         """Compare what is recorded with what is wanted, and print the plan in one line."""
         if id_ in self._unreadable_ids:
             self._unreadable_ids.discard(id_)  # the diff of that refresh
-            return Difference(False)
+            return Difference(needed=False)
         record, inputs = _record(id_, recorded), given(inputs)
         self._registry.hold(record)
         if contains_unknown(inputs, self._is_unknown):
@@ -234,7 +234,8 @@ class ProviderService:
             f"{record.spec.job_name}: depends on values that are not known yet: "
             f"{', '.join(sorted(names))}"
         )
-        return Difference(True, tuple(name for name in ("target", "job_name") if name in names))
+        replaces = tuple(name for name in ("target", "job_name") if name in names)
+        return Difference(needed=True, replaces=replaces)
 
     def _bring_about(self, recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
         self._registry.mark_declared(wanted)
