@@ -1,6 +1,6 @@
 """What the gateway refuses, as data: a code, what is the matter, what would help.
 
-Which HTTP status a code has is decided where answers are made; see `http.answers`.
+Which HTTP status a code has is decided where answers are made; see `http.api_answers`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
     api_version,
 )
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.http.answers import Audit, Authenticator, ConventionsOf
+from flink_jobs_provider.gateway.http.api_answers import Audit, Authenticator, ConventionsOf
 from flink_jobs_provider.gateway.http.middleware import Answering, Authenticated
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import (

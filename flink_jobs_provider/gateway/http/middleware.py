@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flink_jobs_provider.gateway.auth.audit import AuditEntry
-from flink_jobs_provider.gateway.http.answers import HSTS, Audit, ConventionsOf, status_of
+from flink_jobs_provider.gateway.http.api_answers import HSTS, Audit, ConventionsOf, status_of
 from flink_jobs_provider.gateway.ops.log import LogLimit
 from flink_jobs_provider.gateway.refusals import Refusal
 

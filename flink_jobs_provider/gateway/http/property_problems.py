@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.refusals import Refusal
 
 #: How many problems of one request are reported.

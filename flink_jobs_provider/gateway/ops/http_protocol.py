@@ -21,7 +21,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from flink_jobs_provider.gateway.http.answers import HSTS
+from flink_jobs_provider.gateway.http.api_answers import HSTS
 from flink_jobs_provider.gateway.http.middleware import OVERLOADED
 from flink_jobs_provider.gateway.ops.connections import (
     HEADER_TIME,

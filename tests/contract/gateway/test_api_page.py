@@ -20,7 +20,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.schema import (
     body_schema,
     validated,
 )
-from flink_jobs_provider.gateway.http.answers import STATUSES
+from flink_jobs_provider.gateway.http.api_answers import STATUSES
 from flink_jobs_provider.gateway.jobs.transitions import ALLOWED
 from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration

@@ -16,7 +16,7 @@ from flink_jobs_provider.gateway.apis.dli.conventions import (
     output_in_call_words,
 )
 from flink_jobs_provider.gateway.apis.dli.presenter import dli_status, runs
-from flink_jobs_provider.gateway.http.answers import AuditedCall
+from flink_jobs_provider.gateway.http.api_answers import AuditedCall
 from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration

@@ -18,7 +18,7 @@ from flink_jobs_provider.gateway.apis.dli.conventions import (
 from flink_jobs_provider.gateway.apis.dli.runtime_config import obs_uri
 from flink_jobs_provider.gateway.apis.dli.schema import IN_WORDS, SHOWN
 from flink_jobs_provider.gateway.apis.job_inputs import place_on_flink
-from flink_jobs_provider.gateway.http.answers import Audit, AuditedCall, audited
+from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited
 from flink_jobs_provider.gateway.http.property_problems import Checker, Problem, RefusedProperties
 from flink_jobs_provider.gateway.http.requests import caller, json_body
 from flink_jobs_provider.gateway.http.routing import Operation

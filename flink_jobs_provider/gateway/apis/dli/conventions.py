@@ -27,7 +27,7 @@ from flink_jobs_provider.gateway.action_outputs import (
     setting_or,
 )
 from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
-from flink_jobs_provider.gateway.http.answers import (
+from flink_jobs_provider.gateway.http.api_answers import (
     ALWAYS,
     Authenticator,
     fault,

@@ -25,7 +25,7 @@ from flink_jobs_provider.gateway.apis.dli.translation import (
     job_name_of,
     laid_over,
 )
-from flink_jobs_provider.gateway.http.answers import AuditedCall
+from flink_jobs_provider.gateway.http.api_answers import AuditedCall
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.job_service import DraftRequest, InputChange, JobRow
 from flink_jobs_provider.gateway.refusals import Refusal

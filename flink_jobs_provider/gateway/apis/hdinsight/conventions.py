@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope
 
-from flink_jobs_provider.gateway.http.answers import (
+from flink_jobs_provider.gateway.http.api_answers import (
     ALWAYS,
     Authenticator,
     fault,

@@ -29,7 +29,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.presenter import (
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.apis.job_inputs import masked_text
-from flink_jobs_provider.gateway.http.answers import Audit, AuditedCall, audited, status_of
+from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import base_url, caller, json_body, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
 from flink_jobs_provider.gateway.job_service import JobService

@@ -13,7 +13,7 @@ import trustme
 
 from flink_jobs_provider.gateway.auth.access_configuration import Access
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.integration.gateway.serving.issuer_server import (

@@ -21,7 +21,7 @@ from flink_jobs_provider.gateway.auth.signatures import (
     SignaturesUnavailable,
     SignedRequest,
 )
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 

@@ -17,7 +17,7 @@ import pytest
 
 from flink_jobs_provider.gateway.auth.access_configuration import Access
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.unit.gateway.auth.signing import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.conftest import Life

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     DraftRequest,

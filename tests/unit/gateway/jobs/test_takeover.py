@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.jobs import guard
 from flink_jobs_provider.gateway.jobs.lease import Lease, LeaseLost, current_lease
 from flink_jobs_provider.gateway.refusals import Refusal

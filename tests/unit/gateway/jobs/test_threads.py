@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult

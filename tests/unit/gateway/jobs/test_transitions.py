@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.job_service import ActionRequest
 from flink_jobs_provider.gateway.jobs.transitions import check, wanted_spec
 from flink_jobs_provider.gateway.refusals import Refusal

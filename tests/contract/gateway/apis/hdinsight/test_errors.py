@@ -14,7 +14,7 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.http.answers import status_of
+from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway, error_of, run
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER

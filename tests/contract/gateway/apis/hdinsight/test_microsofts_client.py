@@ -15,7 +15,7 @@ from azure.core.exceptions import (
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 
 from flink_jobs_provider.gateway.apis.hdinsight import conventions
-from flink_jobs_provider.gateway.http.answers import STATUSES
+from flink_jobs_provider.gateway.http.api_answers import STATUSES
 from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 from flink_jobs_provider.model.action import Action
 from tests.contract.gateway.apis.hdinsight.microsofts_client import OPTIONS, PLACE, client

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from flink_jobs_provider.gateway.apis.dli.conventions import code_of
-from flink_jobs_provider.gateway.http.answers import STATUSES, status_of
+from flink_jobs_provider.gateway.http.api_answers import STATUSES, status_of
 from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
 
 
