@@ -67,9 +67,6 @@ def reconciler_of(
 ) -> JobReconciler:
     """Return the reconciler of a target; what it needs is imported when the first one is asked for.
 
-    Args:
-        clusters: Opens its control plane.
-        target: Where the job runs.
-        say: Called with a line for each step, while it happens.
+    It calls `say` with a line for each step, while it happens.
     """
     return _RECONCILERS[target.kind](clusters, target, say)

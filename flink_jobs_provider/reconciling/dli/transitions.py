@@ -45,7 +45,7 @@ _STOPS = (SavepointReason.STOP, SavepointReason.UPDATE)
 def is_draft(job: StepJob, recorded: JobRecord | None, tells_starts: bool) -> bool:
     """Whether a job was created and has never come up.
 
-    That it shows no time of its last start is sure only of a service that tells starts.
+    `tells_starts` is whether a job that shows no time of its last start surely never came up.
     """
     if recorded is not None and recorded.job_id is not None and is_recorded(job, recorded):
         return False

@@ -95,17 +95,11 @@ class JobWatch:
 
         It started from the state that it should have, runs for its settle time without a restart,
         and has completed a checkpoint; or it came to its own end. A health gate is one more
-        condition.
-
-        Args:
-            spec: The job.
-            up: Its row when all its tasks ran first.
-            restore_from: What it was to start from.
-            deadline: By when a checkpoint is to have completed.
+        condition. `up` is its row when all its tasks ran first.
 
         Raises:
             ActionFailed: It did not stay up, or came up without its state.
-            DeadlineExceeded: It runs, and has completed no checkpoint.
+            DeadlineExceeded: It runs, and has completed no checkpoint by the deadline.
         """
         settle = spec.settle_seconds
         checkpoint = CheckpointCompleted(max(deadline - self.waiter.clock.now(), 1.0))

@@ -95,14 +95,9 @@ class Reconciler:
     ) -> JobRecord:
         """Make a job as it is wanted, and return what is now so.
 
-        May be called again after a crash at any point, with the same or another spec.
-
-        Args:
-            recorded: The record in the state; None where the job is to be created. One that names
-                no job, but a generation, is of a job to be created whose name had others before:
-                what they left is not gone on from.
-            wanted: The job as it should be.
-            jar: Its jar, opened; or the digest of one that is on the cluster already.
+        May be called again after a crash at any point, with the same or another spec. A record that
+        names no job, but a generation, is of a job to be created whose name had others before: what
+        they left is not gone on from. A jar is opened, or the digest of one on the cluster.
 
         Raises:
             JobError: What happened, what runs now, and what to do.
@@ -157,11 +152,7 @@ class Reconciler:
     ) -> str:
         """Take a savepoint of one submission, recorded or not; return its path.
 
-        Args:
-            terms: Where it goes, and how long it may take.
-            job: The submission.
-            purpose: What it is for: a stop ends the job with it.
-            occasion: Tells one request from the next: the same again finds the same savepoint.
+        The occasion distinguishes requests: the same one again finds the same savepoint.
 
         Raises:
             ActionFailed: It failed, or was seen not to be whole.

@@ -168,13 +168,8 @@ class ActionRunner:
     ) -> tuple[ActionJob | None, bool]:
         """Return the row when the action that was ordered has ended, and whether it shows that.
 
-        Args:
-            order: What was ordered.
-            before: The list as it was before.
-            sent: When it was sent, by the clock.
-            arrived: Whether the order is known to have arrived.
-            failed: Whether the system reported, apart from the row, that it failed.
-            timeout: Seconds that it may take.
+        `arrived` is whether the order is known to have arrived; `failed` whether the system
+        reported, apart from the row, that it failed.
 
         Raises:
             Unanswered: It does not show, so it may never have arrived.
