@@ -21,9 +21,12 @@ from flink_jobs_provider.cli.options import grouped
 from flink_jobs_provider.cli.printing import ago, say, say_facts, say_json, say_table, size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flink_jobs_provider.cli.job_rows import Change, JobRow
     from flink_jobs_provider.control_planes.flink import FlinkRest
     from flink_jobs_provider.model.target import FlinkTarget
+    from flink_jobs_provider.observing.attention import Observation
 
 app = typer.Typer(
     help="The jobs of one cluster, without Pulumi.",
@@ -83,19 +86,46 @@ def _say_rows(rows: list[JobRow], *, wide: bool) -> None:
 
 @app.command()
 @grouped
-def describe(cluster: ClusterOptions, job: JobArgument) -> None:
-    """Show one job: what it does, where its state is, why it failed."""
+def describe(
+    cluster: ClusterOptions,
+    job: JobArgument,
+    trend: Annotated[
+        float,
+        typer.Option(
+            "--trend",
+            metavar="SECONDS",
+            min=0,
+            help="Observe it that long, and show what changed. Metrics change every 10 s.",
+        ),
+    ] = 0,
+) -> None:
+    """Show one job: its health, where its state is, why it failed, what needs attention."""
 
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> dict[str, Any]:
+    async def work(
+        plane: FlinkRest, _target: FlinkTarget
+    ) -> tuple[dict[str, Any], tuple[Observation, ...]]:
+        from flink_jobs_provider.cli.job_health import observations
         from flink_jobs_provider.cli.job_rows import job_facts
 
         jobs, found = await chosen_job(plane, job)
-        return await job_facts(plane, jobs, found)
+        seen = await observations(plane.client, found.job_id, trend)
+        if trend:
+            jobs = await named_here(plane)
+            found = jobs.snapshot.by_id.get(found.job_id, found)
+        return await job_facts(plane, jobs, found), seen
 
-    facts = cluster.run(work)
+    facts, seen = cluster.run(work)
     if cluster.as_json:
-        say_json(facts)
+        from flink_jobs_provider.cli.job_health import health_facts
+
+        say_json(facts | health_facts(seen))
         return
+    _say_job(facts, seen)
+
+
+def _say_job(facts: dict[str, Any], seen: Sequence[Observation]) -> None:
+    from flink_jobs_provider.cli.job_health import attention_lines, health_lines
+
     since = ago(facts.pop("last_checkpoint_age"))
     del facts["last_checkpoint_at"]
     facts["age"] = ago(facts["age"])
@@ -106,7 +136,9 @@ def describe(cluster: ClusterOptions, job: JobArgument) -> None:
         )
     retains = facts["retains_checkpoints"]
     facts["retains_checkpoints"] = {True: "yes", False: "no"}.get(retains)
-    say_facts(facts)
+    say_facts(facts | health_lines(seen))
+    for line in attention_lines(seen):
+        say(line)
     if retains is False and facts["status"] in ("RUNNING", "RESTARTING", "STARTING"):
         from flink_jobs_provider.planning.plan import retention_warning
 
@@ -164,19 +196,11 @@ def exceptions(
 
     async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
         from flink_jobs_provider.control_planes.flink.inspection import JobInspection
-        from flink_jobs_provider.model.savepoint import iso_time
+        from flink_jobs_provider.observing.documents import exception_document
 
         _, found = await chosen_job(plane, job)
-        return [
-            {
-                "at": iso_time(each.at),
-                "cause": each.cause,
-                "task": each.task or None,
-                "task_manager": each.where or None,
-                "trace": each.trace,
-            }
-            for each in await JobInspection(plane.client).exceptions(found.job_id, limit)
-        ]
+        failures = await JobInspection(plane.client).exceptions(found.job_id, limit)
+        return list(map(exception_document, failures))
 
     rows = cluster.run(work)
     if cluster.as_json:

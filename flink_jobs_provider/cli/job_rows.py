@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.flink import FlinkRest
@@ -15,15 +15,17 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     JobInspection,
     newest_completed,
 )
+from flink_jobs_provider.control_planes.flink.metrics import GATHERING_PAUSE_S, GATHERING_TRIES
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint, iso_time
 from flink_jobs_provider.reconciling.flink.observer import retention
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 #: Jobs whose details are asked for at once. Flink reports them job by job alone.
 _AT_ONCE = 8
-#: The first request for metrics has a cluster gather them; they are there a moment later.
-_METRICS_TRIES, _METRICS_PAUSE_S = 5, 0.1
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,18 @@ async def job_rows(plane: FlinkRest, jobs: NamedJobs, shown: Sequence[ObservedJo
     inspection = JobInspection(plane.client)
     now = await inspection.clock()
     ordered = sorted(shown, key=lambda job: (jobs.job_name(job) or f"~{job.name}", -job.started))
+    return await bounded(ordered, lambda job: _row(plane, inspection, jobs, job, now))
+
+
+async def bounded(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
+    """Do the same work for many jobs, a few at a time; return the results in their order."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def row(job: ObservedJob) -> JobRow:
+    async def one(item: T) -> R:
         async with slots:
-            return await _row(plane, inspection, jobs, job, now)
+            return await work(item)
 
-    return list(await asyncio.gather(*map(row, ordered)))
+    return list(await asyncio.gather(*map(one, items)))
 
 
 async def _row(
@@ -113,11 +120,11 @@ async def _row(
 async def _restarts(inspection: JobInspection, job: ObservedJob) -> int | None:
     if not job.active:
         return None  # its metrics went with it
-    for _ in range(_METRICS_TRIES):
+    for _ in range(GATHERING_TRIES):
         restarts = await inspection.restarts(job.job_id)
         if restarts is not None:
             return restarts
-        await asyncio.sleep(_METRICS_PAUSE_S)
+        await asyncio.sleep(GATHERING_PAUSE_S)
     return None
 
 

@@ -40,6 +40,11 @@ class FlinkAnswer(Signal):
         self.cause = last_cause(text)
         super().__init__(f"{status}: {self.cause}")
 
+    @property
+    def unknown_job(self) -> bool:
+        """Whether there is no such thing, or its job is unknown."""
+        return self.status == 404 or _NO_SUCH_JOB in self.text
+
 
 class RequestTooLarge(ClusterRefused):
     """The cluster, or something in front of it, takes no request of this size."""
@@ -99,7 +104,7 @@ class FlinkClient:
         try:
             return await self._send("GET", path, has)
         except FlinkAnswer as answer:
-            if answer.status < 500 or _NO_SUCH_JOB in answer.text:
+            if answer.status < 500 or answer.unknown_job:
                 raise
             raise ClusterUnreachable(
                 f"{self.url}/{path} answered {answer}",

@@ -7,7 +7,7 @@ are served from a cache of three (`metrics.fetcher.update-interval`, `web.refres
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import CheckpointStatistics
 
 #: Restarts since the submission, newest name first (MetricNames of Flink 1.17 to 2.3).
-_RESTARTS = ("numRestarts", "fullRestarts")
+RESTARTS = ("numRestarts", "fullRestarts")
 
 
 @dataclass(frozen=True)
@@ -83,23 +83,17 @@ class JobInspection:
 
         Where no job is active, the list shows no time: then it is the time here.
         """
-        rows = (await self._client.get("jobs/overview"))["jobs"]
-        times = [
-            int(row["start-time"]) + int(row["duration"])
-            for row in rows
-            if int(row.get("end-time", -1)) < 0 <= int(row.get("duration", -1))
-        ]
-        return max(times, default=int(time.time() * 1000))
+        return cluster_time(await self._client.get("jobs/overview"))
 
     async def restarts(self, job_id: str) -> int | None:
         """Return how often a job was restarted; None where the cluster has no such metric (yet)."""
         try:
-            names = ",".join(_RESTARTS)
+            names = ",".join(RESTARTS)
             metrics = await self._client.get(f"jobs/{job_id}/metrics?get={names}")
         except FlinkAnswer:
             return None
         values = {metric["id"]: metric.get("value") for metric in metrics}
-        found = [values[name] for name in _RESTARTS if values.get(name)]
+        found = [values[name] for name in RESTARTS if values.get(name)]
         return int(float(found[0])) if found else None
 
     async def checkpoints(self, job_id: str) -> tuple[CheckpointStatistics, list[Checkpoint]]:
@@ -126,6 +120,19 @@ class JobInspection:
         except FlinkAnswer as answer:
             raise ActionFailed(f"Flink answered {answer}") from None
         return parse_exceptions(body)[:limit]
+
+
+def cluster_time(body: Mapping[str, Any]) -> int:
+    """Return when `GET /jobs/overview` was answered, by the cluster's clock, in milliseconds.
+
+    It is the start of an active job and its duration; the time here where no job is active.
+    """
+    times = [
+        int(row["start-time"]) + int(row["duration"])
+        for row in body["jobs"]
+        if int(row.get("end-time", -1)) < 0 <= int(row.get("duration", -1))
+    ]
+    return max(times, default=int(time.time() * 1000))
 
 
 def parse_history(body: dict[str, Any]) -> list[Checkpoint]:

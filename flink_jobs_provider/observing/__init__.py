@@ -1,0 +1,12 @@
+"""What people and machines look at: the health of clusters and jobs, and what needs attention.
+
+Nothing here changes anything, and no action is decided by it: what an action depends on is read by
+`reconciling/` itself.
+
+- `health.py`: the results, frozen, with their units
+- `job_health.py`: reads one job in detail
+- `cluster_monitor.py`: reads clusters and jobs for all who look at the same time
+- `attention.py`: judges what needs attention, a pure function of what was observed
+- `trend.py`: what changed between two observations
+- `documents.py`: all of that as plain JSON types
+"""

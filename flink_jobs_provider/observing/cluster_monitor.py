@@ -1,0 +1,258 @@
+"""One cluster, observed for all who look at the same time; nothing is asked when nobody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from flink_jobs_provider.control_planes.flink.bodies import parse_overview
+from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink.inspection import cluster_time
+from flink_jobs_provider.control_planes.flink.metrics import Aggregate, MetricReader
+from flink_jobs_provider.control_planes.http import SharedCall
+from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.observation import ClusterSnapshot
+from flink_jobs_provider.observing.attention import Attention, Observation, listed_attention
+from flink_jobs_provider.observing.health import ClusterHealth, Memory, NotListed
+from flink_jobs_provider.observing.job_health import JobReader
+
+_USED, _LIMIT = "Status.JVM.Memory.Metaspace.Used", "Status.JVM.Memory.Metaspace.Max"
+_JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
+#: Observations of a job that are remembered, and for how many seconds after nobody looked at it.
+_REMEMBERED, _FORGOTTEN_AFTER = 64, 900.0
+#: The share of an interval that an observation may be old, for followers who are not in step.
+_IN_STEP = 0.9
+#: For how many milliseconds at least it is shown what happened between two lists.
+_SHOWN_FOR = 60_000
+#: Jobs that one request can name: its line has 4096 bytes at most, and a jobId has 32 digits.
+_JOBS_A_REQUEST = 80
+
+
+class Depth(Enum):
+    """How much of a job is observed.
+
+    LOAD costs three requests, and one for each vertex; WHOLE two more, for checkpoints and
+    exceptions.
+    """
+
+    LOAD = "load"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class JobList:
+    """The job list of a cluster.
+
+    Attributes:
+        at: When it was read, by the cluster's clock: milliseconds since the epoch.
+        snapshot: The jobs.
+    """
+
+    at: int
+    snapshot: ClusterSnapshot
+
+
+class _Watched:
+    """A job that is looked at, and what was observed of it lately."""
+
+    def __init__(self, observe: Callable[[], Awaitable[Observation]], clock: Any) -> None:
+        self.history: deque[Observation] = deque(maxlen=_REMEMBERED)
+        self.looked = clock()
+
+        async def remembered() -> Observation:
+            seen = await observe()
+            self.history.append(seen)
+            return seen
+
+        self.call = SharedCall(remembered, clock)
+
+
+class ClusterMonitor:
+    """Observes one cluster and its jobs.
+
+    A list costs five requests, whatever the number of jobs and of those who look; a job that is
+    looked at costs five, and one for each of its vertices.
+
+    Args:
+        client: The cluster's API.
+        clock: Seconds that only ever grow.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        client: FlinkClient,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._sleep = sleep
+        self._metrics = MetricReader(client, clock)
+        self._list = SharedCall(self._read_list, clock)
+        self._cluster = SharedCall(self._read_cluster, clock)
+        self._before: ClusterHealth | None = None
+        self._readers: dict[str, JobReader] = {}
+        self._watched: dict[tuple[str, Depth], _Watched] = {}
+
+    async def jobs(self, max_age: float = 0.0) -> JobList:
+        """Return the job list, read at most `max_age` seconds ago; one request for all who ask."""
+        return await self._list.get(max_age)
+
+    async def cluster(self, max_age: float = 0.0) -> ClusterHealth:
+        """Return the cluster's health, observed at most `max_age` seconds ago."""
+        return await self._cluster.get(max_age)
+
+    async def attention(self, max_age: float = 0.0) -> dict[str, tuple[Attention, ...]]:
+        """Return what the cluster's list shows to need attention, by jobId.
+
+        What happened between two lists, such as a restart, is shown for a minute at least.
+        """
+        now = await self.cluster(max_age)
+        return listed_attention(self._before, now)
+
+    async def job(
+        self, job_id: str, max_age: float = 0.0, depth: Depth = Depth.WHOLE
+    ) -> Observation:
+        """Return a job in detail, observed at most `max_age` seconds ago."""
+        self._forget()
+        key = job_id, depth
+        watched = self._watched.get(key)
+        if watched is None:
+            watched = self._watched[key] = self._watch(job_id, depth)
+        watched.looked = self._clock()
+        return await watched.call.get(max_age)
+
+    def history(self, job_id: str, depth: Depth = Depth.WHOLE) -> tuple[Observation, ...]:
+        """Return what was observed of a job lately, the newest last; for `needs_attention`."""
+        watched = self._watched.get((job_id, depth))
+        return tuple(watched.history) if watched else ()
+
+    async def follow(self, job_id: str, interval: float) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield a job's history, now and after each interval in seconds, until it is closed.
+
+        However many follow a job, it is observed once an interval.
+        """
+        while True:
+            await self.job(job_id, interval * _IN_STEP)
+            yield self.history(job_id)
+            await self._sleep(interval)
+
+    async def jobs_beyond(
+        self, metric: str, bound: float, job_ids: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the value of a metric of JobManagers for each job in which it exceeds a bound.
+
+        Flink has no call for the values of many jobs, but one for the greatest of them: it is
+        asked for ever fewer jobs where it exceeds the bound. Where it never does, as in a healthy
+        cluster, that is one request.
+
+        Args:
+            metric: Its name, such as `numberOfFailedCheckpoints`.
+            bound: What it may be at most.
+            job_ids: The jobs that are searched.
+        """
+        everything = await self._greatest(metric)
+        if everything is None or everything <= bound or not job_ids:
+            return {}
+        parts = [
+            job_ids[first : first + _JOBS_A_REQUEST]
+            for first in range(0, len(job_ids), _JOBS_A_REQUEST)
+        ]
+        found: dict[str, float] = {}
+        while parts:
+            part = parts.pop()
+            greatest = await self._greatest(metric, part)
+            if greatest is None or greatest <= bound:
+                continue
+            if len(part) == 1:
+                found[part[0]] = greatest
+                continue
+            parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+        return found
+
+    async def _greatest(self, metric: str, job_ids: Sequence[str] = ()) -> float | None:
+        found = await self._metrics.read("jobs/metrics", [metric], job_ids)
+        return found[metric].maximum if metric in found else None
+
+    def _watch(self, job_id: str, depth: Depth) -> _Watched:
+        reader = self._readers.get(job_id)
+        if reader is None:
+            reader = JobReader(self._client, job_id, self._clock, self._sleep)
+            self._readers[job_id] = reader
+        read = reader.observe if depth is Depth.WHOLE else reader.load
+
+        async def observe() -> Observation:
+            listed = await self._list.get()
+            job = listed.snapshot.by_id.get(job_id)
+            return await read(job, listed.at) if job else NotListed(job_id, listed.at)
+
+        return _Watched(observe, self._clock)
+
+    def _forget(self) -> None:
+        oldest = self._clock() - _FORGOTTEN_AFTER
+        for key in [each for each, job in self._watched.items() if job.looked < oldest]:
+            del self._watched[key]
+        watched = {job_id for job_id, _ in self._watched}
+        for job_id in [each for each in self._readers if each not in watched]:
+            del self._readers[job_id]
+
+    async def _read_list(self) -> JobList:
+        body = await self._get("jobs/overview", "jobs")
+        return JobList(cluster_time(body), parse_overview(body))
+
+    async def _read_cluster(self) -> ClusterHealth:
+        latest = self._cluster.latest
+        if latest and (self._before is None or latest.at - self._before.at >= _SHOWN_FOR):
+            self._before = latest
+        listed, overview, totals, task_managers, job_manager = await asyncio.gather(
+            self._list.get(),
+            self._get("overview", "slots-total"),
+            self._metrics.read("jobs/metrics", _JOB_TOTALS),
+            self._metrics.read("taskmanagers/metrics", (_USED, _LIMIT)),
+            self._job_manager_metaspace(),
+        )
+        return ClusterHealth(
+            at=listed.at,
+            version=str(overview.get("flink-version") or ""),
+            task_managers=int(overview.get("taskmanagers") or 0),
+            slots=int(overview["slots-total"]),
+            free_slots=int(overview.get("slots-available") or 0),
+            snapshot=listed.snapshot,
+            restarts=_total(totals.get(_JOB_TOTALS[0])),
+            failed_checkpoints=_total(totals.get(_JOB_TOTALS[1])),
+            metaspace=_memory(
+                {name: found.maximum for name, found in task_managers.items()},
+            ),
+            job_manager_metaspace=_memory(job_manager),
+        )
+
+    async def _job_manager_metaspace(self) -> dict[str, float]:
+        try:
+            body = await self._client.get(f"jobmanager/metrics?get={_USED},{_LIMIT}")
+        except FlinkAnswer:
+            return {}
+        return {str(each["id"]): float(each["value"]) for each in body if each.get("value")}
+
+    async def _get(self, path: str, has: str) -> dict[str, Any]:
+        try:
+            body: dict[str, Any] = await self._client.get(path, has)
+        except FlinkAnswer as answer:
+            raise ActionFailed(f"{self._client.url}/{path} answered {answer}") from None
+        return body
+
+
+def _total(found: Aggregate | None) -> int | None:
+    return int(found.total) if found else None
+
+
+def _memory(values: Mapping[str, float]) -> Memory | None:
+    if _USED not in values:
+        return None
+    limit = values.get(_LIMIT, -1)
+    return Memory(int(values[_USED]), int(limit) if limit > 0 else None)

@@ -1,0 +1,70 @@
+"""Observations as plain JSON types: times in ISO 8601 and UTC, shares 0 to 1, lags milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from flink_jobs_provider.control_planes.flink.inspection import JobException
+from flink_jobs_provider.model.savepoint import iso_time
+from flink_jobs_provider.observing.attention import Attention, Observation
+from flink_jobs_provider.observing.health import JobHealth, Memory, VertexHealth
+from flink_jobs_provider.observing.trend import checkpoint_trend, trend
+
+
+def health_document(health: JobHealth) -> dict[str, Any]:
+    """Return the health of a job, without its exceptions."""
+    over = checkpoint_trend(health)
+    return {
+        "observed_at": iso_time(health.at),
+        "state": health.job.state,
+        "state_since": iso_time(health.state_since) or None,
+        "restarts": health.restarts,
+        "rescales": health.rescales,
+        "throughput": health.throughput,
+        "busy": health.busiest.busy if health.busiest else None,
+        "backpressured": health.backpressured,
+        "event_time_lag_ms": health.event_time_lag,
+        "pending_records": health.pending_records,
+        "checkpoint_settings": asdict(health.settings) if health.settings else None,
+        "checkpoint_counts": asdict(health.counts),
+        "checkpoint_trend": asdict(over) if over else None,
+        "vertices": [_vertex(each) for each in health.vertices],
+    }
+
+
+def trend_document(seen: Sequence[Observation]) -> dict[str, Any] | None:
+    """Return what changed from the first observation to the last; None where there is but one."""
+    observed = [each for each in seen if isinstance(each, JobHealth)]
+    return asdict(trend(observed[0], observed[-1])) if len(observed) > 1 else None
+
+
+def attention_document(attention: Attention) -> dict[str, Any]:
+    """Return one reason for attention."""
+    return {
+        "concern": attention.concern.value,
+        "reason": attention.reason,
+        "remedy": attention.remedy,
+        "since": iso_time(attention.since or 0) or None,
+    }
+
+
+def exception_document(exception: JobException) -> dict[str, Any]:
+    """Return one exception of a job."""
+    return {
+        "at": iso_time(exception.at),
+        "cause": exception.cause,
+        "task": exception.task or None,
+        "task_manager": exception.where or None,
+        "trace": exception.trace,
+    }
+
+
+def memory_document(memory: Memory | None) -> dict[str, Any] | None:
+    """Return a pool of memory, in bytes."""
+    return asdict(memory) if memory else None
+
+
+def _vertex(vertex: VertexHealth) -> dict[str, Any]:
+    return asdict(vertex) | {"watermark": iso_time(vertex.watermark or 0) or None}
