@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from pulumi.dynamic import Resource
+
+from flink_jobs_provider import FlinkJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
-from tests.bench.noop_provider import OUTPUTS, NoopProvider
+from tests.bench.noop_provider import OUTPUTS, NoopJob, NoopProvider
 from tests.job_jars import COUNTING_JAR
 
 INPUTS: dict[str, Any] = {
@@ -31,3 +35,18 @@ def test_as_many_properties_as_a_real_job() -> None:
     none = {"run_id", "started_at", "honoured", "restore_point"}
     none |= {"submitted_parallelism", "rescaled", "unconfirmed"}
     assert OUTPUTS.keys() == set(JobRecord.output_names()) - none
+
+
+def test_as_many_declared_outputs_as_a_real_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that the SDK has as many outputs to resolve, be they set or not."""
+    declared: list[set[str]] = []
+
+    def declare(_resource: object, _provider: object, _name: str, props: Any, _opts: Any) -> None:
+        declared.append({name for name, value in props.items() if value is None})
+
+    monkeypatch.setattr(Resource, "__init__", declare)
+    inputs = {name: value for name, value in INPUTS.items() if name != "__provider"}
+    FlinkJob("orders", **inputs)
+    NoopJob("orders", **inputs)
+    assert declared[0] == declared[1]
+    assert len(declared[0]) > len(OUTPUTS)
