@@ -128,10 +128,11 @@ def test_a_finished_job_is_run_again_only_when_that_is_asked_for(
         jar=str(TEST_JOBS_JAR),
         entry_class=entry_class("BatchJob"),
         parallelism=1,
-        args=["--output", str(tmp_path / "batch"), "--numbers", "40", "--millis", "100"],
+        args=["--output", str(tmp_path / "batch"), "--until", str(tmp_path / "recorded")],
     )
     stack.project.up()
     job_id = stack.job_id("batch")
+    (tmp_path / "recorded").touch()
     stack.cluster.await_state(job_id, "FINISHED")
     stack.target.await_shown("batch", "FINISHED")
     stack.change("batch", parallelism=2)
