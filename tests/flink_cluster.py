@@ -23,6 +23,20 @@ from tests.waiting import wait_until
 #: What most cases run on: `make test-versions` names the others.
 FLINK_2 = os.environ.get("FLINK_JOBS_TEST_FLINK") or "2.3.0"
 FLINK_1 = "1.20.5"
+
+
+def release_of(version: str) -> tuple[int, int]:
+    """Return a version's release, such as (2, 3)."""
+    major, minor, *_ = map(int, version.split("."))
+    return major, minor
+
+
+#: Before it, Flink takes the second job of a `main` and never runs it (1.17.2 to 2.2.1).
+REFUSES_SECOND_JOBS = (2, 3)
+#: Before it, Flink rescales no running job.
+RESCALES = (1, 18)
+#: Before it, Flink counts the tasks of a batch job's later stages before they can run (1.17, 1.18).
+COUNTS_TASKS_OF_A_STAGE = (1, 19)
 SLOTS = 24
 #: What a cluster has by default that `local up` sets otherwise.
 _AS_FLINK_COMES = {RETENTION: "NO_EXTERNALIZED_CHECKPOINTS"}
@@ -82,6 +96,11 @@ class FlinkCluster:
             self._cluster.down()
             raise
         self.rest = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """The release of its version."""
+        return release_of(self.version)
 
     @property
     def layout(self) -> Layout:

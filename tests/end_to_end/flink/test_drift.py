@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from flink_jobs_provider.model.flink_options import RETAINED as RETAINS
 from flink_jobs_provider.model.flink_options import RETENTION
 from tests.counting_output import assert_counts_continuous
@@ -18,7 +20,14 @@ from tests.end_to_end.flink.counting_stack import (
     savepoint_paths,
 )
 from tests.end_to_end.flink.targets import FlinkTarget
-from tests.flink_cluster import ADAPTIVE, FlinkCluster
+from tests.flink_cluster import (
+    ADAPTIVE,
+    COUNTS_TASKS_OF_A_STAGE,
+    FLINK_2,
+    RESCALES,
+    FlinkCluster,
+    release_of,
+)
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.stack_project import Finished
 from tests.waiting import wait_until
@@ -119,6 +128,10 @@ def test_of_two_copies_one_is_kept(stack: CountingStack, tmp_path: Path) -> None
     stack.project.preview("--refresh", "--expect-no-changes")
 
 
+@pytest.mark.skipif(
+    release_of(FLINK_2) < COUNTS_TASKS_OF_A_STAGE,
+    reason="this Flink lets a batch job be up in its last stage, when it is about to finish",
+)
 def test_a_finished_job_is_run_again_only_when_that_is_asked_for(
     stack: CountingStack, tmp_path: Path
 ) -> None:
@@ -262,6 +275,7 @@ def test_a_cluster_restarted_without_its_jobs(
         gone.assert_says(f"orders: deleted; its cluster no longer knew it (LOST), {last}")
 
 
+@pytest.mark.skipif(release_of(FLINK_2) < RESCALES, reason="this Flink rescales no running job")
 def test_a_job_that_was_rescaled_is_brought_back(
     start_flink: Callable[..., FlinkCluster], stack_on: StackOn
 ) -> None:
