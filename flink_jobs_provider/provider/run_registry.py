@@ -293,26 +293,24 @@ class Declarations:
     """
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, str], Declaration] = {}
+        # By name: a job has few namesakes, and a stack may have thousands of jobs.
+        self._first: dict[str, dict[tuple[str, str], Declaration]] = {}
         self._turns: dict[str, Lock] = {}
         self._lock = Lock()
 
     def add(self, declaration: Declaration) -> Declaration | None:
         """Remember a declaration; return that of another resource for the same job, or None."""
         with self._lock:
-            first = self._first.setdefault(declaration.job, declaration)
+            named = self._first.setdefault(declaration.job_name, {})
+            first = named.setdefault(declaration.job, declaration)
         return first if _are_two(first, declaration) else None
 
     def namesakes(self, declaration: Declaration) -> list[Declaration]:
         """Return the declarations of a job of this name by other resources at other addresses."""
         with self._lock:
-            known = list(self._first.values())
+            named = list(self._first.get(declaration.job_name, {}).values())
         return [
-            each
-            for each in known
-            if each.job_name == declaration.job_name
-            and each.job != declaration.job
-            and _are_two(each, declaration)
+            each for each in named if each.job != declaration.job and _are_two(each, declaration)
         ]
 
     def turn(self, job_name: str) -> Lock:
@@ -323,7 +321,7 @@ class Declarations:
     def find(self, target: Target, job_name: str) -> Declaration:
         """Return the declaration of a job; one without a resource where none is known."""
         unknown = Declaration("", target, job_name)
-        return self._first.get(unknown.job, unknown)
+        return self._first.get(job_name, {}).get(unknown.job, unknown)
 
 
 def declared_twice(first: Declaration, second: Declaration) -> str:
