@@ -14,8 +14,7 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.gateway.jobs.stored_documents import stored_record
-from flink_jobs_provider.gateway.store import JobState, Store
+from flink_jobs_provider.gateway.store import JobState, Store, stored_record
 from flink_jobs_provider.model.action import JobStatus
 from tests.bench.comparison import Aim, Comparison, Fact, Measured, in_turns
 from tests.bench.gateway_actions import BenchGateway

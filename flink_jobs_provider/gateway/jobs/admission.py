@@ -6,20 +6,14 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS
 from flink_jobs_provider.gateway.job_service import ActionRequest
+from flink_jobs_provider.gateway.jobs.background import QueueTimeout
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs, new_run_id
-from flink_jobs_provider.gateway.jobs.intervals import Intervals
-from flink_jobs_provider.gateway.jobs.jar_cache import JarOpener
-from flink_jobs_provider.gateway.jobs.stored_documents import (
-    read_spec,
-    stored_record,
-    stored_spec,
-)
-from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.jobs.transitions import (
     DRAFT,
     NOT_YET,
@@ -33,22 +27,25 @@ from flink_jobs_provider.gateway.jobs.transitions import (
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import (
+    Claim,
+    Ended,
     JobState,
     NewAction,
-    RecordsUnavailable,
-    Store,
+    NewJob,
+    RowChanged,
     StoredAction,
     StoredJob,
+    UnfinishedAction,
+    read_spec,
+    stored_record,
+    stored_spec,
 )
-from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
+from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import JarError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 #: The service's own words (recorded traffic of 2023).
 _NO_JAR = "Job execution failed. \nFailed to download jar"
@@ -61,31 +58,14 @@ class Admission:
     """Decides on requests, and puts what is accepted on record.
 
     Args:
-        gateway: The name under which this gateway claims actions.
-        store: The records.
-        opener: Opens jars.
-        threads: For calls of the records.
-        intervals: How often and how long.
-        timeout: For how many seconds an action is retried.
+        process: What the parts of this process share.
         begins: Whether an action that is accepted now begins at once.
     """
 
-    def __init__(
-        self,
-        gateway: str,
-        store: Store,
-        opener: JarOpener,
-        threads: Threads,
-        intervals: Intervals,
-        timeout: float,
-        begins: Callable[[], bool],
-    ) -> None:
-        self._gateway = gateway
-        self._store = store
-        self._opener = opener
-        self._threads = threads
-        self._intervals = intervals
-        self._timeout = timeout
+    def __init__(self, process: GatewayProcess, begins: Callable[[], bool]) -> None:
+        self._process = process
+        self._store = process.store
+        self._ask = process.ask
         self._begins = begins
 
     async def accept(self, request: ActionRequest, cluster: ClusterConfiguration) -> StoredAction:
@@ -95,11 +75,11 @@ class Admission:
             Refusal: It is not accepted; nothing was changed.
         """
         # A caller is answered while it waits: what it gave up on is not to be begun later.
-        latest = time.monotonic() + self._intervals.jar_queue
+        latest = time.monotonic() + self._process.intervals.jar_queue
         opened: Jar | None = None
         asked = request
         for _ in range(_TRIES):
-            job = await self.ask(self._store.live_job, cluster.key, asked.job_name)
+            job = await self._ask(self._store.live_job, cluster.key, asked.job_name)
             if job is not None and job.last.finished_at is None:
                 raise in_progress(asked.job_name, asked.action, job.last)
             request = _with_next_start(asked, job)
@@ -117,17 +97,6 @@ class Admission:
             except RowChanged:
                 continue
         raise changes_now(asked.job_name)
-
-    async def ask(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the records; a database that does not answer is reported as a refusal."""
-        try:
-            return await self._threads.call(function, *args, **kwargs)
-        except RecordsUnavailable:
-            raise Refusal(
-                "RecordsUnavailable",
-                "The gateway's database does not answer. Read the list of jobs when it does: "
-                "it shows whether the action was accepted.",
-            ) from None
 
     async def _jar_if_any(
         self,
@@ -169,12 +138,11 @@ class Admission:
         renews = request.new_bytes or request.action in TAKES_NEW_BYTES
         keeps = not renews and "jar" not in request.changes
         same_bytes = keeps and digest is not None
-        if same_bytes and digest is not None:
-            kept = await self._opener.kept(digest)
-            if kept is not None:
-                return None
+        opener = self._process.opener
+        if keeps and digest is not None and await opener.kept(digest) is not None:
+            return None
         try:
-            jar = await self._opener.open(uri, latest - time.monotonic())
+            jar = await opener.open(uri, latest - time.monotonic())
         except QueueTimeout:
             if same_bytes:
                 return None  # the cluster may have it
@@ -186,7 +154,7 @@ class Admission:
             reason = (
                 error.worded(ACTION_WORDS)
                 if isinstance(error, JarError)
-                else f"{uri} was not read within {self._intervals.open_jar:.0f} s."
+                else f"{uri} was not read within {self._process.intervals.open_jar:.0f} s."
             )
             raise Refusal("InvalidParameter", reason, target="jar") from None
         return None if same_bytes and jar.digest != digest else jar
@@ -204,7 +172,7 @@ class Admission:
         new_job = request.action is Action.NEW and not draft
         before = {} if job is None or new_job else dict(job.as_given)
         as_given = {**before, **request.as_given}
-        starts = wanted is not None and request.action in STARTS
+        process, starts = self._process, request.action in STARTS
         action = NewAction(
             id=action_id,
             action=request.action,
@@ -212,45 +180,30 @@ class Admission:
             wanted=stored_spec(wanted) if wanted else None,
             jar_digest=wanted.jar_digest if wanted and starts else None,
             as_given=as_given,
-            timeout=self._timeout,
+            timeout=seconds(process.configuration.action_timeout),
             cancels_first=request.cancels_first,
         )
-        lease, begins = self._intervals.lease, self._begins()
+        claim = Claim(process.name, process.intervals.lease, self._begins())
         if not new_job and job is not None:
-            return await self.ask(
-                self._store.accept,
-                job.number,
-                job.revision,
-                action,
-                gateway=self._gateway,
-                lease=lease,
-                status=NOT_YET if draft else None,
-                begins=begins,
+            status = NOT_YET if draft else None
+            return await self._ask(
+                self._store.accept, job.number, job.revision, action, claim, status
             )
         assert wanted is not None  # noqa: S101 - every NEW wants something
-        record = stored_record(JobRecord(spec=wanted, status=JobStatus.STARTING))
-        new = (cluster.key, request.job_name, new_run_id(), wanted.key.prefix)
-        replaces = (job.number, job.revision) if job else None
-        if unreadable:
-            return await self.ask(
-                self._store.put_ended,
-                *new,
-                JobState(record, LAUNCH_FAILED, as_given),
-                action,
-                f"{_NO_JAR}: {unreadable}",
-                result=ActionResult.FAILED,
-                replaces=replaces,
-            )
-        return await self.ask(
-            self._store.accept_new,
-            *new,
-            JobState(record, NOT_YET, as_given),
-            action,
-            replaces=replaces,
-            gateway=self._gateway,
-            lease=lease,
-            begins=begins,
+        new = NewJob(
+            cluster.key,
+            request.job_name,
+            new_run_id(),
+            wanted.key.prefix,
+            JobState(
+                stored_record(JobRecord(spec=wanted, status=JobStatus.STARTING)),
+                LAUNCH_FAILED if unreadable else NOT_YET,
+                as_given,
+            ),
+            replaces=(job.number, job.revision) if job else None,
         )
+        failed = Ended(f"{_NO_JAR}: {unreadable}", ActionResult.FAILED)
+        return await self._ask(self._store.put_new, new, action, failed if unreadable else claim)
 
 
 def _present(

@@ -1,4 +1,7 @@
-"""Keeping the records' statuses those of the clusters: one list call for all jobs of a cluster."""
+"""Keeping the records' statuses those of the clusters: one list call for all jobs of a cluster.
+
+What a cluster lost, since it came back without its jobs, is started again without a person.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,30 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from flink_jobs_provider.control_planes.http import SharedCall
+from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow
 from flink_jobs_provider.gateway.jobs.background import where
-from flink_jobs_provider.gateway.jobs.intervals import Intervals
-from flink_jobs_provider.gateway.jobs.stored_documents import read_record, stored_record, with_end
-from flink_jobs_provider.gateway.jobs.threads import Threads
-from flink_jobs_provider.gateway.jobs.worker import Planes
-from flink_jobs_provider.gateway.store import JobState, RecordsError, Store
-from flink_jobs_provider.gateway.store.queries import ACTIVE
-from flink_jobs_provider.gateway.store.stored_values import Watched
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.store import (
+    ACTIVE,
+    JobState,
+    RecordsError,
+    StoredJob,
+    Watched,
+    read_record,
+    stored_record,
+)
+from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
-from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling.flink import Reconciler
-from flink_jobs_provider.reconciling.waiter import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -30,82 +41,68 @@ _log = logging.getLogger(__name__)
 class Observer:
     """Observes one cluster, and records what has changed there.
 
-    Args:
-        cluster: Key of the cluster.
-        target: How it is reached.
-        store: The records.
-        planes: Opens clusters.
-        threads: For calls of the records.
-        intervals: How often.
-        clock: Time as the reconcilers see it.
+    Attributes:
+        answered: Whether the cluster answered the last time; None before the first.
+        trouble: Why it did not answer the last time; None where it did.
     """
 
-    def __init__(
-        self,
-        cluster: str,
-        target: FlinkTarget,
-        store: Store,
-        planes: Planes,
-        threads: Threads,
-        intervals: Intervals,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, process: GatewayProcess, cluster: ClusterConfiguration) -> None:
+        self._process = process
+        self._store = process.store
         self._cluster = cluster
-        self._target = target
-        self._store = store
-        self._planes = planes
-        self._threads = threads
-        self._intervals = intervals
-        self._clock = clock
-        self._looks = SharedCall(self._look)
-        self._answered: bool | None = None
-        self._trouble: JobError | None = None
+        self._observations = SharedCall(self._observe)
+        self.answered: bool | None = None
+        self.trouble: JobError | None = None
 
-    @property
-    def trouble(self) -> JobError | None:
-        """Why the cluster did not answer the last time; None where it did."""
-        return self._trouble
-
-    @property
-    def answered(self) -> bool | None:
-        """Whether the cluster answered the last time; none before the first."""
-        return self._answered
-
-    async def look(self) -> None:
+    async def observe(self) -> None:
         """Observe the cluster now.
 
         Raises:
             JobError: It does not answer.
         """
-        await self._looks.get()
+        await self._observations.get()
 
     async def fresh(self) -> None:
         """Refresh the records, if the cluster answers soon enough."""
-        if self._answered is False:
+        if self.answered is False:
             return
+        intervals = self._process.intervals
         try:
-            async with asyncio.timeout(self._intervals.patience):
-                await self._looks.get(self._intervals.fresh)
+            async with asyncio.timeout(intervals.patience):
+                await self._observations.get(intervals.fresh)
         except (JobError, TimeoutError):
             pass  # what was seen last is what there is to show
         except RecordsError as error:
             # Whoever asked for a refresh asks the records next, and gets their answer.
             _log.warning("what was seen cannot be recorded: %s", error)
 
-    async def _look(self) -> None:
+    async def keep_observing(self, then: Callable[[], Awaitable[None]] | None) -> None:
+        """Observe the cluster for ever; after each observation that it answered do more."""
+        while True:
+            begun = time.monotonic()
+            try:
+                await self.observe()
+                if then is not None:
+                    await then()
+            except JobError:
+                pass  # logged where it was seen
+            except Exception as error:  # noqa: BLE001 - the next observation may do better
+                _log.error("observing a cluster failed: %s", where(error))
+            await asyncio.sleep(
+                max(0.0, self._process.intervals.observe - (time.monotonic() - begun))
+            )
+
+    async def _observe(self) -> None:
         try:
-            plane = self._planes.of(self._target)
-            snapshot = await plane.jobs()
+            snapshot = await self._process.plane(self._cluster).jobs()
         except JobError as error:
-            if self._answered is not False:
-                _log.warning("cluster %s cannot be seen: %s", self._cluster, error)
-            self._answered = False
-            self._trouble = error
+            if self.answered is not False:
+                _log.warning("cluster %s cannot be seen: %s", self._cluster.key, error)
+            self.answered, self.trouble = False, error
             raise
-        if self._answered is False:
-            _log.info("cluster %s is seen again", self._cluster)
-        self._answered = True
-        self._trouble = None
+        if self.answered is False:
+            _log.info("cluster %s is seen again", self._cluster.key)
+        self.answered, self.trouble = True, None
         await self._compare(snapshot)
 
     async def _compare(self, snapshot: ClusterSnapshot) -> None:
@@ -113,29 +110,31 @@ class Observer:
         for job in snapshot.jobs:
             if job.active:
                 running[identity_of(job.job_id)].append(job)
-        rows = await self._threads.call(self._store.watched, self._cluster, ACTIVE)
+        call, key = self._process.call, self._cluster.key
+        rows = await call(self._store.watched, key, ACTIVE)
         others = sorted(set(running) - {row.identity for row in rows})
         if others:
-            rows += await self._threads.call(self._store.watched_by_identity, self._cluster, others)
+            rows += await call(self._store.watched_by_identity, key, others)
         for row in rows:
             if not _as_recorded(row, running[row.identity]):
-                await self._look_closer(row.number)
+                await self._refresh(row.number)
 
-    async def _look_closer(self, number: int) -> None:
-        row = await self._threads.call(self._store.job, self._cluster, number)
+    async def _refresh(self, number: int) -> None:
+        row = await self._process.call(self._store.job, self._cluster.key, number)
         if row is None or row.last.finished_at is None:
-            return  # an action is in progress, and says in the end how its job is
-        plane = self._planes.of(self._target)
-        reconciler = Reconciler(plane, self._target.loopback, clock=self._clock)
-        recorded = read_record(row.record, self._target)
+            return  # an action is in progress, and records in the end how its job is
+        plane = self._process.plane(self._cluster)
+        target = self._cluster.flink
+        reconciler = Reconciler(plane, target.loopback, clock=self._process.clock)
+        recorded = read_record(row.record, target)
         seen = await reconciler.refresh(recorded)
         if seen != recorded or seen.status != row.status:
             state = await with_end(plane, JobState(stored_record(seen), seen.status.value))
-            await self._threads.call(self._store.observe, row.number, row.revision, state)
+            await self._process.call(self._store.observe, row.number, row.revision, state)
 
 
 def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
-    """Whether a job is plainly as its row says, so that it need not be observed by itself."""
+    """Whether a job is plainly as its row has it, so that it need not be observed by itself."""
     return (
         row.settled
         and len(running) == 1
@@ -144,17 +143,98 @@ def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
     )
 
 
-async def keep_observing(
-    observer: Observer, every: float, then: Callable[[], Awaitable[None]]
-) -> None:
-    """Observe a cluster for ever; after each observation that it answered do something more."""
-    while True:
-        begun = time.monotonic()
+#: Any list will do: whoever found that the job has ended has just seen one that shows it.
+_LATEST_LIST = 3600.0
+
+
+async def with_end(plane: ControlPlane, state: JobState) -> JobState:
+    """Return how a job is, with when its latest submission ended, where the cluster reports it.
+
+    The cluster forgets that after a while.
+    """
+    job_id = state.record.get("job_id")
+    if state.status in ACTIVE or job_id is None:
+        return state
+    try:
+        job = (await plane.jobs(max_age=_LATEST_LIST)).by_id.get(job_id)
+    except JobError:
+        return state
+    if job is None or job.active or job.ended <= 0:
+        return state
+    return replace(state, ended=job.ended / 1000)
+
+
+#: Who asks for the starts of lost jobs.
+_CALLER = "gateway"
+#: How often a job is started again in vain, before that is left to a person.
+_TRIES = 12
+
+
+class LostJobRecovery:
+    """Asks for a RE_LAUNCH of each job that one cluster has lost for a while.
+
+    A job that was stopped, cancelled, or came to its end is none of these.
+    """
+
+    def __init__(
+        self,
+        process: GatewayProcess,
+        cluster: str,
+        submit: Callable[[ActionRequest], Awaitable[ActionRow]],
+    ) -> None:
+        self._process = process
+        self._cluster = cluster
+        self._submit = submit
+        self._lost_since: dict[int, float] = {}
+
+    async def after_observation(self) -> None:
+        """Start what is due, the cluster having just been seen."""
+        process = self._process
+        lost = await process.call(process.store.jobs_with_status, self._cluster, ["LOST"])
+        now = time.monotonic()
+        self._lost_since = {job.number: self._lost_since.get(job.number, now) for job in lost}
+        for job in lost:
+            waited = now - self._lost_since[job.number] >= process.intervals.relaunch_after
+            if job.last.finished_at is not None and waited and await self._due(job):
+                await self._start(job)
+
+    async def _due(self, job: StoredJob) -> bool:
+        """Whether it is time to try; after one that failed, twice as long as before it."""
+        if not _in_vain(job.last):
+            return True
+        process = self._process
+        actions = await process.call(process.store.actions_of, job.number, _TRIES)
+        failures = next(
+            (i for i, action in enumerate(actions) if not _in_vain(action)), len(actions)
+        )
+        if failures >= _TRIES:
+            return False
+        pause: float = process.intervals.relaunch_pause * 2 ** (failures - 1)
+        now = datetime.now(UTC)
+        waited = (now - (job.last.finished_at or now)).total_seconds()
+        return waited >= min(pause, process.intervals.longest_relaunch_pause)
+
+    async def _start(self, job: StoredJob) -> None:
+        request = ActionRequest(
+            cluster=job.cluster,
+            job_name=job.job_name,
+            action=Action.RE_LAUNCH,
+            changes={},
+            as_given={},
+            caller=_CALLER,
+            run_id=job.run_id,
+        )
         try:
-            await observer.look()
-            await then()
-        except JobError:
-            pass  # said where it was seen
-        except Exception as error:  # noqa: BLE001 - the next look may do better
-            _log.error("looking at a cluster failed: %s", where(error))
-        await asyncio.sleep(max(0.0, every - (time.monotonic() - begun)))
+            action = await self._submit(request)
+        except Refusal as refusal:  # somebody else was first, or too much is in progress
+            _log.info("job %s, which was lost, is not started: %s", job.job_name, refusal.message)
+            return
+        _log.warning("job %s was lost and is started again: %s", job.job_name, action.id)
+
+
+def _in_vain(action: ActionRow) -> bool:
+    return (
+        action.action is Action.RE_LAUNCH
+        and action.caller == _CALLER
+        and action.result is ActionResult.FAILED
+    )

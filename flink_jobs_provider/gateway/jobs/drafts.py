@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from flink_jobs_provider.gateway.job_service import DraftRequest, InputChange
-from flink_jobs_provider.gateway.jobs.stored_documents import read_spec, stored_record
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.jobs.transitions import (
     DRAFT,
     changed_inputs,
@@ -18,34 +18,27 @@ from flink_jobs_provider.gateway.jobs.transitions import (
 )
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.store import JobState, NewAction, NextStart, Store
-from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
+from flink_jobs_provider.gateway.store import (
+    Ended,
+    JobState,
+    NewAction,
+    NewJob,
+    NextStart,
+    RowChanged,
+    UnfinishedAction,
+    read_spec,
+    stored_record,
+)
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class Ask(Protocol):
-    """Calls the records; a database that does not answer is reported as a refusal."""
-
-    def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-        """Call a method of the store."""
-        ...
-
 
 class Drafts:
-    """Writes down what changes no cluster.
+    """Records what changes no cluster."""
 
-    Args:
-        store: The records.
-        ask: Calls them.
-    """
-
-    def __init__(self, store: Store, ask: Ask) -> None:
-        self._store = store
-        self._ask = ask
+    def __init__(self, process: GatewayProcess) -> None:
+        self._store = process.store
+        self._ask = process.ask
 
     async def draft(self, request: DraftRequest, cluster: ClusterConfiguration) -> int:
         """Put a job on record that is started later; return its number.
@@ -58,19 +51,11 @@ class Drafts:
         if found is None:
             record = JobRecord(spec=spec, status=JobStatus.STARTING)
             state = JobState(stored_record(record), DRAFT, request.as_given)
+            new = NewJob(cluster.key, request.job_name, new_run_id(), spec.key.prefix, state)
             action = _done_at_once(Action.NEW, request.caller, request.as_given)
+            ended = Ended("The job is on record, and was not started")
             try:
-                done = await self._ask(
-                    self._store.put_ended,
-                    cluster.key,
-                    request.job_name,
-                    new_run_id(),
-                    spec.key.prefix,
-                    state,
-                    action,
-                    "The job is on record, and was not started",
-                )
-                return done.job_number
+                return (await self._ask(self._store.put_new, new, action, ended)).job_number
             except RowChanged:
                 pass
         message = f"A job {request.job_name} exists already. Give the new one another name."

@@ -9,20 +9,18 @@ from dataclasses import dataclass, replace
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS, ActionRemedy
-from flink_jobs_provider.gateway.jobs.stored_documents import (
+from flink_jobs_provider.gateway.jobs.cluster_observer import with_end
+from flink_jobs_provider.gateway.jobs.transitions import instead_of
+from flink_jobs_provider.gateway.store import (
+    JobState,
+    StoredAction,
+    StoredJob,
     read_record,
     read_spec,
     stored_record,
-    with_end,
 )
-from flink_jobs_provider.gateway.jobs.transitions import instead_of
-from flink_jobs_provider.gateway.store import JobState, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
-from flink_jobs_provider.model.errors import (
-    JobError,
-    PermanentError,
-    TemporaryError,
-)
+from flink_jobs_provider.model.errors import JobError, PermanentError, TemporaryError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,
@@ -52,10 +50,11 @@ class Outcome:
     deleted: bool = False
 
 
+@dataclass
 class Executor:
     """Executes one action on one job.
 
-    Args:
+    Attributes:
         plane: The job's cluster.
         reconciler: Brings jobs of that cluster about.
         target: How the cluster is reached.
@@ -66,29 +65,20 @@ class Executor:
         settle_time: How long a version that was started must stay up.
     """
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        reconciler: Reconciler,
-        target: FlinkTarget,
-        job: StoredJob,
-        action: StoredAction,
-        jar: Jar | str | None,
-        known: list[Savepoint],
-        settle_time: str,
-    ) -> None:
-        self._plane = plane
-        self._reconciler = reconciler
-        self._job = job
-        self._action = action
-        self._jar = jar
-        self._known = known
-        self._recorded = read_record(job.record, target)
-        self._wanted = (
-            read_spec({**action.wanted, "settle_time": settle_time}, target)
-            if action.wanted
-            else None
-        )
+    plane: ControlPlane
+    reconciler: Reconciler
+    target: FlinkTarget
+    job: StoredJob
+    action: StoredAction
+    jar: Jar | str | None
+    known: list[Savepoint]
+    settle_time: str
+
+    def __post_init__(self) -> None:
+        self._recorded = read_record(self.job.record, self.target)
+        self._wanted: JobSpec | None = None
+        if wanted := self.action.wanted:
+            self._wanted = read_spec({**wanted, "settle_time": self.settle_time}, self.target)
 
     async def execute(self) -> Outcome:
         """Execute the action.
@@ -103,38 +93,38 @@ class Executor:
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
         }
-        outcome = await ways.get(self._action.row.action, self._bring_about)()
+        outcome = await ways.get(self.action.row.action, self._bring_about)()
         return await self._with_end(outcome)
 
     async def failed(self, error: str) -> Outcome:
         """Return how a failed action ended: the row is to say what runs now."""
         try:
             state = await self._state_after_failure()
-        except JobError:  # it cannot be seen now: the next look at the cluster shows it
+        except JobError:  # it cannot be seen now: the next observation shows it
             state = None
             if self._recorded.job_id is None:
-                state = JobState(self._job.record, LAUNCH_FAILED)
+                state = JobState(self.job.record, LAUNCH_FAILED)
         return await self._with_end(Outcome(ActionResult.FAILED, error, state))
 
     async def _with_end(self, outcome: Outcome) -> Outcome:
         if outcome.state is None or outcome.deleted:
             return outcome
-        return replace(outcome, state=await with_end(self._plane, outcome.state))
+        return replace(outcome, state=await with_end(self.plane, outcome.state))
 
     # The actions
 
     async def _bring_about(self) -> Outcome:
         """Execute what starts a version, and what only changes one that is there."""
         assert self._wanted is not None  # noqa: S101 - so it was decided
-        record = await self._reconciler.bring_about(
-            self._base(), self._wanted, self._jar or self._wanted.jar_digest or ""
+        record = await self.reconciler.bring_about(
+            self._base(), self._wanted, self.jar or self._wanted.jar_digest or ""
         )
         return self._succeeded(record)
 
     async def _stop(self) -> Outcome:
         seen = await self._seen()
-        record = await self._reconciler.bring_about(
-            self._base(), self._wanted or seen.spec, self._jar or seen.spec.jar_digest or ""
+        record = await self.reconciler.bring_about(
+            self._base(), self._wanted or seen.spec, self.jar or seen.spec.jar_digest or ""
         )
         # An ended job whose statistics are of before its end (Flink renews them every 3 s) looks
         # as if it had come to its own end; the reconciler finds the savepoint of its stop.
@@ -145,10 +135,10 @@ class Executor:
         )
         if not seen.status.active and seen.status is not JobStatus.STOPPED and not stopped:
             raise PermanentError(
-                f"{self._job.job_name}: it had ended before it could be stopped: it is "
+                f"{self.job.job_name}: it had ended before it could be stopped: it is "
                 f"{seen.status}",
                 now="No savepoint was taken",
-                remedy=instead_of(seen.status.value, self._action.row.action),
+                remedy=instead_of(seen.status.value, self.action.row.action),
             )
         return self._succeeded(record)
 
@@ -156,13 +146,13 @@ class Executor:
         seen = await self._seen()
         if not seen.status.active:
             raise PermanentError(
-                f"{self._job.job_name}: no savepoint can be taken: it is {seen.status}",
+                f"{self.job.job_name}: no savepoint can be taken: it is {seen.status}",
                 now="Nothing was changed",
                 remedy=ActionRemedy.LIST_SAVEPOINTS,
             )
         if seen.other_version:
             raise PermanentError(
-                f"{self._job.job_name}: another version than the one on record runs, as job "
+                f"{self.job.job_name}: another version than the one on record runs, as job "
                 f"{seen.job_id}",
                 now="It was not touched",
                 remedy=ActionRemedy.UPDATE,
@@ -170,7 +160,7 @@ class Executor:
         outcome = await self._bring_about()
         assert outcome.state is not None  # noqa: S101 - an action that succeeded says how it is
         # The directory may have been meant for this one savepoint alone.
-        directory = self._job.record["spec"].get("savepoint_directory")
+        directory = self.job.record["spec"].get("savepoint_directory")
         spec = {**outcome.state.record["spec"], "savepoint_directory": directory}
         record = {**outcome.state.record, "spec": {k: v for k, v in spec.items() if v is not None}}
         return replace(outcome, state=replace(outcome.state, record=record))
@@ -179,18 +169,18 @@ class Executor:
         note = ""
         found = []
         try:
-            found = await self._reconciler.savepoints(self._recorded.spec)
+            found = await self.reconciler.savepoints(self._recorded.spec)
         except TemporaryError as error:
-            said = error.worded(ACTION_WORDS)
-            note = f"Those on record; the savepoint directory was not read: {said}"
-        savepoints = merged(self._known, found)
+            reason = error.worded(ACTION_WORDS)
+            note = f"Those on record; the savepoint directory was not read: {reason}"
+        savepoints = merged(self.known, found)
         record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
-        state = JobState(stored_record(record), self._job.status)
+        state = JobState(stored_record(record), self.job.status)
         return Outcome(ActionResult.SUCCESS, listed(savepoints, note), state)
 
     async def _cancel(self) -> Outcome:
-        await self._reconciler.cancel(self._recorded)
-        record, status, lost = self._recorded, self._job.status, False
+        await self.reconciler.cancel(self._recorded)
+        record, status, lost = self._recorded, self.job.status, False
         if record.job_id is not None:
             seen = await self._seen()
             ended_here = record.status.active and seen.status is JobStatus.CANCELED
@@ -217,15 +207,15 @@ class Executor:
     async def _delete(self) -> Outcome:
         seen = await self._seen()
         running = seen.status.active and seen.job_id is not None
-        if running and not self._action.cancels_first:
+        if running and not self.action.cancels_first:
             raise PermanentError(
-                f"{self._job.job_name}: it runs, as job {seen.job_id}",
+                f"{self.job.job_name}: it runs, as job {seen.job_id}",
                 now="It goes on, and was not deleted",
                 remedy=ActionRemedy.STOP_THEN_DELETE,
             )
         spec = seen.spec.model_copy(update={"on_delete": OnDelete.CANCEL})
         at_last = None if running else await self._forgotten(seen)
-        await self._reconciler.delete(seen.model_copy(update={"spec": spec}))
+        await self.reconciler.delete(seen.model_copy(update={"spec": spec}))
         output = "Job canceled and deleted" if running else "Job deleted"
         if at_last is not None:
             words = last_words(at_last.model_copy(update={"spec": spec}), time.time())
@@ -235,14 +225,14 @@ class Executor:
     async def _forgotten(self, seen: JobRecord) -> JobRecord | None:
         """Return a job that its cluster has lost, with its last state; None for any other."""
         broken = seen.status in (JobStatus.LOST, JobStatus.FAILED, JobStatus.CANCELED)
-        if not broken or seen.job_id in (await self._plane.jobs()).by_id:
+        if not broken or seen.job_id in (await self.plane.jobs()).by_id:
             return None
         return await self._at_last(seen)
 
     async def _at_last(self, record: JobRecord) -> JobRecord:
         """Return a job with the state that a start would begin from, as far as that is seen."""
         try:
-            point = await self._reconciler.find_start(record, record.spec)
+            point = await self.reconciler.find_start(record, record.spec)
         except JobError:
             return record
         return record.model_copy(update={"restore_point": point})
@@ -260,30 +250,30 @@ class Executor:
 
     async def _seen(self) -> JobRecord:
         """Return the job as it is at this moment."""
-        await self._plane.jobs()
-        return await self._reconciler.refresh(self._recorded)
+        await self.plane.jobs()
+        return await self.reconciler.refresh(self._recorded)
 
     def _succeeded(self, record: JobRecord) -> Outcome:
         record = record.model_copy(update={"spec": _without_mode(record.spec)})
         state = JobState(
             stored_record(record),
             record.status.value,
-            self._action.as_given,
-            started=self._action.row.action in STARTS,
+            self.action.as_given,
+            started=self.action.row.action in STARTS,
         )
         return Outcome(ActionResult.SUCCESS, record.job_output, state)
 
     async def _state_after_failure(self) -> JobState | None:
         """Return what runs now, whichever version that is."""
-        snapshot = await self._plane.jobs()
-        seen = await self._reconciler.refresh(self._recorded)
+        snapshot = await self.plane.jobs()
+        seen = await self.reconciler.refresh(self._recorded)
         as_given = None
         if self._wanted is not None and seen.status.active and seen.other_version:
             # The new version runs after all: it is up, and has not done all that was waited for.
             other = self._recorded.model_copy(update={"spec": _without_mode(self._wanted)})
-            now = await self._reconciler.refresh(other)
+            now = await self.reconciler.refresh(other)
             if not now.other_version:
-                seen, as_given = now, self._action.as_given
+                seen, as_given = now, self.action.as_given
         # A submission that failed is known from now on: nobody takes it for one to go on from.
         ours = snapshot.of(self._recorded.spec.key)
         generation = max([self._recorded.generation, *(job.generation for job in ours)])
@@ -292,8 +282,8 @@ class Executor:
             return JobState(stored_record(record), LAUNCH_FAILED)
         if not self._recorded.status.active and not seen.status.active and self._recorded.job_id:
             # What it was before, it still is: STOPPED, LOST, FAILED …
-            return JobState(stored_record(record), self._job.status)
-        started = as_given is not None and self._action.row.action in STARTS
+            return JobState(stored_record(record), self.job.status)
+        started = as_given is not None and self.action.row.action in STARTS
         return JobState(stored_record(seen), seen.status.value, as_given, started=started)
 
 

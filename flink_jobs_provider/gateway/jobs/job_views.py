@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
-from flink_jobs_provider.gateway.jobs.drafts import Ask
-from flink_jobs_provider.gateway.jobs.intervals import Intervals
-from flink_jobs_provider.gateway.jobs.stored_documents import read_record
-from flink_jobs_provider.gateway.jobs.worker import Planes
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.store import Store, StoredJob
+from flink_jobs_provider.gateway.store import StoredJob, read_record
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import Savepoint
 
@@ -22,29 +19,16 @@ class Reading:
     """The part of `gateway.job_service.JobService` that changes nothing.
 
     Args:
-        clusters: The clusters that are served, by key.
-        store: The records.
-        ask: Calls them.
+        process: What the parts of this process share.
         observers: What keeps each cluster's records fresh, by key.
-        planes: Opens clusters.
-        intervals: How often and how long.
     """
 
-    def __init__(
-        self,
-        clusters: Mapping[str, ClusterConfiguration],
-        store: Store,
-        ask: Ask,
-        observers: Mapping[str, Observer],
-        planes: Planes,
-        intervals: Intervals,
-    ) -> None:
-        self._clusters = clusters
-        self._store = store
-        self._ask = ask
+    def __init__(self, process: GatewayProcess, observers: Mapping[str, Observer]) -> None:
+        self._process = process
+        self._store = process.store
+        self._ask = process.ask
         self._observers = observers
-        self._planes = planes
-        self._intervals = intervals
+        self._clusters = {cluster.key: cluster for cluster in process.configuration.clusters}
 
     async def cluster_of(self, number: int) -> str | None:
         """Return the key of the cluster that a job is on; None where there is no such job."""
@@ -70,7 +54,8 @@ class Reading:
         if job.job_id is None:
             return None
         try:
-            snapshot = await self._planes.of(configured.flink).jobs(self._intervals.fresh)
+            plane = self._process.plane(configured)
+            snapshot = await plane.jobs(self._process.intervals.fresh)
         except JobError as error:
             raise ClusterUnavailable(error) from None
         seen = snapshot.by_id.get(job.job_id)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
-import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,18 +17,15 @@ from flink_jobs_provider.gateway.job_service import (
 )
 from flink_jobs_provider.gateway.jobs import background as loops
 from flink_jobs_provider.gateway.jobs.admission import Admission
-from flink_jobs_provider.gateway.jobs.cluster_observer import Observer, keep_observing
-from flink_jobs_provider.gateway.jobs.disks import Disks
+from flink_jobs_provider.gateway.jobs.background import Intervals, Threads
+from flink_jobs_provider.gateway.jobs.cluster_observer import LostJobRecovery, Observer
+from flink_jobs_provider.gateway.jobs.data_directory import Disks, JarCache, JarOpener
 from flink_jobs_provider.gateway.jobs.drafts import Drafts
-from flink_jobs_provider.gateway.jobs.intervals import Intervals
-from flink_jobs_provider.gateway.jobs.jar_cache import JarCache, JarOpener
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, Planes
 from flink_jobs_provider.gateway.jobs.job_views import Reading
-from flink_jobs_provider.gateway.jobs.lease import Lease
-from flink_jobs_provider.gateway.jobs.lost_job_recovery import LostJobRecovery
-from flink_jobs_provider.gateway.jobs.threads import Threads
-from flink_jobs_provider.gateway.jobs.worker import Planes, Workers
+from flink_jobs_provider.gateway.jobs.worker import Workers
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration, places_masked
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import RecordsError, Store
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.model.duration import seconds
@@ -67,47 +61,26 @@ class Jobs(Reading):
         intervals: Intervals | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._configuration = configuration
+        data = Path(configuration.data_directory)
         intervals = intervals or Intervals()
-        self._gateway = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        clusters_by_key = {cluster.key: cluster for cluster in configuration.clusters}
-        self._threads = Threads(CONNECTIONS, "records")
-        self._jars = JarCache(Path(configuration.data_directory))
-        self._opener = JarOpener(self._jars, intervals)
-        self._disks = Disks([Path(configuration.data_directory), *store.directories])
-        clock = clock or Clock()
-        limit = configuration.limits.concurrent_actions
-        self._limit = limit * _QUEUE
-        self._workers = Workers(
-            self._gateway,
+        self._jars = JarCache(data)
+        self._process = process = GatewayProcess(
+            configuration,
             store,
+            Threads(CONNECTIONS, "records"),
             clusters,
-            {key: cluster.flink for key, cluster in clusters_by_key.items()},
-            self._opener,
-            self._threads,
+            JarOpener(self._jars, intervals),
             intervals,
-            clock,
-            limit,
-            lambda key: observers[key].trouble,
-            configuration.settle_time,
-            places_masked(configuration.clusters),
+            clock or Clock(),
         )
-        self._admission = Admission(
-            self._gateway,
-            store,
-            self._opener,
-            self._threads,
-            intervals,
-            seconds(configuration.action_timeout),
-            lambda: self._workers.free,
-        )
-        self._drafts = Drafts(store, self._admission.ask)
-        observers = {
-            key: Observer(key, cluster.flink, store, clusters, self._threads, intervals, clock)
-            for key, cluster in clusters_by_key.items()
-        }
+        self._disks = Disks([data, *store.directories])
+        self._limit = configuration.limits.concurrent_actions * _QUEUE
+        self._workers = Workers(process, lambda key: self._observers[key].trouble)
+        self._admission = Admission(process, lambda: self._workers.free)
+        self._drafts = Drafts(process)
         super().__init__(
-            clusters_by_key, store, self._admission.ask, observers, clusters, intervals
+            process,
+            {cluster.key: Observer(process, cluster) for cluster in configuration.clusters},
         )
         self._beat: asyncio.Task[None] | None = None
         self._loops: list[asyncio.Task[None]] = []
@@ -121,17 +94,15 @@ class Jobs(Reading):
         Raises:
             DatabaseUnusable: The records are of a later version.
         """
-        await self._threads.call(self._store.migrate)
+        await self._process.call(self._store.migrate)
         if not self._store.shared:
             # The file is ours alone, so whoever had claimed an action is no more.
-            await self._threads.call(self._store.release_all)
+            await self._process.call(self._store.release_all)
         await self._claim_abandoned()
         self._open = True
         self._beat = loops.begin(self._renew_claims(), "claims")
         self._loops = [
-            loops.begin(
-                keep_observing(observer, self._intervals.observe, self._after(key)), f"look {key}"
-            )
+            loops.begin(observer.keep_observing(self._recovery(key)), f"observe {key}")
             for key, observer in self._observers.items()
         ]
         self._loops.append(loops.begin(self._expire_records(), "retention"))
@@ -144,13 +115,13 @@ class Jobs(Reading):
         await self._workers.cancel_all()
         await loops.end([self._beat] if self._beat else [])
         try:
-            left = await self._threads.call(self._store.release, self._gateway)
+            left = await self._process.call(self._store.release, self._process.name)
             if left:
                 _log.info("%d actions are left to whoever takes them up", left)
         except RecordsError as error:
             _log.warning("actions could not be handed over: %s", error)
-        await self._threads.close(self._intervals.patience)
-        await self._opener.close(0)
+        await self._process.threads.close(self._process.intervals.patience)
+        await self._process.opener.close(0)
         await self._disks.close()
 
     def on_finished(self, listener: Callable[[ActionRow], None]) -> None:
@@ -170,13 +141,13 @@ class Jobs(Reading):
             if observer.answered is not None
         }
 
-    async def look(self, cluster: str) -> None:
+    async def observe(self, cluster: str) -> None:
         """Observe a cluster now, and record what has changed there.
 
         Raises:
             JobError: It does not answer.
         """
-        await self._observers[cluster].look()
+        await self._observers[cluster].observe()
 
     # JobService
 
@@ -191,7 +162,7 @@ class Jobs(Reading):
                 retry_after=5,
             )
         await self._observers[cluster.key].fresh()
-        lease = Lease(self._intervals.lease)
+        lease = Lease(self._process.intervals.lease)
         action = await self._admission.accept(request, cluster)
         if action.row.finished_at is None:
             self._workers.start(action, lease)
@@ -215,13 +186,13 @@ class Jobs(Reading):
         """Return what keeps the gateway from working; a cluster out of reach does not."""
         problems = [] if self._open else ["The gateway is starting or stopping."]
         try:
-            async with asyncio.timeout(self._intervals.patience):
+            async with asyncio.timeout(self._process.intervals.patience):
                 problems += await self._disks.problems()
         except (TimeoutError, RuntimeError):
             problems.append("The disk of data_directory does not answer.")
         try:
-            async with asyncio.timeout(self._intervals.patience):
-                await self._threads.call(self._store.answers)
+            async with asyncio.timeout(self._process.intervals.patience):
+                await self._process.call(self._store.answers)
         except (RecordsError, TimeoutError, RuntimeError):
             problems.append("The database does not answer.")
         return problems
@@ -234,17 +205,15 @@ class Jobs(Reading):
             raise Refusal("ServiceUnavailable", "The gateway is starting or stopping.")
         return self.configured(key)
 
-    def _after(self, key: str) -> Callable[[], Awaitable[None]]:
-        recovery = LostJobRecovery(key, self._store, self._threads, self._intervals, self.submit)
-
-        async def nothing() -> None:
-            return
-
-        return recovery.after_observation if self._clusters[key].relaunch_lost else nothing
+    def _recovery(self, key: str) -> Callable[[], Awaitable[None]] | None:
+        """Return what starts the lost jobs of a cluster; None where that is not configured."""
+        if not self._clusters[key].relaunch_lost:
+            return None
+        return LostJobRecovery(self._process, key, self.submit).after_observation
 
     async def _renew_claims(self) -> None:
         while True:
-            await asyncio.sleep(self._intervals.renew)
+            await asyncio.sleep(self._process.intervals.renew)
             try:
                 await self._workers.renew()
                 await self._claim_abandoned()
@@ -253,28 +222,28 @@ class Jobs(Reading):
 
     async def _claim_abandoned(self) -> None:
         """Take over actions that nobody executes any more."""
-        lease = self._intervals.lease
+        lease = self._process.intervals.lease
         begun = Lease(lease)
         clusters = list(self._clusters)
         room = self._limit - self._workers.unfinished
-        left = await self._threads.call(
-            self._store.claim, self._gateway, lease, clusters, room, self._workers.ids
+        left = await self._process.call(
+            self._store.claim, self._process.name, lease, clusters, room, self._workers.ids
         )
         for action in left:
             _log.info("operation %s, %s, is taken over", action.row.id, action.row.action)
             self._workers.start(action, begun.again())
-        for row in await self._threads.call(self._store.abandon, clusters, _ABANDONED):
+        for row in await self._process.call(self._store.abandon, clusters, _ABANDONED):
             self._workers.notify(row)
 
     async def _expire_records(self) -> None:
-        kept = self._configuration.retention
+        kept = self._process.configuration.retention
         while True:
             try:
-                await self._threads.call(
+                await self._process.call(
                     self._store.sweep, seconds(kept.actions), seconds(kept.savepoints)
                 )
-                needed = await self._threads.call(self._store.jars_needed)
-                await self._opener.sweep(needed)
+                needed = await self._process.call(self._store.jars_needed)
+                await self._process.opener.sweep(needed)
             except RecordsError as error:
                 _log.warning("old records are not cleared away: %s", error)
-            await asyncio.sleep(self._intervals.sweep)
+            await asyncio.sleep(self._process.intervals.sweep)

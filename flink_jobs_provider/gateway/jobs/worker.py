@@ -5,95 +5,46 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.action_outputs import ErrorOutput
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs.background import end, reporting, where
 from flink_jobs_provider.gateway.jobs.executor import Executor, Outcome
-from flink_jobs_provider.gateway.jobs.intervals import Intervals
-from flink_jobs_provider.gateway.jobs.jar_cache import JarOpener
-from flink_jobs_provider.gateway.jobs.lease import Lease, current_lease
-from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, current_lease
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
-from flink_jobs_provider.gateway.served_clusters import Mask
-from flink_jobs_provider.gateway.store import (
-    JobState,
-    RecordsError,
-    Store,
-    StoredAction,
-    StoredJob,
-)
+from flink_jobs_provider.gateway.served_clusters import places_masked
+from flink_jobs_provider.gateway.store import JobState, RecordsError, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
-from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
-from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 
-class Planes(Protocol):
-    """What opens clusters; `control_planes.connection.Clusters` is one."""
-
-    def of(self, target: FlinkTarget) -> ControlPlane:
-        """Return the control plane of a target."""
-        ...
-
-
 class Workers:
     """Executes actions, up to a limit at once; the others are queued.
 
     Args:
-        gateway: The name under which this gateway claims actions.
-        store: The records.
-        planes: Opens clusters.
-        targets: The configured clusters, by key.
-        opener: Opens jars.
-        threads: For calls of the records.
-        intervals: How often and how long.
-        clock: Time as the reconcilers see it.
-        at_once: How many are executed at once.
+        process: What the parts of this process share.
         trouble: Returns why a cluster, by key, did not answer lately; None where it did.
-        settle_time: How long a version that was started must stay up.
-        mask: Names places below a cluster's mounts as its callers do.
     """
 
-    def __init__(
-        self,
-        gateway: str,
-        store: Store,
-        planes: Planes,
-        targets: Mapping[str, FlinkTarget],
-        opener: JarOpener,
-        threads: Threads,
-        intervals: Intervals,
-        clock: Clock,
-        at_once: int,
-        trouble: Callable[[str], JobError | None],
-        settle_time: str,
-        mask: Mask,
-    ) -> None:
-        self._gateway = gateway
-        self._store = store
-        self._planes = planes
-        self._targets = targets
-        self._opener = opener
-        self._threads = threads
-        self._intervals = intervals
-        self._clock = clock
-        self._slots = asyncio.Semaphore(at_once)
+    def __init__(self, process: GatewayProcess, trouble: Callable[[str], JobError | None]) -> None:
+        self._process = process
+        self._store = process.store
         self._trouble = trouble
-        self._settle_time = settle_time
-        self._mask = mask
+        clusters = process.configuration.clusters
+        self._targets = {cluster.key: cluster.flink for cluster in clusters}
+        self._mask = places_masked(clusters)
+        self._slots = asyncio.Semaphore(process.configuration.limits.concurrent_actions)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases: dict[str, Lease] = {}
         self._listeners: list[Callable[[ActionRow], None]] = []
@@ -130,8 +81,8 @@ class Workers:
         if not mine:
             return
         asked_at = time.monotonic()
-        kept = await self._threads.call(
-            self._store.renew, self._gateway, self._intervals.lease, list(mine)
+        kept = await self._process.call(
+            self._store.renew, self._process.name, self._process.intervals.lease, list(mine)
         )
         for id_, lease in mine.items():
             if id_ in kept:
@@ -158,12 +109,12 @@ class Workers:
 
     async def _work(self, action: StoredAction, lease: Lease) -> None:
         current_lease.set(lease)
-        begun = self._clock.now()
+        begun = self._process.clock.now()
         deadline = begun + action.seconds_left
-        pause = self._intervals.first_retry
+        pause = self._process.intervals.first_retry
         async with self._slots:
             job = action.begun_on or await self._write(
-                partial(self._store.begin, action.row.id, self._gateway), lease
+                partial(self._store.begin, action.row.id, self._process.name), lease
             )
         if job is None:
             return
@@ -174,14 +125,14 @@ class Workers:
             error = self._trouble(job.cluster)
             return ErrorOutput.of(error, mask) if error else ""
 
-        async def say(line: str) -> None:
+        async def report(line: str) -> None:
             if isinstance(line, ErrorOutput):
-                line = line.followed_by(_until(deadline - self._clock.now()))
-            write = partial(self._store.say, action.row.id, self._gateway, line)
+                line = line.followed_by(_until(deadline - self._process.clock.now()))
+            write = partial(self._store.note_wait, action.row.id, self._process.name, line)
             await self._write(write, lease)
 
         while True:
-            async with self._slots, reporting(trouble, say, self._intervals.observe):
+            async with self._slots, reporting(trouble, report, self._process.intervals.observe):
                 outcome, waits_for = await self._try(action, job, lease, begun, deadline)
             if not lease.held:
                 _log.warning("the lease of operation %s has expired", action.row.id)
@@ -189,10 +140,10 @@ class Workers:
             if outcome is not None:
                 break
             await self._write(
-                partial(self._store.say, action.row.id, self._gateway, waits_for), lease
+                partial(self._store.note_wait, action.row.id, self._process.name, waits_for), lease
             )
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, self._intervals.longest_retry)
+            await self._process.clock.sleep(pause)
+            pause = min(pause * 2, self._process.intervals.longest_retry)
         await self._end(action, outcome, lease)
 
     async def _try(
@@ -205,7 +156,7 @@ class Workers:
             return await executor.execute(), ""
         except JobError as error:
             failed = ErrorOutput.of(error, partial(self._mask, job.cluster))
-            left = self._ends(error, begun, deadline) - self._clock.now()
+            left = self._ends(error, begun, deadline) - self._process.clock.now()
             if left > 0:
                 return None, failed.followed_by(_until(left))
             message: str = failed
@@ -227,14 +178,14 @@ class Workers:
     def _ends(self, error: JobError, begun: float, deadline: float) -> float:
         """Return until when an action is retried that met an error."""
         if isinstance(error, NotEnoughSlots):
-            return min(deadline, begun + self._intervals.slots)
+            return min(deadline, begun + self._process.intervals.slots)
         return deadline if isinstance(error, TemporaryError) else begun
 
     async def _executor(self, action: StoredAction, job: StoredJob, lease: Lease) -> Executor:
-        target = self._targets[job.cluster]
-        plane = self._planes.of(target)
+        target, process = self._targets[job.cluster], self._process
+        plane = process.planes.of(target)
 
-        def say(line: str) -> None:
+        def report(line: str) -> None:
             _log.info("operation %s: %s", action.row.id, line)
 
         known = None
@@ -242,13 +193,13 @@ class Workers:
             known = await self._write(partial(self._store.savepoints, job.number), lease)
         return Executor(
             plane,
-            Reconciler(plane, target.loopback, say, self._clock, self._find_jar),
+            Reconciler(plane, target.loopback, report, process.clock, process.opener.find),
             target,
             job,
             action,
             await self._jar(action),
             known or [],
-            self._settle_time,
+            process.configuration.settle_time,
         )
 
     async def _jar(self, action: StoredAction) -> Jar | str | None:
@@ -257,33 +208,16 @@ class Workers:
         if digest is None or action.wanted is None or action.row.action not in STARTS:
             return digest
         try:
-            return await self._find_jar(action.wanted["jar"], digest)
+            return await self._process.opener.find(action.wanted["jar"], digest)
         except JarError:
             return digest  # the cluster may have it
-
-    async def _find_jar(self, uri: str, digest: str) -> Jar:
-        """Return the jar with a digest: the copy that is cached here, or from its storage.
-
-        Raises:
-            JarError: It is in neither.
-        """
-        kept = await self._opener.kept(digest)
-        if kept is not None:
-            return kept
-        try:
-            jar = await self._opener.open(uri, self._intervals.jar_queue)
-        except (TimeoutError, QueueTimeout):
-            raise JarError(f"{uri} was not read in time") from None
-        if jar.digest != digest:
-            raise JarError(f"{uri} has other content now")
-        return jar
 
     async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:
         row = await self._write(
             partial(
                 self._store.finish,
                 action,
-                self._gateway,
+                self._process.name,
                 outcome.result,
                 outcome.output,
                 outcome.state,
@@ -307,7 +241,7 @@ class Workers:
         pause = 0.1
         while True:
             try:
-                return await self._threads.call(call)
+                return await self._process.call(call)
             except RecordsError as error:
                 _log.warning("the records cannot be written: %s", error)
                 if not lease.held:

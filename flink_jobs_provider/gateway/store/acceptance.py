@@ -1,4 +1,4 @@
-"""Admission actions: one at a time for each job, and one live job for each name.
+"""Accepting actions: one at a time for each job, and one live job for each name.
 
 Each method locks the job's row before anything else, so that no two wait for each other. The
 indexes of the tables hold the same rules, whatever a gateway does.
@@ -20,10 +20,13 @@ from flink_jobs_provider.gateway.store.queries import (
     action_row,
     stored_action,
     stored_job,
+    time_of,
 )
 from flink_jobs_provider.gateway.store.stored_values import (
-    JobState,
+    Claim,
+    Ended,
     NewAction,
+    NewJob,
     NextStart,
     StoredAction,
 )
@@ -32,13 +35,11 @@ from flink_jobs_provider.gateway.store.tables import (
     JOBS,
     ActionEntry,
     JobEntry,
-    database_now,
 )
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import Signal
 
 # Made once: what a statement costs is its making, more than its execution.
-_NOW = select(database_now())
 _LOCK_JOB = (
     select(JOBS)
     .where(JOBS.c.number == bindparam("job"), JOBS.c.deleted_at.is_(None))
@@ -79,54 +80,30 @@ class Acceptance:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def accept_new(
-        self,
-        cluster: str,
-        job_name: str,
-        run_id: str,
-        identity: str,
-        state: JobState,
-        action: NewAction,
-        *,
-        replaces: tuple[int, int] | None,
-        gateway: str,
-        lease: float,
-        begins: bool = False,
-    ) -> StoredAction:
-        """Accept the first action of a new job.
-
-        Args:
-            cluster: Key of the cluster.
-            job_name: Its name there.
-            run_id: What tells it from others of the name.
-            identity: What its jobIds begin with.
-            state: What its row says. Its generation is set to that of the last job of the name.
-            action: The action.
-            replaces: Number and revision of the row that gives way to it, if there is one.
-            gateway: Who executes it.
-            lease: For how many seconds nobody else may.
-            begins: Whether it begins at once, as `Leases.begin` would note afterwards.
+    def put_new(self, new: NewJob, action: NewAction, how: Claim | Ended) -> StoredAction:
+        """Put a new job on record, with its first action: claimed, or ended already.
 
         Raises:
             RowChanged: A job has that name meanwhile, or the one that gives way has changed.
             UnfinishedAction: An action is in progress on the one that gives way.
         """
         with self._changing() as (connection, now):
-            _give_way(connection, replaces, now)
-            job = _insert_job(connection, cluster, job_name, run_id, identity, state, action, now)
-            claim = _claim(now, action, gateway, lease, begins)
-            return _insert(connection, job, action, now, claim, begins)
+            if new.replaces is not None:
+                before = _locked(connection, *new.replaces)
+                connection.execute(
+                    _UPDATE_JOB,
+                    {"job": before.number, "deleted_at": now, "revision": before.revision + 1},
+                )
+            job = _insert_job(connection, new, action, now)
+            return _insert(connection, job, action, now, how)
 
     def accept(
         self,
         number: int,
         revision: int,
         action: NewAction,
-        *,
-        gateway: str,
-        lease: float,
+        claim: Claim,
         status: str | None = None,
-        begins: bool = False,
     ) -> StoredAction:
         """Accept an action on a job that is on record.
 
@@ -134,10 +111,8 @@ class Acceptance:
             number: The job.
             revision: That of the row that was decided on.
             action: The action.
-            gateway: Who executes it.
-            lease: For how many seconds nobody else may.
-            status: What the job's row says from now on; none to leave it as it is.
-            begins: Whether it begins at once, as `Leases.begin` would note afterwards.
+            claim: Who executes it.
+            status: The status of the job's row from now on; None to leave it as it is.
 
         Raises:
             RowChanged: The row is no longer of that revision.
@@ -147,32 +122,7 @@ class Acceptance:
             before = _locked(connection, number, revision)
             more = {} if status is None else {"status": status}
             job = _update_job(connection, before, action, **more)
-            claim = _claim(now, action, gateway, lease, begins)
-            return _insert(connection, job, action, now, claim, begins)
-
-    def put_ended(
-        self,
-        cluster: str,
-        job_name: str,
-        run_id: str,
-        identity: str,
-        state: JobState,
-        action: NewAction,
-        output: str,
-        *,
-        result: ActionResult = ActionResult.SUCCESS,
-        replaces: tuple[int, int] | None = None,
-    ) -> StoredAction:
-        """Put a job on record that is not started, with an action that has ended; see `accept_new`.
-
-        Raises:
-            RowChanged: A job has that name meanwhile, or the one that gives way has changed.
-            UnfinishedAction: An action is in progress on the one that gives way.
-        """
-        with self._changing() as (connection, now):
-            _give_way(connection, replaces, now)
-            job = _insert_job(connection, cluster, job_name, run_id, identity, state, action, now)
-            return _insert(connection, job, action, now, _ended(now, output, result))
+            return _insert(connection, job, action, now, claim)
 
     def change(
         self,
@@ -184,7 +134,7 @@ class Acceptance:
     ) -> None:
         """Record what counts from a job's next start on, with an action that has ended.
 
-        What the action says of `as_given` is shown from now on.
+        The action's `as_given` is shown from now on.
 
         Raises:
             RowChanged: The row is no longer of that revision.
@@ -200,46 +150,27 @@ class Acceptance:
                 next_restore=next_start.restore,
                 changed_at=now,
             )
-            _insert(connection, job, action, now, _ended(now, output))
+            _insert(connection, job, action, now, Ended(output))
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Connection, float]]:
         """Open a transaction, with the time by the database's clock."""
         try:
             with self._database.writing() as connection:
-                yield connection, connection.execute(_NOW).scalar_one()
+                yield connection, time_of(connection)
         except RecordsConflict:
             raise RowChanged from None
 
 
-def _give_way(connection: Connection, replaces: tuple[int, int] | None, now: float) -> None:
-    """Delete the row that gives way to a new job, if there is one: its number and revision."""
-    if replaces is None:
-        return
-    connection.execute(
-        update(JOBS)
-        .where(JOBS.c.number == _locked(connection, *replaces).number)
-        .values(deleted_at=now, revision=JOBS.c.revision + 1)
-    )
-
-
-def _insert_job(
-    connection: Connection,
-    cluster: str,
-    job_name: str,
-    run_id: str,
-    identity: str,
-    state: JobState,
-    action: NewAction,
-    now: float,
-) -> JobEntry:
-    record = {**state.record, "generation": _last(connection, cluster, job_name)}
+def _insert_job(connection: Connection, new: NewJob, action: NewAction, now: float) -> JobEntry:
+    named = {"cluster": new.cluster, "name": new.job_name}
+    generation = connection.execute(_LAST_GENERATION, named).scalar_one() or 0
     values = {
-        **JobState(record, state.status, state.as_given).columns,
-        "cluster": cluster,
-        "job_name": job_name,
-        "run_id": run_id,
-        "identity": identity,
+        **replace(new.state, record={**new.state.record, "generation": generation}).columns,
+        "cluster": new.cluster,
+        "job_name": new.job_name,
+        "run_id": new.run_id,
+        "identity": new.identity,
         "revision": 1,
         "last_action": action.id,
         "created_at": now,
@@ -274,44 +205,28 @@ def _locked(connection: Connection, number: int, revision: int) -> JobEntry:
     return job
 
 
-def _last(connection: Connection, cluster: str, job_name: str) -> int:
-    """Return the last generation of former jobs of a name."""
-    named = {"cluster": cluster, "name": job_name}
-    return connection.execute(_LAST_GENERATION, named).scalar_one() or 0
-
-
-def _claim(
-    now: float, action: NewAction, gateway: str, lease: float, begins: bool
-) -> dict[str, Any]:
-    """Return the columns of an action that a gateway has claimed."""
+def _columns(how: Claim | Ended, action: NewAction, now: float) -> dict[str, Any]:
+    """Return the columns of an action that a gateway has claimed, or that has ended."""
+    if isinstance(how, Ended):
+        return {
+            "result": how.result.value,
+            "output": stored_output(how.output),
+            "deadline": now,
+            "began_at": now,
+            "finished_at": now,
+        }
     return {
         "result": ActionResult.IN_PROGRESS.value,
         "output": "",
         "deadline": now + action.timeout,
-        "claimed_by": gateway,
-        "claimed_until": now + lease,
-        "began_at": now if begins else None,
-    }
-
-
-def _ended(now: float, output: str, result: ActionResult = ActionResult.SUCCESS) -> dict[str, Any]:
-    """Return the columns of an action that was done with its acceptance."""
-    return {
-        "result": result.value,
-        "output": stored_output(output),
-        "deadline": now,
-        "began_at": now,
-        "finished_at": now,
+        "claimed_by": how.gateway,
+        "claimed_until": now + how.lease,
+        "began_at": now if how.begins else None,
     }
 
 
 def _insert(
-    connection: Connection,
-    job: JobEntry,
-    action: NewAction,
-    now: float,
-    columns: dict[str, Any],
-    begins: bool = False,
+    connection: Connection, job: JobEntry, action: NewAction, now: float, how: Claim | Ended
 ) -> StoredAction:
     values: dict[str, Any] = {
         "id": action.id,
@@ -323,9 +238,10 @@ def _insert(
         "as_given": dict(action.as_given),
         "accepted_at": now,
         "cancels_first": action.cancels_first,
-        **columns,
+        **_columns(how, action, now),
     }
     connection.execute(_INSERT_ACTION, values)
     entry = ActionEntry(**values)
     accepted = stored_action(entry, job, now)
+    begins = isinstance(how, Claim) and how.begins
     return replace(accepted, begun_on=stored_job(job, entry)) if begins else accepted

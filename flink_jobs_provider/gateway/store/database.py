@@ -8,12 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Event, Lock
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -23,44 +20,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from flink_jobs_provider.gateway.store.group_commit import GroupCommit
 from flink_jobs_provider.model.errors import FlinkJobsError, SetupError
-
-#: Any number that nobody else locks in the same database.
-_ADVISORY_LOCK = 0x666C696E6B6A6F62
-
-
-def migrate(database: Database) -> None:
-    """Bring the tables to the present version; two gateways that start at once take turns.
-
-    Raises:
-        DatabaseUnusable: They are of a later version than this one knows, or cannot be reached.
-    """
-    try:
-        _migrate(database)
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
-        raise DatabaseUnusable(f"the database {database.name} cannot be used: {reason}") from None
-
-
-def _migrate(database: Database) -> None:
-    config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with database.connected() as connection:
-        if database.shared:
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present is not None and present not in known:
-            raise DatabaseUnusable(
-                f"the records in {database.name} are of a later version of the gateway "
-                f"({present}): start that one"
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
 
 _BUSY_S = 30
 #: Connections that are kept: as many as there are threads that call the records.
@@ -142,6 +102,119 @@ class FileLock:
     def close(self) -> None:
         """Free the file; it stays, since a removed one would lock nothing."""
         os.close(self._descriptor)
+
+
+class _Group:
+    """The writers that one commit is for."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._ended = Event()
+        self._error: Exception | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was committed or rolled back."""
+        return self._ended.is_set()
+
+    def end(self, error: Exception | None = None) -> None:
+        """Commit the work of all its writers; or roll it back, and give each of them the error."""
+        try:
+            if error is None:
+                self.connection.commit()
+        except Exception as failure:  # noqa: BLE001 - raised by `wait`, for each of the writers
+            error = failure
+        try:
+            if error is not None:
+                # After a commit that failed, SQLite may still be in the transaction: closing rolls
+                # it back.
+                self.connection.invalidate()
+            self.connection.close()
+        finally:
+            self._error = error
+            self._ended.set()
+
+    def wait(self) -> None:
+        """Return once its work is on the disk.
+
+        Raises:
+            SQLAlchemyError: It is not.
+        """
+        self._ended.wait()
+        if self._error is not None:
+            raise self._error
+
+
+class GroupCommit:
+    """The writers of one SQLite database: those that wait for each other share a commit.
+
+    SQLite admits one writer at a time, and each commit waits for the disk. Writers queue here
+    instead of polling SQLite's lock. The transaction stays open while writers wait, each works
+    behind a savepoint of its own, and the last of them commits for all. A writer returns only when
+    that commit has reached the disk: it is as durable as with a commit of its own.
+
+    Args:
+        engine: The database; its connections begin transactions that may write.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = Lock()
+        self._count = Lock()
+        self._waiting = 0
+        self._group: _Group | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write in one transaction: all of it, or nothing. One within another waits for itself."""
+        group = None
+        try:
+            with self._queued():
+                group = self._open()
+                try:
+                    with group.connection.begin_nested():
+                        yield group.connection
+                except DBAPIError as error:
+                    # After some errors, that of a full disk for one, SQLite rolls back everything.
+                    if not isinstance(error, IntegrityError):
+                        group.end(error)
+                    raise
+                finally:
+                    self._leave(group)
+        finally:
+            # Also where it failed: it may have failed for what others of the group have written.
+            if group is not None:
+                group.wait()
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        with self._count:
+            self._waiting += 1
+        with self._turn:
+            with self._count:
+                self._waiting -= 1
+            yield
+
+    def _open(self) -> _Group:
+        """Return the group that is open, or begin one."""
+        if self._group is None:
+            connection = self._engine.connect()
+            try:
+                connection.begin()
+            except BaseException:
+                connection.close()
+                raise
+            self._group = _Group(connection)
+        return self._group
+
+    def _leave(self, group: _Group) -> None:
+        """Commit, unless a writer waits: that one commits then."""
+        with self._count:
+            last = self._waiting == 0
+        if last and not group.ended:
+            group.end()
+        if group.ended:
+            self._group = None
 
 
 class Database:

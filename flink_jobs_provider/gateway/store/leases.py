@@ -28,18 +28,20 @@ from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.queries import (
     ACTION_AND_JOB,
-    ACTIVE,
     JOB_AND_LAST,
     action_row,
     entries,
     one_job,
     stored_action,
+    time_of,
 )
 from flink_jobs_provider.gateway.store.stored_values import (
+    ACTIVE,
     JobState,
     StoredAction,
     StoredJob,
     moment,
+    moment_or_none,
 )
 from flink_jobs_provider.gateway.store.tables import (
     ACTIONS,
@@ -53,22 +55,13 @@ from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 # Made once: what a statement costs is its making, more than its execution.
-_NOW = select(database_now())
 _LOCK_JOB = select(JOBS.c.number).where(JOBS.c.number == bindparam("job")).with_for_update()
-_END = (
-    update(ACTIONS)
-    .where(
-        ACTIONS.c.id == bindparam("action_id"),
-        ACTIONS.c.claimed_by == bindparam("holder"),
-        ACTIONS.c.finished_at.is_(None),
-    )
-    .returning(ACTIONS.c.began_at)
-)
-_SAY = update(ACTIONS).where(
+_UPDATE_HELD = update(ACTIONS).where(
     ACTIONS.c.id == bindparam("action_id"),
     ACTIONS.c.claimed_by == bindparam("holder"),
     ACTIONS.c.finished_at.is_(None),
 )
+_END = _UPDATE_HELD.returning(ACTIONS.c.began_at)
 _WRITE = update(JOBS).where(JOBS.c.number == bindparam("job")).values(revision=JOBS.c.revision + 1)
 #: The same of a job that has a submission: when that was seen first.
 _WRITE_SUBMITTED = _WRITE.values(
@@ -106,12 +99,11 @@ class Leases:
             query = JOB_AND_LAST.where(JOBS.c.number == job_number)
             return one_job(connection.execute(query))
 
-    def say(self, action_id: str, gateway: str, output: str) -> None:
+    def note_wait(self, action_id: str, gateway: str, output: str) -> None:
         """Note what an action waits for."""
+        held = {"action_id": action_id, "holder": gateway}
         with self._database.writing() as connection:
-            connection.execute(
-                _SAY, {"action_id": action_id, "holder": gateway, "output": stored_output(output)}
-            )
+            connection.execute(_UPDATE_HELD, {**held, "output": stored_output(output)})
 
     def finish(
         self,
@@ -131,7 +123,7 @@ class Leases:
         with self._database.writing() as connection:
             # The job first, as everybody does: an action's row is never locked without it.
             connection.execute(_LOCK_JOB, {"job": action.job_number})
-            now: float = connection.execute(_NOW).scalar_one()
+            now = time_of(connection)
             ended = connection.execute(
                 _END,
                 {
@@ -158,7 +150,7 @@ class Leases:
                 action.row,
                 result=result,
                 output=output,
-                began_at=None if ended.began_at is None else moment(ended.began_at),
+                began_at=moment_or_none(ended.began_at),
                 finished_at=moment(now),
             )
 
@@ -179,7 +171,7 @@ class Leases:
             )
             if job is None or connection.execute(busy).first() is not None:
                 return False
-            now: float = connection.execute(select(database_now())).scalar_one()
+            now = time_of(connection)
             _write(connection, number, state, now)
             return True
 
@@ -231,7 +223,7 @@ class Leases:
                 .where(ActionEntry.number.in_(numbers))
                 .values(claimed_by=gateway, claimed_until=database_now() + lease)
             )
-            now: float = connection.execute(select(database_now())).scalar_one()
+            now = time_of(connection)
             query = ACTION_AND_JOB.where(ActionEntry.number.in_(numbers))
             found = map(entries, connection.execute(query.order_by(ActionEntry.number)))
             return [stored_action(entry, job, now) for job, entry in found]
@@ -259,7 +251,7 @@ class Leases:
 
         Args:
             clusters: Keys of the clusters that are served.
-            output: What the actions say.
+            output: What the actions report.
         """
         query = ACTION_AND_JOB.where(
             *_left(), ActionEntry.deadline < database_now(), _cluster().not_in(clusters)
@@ -268,7 +260,7 @@ class Leases:
             found = []
             for job, entry in map(entries, connection.execute(query).all()):
                 entry.result, entry.output = ActionResult.FAILED.value, output
-                entry.finished_at = connection.execute(_NOW).scalar_one()
+                entry.finished_at = time_of(connection)
                 ended = {name: getattr(entry, name) for name in ("result", "output", "finished_at")}
                 connection.execute(
                     update(ACTIONS).where(ACTIONS.c.number == entry.number).values(ended)
@@ -306,8 +298,8 @@ def _write(connection: Connection, number: int, state: JobState, now: float) -> 
         more["next_inputs"] = None
     written = _WRITE
     if job_id := state.record.get("job_id"):
-        # Also where the start failed of which it is: whoever looks must not take it for one that
-        # never ran, and has no state.
+        # Also where the start failed that it is of: nobody may take it for one that never ran, and
+        # has no state.
         written = _WRITE_SUBMITTED
         more |= {"seen_id": job_id, "seen_at": now}
     if state.started or state.status in ACTIVE:

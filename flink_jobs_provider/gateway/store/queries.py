@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Result,
     Row,
     Select,
@@ -30,6 +31,7 @@ from flink_jobs_provider.gateway.store.stored_values import (
     StoredJob,
     Watched,
     moment,
+    moment_or_none,
 )
 from flink_jobs_provider.gateway.store.tables import (
     ACTIONS,
@@ -42,11 +44,11 @@ from flink_jobs_provider.gateway.store.tables import (
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 
-ACTIVE = ("STARTING", "RUNNING", "RESTARTING")
 _JOB_COLUMNS = tuple(JOBS.c.keys())
 _ACTION_COLUMNS = tuple(ACTIONS.c.keys())
 
 # Made once: what a statement costs is its making, more than its execution.
+_NOW = select(database_now())
 #: Each job with its last action.
 JOB_AND_LAST = select(JOBS, ACTIONS).join(ACTIONS, ACTIONS.c.id == JOBS.c.last_action)
 #: Each action with its job.
@@ -70,9 +72,13 @@ class Reads:
         self._database = database
 
     def answers(self) -> None:
-        """Ask the database for anything; it raises when it cannot be reached."""
+        """Check that the database answers.
+
+        Raises:
+            RecordsError: It does not.
+        """
         with self._database.reading() as connection:
-            connection.execute(select(database_now()))
+            time_of(connection)
 
     def live_job(self, cluster: str, job_name: str) -> StoredJob | None:
         """Return the job of a name that was not deleted."""
@@ -132,7 +138,7 @@ class Reads:
             return all_jobs(connection.execute(query))
 
     def watched(self, cluster: str, statuses: Sequence[str]) -> list[Watched]:
-        """Return what is to be compared with the cluster, of the jobs last seen so."""
+        """Return what is to be compared with the cluster, of the jobs last seen in a status."""
         return self._watched(cluster, JobEntry.status.in_(statuses))
 
     def watched_by_identity(self, cluster: str, identities: Sequence[str]) -> list[Watched]:
@@ -163,12 +169,6 @@ class Reads:
         with self._database.reading() as connection:
             return [_action_row(row) for row in connection.execute(query)]
 
-    def in_progress(self) -> int:
-        """Return how many actions of all gateways have not ended."""
-        query = select(func.count()).where(ActionEntry.finished_at.is_(None))
-        with self._database.reading() as connection:
-            return int(connection.execute(query).scalar_one())
-
     def savepoints(self, job_number: int) -> list[Savepoint]:
         """Return the savepoints of a job, newest first."""
         with self._database.reading() as connection:
@@ -185,6 +185,12 @@ class Reads:
         with self._database.reading() as connection:
             found = {*connection.scalars(jobs), *connection.scalars(actions)}
         return {digest for digest in found if digest}
+
+
+def time_of(connection: Connection) -> float:
+    """Return the present time by the database's clock."""
+    now: float = connection.execute(_NOW).scalar_one()
+    return now
 
 
 @lru_cache
@@ -244,9 +250,9 @@ def stored_job(job: JobEntry, last: ActionEntry) -> StoredJob:
         next_start=NextStart(job.next_inputs or {}, job.next_restore),
         created_by=job.created_by or "",
         created_at=moment(job.created_at),
-        started_at=None if job.started_at is None else moment(job.started_at),
-        changed_at=None if job.changed_at is None else moment(job.changed_at),
-        ended_at=None if job.ended_at is None else moment(job.ended_at),
+        started_at=moment_or_none(job.started_at),
+        changed_at=moment_or_none(job.changed_at),
+        ended_at=moment_or_none(job.ended_at),
     )
 
 
@@ -275,8 +281,8 @@ def action_row(action: ActionEntry, job: JobEntry) -> ActionRow:
         output=read_output(action.output),
         caller=action.caller,
         accepted_at=moment(action.accepted_at),
-        began_at=None if action.began_at is None else moment(action.began_at),
-        finished_at=None if action.finished_at is None else moment(action.finished_at),
+        began_at=moment_or_none(action.began_at),
+        finished_at=moment_or_none(action.finished_at),
     )
 
 

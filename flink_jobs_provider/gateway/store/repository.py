@@ -1,14 +1,94 @@
-"""The store: everything that the gateway asks of its database."""
+"""The store: everything that the gateway asks of its database, what it migrates and clears away."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Select, delete, exists, func, select, text
+from sqlalchemy.exc import DBAPIError
+
 from flink_jobs_provider.gateway.store.acceptance import Acceptance
-from flink_jobs_provider.gateway.store.database import Database, migrate
-from flink_jobs_provider.gateway.store.expiry import Retention
+from flink_jobs_provider.gateway.store.database import Database, DatabaseUnusable
 from flink_jobs_provider.gateway.store.leases import Leases
 from flink_jobs_provider.gateway.store.queries import Reads
+from flink_jobs_provider.gateway.store.tables import (
+    ActionEntry,
+    JobEntry,
+    SavepointEntry,
+    database_now,
+)
+
+#: Rows for each transaction, so that nobody waits long for it.
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many rows were cleared away."""
+
+    actions: int
+    savepoints: int
+    jobs: int
+
+
+class Retention:
+    """Clears away what is older than the configuration keeps; what a live job needs stays.
+
+    No savepoint file is ever touched.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sweep(self, actions: float, savepoints: float) -> Swept:
+        """Clear away what is older than so many seconds.
+
+        The last action of a live job stays, and its newest savepoint. A deleted job goes when its
+        last action has gone.
+        """
+        return Swept(self._actions(actions), self._savepoints(savepoints), self._jobs(actions))
+
+    def _actions(self, age: float) -> int:
+        last = exists().where(JobEntry.last_action == ActionEntry.id, JobEntry.deleted_at.is_(None))
+        old = select(ActionEntry.number).where(
+            ActionEntry.finished_at < database_now() - age, ~last
+        )
+        return self._clear(ActionEntry, old)
+
+    def _savepoints(self, age: float) -> int:
+        newest = (
+            select(func.max(SavepointEntry.number))
+            .join(JobEntry, JobEntry.number == SavepointEntry.job_number)
+            .where(JobEntry.deleted_at.is_(None))
+            .group_by(SavepointEntry.job_number)
+        )
+        old = select(SavepointEntry.number).where(
+            SavepointEntry.recorded_at < database_now() - age, SavepointEntry.number.not_in(newest)
+        )
+        return self._clear(SavepointEntry, old)
+
+    def _jobs(self, age: float) -> int:
+        has_actions = exists().where(ActionEntry.job_number == JobEntry.number)
+        old = select(JobEntry.number).where(
+            JobEntry.deleted_at < database_now() - age, ~has_actions
+        )
+        return self._clear(JobEntry, old)
+
+    def _clear(self, table: type[ActionEntry | SavepointEntry | JobEntry], old: Select[int]) -> int:
+        """Delete the rows of a table whose numbers a query finds; return how many there were."""
+        gone = 0
+        while True:
+            with self._database.writing() as connection:
+                numbers = list(connection.scalars(old.limit(_BATCH)))
+                connection.execute(delete(table).where(table.number.in_(numbers)))
+            gone += len(numbers)
+            if len(numbers) < _BATCH:
+                return gone
 
 
 class Store(Reads, Acceptance, Leases, Retention):
@@ -41,14 +121,41 @@ class Store(Reads, Acceptance, Leases, Retention):
         return self._database.directories
 
     def migrate(self) -> None:
-        """Bring the tables to the present version.
+        """Bring the tables to the present version; two gateways that start at once take turns.
 
         Raises:
             DatabaseUnusable: They are of a later version than this one knows, or cannot be
                 reached.
         """
-        migrate(self._database)
+        try:
+            _migrate(self._database)
+        except DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
+            raise DatabaseUnusable(f"the database {self.name} cannot be used: {reason}") from None
 
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
+
+
+#: Any number that nobody else locks in the same database.
+_ADVISORY_LOCK = 0x666C696E6B6A6F62
+
+
+def _migrate(database: Database) -> None:
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with database.connected() as connection:
+        if database.shared:
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in known:
+            raise DatabaseUnusable(
+                f"the records in {database.name} are of a later version of the gateway "
+                f"({present}): start that one"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,4 +1,8 @@
-"""What the store takes and gives: plain values, no SQL."""
+"""What the store takes and gives: plain values, no SQL.
+
+Specs and records are stored without their target, which the configuration names: so no credential
+reaches the database, and a cluster that moves takes its jobs along.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,36 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.job_service import ActionRow
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.target import FlinkTarget
+
+#: The statuses of a job that runs, or is about to.
+ACTIVE = ("STARTING", "RUNNING", "RESTARTING")
+
+
+def stored_spec(spec: JobSpec) -> dict[str, Any]:
+    """Return a spec as it is stored."""
+    return {name: value for name, value in spec.plain().items() if name != "target"}
+
+
+def stored_record(record: JobRecord) -> dict[str, Any]:
+    """Return a record as it is stored."""
+    document = record.model_dump(mode="json", exclude={"spec"}, exclude_none=True)
+    return {**document, "spec": stored_spec(record.spec)}
+
+
+def read_spec(document: Mapping[str, Any], target: FlinkTarget) -> JobSpec:
+    """Return a stored spec on the cluster as it is reached now."""
+    known = {name: value for name, value in document.items() if name in JobSpec.model_fields}
+    return JobSpec.model_validate({**known, "target": target})
+
+
+def read_record(document: Mapping[str, Any], target: FlinkTarget) -> JobRecord:
+    """Return a stored record; what a later version added is left aside."""
+    known = {name: value for name, value in document.items() if name in JobRecord.model_fields}
+    return JobRecord.model_validate({**known, "spec": read_spec(document["spec"], target)})
 
 
 @dataclass(frozen=True)
@@ -33,6 +66,29 @@ class NewAction:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """The claim of a gateway on an action that it accepts.
+
+    Attributes:
+        gateway: Who executes the action.
+        lease: For how many seconds nobody else may.
+        begins: Whether it begins at once, as `Leases.begin` would note afterwards.
+    """
+
+    gateway: str
+    lease: float
+    begins: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an action ended that is done with its acceptance."""
+
+    output: str
+    result: ActionResult = ActionResult.SUCCESS
+
+
+@dataclass(frozen=True)
 class NextStart:
     """What counts from a job's next start on.
 
@@ -47,14 +103,14 @@ class NextStart:
 
 @dataclass(frozen=True)
 class JobState:
-    """What a job's row says of the job.
+    """What a job's row holds of the job.
 
     Attributes:
         record: The job as last seen, without its target.
-        as_given: What the face shows; none to leave it as it is.
+        as_given: What the face shows; None to leave it as it is.
         started: Whether it is so by a start just made, which used up what was kept for that.
         ended: When its latest submission ended, in seconds since the epoch by its cluster's clock;
-            none leaves that as it is on record.
+            None leaves that as it is on record.
     """
 
     record: dict[str, Any]
@@ -82,6 +138,27 @@ class JobState:
 
 
 @dataclass(frozen=True)
+class NewJob:
+    """A job to be put on record.
+
+    Attributes:
+        cluster: Key of the cluster.
+        job_name: Its name there.
+        run_id: What tells it from others of the name.
+        identity: What its jobIds begin with.
+        state: What its row holds; its generation is set to that of the last job of the name.
+        replaces: Number and revision of the row that gives way to it, if there is one.
+    """
+
+    cluster: str
+    job_name: str
+    run_id: str
+    identity: str
+    state: JobState
+    replaces: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class StoredAction:
     """An action on record.
 
@@ -103,7 +180,7 @@ class StoredAction:
 
 @dataclass(frozen=True)
 class StoredJob:
-    """A job on record; see `schema.JobEntry`."""
+    """A job on record; see `tables.JobEntry`."""
 
     number: int
     cluster: str
@@ -139,3 +216,8 @@ class Watched:
 def moment(seconds: float) -> datetime:
     """Return a time of the database as others write it."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """Return the same of a time that may not have come."""
+    return None if seconds is None else moment(seconds)

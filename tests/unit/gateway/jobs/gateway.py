@@ -134,8 +134,8 @@ class Gateway:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        await jobs._threads.close(30)
-        await jobs._opener.close(30)
+        await jobs._process.threads.close(30)
+        await jobs._process.opener.close(30)
         self.store.close()
 
     async def stop(self, timeout: float = 10) -> None:
@@ -233,4 +233,4 @@ class Gateway:
 
     async def look(self) -> None:
         """Have the gateway look at the cluster."""
-        await self.jobs.look(CLUSTER)
+        await self.jobs.observe(CLUSTER)

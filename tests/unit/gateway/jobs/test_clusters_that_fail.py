@@ -26,13 +26,13 @@ def test_an_action_waits_for_a_cluster_that_is_down(live: Life, action: str) -> 
     async def life(gateway: Gateway) -> None:
         await gateway.done("NEW")
         said = []
-        say = gateway.store.say
+        note_wait = gateway.store.note_wait
 
         def listen(action_id: str, gateway_name: str, output: str) -> None:
             said.append(output)
-            say(action_id, gateway_name, output)
+            note_wait(action_id, gateway_name, output)
 
-        gateway.store.say = listen  # type: ignore[assignment,method-assign]
+        gateway.store.note_wait = listen  # type: ignore[assignment,method-assign]
         gateway.flink.unreachable = 40
         row = await gateway.do(action)
         assert row.result is ActionResult.SUCCESS
@@ -171,7 +171,7 @@ def test_a_cluster_that_does_not_let_us_in_fails_the_action(live: Life, before: 
         def refuses(_target: object) -> None:
             raise ClusterRefused("env:FLINK_TOKEN leads nowhere")
 
-        gateway.jobs._workers._planes.of = refuses  # type: ignore[method-assign,assignment]
+        gateway.jobs._process.planes.of = refuses  # type: ignore[method-assign,assignment]
         row = await gateway.do("STOP" if before else "NEW")
         assert row.result is ActionResult.FAILED
         assert "env:FLINK_TOKEN leads nowhere" in row.output

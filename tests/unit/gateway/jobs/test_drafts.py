@@ -542,7 +542,7 @@ def test_killed_while_a_draft_or_a_change_is_written(tmp_path: Path, written: bo
     async def life() -> None:
         gateway = Gateway(tmp_path)
         await gateway.start()
-        die_at_write(gateway, "put_ended", written)
+        die_at_write(gateway, "put_new", written)
         with pytest.raises(Killed):
             await gateway.draft(parallelism=3)
         await gateway.kill()

@@ -16,7 +16,7 @@ import pytest
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.http import SERVICE_ANSWERS_WITHIN
 from flink_jobs_provider.gateway.jobs import admission
-from flink_jobs_provider.gateway.jobs.intervals import Intervals
+from flink_jobs_provider.gateway.jobs.background import Intervals
 from flink_jobs_provider.gateway.refusals import Refusal
 from tests.unit.gateway.jobs.gateway import STILL, Gateway, make_jar, until
 
@@ -28,8 +28,10 @@ _PATIENT = replace(STILL, kept_jar=60.0, open_jar=60.0, jar_queue=60.0)
 def be_hasty(gateway: Gateway, kept_jar: float) -> None:
     """Have the gateway wait no longer than the hanging storage is worth."""
     intervals = replace(_HASTY, kept_jar=kept_jar)
-    for part in (gateway.jobs._opener, gateway.jobs._admission, gateway.jobs._workers):
-        part._intervals = intervals
+    jobs = gateway.jobs
+    jobs._process.opener._intervals = intervals
+    hasty = replace(jobs._process, intervals=intervals)
+    jobs._admission._process = jobs._workers._process = hasty
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.jobs import guard
-from flink_jobs_provider.gateway.jobs.lease import Lease, LeaseLost, current_lease
+from flink_jobs_provider.gateway.jobs.gateway_process import Lease, LeaseLost, current_lease
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsUnavailable, StoredJob
 from flink_jobs_provider.model.action import ActionResult
@@ -252,7 +252,7 @@ def test_a_gateway_that_was_overtaken_begins_nothing_more(
                 return
             if step == "stop done" and not halted:
                 halted.append(lease)
-                one.store.release(one.jobs._gateway)  # as if its lease had run out
+                one.store.release(one.jobs._process.name)  # as if its lease had run out
                 lease.lose()
             elif step in CHANGES:
                 guard()

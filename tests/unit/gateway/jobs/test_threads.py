@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flink_jobs_provider.gateway.http.api_answers import status_of
-from flink_jobs_provider.gateway.jobs.threads import QueueTimeout, Threads
+from flink_jobs_provider.gateway.jobs.background import QueueTimeout, Threads
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.gateway import STILL, Gateway
@@ -52,7 +52,7 @@ def test_a_call_whose_turn_does_not_come_is_given_up() -> None:
 
     async def then(threads: Threads, release: threading.Event) -> None:
         with pytest.raises(QueueTimeout):
-            await threads.call_within(30, 0.05, called.append, 1)
+            await threads.call_within(30, 0.05, lambda: called.append(1))
         release.set()
         assert await threads.call(list, called) == []
 
@@ -63,7 +63,7 @@ def test_a_call_that_takes_too_long_is_told() -> None:
     async def life() -> None:
         threads, release = Threads(1, "test"), threading.Event()
         with pytest.raises(TimeoutError):
-            await threads.call_within(0.05, 30, release.wait, 30)
+            await threads.call_within(0.05, 30, lambda: release.wait(30))
         release.set()
         with pytest.raises(ValueError, match="wrong"):
             await threads.call_within(30, 30, _wrong)
@@ -83,7 +83,7 @@ def test_a_jar_is_not_blamed_for_others_that_are_read_before_it(
     async def life() -> None:
         intervals = replace(STILL, open_jar=0.2, jar_queue=30.0 if turn_comes else 0.05)
         async with Gateway(tmp_path, intervals=intervals).running() as gateway:
-            release, threads = threading.Event(), gateway.jobs._opener._storage
+            release, threads = threading.Event(), gateway.jobs._process.opener._storage
             others = [asyncio.create_task(threads.call(release.wait, 30)) for _ in range(4)]
             await asyncio.sleep(0)
             asked = asyncio.create_task(gateway.submit("NEW"))

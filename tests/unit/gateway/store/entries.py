@@ -5,8 +5,17 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from flink_jobs_provider.gateway.jobs.stored_documents import stored_record, stored_spec
-from flink_jobs_provider.gateway.store import JobState, NewAction, Store, StoredAction, StoredJob
+from flink_jobs_provider.gateway.store import (
+    Claim,
+    JobState,
+    NewAction,
+    NewJob,
+    Store,
+    StoredAction,
+    StoredJob,
+    stored_record,
+    stored_spec,
+)
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.record import JobRecord
 from tests.unit.model.made_up_jobs import record, spec
@@ -42,18 +51,15 @@ def add_job(
 ) -> StoredAction:
     """Accept a NEW."""
     wanted = JobRecord(spec=spec(job_name=job), status=JobStatus.STARTING)
-    return store.accept_new(
+    new = NewJob(
         cluster,
         job,
         f"job-{next(_numbers)}",
         wanted.spec.key.prefix,
         JobState(stored_record(wanted), "", {"jarName": "x"}),
-        action(Action.NEW, timeout),
-        replaces=replaces,
-        gateway=gateway,
-        lease=lease,
-        begins=begins,
+        replaces,
     )
+    return store.put_new(new, action(Action.NEW, timeout), Claim(gateway, lease, begins))
 
 
 def running_job(store: Store, job: str = "orders", cluster: str = CLUSTER) -> StoredJob:
@@ -81,4 +87,4 @@ def accept(
     store: Store, job: StoredJob, kind: Action = Action.UPDATE, gateway: str = "one", **how: Any
 ) -> StoredAction:
     """Accept an action on a job as it was read."""
-    return store.accept(job.number, job.revision, action(kind, **how), gateway=gateway, lease=LEASE)
+    return store.accept(job.number, job.revision, action(kind, **how), Claim(gateway, LEASE))

@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
-from flink_jobs_provider.gateway.store import Store, StoredJob
-from flink_jobs_provider.gateway.store.queries import ACTIVE
+from flink_jobs_provider.gateway.store import ACTIVE, Store, StoredJob
 from flink_jobs_provider.gateway.store.tables import ActionEntry, JobEntry
 from tests.unit.gateway.store.entries import CLUSTER, state
 
@@ -87,7 +86,6 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "by identity": lambda store: store.watched_by_identity(CLUSTER, [f"{500:018x}"]),
     "operation": lambda store: store.action("action-500"),
     "left behind": lambda store: store.claim("one", 30, [CLUSTER], 100),
-    "in progress": lambda store: store.in_progress(),
 }
 
 

@@ -17,13 +17,17 @@ from sqlalchemy import event, text
 
 from flink_jobs_provider.gateway.job_service import JobFilter
 from flink_jobs_provider.gateway.store import (
+    Claim,
     DatabaseInUse,
     DatabaseUnusable,
+    Ended,
+    NewJob,
     NextStart,
+    RowChanged,
     Store,
+    UnfinishedAction,
     database,
 )
-from flink_jobs_provider.gateway.store.acceptance import RowChanged, UnfinishedAction
 from flink_jobs_provider.gateway.store.database import CONNECTIONS, RecordsConflict
 from flink_jobs_provider.gateway.store.stored_values import moment
 from flink_jobs_provider.gateway.store.tables import Base
@@ -104,17 +108,14 @@ def test_records_of_the_first_version_are_brought_up(
 
 
 def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
-    number = store.put_ended(
-        CLUSTER, "orders", "job-1", "identity", state("DRAFT"), action(Action.NEW), "on record"
-    ).job_number
+    new = NewJob(CLUSTER, "orders", "job-1", "identity", state("DRAFT"))
+    number = store.put_new(new, action(Action.NEW), Ended("on record")).job_number
     with pytest.raises(RowChanged):
-        store.put_ended(
-            CLUSTER, "orders", "job-2", "identity", state("DRAFT"), action(Action.NEW), "again"
-        )
+        store.put_new(replace(new, run_id="job-2"), action(Action.NEW), Ended("again"))
     draft = store.live_job(CLUSTER, "orders")
     assert draft is not None
     assert (draft.number, draft.status, draft.last.output) == (number, "DRAFT", "on record")
-    assert store.in_progress() == 0
+    assert draft.last.finished_at is not None
     wanted = NextStart({"parallelism": 3}, "/savepoint")
     store.change(number, draft.revision, action(Action.UPDATE), "changed", wanted)
     with pytest.raises(RowChanged):
@@ -123,7 +124,7 @@ def test_a_draft_and_a_change_are_read_back(store: Store) -> None:
     assert changed is not None
     assert (changed.next_start, changed.as_given) == (wanted, {"a": 1})
     accepted = store.accept(
-        number, changed.revision, action(Action.NEW), gateway="one", lease=30, status=""
+        number, changed.revision, action(Action.NEW), Claim("one", 30), status=""
     )
     with pytest.raises(UnfinishedAction):
         store.change(number, changed.revision, action(Action.UPDATE), "late", wanted)
@@ -150,7 +151,7 @@ def test_a_new_job_and_its_action_are_read_back(store: Store) -> None:
     assert job.last.result is ActionResult.IN_PROGRESS
     assert store.action(first.row.id) == first.row
     assert 59 < first.seconds_left <= 60
-    assert store.in_progress() == 1
+    assert job.last.finished_at is None
 
 
 def test_an_action_may_begin_as_it_is_accepted(store: Store) -> None:
@@ -165,10 +166,8 @@ def test_an_action_may_begin_as_it_is_accepted(store: Store) -> None:
         job.number,
         job.revision,
         action(),
-        gateway="one",
-        lease=LEASE,
+        Claim("one", LEASE, begins=True),
         status="STARTING",
-        begins=True,
     )
     assert update.begun_on == store.begin(update.row.id, "one")
     assert update.begun_on is not None
