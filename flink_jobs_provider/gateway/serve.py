@@ -18,19 +18,17 @@ import structlog
 
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.gateway.auth.audit import AuditEntry, AuditLog
-from flink_jobs_provider.gateway.auth.authenticator import Authenticator
-from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
+from flink_jobs_provider.gateway.auth.authenticator import Authenticator, RateLimit
 from flink_jobs_provider.gateway.auth.signatures import Signatures
 from flink_jobs_provider.gateway.auth.tokens import read_tokens
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs import Jobs, guard
-from flink_jobs_provider.gateway.ops.certificate import Certificate
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
-from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging
-from flink_jobs_provider.gateway.ops.log_redaction import hidden_in
+from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging, hidden_in
 from flink_jobs_provider.gateway.ops.metrics import Metrics
 from flink_jobs_provider.gateway.ops.server import (
+    Certificate,
     StopSignals,
     address_of,
     notify,

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from flink_jobs_provider.gateway.ops.log_redaction import one_line
+from flink_jobs_provider.gateway.ops.log import one_line
 
 _CHANNEL = "gateway.audit"
 

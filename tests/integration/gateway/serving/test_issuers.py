@@ -93,7 +93,7 @@ def test_rotated_keys_are_followed(
     issuer: IssuerServer, trusted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that a key that is added while the gateway runs is accepted without a restart."""
-    monkeypatch.setattr("flink_jobs_provider.gateway.auth.jwks._PAUSE", 0.0)
+    monkeypatch.setattr("flink_jobs_provider.gateway.auth.jwt._PAUSE", 0.0)
 
     async def ask() -> list[Principal | Refusal]:
         authenticator = Authenticator(access(issuer, trusted))

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.gateway.auth.access_configuration import Issuer
-from flink_jobs_provider.gateway.auth.jwks import IssuerKeys, KeysUnavailable
+from flink_jobs_provider.gateway.auth.jwt import IssuerKeys, KeysUnavailable
 from tests.unit.gateway.auth.signing import ec_key, jwk, rsa_key
 
 ISSUER = "https://issuer.test/v2.0"

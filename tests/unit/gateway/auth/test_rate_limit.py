@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.gateway.auth.rate_limit import RateLimit
+from flink_jobs_provider.gateway.auth.authenticator import RateLimit
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.refusals import Refusal
 

@@ -27,7 +27,7 @@ from flink_jobs_provider.gateway.apis.job_inputs import masked_args
 from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
 from flink_jobs_provider.gateway.http.property_problems import Checker
 from flink_jobs_provider.gateway.http.requests import parse
-from flink_jobs_provider.gateway.ops.log_redaction import hidden_in
+from flink_jobs_provider.gateway.ops.log import hidden_in
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import Mounts

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from flink_jobs_provider.gateway.configuration import TlsFiles
-from flink_jobs_provider.gateway.ops.certificate import Certificate, CertificateUnusable
+from flink_jobs_provider.gateway.ops.server import Certificate, CertificateUnusable
 
 AUTHORITY = trustme.CA()
 
