@@ -86,6 +86,7 @@ stack: env
 up: cluster stack ## Start Flink and a gateway, deploy the example stack, show what runs
 	@flink-jobs up --stack $(STACK) --refresh --yes
 	@flink-jobs jobs list
+	@echo "Portal: http://127.0.0.1:$(GATEWAY_PORT)/portal/ (sign in with the token in $(GATEWAY_TOKEN))"
 
 preview: cluster stack ## Show what `make up` would change, and why
 	@flink-jobs preview --stack $(STACK) --refresh

@@ -32,9 +32,12 @@ app.add_typer(token_app, name="token")
 #: Of the packages of the extra `gateway`, those that nothing else brings along.
 _PACKAGES = (
     "alembic",
+    "authlib",
+    "jinja2",
     "jwt",
     "prometheus_client",
     "sqlalchemy",
+    "sse_starlette",
     "starlette",
     "structlog",
     "uvicorn",

@@ -59,8 +59,7 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start the cluster, or those of its processes that do not run."""
-    if gateway:
-        _check_gateway(gateway)
+    portal = _checked_gateway(gateway) if gateway else ""
     from flink_jobs_provider.local import LocalCluster, Request
 
     with _messages(), _progress() as report:
@@ -83,13 +82,20 @@ def up(
     say(f"Flink {status.flink_version} {outcome} at {status.url}  {facts}")
     if gateway:
         say(f"Gateway {started}, configured by {gateway}")
+    if portal:
+        say(f"Portal {portal}  sign in with a token of that gateway")
 
 
-def _check_gateway(configuration: Path) -> None:
-    """Fail before a cluster is started for a gateway that could not be."""
+def _checked_gateway(configuration: Path) -> str:
+    """Fail before a cluster is started for a gateway that could not be.
+
+    Returns:
+        Where its portal is; empty where it has none, or any free port.
+    """
     from flink_jobs_provider.cli.gateway import checked_configuration
 
-    checked_configuration(configuration, now="Nothing was started.")
+    checked = checked_configuration(configuration, now="Nothing was started.")
+    return checked.portal_url or ""
 
 
 @app.command()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.gateway.auth.access_configuration import Access
+from flink_jobs_provider.gateway.portal.portal_configuration import PortalConfiguration
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.setting_types import (
@@ -22,16 +23,16 @@ from flink_jobs_provider.gateway.setting_types import (
     EnvironmentReference,
     FilePath,
     HttpUrl,
+    Lifetime,
     Settings,
+    Timeout,
     environment,
     is_loopback,
 )
 from flink_jobs_provider.model.duration import (
     LONGEST_LIFETIME,
     LONGEST_TIMEOUT,
-    Duration,
     SettleTime,
-    seconds_at_most,
 )
 from flink_jobs_provider.model.errors import SetupError
 from flink_jobs_provider.model.inputs import properties_at, suggestion
@@ -71,20 +72,6 @@ def _dotted(location: Iterable[str | int]) -> str:
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
-
-
-def _at_most(longest: str) -> AfterValidator:
-    """Return what refuses a duration that is longer than another one."""
-
-    def check(duration: str) -> str:
-        seconds_at_most(duration, longest)
-        return duration
-
-    return AfterValidator(check)
-
-
-Timeout = Annotated[Duration, _at_most(LONGEST_TIMEOUT)]
-Lifetime = Annotated[Duration, _at_most(LONGEST_LIFETIME)]
 
 
 class TlsFiles(Settings):
@@ -198,6 +185,9 @@ class GatewayConfiguration(Settings):
         "rest. At most "
         f"`{LONGEST_TIMEOUT}`.",
     )
+    portal: PortalConfiguration | None = Field(
+        None, description="Pages for people, at `/portal/`; none, if not given: `{}` suffices."
+    )
     log: Log = Field(default_factory=Log, description="What it writes about its work.")
 
     @field_validator("clusters")
@@ -235,12 +225,40 @@ class GatewayConfiguration(Settings):
         return self
 
     @model_validator(mode="after")
+    def _people_sign_in_with_a_known_issuer(self) -> Self:
+        wanted = self.portal.sign_in if self.portal else None
+        if wanted is None:
+            return self
+        audiences = {issuer.issuer: issuer.audience for issuer in self.access.issuers}
+        if wanted.issuer not in audiences:
+            raise ValueError(
+                f"must have the portal.sign_in.issuer among access.issuers: {wanted.issuer} is none"
+                " of them"
+            )
+        if wanted.client_id not in audiences[wanted.issuer]:
+            raise ValueError(
+                "must have the portal.sign_in.client_id among the audience of its issuer: the "
+                "tokens of that sign-in are issued for it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _keys_are_of_use(self) -> Self:
         if self.access.signing_keys and not any(cluster.dli for cluster in self.clusters):
             raise ValueError(
                 "must have a cluster with dli to have access.signing_keys: no other API is signed"
             )
         return self
+
+    @property
+    def portal_url(self) -> str | None:
+        """Where people find the portal; None where there is none, or the port is not known yet."""
+        if self.portal is None or not (self.public_url or self.listen.port):
+            return None
+        scheme = "https" if self.listen.tls else "http"
+        host = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
+        base = self.public_url or f"{scheme}://{host}:{self.listen.port}"
+        return f"{base.rstrip('/')}/portal/"
 
     def database_url(self) -> str:
         """Return the SQLAlchemy URL of the records, secrets and all.

@@ -35,6 +35,9 @@ from flink_jobs_provider.gateway.ops.server import (
     open_socket,
     serve_http,
 )
+from flink_jobs_provider.gateway.portal.addresses import PORTAL
+from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess
+from flink_jobs_provider.gateway.portal.portal import Portal
 from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.gateway.store import DatabaseUnusable, RecordsError, Store
 from flink_jobs_provider.gateway.web_app import make_app, make_conventions, refused_unread
@@ -100,6 +103,7 @@ def _files(configuration: GatewayConfiguration) -> Certificate | None:
         read_tokens(Path(configuration.access.tokens_file))
     _resolved("database", configuration.database_url)
     _signatures(configuration)
+    _portal_issuer(configuration)
     clusters = Clusters(environment)
     for cluster in configuration.clusters:
         try:
@@ -154,6 +158,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         await _start(jobs)
         opened.push_async_callback(_stop, jobs, stop, seconds(configuration.stop_timeout))
         limits = configuration.limits
+        portal = _portal(configuration, jobs, authenticator, audit, stop)
         app = make_app(
             jobs,
             configuration.clusters,
@@ -164,6 +169,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             limits,
             configuration.public_url,
             signatures=signatures,
+            portal=portal,
         )
         if certificate:
             renewing = asyncio.create_task(certificate.keep_renewing())
@@ -172,14 +178,51 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         def ready() -> None:
             address = address_of(channel, tls=certificate is not None)
             _log.info("the gateway serves", address=address, database=store.name)
+            if portal:
+                _log.info("the portal is open", address=f"{address}{PORTAL}")
             notify("READY=1")
 
         tls = certificate.context if certificate else None
-        refused = partial(refused_unread, make_conventions(authenticator, signatures, limits))
+        conventions_of = make_conventions(authenticator, signatures, limits, portal)
+        refused = partial(refused_unread, conventions_of)
         served = ConnectionLimits(limits.connections, limits.connections_per_address)
         await serve_http(RequestLog(app), channel, tls, stop, ready, refused, served)
         notify("STOPPING=1")
     _log.info("the gateway has stopped")
+
+
+def _portal(
+    configuration: GatewayConfiguration,
+    jobs: Jobs,
+    authenticator: Authenticator,
+    audit: AuditLog,
+    stop: StopSignals,
+) -> Portal | None:
+    """Return the pages for people; None where the configuration has none."""
+    if configuration.portal is None:
+        return None
+    return Portal(
+        jobs,
+        configuration.clusters,
+        authenticator,
+        audit.write,
+        configuration.limits.body_bytes,
+        configuration.public_url,
+        seconds(configuration.portal.session_lifetime),
+        stop.asked,
+        _portal_issuer(configuration),
+    )
+
+
+def _portal_issuer(configuration: GatewayConfiguration) -> IssuerAccess | None:
+    """Return the issuer that people sign in to the portal with; None where there is none."""
+    wanted = configuration.portal.sign_in if configuration.portal else None
+    if wanted is None:
+        return None
+    ca_files = {issuer.issuer: issuer.ca_file for issuer in configuration.access.issuers}
+    named = wanted.client_secret
+    secret = _resolved("portal.sign_in.client_secret", lambda: environment(named) if named else "")
+    return IssuerAccess(wanted, secret, ca_files[wanted.issuer])
 
 
 def _checked(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:

@@ -9,6 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
+from flink_jobs_provider.model.duration import (
+    LONGEST_LIFETIME,
+    LONGEST_TIMEOUT,
+    Duration,
+    seconds_at_most,
+)
+
 #: Key of the validation context: the directory that relative paths are meant from.
 DIRECTORY = "directory"
 
@@ -79,3 +86,17 @@ def environment(reference: str) -> str:
     if not value:
         raise KeyError(name)
     return value
+
+
+def _at_most(longest: str) -> AfterValidator:
+    """Return what refuses a duration that is longer than another one."""
+
+    def check(duration: str) -> str:
+        seconds_at_most(duration, longest)
+        return duration
+
+    return AfterValidator(check)
+
+
+Timeout = Annotated[Duration, _at_most(LONGEST_TIMEOUT)]
+Lifetime = Annotated[Duration, _at_most(LONGEST_LIFETIME)]

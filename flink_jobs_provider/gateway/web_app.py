@@ -1,4 +1,4 @@
-"""The gateway's web application: the API, and what machines that watch it ask for."""
+"""The gateway's web application: the APIs, the portal, and what machines that watch it ask for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
     api_version,
 )
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.http.api_answers import Audit, Authenticator, ConventionsOf
+from flink_jobs_provider.gateway.http.api_answers import (
+    ApiConventions,
+    Audit,
+    Authenticator,
+    ConventionsOf,
+)
 from flink_jobs_provider.gateway.http.middleware import Answering, Authenticated
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import (
@@ -41,6 +46,8 @@ from flink_jobs_provider.gateway.http.routing import (
     object_of,
 )
 from flink_jobs_provider.gateway.job_service import JobService
+from flink_jobs_provider.gateway.portal.addresses import PORTAL
+from flink_jobs_provider.gateway.portal.portal import Portal
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -71,21 +78,23 @@ def make_app(
     limits: Limits,
     public_url: str | None,
     signatures: SignatureCheck | None = None,
+    portal: Portal | None = None,
 ) -> Starlette:
     """Make the application.
 
     Each request of a caller, by name, goes through `limit`, which may raise a Refusal. Of the
     limits only that of a body counts here; the others are kept by what else is given.
     Addresses in answers begin with the public URL, else with the request's own Host. Without
-    signatures, which are those of the signing keys, no request is accepted by one.
+    signatures, which are those of the signing keys, no request is accepted by one; without a portal
+    there are no pages for people.
     """
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
-    conventions_of = make_conventions(authenticator, signatures, limits)
+    conventions_of = make_conventions(authenticator, signatures, limits, portal)
     calls = Calls(service, clusters, audit, limits.body_bytes)
     served = [*dli_routes(calls), *arm.routes()]
     own = _OwnRoutes(service, clusters, authenticator, metrics, served)
     app = Starlette(
-        routes=[*own.routes(), *served],
+        routes=[*own.routes(), *(portal.routes() if portal else ()), *served],
         middleware=[
             Middleware(Answering, conventions_of, metrics.request, audit),
             Middleware(Authenticated, conventions_of, limit, (HEALTH, READY)),
@@ -98,12 +107,21 @@ def make_app(
 
 
 def make_conventions(
-    authenticator: Authenticator, signatures: SignatureCheck | None, limits: Limits
+    authenticator: Authenticator,
+    signatures: SignatureCheck | None,
+    limits: Limits,
+    portal: Portal | None = None,
 ) -> ConventionsOf:
     """Return the function that finds the conventions of a path."""
     arm = ArmConventions(authenticator)
     dli = DliConventions(authenticator, signatures, limits.body_bytes)
-    return lambda path: dli if path.startswith(DLI_PATHS) else arm
+
+    def conventions_of(path: str) -> ApiConventions:
+        if portal and (path.startswith(PORTAL) or path == PORTAL.rstrip("/")):
+            return portal.conventions
+        return dli if path.startswith(DLI_PATHS) else arm
+
+    return conventions_of
 
 
 def refused_unread(conventions_of: ConventionsOf, path: str, refusal: Refusal) -> Response:

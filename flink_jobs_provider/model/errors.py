@@ -33,6 +33,7 @@
      │           └─ MainStillRuns    a program's `main` outlasts the time for its submission
      ├─ Refusal                      a gateway does not accept a request
      │   ├─ RefusedProperties        properties of it are invalid
+     │   ├─ PageRefusal              it is answered with a page of the portal
      │   └─ ClusterUnavailable       it needs a cluster that does not answer
      ├─ RecordsError                 a gateway's database did not execute a statement
      │   ├─ RecordsUnavailable       it cannot be used now

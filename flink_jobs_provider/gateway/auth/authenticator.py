@@ -1,10 +1,12 @@
-"""Who calls, by the bearer token of the request; and how often one caller may call."""
+"""Who calls, by the token of the request or of a session; and how often one caller may call."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import structlog
@@ -21,6 +23,7 @@ from flink_jobs_provider.gateway.auth.tokens import (
     ExpiredToken,
     KnownTokens,
     TokensFileError,
+    hash_of,
 )
 from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -55,28 +58,55 @@ class Authenticator:
         """
         token = _bearer_token(authorization)
         if token.startswith(TOKEN_START):
-            return self._by_file(token)
-        if self._web_tokens is None:
+            return self._by_file(hash_of(token))
+        with _refusing():
+            return await self._issued().principal(token)
+
+    async def proof(self, token: str, nonce: str | None = None) -> dict[str, Any]:
+        """Return what a session keeps of a token: never the token itself.
+
+        Args:
+            token: The token.
+            nonce: What a token must carry that was issued for one sign-in; None for any token.
+
+        Raises:
+            Refusal: 401, the token is not accepted; 503, it cannot be checked now.
+        """
+        if not token or len(token) > _LONGEST:
             raise _invalid("it is none that this gateway gave out")
-        try:
-            return await self._web_tokens.principal(token)
-        except ExpiredWebToken as error:
-            raise _expired(str(error)) from None
-        except RefusedToken as error:
-            raise _invalid(str(error)) from None
-        except KeysUnavailable:
-            raise _unavailable("the keys of its issuer are unavailable now") from None
+        if token.startswith(TOKEN_START) and nonce is None:
+            kept = hash_of(token)
+            self._by_file(kept)
+            return {"token": kept}
+        with _refusing():
+            return await self._issued().proof(token, nonce)
+
+    def recall(self, proof: Mapping[str, Any]) -> Principal:
+        """Return who a proof is of, and what they may do now.
+
+        Raises:
+            Refusal: 401, its token was revoked or has expired; 503, that cannot be checked now.
+        """
+        if "token" in proof:
+            return self._by_file(proof["token"])
+        with _refusing():
+            return self._issued().recall(proof, time.time())
 
     async def close(self) -> None:
         """Close all connections."""
         if self._web_tokens:
             await self._web_tokens.close()
 
-    def _by_file(self, token: str) -> Principal:
+    def _issued(self) -> WebTokens:
+        if self._web_tokens is None:
+            raise _invalid("it is none that this gateway gave out")
+        return self._web_tokens
+
+    def _by_file(self, token_hash: str) -> Principal:
         if self._tokens is None:
             raise _invalid("this gateway has no tokens file")
         try:
-            found = self._tokens.principal(token)
+            found = self._tokens.holder(token_hash)
         except ExpiredToken:
             raise _expired("it has expired") from None
         except TokensFileError as error:
@@ -91,6 +121,19 @@ class Authenticator:
         if problem != self._file_problem:
             self._file_problem = problem
             _log.error("the tokens file cannot be used: no token is accepted", reason=problem)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Raise what is said of a token of an issuer as a refusal."""
+    try:
+        yield
+    except ExpiredWebToken as error:
+        raise _expired(str(error)) from None
+    except RefusedToken as error:
+        raise _invalid(str(error)) from None
+    except KeysUnavailable:
+        raise _unavailable("the keys of its issuer are unavailable now") from None
 
 
 def _bearer_token(authorization: str | None) -> str:

@@ -68,6 +68,47 @@ class WebTokens:
             RefusedToken: It is not accepted.
             KeysUnavailable: It cannot be checked now.
         """
+        issuer, claims = await self._read(token)
+        return _principal(claims, issuer)
+
+    async def proof(self, token: str, nonce: str | None = None) -> dict[str, Any]:
+        """Return what is to be kept of a token for `recall`: no signature, and few of its claims.
+
+        Args:
+            token: The token.
+            nonce: What it must carry, which tells the sign-in that it was issued for; None where
+                it was issued for none.
+
+        Raises:
+            RefusedToken: It is not accepted.
+            KeysUnavailable: It cannot be checked now.
+        """
+        issuer, claims = await self._read(token)
+        _principal(claims, issuer)
+        if nonce is not None and claims.get("nonce") != nonce:
+            raise RefusedToken("it was issued for another sign-in")
+        kept = {*issuer.claims, issuer.name_claim, "exp"}
+        return {
+            "issuer": issuer.issuer,
+            "claims": {name: value for name, value in claims.items() if name in kept},
+        }
+
+    def recall(self, proof: Mapping[str, Any], now: float) -> Principal:
+        """Return who a proof is of, by the grants as they are configured now.
+
+        Raises:
+            RefusedToken: Its token has expired, or its issuer is configured no more.
+        """
+        known = self._issuers.get(proof["issuer"])
+        if known is None:
+            raise RefusedToken("its issuer is none of those that are configured")
+        claims = proof["claims"]
+        if claims["exp"] + LEEWAY <= now:
+            raise ExpiredWebToken("it has expired")
+        return _principal(claims, known[0])
+
+    async def _read(self, token: str) -> tuple[Issuer, dict[str, Any]]:
+        """Return the issuer and the claims of a token that is valid."""
         claimed, header = _claimed(token)
         if claimed not in self._issuers:
             raise RefusedToken("its issuer is none of those that are configured")
@@ -78,16 +119,19 @@ class WebTokens:
         key = await keys.key(header.get("kid"), algorithm)
         if key is None:
             raise RefusedToken("it is signed with a key that its issuer does not have")
-        claims = _checked(token, key, algorithm, issuer)
-        name = claims.get(issuer.name_claim)
-        if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
-            raise RefusedToken(f"it names nobody: its claim {issuer.name_claim} is no name")
-        return Principal(f"{name} of {issuer.issuer}", _roles(claims, issuer))
+        return issuer, _checked(token, key, algorithm, issuer)
 
     async def close(self) -> None:
         """Close all connections."""
         for _, keys in self._issuers.values():
             await keys.close()
+
+
+def _principal(claims: Mapping[str, Any], issuer: Issuer) -> Principal:
+    name = claims.get(issuer.name_claim)
+    if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
+        raise RefusedToken(f"it names nobody: its claim {issuer.name_claim} is no name")
+    return Principal(f"{name} of {issuer.issuer}", _roles(claims, issuer))
 
 
 def _claimed(token: str) -> tuple[str, dict[str, Any]]:
@@ -176,7 +220,7 @@ class IssuerKeys:
         self._issuer = issuer
         self._clock = clock
         self._client = httpx.AsyncClient(
-            timeout=_TIMEOUT, verify=_trust(issuer.ca_file), transport=transport
+            timeout=_TIMEOUT, verify=trust(issuer.ca_file), transport=transport
         )
         self._lock = asyncio.Lock()
         self._keys: dict[str | None, list[jwt.PyJWK]] = {}
@@ -311,7 +355,12 @@ def _usable(key_set: dict[str, Any]) -> dict[str | None, list[jwt.PyJWK]]:
     return found
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
+def trust(ca_file: str | None) -> ssl.SSLContext:
+    """Return what certificates are checked by: those of a file, or the system's.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # which names no file

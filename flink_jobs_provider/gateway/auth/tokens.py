@@ -141,8 +141,11 @@ class KnownTokens:
             ExpiredToken: It was right once.
             TokensFileError: The file cannot be used; nobody is known until it can.
         """
+        return self.holder(hash_of(token), now)
+
+    def holder(self, given: str, now: datetime | None = None) -> Principal | None:
+        """Return the same of a token of which only the hash is known, as sessions keep it."""
         self.refresh()
-        given = hash_of(token)
         found = None
         for entry in self._tokens:  # through to the end: how long it takes says nothing
             if hmac.compare_digest(entry.hash, given):

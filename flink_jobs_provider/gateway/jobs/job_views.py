@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
 from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
@@ -16,7 +18,7 @@ from flink_jobs_provider.model.savepoint import Savepoint
 
 
 class Reading:
-    """The part of `gateway.job_service.JobService` that changes nothing.
+    """The part of `gateway.job_board.JobBoard` that changes no job.
 
     Args:
         process: What the parts of this process share.
@@ -95,6 +97,29 @@ class Reading:
     async def operation(self, action_id: str) -> ActionRow | None:
         """Return an accepted action; None where there is none, or it was cleared away."""
         return await self._ask(self._store.action, action_id)
+
+    async def board(self, search: JobSearch) -> JobBoardPage:
+        """Return a page of the jobs that a search finds, as they were last seen."""
+        clusters = {key: self.configured(key) for key in search.clusters}
+        rows, found, counts = await self._ask(self._store.board, search)
+        return JobBoardPage([_job_row(row, clusters[row.cluster]) for row in rows], found, counts)
+
+    async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
+        """Return the latest actions on a job, the newest first."""
+        self.configured(cluster)
+        return await self._ask(self._store.actions_of, number, limit)
+
+    async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
+        """Put a session on record for so many seconds; what has expired is removed."""
+        await self._ask(self._store.put_session, digest, proof, lifetime)
+
+    async def session(self, digest: str) -> StoredSession | None:
+        """Return a session that has not expired; None where there is none."""
+        return await self._ask(self._store.session, digest)
+
+    async def end_session(self, digest: str) -> None:
+        """Remove a session, if it is there."""
+        await self._ask(self._store.end_session, digest)
 
     async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
         """Return the savepoints on record of a job, newest first."""

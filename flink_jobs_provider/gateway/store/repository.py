@@ -13,9 +13,11 @@ from sqlalchemy import Select, delete, exists, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from flink_jobs_provider.gateway.store.acceptance import Acceptance
+from flink_jobs_provider.gateway.store.board import Board
 from flink_jobs_provider.gateway.store.database import Database, DatabaseUnusable
 from flink_jobs_provider.gateway.store.leases import Leases
 from flink_jobs_provider.gateway.store.queries import Reads
+from flink_jobs_provider.gateway.store.session_records import SessionRecords
 from flink_jobs_provider.gateway.store.tables import (
     ActionEntry,
     JobEntry,
@@ -91,7 +93,7 @@ class Retention:
                 return gone
 
 
-class Store(Reads, Acceptance, Leases, Retention):
+class Store(Reads, Board, Acceptance, Leases, Retention, SessionRecords):
     """The records. Its methods block, each for one short transaction; call them in threads.
 
     Args:

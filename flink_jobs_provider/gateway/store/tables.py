@@ -128,6 +128,15 @@ class JobEntry(Base):
             postgresql_where=text("deleted_at IS NOT NULL"),
         ),
         Index("jobs_of_a_name", "cluster", "job_name"),
+        Index(
+            "live_jobs_as_listed",
+            "cluster",
+            "status",
+            "job_name",
+            "last_action",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -180,6 +189,12 @@ class ActionEntry(Base):
         ),
         Index("actions_of_a_job", "job_number", "number"),
         Index("finished_actions", "finished_at"),
+        Index(
+            "failed_actions",
+            "id",
+            sqlite_where=text("result = 'FAILED'"),
+            postgresql_where=text("result = 'FAILED'"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -203,10 +218,29 @@ class SavepointEntry(Base):
     )
 
 
+class SessionEntry(Base):
+    """Somebody who is signed in to the portal.
+
+    Attributes:
+        digest: Of what their browser holds, which is stored nowhere.
+        proof: What they signed in with, as far as it tells what they may do now.
+    """
+
+    __tablename__ = "sessions"
+
+    digest: Mapped[str] = mapped_column(Text, primary_key=True)
+    proof: Mapped[dict[str, Any]] = mapped_column(Document)
+    created_at: Mapped[float] = mapped_column(Double)
+    expires_at: Mapped[float] = mapped_column(Double)
+
+    __table_args__ = (Index("sessions_by_expiry", "expires_at"),)
+
+
 #: The tables themselves: statements on them cost a third of those on the classes.
 JOBS = cast(Table, JobEntry.__table__)
 ACTIONS = cast(Table, ActionEntry.__table__)
 SAVEPOINTS = cast(Table, SavepointEntry.__table__)
+SESSIONS = cast(Table, SessionEntry.__table__)
 
 
 class database_now(FunctionElement[float]):  # noqa: N801 - it is written as a function of SQL

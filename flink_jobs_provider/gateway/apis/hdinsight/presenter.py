@@ -95,7 +95,9 @@ def name_of(savepoint: str) -> str:
 def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None]]:
     """Return savepoints as a list shows them: each once, the newest first."""
     once = {canonical_path(savepoint.path): savepoint for savepoint in reversed([*savepoints])}
-    newest_first = sorted(once.values(), key=lambda savepoint: savepoint.taken_at, reverse=True)
+    # Of those of one second, the first stays first.
+    as_given = reversed(once.values())
+    newest_first = sorted(as_given, key=lambda savepoint: savepoint.taken_at, reverse=True)
     return [
         {
             "name": name_of(savepoint.path),

@@ -42,7 +42,7 @@ def configuration(directory: Path, **more: Any) -> GatewayConfiguration:
     return GatewayConfiguration.model_validate(
         {
             "clusters": [cluster],
-            "access": {"tokens_file": str(directory / "tokens.yaml")},
+            "access": {"tokens_file": str(directory / "tokens.yaml"), **more.pop("access", {})},
             "data_directory": str(directory / "data"),
             "settle_time": "0s",
             **more,

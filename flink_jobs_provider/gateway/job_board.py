@@ -1,0 +1,137 @@
+"""What pages for people ask of the gateway's records, beyond what the job APIs do.
+
+A list of all clusters at once that puts first what needs a look, a job's history, and the sessions
+of those who look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
+
+#: Statuses of a job that has broken down.
+BROKEN = ("FAILED", "LOST", LAUNCH_FAILED)
+#: The status of a job that Flink is starting again after a failure.
+RESTARTING = "RESTARTING"
+
+
+class JobOrder(StrEnum):
+    """What a list of jobs is sorted by; ties by name."""
+
+    ATTENTION = "attention"
+    NAME = "name"
+    STATUS = "status"
+    CLUSTER = "cluster"
+    SINCE = "since"
+
+
+@dataclass(frozen=True)
+class JobSearch:
+    """Which jobs are listed, and how.
+
+    Attributes:
+        clusters: Keys of their clusters.
+        text: A part of their name, or their whole run id or jobId; empty for all.
+        statuses: Their status is one of these; empty for all.
+        attention: Whether only those that need attention are listed: that have broken down, are
+            restarting, or whose last action failed.
+        order: What they are sorted by.
+        descending: Whether the order is turned round.
+        offset: How many are left out at the beginning.
+        limit: How many are listed at most.
+    """
+
+    clusters: Sequence[str]
+    text: str = ""
+    statuses: Collection[str] = ()
+    attention: bool = False
+    order: JobOrder = JobOrder.ATTENTION
+    descending: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class JobCounts:
+    """How many jobs there are on some clusters.
+
+    Attributes:
+        by_status: By their status; "" for jobs whose first start has not come far enough for one.
+        attention: How many of them need attention.
+    """
+
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    attention: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_status.values())
+
+
+@dataclass(frozen=True)
+class JobBoardPage:
+    """A page of a list of jobs.
+
+    Attributes:
+        rows: The jobs.
+        found: How many jobs the search finds in all.
+        counts: How many jobs there are on the clusters, whatever is searched for.
+    """
+
+    rows: Sequence[JobRow]
+    found: int
+    counts: JobCounts
+
+
+@dataclass(frozen=True)
+class StoredSession:
+    """A session on record.
+
+    Attributes:
+        proof: What its holder signed in with, as `Authenticator.recall` reads it.
+        expires_at: When it ends by itself.
+    """
+
+    proof: Mapping[str, Any]
+    expires_at: datetime
+
+
+class JobBoard(JobService, Protocol):
+    """The jobs of all clusters, as people look at them. All raise `Refusal`."""
+
+    async def board(self, search: JobSearch) -> JobBoardPage:
+        """Return a page of the jobs that a search finds, as they were last seen.
+
+        It asks no cluster: a list is there at once, however its clusters are.
+
+        Raises:
+            Refusal: No such cluster.
+        """
+        ...
+
+    async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
+        """Return the latest actions on a job, the newest first."""
+        ...
+
+    def reachable(self) -> dict[str, bool]:
+        """Return, by key, whether each cluster answered when it was last observed."""
+        ...
+
+    async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
+        """Put a session on record for so many seconds; what has expired is removed."""
+        ...
+
+    async def session(self, digest: str) -> StoredSession | None:
+        """Return a session that has not expired; None where there is none."""
+        ...
+
+    async def end_session(self, digest: str) -> None:
+        """Remove a session, if it is there."""
+        ...

@@ -1,0 +1,182 @@
+"""One job: what runs, what is wanted, how it came to be so, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from flink_jobs_provider.gateway.auth.audit import AuditEntry
+from flink_jobs_provider.gateway.http.api_answers import Audit
+from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.job_service import JobRow
+from flink_jobs_provider.gateway.portal.addresses import Addresses
+from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
+from flink_jobs_provider.gateway.portal.live import digest
+from flink_jobs_provider.gateway.portal.offered_actions import offers
+from flink_jobs_provider.gateway.portal.templating import NOT_STORED, Templates
+from flink_jobs_provider.gateway.portal.terminal import job_row_command, pulumi_program
+from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+
+PART = "/portal/parts/jobs/{number:int}"
+EVENTS = "/portal/events/jobs/{number:int}"
+#: Actions of the history that are shown.
+HISTORY = 50
+_SHOWN = "shown"
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job that somebody may read, and its cluster."""
+
+    row: JobRow
+    cluster: ClusterConfiguration
+
+
+class JobFinder:
+    """Finds jobs for those who may read them.
+
+    Args:
+        board: What is known of the jobs.
+    """
+
+    def __init__(self, board: JobBoard) -> None:
+        self._board = board
+
+    async def find(self, request: Request, visit: Visit) -> FoundJob:
+        """Return the job that an address names.
+
+        Raises:
+            Refusal: There is none, or none that whoever looks may read: both are told alike.
+        """
+        number: int = request.path_params["number"]
+        key = await self._board.cluster_of(number) if number < 2**62 else None
+        cluster = next((one for one in visit.readable if one.key == key), None)
+        row = await self._board.job(cluster.key, number) if cluster else None
+        if cluster is None or row is None:
+            raise Refusal("JobNotFound", visit.text("job.none"))
+        return FoundJob(row, cluster)
+
+
+class JobPage:
+    """Shows a job; also a part of a page that is kept up to date.
+
+    Args:
+        board: What is known of the jobs.
+        finder: Finds the job.
+        visits: Who looks.
+        templates: The portal's pages.
+        addresses: Their addresses.
+        audit: Where it is recorded who had secrets shown.
+    """
+
+    def __init__(
+        self,
+        board: JobBoard,
+        finder: JobFinder,
+        visits: Visits,
+        templates: Templates,
+        addresses: Addresses,
+        audit: Audit,
+    ) -> None:
+        self._board = board
+        self._finder = finder
+        self._visits = visits
+        self._templates = templates
+        self._addresses = addresses
+        self._audit = audit
+
+    async def show(self, request: Request) -> Response:
+        """Return the page."""
+        visit = self._visits.of(request)
+        found = await self._finder.find(request, visit)
+        reveal = request.query_params.get("secrets") == _SHOWN
+        if reveal:
+            record_reveal(self._audit, visit, found)
+        part = await self._html(request, visit, found, reveal=reveal)
+        number = found.row.number
+        return self._templates.page(
+            "job",
+            visit.text,
+            visit,
+            here=self._addresses.job(number),
+            job_name=found.row.job_name,
+            part=part,
+            part_seen=digest(part),
+            # What shows secrets is made once, for whom it was asked for.
+            part_url="" if reveal else self._below(PART, number),
+            events_url="" if reveal else self._below(EVENTS, number),
+        )
+
+    async def row(self, request: Request) -> Response:
+        """Return the job's row as JSON, with secrets masked."""
+        visit = self._visits.of(request)
+        found = await self._finder.find(request, visit)
+        view = job_view(found.row, found.cluster, ())
+        return Response(view.json, media_type="application/json", headers=NOT_STORED)
+
+    def key(self, request: Request, visit: Visit) -> Hashable:
+        """Return what tells the page of a job from others."""
+        return (
+            request.path_params["number"],
+            tuple(one.key for one in visit.readable),
+            visit.operable,
+            self._addresses.whole(request, ""),
+        )
+
+    async def html(self, request: Request, visit: Visit) -> str:
+        """Return what the page shows of the job."""
+        return await self._html(
+            request, visit, await self._finder.find(request, visit), reveal=False
+        )
+
+    async def _html(self, request: Request, visit: Visit, found: FoundJob, *, reveal: bool) -> str:
+        row, cluster = found.row, found.cluster
+        view: JobView = job_view(
+            row, cluster, await self._board.savepoints(cluster.key, row.number), reveal=reveal
+        )
+        latest = await self._board.history(cluster.key, row.number, limit=HISTORY + 1)
+        # An action that has ended since the row was read is shown as the rest of the page is.
+        history = [row.last if action.id == row.last.id else action for action in latest]
+        may_act = visit.may_act(cluster.key)
+        base = self._addresses.whole(request, "")
+        return self._templates.part(
+            "job_part",
+            visit.text,
+            job=view,
+            offers=offers(row, visit.text, may_act=may_act),
+            may_act=may_act,
+            reveal=reveal,
+            answers=self._board.reachable().get(cluster.key, True),
+            history=[ActionView.of(action) for action in history[:HISTORY]],
+            more_history=len(history) > HISTORY,
+            command=job_row_command(cluster, base, row.job_name),
+            program=pulumi_program(cluster, base, view),
+        )
+
+    def _below(self, path: str, number: int) -> str:
+        return self._addresses.of(path.replace("{number:int}", str(number)))
+
+
+def record_reveal(audit: Audit, visit: Visit, found: FoundJob) -> None:
+    """Record that somebody has secrets of a job shown, who may.
+
+    Raises:
+        Refusal: They may not.
+    """
+    if not visit.may_act(found.cluster.key):
+        raise Refusal("AuthorizationFailed", visit.text("secrets.refused"))
+    audit(
+        AuditEntry(
+            who=visit.name,
+            what="show secrets",
+            cluster=found.cluster.key,
+            job=found.row.job_name,
+            result="ACCEPTED",
+            status=200,
+        )
+    )

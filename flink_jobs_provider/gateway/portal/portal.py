@@ -1,0 +1,169 @@
+"""The portal as a whole: its parts put together, and its routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from flink_jobs_provider.gateway.http.api_answers import Audit
+from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.portal.addresses import (
+    ISSUER_RETURN,
+    ISSUER_SIGN_IN,
+    JOB,
+    LANGUAGE,
+    NEW_JOB,
+    PORTAL,
+    SIGN_IN,
+    SIGN_OUT,
+    STATIC,
+    Addresses,
+)
+from flink_jobs_provider.gateway.portal.assets import Assets
+from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess, IssuerPages
+from flink_jobs_provider.gateway.portal.live import EVERY, Live
+from flink_jobs_provider.gateway.portal.pages import job_page, jobs_page
+from flink_jobs_provider.gateway.portal.pages.action_pages import ActionPages
+from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, JobPage
+from flink_jobs_provider.gateway.portal.pages.jobs_page import JobsPage
+from flink_jobs_provider.gateway.portal.pages.sign_in import SignInPages
+from flink_jobs_provider.gateway.portal.portal_conventions import PageRefusal, PortalConventions
+from flink_jobs_provider.gateway.portal.sessions import Cookies, Proofs, Sessions
+from flink_jobs_provider.gateway.portal.submission import Submission
+from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.visit import SESSION, Visits
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Portal:
+    """Serves pages for people.
+
+    Args:
+        board: What is known of the jobs, and what executes the actions.
+        clusters: The clusters that are served.
+        proofs: Returns what tokens are good for.
+        audit: Where it is recorded who did what.
+        body_bytes: The longest form.
+        public_url: What browsers reach the gateway by; else the request's own Host.
+        session_lifetime: For how many seconds somebody stays signed in.
+        stopping: Set when the gateway stops.
+        issuer: The issuer that people may sign in with; None for none.
+        every: Seconds between two looks at the records, for what is live.
+    """
+
+    def __init__(
+        self,
+        board: JobBoard,
+        clusters: Sequence[ClusterConfiguration],
+        proofs: Proofs,
+        audit: Audit,
+        body_bytes: int,
+        public_url: str | None,
+        session_lifetime: float,
+        stopping: asyncio.Event | None = None,
+        issuer: IssuerAccess | None = None,
+        every: float = EVERY,
+    ) -> None:
+        addresses = Addresses(public_url)
+        templates = Templates(addresses)
+        cookies = Cookies(addresses)
+        sessions = Sessions(board, proofs, cookies, session_lifetime)
+        self._addresses = addresses
+        self._visits = visits = Visits(clusters, addresses, cookies)
+        self.conventions = PortalConventions(sessions, visits, addresses, templates)
+        finder = JobFinder(board)
+        self._sign_in = SignInPages(
+            sessions,
+            visits,
+            cookies,
+            templates,
+            addresses,
+            audit,
+            body_bytes,
+            issuer.issuer.name if issuer else "",
+        )
+        self._issuer = (
+            IssuerPages(issuer, sessions, self._sign_in, visits, cookies, templates, addresses)
+            if issuer
+            else None
+        )
+        self._jobs = JobsPage(board, visits, templates, addresses)
+        self._job = JobPage(board, finder, visits, templates, addresses, audit)
+        submission = Submission(board, clusters, audit)
+        self._actions = ActionPages(
+            board, finder, submission, visits, templates, addresses, audit, body_bytes
+        )
+        self._live = Live(sessions, visits, stopping or asyncio.Event(), every)
+        self._assets = Assets()
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of all pages."""
+        issuer: list[BaseRoute] = []
+        if self._issuer:
+            issuer = [
+                self._route(ISSUER_SIGN_IN, self._issuer.leave),
+                self._route(ISSUER_RETURN, self._issuer.come_back),
+            ]
+        return [
+            *issuer,
+            self._route(PORTAL.rstrip("/"), self._begin),
+            self._route(PORTAL, self._jobs.show),
+            self._route(f"{STATIC}{{name}}", self._assets.serve),
+            self._route(SIGN_IN, self._sign_in.show),
+            self._route(SIGN_IN, self._sign_in.sign_in, "POST"),
+            self._route(SIGN_OUT, self._sign_in.sign_out, "POST"),
+            self._route(LANGUAGE, self._sign_in.choose_language),
+            self._route(NEW_JOB, self._actions.show_new),
+            self._route(NEW_JOB, self._actions.send_new, "POST"),
+            self._route(jobs_page.PART, self._once(self._jobs)),
+            self._route(jobs_page.EVENTS, self._stream(self._jobs)),
+            self._route(job_page.PART, self._once(self._job)),
+            self._route(job_page.EVENTS, self._stream(self._job)),
+            self._route(JOB, self._job.show),
+            self._route(f"{JOB}/row.json", self._job.row),
+            self._route(f"{JOB}/{{action}}", self._actions.show),
+            self._route(f"{JOB}/{{action}}", self._actions.send, "POST"),
+        ]
+
+    async def _begin(self, _: Request) -> Response:
+        return RedirectResponse(self._addresses.of(PORTAL), 303)
+
+    def _once(self, part: JobsPage | JobPage) -> Endpoint:
+        async def once(request: Request) -> Response:
+            return await self._live.once(request, part)
+
+        return once
+
+    def _stream(self, part: JobsPage | JobPage) -> Endpoint:
+        async def stream(request: Request) -> Response:
+            return self._live.stream(request, part)
+
+        return stream
+
+    def _route(self, path: str, endpoint: Endpoint, method: str = "GET") -> _PageRoute:
+        async def in_their_language(request: Request) -> Response:
+            if SESSION not in request.scope:
+                del request.scope["principal"]  # it was an address, for the limit of its requests
+            try:
+                return await endpoint(request)
+            except Refusal as refusal:
+                raise PageRefusal(refusal, self._visits.text(request)) from None
+
+        return _PageRoute(path, in_their_language, methods=[method])
+
+
+class _PageRoute(Route):
+    """A route that names itself to the metrics and the log."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match, and add which route it was."""
+        match, found = super().matches(scope)
+        return match, found if match is Match.NONE else {**found, "route_path": self.path}

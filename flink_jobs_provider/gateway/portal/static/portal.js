@@ -1,0 +1,8 @@
+// What pages do beyond what they do without any script: times in the viewer's zone, parts that are
+// kept up to date, and the keyboard's place.
+import { followParts } from "./live.js";
+import { localTimes } from "./times.js";
+
+localTimes(document);
+followParts(document);
+document.querySelector("[data-focus]")?.focus();

@@ -1,0 +1,171 @@
+"""Each step of "Job Management from Azure Portal", by the portal's forms, on a real Flink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flink_jobs_provider.gateway.principal import Role
+from tests.counting_output import assert_counts_continuous
+from tests.flink_cluster import FlinkCluster
+from tests.gateway_process import GatewayProcess
+from tests.job_jars import COUNTING_JAR
+from tests.portal_pages import Form, Page
+from tests.waiting import wait_until
+
+NEW, SIGN_IN = "/portal/new", "/portal/sign-in"
+
+
+class _Portal:
+    """The portal as somebody uses it who is signed in."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._client = gateway.client("")
+        self._origin = gateway.url
+        self.job = ""
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(self, address: str) -> Page:
+        answer = self._client.get(address, follow_redirects=True)
+        assert answer.status_code == 200, answer.text
+        return Page(answer.text)
+
+    def send(self, form: Form, **values: str) -> str:
+        """Send a form, and return where it leads."""
+        answer = self._client.post(
+            form.action, data=form.filled(**values), headers={"Origin": self._origin}
+        )
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["location"])
+
+    def act(self, action: str, **values: str) -> Page:
+        """Send the form of an action, and return the job's page when it has ended."""
+        address = f"{self.job}/{action}"
+        self.send(self.get(address).form(address), **values)
+        return self.settled()
+
+    def settled(self) -> Page:
+        """Return the job's page when no action is in progress."""
+
+        def ended() -> Page:
+            page = self.get(self.job)
+            first = page.find("th", data_label="Action")[0].text
+            assert not first.startswith("In progress"), page.text
+            assert first.startswith("Succeeded"), page.text
+            return page
+
+        return wait_until(ended, 120, "the action ended", interval=0.2)
+
+    def status(self, page: Page) -> str:
+        return page.find("p", class_="state")[0].text.split()[0]
+
+    def stream(self) -> Iterator[str]:
+        """Return the lines of the job's events."""
+        url = self.get(self.job).find("div", data_live="")[0].attributes["data-events"]
+        with self._client.stream("GET", url) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            yield from answer.iter_lines()
+
+
+@pytest.fixture
+def portal(tmp_path: Path, flink_2: FlinkCluster) -> Iterator[_Portal]:
+    """Return the portal of a gateway of its own, signed in."""
+    with closing(GatewayProcess(tmp_path, flink_2.url, portal={})) as gateway:
+        token = gateway.token("ada", Role.OPERATE)
+        gateway.start()
+        with closing(_Portal(gateway)) as portal:
+            page = portal.get("/portal/")
+            assert portal.send(page.form(SIGN_IN), token=token) == "/portal/"
+            yield portal
+        assert token not in gateway.everything_written()
+        assert gateway.stop() == 0
+
+
+def test_every_step_by_forms(portal: _Portal, tmp_path: Path) -> None:
+    """Shows that each does what the service's documentation says, and that the counts go on."""
+    output = tmp_path / "out"
+    args = f"--output {output} --rate 200 --checkpoint-interval 200"
+    form = portal.get(NEW).form(NEW)
+    assert (form.method, form.fields["parallelism"]) == ("post", "2")
+    portal.job = portal.send(
+        form,
+        job_name="counting",
+        jar=f"abfs://jobs@account/{COUNTING_JAR.name}",
+        entry_class="flinkjobs.counting.CountingJob",
+        args=f"{args} --label one",
+        parallelism="1",
+    )
+    lines = portal.stream()
+    wait_until(lambda: "RUNNING" in next(lines), 60, "the stream shows that it runs", interval=0)
+    lines.close()  # type: ignore[attr-defined]
+    page = portal.settled()
+    assert portal.status(page) == "RUNNING"
+    first_id = page.fact("Flink's jobId")
+
+    page = portal.act("savepoint")
+    assert page.fact("Flink's jobId") == first_id, "it goes on running"
+    (first,) = [each.text for each in page.find("th", data_label="Savepoint")]
+    page = portal.act("stop")
+    assert portal.status(page) == "STOPPED"
+    last = page.find("th", data_label="Savepoint")[0].text
+    assert last != first
+
+    start = portal.get(f"{portal.job}/start")
+    assert start.fact("Last savepoint") == last
+    page = portal.act("start", savepoint=last)
+    assert portal.status(page) == "RUNNING"
+    assert page.fact("Started from") == last
+
+    page = portal.act("update", args=f"{args} --label two")
+    assert portal.status(page) == "RUNNING"
+    assert page.fact("Started from") != last, "a savepoint of the update itself"
+    assert "--label two" in page.fact("Args")
+    page = portal.act("stop")
+    assert_counts_continuous(output, complete=True)
+    portal.act("start")
+
+    fresh = args.replace(str(output), str(tmp_path / "fresh"))
+    page = portal.act("stateless-update", args=fresh, confirm="counting")
+    assert portal.status(page) == "RUNNING"
+    assert not any(each.text == "Started from" for each in page.find("dt"))
+    page = portal.act("cancel", confirm="counting")
+    assert portal.status(page) == "CANCELED"
+    address = f"{portal.job}/delete"
+    portal.send(portal.get(address).form(address), confirm="counting")
+    wait_until(lambda: "There are no jobs yet" in portal.get("/portal/").text or None, 60, "gone")
+
+
+def test_a_launch_that_fails_says_why(portal: _Portal) -> None:
+    """Shows a class that the jar has not, in the list and on the job's page."""
+    portal.job = portal.send(
+        portal.get(NEW).form(NEW),
+        job_name="wrong",
+        jar=f"abfs://jobs@account/{COUNTING_JAR.name}",
+        entry_class="com.example.Missing",
+    )
+
+    def failed() -> Page:
+        page = portal.get(portal.job)
+        assert "JOB_LAUNCH_FAILED" in page.text
+        return page
+
+    page = wait_until(failed, 60, "the launch failed")
+    assert "com.example.Missing" in page.find("p", class_="output bad")[0].text
+    (row,) = portal.get("/portal/?attention=1").find("tr", class_="attention")
+    assert "wrong" in row.text
+
+
+def test_the_token_is_needed(portal: _Portal) -> None:
+    """Shows that somebody else's browser gets no further than the sign-in."""
+    with httpx.Client(base_url=portal._origin, trust_env=False) as other:
+        answer = other.get("/portal/")
+        assert (answer.status_code, answer.headers["location"]) == (
+            303,
+            f"{SIGN_IN}?next=%2Fportal%2F",
+        )
