@@ -246,9 +246,16 @@ class JobService(Protocol):
         """Return the key of the cluster that a job is on; None where there is no such job."""
 
     async def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all.
+
+        Args:
+            jobs: The filter.
+            offset: How many jobs are left out.
+            limit: How many there are at most.
+            newest_first: Whether the job that was created last comes first.
+            beyond: The number of a job after which the page begins, in that order; 0 for none.
 
         Raises:
             Refusal: No such cluster.

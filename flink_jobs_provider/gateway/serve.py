@@ -24,6 +24,7 @@ from flink_jobs_provider.gateway.auth.tokens import read_tokens
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs import Jobs, guard
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
 from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging, hidden_in
 from flink_jobs_provider.gateway.ops.metrics import Metrics
@@ -170,6 +171,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             configuration.public_url,
             signatures=signatures,
             portal=portal,
+            monitors=Monitors(configuration.clusters, clusters),
         )
         if certificate:
             renewing = asyncio.create_task(certificate.keep_renewing())

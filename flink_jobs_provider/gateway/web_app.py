@@ -27,6 +27,12 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
     ArmConventions,
     api_version,
 )
+from flink_jobs_provider.gateway.apis.monitoring import (
+    MONITORING_PATHS,
+    MonitoringConventions,
+    MonitoringFace,
+)
+from flink_jobs_provider.gateway.apis.monitoring import openapi as monitoring_openapi
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.http.api_answers import (
     ApiConventions,
@@ -46,6 +52,7 @@ from flink_jobs_provider.gateway.http.routing import (
     object_of,
 )
 from flink_jobs_provider.gateway.job_service import JobService
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import PORTAL
 from flink_jobs_provider.gateway.portal.portal import Portal
 from flink_jobs_provider.gateway.principal import Role
@@ -79,6 +86,7 @@ def make_app(
     public_url: str | None,
     signatures: SignatureCheck | None = None,
     portal: Portal | None = None,
+    monitors: Monitors | None = None,
 ) -> Starlette:
     """Make the application.
 
@@ -86,12 +94,14 @@ def make_app(
     limits only that of a body counts here; the others are kept by what else is given.
     Addresses in answers begin with the public URL, else with the request's own Host. Without
     signatures, which are those of the signing keys, no request is accepted by one; without a portal
-    there are no pages for people.
+    there are no pages for people, and without monitors there is no monitoring API.
     """
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
     conventions_of = make_conventions(authenticator, signatures, limits, portal)
     calls = Calls(service, clusters, audit, limits.body_bytes)
-    served = [*dli_routes(calls), *arm.routes()]
+    served: list[DescribedRoute] = [*dli_routes(calls), *arm.routes()]
+    if monitors:
+        served += MonitoringFace(service, clusters, monitors).routes()
     own = _OwnRoutes(service, clusters, authenticator, metrics, served)
     app = Starlette(
         routes=[*own.routes(), *(portal.routes() if portal else ()), *served],
@@ -115,11 +125,14 @@ def make_conventions(
     """Return the function that finds the conventions of a path."""
     arm = ArmConventions(authenticator)
     dli = DliConventions(authenticator, signatures, limits.body_bytes)
+    monitoring = MonitoringConventions(authenticator)
 
     def conventions_of(path: str) -> ApiConventions:
         if portal and (path.startswith(PORTAL) or path == PORTAL.rstrip("/")):
             return portal.conventions
-        return dli if path.startswith(DLI_PATHS) else arm
+        if path.startswith(DLI_PATHS):
+            return dli
+        return monitoring if path.startswith(MONITORING_PATHS) else arm
 
     return conventions_of
 
@@ -178,8 +191,8 @@ def _openapi_document(routes: Iterable[DescribedRoute], version: ApiVersion) -> 
             "title": "Flink jobs gateway",
             "version": version_of("flink-jobs-provider"),
             "description": "The job services of HDInsight on AKS and of Data Lake Insight (below "
-            "/v1.0), over Flink session clusters. Paths and names of query parameters of the "
-            "former have no case.",
+            "/v1.0) over Flink session clusters, and what is observed of them (below /api). Paths "
+            "and names of query parameters of the first have no case.",
         },
         "security": [{"bearer": []}],
         "paths": paths,
@@ -188,7 +201,12 @@ def _openapi_document(routes: Iterable[DescribedRoute], version: ApiVersion) -> 
                 "bearer": {"type": "http", "scheme": "bearer"},
                 **dli_openapi.SECURITY_SCHEMES,
             },
-            "schemas": {**bodies, **arm_openapi.schemas(version), **dli_openapi.SCHEMAS},
+            "schemas": {
+                **bodies,
+                **arm_openapi.schemas(version),
+                **dli_openapi.SCHEMAS,
+                **monitoring_openapi.SCHEMAS,
+            },
         },
     }
 

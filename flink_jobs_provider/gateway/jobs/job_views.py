@@ -37,13 +37,18 @@ class Reading:
         return await self._ask(self._store.cluster_of, number)
 
     async def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
         clusters = {key: self.configured(key) for key in jobs.clusters}
         await asyncio.gather(*(self._observers[key].fresh() for key in clusters))
         page, total = await self._ask(
-            self._store.found, jobs, offset=offset, limit=limit, newest_first=newest_first
+            self._store.found,
+            jobs,
+            offset=offset,
+            limit=limit,
+            newest_first=newest_first,
+            beyond=beyond,
         )
         return [_job_row(job, clusters[job.cluster]) for job in page], total
 

@@ -117,7 +117,7 @@ class Reads:
             return connection.execute(query).scalar_one_or_none()
 
     def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
     ) -> tuple[list[StoredJob], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
         which = filtered(jobs, self._database.shared)
@@ -125,6 +125,9 @@ class Reads:
         order = JobEntry.number.desc() if newest_first else JobEntry.number.asc()
         # The numbers first: a sort or a step over rows must not carry their documents along.
         numbers = which.order_by(order).offset(offset).limit(limit)
+        if beyond:
+            after = JobEntry.number < beyond if newest_first else JobEntry.number > beyond
+            numbers = numbers.where(after)
         with self._database.reading() as connection:
             page = list(connection.scalars(numbers))
             rows = live(*jobs.clusters).where(JobEntry.number.in_(page)).order_by(order)

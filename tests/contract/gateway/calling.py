@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from flink_jobs_provider.gateway.apis.dli.conventions import SignatureCheck
 from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.configuration import Limits
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.web_app import make_app
@@ -107,6 +108,7 @@ class Gateway:
     audit: Audit = field(default_factory=Audit)
     metrics: Metrics = field(default_factory=Metrics)
     signatures: SignatureCheck | None = None
+    monitors: Monitors | None = None
 
     def app(self) -> Starlette:
         """Make the application."""
@@ -120,6 +122,7 @@ class Gateway:
             self.limits,
             self.public_url,
             self.signatures,
+            monitors=self.monitors,
         )
 
     def call(

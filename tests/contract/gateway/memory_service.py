@@ -185,12 +185,17 @@ class MemoryService:
         return row.cluster if row else None
 
     async def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool
+        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it."""
         rows = sorted(self.rows.values(), key=lambda row: row.number, reverse=newest_first)
         found = [row for row in rows if _passes(row, jobs)]
-        return found[offset : offset + limit], len(found)
+        after = [
+            row
+            for row in found
+            if not beyond or (row.number < beyond if newest_first else row.number > beyond)
+        ]
+        return after[offset : offset + limit], len(found)
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
         """Return the latest submission."""
@@ -307,7 +312,8 @@ class MemoryService:
 
 
 def _passes(row: JobRow, jobs: JobFilter) -> bool:
-    entries = {one["key"]: one.get("value") or "" for one in _at(row, jobs.entries_path) or []}
+    listed = _at(row, jobs.entries_path) if jobs.entries_path else None
+    entries = {one["key"]: one.get("value") or "" for one in listed or []}
     return (
         row.cluster in jobs.clusters
         and jobs.job_name in (None, row.job_name)

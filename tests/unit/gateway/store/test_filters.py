@@ -80,3 +80,22 @@ def test_pages(filled: Store) -> None:
     assert names(filled, limit=0, **BOTH) == []
     page, total = filled.found(JobFilter(**BOTH), offset=1, limit=1, newest_first=False)
     assert ([job.job_name for job in page], total) == (["named"], 4)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_pages_beyond_a_job(filled: Store, newest_first: bool) -> None:
+    """Shows pages that jobs which come or go do not move; the total is that of all of them."""
+    seen: list[str] = []
+    beyond = 0
+    for _ in range(4):
+        (job,), total = filled.found(
+            JobFilter(**BOTH), offset=0, limit=1, newest_first=newest_first, beyond=beyond
+        )
+        seen.append(job.job_name)
+        beyond = job.number
+        assert total == 4
+    assert seen == names(filled, **BOTH)[:: 1 if newest_first else -1]
+    page, _ = filled.found(
+        JobFilter(**BOTH), offset=0, limit=1, newest_first=newest_first, beyond=beyond
+    )
+    assert page == []

@@ -1,0 +1,99 @@
+"""The query of a list of jobs: its filters, its order, its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import JobFilter
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+
+PAGE, LARGEST_PAGE = 50, 200
+OLDEST, NEWEST = "oldest", "newest"
+#: Statuses that a list can be filtered by: those of jobs, and of what never ran.
+STATUSES = (*(str(status) for status in JobStatus), "DRAFT", "JOB_LAUNCH_FAILED")
+PARAMETERS = ("cluster", "name", "status", "created_by", "sort", "limit", "cursor")
+_CURSOR = re.compile(r"after-(\d{1,18})")
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list is asked for.
+
+    Attributes:
+        filter: The jobs that are wanted.
+        newest_first: Whether the job that was created last comes first.
+        beyond: The number of the last job of the page before; 0 for the first page.
+        limit: Jobs of a page.
+    """
+
+    filter: JobFilter
+    newest_first: bool
+    beyond: int
+    limit: int
+
+    def cursor(self, last: int) -> str:
+        """Return the cursor of the page after the job of that number."""
+        return f"after-{last}"
+
+
+def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) -> ListQuery:
+    """Read a query; every problem of it at once.
+
+    Args:
+        given: The values of each parameter.
+        readable: Keys of the clusters that the caller may read.
+
+    Raises:
+        RefusedProperties: A parameter is unknown, given twice, or invalid.
+    """
+    problems = [
+        Problem(name[:100], f"{name[:100]} is not a parameter of this list.")
+        for name in given
+        if name not in PARAMETERS
+    ]
+    problems += [
+        Problem(name, f"{name} must be given once.")
+        for name, values in given.items()
+        if name in PARAMETERS and name != "status" and len(values) > 1
+    ]
+    first = {name: values[0] for name, values in given.items() if values}
+    statuses = given.get("status", ())
+    if wrong := [each for each in statuses if each not in STATUSES]:
+        text = f"status must be one of {', '.join(STATUSES)} (got {wrong[0][:80]!r})."
+        problems.append(Problem("status", text))
+    sort = first.get("sort", NEWEST)
+    if sort not in (OLDEST, NEWEST):
+        problems.append(Problem("sort", f"sort must be {OLDEST} or {NEWEST} (got {sort[:80]!r})."))
+    limit = _number(first.get("limit", str(PAGE)))
+    if not 1 <= limit <= LARGEST_PAGE:
+        problems.append(Problem("limit", f"limit must be a number from 1 to {LARGEST_PAGE}."))
+    cursor = _CURSOR.fullmatch(first.get("cursor", "after-0"))
+    if cursor is None:
+        problems.append(Problem("cursor", "cursor must be as `next` of a page has it."))
+    if problems:
+        raise RefusedProperties(problems)
+    wanted = first.get("cluster")
+    return ListQuery(
+        JobFilter(
+            clusters=[key for key in readable if wanted is None or key == wanted.lower()],
+            job_name=first.get("name"),
+            created_by=first.get("created_by"),
+            standings=_standings(statuses) if statuses else None,
+        ),
+        newest_first=sort == NEWEST,
+        beyond=int(cursor[1]) if cursor else 0,
+        limit=limit,
+    )
+
+
+def _standings(statuses: Sequence[str]) -> set[tuple[str, str, str]]:
+    actions = [action.value for action in Action]
+    return set(product(statuses, actions, [result.value for result in ActionResult]))
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1

@@ -1,0 +1,159 @@
+"""What the OpenAPI document says of this API: its operations, and the schemas of its answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flink_jobs_provider.gateway.apis.monitoring.list_query import (
+    LARGEST_PAGE,
+    NEWEST,
+    OLDEST,
+    STATUSES,
+)
+from flink_jobs_provider.gateway.http.routing import (
+    REASONS,
+    TEXT,
+    Operation,
+    Refused,
+    Schema,
+    answer,
+    object_of,
+    query_parameter,
+    reference,
+)
+from flink_jobs_provider.observing.attention import Concern
+
+_REFUSED = Refused(
+    reference("MonitoringError"),
+    {
+        **REASONS,
+        HTTPStatus.BAD_REQUEST: "A parameter is invalid.",
+        HTTPStatus.UNAUTHORIZED: "There is no token, or it is not accepted.",
+        HTTPStatus.FORBIDDEN: "The caller has no such role.",
+        HTTPStatus.NOT_FOUND: "There is no such job, or not for this caller.",
+        HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; see Retry-After.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "The gateway, or the job's cluster, does not work now.",
+    },
+)
+_WHOLE: Schema = {"type": "integer"}
+_MAYBE_TEXT: Schema = {"type": ["string", "null"]}
+_MAYBE_WHOLE: Schema = {"type": ["integer", "null"]}
+_MAYBE_NUMBER: Schema = {"type": ["number", "null"]}
+_MAYBE_OBJECT: Schema = {"type": ["object", "null"]}
+_ATTENTIONS: Schema = {"type": ["array", "null"], "items": reference("Attention")}
+
+
+def _job(**more: Schema) -> Schema:
+    return object_of(
+        number=_WHOLE,
+        cluster=TEXT,
+        name=TEXT,
+        status=TEXT,
+        run_id=TEXT,
+        job_id=_MAYBE_TEXT,
+        parallelism=_MAYBE_WHOLE,
+        created_by=TEXT,
+        created_at=_MAYBE_TEXT,
+        started_at=_MAYBE_TEXT,
+        ended_at=_MAYBE_TEXT,
+        last_savepoint=_MAYBE_TEXT,
+        last_action=reference("ActionTaken"),
+        needs_attention=_ATTENTIONS,
+        **more,
+    )
+
+
+_CLUSTER = object_of(
+    key=TEXT, id=_MAYBE_TEXT, queues={"type": "array", "items": TEXT}, reachable={"type": "boolean"}
+)
+_CLUSTER["properties"] |= {
+    "problem": TEXT,
+    "observed_at": TEXT,
+    "version": TEXT,
+    "task_managers": _WHOLE,
+    "slots": _WHOLE,
+    "free_slots": _WHOLE,
+    "jobs": {"type": "object", "additionalProperties": _WHOLE},
+    "restarts": _MAYBE_WHOLE,
+    "failed_checkpoints": _MAYBE_WHOLE,
+    "metaspace": _MAYBE_OBJECT,
+    "job_manager_metaspace": _MAYBE_OBJECT,
+    "needs_attention": {"type": "array", "items": reference("Attention")},
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "MonitoringError": object_of(error={"type": "object", "required": ["code", "message"]}),
+    "Attention": object_of(
+        concern={"enum": [str(each) for each in Concern]},
+        reason=TEXT,
+        remedy=TEXT,
+        since=_MAYBE_TEXT,
+    ),
+    "ActionTaken": object_of(
+        id=TEXT,
+        action=TEXT,
+        result=TEXT,
+        by=TEXT,
+        accepted_at=_MAYBE_TEXT,
+        began_at=_MAYBE_TEXT,
+        finished_at=_MAYBE_TEXT,
+        output=TEXT,
+    ),
+    "MonitoredCluster": _CLUSTER,
+    "MonitoredJob": _job(),
+    "JobHealth": object_of(
+        observed_at=TEXT,
+        state=TEXT,
+        state_since=_MAYBE_TEXT,
+        restarts=_MAYBE_WHOLE,
+        rescales=_MAYBE_WHOLE,
+        throughput=_MAYBE_NUMBER,
+        busy=_MAYBE_NUMBER,
+        backpressured=_MAYBE_NUMBER,
+        event_time_lag_ms=_MAYBE_WHOLE,
+        pending_records=_MAYBE_WHOLE,
+        checkpoint_settings=_MAYBE_OBJECT,
+        checkpoint_counts={"type": "object"},
+        checkpoint_trend=_MAYBE_OBJECT,
+        vertices={"type": "array", "items": {"type": "object"}},
+    ),
+    "JobWithHealth": _job(
+        health={"anyOf": [reference("JobHealth"), {"type": "null"}]}, problem=_MAYBE_TEXT
+    ),
+    "JobException": object_of(
+        at=TEXT, cause=TEXT, task=_MAYBE_TEXT, task_manager=_MAYBE_TEXT, trace=TEXT
+    ),
+}
+
+
+def _list_of(name: str, **more: Schema) -> Schema:
+    return object_of(value={"type": "array", "items": reference(name)}, **more)
+
+
+def _read(name: str, shown: Schema, query: tuple[Schema, ...] = ()) -> Operation:
+    answers = {200: answer("What was observed.", shown)}
+    return Operation(name, answers, _REFUSED, query=query)
+
+
+CLUSTERS = _read("listClusters", _list_of("MonitoredCluster"))
+JOBS = _read(
+    "listJobs",
+    _list_of("MonitoredJob", total=_WHOLE, next=_MAYBE_TEXT),
+    (
+        query_parameter("cluster", TEXT, "The key of a cluster."),
+        query_parameter("name", TEXT, "The name of a job."),
+        query_parameter(
+            "status",
+            {"type": "array", "items": {"enum": list(STATUSES)}},
+            "One of these statuses; repeat it for several.",
+            style="form",
+            explode=True,
+        ),
+        query_parameter("created_by", TEXT, "Who had it put on record."),
+        query_parameter("sort", {"enum": [OLDEST, NEWEST]}, "By the time of creation."),
+        query_parameter("limit", {**_WHOLE, "minimum": 1, "maximum": LARGEST_PAGE}),
+        query_parameter("cursor", TEXT, "`next` of the page before."),
+    ),
+)
+JOB = _read("showJob", reference("JobWithHealth"))
+EXCEPTIONS = _read("listExceptions", _list_of("JobException"))

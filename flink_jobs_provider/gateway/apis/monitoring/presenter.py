@@ -1,0 +1,109 @@
+"""Clusters and jobs as the monitoring API shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from flink_jobs_provider.gateway.apis.job_inputs import masked_text
+from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.savepoint import iso_time
+from flink_jobs_provider.observing.attention import Attention, cluster_attention
+from flink_jobs_provider.observing.documents import attention_document, memory_document
+from flink_jobs_provider.observing.health import ClusterHealth
+
+#: Masks what a caller may not see.
+Mask = Callable[[str], str]
+
+
+def cluster_document(
+    cluster: ClusterConfiguration, seen: ClusterHealth | JobError
+) -> dict[str, Any]:
+    """Return a cluster, as far as it could be observed."""
+    head = {
+        "key": cluster.key,
+        "id": cluster.id,
+        "queues": cluster.dli.queues if cluster.dli else [],
+        "reachable": isinstance(seen, ClusterHealth),
+    }
+    if not isinstance(seen, ClusterHealth):
+        return {**head, "problem": str(seen)}
+    states = Counter(job.status.value for job in seen.snapshot.jobs)
+    return {
+        **head,
+        "observed_at": iso_time(seen.at),
+        "version": seen.version,
+        "task_managers": seen.task_managers,
+        "slots": seen.slots,
+        "free_slots": seen.free_slots,
+        "jobs": dict(sorted(states.items())),
+        "restarts": seen.restarts,
+        "failed_checkpoints": seen.failed_checkpoints,
+        "metaspace": memory_document(seen.metaspace),
+        "job_manager_metaspace": memory_document(seen.job_manager_metaspace),
+        "needs_attention": [attention_document(each) for each in cluster_attention(seen)],
+    }
+
+
+def job_document(row: JobRow, attention: Sequence[Attention] | None, mask: Mask) -> dict[str, Any]:
+    """Return a job.
+
+    Args:
+        row: The job on record.
+        attention: What needs attention; None where its cluster could not be observed.
+        mask: Masks what the caller may not see.
+    """
+    record = row.record
+    return {
+        "number": row.number,
+        "cluster": row.cluster,
+        "name": row.job_name,
+        "status": row.status,
+        "run_id": row.run_id,
+        "job_id": record.job_id or None,
+        "parallelism": record.spec.parallelism,
+        "created_by": row.created_by,
+        "created_at": _time(row.created_at),
+        "started_at": _time(row.started_at),
+        "ended_at": _time(row.ended_at),
+        "last_savepoint": record.last_savepoint or None,
+        "last_action": action_document(row.last, mask),
+        "needs_attention": attention_documents(attention, mask),
+    }
+
+
+def attention_documents(
+    attention: Sequence[Attention] | None, mask: Mask
+) -> list[dict[str, Any]] | None:
+    """Return reasons for attention, as the caller may see them; None where they are unknown."""
+    if attention is None:
+        return None
+    documents = [attention_document(each) for each in attention]
+    return [each | {"reason": mask(each["reason"])} for each in documents]
+
+
+def action_document(action: ActionRow, mask: Mask) -> dict[str, Any]:
+    """Return an action: who, what, when, result, reason."""
+    return {
+        "id": action.id,
+        "action": action.action.value,
+        "result": action.result.value,
+        "by": action.caller,
+        "accepted_at": _time(action.accepted_at),
+        "began_at": _time(action.began_at),
+        "finished_at": _time(action.finished_at),
+        "output": mask(str(action.output)),
+    }
+
+
+def mask_for(*, operates: bool) -> Mask:
+    """Return what masks texts for a caller: nothing for one who may operate the cluster."""
+    return str if operates else masked_text
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso_time(moment.timestamp() * 1000)

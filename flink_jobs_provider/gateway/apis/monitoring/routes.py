@@ -1,0 +1,191 @@
+"""The paths and routes of the monitoring API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from flink_jobs_provider.gateway.apis.monitoring import openapi
+from flink_jobs_provider.gateway.apis.monitoring.list_query import list_query
+from flink_jobs_provider.gateway.apis.monitoring.presenter import (
+    attention_documents,
+    cluster_document,
+    job_document,
+    mask_for,
+)
+from flink_jobs_provider.gateway.http.requests import caller, query
+from flink_jobs_provider.gateway.http.routing import DescribedRoute
+from flink_jobs_provider.gateway.job_service import JobRow, JobService
+from flink_jobs_provider.gateway.monitors import Monitors
+from flink_jobs_provider.gateway.principal import Principal, Role
+from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.observing.attention import Attention, Observation, needs_attention
+from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
+from flink_jobs_provider.observing.documents import exception_document, health_document
+from flink_jobs_provider.observing.health import JobHealth
+
+MONITORING_PATHS = ("/api/",)
+PREFIX = "/api/v1"
+CLUSTERS_PATH = f"{PREFIX}/clusters"
+JOBS_PATH = f"{PREFIX}/jobs"
+JOB_PATH = f"{JOBS_PATH}/{{number}}"
+EXCEPTIONS_PATH = f"{JOB_PATH}/exceptions"
+#: Seconds that an observation of a list, and of one job, may be old.
+_LIST_AGE, _JOB_AGE = 5.0, 2.0
+_ACTIVE = frozenset(status.value for status in JobStatus if status.active)
+_LARGEST_NUMBER = 2**63 - 1
+
+
+class MonitoringFace:
+    """Serves the API for the clusters that a caller may read.
+
+    Args:
+        service: The jobs on record.
+        clusters: The clusters that are served.
+        monitors: What observes them.
+    """
+
+    def __init__(
+        self, service: JobService, clusters: Sequence[ClusterConfiguration], monitors: Monitors
+    ) -> None:
+        self._service = service
+        self._clusters = {cluster.key: cluster for cluster in clusters}
+        self._monitors = monitors
+
+    def routes(self) -> list[DescribedRoute]:
+        """Return the routes of the API."""
+        return [
+            DescribedRoute(CLUSTERS_PATH, self._list_clusters, ["GET"], openapi.CLUSTERS),
+            DescribedRoute(JOBS_PATH, self._list_jobs, ["GET"], openapi.JOBS),
+            DescribedRoute(JOB_PATH, self._job, ["GET"], openapi.JOB),
+            DescribedRoute(EXCEPTIONS_PATH, self._exceptions, ["GET"], openapi.EXCEPTIONS),
+        ]
+
+    async def _list_clusters(self, request: Request) -> Response:
+        """List the clusters that the caller may read, with their slots, TaskManagers and memory."""
+        keys = self._readable(caller(request))
+        seen = await asyncio.gather(
+            *(self._monitors.observe(key, lambda each: each.cluster(_LIST_AGE)) for key in keys)
+        )
+        found = [
+            cluster_document(self._clusters[key], each)
+            for key, each in zip(keys, seen, strict=True)
+        ]
+        return JSONResponse({"value": found})
+
+    async def _list_jobs(self, request: Request) -> Response:
+        """List jobs of all clusters that the caller may read, a page at a time."""
+        principal = caller(request)
+        asked = list_query(query(request), self._readable(principal))
+        rows, total = await self._service.found(
+            asked.filter,
+            offset=0,
+            limit=asked.limit + 1,
+            newest_first=asked.newest_first,
+            beyond=asked.beyond,
+        )
+        page = rows[: asked.limit]
+        more = asked.cursor(page[-1].number) if len(rows) > len(page) else None
+        attention = await self._attention(sorted({row.cluster for row in page}))
+        shown = [
+            job_document(row, _of(attention.get(row.cluster), row), _mask(principal, row))
+            for row in page
+        ]
+        return JSONResponse({"value": shown, "total": total, "next": more})
+
+    async def _job(self, request: Request) -> Response:
+        """Show a job with its health, and what needs attention."""
+        row = await self._found(request)
+        mask = _mask(caller(request), row)
+        health: dict[str, Any] | None = None
+        problem: str | None = None
+        attention: Sequence[Attention] | None = ()
+        if job_id := row.record.job_id:
+            seen = await self._monitors.observe(row.cluster, lambda each: _history(each, job_id))
+            if isinstance(seen, JobError):
+                problem, attention = str(seen), None
+            else:
+                attention = needs_attention(seen, expected=_is_active(row))
+                newest = seen[-1]
+                health = health_document(newest) if isinstance(newest, JobHealth) else None
+        shown = job_document(row, (), mask)
+        shown["needs_attention"] = attention_documents(attention, mask)
+        return JSONResponse({**shown, "health": health, "problem": problem})
+
+    async def _exceptions(self, request: Request) -> Response:
+        """List the exceptions of a job's latest submission, newest first."""
+        row = await self._found(request)
+        mask = _mask(caller(request), row)
+        found: list[dict[str, Any]] = []
+        if job_id := row.record.job_id:
+            seen = await self._monitors.observe(row.cluster, lambda each: _history(each, job_id))
+            if isinstance(seen, JobError):
+                raise ClusterUnavailable(seen)
+            newest = seen[-1]
+            exceptions = newest.exceptions if isinstance(newest, JobHealth) else ()
+            found = [exception_document(each) for each in exceptions]
+        masked = [
+            each | {"cause": mask(each["cause"]), "trace": mask(each["trace"])} for each in found
+        ]
+        return JSONResponse({"value": masked})
+
+    def _readable(self, principal: Principal) -> list[str]:
+        return [key for key in self._clusters if principal.may(Role.READ, key)]
+
+    async def _found(self, request: Request) -> JobRow:
+        """Return the job that a path names, if the caller may read it.
+
+        A caller who may not read it gets the same answer whether there is such a job or not.
+        """
+        number = request.path_params["number"]
+        usable = number.isascii() and number.isdigit() and len(number) <= 19
+        if usable and 0 < int(number) <= _LARGEST_NUMBER:
+            key = await self._service.cluster_of(int(number))
+            if key in self._clusters and caller(request).may(Role.READ, key):
+                request.scope["cluster_key"] = key
+                row = await self._service.job(key, int(number))
+                if row is not None:
+                    return row
+        raise Refusal("JobNotFound", f"There is no job {number[:40]!r}, or not for this caller.")
+
+    async def _attention(
+        self, clusters: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Sequence[Attention]]]:
+        """Return what needs attention by cluster and jobId; without clusters that do not answer."""
+        seen = await asyncio.gather(
+            *(
+                self._monitors.observe(key, lambda each: each.attention(_LIST_AGE))
+                for key in clusters
+            )
+        )
+        return {
+            key: each
+            for key, each in zip(clusters, seen, strict=True)
+            if not isinstance(each, JobError)
+        }
+
+
+async def _history(monitor: ClusterMonitor, job_id: str) -> tuple[Observation, ...]:
+    await monitor.job(job_id, _JOB_AGE)
+    return monitor.history(job_id)
+
+
+def _of(
+    attention: Mapping[str, Sequence[Attention]] | None, row: JobRow
+) -> Sequence[Attention] | None:
+    return None if attention is None else attention.get(row.record.job_id or "", ())
+
+
+def _mask(principal: Principal, row: JobRow) -> Any:
+    return mask_for(operates=principal.may(Role.OPERATE, row.cluster))
+
+
+def _is_active(row: JobRow) -> bool:
+    return row.status in _ACTIVE

@@ -1,0 +1,249 @@
+"""The monitoring API: clusters, jobs page by page, one job with its health, exceptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS
+from flink_jobs_provider.gateway.monitors import Monitors
+from flink_jobs_provider.model.target import FlinkTarget
+from tests.contract.flink.scripted import ScriptedFlink, ok
+from tests.contract.gateway.calling import NEW, Gateway, error_of
+from tests.contract.gateway.memory_service import CLUSTER, OTHER
+
+NOW = 1_800_000_000_000
+JOB_ID = f"20e9e907eb360b1c69510507{1:08x}"
+SECRET = "IOException: postgres://user:hunter2@db/x"
+
+
+class Planes:
+    """Opens the cluster that answers; the other one refuses connections."""
+
+    def __init__(self) -> None:
+        self.flink = ScriptedFlink()
+        away = ScriptedFlink()
+        away.answer("GET jobs/overview", httpx.ConnectError("refused"))
+        away.answer("GET overview", httpx.ConnectError("refused"))
+        self._away = away
+
+    def of(self, target: FlinkTarget) -> FlinkRest:
+        """Return the control plane of a cluster."""
+        return (self.flink if target == CLUSTER.flink else self._away).plane()
+
+
+class Monitored:
+    """A gateway with one job, on a cluster on which it is seen in a state."""
+
+    def __init__(self, state: str = "RUNNING") -> None:
+        self.planes = Planes()
+        self.gateway = Gateway(monitors=Monitors([CLUSTER, OTHER], self.planes))
+        self.gateway.run_job(NEW)
+        flink = self.planes.flink
+        row = {
+            "jid": JOB_ID,
+            "name": "x",
+            "state": state,
+            "start-time": NOW - 60_000,
+            "end-time": -1 if state == "RUNNING" else NOW,
+            "duration": 60_000,
+            "tasks": {"total": 1, "running": 1},
+        }
+        flink.answer("GET jobs/overview", ok(jobs=[row]))
+        overview = {"slots-total": 8, "slots-available": 3, "taskmanagers": 2}
+        flink.answer("GET overview", ok(**overview, **{"flink-version": "2.3.0"}))
+        flink.answer(f"GET jobs/{JOB_ID}", ok(now=NOW, vertices=[], timestamps={}))
+        entry = {"timestamp": NOW, "stacktrace": f"java.io.{SECRET}", "taskName": "count (1/2)"}
+        failed = ok(exceptionHistory={"entries": [entry]})
+        flink.answer(f"GET jobs/{JOB_ID}/exceptions?maxExceptions=16", failed)
+
+    def get(self, path: str, caller: str | None = "operator") -> httpx.Response:
+        """Read a path of the API."""
+        return self.gateway.call("GET", f"/api/v1/{path}", caller=caller)
+
+
+def test_clusters_that_the_caller_may_read() -> None:
+    """Shows one that answers, and one that does not: why, and within the same answer."""
+    found = Monitored().get("clusters").json()["value"]
+    first, second = found
+    assert (first["key"], first["reachable"], first["jobs"]) == (CLUSTER.key, True, {"RUNNING": 1})
+    assert (first["version"], first["slots"], first["free_slots"]) == ("2.3.0", 8, 3)
+    assert first["needs_attention"] == []
+    assert second["reachable"] is False
+    assert "no connection to" in second["problem"]
+    assert [each["key"] for each in Monitored().get("clusters", "reader").json()["value"]] == [
+        CLUSTER.key
+    ]
+    assert Monitored().get("clusters", "stranger").json() == {"value": []}
+
+
+def test_a_list_of_jobs_with_what_needs_attention() -> None:
+    (shown,) = Monitored("FAILED").get("jobs").json()["value"]
+    assert (shown["number"], shown["name"], shown["cluster"]) == (1, "job1", CLUSTER.key)
+    assert [each["concern"] for each in shown["needs_attention"]] == ["failed"]
+    assert shown["last_action"]["action"] == "NEW"
+    assert shown["last_action"]["by"] == "operator"
+
+
+def test_a_list_page_by_page() -> None:
+    """Shows each job once, in the order that is asked for, until there is no further page."""
+    monitored = Monitored()
+    for number in range(2, 6):
+        monitored.gateway.run_job({**NEW, "jobName": f"job{number}"})
+    seen: list[int] = []
+    cursor = ""
+    for _ in range(3):
+        page = monitored.get(f"jobs?limit=2&sort=oldest{cursor}").json()
+        assert page["total"] == 5
+        seen += [each["number"] for each in page["value"]]
+        cursor = f"&cursor={page['next']}"
+    assert seen == [1, 2, 3, 4, 5]
+    assert page["next"] is None
+    newest = monitored.get("jobs?limit=1").json()
+    assert [each["number"] for each in newest["value"]] == [5]
+    # A job that is created meanwhile moves no other one to another page.
+    monitored.gateway.run_job({**NEW, "jobName": "job6"})
+    after = monitored.get(f"jobs?limit=1&cursor={newest['next']}").json()["value"]
+    assert [each["number"] for each in after] == [4]
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("", 1),
+        ("name=job1", 1),
+        ("name=other", 0),
+        ("status=RUNNING", 1),
+        ("status=FAILED", 0),
+        ("status=FAILED&status=RUNNING", 1),
+        ("created_by=operator", 1),
+        (f"cluster={OTHER.key}", 0),
+        ("cluster=elsewhere", 0),
+    ],
+)
+def test_filters(query: str, number: int) -> None:
+    assert Monitored().get(f"jobs?{query}").json()["total"] == number
+
+
+def test_every_problem_of_a_query_at_once() -> None:
+    answer = Monitored().get("jobs?limit=0&sort=up&cursor=x&status=FINE&nothing=1&name=a&name=b")
+    error = error_of(answer, 400)
+    assert {each["target"] for each in error["details"]} == {
+        *("limit", "sort", "cursor", "status", "nothing", "name")
+    }
+
+
+def test_one_job_with_its_health() -> None:
+    shown = Monitored().get("jobs/1").json()
+    assert shown["health"]["state"] == "RUNNING"
+    assert (shown["problem"], shown["needs_attention"]) == (None, [])
+
+
+def test_a_job_that_its_cluster_does_not_list_is_lost() -> None:
+    monitored = Monitored()
+    monitored.planes.flink.answer("GET jobs/overview", ok(jobs=[]))
+    shown = monitored.get("jobs/1").json()
+    assert shown["health"] is None
+    assert [each["concern"] for each in shown["needs_attention"]] == ["lost"]
+
+
+def test_a_job_whose_cluster_does_not_answer() -> None:
+    """Shows that nothing is claimed of it: neither health, nor that nothing needs attention."""
+    monitored = Monitored()
+    monitored.planes.flink.answer("GET jobs/overview", httpx.ConnectError("refused"))
+    shown = monitored.get("jobs/1").json()
+    assert (shown["health"], shown["needs_attention"]) == (None, None)
+    assert "no connection to" in shown["problem"]
+    assert error_of(monitored.get("jobs/1/exceptions"), 503)["code"] == "ClusterUnavailable"
+    (listed,) = monitored.get("jobs").json()["value"]
+    assert listed["needs_attention"] is None
+
+
+def test_exceptions_with_times_and_causes() -> None:
+    (found,) = Monitored().get("jobs/1/exceptions").json()["value"]
+    assert found["at"] == "2027-01-15T08:00:00Z"
+    assert found["task"] == "count (1/2)"
+
+
+@pytest.mark.parametrize("path", ["jobs/1", "jobs/1/exceptions", "jobs"])
+def test_credentials_are_shown_to_nobody_who_may_only_read(path: str) -> None:
+    assert "hunter2" not in Monitored("FAILED").get(path, "reader").text
+
+
+@pytest.mark.parametrize("number", ["2", "0", "x", "9" * 30])
+def test_a_job_that_is_not_there(number: str) -> None:
+    assert error_of(Monitored().get(f"jobs/{number}"), 404)["code"] == "JobNotFound"
+
+
+def test_a_job_of_a_cluster_that_the_caller_may_not_read() -> None:
+    """Shows the same answer as of a job that is not there."""
+    strange = error_of(Monitored().get("jobs/1", "second"), 404)
+    missing = error_of(Monitored().get("jobs/2", "second"), 404)
+    assert strange["message"].replace("'1'", "") == missing["message"].replace("'2'", "")
+    assert Monitored().get("jobs", "second").json()["value"] == []
+
+
+def test_who_has_shown_no_token() -> None:
+    answer = Monitored().get("clusters", None)
+    assert answer.status_code == 401
+    assert answer.headers["X-Request-Id"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_requests_are_limited() -> None:
+    monitored = Monitored()
+    monitored.gateway.rate_limit.refuses = 3
+    answer = monitored.get("clusters")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_a_fuzzer_finds_no_fault(mode: GenerationMode) -> None:
+    """Shows that answers are those of the OpenAPI document, which is made of the routes."""
+    monitored = Monitored()
+    app = monitored.gateway.app()
+    sent = 0
+    for result in schemathesis.openapi.from_dict(monitored.gateway.document()).get_all_operations():
+        assert isinstance(result, Ok), result
+        operation = result.ok()
+        if not operation.path.startswith(MONITORING_PATHS):
+            continue
+        if mode is GenerationMode.NEGATIVE and not operation.query:
+            continue
+        place = {"number": "1"} if "{number}" in operation.path else None
+
+        @given(case=operation.as_strategy(generation_mode=mode, path_parameters=place))
+        @settings(
+            max_examples=20,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        def send(case: Case[Any]) -> None:
+            nonlocal sent
+            sent += 1
+            response = case.call(app=app, headers={"Authorization": "Bearer operator"})
+            checks = [
+                not_a_server_error,
+                status_code_conformance,
+                content_type_conformance,
+                response_schema_conformance,
+            ]
+            case.validate_response(response, checks=checks)
+
+        send()
+    assert sent >= 20

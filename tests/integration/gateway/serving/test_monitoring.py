@@ -1,0 +1,55 @@
+"""The monitoring API of a gateway process, on a real cluster."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from flink_jobs_provider.gateway.principal import Role
+from tests.flink_cluster import FlinkCluster
+from tests.gateway_process import GatewayProcess, await_result, new_job, run_job
+from tests.waiting import wait_until
+
+
+def test_a_job_that_runs(flink_2: FlinkCluster, tmp_path: Path) -> None:
+    """Shows its cluster and its health to a caller who may only read."""
+    (tmp_path / "gateway").mkdir()
+    args = ["--output", str(tmp_path / "out"), "--rate", "200", "--checkpoint-interval", "200"]
+    authority = trustme.CA()
+    with closing(GatewayProcess(tmp_path / "gateway", flink_2.url, authority)) as gateway:
+        token = gateway.token("ci", Role.READ)
+        operator = gateway.token("operator", Role.OPERATE)
+        gateway.start()
+        with gateway.client(operator) as client:
+            assert new_job(client, "orders", *args).status_code == 202
+            await_result(client, "orders")
+        with gateway.client(token) as client:
+
+            def get(path: str) -> Any:
+                return client.get(f"/api/v1/{path}").raise_for_status().json()
+
+            (cluster,) = get("clusters")["value"]
+            assert cluster["reachable"]
+            assert cluster["jobs"]["RUNNING"] == 1
+            assert cluster["slots"] > cluster["free_slots"]
+            assert cluster["metaspace"]["used"] > 0
+            (job,) = get("jobs?status=RUNNING")["value"]
+            assert (job["name"], job["needs_attention"]) == ("orders", [])
+
+            def loaded() -> dict[str, Any]:
+                health: dict[str, Any] = get(f"jobs/{job['number']}")["health"]
+                assert health["throughput"], health
+                return health
+
+            health = wait_until(loaded, 30, "its load is reported")
+            assert health["state"] == "RUNNING"
+            assert health["checkpoint_counts"]["completed"] > 0
+            assert get(f"jobs/{job['number']}/exceptions")["value"] == []
+            refused = client.get("/api/v1/jobs?sort=up")
+            assert refused.json()["error"]["target"] == "sort"
+        with gateway.client(operator) as client:
+            assert run_job(client, "orders", "CANCEL").status_code == 202
+            await_result(client, "orders")
