@@ -18,7 +18,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from flink_jobs_provider.gateway.auth.access_configuration import Issuer
-from flink_jobs_provider.gateway.principal import Principal, Role
+from flink_jobs_provider.gateway.auth.claims import RefusedToken, principal_of
+from flink_jobs_provider.gateway.principal import Principal
 from flink_jobs_provider.model.errors import Signal
 
 ALGORITHMS = ("RS256", "ES256")
@@ -31,15 +32,8 @@ _LARGEST = 1 << 20
 _SMALLEST_RSA = 2048
 #: How far the clocks of issuer and gateway may be apart.
 LEEWAY = 60.0
-_LONGEST_NAME = 200
-#: Claims whose text is a list of words: Microsoft's name of it, and that of the standard.
-_SCOPES = ("scp", "scope")
 
 _log = structlog.get_logger("gateway.access")
-
-
-class RefusedToken(Signal):
-    """A token that is not accepted; the text says why, without anything of it."""
 
 
 class ExpiredWebToken(RefusedToken):
@@ -69,7 +63,7 @@ class WebTokens:
             KeysUnavailable: It cannot be checked now.
         """
         issuer, claims = await self._read(token)
-        return _principal(claims, issuer)
+        return principal_of(claims, issuer)
 
     async def proof(self, token: str, nonce: str | None = None) -> dict[str, Any]:
         """Return what is to be kept of a token for `recall`: no signature, and few of its claims.
@@ -84,7 +78,7 @@ class WebTokens:
             KeysUnavailable: It cannot be checked now.
         """
         issuer, claims = await self._read(token)
-        _principal(claims, issuer)
+        principal_of(claims, issuer)
         if nonce is not None and claims.get("nonce") != nonce:
             raise RefusedToken("it was issued for another sign-in")
         kept = {*issuer.claims, issuer.name_claim, "exp"}
@@ -105,7 +99,7 @@ class WebTokens:
         claims = proof["claims"]
         if claims["exp"] + LEEWAY <= now:
             raise ExpiredWebToken("it has expired")
-        return _principal(claims, known[0])
+        return principal_of(claims, known[0])
 
     async def _read(self, token: str) -> tuple[Issuer, dict[str, Any]]:
         """Return the issuer and the claims of a token that is valid."""
@@ -125,13 +119,6 @@ class WebTokens:
         """Close all connections."""
         for _, keys in self._issuers.values():
             await keys.close()
-
-
-def _principal(claims: Mapping[str, Any], issuer: Issuer) -> Principal:
-    name = claims.get(issuer.name_claim)
-    if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
-        raise RefusedToken(f"it names nobody: its claim {issuer.name_claim} is no name")
-    return Principal(f"{name} of {issuer.issuer}", _roles(claims, issuer))
 
 
 def _claimed(token: str) -> tuple[str, dict[str, Any]]:
@@ -169,29 +156,6 @@ def _checked(token: str, key: jwt.PyJWK, algorithm: str, issuer: Issuer) -> dict
         raise RefusedToken("its signature is invalid") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise RefusedToken("it is no JSON Web Token that can be checked") from None
-
-
-def _roles(claims: Mapping[str, Any], issuer: Issuer) -> dict[str, Role]:
-    """Return the roles that the values of the claims grant; the higher one where several do."""
-    roles: dict[str, Role] = {}
-    for claim in issuer.claims:
-        for granted in _values(claim, claims.get(claim)):
-            for cluster, role in issuer.grants.get(granted, {}).items():
-                if roles.get(cluster) is not Role.OPERATE:
-                    roles[cluster] = role
-    return roles
-
-
-def _values(claim: str, value: object) -> list[str]:
-    """Return the values of a claim that grants may name.
-
-    Only scopes are words separated by blanks (RFC 8693, section 4.2). Any other text is one value,
-    blanks included: who chooses their own name must not be able to choose a role with it.
-    """
-    if isinstance(value, str):
-        return value.split(" ") if claim in _SCOPES else [value]
-    listed = value if isinstance(value, list) else []
-    return [item for item in listed if isinstance(item, str)]
 
 
 class KeysUnavailable(Signal):
