@@ -222,11 +222,12 @@ def test_another_gateway_goes_on_when_one_is_killed(
         await until(lambda: not one.jobs.in_progress)
         one.flink.kill_before = ""
         await one.kill()
-        assert one.flink.active() == []
         assert (await other.ended(row.id)).result is ActionResult.SUCCESS
         job = await other.row()
         assert job.record.job_id == other.flink.the_job().job_id
-        assert other.flink.submissions[-1].spec.entry_class == "New"
+        # The other one may have begun before the first one was gone: its lease is short.
+        _, version = other.flink.submissions
+        assert version.spec.entry_class == "New"
         assert [done.id for done in await told(1, other)] == [row.id]
         await other.stop()
 
