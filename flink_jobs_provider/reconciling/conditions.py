@@ -213,6 +213,27 @@ class TasksRunning:
 
 
 @dataclass(frozen=True)
+class StillUp:
+    """A job that was up runs all its tasks, or came to its own end.
+
+    For a moment not all of them run where a batch job comes to its next stage, or the cluster
+    rescales a job (measured on 1.19.3: such a row is RUNNING, and no exception is shown).
+    """
+
+    def judge(self, history: JobHistory) -> Judgement:
+        """Judge by the last row, and by what Flink says of a failure."""
+        last = history[-1].seen
+        job = last.job
+        if job is None:
+            return Failed(_unlisted(last), self)
+        if job.healthy:
+            return Met()
+        if not job.active or job.status is JobStatus.RESTARTING or last.cause:
+            return Failed(f"the job is {job.state}", self)
+        return NotYet(_running(job))
+
+
+@dataclass(frozen=True)
 class NoRestartFor:
     """A job has run for some time without a restart, or came to its own end.
 

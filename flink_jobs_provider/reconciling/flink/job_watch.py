@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
@@ -18,6 +19,7 @@ from flink_jobs_provider.reconciling.conditions import (
     Observation,
     RestoredFrom,
     Shown,
+    StillUp,
     TasksRunning,
     all_of,
     was_disturbed,
@@ -133,15 +135,26 @@ class JobWatch:
         over = isinstance(settled.judge(waited.history), Met)
         raise _not_up(0 if over else settle, await self._why(waited, timeout))
 
-    async def is_up(self, spec: JobSpec, job_id: str) -> ObservedJob:
+    async def is_up(self, spec: JobSpec, up: ObservedJob) -> ObservedJob:
         """Return a job's row as it is just before it is recorded.
+
+        Args:
+            spec: The job.
+            up: Its row when it had settled.
 
         Raises:
             ActionFailed: Not all its tasks run.
         """
         away = self.waiter.clock.now() + max(spec.settle_seconds, _AWAY)
+
+        async def observe(_deadline: float) -> JobObservation:
+            seen = await self._observe(up.job_id, away)
+            if seen.job is None or seen.job.healthy:
+                return seen
+            return replace(seen, cause=await self.cause(seen.job, since=up.modified))
+
         waited = await self.waiter.until(
-            lambda _deadline: self._observe(job_id, away), TasksRunning(), timeout=0
+            observe, StillUp(), spec.timeout("running"), about=spec.job_name
         )
         if waited.met and waited.last.job is not None:
             return waited.last.job

@@ -92,9 +92,9 @@ class Starter:
         except DeadlineExceeded as error:
             raise ActionFailed(f"it did not come up: {error.happened}") from None
         if job.active:
-            await self._watch.until_settled(spec, job, restore_from, deadline)
+            job = await self._watch.until_settled(spec, job, restore_from, deadline)
             await self._alone(spec, job_id)
-            job = await self._watch.is_up(spec, job_id)
+            job = await self._watch.is_up(spec, job)
         return Started(job_id, job.generation, restore_from, job.status)
 
     async def _alone(self, spec: JobSpec, job_id: str) -> None:

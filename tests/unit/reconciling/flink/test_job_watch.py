@@ -11,6 +11,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
 from flink_jobs_provider.model.observation import ClusterFacts, ClusterSnapshot, ObservedJob
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
+from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.fake_clock import FakeClock
 
 JOB = "0" * 32
@@ -64,6 +65,11 @@ class Replay:
     def until_ended(self, timeout: float = 60) -> ObservedJob | None:
         """Wait for its end."""
         return asyncio.run(self._watch().until_ended(JOB, timeout))
+
+    def is_up(self) -> ObservedJob:
+        """Look once more at one that had settled with two tasks."""
+        up = ObservedJob(JOB, "x", "RUNNING", tasks=2, running_tasks=2)
+        return asyncio.run(self._watch().is_up(spec(), up))
 
     def _watch(self) -> JobWatch:
         return JobWatch(cast(ControlPlane, self), self.time.clock())
@@ -152,3 +158,38 @@ def test_ends(rows: list[Row], state: str | None) -> None:
 def test_does_not_end() -> None:
     with pytest.raises(DeadlineExceeded, match=r"after 9 s job 0{32} is still CANCELLING"):
         Replay(("CANCELLING", 2, 1)).until_ended(9)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("RUNNING", 2, 2)],
+        [("FINISHED", 2, 0)],
+        [("RUNNING", 2, 1), ("RUNNING", 3, 1), ("RUNNING", 3, 3)],
+        [("RUNNING", 2, 1), AWAY, ("FINISHED", 3, 0)],
+    ],
+)
+def test_a_job_between_two_stages_is_still_up(rows: list[Row]) -> None:
+    """Shows that a batch job whose next stage is deployed, or one that is rescaled, is waited for.
+
+    It was cancelled when it was looked at once more in that moment, just before it was recorded.
+    """
+    replay = Replay(*rows)
+    assert replay.is_up().healthy
+    assert replay.looks == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cause", "words"),
+    [
+        ([("RUNNING", 2, 1)], "RuntimeException: no", "the job is RUNNING: RuntimeException: no"),
+        ([("RESTARTING", 2, 0)], "", "the job is RESTARTING"),
+        ([("RUNNING", 2, 1), ("FAILED", 2, 0)], "", "the job is FAILED"),
+        ([None], "", "the cluster no longer lists it"),
+    ],
+)
+def test_a_job_that_fails_after_it_settled_is_not_up(
+    rows: list[Row], cause: str, words: str
+) -> None:
+    with pytest.raises(ActionFailed, match=words):
+        Replay(*rows, cause=cause).is_up()
