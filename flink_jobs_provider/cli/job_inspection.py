@@ -104,7 +104,7 @@ def describe(
     async def work(
         plane: FlinkRest, _target: FlinkTarget
     ) -> tuple[dict[str, Any], tuple[Observation, ...]]:
-        from flink_jobs_provider.cli.job_health import observations
+        from flink_jobs_provider.cli.health_rows import observations
         from flink_jobs_provider.cli.job_rows import job_facts
 
         jobs, found = await chosen_job(plane, job)
@@ -116,7 +116,7 @@ def describe(
 
     facts, seen = cluster.run(work)
     if cluster.as_json:
-        from flink_jobs_provider.cli.job_health import health_facts
+        from flink_jobs_provider.cli.health_rows import health_facts
 
         say_json(facts | health_facts(seen))
         return
@@ -124,7 +124,7 @@ def describe(
 
 
 def _say_job(facts: dict[str, Any], seen: Sequence[Observation]) -> None:
-    from flink_jobs_provider.cli.job_health import attention_lines, health_lines
+    from flink_jobs_provider.cli.health_rows import attention_lines, health_lines
 
     since = ago(facts.pop("last_checkpoint_age"))
     del facts["last_checkpoint_at"]

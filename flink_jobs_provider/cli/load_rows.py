@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from flink_jobs_provider.cli.health_rows import lag, percent, rate
 from flink_jobs_provider.cli.job_choice import NamedJobs
-from flink_jobs_provider.cli.job_health import lag, percent, rate
 from flink_jobs_provider.cli.job_rows import bounded
 from flink_jobs_provider.control_planes.flink.client import FlinkClient
 from flink_jobs_provider.control_planes.flink.metrics import Aggregate, MetricReader

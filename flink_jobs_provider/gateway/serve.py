@@ -27,7 +27,7 @@ from flink_jobs_provider.gateway.jobs import Jobs, guard
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
 from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging, hidden_in
-from flink_jobs_provider.gateway.ops.metrics import Metrics
+from flink_jobs_provider.gateway.ops.prometheus import Metrics
 from flink_jobs_provider.gateway.ops.server import (
     Certificate,
     StopSignals,

@@ -15,7 +15,7 @@ from flink_jobs_provider.gateway.configuration import (
     configuration_schema,
     read_configuration,
 )
-from flink_jobs_provider.gateway.ops.metrics import Metrics
+from flink_jobs_provider.gateway.ops.prometheus import Metrics
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")

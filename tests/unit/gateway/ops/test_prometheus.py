@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from flink_jobs_provider.gateway.job_service import ActionRow
-from flink_jobs_provider.gateway.ops.metrics import Metrics
+from flink_jobs_provider.gateway.ops.prometheus import Metrics
 from flink_jobs_provider.model.action import Action, ActionResult
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from flink_jobs_provider.cli.job_health import (
+from flink_jobs_provider.cli.health_rows import (
     attention_lines,
     health_facts,
     health_lines,
