@@ -113,6 +113,8 @@ def test_a_table_on_a_terminal_is_redrawn_until_it_is_interrupted(
         stderr=theirs,
         env={**os.environ, "FLINK_JOBS_URL": flink_2.url, "COLUMNS": "160", "TERM": "xterm"},
         start_new_session=True,
+        # A test run in the background ignores interrupts, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     seen = _read_until(ours, lambda text: text.count("counting (not ours)") >= 2)
