@@ -278,7 +278,8 @@ def test_a_lost_job_that_is_deleted_leaves_word_of_its_state(tmp_path: Path, kno
     """Shows that the state is looked for: the record of the job goes along with it."""
 
     async def life() -> None:
-        async with Gateway(tmp_path, intervals=WATCHFUL).running() as gateway:
+        intervals = replace(WATCHFUL, relaunch_after=3600)
+        async with Gateway(tmp_path, intervals=intervals).running() as gateway:
             job_id = (await gateway.done("NEW")).record.job_id
             gateway.flink.restart_job_manager()
             await gateway.done("CANCEL")
