@@ -226,7 +226,7 @@ class StillUp:
         job = last.job
         if job is None:
             return Failed(_unlisted(last), self)
-        if job.healthy:
+        if job.healthy and not last.cause:
             return Met()
         if not job.active or job.status is JobStatus.RESTARTING or last.cause:
             return Failed(f"the job is {job.state}", self)

@@ -143,15 +143,22 @@ class JobWatch:
             up: Its row when it had settled.
 
         Raises:
-            ActionFailed: Not all its tasks run.
+            ActionFailed: Not all its tasks run, or they were restarted after a failure.
         """
         away = self.waiter.clock.now() + max(spec.settle_seconds, _AWAY)
 
+        disturbed = False
+
         async def observe(_deadline: float) -> JobObservation:
+            nonlocal disturbed
             seen = await self._observe(up.job_id, away)
-            if seen.job is None or seen.job.healthy:
+            job = seen.job
+            if job is None or (job.healthy and not disturbed):
                 return seen
-            return replace(seen, cause=await self.cause(seen.job, since=up.modified))
+            disturbed = True
+            # An exception may show late: it is waited for before the job counts as up again.
+            cause = await self.cause(job, since=up.modified, surely=job.healthy)
+            return replace(seen, cause=cause)
 
         waited = await self.waiter.until(
             observe, StillUp(), spec.timeout("running"), about=spec.job_name

@@ -193,3 +193,14 @@ def test_a_job_that_fails_after_it_settled_is_not_up(
 ) -> None:
     with pytest.raises(ActionFailed, match=words):
         Replay(*rows, cause=cause).is_up()
+
+
+def test_a_failure_that_shows_after_all_tasks_run_again_is_one() -> None:
+    """Shows that a restart is not taken for a next stage where Flink shows its exception late."""
+
+    class Late(Replay):
+        async def failure(self, _job_id: str, since: int = 0) -> str:
+            return "RuntimeException: no" if self.time.time >= 1003 else ""
+
+    with pytest.raises(ActionFailed, match="the job is RUNNING: RuntimeException: no"):
+        Late(("RUNNING", 2, 1), ("RUNNING", 2, 2)).is_up()
