@@ -1,5 +1,6 @@
 """Files by URI: jars, opened, digested and cached; and savepoints, inspected."""
 
+from flink_jobs_provider.artifacts.directory_listing import DirectoryEntry, list_entries
 from flink_jobs_provider.artifacts.jar import Jar, find_jar, open_jar
 from flink_jobs_provider.artifacts.savepoint_files import (
     UNSEEN,
@@ -17,6 +18,7 @@ from flink_jobs_provider.artifacts.storage import (
 __all__ = [
     "UNSEEN",
     "Condition",
+    "DirectoryEntry",
     "Finding",
     "Jar",
     "StorageError",
@@ -24,6 +26,7 @@ __all__ = [
     "find_jar",
     "inspect_savepoint",
     "list_directory",
+    "list_entries",
     "list_names",
     "open_jar",
 ]

@@ -229,7 +229,7 @@ def list_directory(uri: str) -> list[Entry]:
             uri.rstrip("/") + name.removeprefix(base)
             if name.startswith(f"{base}/")
             else filesystem.unstrip_protocol(name),
-            _modified(info),
+            modified_time(info),
         )
         for name, info in found.items()
     ]
@@ -262,7 +262,8 @@ def answered(call: Callable[[], Any], nothing: Any) -> Any:
         raise StorageError(reason_of(error)) from None
 
 
-def _modified(info: dict[str, Any]) -> float:
+def modified_time(info: dict[str, Any]) -> float:
+    """Return when a file was last changed, in seconds since the epoch; 0 where it is not known."""
     for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
         value: Any = info.get(name)
         if isinstance(value, int | float):

@@ -124,6 +124,13 @@ class JobBoard(JobService, Protocol):
         """Return, by key, whether each cluster answered when it was last observed."""
         ...
 
+    async def task_slots(self, cluster: str) -> tuple[int, int] | None:
+        """Return how many task slots are free, and how many there are; None without an answer.
+
+        Whoever asks within a few seconds is given the same answer.
+        """
+        ...
+
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
         """Put a session on record for so many seconds; what has expired is removed."""
         ...

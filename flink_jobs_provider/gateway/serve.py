@@ -160,6 +160,8 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         opened.push_async_callback(_stop, jobs, stop, seconds(configuration.stop_timeout))
         limits = configuration.limits
         portal = _portal(configuration, jobs, authenticator, audit, stop)
+        if portal:
+            opened.push_async_callback(portal.close)
         app = make_app(
             jobs,
             configuration.clusters,

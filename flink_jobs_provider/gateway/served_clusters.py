@@ -7,13 +7,16 @@ gateway reads with its own rights, and a caller must not choose what it reads wi
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.setting_types import Settings, from_file
 from flink_jobs_provider.model.inputs import Directory
@@ -91,6 +94,15 @@ class Mounts:
             f"(mounted: {mounted}).",
             target=target,
         )
+
+    def holds(self, path: Path) -> bool:
+        """Whether a place on this machine, links followed, lies in a directory that is mounted."""
+        return any(path.is_relative_to(directory) for directory in self._directories())
+
+    def _directories(self) -> Iterator[Path]:
+        for url in self._urls.values():
+            if url.startswith(("file:", "local:", "/")) and (directory := local_path(url)):
+                yield Path(os.path.realpath(directory))
 
     def in_callers_words(self, text: str) -> str:
         """Return a text in which places below mounted URLs are named as callers would.

@@ -44,6 +44,7 @@ class Observer:
     Attributes:
         answered: Whether the cluster answered the last time; None before the first.
         trouble: Why it did not answer the last time; None where it did.
+        task_slots: How many task slots are free, and how many there are; for all who ask at once.
     """
 
     def __init__(self, process: GatewayProcess, cluster: ClusterConfiguration) -> None:
@@ -51,6 +52,7 @@ class Observer:
         self._store = process.store
         self._cluster = cluster
         self._observations = SharedCall(self._observe)
+        self.task_slots = SharedCall(lambda: process.plane(cluster).task_slots())
         self.answered: bool | None = None
         self.trouble: JobError | None = None
 

@@ -16,6 +16,10 @@ from flink_jobs_provider.gateway.store import StoredJob, read_record
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.savepoint import Savepoint
 
+#: Seconds that a form waits for a cluster's free slots, and for how long it takes the same answer.
+_SLOTS_WITHIN = 2.0
+_SLOTS_AGE = 5.0
+
 
 class Reading:
     """The part of `gateway.job_board.JobBoard` that changes no job.
@@ -113,6 +117,17 @@ class Reading:
         """Return the latest actions on a job, the newest first."""
         self.configured(cluster)
         return await self._ask(self._store.actions_of, number, limit)
+
+    async def task_slots(self, cluster: str) -> tuple[int, int] | None:
+        """Return how many task slots are free, and how many there are; None without an answer."""
+        observer = self._observers[self.configured(cluster).key]
+        if observer.answered is False:
+            return None
+        try:
+            async with asyncio.timeout(_SLOTS_WITHIN):
+                return await observer.task_slots.get(_SLOTS_AGE)
+        except (JobError, TimeoutError):
+            return None
 
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
         """Put a session on record for so many seconds; what has expired is removed."""

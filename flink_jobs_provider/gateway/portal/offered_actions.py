@@ -12,7 +12,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.schema import TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.jobs.transitions import ALLOWED, NOT_YET
 from flink_jobs_provider.gateway.portal.text import Text
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 
@@ -33,6 +33,11 @@ class JobAction:
     changes: bool = False
     takes_args: bool = False
     takes_savepoint: bool = False
+
+    @property
+    def starts(self) -> bool:
+        """Whether it starts a version, which takes task slots."""
+        return self.action in STARTS
 
     @property
     def page(self) -> str:

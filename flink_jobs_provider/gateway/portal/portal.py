@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.jobs.background import Threads
 from flink_jobs_provider.gateway.portal.addresses import (
     ISSUER_RETURN,
     ISSUER_SIGN_IN,
@@ -26,11 +27,14 @@ from flink_jobs_provider.gateway.portal.addresses import (
 )
 from flink_jobs_provider.gateway.portal.assets import Assets
 from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess, IssuerPages
+from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser
+from flink_jobs_provider.gateway.portal.jar_choice import JarChooser
 from flink_jobs_provider.gateway.portal.live import EVERY, Live
 from flink_jobs_provider.gateway.portal.pages import job_page, jobs_page
 from flink_jobs_provider.gateway.portal.pages.action_pages import ActionPages
 from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, JobPage
 from flink_jobs_provider.gateway.portal.pages.jobs_page import JobsPage
+from flink_jobs_provider.gateway.portal.pages.new_job_page import NewJobPage
 from flink_jobs_provider.gateway.portal.pages.sign_in import SignInPages
 from flink_jobs_provider.gateway.portal.portal_conventions import PageRefusal, PortalConventions
 from flink_jobs_provider.gateway.portal.sessions import Cookies, Proofs, Sessions
@@ -39,6 +43,9 @@ from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.visit import SESSION, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+
+#: Places that are looked at by people at once; more wait.
+_STORAGE_THREADS = 2
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -98,11 +105,20 @@ class Portal:
         self._jobs = JobsPage(board, visits, templates, addresses)
         self._job = JobPage(board, finder, visits, templates, addresses, audit)
         submission = Submission(board, clusters, audit)
+        self._storages = Threads(_STORAGE_THREADS, "portal-storage")
+        chooser = JarChooser(board, JarBrowser(self._storages))
         self._actions = ActionPages(
-            board, finder, submission, visits, templates, addresses, audit, body_bytes
+            board, finder, submission, chooser, visits, templates, addresses, audit, body_bytes
+        )
+        self._new_job = NewJobPage(
+            board, submission, chooser, visits, templates, addresses, body_bytes
         )
         self._live = Live(sessions, visits, stopping or asyncio.Event(), every)
         self._assets = Assets()
+
+    async def close(self) -> None:
+        """Ask storages for nothing more; one that hangs is not waited for."""
+        await self._storages.close(0)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of all pages."""
@@ -121,8 +137,8 @@ class Portal:
             self._route(SIGN_IN, self._sign_in.sign_in, "POST"),
             self._route(SIGN_OUT, self._sign_in.sign_out, "POST"),
             self._route(LANGUAGE, self._sign_in.choose_language),
-            self._route(NEW_JOB, self._actions.show_new),
-            self._route(NEW_JOB, self._actions.send_new, "POST"),
+            self._route(NEW_JOB, self._new_job.show),
+            self._route(NEW_JOB, self._new_job.send, "POST"),
             self._route(jobs_page.PART, self._once(self._jobs)),
             self._route(jobs_page.EVENTS, self._stream(self._jobs)),
             self._route(job_page.PART, self._once(self._job)),

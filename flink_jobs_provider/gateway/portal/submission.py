@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -18,13 +19,15 @@ from flink_jobs_provider.gateway.http.property_problems import (
     collecting,
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
-from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
+from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
+from flink_jobs_provider.gateway.jobs.drafts import first_inputs
 from flink_jobs_provider.gateway.jobs.transitions import check, wanted_spec
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.planning.diff import changes
+from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 #: Status of the answer to a form that is accepted.
 _SEE_OTHER = 303
@@ -33,6 +36,23 @@ _PLAN = "plan"
 _OF_THE_ACTION = {"desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"}
 #: In place of a name that is invalid, so that the rest can be looked at.
 _ANY_NAME = "job"
+
+
+@dataclass(frozen=True)
+class ActionPlan:
+    """What an action would do with a job; nothing of it is done.
+
+    Attributes:
+        action: The action.
+        how: How, as previews word it.
+        discards_state: Whether state is dropped on purpose.
+        changes: The inputs that would change, a line each.
+    """
+
+    action: str
+    how: str
+    discards_state: bool
+    changes: Sequence[str]
 
 
 class Submission:
@@ -71,27 +91,53 @@ class Submission:
         if problems:
             raise RefusedProperties(problems)
 
-    async def plan(self, row: JobRow, properties: Mapping[str, Any], caller: str) -> Sequence[str]:
-        """Return what an action would change of a job, in words and with secrets masked.
+    async def plan(
+        self, cluster: str, row: JobRow | None, properties: Mapping[str, Any], caller: str
+    ) -> ActionPlan:
+        """Return what an action would do with a job, in words and with secrets masked.
+
+        Args:
+            cluster: Key of the job's cluster.
+            row: The job; None for a new one.
+            properties: Of the runJob.
+            caller: Who asks.
 
         Raises:
             Refusal: It would be refused: every problem at once.
         """
         valid = validated({"properties": dict(properties)}, NEWEST)
-        wanted = await self._translators[row.cluster].request(valid, caller)
+        wanted = await self._translators[cluster].request(valid, caller)
+        words = self._clusters[cluster].storage.in_callers_words
         try:
-            check(wanted, row.status, row.run_id)
-            present = {**row.record.spec.plain(), **row.next_inputs}
-            spec = wanted_spec(wanted, _PLAN, present, None)
+            if row is None:
+                await self._check_name(wanted)
+                present = first_inputs(self._clusters[cluster], wanted.job_name)
+                planned = plan(None, wanted_spec(wanted, _PLAN, present, None))
+            else:
+                check(wanted, row.status, row.run_id)
+                present = {**row.record.spec.plain(), **row.next_inputs}
+                launch_failed = row.status == LAUNCH_FAILED
+                spec = wanted_spec(wanted, _PLAN, present, None, launch_failed)
+                planned = plan(row.record if row.record.job_id else None, spec)
         except Refusal as refusal:
-            refusal.mask(self._clusters[row.cluster].storage.in_callers_words)
+            refusal.mask(words)
             raise in_arm_words(refusal) from None
-        words = self._clusters[row.cluster].storage.in_callers_words
-        return [
-            masked_text(words(change.text))
-            for change in changes(row.record.spec, spec)
-            if change.name not in _OF_THE_ACTION
-        ]
+        changed = [change for change in planned.changed if change.name not in _OF_THE_ACTION]
+        return ActionPlan(
+            action=str(wanted.action),
+            how=masked_text(words(planned.how)),
+            discards_state=planned.discards_state,
+            changes=[masked_text(words(change.text)) for change in changed],
+        )
+
+    async def _check_name(self, wanted: ActionRequest) -> None:
+        """Check that a new job's name is free.
+
+        Raises:
+            Refusal: It is not.
+        """
+        rows = await self._board.jobs(wanted.cluster, job_name=wanted.job_name)
+        check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
 
     async def submit(
         self, request: Request, visit: Visit, cluster: str, properties: Mapping[str, Any]

@@ -1,9 +1,9 @@
-"""The forms by which people act on jobs, and start new ones."""
+"""The forms by which people act on jobs that are there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -19,12 +19,12 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     VERSION_FIELDS,
     Form,
     Sent,
-    empty_new_job,
     shown_version,
 )
-from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addresses
+from flink_jobs_provider.gateway.portal.addresses import Addresses
 from flink_jobs_provider.gateway.portal.forms import sent_form
-from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view, short_name
+from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
+from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
 from flink_jobs_provider.gateway.portal.offered_actions import (
     BY_PAGE,
     JobAction,
@@ -32,19 +32,17 @@ from flink_jobs_provider.gateway.portal.offered_actions import (
     offers,
 )
 from flink_jobs_provider.gateway.portal.pages.job_page import FoundJob, JobFinder, record_reveal
-from flink_jobs_provider.gateway.portal.submission import Submission
+from flink_jobs_provider.gateway.portal.pages.new_job_page import REVIEW
+from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
 from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.terminal import run_job_command
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import Action
 
-_NEW_FIELDS = ("job_name", *VERSION_FIELDS, "savepoint")
-_NEW_REQUIRED = ("job_name", "jar", "entry_class", "parallelism")
 _SEEN = "seen"
-#: Name of the button that asks what a form would change.
-_REVIEW = "review"
+#: Actions that are no change of what the job should be: there is nothing to plan.
+_BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,7 @@ class ActionPages:
         board: What is known of the jobs.
         finder: Finds the job.
         submission: Sends forms on.
+        chooser: Answers the buttons by which a jar is chosen.
         visits: Who looks.
         templates: The portal's pages.
         addresses: Their addresses.
@@ -108,12 +107,12 @@ class ActionPages:
     board: JobBoard
     finder: JobFinder
     submission: Submission
+    chooser: JarChooser
     visits: Visits
     templates: Templates
     addresses: Addresses
     audit: Audit
     body_bytes: int
-    required: tuple[str, ...] = field(default=_NEW_REQUIRED)
 
     async def show(self, request: Request) -> Response:
         """Return the form of an action on a job."""
@@ -123,7 +122,7 @@ class ActionPages:
         if reveal:
             record_reveal(self.audit, visit, shown.found)
         form = Form(shown.first_values(request.query_params.get("savepoint", "")))
-        return self._page(request, visit, shown, form, 200)
+        return await self._page(request, visit, shown, form, 200)
 
     async def send(self, request: Request) -> Response:
         """Ask for the action of a form."""
@@ -133,21 +132,32 @@ class ActionPages:
         form = Form({name: sent.get(name, "") for name in shown.first_values("")})
         if not visit.may_act(shown.found.cluster.key):
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
+        cluster = shown.found.cluster
+        if choice := await self._choice(shown, sent, form, visit):
+            return await self._page(request, visit, shown, form, 200, choice)
         properties = self._request(shown, form, visit)
-        cluster = shown.found.cluster.key
-        await self._note_all(visit, cluster, properties, form)
+        await self._note_all(visit, cluster.key, properties, form)
         if form.problems:
-            return self._page(request, visit, shown, form, 400)
+            return await self._page(request, visit, shown, form, 400)
         try:
-            if _REVIEW in sent:
-                plan = await self.submission.plan(shown.found.row, properties, visit.name)
-                return self._page(request, visit, shown, form, 200, plan)
-            await self.submission.submit(request, visit, cluster, properties)
+            if REVIEW in sent:
+                row = shown.found.row
+                plan = await self.submission.plan(cluster.key, row, properties, visit.name)
+                return await self._page(request, visit, shown, form, 200, plan=plan)
+            await self.submission.submit(request, visit, cluster.key, properties)
         except Refusal as refusal:
             form.refuse_all(refusal, visit.text)
             again = await self._shown(request, visit, reveal=False)
-            return self._page(request, visit, again, form, status_of(refusal))
+            return await self._page(request, visit, again, form, status_of(refusal))
         return RedirectResponse(self.addresses.job(shown.found.row.number), 303)
+
+    async def _choice(
+        self, shown: _Shown, sent: Mapping[str, str], form: Form, visit: Visit
+    ) -> JarChoice | None:
+        """Return what a button shows by which a jar is chosen; None for other buttons."""
+        if "jar" not in shown.fields:
+            return None
+        return await self.chooser.answer(shown.found.cluster, sent, form, visit.text)
 
     def _request(self, shown: _Shown, form: Form, visit: Visit) -> dict[str, Any]:
         """Return what a form stands for, with what is wrong in it noted."""
@@ -201,14 +211,15 @@ class ActionPages:
             reveal,
         )
 
-    def _page(
+    async def _page(
         self,
         request: Request,
         visit: Visit,
         shown: _Shown,
         form: Form,
         status: int,
-        plan: Sequence[str] | None = None,
+        choice: JarChoice = CLOSED,
+        plan: ActionPlan | None = None,
     ) -> Response:
         row, cluster = shown.found.row, shown.found.cluster
         job_action = shown.job_action
@@ -225,78 +236,14 @@ class ActionPages:
             fields=shown.fields,
             form=form,
             refused=shown.refused,
+            choice=choice,
+            mounts=cluster.mounts,
+            reviewable=job_action.action not in _BRINGS_NOTHING_ABOUT,
             plan=plan,
-            review=_REVIEW,
+            review=REVIEW,
+            slots=await self.board.task_slots(cluster.key) if job_action.starts else None,
             reveal=shown.reveal,
             may_act=visit.may_act(cluster.key),
             last=ActionView.of(row.last),
             command=run_job_command(cluster, self.addresses.whole(request, ""), same),
         )
-
-    # A new job
-
-    async def show_new(self, request: Request) -> Response:
-        """Return the form of a new job."""
-        visit = self.visits.of(request)
-        values = empty_new_job()
-        operable = _operable(visit)
-        if operable:
-            values["cluster"] = operable[0].key
-        return self._new_page(request, visit, Form(values), 200)
-
-    async def send_new(self, request: Request) -> Response:
-        """Ask for a new job."""
-        visit = self.visits.of(request)
-        sent = await sent_form(request, self.addresses, visit.session.form_key, self.body_bytes)
-        form = Form({name: sent.get(name, "") for name in empty_new_job()})
-        cluster = next((one for one in _operable(visit) if one.key == form.values["cluster"]), None)
-        if cluster is None:
-            raise Refusal("AuthorizationFailed", visit.text("reason.role"))
-        for name in self.required:
-            if not form.values[name].strip():
-                form.refuse(name, visit.text("problem.required"))
-        new = Sent(Action.NEW, form.values["job_name"].strip())
-        properties = new.request(form, _NEW_FIELDS, visit.text)
-        await self._note_all(visit, cluster.key, properties, form)
-        if form.problems:
-            return self._new_page(request, visit, form, 400)
-        try:
-            action = await self.submission.submit(request, visit, cluster.key, properties)
-        except Refusal as refusal:
-            form.refuse_all(refusal, visit.text)
-            return self._new_page(request, visit, form, status_of(refusal))
-        rows = await self.board.jobs(cluster.key, job_name=action.job_name)
-        to = self.addresses.job(rows[0].number) if rows else self.addresses.of(PORTAL)
-        return RedirectResponse(to, 303)
-
-    def _new_page(self, request: Request, visit: Visit, form: Form, status: int) -> Response:
-        clusters = _operable(visit)
-        cluster = next((one for one in clusters if one.key == form.values["cluster"]), None)
-        example = {
-            "jobType": "FlinkJob",
-            "jobName": "orders",
-            "action": "NEW",
-            "jobJarDirectory": next(iter(cluster.mounts), "") if cluster else "",
-            "jarName": "orders.jar",
-            "entryClass": "com.example.Orders",
-            "args": "--topic orders",
-            "flinkConfiguration": {"parallelism": form.values["parallelism"]},
-        }
-        base = self.addresses.whole(request, "")
-        return self.templates.page(
-            "new_job",
-            visit.text,
-            visit,
-            status,
-            here=self.addresses.of(NEW_JOB),
-            form=form,
-            fields=_NEW_FIELDS,
-            clusters=[(one.key, short_name(one), one.name) for one in clusters],
-            mounts={short_name(one): list(one.mounts) for one in clusters},
-            directories={short_name(one): one.savepoint_directory or "" for one in clusters},
-            command=run_job_command(cluster, base, example) if cluster else "",
-        )
-
-
-def _operable(visit: Visit) -> list[ClusterConfiguration]:
-    return [one for one in visit.readable if one.key in visit.operable]

@@ -172,6 +172,7 @@ async def opened_portal(
             issuer=issuer,
             every=0.01,
         )
+        stack.push_async_callback(portal.close)
         limits = configuration.limits
         app = make_app(
             gateway.jobs,

@@ -1,0 +1,155 @@
+"""The form of a new job."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from flink_jobs_provider.gateway.http.api_answers import status_of
+from flink_jobs_provider.gateway.http.property_problems import RefusedProperties
+from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.portal.action_forms import (
+    VERSION_FIELDS,
+    Form,
+    Sent,
+    empty_new_job,
+)
+from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addresses
+from flink_jobs_provider.gateway.portal.forms import sent_form
+from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
+from flink_jobs_provider.gateway.portal.job_view import short_name
+from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
+from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.terminal import run_job_command
+from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.action import Action
+
+#: Name of the button that asks what a form would do.
+REVIEW = "review"
+_FIELDS = ("job_name", *VERSION_FIELDS, "savepoint")
+_REQUIRED = ("job_name", "jar", "entry_class", "parallelism")
+#: Clusters of a choice whose free slots are asked for.
+_MOST_ASKED = 12
+
+
+@dataclass(frozen=True)
+class NewJobPage:
+    """Shows the form of a new job, and takes what it sends.
+
+    Attributes:
+        board: What is known of the jobs.
+        submission: Sends forms on.
+        chooser: Answers the buttons by which a jar is chosen.
+        visits: Who looks.
+        templates: The portal's pages.
+        addresses: Their addresses.
+        body_bytes: The longest form.
+    """
+
+    board: JobBoard
+    submission: Submission
+    chooser: JarChooser
+    visits: Visits
+    templates: Templates
+    addresses: Addresses
+    body_bytes: int
+
+    async def show(self, request: Request) -> Response:
+        """Return the form."""
+        visit = self.visits.of(request)
+        values = empty_new_job()
+        operable = _operable(visit)
+        if operable:
+            values["cluster"] = operable[0].key
+        return await self._page(request, visit, Form(values), 200)
+
+    async def send(self, request: Request) -> Response:
+        """Ask for a new job, or answer another button of the form."""
+        visit = self.visits.of(request)
+        sent = await sent_form(request, self.addresses, visit.session.form_key, self.body_bytes)
+        form = Form({name: sent.get(name, "") for name in empty_new_job()})
+        cluster = next((one for one in _operable(visit) if one.key == form.values["cluster"]), None)
+        if cluster is None:
+            raise Refusal("AuthorizationFailed", visit.text("reason.role"))
+        if choice := await self.chooser.answer(cluster, sent, form, visit.text):
+            return await self._page(request, visit, form, 200, choice)
+        properties = await self._request(cluster, form, visit)
+        if form.problems:
+            return await self._page(request, visit, form, 400)
+        try:
+            if REVIEW in sent:
+                plan = await self.submission.plan(cluster.key, None, properties, visit.name)
+                return await self._page(request, visit, form, 200, plan=plan)
+            action = await self.submission.submit(request, visit, cluster.key, properties)
+        except Refusal as refusal:
+            form.refuse_all(refusal, visit.text)
+            return await self._page(request, visit, form, status_of(refusal))
+        rows = await self.board.jobs(cluster.key, job_name=action.job_name)
+        to = self.addresses.job(rows[0].number) if rows else self.addresses.of(PORTAL)
+        return RedirectResponse(to, 303)
+
+    async def _request(
+        self, cluster: ClusterConfiguration, form: Form, visit: Visit
+    ) -> dict[str, object]:
+        """Return what a form stands for, with all that is wrong in it noted."""
+        for name in _REQUIRED:
+            if not form.values[name].strip():
+                form.refuse(name, visit.text("problem.required"))
+        new = Sent(Action.NEW, form.values["job_name"].strip())
+        properties = new.request(form, _FIELDS, visit.text)
+        try:
+            await self.submission.check(cluster.key, properties, visit.name)
+        except RefusedProperties as refusal:
+            form.refuse_all(refusal, visit.text)
+        return properties
+
+    async def _page(
+        self,
+        request: Request,
+        visit: Visit,
+        form: Form,
+        status: int,
+        choice: JarChoice = CLOSED,
+        plan: ActionPlan | None = None,
+    ) -> Response:
+        clusters = _operable(visit)
+        cluster = next((one for one in clusters if one.key == form.values["cluster"]), None)
+        example = {
+            "jobType": "FlinkJob",
+            "jobName": "orders",
+            "action": "NEW",
+            "jobJarDirectory": next(iter(cluster.mounts), "") if cluster else "",
+            "jarName": "orders.jar",
+            "entryClass": "com.example.Orders",
+            "args": "--topic orders",
+            "flinkConfiguration": {"parallelism": form.values["parallelism"]},
+        }
+        base = self.addresses.whole(request, "")
+        asked = clusters[:_MOST_ASKED]
+        slots = await asyncio.gather(*(self.board.task_slots(one.key) for one in asked))
+        return self.templates.page(
+            "new_job",
+            visit.text,
+            visit,
+            status,
+            here=self.addresses.of(NEW_JOB),
+            form=form,
+            fields=_FIELDS,
+            choice=choice,
+            plan=plan,
+            review=REVIEW,
+            slots={one.key: free for one, free in zip(asked, slots, strict=True) if free},
+            mounts=cluster.mounts if cluster else {},
+            clusters=[(one.key, short_name(one), one.name) for one in clusters],
+            directories={short_name(one): one.savepoint_directory or "" for one in clusters},
+            command=run_job_command(cluster, base, example) if cluster else "",
+        )
+
+
+def _operable(visit: Visit) -> list[ClusterConfiguration]:
+    return [one for one in visit.readable if one.key in visit.operable]
