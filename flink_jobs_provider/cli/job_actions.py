@@ -43,9 +43,9 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.preflight import NoSavepointDirectory, SubmissionTerms
-from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
-from flink_jobs_provider.reconciling.refusals import RestoreUnclear
+from flink_jobs_provider.reconciling.job_errors import RestoreUnclear
 
 _TARGETS: TypeAdapter[Target] = TypeAdapter(Target)
 

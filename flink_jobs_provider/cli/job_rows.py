@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.inspection import (
+    GATHERING_PAUSE_S,
+    GATHERING_TRIES,
     Checkpoint,
     JobInspection,
     newest_completed,
 )
-from flink_jobs_provider.control_planes.flink.metrics import GATHERING_PAUSE_S, GATHERING_TRIES
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint, iso_time

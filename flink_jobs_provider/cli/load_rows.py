@@ -13,7 +13,7 @@ from flink_jobs_provider.cli.health_rows import lag, percent, rate
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.cli.job_rows import bounded
 from flink_jobs_provider.control_planes.flink.client import FlinkClient
-from flink_jobs_provider.control_planes.flink.metrics import Aggregate, MetricReader
+from flink_jobs_provider.control_planes.flink.inspection import Aggregate, MetricReader
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.attention import needs_attention

@@ -16,10 +16,10 @@ from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget, Target, Tls
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.control_planes.action_plane import ActionJob
     from flink_jobs_provider.control_planes.dli import DliPlane
     from flink_jobs_provider.control_planes.flink import FlinkRest
     from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+    from flink_jobs_provider.control_planes.service_planes import ActionJob
 
 
 def secret(resolve: Resolve, reference: str, path: str) -> str:

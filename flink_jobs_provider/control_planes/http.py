@@ -24,9 +24,9 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from flink_jobs_provider.control_planes.action_plane import Unanswered
 from flink_jobs_provider.control_planes.connection import guarded, is_tls, trust
 from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Resolve, Sleep
+from flink_jobs_provider.control_planes.service_planes import Unanswered
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JobError
 from flink_jobs_provider.model.redaction import mask_foreign
 from flink_jobs_provider.model.target import Tls

@@ -137,35 +137,27 @@ class ControlPlane(Protocol):
 
         The answer may be older than this call by `max_age` seconds.
         """
-        ...
 
     async def facts(self) -> ClusterFacts:
         """Return the facts of the cluster; read once."""
-        ...
 
     async def task_slots(self) -> tuple[int, int]:
         """Return how many task slots are free, and how many there are."""
-        ...
 
     async def running_mains(self) -> frozenset[str] | None:
         """Return what names each `main` of a submission that runs; None where that is hidden."""
-        ...
 
     async def has_jars(self, identity: str) -> bool:
         """Return whether a submission of a job has left a jar, be it one that was cut short."""
-        ...
 
     async def plan(self, submission: Submission) -> PlannedGraph:
         """Run the program's `main` as a submission would, and submit nothing."""
-        ...
 
     async def running_graph(self, job_id: str) -> PlannedGraph | None:
         """Return the graph of a job; None where the cluster does not know it."""
-        ...
 
     async def state_sizes(self, job_id: str) -> dict[str, int] | None:
         """Return the bytes of state by vertex id, as of a job's newest checkpoint; none without."""
-        ...
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         """Make sure that a submission's jar is on the cluster, uploading it if it is missing.
@@ -173,54 +165,42 @@ class ControlPlane(Protocol):
         Returns:
             False where the jar is missing, and only its digest is known.
         """
-        ...
 
     async def submit(self, submission: Submission, timeout: float) -> None:
         """Start a job. Returns when it is accepted, also when it was accepted before."""
-        ...
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         """Take a savepoint, or find the one that this request took before; return its path."""
-        ...
 
     async def cancel(self, job_id: str) -> None:
         """Ask for the end of a job; an ended one is left as it is."""
-        ...
 
     async def checkpoint(self, job_id: str, timeout: float) -> bool:
         """Trigger a checkpoint and wait for its end; False where the job keeps none."""
-        ...
 
     async def find_savepoint(self, request: SavepointRequest) -> str | None:
         """Return the path of the savepoint that this request took, if the cluster still knows."""
-        ...
 
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
-        ...
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
         """Return a job's checkpoint statistics; None where the cluster no longer knows the job."""
-        ...
 
     async def checkpointing(self, job_id: str) -> Checkpointing:
         """Return how a job is set to keep its state."""
-        ...
 
     async def parallelism(self, job_id: str) -> int | None:
         """Return the highest parallelism among a job's vertices; None where it is unknown."""
-        ...
 
     async def rescale(self, job_id: str, bounds: Mapping[str, int]) -> None:
         """Change what each vertex of a running job may be scaled to."""
-        ...
 
     async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
         """Return the most that each vertex may be scaled to, by vertex id.
 
         None where the cluster's scheduler does not change a running job's parallelism.
         """
-        ...
 
     async def failure(self, job_id: str, since: int = 0) -> str:
         """Return why a job failed, as its last cause; empty where nothing is known.
@@ -228,8 +208,6 @@ class ControlPlane(Protocol):
         What failed before `since` does not count: milliseconds since the epoch, by the cluster's
         clock.
         """
-        ...
 
     def dashboard(self, job_id: str) -> str:
         """Return the address of a job's page for people."""
-        ...

@@ -12,8 +12,11 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.flink.bodies import parse_overview
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.inspection import cluster_time
-from flink_jobs_provider.control_planes.flink.metrics import Aggregate, MetricReader
+from flink_jobs_provider.control_planes.flink.inspection import (
+    Aggregate,
+    MetricReader,
+    cluster_time,
+)
 from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import ClusterSnapshot

@@ -11,11 +11,12 @@ from flink_jobs_provider.control_planes.flink.bodies import parse_checkpointing,
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.flink.inspection import (
     RESTARTS,
+    Aggregate,
     JobException,
+    MetricReader,
     parse_exceptions,
     parse_history,
 )
-from flink_jobs_provider.control_planes.flink.metrics import Aggregate, MetricReader
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.health import (

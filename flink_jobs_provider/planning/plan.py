@@ -230,6 +230,17 @@ def is_other_version(recorded: JobRecord, wanted: JobSpec) -> bool:
     return recorded.other_version or Cost.RESTART in costs
 
 
+def previous_version(recorded: JobRecord | None) -> JobSpec | None:
+    """Return the version that an update which fails goes back to, or None."""
+    if recorded is None or recorded.job_id is None or recorded.spec.jar_digest is None:
+        return None
+    if recorded.spec.desired_state is not DesiredState.RUNNING:
+        return None
+    if recorded.status is JobStatus.FINISHED:
+        return None  # it was at its end, and is not run again for the failure of another
+    return recorded.spec
+
+
 def asks_for_savepoint(recorded: JobRecord, wanted: JobSpec) -> bool:
     """Whether `savepoint_trigger` is newly set."""
     return wanted.savepoint_trigger not in (None, recorded.spec.savepoint_trigger)

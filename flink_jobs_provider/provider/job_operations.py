@@ -36,8 +36,8 @@ from flink_jobs_provider.provider.run_registry import (
     RunRegistry,
     declared_twice,
 )
+from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
 from flink_jobs_provider.reconciling.flink import Reconciler
-from flink_jobs_provider.reconciling.protocol import JobReconciler, reconciler_of
 
 #: Problems of inputs: (property path, what would be valid).
 Problems = list[tuple[str, str]]

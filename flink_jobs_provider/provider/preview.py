@@ -15,7 +15,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, is_checkpoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
-from flink_jobs_provider.reconciling.flink.preflight import Trials
+from flink_jobs_provider.reconciling.flink.program_check import Trials
 
 #: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.control_planes.service_planes import ActionJob
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey, digest, restore_digest
@@ -24,7 +24,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, iso_time
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
-from flink_jobs_provider.reconciling.refusals import finished_meanwhile
+from flink_jobs_provider.reconciling.job_errors import finished_meanwhile
 
 _SPEC, _RUN = 32, 8
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.control_planes.service_planes import ActionJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.observation import ObservedJob

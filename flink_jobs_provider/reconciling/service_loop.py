@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.action_plane import ActionJob
+from flink_jobs_provider.control_planes.service_planes import ActionJob
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     DeadlineExceeded,
     JarError,
+    JarMissing,
     PermanentError,
 )
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import previous_version
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Judgement, Met, NotYet, Observation, Shown
-from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.job_errors import no_way_back
 from flink_jobs_provider.reconciling.waiter import Waited, Waiter, service_backoff
 
 Job = TypeVar("Job", bound=ActionJob)
@@ -198,4 +201,30 @@ class ServiceReconciler(ABC, Generic[Plane]):
         raise PermanentError(
             f"{recorded.spec.job_name}: it comes back each time it is deleted, or takes no orders",
             remedy="Is somebody else changing it? Run again to go on",
+        )
+
+
+async def secure_in_storage(
+    recorded: JobRecord | None, provide: Callable[[JobSpec], Awaitable[None]], now: str, say: Say
+) -> None:
+    """Make sure that a job service can start the recorded version again, before it is stopped.
+
+    Where that is unknown from here, it is reported, and the update goes on.
+
+    Raises:
+        PermanentError: What the version is made of is certainly gone.
+    """
+    previous = previous_version(recorded)
+    if previous is None:
+        return
+    try:
+        await provide(previous)
+    except JarMissing as error:
+        raise no_way_back(
+            previous, error.reason, now, "Put it back, and give each build a name of its own"
+        ) from None
+    except JarError as error:
+        say(
+            f"{previous.job_name}: whether the previous version could be started again cannot be "
+            f"told from here: {error.reason}"
         )

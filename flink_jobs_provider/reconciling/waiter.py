@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from flink_jobs_provider.model.errors import ClusterUnreachable
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import (
     Condition,
     Failed,
@@ -18,7 +19,6 @@ from flink_jobs_provider.reconciling.conditions import (
     NotYet,
     with_observation,
 )
-from flink_jobs_provider.reconciling.protocol import Say
 
 
 @dataclass

@@ -1,17 +1,19 @@
-"""Data Lake Insight as a system of single steps: the jar-job calls of its streaming API."""
+"""Data Lake Insight as a system of single steps: the jar-job calls of its streaming API.
+
+A job's details are read leniently: every property may be missing, null, or a default.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.artifacts.uploaded_jars import UploadedJars, exists
-from flink_jobs_provider.control_planes.action_plane import OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.dli.answers import job_of
 from flink_jobs_provider.control_planes.dli.client import DliClient, Missing
 from flink_jobs_provider.control_planes.dli.job_config import (
     as_shown,
@@ -21,15 +23,94 @@ from flink_jobs_provider.control_planes.dli.job_config import (
     input_names,
     not_by_gateways,
     not_taken,
+    shown_in,
     written,
 )
 from flink_jobs_provider.control_planes.protocol import Guard, Sleep
-from flink_jobs_provider.control_planes.step_plane import Capabilities, Configuration, StepJob
+from flink_jobs_provider.control_planes.service_planes import (
+    Capabilities,
+    Configuration,
+    OrderRefused,
+    StepJob,
+    Unanswered,
+    Version,
+)
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import ClusterRefused, JarMissing
-from flink_jobs_provider.model.savepoint import canonical_path
+from flink_jobs_provider.model.savepoint import canonical_path, in_store
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
-from flink_jobs_provider.wire.dli import AT_CREATION
+from flink_jobs_provider.wire import SPEC_NOTE
+from flink_jobs_provider.wire.dli import AT_CREATION, DliStatus
+
+#: Words of jobs that are as they are until somebody asks for something.
+_SETTLED: dict[str, JobStatus] = {
+    DliStatus.RUNNING: JobStatus.RUNNING,
+    DliStatus.CANCEL_FAIL: JobStatus.RUNNING,  # what has failed is the stop
+    DliStatus.FINISH: JobStatus.FINISHED,
+    DliStatus.INIT: JobStatus.CANCELED,
+    DliStatus.CANCEL_SUCCESS: JobStatus.CANCELED,
+    DliStatus.SUBMIT_FAIL: JobStatus.FAILED,
+    DliStatus.RUNNING_EXCEPTION: JobStatus.FAILED,
+    DliStatus.ARREARAGE_STOPPED: JobStatus.FAILED,
+}
+#: Words of jobs that are on their way, and the action that is in progress on them.
+_MOVING: dict[str, tuple[JobStatus, Action]] = {
+    DliStatus.SUBMITTING: (JobStatus.STARTING, Action.START),
+    DliStatus.DOWNLOADING: (JobStatus.STARTING, Action.START),
+    DliStatus.IDLE: (JobStatus.STARTING, Action.START),
+    DliStatus.CANCELING: (JobStatus.RUNNING, Action.STOP),
+    DliStatus.SAVEPOINTING: (JobStatus.RUNNING, Action.SAVEPOINT),
+    DliStatus.ARREARAGE_RECOVERING: (JobStatus.RESTARTING, Action.START),
+}
+_UNBORN = (DliStatus.INIT, DliStatus.SUBMIT_FAIL)
+
+#: What a gateway reports of a start.
+_STARTED_FROM = re.compile(r"Job started from (\S+?)\.?$")
+
+
+def job_of(detail: Mapping[str, Any], shows_origin: bool) -> StepJob | None:
+    """Read one job; None where it does not show which one it is."""
+    if detail.get("job_id") in (None, ""):
+        return None
+    word = _text(detail, "status").lower()
+    status, action = _MOVING.get(word, (_SETTLED.get(word), None))
+    shown = shown_in(detail)
+    said = _text(detail, "status_desc")
+    match = _STARTED_FROM.search(said) if shows_origin else None
+    options = shown.get("runtime_config") or {}
+    return StepJob(
+        run_id=str(detail["job_id"]),
+        job_name=_text(detail, "name"),
+        status=status,
+        status_word=word,
+        launch_failed=word == DliStatus.SUBMIT_FAIL,
+        stop_failed=word == DliStatus.CANCEL_FAIL,
+        action=action,
+        result=ActionResult.IN_PROGRESS if action else None,
+        output=said,
+        last_savepoint=_savepoint(_text(detail, "savepoint_path")),
+        started_from=_savepoint(match.group(1)) if match else "",
+        version=Version(jar=shown.get("entrypoint"), mark=options.get(SPEC_NOTE, "")),
+        shown=shown,
+        started=_integer(detail.get("start_time")),
+        unborn=word in _UNBORN,
+    )
+
+
+def _savepoint(path: str) -> str:
+    """Spell the path of a savepoint as the rest of the project does: a URI, without its file."""
+    return in_store(path.rstrip("/").removesuffix("/_metadata"))
+
+
+def _integer(value: Any) -> int:
+    return int(value) if isinstance(value, int) or str(value).isdigit() else 0
+
+
+def _text(detail: Mapping[str, Any], name: str) -> str:
+    value = detail.get(name)
+    return "" if value is None else str(value).strip()
+
 
 _PAGE = 100  # the most that the service lists at once
 _MOST_PAGES = 1000

@@ -24,7 +24,7 @@ from flink_jobs_provider.control_planes.flink.checkpoints import CheckpointOpera
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
 from flink_jobs_provider.control_planes.flink.inspection import parse_exceptions
 from flink_jobs_provider.control_planes.flink.jars import ClusterJars
-from flink_jobs_provider.control_planes.flink.submissions import Submissions
+from flink_jobs_provider.control_planes.flink.program_runs import Submissions
 from flink_jobs_provider.control_planes.http import Polling, SharedCall
 from flink_jobs_provider.control_planes.protocol import (
     Guard,

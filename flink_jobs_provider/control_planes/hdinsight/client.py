@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
 from flink_jobs_provider.control_planes.connection import secret
 from flink_jobs_provider.control_planes.http import (
     AMBIGUOUS,
@@ -23,6 +22,7 @@ from flink_jobs_provider.control_planes.http import (
     retrying,
 )
 from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Resolve, Sleep
+from flink_jobs_provider.control_planes.service_planes import Busy, OrderRefused, Unanswered
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ActionInProgress,

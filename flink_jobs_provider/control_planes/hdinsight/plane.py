@@ -14,15 +14,15 @@ import httpx
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.artifacts.uploaded_jars import UploadedJars
-from flink_jobs_provider.control_planes.action_plane import (
+from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
+from flink_jobs_provider.control_planes.http import SharedCall, json_of
+from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Sleep
+from flink_jobs_provider.control_planes.service_planes import (
     ActionCapabilities,
     ActionJob,
     Order,
     Version,
 )
-from flink_jobs_provider.control_planes.hdinsight.client import ArmClient
-from flink_jobs_provider.control_planes.http import SharedCall, json_of
-from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Sleep
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.redaction import mask_foreign

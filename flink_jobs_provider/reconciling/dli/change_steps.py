@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
+from flink_jobs_provider.control_planes.service_planes import StepJob, StepPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
@@ -12,6 +12,8 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import UPGRADES
+from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.dli.decisions import Move, NextStep, to_restore, was_imported
 from flink_jobs_provider.reconciling.dli.failures import (
     how_it_is,
     no_checkpoints,
@@ -19,18 +21,23 @@ from flink_jobs_provider.reconciling.dli.failures import (
     not_taken_over,
     start_failed,
 )
-from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
-from flink_jobs_provider.reconciling.dli.progress import Progress, telling_where, warning
-from flink_jobs_provider.reconciling.dli.safety_savepoints import (
+from flink_jobs_provider.reconciling.dli.progress import (
+    Progress,
     SafetySavepoints,
     counting_what_lasts,
     lies_in_own,
     safety_savepoint_of,
+    telling_where,
+    warning,
 )
+from flink_jobs_provider.reconciling.dli.step_runner import NotNow, StepRunner
 from flink_jobs_provider.reconciling.dli.step_watch import described
-from flink_jobs_provider.reconciling.dli.transitions import Move, NextStep, to_restore, was_imported
+from flink_jobs_provider.reconciling.job_errors import (
+    RUNS_AGAIN,
+    neither_started,
+    no_retained_checkpoint,
+)
 from flink_jobs_provider.reconciling.ownership import mark_of, run_of
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import (
     blank,
     done,
@@ -43,8 +50,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
-from flink_jobs_provider.reconciling.rollback import RUNS_AGAIN, neither_started, secure_in_storage
+from flink_jobs_provider.reconciling.service_loop import secure_in_storage
 
 #: What Flink 1 and 2 call the option that has checkpoints outlive a cancel.
 _RETAINS = (RETENTION, "execution.checkpointing.externalized.checkpoint-retention")

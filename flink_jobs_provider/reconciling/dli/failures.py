@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flink_jobs_provider.control_planes.action_plane import OrderRefused
-from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.control_planes.service_planes import OrderRefused, StepJob
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.dli.step_watch import described
+from flink_jobs_provider.reconciling.job_errors import OR_OTHER_STARTS, RUNS_AGAIN, order_refused
 from flink_jobs_provider.reconciling.record_updates import last_known
-from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, order_refused
-from flink_jobs_provider.reconciling.rollback import RUNS_AGAIN
 
 
 def named(job: StepJob) -> str:

@@ -6,28 +6,31 @@ import contextlib
 from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.step_plane import StepJob, StepPlane
+from flink_jobs_provider.control_planes.service_planes import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.dli.change_steps import ChangeSteps
-from flink_jobs_provider.reconciling.dli.operations import NotNow, StepRunner
-from flink_jobs_provider.reconciling.dli.progress import Progress, adopted
-from flink_jobs_provider.reconciling.dli.safety_savepoints import (
-    SafetySavepoints,
-    counting_what_lasts,
-    stop_of_dead_run,
-)
-from flink_jobs_provider.reconciling.dli.step_watch import described
-from flink_jobs_provider.reconciling.dli.transitions import (
+from flink_jobs_provider.reconciling.dli.decisions import (
     JobMatch,
     check_restore,
     decide,
     judge,
     status_of,
 )
+from flink_jobs_provider.reconciling.dli.progress import (
+    Progress,
+    SafetySavepoints,
+    adopted,
+    counting_what_lasts,
+    stop_of_dead_run,
+)
+from flink_jobs_provider.reconciling.dli.step_runner import NotNow, StepRunner
+from flink_jobs_provider.reconciling.dli.step_watch import described
+from flink_jobs_provider.reconciling.job_errors import adopted_and_down, refuse_stranger
 from flink_jobs_provider.reconciling.ownership import (
     asks_for_its_savepoint,
     goes_on_as_recorded,
@@ -37,9 +40,7 @@ from flink_jobs_provider.reconciling.ownership import (
     read_mark,
     stranger,
 )
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import ended, seen, with_row, with_savepoint_of
-from flink_jobs_provider.reconciling.refusals import adopted_and_down, refuse_stranger
 from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
 from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING

@@ -11,11 +11,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flink_jobs_provider.control_planes.action_plane import Unanswered
-from flink_jobs_provider.control_planes.step_plane import Configuration, StepJob, StepPlane
+from flink_jobs_provider.control_planes.service_planes import (
+    Configuration,
+    StepJob,
+    StepPlane,
+    Unanswered,
+)
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import DeadlineExceeded
 from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import (
     Condition,
     Failed,
@@ -26,7 +31,6 @@ from flink_jobs_provider.reconciling.conditions import (
     Shown,
     waited,
 )
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.service_loop import (
     ARRIVES,
     AWAY_PAUSE,

@@ -19,13 +19,13 @@ from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, identities
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
-from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint
 from flink_jobs_provider.reconciling.record_updates import add_aside, done, keep, savepoint_output
-from flink_jobs_provider.reconciling.refusals import no_retained_checkpoint
 
 #: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.
 _UNHEALTHY_GRACE = 30.0

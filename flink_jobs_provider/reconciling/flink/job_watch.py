@@ -9,6 +9,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import (
     CheckpointCompleted,
     CheckpointRequest,
@@ -25,8 +26,7 @@ from flink_jobs_provider.reconciling.conditions import (
     was_disturbed,
     was_restarted,
 )
-from flink_jobs_provider.reconciling.protocol import Say
-from flink_jobs_provider.reconciling.refusals import did_not_stay_up
+from flink_jobs_provider.reconciling.job_errors import did_not_stay_up
 from flink_jobs_provider.reconciling.waiter import (
     Clock,
     Waited,

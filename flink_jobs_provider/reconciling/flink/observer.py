@@ -26,8 +26,8 @@ from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.rescale import rescaling
+from flink_jobs_provider.reconciling.job_errors import unclear
 from flink_jobs_provider.reconciling.record_updates import keep
-from flink_jobs_provider.reconciling.refusals import unclear
 
 
 @dataclass(frozen=True)

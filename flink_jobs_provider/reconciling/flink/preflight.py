@@ -1,40 +1,161 @@
-"""What is checked before anything is changed: in a run, and in a preview.
+"""What is checked before anything is changed: directories, restore points, the program, its slots.
 
-A version that cannot start must not stop another. In a preview, the `main` of new jobs runs for a
-plan, and nothing stays on the cluster.
+A version that cannot start must not stop another.
+
+Jobs of a stack are started at the same time, and a slot is free until the tasks of a job are
+deployed. So what a job was promised counts as taken until its tasks run: from then on the cluster
+counts it. Where slots are short for that alone, the others are waited for.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
-from weakref import WeakSet
+from typing import TypeAlias
+from weakref import WeakKeyDictionary, WeakSet
 
-from flink_jobs_provider.artifacts import Condition, Jar
+from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import (
     ActionFailed,
-    EntryClassUnusable,
-    JobError,
     PermanentError,
 )
-from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
+from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
 from flink_jobs_provider.model.spec import JobSpec, Timeouts
-from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.slots import (
-    PAUSE,
-    REGISTERING,
-    SlotCount,
-    Slots,
-    slots_registered,
+from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.conditions import (
+    Failed,
+    Judgement,
+    Met,
+    NotYet,
+    Observation,
+    Shown,
+    waited,
 )
-from flink_jobs_provider.reconciling.flink.submissions import submission
-from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
+
+#: How long the other jobs of a run are waited for, in seconds, and the pause between counts.
+_PATIENCE, PAUSE = 60.0, 0.25
+#: How long TaskManagers are waited for that a cluster which has just started may not have yet.
+REGISTERING = 10.0
+
+
+@dataclass(frozen=True)
+class _Promise:
+    job_id: str
+    needed: int
+    replaced: str
+    used: int
+
+    def outstanding(self, snapshot: ClusterSnapshot) -> int:
+        """Return how many more slots the job is going to take than it has."""
+        job = snapshot.by_id.get(self.job_id)
+        if job is not None and (job.healthy or not job.active):
+            return 0
+        before = snapshot.by_id.get(self.replaced)
+        return max(0, self.needed - (self.used if before and before.active else 0))
+
+
+@dataclass(frozen=True)
+class SlotCount:
+    """The task slots of a cluster at one moment.
+
+    Attributes:
+        free: How many are free.
+        total: How many there are.
+        promised: How many of the free ones other jobs of this run are about to take.
+    """
+
+    free: int
+    total: int
+    promised: int = 0
+
+
+@dataclass(frozen=True)
+class EnoughSlots:
+    """A submission has the slots that it needs.
+
+    It has failed to get them where no other job of this run takes any: as soon as the cluster has
+    enough in total, or has had the time to register its TaskManagers.
+
+    Attributes:
+        needed: How many slots it needs.
+        used: How many of them the version has that is stopped for it.
+        registering: The seconds in which TaskManagers may still come to the cluster.
+    """
+
+    needed: int
+    used: int
+    registering: float
+
+    def judge(self, history: Sequence[Observation[SlotCount]]) -> Judgement:
+        """Judge by the last count, and by the time since the first one."""
+        seen = history[-1].seen
+        if seen.free + self.used - seen.promised >= self.needed:
+            return Met()
+        reason = f"{self.needed} task slots are needed, {seen.free} are free"
+        lacks = seen.free + self.used < self.needed and not seen.promised
+        if lacks and (seen.total >= self.needed or waited(history) >= self.registering):
+            return Failed(reason, self)
+        return NotYet(reason)
+
+
+def slots_registered(needed: int) -> Shown[SlotCount]:
+    """Return the condition that a cluster has so many task slots in total."""
+    reason = f"{needed} task slots are needed, the cluster has "
+    return Shown(lambda seen: "" if seen.total >= needed else f"{reason}{seen.total}")
+
+
+class Slots:
+    """The slots of one cluster, shared by all reconcilers of this process."""
+
+    def __init__(self, plane: ControlPlane, clock: Clock) -> None:
+        self._plane = plane
+        self._waiter = Waiter(clock)
+        self._promises = _of_cluster.setdefault(plane, {})
+
+    async def take(
+        self, job_id: str, needed: int, replaced: str = "", used: int = 0
+    ) -> SlotCount | None:
+        """Promise slots to a submission; return the slots where they are short.
+
+        A first start that needs more than the cluster has waits a little: right after a restart of
+        the cluster its TaskManagers are still on their way. `used` slots come free with the version
+        that is replaced.
+        """
+        identity = identity_of(job_id)
+
+        async def observe(_deadline: float) -> SlotCount:
+            # In this order: a job that is seen to run has its slots when the free ones are counted.
+            snapshot = await self._plane.jobs()
+            free, total = await self._plane.task_slots()
+            return SlotCount(free, total, self._outstanding(snapshot, but=identity))
+
+        enough = EnoughSlots(needed, used, 0 if replaced else REGISTERING)
+        found = await self._waiter.until(
+            observe, enough, _PATIENCE, backoff=constant_backoff(PAUSE)
+        )
+        if not found.met:
+            return found.last
+        self._promises[identity] = _Promise(job_id, needed, replaced, used)
+        return None
+
+    def give_back(self, identity: str) -> None:
+        """Forget what a job was promised: it runs, or will not."""
+        self._promises.pop(identity, None)
+
+    def _outstanding(self, snapshot: ClusterSnapshot, but: str) -> int:
+        others = (each for identity, each in self._promises.items() if identity != but)
+        return sum(promise.outstanding(snapshot) for promise in others)
+
+
+_of_cluster: WeakKeyDictionary[ControlPlane, dict[str, _Promise]] = WeakKeyDictionary()
+
 
 #: The clusters for which the warning that a program can end them was printed once.
 _warned: WeakSet[ControlPlane] = WeakSet()
@@ -182,128 +303,3 @@ class Preflight:
             now=now,
             remedy="Lower parallelism, or add TaskManagers",
         )
-
-
-#: How long one program is tried, its upload included, in seconds.
-PATIENCE_S = 60.0
-
-
-class TrialPlane(Protocol):
-    """A cluster on which programs can be tried."""
-
-    async def facts(self) -> ClusterFacts:
-        """Return the facts of the cluster."""
-
-    async def task_slots(self) -> tuple[int, int]:
-        """Return how many task slots are free, and how many there are."""
-
-    async def try_out(self, submission: Submission) -> PlannedGraph:
-        """Run the program's `main` as a submission would, and leave nothing on the cluster.
-
-        Raises:
-            EntryClassUnusable: The jar has no such class, or it has no `main`.
-            ActionFailed: `main` throws, or the jar was refused.
-        """
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a trial has shown.
-
-    Attributes:
-        problems: What is wrong for certain: (property path, what would be right).
-        warnings: What a run may fail with, each a line.
-    """
-
-    problems: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-class Trials:
-    """The programs of new jobs that one preview tries on one cluster.
-
-    Args:
-        plane: The cluster.
-        address: How people call it.
-        clock: Time and sleep.
-    """
-
-    def __init__(self, plane: TrialPlane, address: str, clock: Clock | None = None) -> None:
-        self._plane = plane
-        self._address = address
-        self._waiter = Waiter(clock or Clock())
-        self._needed: dict[str, int] = {}
-        self._began = self._waiter.clock.now()
-
-    async def try_out(self, spec: JobSpec, jar: Jar) -> Trial:
-        """Run a job's `main` for its plan, and compare the slots that it needs.
-
-        Where `main` can end the cluster, it is not run. Whatever else keeps it from being tried is
-        a warning: that a preview cannot tell is no fault of the job.
-        """
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                facts = await self._plane.facts()
-                if facts.intercepts_exit is not True:
-                    return Trial(warnings=(self._unprotected(facts.intercepts_exit),))
-                request = submission(spec, jar, 1, spec.restore_from)
-                planned = await self._plane.try_out(request)
-                if facts.fixed_slots:
-                    return await self._slots(spec, planned.parallelism)
-        except EntryClassUnusable as error:
-            return Trial(problems=(("entry_class", f"cannot be run: {error.reason}"),))
-        except ActionFailed as error:
-            return _warning(f"{spec.job_name}: as things are, its start would fail: {error.reason}")
-        except JobError as error:
-            return _warning(f"{spec.job_name}: its main was not tried: {error.reason}")
-        except TimeoutError:
-            return _warning(
-                f"{spec.job_name}: its main was not tried to its end, within {PATIENCE_S:.0f} s"
-            )
-        return Trial()
-
-    async def _slots(self, spec: JobSpec, needed: int) -> Trial:
-        """Compare the slots that a job needs with those of its cluster.
-
-        TaskManagers of a cluster that has just started are waited for, once for all jobs.
-        """
-        self._needed[spec.job_name] = needed
-
-        async def observe(_deadline: float) -> SlotCount:
-            return SlotCount(*await self._plane.task_slots())
-
-        waited = await self._waiter.until(
-            observe,
-            slots_registered(needed),
-            self._began + REGISTERING - self._waiter.clock.now(),
-            backoff=constant_backoff(PAUSE),
-        )
-        free, total = waited.last.free, waited.last.total
-        if total < needed:
-            why = (
-                f"{needed} task slots are needed, and {self._address} has {total}: lower "
-                "parallelism, or add TaskManagers. Where this run adds them, set "
-                "FLINK_JOBS_OFFLINE=1 for its preview"
-            )
-            return Trial(problems=(("parallelism", why),))
-        others = sum(self._needed.values()) - needed
-        if free >= needed + others:
-            return Trial()
-        also = f", and {others} by other new jobs" if others else ""
-        return _warning(
-            f"{spec.job_name}: {needed} task slots are needed{also}; {free} of {total} at "
-            f"{self._address} are free"
-        )
-
-    def _unprotected(self, intercepted: bool | None) -> str:
-        """Return why no `main` is run on a cluster, in the same words for all its jobs."""
-        hidden = "" if intercepted is False else ", or its configuration is hidden"
-        return (
-            f"warning: the main of new jobs is not tried in previews at {self._address}: one that "
-            "calls System.exit would end its JobManager, since "
-            f"cluster.intercept-user-system-exit is not THROW{hidden}"
-        )
-
-
-def _warning(line: str) -> Trial:
-    return Trial(warnings=(f"warning: {line}",))

@@ -19,11 +19,12 @@ from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
-from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories, StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, Observer, Reader, Seen
-from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
+from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
 from flink_jobs_provider.reconciling.flink.rollout import (
@@ -33,19 +34,15 @@ from flink_jobs_provider.reconciling.flink.rollout import (
     WayBack,
     find_here,
 )
-from flink_jobs_provider.reconciling.flink.slots import Slots
-from flink_jobs_provider.reconciling.flink.start_origin import Origins
-from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.flink.submissions import (
     Coming,
     EarlierRuns,
     Starter,
     submission,
 )
-from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Upgrader
-from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Origins, Upgrader
+from flink_jobs_provider.reconciling.job_errors import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.record_updates import done, keep, savepoint_output
-from flink_jobs_provider.reconciling.refusals import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.waiter import Clock
 
 

@@ -21,9 +21,9 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import done
 
 

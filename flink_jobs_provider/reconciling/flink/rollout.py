@@ -24,6 +24,8 @@ from flink_jobs_provider.model.errors import (
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import previous_version
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, identities, retention
 from flink_jobs_provider.reconciling.flink.submissions import (
@@ -32,14 +34,8 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     Starter,
     submission,
 )
-from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.job_errors import RUNS_AGAIN, neither_started, no_way_back
 from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
-from flink_jobs_provider.reconciling.rollback import (
-    RUNS_AGAIN,
-    neither_started,
-    no_way_back,
-    previous_version,
-)
 
 #: Returns the jar with a digest that was read from a URI; JarError where it is nowhere any more.
 FindJar = Callable[[str, str], Awaitable[Jar]]

@@ -19,12 +19,12 @@ from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, Per
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
-from flink_jobs_provider.reconciling.protocol import Say
-from flink_jobs_provider.reconciling.refusals import main_outlasts, still_to_come
+from flink_jobs_provider.reconciling.job_errors import main_outlasts, still_to_come
 
 
 @dataclass(frozen=True)

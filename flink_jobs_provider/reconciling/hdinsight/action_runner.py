@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flink_jobs_provider.control_planes.action_plane import (
+from flink_jobs_provider.control_planes.service_planes import (
     ActionJob,
     ActionPlane,
     Busy,
@@ -17,6 +17,7 @@ from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Observation
 from flink_jobs_provider.reconciling.hdinsight.conditions import (
     DIFFERS,
@@ -25,9 +26,12 @@ from flink_jobs_provider.reconciling.hdinsight.conditions import (
     described,
     succeeded,
 )
-from flink_jobs_provider.reconciling.protocol import Say
+from flink_jobs_provider.reconciling.job_errors import (
+    OR_OTHER_STARTS,
+    did_not_stay_up,
+    order_refused,
+)
 from flink_jobs_provider.reconciling.record_updates import last_known
-from flink_jobs_provider.reconciling.refusals import OR_OTHER_STARTS, did_not_stay_up, order_refused
 from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
 

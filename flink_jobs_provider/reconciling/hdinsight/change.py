@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.action_plane import (
+from flink_jobs_provider.control_planes.service_planes import (
     ActionJob,
     ActionPlane,
     Order,
@@ -19,19 +19,26 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.hdinsight.action_runner import (
     ActionRunner,
     failed,
     not_taken_over,
     refused,
 )
-from flink_jobs_provider.reconciling.hdinsight.transitions import (
+from flink_jobs_provider.reconciling.hdinsight.decisions import (
     NextAction,
     RowMatch,
     decide,
     judge,
     kept,
     renewal,
+)
+from flink_jobs_provider.reconciling.job_errors import (
+    RUNS_AGAIN,
+    adopted_and_down,
+    neither_started,
+    refuse_stranger,
 )
 from flink_jobs_provider.reconciling.ownership import (
     asks_for_its_savepoint,
@@ -41,7 +48,6 @@ from flink_jobs_provider.reconciling.ownership import (
     run_of,
     stranger,
 )
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import (
     add_aside,
     blank,
@@ -55,8 +61,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.refusals import adopted_and_down, refuse_stranger
-from flink_jobs_provider.reconciling.rollback import RUNS_AGAIN, neither_started, secure_in_storage
+from flink_jobs_provider.reconciling.service_loop import secure_in_storage
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 

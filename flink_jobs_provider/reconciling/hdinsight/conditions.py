@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob, Order
+from flink_jobs_provider.control_planes.service_planes import ActionJob, Order
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.reconciling.conditions import (
     Failed,

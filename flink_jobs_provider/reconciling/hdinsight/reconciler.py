@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.action_plane import (
+from flink_jobs_provider.control_planes.service_planes import (
     ActionJob,
     ActionPlane,
     Order,
@@ -14,13 +14,13 @@ from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.change import ActionChange
-from flink_jobs_provider.reconciling.hdinsight.transitions import kept
+from flink_jobs_provider.reconciling.hdinsight.decisions import kept
+from flink_jobs_provider.reconciling.job_errors import order_refused
 from flink_jobs_provider.reconciling.ownership import mark_of, own_row, read_mark
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.record_updates import seen
-from flink_jobs_provider.reconciling.refusals import order_refused
 from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
 from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.hdinsight import last_state_prefix

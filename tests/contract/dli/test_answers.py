@@ -8,8 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.step_plane import NotOffered, StepJob
+from flink_jobs_provider.control_planes.service_planes import (
+    Busy,
+    NotOffered,
+    OrderRefused,
+    StepJob,
+    Unanswered,
+)
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
     ClusterUnreachable,

@@ -9,7 +9,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
 from flink_jobs_provider.model.savepoint import in_store, same_path
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli import operations
+from flink_jobs_provider.reconciling.dli import step_runner
 from tests.contract.dli.fake_dli import FakeJob
 from tests.contract.dli.stack import BESIDE, NAMED, Stack, killed_at, restored, spec
 
@@ -37,7 +37,7 @@ def readable(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
             if path.startswith(f"{directory}/")
         ]
 
-    monkeypatch.setattr(operations, "list_directory", listed)
+    monkeypatch.setattr(step_runner, "list_directory", listed)
 
 
 def lasts(stack: Stack) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.flink.metrics import (
+from flink_jobs_provider.control_planes.flink.inspection import (
     Aggregate,
     MetricReader,
     parse_aggregates,

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.flink.metrics import Aggregate, parse_aggregates
+from flink_jobs_provider.control_planes.flink.inspection import Aggregate, parse_aggregates
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.health import JobHealth
 from flink_jobs_provider.observing.job_health import JobReader, parse_settings

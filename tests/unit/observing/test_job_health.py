@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.control_planes.flink.metrics import Aggregate
+from flink_jobs_provider.control_planes.flink.inspection import Aggregate
 from flink_jobs_provider.observing.job_health import is_of_health, parse_settings, parse_vertex
 
 ROW = {"id": "a", "name": "Source: orders -> sink", "parallelism": 2, "tasks": {"RUNNING": 2}}

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob
 from flink_jobs_provider.control_planes.connection import Clusters
-from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.control_planes.service_planes import ActionJob, StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget

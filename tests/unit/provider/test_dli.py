@@ -22,8 +22,8 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, dli
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
+from flink_jobs_provider.reconciling import reconciler_of
 from flink_jobs_provider.reconciling.dli import StepReconciler
-from flink_jobs_provider.reconciling.protocol import reconciler_of
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 TARGET = {

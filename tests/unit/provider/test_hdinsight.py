@@ -16,9 +16,9 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
+from flink_jobs_provider.reconciling import reconciler_of
 from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
-from flink_jobs_provider.reconciling.protocol import reconciler_of
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 TARGET = {

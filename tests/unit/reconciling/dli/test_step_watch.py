@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flink_jobs_provider.control_planes.step_plane import StepJob
+from flink_jobs_provider.control_planes.service_planes import StepJob
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet
 from flink_jobs_provider.reconciling.dli.step_watch import (

@@ -6,7 +6,7 @@ import pytest
 
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.refusals import RestoreUnclear
+from flink_jobs_provider.reconciling.job_errors import RestoreUnclear
 from tests.unit.reconciling.flink.fake_job import Program
 from tests.unit.reconciling.flink.stack import Stack
 from tests.unit.reconciling.flink.test_matrix import version

@@ -11,7 +11,7 @@ import pytest
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable, JarError, JobError
-from flink_jobs_provider.reconciling.flink.preflight import Trial, Trials
+from flink_jobs_provider.reconciling.flink.program_check import Trial, Trials
 from tests.unit.model.made_up_jobs import DIGEST_1, URL, spec
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
@@ -141,6 +141,6 @@ def test_a_main_that_takes_too_long(cluster: Cluster, monkeypatch: pytest.Monkey
         await asyncio.Event().wait()
 
     monkeypatch.setattr(cluster.flink, "try_out", slow)
-    monkeypatch.setattr("flink_jobs_provider.reconciling.flink.preflight.PATIENCE_S", 0.01)
+    monkeypatch.setattr("flink_jobs_provider.reconciling.flink.program_check.PATIENCE_S", 0.01)
     (warning,) = cluster.try_out().warnings
     assert warning.startswith("warning: orders: its main was not tried to its end")

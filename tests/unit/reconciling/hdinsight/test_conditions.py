@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob, Order
+from flink_jobs_provider.control_planes.service_planes import ActionJob, Order
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet
 from flink_jobs_provider.reconciling.hdinsight.conditions import ActionEnded, StaysUp, described

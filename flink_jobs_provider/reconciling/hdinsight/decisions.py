@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flink_jobs_provider.control_planes.action_plane import ActionCapabilities, ActionJob, Version
+from flink_jobs_provider.control_planes.service_planes import ActionCapabilities, ActionJob, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import UPGRADES, is_other_version, to_restore
+from flink_jobs_provider.reconciling.job_errors import no_state, unclear
 from flink_jobs_provider.reconciling.ownership import (
     Mark,
     has_finished,
@@ -25,7 +26,6 @@ from flink_jobs_provider.reconciling.ownership import (
     stays_finished,
 )
 from flink_jobs_provider.reconciling.record_updates import knows
-from flink_jobs_provider.reconciling.refusals import no_state, unclear
 
 
 @dataclass(frozen=True)

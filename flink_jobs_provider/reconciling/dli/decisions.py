@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flink_jobs_provider.control_planes.step_plane import Capabilities, StepJob
+from flink_jobs_provider.control_planes.service_planes import Capabilities, StepJob
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
@@ -19,6 +19,7 @@ from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import is_other_version
 from flink_jobs_provider.planning.plan import to_restore as newly_named
+from flink_jobs_provider.reconciling.job_errors import no_state, unclear
 from flink_jobs_provider.reconciling.ownership import (
     Mark,
     has_finished,
@@ -35,7 +36,6 @@ from flink_jobs_provider.reconciling.ownership import (
     tells_runs,
 )
 from flink_jobs_provider.reconciling.record_updates import knows
-from flink_jobs_provider.reconciling.refusals import no_state, unclear
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
 #: Why savepoints are taken that end a run.

@@ -1,12 +1,16 @@
-"""What is refused so that no state is dropped and no job of others is touched, and what failed."""
+"""The errors of any reconciler: what it refuses so that no state is dropped, and what has failed.
+
+They also keep jobs of others untouched, and say what runs after a rollback.
+"""
 
 from __future__ import annotations
 
-from flink_jobs_provider.control_planes.action_plane import ActionJob, OrderRefused
+from flink_jobs_provider.control_planes.service_planes import ActionJob, OrderRefused
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
     OwnedElsewhere,
+    PermanentError,
     StateUnavailable,
 )
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
@@ -164,4 +168,26 @@ def order_refused(job_name: str, what: object, refusal: OrderRefused, now: str) 
         f"{job_name}: {what} was refused: {refusal.happened}",
         now=now,
         remedy="Fix what it names, and run again",
+    )
+
+
+#: The beginning of the sentence that reports a successful rollback.
+RUNS_AGAIN = "The previous version runs again"
+
+
+def no_way_back(previous: JobSpec, why: str, now: str, put_back: str) -> PermanentError:
+    """Return the refusal of an update whose previous version could not be started again."""
+    return PermanentError(
+        f"{previous.job_name}: the previous version could not be started again if the new one "
+        f"fails: {why}",
+        now=now,
+        remedy=Remedy.STOP_FIRST.of(put_back=put_back),
+    )
+
+
+def neither_started(why: str, state: str) -> str:
+    """Return how a job is whose new version failed, and whose previous one did not start again."""
+    return (
+        f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
+        f"known to run; {state}"
     )

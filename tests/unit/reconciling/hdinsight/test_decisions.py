@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.control_planes.action_plane import ActionCapabilities, ActionJob, Version
+from flink_jobs_provider.control_planes.service_planes import ActionCapabilities, ActionJob, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.hdinsight.transitions import (
+from flink_jobs_provider.reconciling.hdinsight.decisions import (
     NextAction,
     RowMatch,
     decide,
@@ -21,8 +21,8 @@ from flink_jobs_provider.reconciling.hdinsight.transitions import (
     newest_savepoint,
     renewal,
 )
+from flink_jobs_provider.reconciling.job_errors import RestoreUnclear
 from flink_jobs_provider.reconciling.ownership import mark_of, read_mark
-from flink_jobs_provider.reconciling.refusals import RestoreUnclear
 from tests.unit.model.made_up_jobs import DIGEST_2, SAVEPOINT, record, record_with_savepoint, spec
 
 RUN = "job-1"

@@ -8,16 +8,19 @@ from dataclasses import replace
 from typing import TypeVar
 
 from flink_jobs_provider.artifacts import StorageError, list_directory
-from flink_jobs_provider.control_planes.action_plane import Busy, OrderRefused, Unanswered
-from flink_jobs_provider.control_planes.step_plane import (
+from flink_jobs_provider.control_planes.service_planes import (
+    Busy,
     Configuration,
     NotOffered,
+    OrderRefused,
     StepJob,
     StepPlane,
+    Unanswered,
 )
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, Signal
 from flink_jobs_provider.model.savepoint import SavepointLayout, in_store
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.dli.failures import (
     no_import,
     no_savepoints,
@@ -28,7 +31,6 @@ from flink_jobs_provider.reconciling.dli.failures import (
 )
 from flink_jobs_provider.reconciling.dli.step_watch import StepWatch, has_new_savepoint, steps_of
 from flink_jobs_provider.reconciling.ownership import own_row
-from flink_jobs_provider.reconciling.protocol import Say
 from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
 T = TypeVar("T")

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.control_planes.action_plane import Version
-from flink_jobs_provider.control_planes.step_plane import Capabilities, StepJob
+from flink_jobs_provider.control_planes.service_planes import Capabilities, StepJob, Version
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.dli.transitions import (
+from flink_jobs_provider.reconciling.dli.decisions import (
     JobMatch,
     Move,
     NextStep,
