@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from flink_jobs_provider.gateway.job_history import JobHistory
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
@@ -103,7 +104,7 @@ class StoredSession:
     expires_at: datetime
 
 
-class JobBoard(JobService, Protocol):
+class JobBoard(JobService, JobHistory, Protocol):
     """The jobs of all clusters, as people look at them. All raise `Refusal`."""
 
     async def board(self, search: JobSearch) -> JobBoardPage:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
+from flink_jobs_provider.gateway.job_history import JobPoint, Span, points
 from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
@@ -128,6 +129,12 @@ class Reading:
                 return await observer.task_slots.get(_SLOTS_AGE)
         except (JobError, TimeoutError):
             return None
+
+    async def series(self, cluster: str, number: int, span: Span) -> Sequence[JobPoint]:
+        """Return the points of a job, oldest first; none for minutes without an observation."""
+        self.configured(cluster)
+        periods, loads = await self._ask(self._store.history, number, span.begin, span.end)
+        return points(periods, loads, span)
 
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
         """Put a session on record for so many seconds; what has expired is removed."""

@@ -17,6 +17,7 @@ from flink_jobs_provider.gateway.store.board import Board
 from flink_jobs_provider.gateway.store.database import Database, DatabaseUnusable
 from flink_jobs_provider.gateway.store.leases import Leases
 from flink_jobs_provider.gateway.store.queries import Reads
+from flink_jobs_provider.gateway.store.sample_records import SampleRecords
 from flink_jobs_provider.gateway.store.session_records import SessionRecords
 from flink_jobs_provider.gateway.store.tables import (
     ActionEntry,
@@ -93,7 +94,7 @@ class Retention:
                 return gone
 
 
-class Store(Reads, Board, Acceptance, Leases, Retention, SessionRecords):
+class Store(Reads, Board, Acceptance, Leases, Retention, SessionRecords, SampleRecords):
     """The records. Its methods block, each for one short transaction; call them in threads.
 
     Args:

@@ -236,11 +236,77 @@ class SessionEntry(Base):
     __table_args__ = (Index("sessions_by_expiry", "expires_at"),)
 
 
+class StateEntry(Base):
+    """How the list of its cluster showed a job, unchanged from one minute to another.
+
+    Minutes are counted since the epoch by the database's clock. A job that does not change has one
+    row, which grows; a minute in which nobody observed is in none.
+
+    Attributes:
+        begins: The first minute.
+        ends: The last one, which belongs to it.
+        job_id: The submission.
+        state: Flink's word, or NOT_LISTED, or UNREACHABLE; see `gateway.job_history`.
+        deployed_at: When a task changed its state last, in seconds since the epoch by the
+            cluster's clock.
+    """
+
+    __tablename__ = "job_states"
+
+    job_number: Mapped[int] = mapped_column(
+        ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True
+    )
+    begins: Mapped[int] = mapped_column(Number, primary_key=True)
+    ends: Mapped[int] = mapped_column(Number)
+    job_id: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    tasks: Mapped[int] = mapped_column(Integer)
+    running_tasks: Mapped[int] = mapped_column(Integer)
+    finished_tasks: Mapped[int] = mapped_column(Integer)
+    deployed_at: Mapped[float | None] = mapped_column(Double)
+
+    __table_args__ = (Index("job_states_by_end", "ends"),)
+
+
+class LoadEntry(Base):
+    """The load of a job in one minute in which somebody looked at it; see `job_history.Load`."""
+
+    __tablename__ = "job_loads"
+
+    job_number: Mapped[int] = mapped_column(
+        ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True
+    )
+    minute: Mapped[int] = mapped_column(Number, primary_key=True)
+    load: Mapped[dict[str, Any]] = mapped_column(Document)
+
+    __table_args__ = (Index("job_loads_by_minute", "minute"),)
+
+
+class SampledClusterEntry(Base):
+    """Which gateway observes a cluster for the history, and which minute was the last one.
+
+    Attributes:
+        sampled: The last minute that is on record.
+        claimed_by: The gateway that observes it now.
+        claimed_until: Until when nobody else does.
+    """
+
+    __tablename__ = "sampled_clusters"
+
+    cluster: Mapped[str] = mapped_column(Text, primary_key=True)
+    sampled: Mapped[int] = mapped_column(Number)
+    claimed_by: Mapped[str | None] = mapped_column(Text)
+    claimed_until: Mapped[float | None] = mapped_column(Double)
+
+
 #: The tables themselves: statements on them cost a third of those on the classes.
 JOBS = cast(Table, JobEntry.__table__)
 ACTIONS = cast(Table, ActionEntry.__table__)
 SAVEPOINTS = cast(Table, SavepointEntry.__table__)
 SESSIONS = cast(Table, SessionEntry.__table__)
+STATES = cast(Table, StateEntry.__table__)
+LOADS = cast(Table, LoadEntry.__table__)
+SAMPLED = cast(Table, SampledClusterEntry.__table__)
 
 
 class database_now(FunctionElement[float]):  # noqa: N801 - it is written as a function of SQL

@@ -1,0 +1,284 @@
+"""How jobs were, minute by minute, for as long as the gateway keeps it.
+
+What the list of a cluster shows is on record for every minute: state, tasks, and whether they were
+deployed anew. Load and checkpoints take requests for each job: they are on record for the minutes
+in which somebody looked at the job.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Protocol
+
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.observing.health import JobHealth
+
+#: The state of a job that its cluster no longer lists, and of one whose cluster does not answer.
+NOT_LISTED, UNREACHABLE = "NOT_LISTED", "UNREACHABLE"
+#: States from the worst to the best: of several minutes, the worst is shown.
+_WORST_FIRST = (
+    "FAILED",
+    NOT_LISTED,
+    "SUSPENDED",
+    "FAILING",
+    "RESTARTING",
+    UNREACHABLE,
+    "RECONCILING",
+    "CANCELLING",
+    "CANCELED",
+    "FINISHED",
+    "CREATED",
+    "INITIALIZING",
+    "RUNNING",
+)
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Load:
+    """The load of a job and its checkpoints, in one minute.
+
+    Attributes:
+        parallelism: Of its widest vertex.
+        throughput: Records per second that its sources emit.
+        busy: The share of time, 0 to 1, in which its busiest subtask works.
+        backpressured: The share of time, 0 to 1, in which its most blocked subtask waits.
+        event_time_lag_ms: Milliseconds by which it is behind in event time.
+        pending_records: Records that its sources have not read yet.
+        restarts: Restarts since its submission.
+        checkpoints_completed: Checkpoints and savepoints that have completed since then.
+        checkpoints_failed: Those that have failed since then.
+        checkpoint_age_ms: Milliseconds since the last one completed.
+        checkpoint_duration_ms: How long the last one took.
+        checkpoint_bytes: The size of the last one.
+    """
+
+    parallelism: int | None = None
+    throughput: float | None = None
+    busy: float | None = None
+    backpressured: float | None = None
+    event_time_lag_ms: int | None = None
+    pending_records: int | None = None
+    restarts: int | None = None
+    checkpoints_completed: int | None = None
+    checkpoints_failed: int | None = None
+    checkpoint_age_ms: int | None = None
+    checkpoint_duration_ms: int | None = None
+    checkpoint_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class StateSample:
+    """How the list of its cluster shows one job now.
+
+    Attributes:
+        number: The job's.
+        job_id: The submission.
+        state: Flink's word, or NOT_LISTED or UNREACHABLE.
+        deployed_at: When a task changed its state last, in seconds since the epoch.
+    """
+
+    number: int
+    job_id: str
+    state: str
+    tasks: int = 0
+    running_tasks: int = 0
+    finished_tasks: int = 0
+    deployed_at: float | None = None
+
+
+@dataclass(frozen=True)
+class StatePeriod:
+    """How a job was from one minute to another, both included, counted since the epoch."""
+
+    begins: int
+    ends: int
+    sample: StateSample
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is asked for of a history.
+
+    Attributes:
+        begin: Its first minute, counted since the epoch.
+        end: The minute after its last.
+        minutes: How many minutes each point stands for.
+    """
+
+    begin: int
+    end: int
+    minutes: int = 1
+
+
+@dataclass(frozen=True)
+class JobPoint:
+    """How a job was in some minutes.
+
+    Attributes:
+        at: When they begin.
+        sampled: In how many of them the job was observed.
+        state: The worst of its states: Flink's word, or NOT_LISTED or UNREACHABLE.
+        job_id: Its latest submission in them.
+        tasks: Tasks that it had, at the end.
+        running_tasks: The fewest of them that ran or were done.
+        restarts: How often its tasks were seen to be deployed anew; once a minute at most.
+        load: Its load, where somebody looked at it: the greatest value of what should be low, the
+            mean throughput, and the last of what is counted; else None.
+    """
+
+    at: datetime
+    sampled: int
+    state: str
+    job_id: str
+    tasks: int
+    running_tasks: int
+    restarts: int
+    load: Load | None = None
+
+
+class JobHistory(Protocol):
+    """What is on record of how jobs were."""
+
+    async def series(self, cluster: str, number: int, span: Span) -> Sequence[JobPoint]:
+        """Return the points of a job, oldest first; none for minutes without an observation.
+
+        Raises:
+            Refusal: No such cluster; the records do not answer.
+        """
+
+
+def sample_of(number: int, job: ObservedJob) -> StateSample:
+    """Return a job as a list shows it."""
+    return StateSample(
+        number,
+        job.job_id,
+        job.state,
+        job.tasks,
+        job.running_tasks,
+        job.finished_tasks,
+        job.modified / 1000 if job.modified else None,
+    )
+
+
+def load_of(health: JobHealth) -> Load:
+    """Return the load of a job that was observed in detail."""
+    done = health.last_completed
+    counted = health.counts if health.settings else None
+    return Load(
+        parallelism=health.parallelism,
+        throughput=health.throughput,
+        busy=health.busiest.busy if health.busiest else None,
+        backpressured=health.backpressured,
+        event_time_lag_ms=health.event_time_lag,
+        pending_records=health.pending_records,
+        restarts=health.restarts,
+        checkpoints_completed=counted.completed if counted else None,
+        checkpoints_failed=counted.failed if counted else None,
+        checkpoint_age_ms=max(0, health.at - done.completed) if done else None,
+        checkpoint_duration_ms=done.duration if done else None,
+        checkpoint_bytes=done.size if done else None,
+    )
+
+
+def points(periods: Sequence[StatePeriod], loads: Mapping[int, Load], span: Span) -> list[JobPoint]:
+    """Return a history at the resolution that is asked for.
+
+    Args:
+        periods: How the job was, oldest first; they do not overlap.
+        loads: Its load by minute.
+        span: What is asked for.
+    """
+    restarts = _restarts(periods)
+    found: dict[int, list[StatePeriod]] = defaultdict(list)
+    for period in periods:
+        first = max(period.begins, span.begin)
+        for minute in range(_bucket(first, span), min(period.ends + 1, span.end), span.minutes):
+            found[minute].append(period)
+    return [_point(minute, each, restarts, loads, span) for minute, each in sorted(found.items())]
+
+
+def _bucket(minute: int, span: Span) -> int:
+    return minute - (minute - span.begin) % span.minutes
+
+
+def _point(
+    begin: int,
+    periods: Sequence[StatePeriod],
+    restarts: Iterable[int],
+    loads: Mapping[int, Load],
+    span: Span,
+) -> JobPoint:
+    end = min(begin + span.minutes, span.end)
+    samples = [period.sample for period in periods]
+    last = samples[-1]
+    looked_at = [loads[minute] for minute in range(begin, end) if minute in loads]
+    return JobPoint(
+        at=datetime.fromtimestamp(begin * MINUTE, UTC),
+        sampled=sum(min(each.ends + 1, end) - max(each.begins, begin) for each in periods),
+        state=min((each.state for each in samples), key=_badness),
+        job_id=last.job_id,
+        tasks=last.tasks,
+        running_tasks=min(each.running_tasks + each.finished_tasks for each in samples),
+        restarts=sum(begin <= minute < end for minute in restarts),
+        load=_summary(looked_at) if looked_at else None,
+    )
+
+
+def _badness(state: str) -> int:
+    return _WORST_FIRST.index(state) if state in _WORST_FIRST else 0
+
+
+def _restarts(periods: Sequence[StatePeriod]) -> list[int]:
+    """Return the minutes in which tasks of a submission were seen to be deployed anew."""
+    listed = [each for each in periods if each.sample.state not in (NOT_LISTED, UNREACHABLE)]
+    return [
+        now.begins for before, now in pairwise(listed) if _redeployed(before.sample, now.sample)
+    ]
+
+
+def _redeployed(before: StateSample, now: StateSample) -> bool:
+    """Whether a job was restarted between two samples of it.
+
+    Tasks that come to their own end change the list, too: then more of them have finished.
+    """
+    if before.job_id != now.job_id or before.state != "RUNNING":
+        return False
+    if now.state in ("RESTARTING", "FAILING"):
+        return True
+    all_ran = 0 < before.tasks == before.running_tasks + before.finished_tasks
+    deployed = (now.deployed_at or 0) > (before.deployed_at or 0)
+    ended = now.finished_tasks > before.finished_tasks
+    return now.state == "RUNNING" and all_ran and deployed and not ended
+
+
+def _mean(values: Sequence[Any]) -> float:
+    return float(sum(values) / len(values))
+
+
+def _last(values: Sequence[Any]) -> Any:
+    return values[-1]
+
+
+_SUMMARIES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "throughput": _mean,
+    "busy": max,
+    "backpressured": max,
+    "event_time_lag_ms": max,
+    "pending_records": max,
+    "checkpoint_age_ms": max,
+    "checkpoint_duration_ms": max,
+}
+
+
+def _summary(loads: Sequence[Load]) -> Load:
+    """Return the load of several minutes; None where none of them has a value."""
+    found = {}
+    for field in fields(Load):
+        told = [value for each in loads if (value := getattr(each, field.name)) is not None]
+        found[field.name] = _SUMMARIES.get(field.name, _last)(told) if told else None
+    return Load(**found)
