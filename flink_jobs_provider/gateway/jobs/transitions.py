@@ -257,8 +257,8 @@ def in_progress(job_name: str, what: str, first: ActionRow) -> Refusal:
     waits = f" ({first.output.rstrip('.')})" if first.output else ""
     return Refusal(
         "ActionInProgress",
-        f"{first.action} of job {job_name} is in progress since {since}, as operation "
-        f"{first.id}{waits}. {what} was not begun: ask again when that has ended.",
+        f"{first.action} of job {job_name} is in progress since {since}, begun by {first.caller}, "
+        f"as operation {first.id}{waits}. {what} was not begun: ask again when that has ended.",
     )
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flink_jobs_provider.gateway.apis.job_inputs import masked_options
+from flink_jobs_provider.gateway.apis.job_inputs import masked_options, take_unclaimed
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
@@ -71,6 +72,8 @@ class Form:
             problems = refusal.problems
         for target, message in problems:
             name = field_of(target)
+            if name == "savepoint" and self.values.get("savepoint_path"):
+                name = "savepoint_path"
             if name not in self.values:
                 name = ""
             if name and name in self.problems:
@@ -222,6 +225,15 @@ class Sent:
             else:
                 options[key] = value
         return options
+
+
+def drops_unclaimed(properties: Mapping[str, Any], row: JobRow) -> bool:
+    """Whether state that no operator of the next version claims would be dropped."""
+    options = properties.get("flinkConfiguration")
+    if options is None:
+        following = {**row.record.spec.plain(), **row.next_inputs}
+        return bool(following.get("allow_non_restored_state"))
+    return take_unclaimed(dict(options), "", [])
 
 
 def _same(given: str, shown: str) -> bool:

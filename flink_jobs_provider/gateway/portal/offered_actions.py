@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from flink_jobs_provider.gateway.apis.hdinsight.schema import TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.job_service import JobRow
-from flink_jobs_provider.gateway.jobs.transitions import ALLOWED, NOT_YET
+from flink_jobs_provider.gateway.jobs.transitions import ALLOWED, DRAFT, NOT_YET
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
@@ -35,6 +35,11 @@ class JobAction:
     takes_savepoint: bool = False
 
     @property
+    def word(self) -> Action:
+        """The action whose name it goes by: to start a draft is a start to people."""
+        return Action.START if self.action is Action.NEW else self.action
+
+    @property
     def starts(self) -> bool:
         """Whether it starts a version, which takes task slots."""
         return self.action in STARTS
@@ -42,6 +47,8 @@ class JobAction:
     @property
     def page(self) -> str:
         """The last part of its page's address."""
+        if self.action is Action.NEW:
+            return "start-draft"
         return self.action.lower().replace("_", "-")
 
 
@@ -58,7 +65,9 @@ JOB_ACTIONS = (
     JobAction(Action.CANCEL, drops=True),
     JobAction(Action.DELETE, drops=True),
 )
-BY_PAGE: Mapping[str, JobAction] = {each.page: each for each in JOB_ACTIONS}
+#: What starts a job that is on record and was never started.
+START_DRAFT = JobAction(Action.NEW)
+BY_PAGE: Mapping[str, JobAction] = {each.page: each for each in (*JOB_ACTIONS, START_DRAFT)}
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,16 @@ class Offers:
     restart: JobAction | None = None
     busy: bool = False
 
-    def of(self, job_action: JobAction) -> Offer:
-        """Return one of them."""
-        return next(offer for offer in self.each if offer.job_action is job_action)
+    def of(self, job_action: JobAction) -> Offer | None:
+        """Return one of them; None where the job has none such."""
+        return next((offer for offer in self.each if offer.job_action is job_action), None)
+
+
+def actions_of(status: str) -> tuple[JobAction, ...]:
+    """Return the actions of a job with a status; some of them are not possible."""
+    if status != DRAFT:
+        return JOB_ACTIONS
+    return (START_DRAFT, *(one for one in JOB_ACTIONS if one.action is not Action.START))
 
 
 def offers(row: JobRow, text: Text, *, may_act: bool) -> Offers:
@@ -102,7 +118,8 @@ def offers(row: JobRow, text: Text, *, may_act: bool) -> Offers:
         may_act: Whether whoever looks may act on it.
     """
     busy = row.last.finished_at is None
-    each = [Offer(one, _reason(one, row, text, may_act=may_act)) for one in JOB_ACTIONS]
+    actions = actions_of(row.status)
+    each = [Offer(one, _reason(one, row, text, may_act=may_act)) for one in actions]
     takers = [
         one.job_action
         for one in each
@@ -127,6 +144,8 @@ def _reason(job_action: JobAction, row: JobRow, text: Text, *, may_act: bool) ->
     if status in ALLOWED[job_action.action]:
         return ""
     possible = [
-        text.word("action", each.action) for each in JOB_ACTIONS if status in ALLOWED[each.action]
+        text.word("action", each.word)
+        for each in actions_of(status)
+        if status in ALLOWED[each.action]
     ]
     return text("reason.status", status=status, possible=", ".join(possible))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -21,12 +21,17 @@ from flink_jobs_provider.gateway.http.property_problems import (
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.gateway.jobs.drafts import first_inputs
-from flink_jobs_provider.gateway.jobs.transitions import check, wanted_spec
+from flink_jobs_provider.gateway.jobs.transitions import (
+    TAKES_NEXT_RESTORE,
+    check,
+    wanted_spec,
+)
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 #: Status of the answer to a form that is accepted.
@@ -36,6 +41,10 @@ _PLAN = "plan"
 _OF_THE_ACTION = {"desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"}
 #: In place of a name that is invalid, so that the rest can be looked at.
 _ANY_NAME = "job"
+
+
+#: What a form stands for: the properties of a runJob; or a request that none stands for.
+Asked = Mapping[str, Any] | ActionRequest
 
 
 @dataclass(frozen=True)
@@ -91,34 +100,22 @@ class Submission:
         if problems:
             raise RefusedProperties(problems)
 
-    async def plan(
-        self, cluster: str, row: JobRow | None, properties: Mapping[str, Any], caller: str
-    ) -> ActionPlan:
+    async def plan(self, cluster: str, row: JobRow | None, asked: Asked, caller: str) -> ActionPlan:
         """Return what an action would do with a job, in words and with secrets masked.
 
         Args:
             cluster: Key of the job's cluster.
             row: The job; None for a new one.
-            properties: Of the runJob.
+            asked: What is asked for.
             caller: Who asks.
 
         Raises:
             Refusal: It would be refused: every problem at once.
         """
-        valid = validated({"properties": dict(properties)}, NEWEST)
-        wanted = await self._translators[cluster].request(valid, caller)
+        wanted = await self._request(cluster, asked, caller)
         words = self._clusters[cluster].storage.in_callers_words
         try:
-            if row is None:
-                await self._check_name(wanted)
-                present = first_inputs(self._clusters[cluster], wanted.job_name)
-                planned = plan(None, wanted_spec(wanted, _PLAN, present, None))
-            else:
-                check(wanted, row.status, row.run_id)
-                present = {**row.record.spec.plain(), **row.next_inputs}
-                launch_failed = row.status == LAUNCH_FAILED
-                spec = wanted_spec(wanted, _PLAN, present, None, launch_failed)
-                planned = plan(row.record if row.record.job_id else None, spec)
+            planned = await self._planned(row, wanted)
         except Refusal as refusal:
             refusal.mask(words)
             raise in_arm_words(refusal) from None
@@ -130,6 +127,18 @@ class Submission:
             changes=[masked_text(words(change.text)) for change in changed],
         )
 
+    async def _planned(self, row: JobRow | None, wanted: ActionRequest) -> Plan:
+        if row is None:
+            await self._check_name(wanted)
+            present = first_inputs(self._clusters[wanted.cluster], wanted.job_name)
+            return plan(None, wanted_spec(wanted, _PLAN, present, None))
+        check(wanted, row.status, row.run_id)
+        present = {**row.record.spec.plain(), **row.next_inputs}
+        if wanted.action in TAKES_NEXT_RESTORE and row.next_restore:
+            wanted = replace(wanted, changes={"restore_from": row.next_restore, **wanted.changes})
+        spec = wanted_spec(wanted, _PLAN, present, None, row.status == LAUNCH_FAILED)
+        return plan(row.record if row.record.job_id else None, spec)
+
     async def _check_name(self, wanted: ActionRequest) -> None:
         """Check that a new job's name is free.
 
@@ -139,37 +148,59 @@ class Submission:
         rows = await self._board.jobs(wanted.cluster, job_name=wanted.job_name)
         check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
 
-    async def submit(
-        self, request: Request, visit: Visit, cluster: str, properties: Mapping[str, Any]
-    ) -> ActionRow:
+    async def submit(self, request: Request, visit: Visit, cluster: str, asked: Asked) -> ActionRow:
         """Ask for an action.
 
         Raises:
             Refusal: It is not accepted; nothing was changed.
         """
-        call = AuditedCall(
-            visit.session.principal,
-            str(properties["action"]),
-            cluster,
-            properties["jobName"] or None,
-        )
+        action, name = _named(asked)
+        call = AuditedCall(visit.session.principal, action, cluster, name)
         async with audited(self._audit, request, call, _answer_to, _SEE_OTHER):
-            action = await self._accepted(visit, cluster, properties)
-            call.action_id = action.id
-        return action
+            accepted = await self._accepted(visit, cluster, asked)
+            call.action_id = accepted.id
+        return accepted
 
-    async def _accepted(
-        self, visit: Visit, cluster: str, properties: Mapping[str, Any]
-    ) -> ActionRow:
+    async def _accepted(self, visit: Visit, cluster: str, asked: Asked) -> ActionRow:
         if not visit.session.principal.may(Role.OPERATE, cluster):
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
-        valid = validated({"properties": dict(properties)}, NEWEST)
-        wanted = await self._translators[cluster].request(valid, visit.name)
+        wanted = await self._request(cluster, asked, visit.name)
         try:
             return await self._board.submit(wanted)
         except Refusal as refusal:
             refusal.mask(self._clusters[cluster].storage.in_callers_words)
             raise in_arm_words(refusal) from None
+
+    async def _request(self, cluster: str, asked: Asked, caller: str) -> ActionRequest:
+        if isinstance(asked, ActionRequest):
+            return asked
+        valid = validated({"properties": dict(asked)}, NEWEST)
+        return await self._translators[cluster].request(valid, caller)
+
+
+def start_of_draft(row: JobRow, caller: str) -> ActionRequest:
+    """Return what starts a job that is on record and was never started, as it is on record.
+
+    The HDInsight on AKS API knows no drafts, so that no runJob stands for it.
+    """
+    return ActionRequest(
+        cluster=row.cluster,
+        job_name=row.job_name,
+        action=Action.NEW,
+        changes={},
+        as_given={},
+        caller=caller,
+        run_id=row.run_id,
+        starts_draft=True,
+        new_bytes=True,
+    )
+
+
+def _named(asked: Asked) -> tuple[str, str | None]:
+    """Return the action and the job's name, as the audit log has them."""
+    if isinstance(asked, ActionRequest):
+        return str(asked.action), asked.job_name
+    return str(asked["action"]), asked["jobName"] or None
 
 
 def _answer_to(error: Exception) -> tuple[int, str]:

@@ -9,16 +9,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
     VERSION_FIELDS,
     Form,
     Sent,
+    drops_unclaimed,
     shown_version,
 )
 from flink_jobs_provider.gateway.portal.addresses import Addresses
@@ -27,20 +30,29 @@ from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, Jar
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
 from flink_jobs_provider.gateway.portal.offered_actions import (
     BY_PAGE,
+    START_DRAFT,
     JobAction,
     Offers,
     offers,
 )
 from flink_jobs_provider.gateway.portal.pages.job_page import FoundJob, JobFinder, record_reveal
 from flink_jobs_provider.gateway.portal.pages.new_job_page import REVIEW
-from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
-from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.submission import (
+    ActionPlan,
+    Asked,
+    Submission,
+    start_of_draft,
+)
+from flink_jobs_provider.gateway.portal.templating import Templates, utc
 from flink_jobs_provider.gateway.portal.terminal import run_job_command
+from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
 
 _SEEN = "seen"
+#: Fields of what a start begins from: one of the job's savepoints, or the path of any.
+_FROM = ("savepoint", "savepoint_path")
 #: Actions that are no change of what the job should be: there is nothing to plan.
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
 
@@ -70,14 +82,16 @@ class _Shown:
         names: tuple[str, ...] = VERSION_FIELDS if self.job_action.changes else ()
         if self.job_action.takes_args and not names:
             names = ("args",)
-        return (*names, "savepoint") if self.job_action.takes_savepoint else names
+        return (*names, *_FROM) if self.job_action.takes_savepoint else names
 
     @property
     def refused(self) -> str:
         """Why it is not offered; empty where it is, or where a savepoint makes it possible."""
         if self.offers.restart is self.job_action:
             return ""
-        return self.offers.of(self.job_action).reason
+        offer = self.offers.of(self.job_action)
+        assert offer is not None  # noqa: S101 - so it was looked for
+        return offer.reason
 
     def first_values(self, savepoint: str) -> dict[str, str]:
         """Return what the fields hold at first."""
@@ -135,19 +149,21 @@ class ActionPages:
         cluster = shown.found.cluster
         if choice := await self._choice(shown, sent, form, visit):
             return await self._page(request, visit, shown, form, 200, choice)
-        properties = self._request(shown, form, visit)
-        await self._note_all(visit, cluster.key, properties, form)
+        asked = await self._asked(shown, form, visit)
         if form.problems:
             return await self._page(request, visit, shown, form, 400)
         try:
             if REVIEW in sent:
                 row = shown.found.row
-                plan = await self.submission.plan(cluster.key, row, properties, visit.name)
+                plan = await self.submission.plan(cluster.key, row, asked, visit.name)
                 return await self._page(request, visit, shown, form, 200, plan=plan)
-            await self.submission.submit(request, visit, cluster.key, properties)
+            await self.submission.submit(request, visit, cluster.key, asked)
         except Refusal as refusal:
-            form.refuse_all(refusal, visit.text)
             again = await self._shown(request, visit, reveal=False)
+            if refusal.code == "ActionInProgress" and again.found.row.last.finished_at is None:
+                form.refuse("", _in_progress(again.found.row.last, visit.text))
+            else:
+                form.refuse_all(refusal, visit.text)
             return await self._page(request, visit, again, form, status_of(refusal))
         return RedirectResponse(self.addresses.job(shown.found.row.number), 303)
 
@@ -159,16 +175,21 @@ class ActionPages:
             return None
         return await self.chooser.answer(shown.found.cluster, sent, form, visit.text)
 
-    def _request(self, shown: _Shown, form: Form, visit: Visit) -> dict[str, Any]:
-        """Return what a form stands for, with what is wrong in it noted."""
+    async def _asked(self, shown: _Shown, form: Form, visit: Visit) -> Asked:
+        """Return what a form stands for, with all that is wrong in it noted."""
         row, text = shown.found.row, visit.text
         if form.values[_SEEN] != row.last.id:
-            last = row.last
-            action = text.word("action", last.action)
-            form.refuse("", text("problem.meanwhile", action=action, who=last.caller))
-            form.values[_SEEN] = last.id
-        if shown.job_action.drops and form.values[CONFIRM].strip() != row.job_name:
-            form.refuse(CONFIRM, text("problem.confirm", name=row.job_name))
+            form.refuse("", _meanwhile(row.last, text))
+            form.values[_SEEN] = row.last.id
+        if shown.job_action is START_DRAFT:
+            return start_of_draft(row, visit.name)
+        properties = self._request(shown, form, text)
+        await self._note_all(visit, shown.found.cluster.key, properties, form)
+        return properties
+
+    def _request(self, shown: _Shown, form: Form, text: Text) -> dict[str, Any]:
+        """Return the properties of a runJob that a form stands for, with mistakes noted."""
+        row = shown.found.row
         sent = Sent(
             shown.job_action.action,
             row.job_name,
@@ -177,6 +198,11 @@ class ActionPages:
             shown.view.properties,
         )
         properties = sent.request(form, shown.fields, text)
+        if form.values[CONFIRM].strip() != row.job_name:
+            if shown.job_action.drops:
+                form.refuse(CONFIRM, text("problem.confirm", name=row.job_name))
+            elif shown.job_action.starts and drops_unclaimed(properties, row):
+                form.refuse(CONFIRM, text("problem.confirm_unclaimed", name=row.job_name))
         if chosen := properties.get("savePointName"):
             names = {one.path: one.name for one in shown.view.savepoints}
             if chosen not in names:
@@ -184,6 +210,13 @@ class ActionPages:
             elif [*names.values()].count(names[chosen]) == 1:
                 # By its name it is found as it is on record; a path is looked up in the mounts.
                 properties["savePointName"] = names[chosen]
+        if path := form.values.get("savepoint_path", "").strip():
+            if chosen:
+                form.refuse("savepoint_path", text("problem.two_savepoints"))
+            elif "/" not in path:
+                form.refuse("savepoint_path", text("problem.no_path"))
+            else:
+                properties["savePointName"] = path
         return properties
 
     async def _note_all(
@@ -201,13 +234,16 @@ class ActionPages:
             raise Refusal("NotFound", visit.text("error.no_page"))
         found = await self.finder.find(request, visit)
         row, cluster = found.row, found.cluster
+        offered = offers(row, visit.text, may_act=visit.may_act(cluster.key))
+        if offered.of(job_action) is None:
+            raise Refusal("NotFound", visit.text("error.no_page"))
         savepoints = await self.board.savepoints(cluster.key, row.number)
         return _Shown(
             found,
             job_action,
             job_view(row, cluster, savepoints),
             job_view(row, cluster, savepoints, reveal=True),
-            offers(row, visit.text, may_act=visit.may_act(cluster.key)),
+            offered,
             reveal,
         )
 
@@ -245,5 +281,20 @@ class ActionPages:
             reveal=shown.reveal,
             may_act=visit.may_act(cluster.key),
             last=ActionView.of(row.last),
-            command=run_job_command(cluster, self.addresses.whole(request, ""), same),
+            command=""
+            if job_action is START_DRAFT
+            else run_job_command(cluster, self.addresses.whole(request, ""), same),
         )
+
+
+def _in_progress(last: ActionRow, text: Text) -> str:
+    """Return who is at it, since when, and how far, for somebody who came second."""
+    action, since = text.word("action", last.action), utc(last.accepted_at)
+    said = text("problem.busy", action=action, who=last.caller, since=since)
+    return f"{said} {masked_text(last.output)}".rstrip()
+
+
+def _meanwhile(last: ActionRow, text: Text) -> str:
+    """Return who has acted on the job since a form of it was opened, and when."""
+    action, since = text.word("action", last.action), utc(last.accepted_at)
+    return text("problem.meanwhile", action=action, who=last.caller, since=since)

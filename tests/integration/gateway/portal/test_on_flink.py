@@ -118,7 +118,7 @@ def test_every_step_by_forms(portal: _Portal, tmp_path: Path) -> None:
 
     start = portal.get(f"{portal.job}/start")
     assert start.fact("Last savepoint") == last
-    page = portal.act("start", savepoint=last)
+    page = portal.act("start", savepoint_path=last)
     assert portal.status(page) == "RUNNING"
     assert page.fact("Started from") == last
 

@@ -213,16 +213,50 @@ def test_a_launch_that_fails_is_on_record_with_its_reason(look: Look) -> None:
     look(test)
 
 
-@pytest.mark.parametrize("action", ["stateless-update", "cancel"])
+@pytest.mark.parametrize("action", ["stateless-update", "cancel", "delete"])
 @pytest.mark.parametrize("typed", ["", "order", "Orders"])
 def test_what_drops_something_is_confirmed_by_name(action: str, typed: str, look: Look) -> None:
     async def test(portal: Opened) -> None:
         browser = await portal.signed_in()
         await _new(portal, browser)
+        if action == "delete":
+            await portal.gateway.done("STOP")
+        before = (await portal.gateway.row()).last.id
         form = (await browser.get(f"{JOB}/{action}")).form(f"{JOB}/{action}")
         page = await browser.refused(form, 400, confirm=typed)
         assert page.problems["confirm"] == "Type orders to confirm."
-        assert (await portal.gateway.row()).last.action == "NEW"
+        assert (await portal.gateway.row()).last.id == before
+
+    look(test)
+
+
+@pytest.mark.parametrize(
+    ("page", "first"), [("update", ""), ("last-state-update", ""), ("start", "STOP")]
+)
+def test_state_that_nothing_claims_is_dropped_by_name_alone(
+    page: str, first: str, look: Look
+) -> None:
+    """Shows it of the option that an update sets, and of one that the job has already."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in()
+        option = "execution.state-recovery.ignore-unclaimed-state: true"
+        await _new(portal, browser, options=option if first else "")
+        if first:
+            await portal.gateway.done(first)
+        before = (await portal.gateway.row()).last.id
+        form = (await browser.get(f"{JOB}/{page}")).form(f"{JOB}/{page}")
+        given = {} if first else {"options": option}
+        refused = await browser.refused(form, 400, **given)
+        assert "no operator of the new version claims" in refused.problems["confirm"]
+        assert (await portal.gateway.row()).last.id == before
+        form = refused.form(f"{JOB}/{page}")
+        form.fields["review"] = "1"
+        await browser.refused(form, 200, confirm="orders")
+        del form.fields["review"]
+        await browser.sent(form, confirm="orders")
+        last = (await portal.gateway.row()).last
+        assert (last.caller, last.id != before) == ("ada", True)
 
     look(test)
 
@@ -236,7 +270,7 @@ def test_two_people_at_once(look: Look) -> None:
         form = (await bob.get(f"{JOB}/update")).form(f"{JOB}/update")
         await _act(portal, ada, "update", parallelism="4")
         page = await bob.refused(form, 400, args="--of-bob")
-        assert "The job has changed since you opened this page: Update by ada." in page.text
+        assert "The job has changed since you opened this page: Update by ada at 2" in page.text
         form = page.form(f"{JOB}/update")
         assert form.fields["args"] == "--of-bob"
         assert (await portal.gateway.row()).record.spec.args == []
@@ -265,7 +299,10 @@ def test_an_action_in_progress_is_shown_with_who_and_since_when(look: Look) -> N
         page = await browser.get(f"{JOB}/stop")
         assert page.form(f"{JOB}/stop").disabled
         page = await browser.refused(form, 409)
-        assert "NEW of job orders is in progress since" in page.text
+        assert "New job is in progress, begun by pipeline at 2" in page.text
+        assert "Nothing of this form was begun" in page.text
+        (problems,) = page.find("div", class_="problems")
+        assert "waiting for slots" in problems.text, "how far it is"
 
     look(test)
 

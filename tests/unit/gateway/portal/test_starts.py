@@ -1,0 +1,122 @@
+"""Starting jobs by forms: drafts, from a path, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from tests.portal_pages import Page
+from tests.unit.gateway.portal.browsing import Look, Opened
+
+JOB = "/portal/jobs/1"
+DRAFT, START = f"{JOB}/start-draft", f"{JOB}/start"
+
+
+def test_a_draft_is_started_as_it_is_on_record(look: Look) -> None:
+    """Shows the plan, what counts at the start, who asked for it, and that it starts once."""
+
+    async def test(portal: Opened) -> None:
+        gateway, browser = portal.gateway, await portal.signed_in()
+        await gateway.draft(parallelism=3)
+        page = await browser.get(JOB)
+        assert page.link("Start") == DRAFT
+        assert page.find("a", id="act-delete") != []
+        form = (await browser.get(DRAFT)).form(DRAFT)
+        form.fields["review"] = "1"
+        page = await browser.refused(form, 200)
+        assert "NEW, first start, no state" in page.find("div", class_="card plan")[0].text
+        assert gateway.flink.submissions == []
+        form = page.form(DRAFT)
+        await browser.sent(form)
+        await portal.settled()
+        row = await gateway.row()
+        assert (row.status, row.record.spec.parallelism) == ("RUNNING", 3)
+        assert row.last.caller == "ada"
+        assert portal.audit.entries[-1]["what"] == "NEW"
+        await browser.get(DRAFT, 404)
+        answer = await browser.send(form)
+        assert answer.status_code == 404
+        assert len(gateway.flink.submissions) == 1
+
+    look(test)
+
+
+def test_a_draft_starts_from_the_savepoint_that_was_named_for_it(look: Look) -> None:
+    async def test(portal: Opened) -> None:
+        gateway, browser = portal.gateway, await portal.signed_in()
+        await gateway.done("NEW", "other")
+        path = str((await gateway.done("SAVEPOINT", "other")).record.last_savepoint)
+        await gateway.draft()
+        row = await gateway.change(restore_from=path)
+        address = f"/portal/jobs/{row.number}/start-draft"
+        form = (await browser.get(address)).form(address)
+        form.fields["review"] = "1"
+        assert f"start from {path}" in (await browser.refused(form, 200)).text
+        del form.fields["review"]
+        await browser.sent(form)
+        await portal.settled()
+        assert (await gateway.row()).record.restored_from == path
+
+    look(test)
+
+
+def test_a_start_from_a_path_that_is_not_in_the_list(look: Look) -> None:
+    """Shows what is refused, each at its field; and that the path that is given is started from."""
+
+    async def test(portal: Opened) -> None:
+        gateway, browser = portal.gateway, await portal.signed_in()
+        await gateway.done("NEW")
+        own = str((await gateway.done("STOP")).record.last_savepoint)
+        form = (await browser.get(START)).form(START)
+        path = "file:///elsewhere/savepoint-1"
+        for given, said in [
+            ({"savepoint_path": "savepoint-1"}, "This is no path"),
+            ({"savepoint_path": path, "savepoint": own}, "not both"),
+            ({"savepoint_path": "http://elsewhere/x"}, "must be an absolute path, or a URI"),
+            ({"savepoint_path": "/a/../b"}, "must not hold . or .."),
+        ]:
+            page = await browser.refused(form, 400, **given)
+            assert said in page.problems["savepoint_path"], page.problems
+            assert page.form(START).fields["savepoint_path"] == given["savepoint_path"]
+        form.fields["review"] = "1"
+        page = await browser.refused(form, 200, savepoint_path=path)
+        assert f"START, start from {path}" in page.find("div", class_="card plan")[0].text
+        del form.fields["review"]
+        await browser.sent(form, savepoint_path=path)
+        await portal.settled()
+        last = (await gateway.row()).last
+        assert (last.action, last.caller) == ("START", "ada")
+        assert "FileNotFoundException: /elsewhere/savepoint-1" in last.output
+        assert own in last.output, "where its state is"
+
+    look(test)
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_job_is_started_once_however_many_ask(times: int, look: Look) -> None:
+    """Shows it of forms that were opened before, and sent at once."""
+
+    async def test(portal: Opened) -> None:
+        gateway = portal.gateway
+        await gateway.done("NEW")
+        await gateway.done("STOP")
+        before = len(gateway.flink.submissions)
+        people = [await portal.signed_in(f"person-{number}") for number in range(times)]
+        forms = [(await one.get(START)).form(START) for one in people]
+        answers = await asyncio.gather(
+            *(one.send(form) for one, form in zip(people, forms, strict=True))
+        )
+        await portal.settled()
+        accepted = [answer for answer in answers if answer.status_code == 303]
+        assert len(accepted) == 1
+        for answer in answers:
+            if answer.status_code != 303:
+                assert answer.status_code in (400, 409)
+                problems = Page(answer.text).find("div", class_="problems")[0].text
+                assert re.search(r"by person-\d(,| at)", problems), problems
+        assert len(gateway.flink.submissions) == before + 1
+        assert len(gateway.flink.active()) == 1
+
+    look(test)
