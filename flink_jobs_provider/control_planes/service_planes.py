@@ -321,33 +321,6 @@ class StepPlane(Protocol):
             PermanentError: The jar cannot be brought there.
         """
 
-    def differences(
-        self, asked: Configuration, job: StepJob, former: Configuration | None
-    ) -> dict[str, Any]:
-        """Return what is to be written for a job to be as it is asked for.
-
-        Args:
-            asked: What is asked for.
-            job: How it is shown.
-            former: What was asked for last: what of it is no longer asked for is undone. None
-                where that is unknown: then everything is that is not asked for.
-        """
-
-    def not_taken(self, written: Configuration, job: StepJob, former: Configuration) -> list[str]:
-        """Return what was written and is shown otherwise, as inputs are called."""
-
-    def without_default(self, asked: Configuration, former: Configuration) -> list[str]:
-        """Return what is no longer asked for, and cannot be undone, as inputs are called."""
-
-    def not_offered(self, asked: Configuration) -> list[str]:
-        """Return what is asked for and is unavailable here, as inputs are called."""
-
-    def inputs(self, written: Configuration) -> list[str]:
-        """Return how the inputs are called that a configuration is made of."""
-
-    def as_shown(self, spec: JobSpec, job: StepJob) -> JobSpec:
-        """Return a spec with the settings that were changed while the job ran."""
-
     async def create(self, job_name: str, asked: Configuration) -> str:
         """Create a draft; return its id."""
 

@@ -43,20 +43,14 @@ class Checked:
     failures: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
 class InputChecks:
     """The validation of resources that a program declares, and the printed plans of new ones."""
 
-    def __init__(
-        self,
-        jobs: JobOperations,
-        registry: RunRegistry,
-        output: RunOutput,
-        is_unknown: Callable[[Any], bool],
-    ) -> None:
-        self._jobs = jobs
-        self._registry = registry
-        self._output = output
-        self._is_unknown = is_unknown
+    _jobs: JobOperations
+    _registry: RunRegistry
+    _output: RunOutput
+    _is_unknown: Callable[[Any], bool]
 
     def check(self, request: CheckRequest) -> Checked:
         """Validate all inputs, fill in defaults, and add the digest of the jar's content."""

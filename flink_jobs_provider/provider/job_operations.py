@@ -31,11 +31,7 @@ from flink_jobs_provider.provider.preview import (
 )
 from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
-from flink_jobs_provider.provider.run_registry import (
-    Declaration,
-    RunRegistry,
-    declared_twice,
-)
+from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
 from flink_jobs_provider.reconciling.flink import Reconciler
 

@@ -28,6 +28,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flink_jobs_provider.model.errors import EngineGone
@@ -97,40 +98,33 @@ class CallsInProgress:
         return self._count > 0
 
 
+@dataclass(frozen=True)
 class EngineWatch:
     """A watch over the engine, which ends this process after it; times are in seconds."""
 
-    def __init__(
-        self,
-        liveness: EngineLiveness,
-        busy: Callable[[], bool],
-        end: Callable[[int], object] = os._exit,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._liveness = liveness
-        self._busy = busy
-        self._end = end
-        self._sleep = sleep
-        self._clock = clock
+    liveness: EngineLiveness
+    busy: Callable[[], bool]
+    end: Callable[[int], object] = os._exit
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def start(self) -> None:
         """Watch in a thread of its own; not in a process that no engine has started."""
-        if self._liveness.has_engine:
+        if self.liveness.has_engine:
             threading.Thread(target=self.run, name="engine-watch", daemon=True).start()
 
     def run(self) -> None:
         """Wait for the engine's end, then for the calls in progress, and end the process."""
         while self._lives():
-            self._sleep(_PAUSE_S)
-        deadline = self._clock() + GRACE_S
-        while self._busy() and self._clock() < deadline:
-            self._sleep(_PAUSE_S / 4)
-        self._end(0)
+            self.sleep(_PAUSE_S)
+        deadline = self.clock() + GRACE_S
+        while self.busy() and self.clock() < deadline:
+            self.sleep(_PAUSE_S / 4)
+        self.end(0)
 
     def _lives(self) -> bool:
         try:
-            self._liveness.check()
+            self.liveness.check()
         except EngineGone:
             return False
         return True

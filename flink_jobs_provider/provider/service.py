@@ -28,12 +28,7 @@ from flink_jobs_provider.planning.plan import (
     plan,
     retention_warning,
 )
-from flink_jobs_provider.provider.input_checks import (
-    Checked,
-    CheckRequest,
-    InputChecks,
-    given,
-)
+from flink_jobs_provider.provider.input_checks import Checked, CheckRequest, InputChecks, given
 from flink_jobs_provider.provider.job_operations import JobOperations, secret_resolver
 from flink_jobs_provider.provider.process import (
     BackgroundLoop,

@@ -124,39 +124,17 @@ class _AllOf(Generic[T]):
         judgements = [part.judge(history) for part in self.parts]
         if failed := [each for each in judgements if isinstance(each, Failed)]:
             return failed[0]
-        return _joined([each for each in judgements if isinstance(each, NotYet)])
-
-
-@dataclass(frozen=True)
-class _AnyOf(Generic[T]):
-    parts: tuple[Condition[T], ...]
-
-    def judge(self, history: History[T]) -> Judgement:
-        judgements = [part.judge(history) for part in self.parts]
-        if any(isinstance(each, Met) for each in judgements):
+        pending = [each for each in judgements if isinstance(each, NotYet)]
+        if not pending:
             return Met()
-        if pending := [each for each in judgements if isinstance(each, NotYet)]:
-            return _joined(pending)
-        reasons = [each.reason for each in judgements if isinstance(each, Failed)]
-        return Failed("; ".join(dict.fromkeys(reasons)), self)
+        dues = [each.due for each in pending if each.due is not None]
+        reasons = dict.fromkeys(each.reason for each in pending)
+        return NotYet("; ".join(reasons), min(dues, default=None))
 
 
 def all_of(*conditions: Condition[T]) -> Condition[T]:
     """Return the condition that holds when all of these do, and fails when one of them does."""
     return _AllOf(conditions)
-
-
-def any_of(*conditions: Condition[T]) -> Condition[T]:
-    """Return the condition that holds when one of these does, and fails when all of them do."""
-    return _AnyOf(conditions)
-
-
-def _joined(pending: list[NotYet]) -> Judgement:
-    if not pending:
-        return Met()
-    dues = [each.due for each in pending if each.due is not None]
-    reasons = dict.fromkeys(each.reason for each in pending)
-    return NotYet("; ".join(reasons), min(dues, default=None))
 
 
 @dataclass(frozen=True)

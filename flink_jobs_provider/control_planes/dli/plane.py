@@ -16,13 +16,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.artifacts.uploaded_jars import UploadedJars, exists
 from flink_jobs_provider.control_planes.dli.client import DliClient, Missing
 from flink_jobs_provider.control_planes.dli.job_config import (
-    as_shown,
     asked_by,
-    cannot_be_undone,
-    differences,
-    input_names,
-    not_by_gateways,
-    not_taken,
     shown_in,
     written,
 )
@@ -220,32 +214,6 @@ class DliPlane:
             where = await self._jars.place(spec, jar)
         main_class = spec.entry_class or (jar.main_class if jar else None)
         return asked_by(spec, where, main_class, mark, self.capabilities.places_savepoints)
-
-    def differences(
-        self, asked: Configuration, job: StepJob, former: Configuration | None
-    ) -> dict[str, Any]:
-        """Return what is to be written for a job to be as it is asked for."""
-        return differences(asked, job.shown, former)
-
-    def not_taken(self, written: Configuration, job: StepJob, former: Configuration) -> list[str]:
-        """Return what was written and is shown otherwise, as inputs are called."""
-        return input_names(not_taken(written, job.shown, former))
-
-    def without_default(self, asked: Configuration, former: Configuration) -> list[str]:
-        """Return what is no longer asked for, and cannot be undone, as inputs are called."""
-        return cannot_be_undone(asked, former)
-
-    def not_offered(self, asked: Configuration) -> list[str]:
-        """Return what a gateway cannot honour, as inputs are called."""
-        return [] if self.capabilities.isolates_jobs else input_names(not_by_gateways(asked))
-
-    def inputs(self, written: Configuration) -> list[str]:
-        """Return how the inputs are called that a configuration is made of."""
-        return input_names(written)
-
-    def as_shown(self, spec: JobSpec, job: StepJob) -> JobSpec:
-        """Return a spec with the settings that were changed while the job ran."""
-        return as_shown(spec, job.shown)
 
     # Steps
 

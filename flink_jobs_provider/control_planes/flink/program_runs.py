@@ -24,10 +24,7 @@ from flink_jobs_provider.control_planes.flink.client import (
 )
 from flink_jobs_provider.control_planes.flink.jars import ClusterJars
 from flink_jobs_provider.control_planes.http import Polling
-from flink_jobs_provider.control_planes.protocol import (
-    PlannedGraph,
-    Submission,
-)
+from flink_jobs_provider.control_planes.protocol import PlannedGraph, Submission
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,

@@ -24,12 +24,7 @@ from flink_jobs_provider.model.target.address import (
     is_this_machine,
     of_tls,
 )
-from flink_jobs_provider.wire.dli import (
-    AT_CREATION,
-    DESCRIBING,
-    JOB_FIELDS,
-    WHILE_RUNNING,
-)
+from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, JOB_FIELDS, WHILE_RUNNING
 
 #: Where Huawei Cloud and Open Telekom Cloud serve their APIs.
 _DLI_CLOUDS = (

@@ -9,14 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from flink_jobs_provider.model.target.address import (
     KIND,
@@ -33,11 +26,7 @@ from flink_jobs_provider.model.target.address import (
     unreadable_jar,
 )
 from flink_jobs_provider.wire import SPEC_NOTE
-from flink_jobs_provider.wire.hdinsight import (
-    PARALLELISM_KEY,
-    SAVEPOINT_DIRECTORY_KEY,
-    ApiVersion,
-)
+from flink_jobs_provider.wire.hdinsight import PARALLELISM_KEY, SAVEPOINT_DIRECTORY_KEY, ApiVersion
 
 #: The address of Azure Resource Manager, and the scope of its tokens.
 AZURE = "https://management.azure.com"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from flink_jobs_provider.control_planes.dli.job_config import differences, input_names
 from flink_jobs_provider.control_planes.service_planes import StepJob, StepPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, StateUnavailable
@@ -58,9 +59,9 @@ _RETAINS = (RETENTION, "execution.checkpointing.externalized.checkpoint-retentio
 _MOST_TRIES = 8
 
 
-@dataclass(frozen=True)
+@dataclass
 class ChangeSteps:
-    """What may be done in a turn."""
+    """What may be done in a turn of a change."""
 
     _plane: StepPlane
     _steps: StepRunner
@@ -166,7 +167,7 @@ class ChangeSteps:
             written = dict(step.write)
         else:
             progress.former_class = progress.former_class or job.shown.get("main_class")
-        what = f"changing {', '.join(self._plane.inputs(step.write))}"
+        what = f"changing {', '.join(input_names(step.write))}"
         self._say(f"{self._wanted.job_name}: {what if step.write else 'writing its configuration'}")
         try:
             await self._steps.change(self._wanted, job, written)
@@ -311,7 +312,7 @@ class ChangeSteps:
         if former.entry_class is None and progress.former_class:
             asked["main_class"] = progress.former_class
         # What was asked for by the version that did not start is taken back.
-        asked |= plane.differences(asked, job, progress.asked)
+        asked |= differences(asked, job.shown, progress.asked)
         await self._steps.change(former, job, asked)
         # What that version left, if anything, is not what the former goes on from.
         own = same_path(job.last_savepoint, back)

@@ -12,6 +12,12 @@ from operator import itemgetter
 from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.dli.job_config import (
+    cannot_be_undone,
+    differences,
+    input_names,
+    not_by_gateways,
+)
 from flink_jobs_provider.control_planes.service_planes import NotOffered, StepJob, StepPlane
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.record import JobRecord
@@ -93,15 +99,15 @@ class Progress:
             before = run_of(job) if job else ""
             mark = str(mark_of(self.wanted, to_restore(recorded, self.wanted), before))
             self.asked = await plane.configuration(self.wanted, self.jar, mark)
-            if names := plane.not_offered(self.asked):
-                raise not_offered(self.wanted, names, job)
+            if not plane.capabilities.isolates_jobs and (names := not_by_gateways(self.asked)):
+                raise not_offered(self.wanted, input_names(names), job)
             if recorded is not None and recorded.spec.jar_digest:
                 self.former = await plane.configuration(recorded.spec, None, "")
-                if names := plane.without_default(self.asked, self.former):
+                if names := cannot_be_undone(self.asked, self.former):
                     raise no_default(self.wanted, names)
         if job is None:
             return {}
-        return plane.differences(self.asked, job, self.former if self._is_former(job) else None)
+        return differences(self.asked, job.shown, self.former if self._is_former(job) else None)
 
     @property
     def touched(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.dli.job_config import as_shown, differences
 from flink_jobs_provider.control_planes.service_planes import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError
@@ -46,25 +47,11 @@ from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
 
-class _Change:
-    """One call of `bring_about`."""
+@dataclass
+class _Change(ChangeSteps):
+    """One call of `bring_about`: what is to be done, turn by turn."""
 
-    def __init__(
-        self,
-        plane: StepPlane,
-        steps: StepRunner,
-        say: Say,
-        recorded: JobRecord | None,
-        wanted: JobSpec,
-        jar: Jar,
-    ) -> None:
-        self._plane = plane
-        self._steps = steps
-        self._say = say
-        self._safety = SafetySavepoints(plane, steps, say)
-        self._searched = False
-        self._progress = Progress(recorded, wanted, jar, recorded)
-        self._acts = ChangeSteps(plane, steps, say, self._safety, self._progress)
+    _searched: bool = False
 
     async def turn(self) -> JobRecord | None:
         """Observe, and do what is next; return the record when nothing is left to do."""
@@ -94,10 +81,10 @@ class _Change:
             verdict = judge(job, progress.recorded, wanted, write, progress.written)
         step = decide(job, progress.base, wanted, verdict, self._plane.capabilities)
         if step is not None:
-            return await self._acts.take(step, job)
+            return await self.take(step, job)
         done = progress.started or progress.saved
         if job is not None and not done and asks_for_its_savepoint(progress.recorded, wanted):
-            await self._acts.save(job)
+            await self.save(job)
             return None
         return await self._settled(job)
 
@@ -193,12 +180,14 @@ class StepReconciler(ServiceReconciler[StepPlane]):
     ) -> None:
         super().__init__(plane, say)
         self._steps = StepRunner(plane, clock or Clock(), say)
+        self._safety = SafetySavepoints(plane, self._steps, say)
 
     def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
-        return _Change(self._plane, self._steps, self._say, recorded, wanted, jar).turn
+        progress = Progress(recorded, wanted, jar, recorded)
+        return _Change(self._plane, self._steps, self._say, self._safety, progress).turn
 
     def _removal(self, recorded: JobRecord) -> Turn[Removed]:
-        return _Removal(self._plane, self._steps, self._say, recorded).turn
+        return _Removal(self._plane, self._steps, self._say, self._safety, recorded).turn
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the service shows it now; nothing is touched."""
@@ -212,15 +201,14 @@ class StepReconciler(ServiceReconciler[StepPlane]):
             return seen(recorded, None, False)
         job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
         other = await self._is_other(job, recorded.spec)
-        safety = SafetySavepoints(self._plane, self._steps, self._say)
-        found = await safety.found(recorded, recorded.spec, job)
+        found = await self._safety.found(recorded, recorded.spec, job)
         shown = seen(found, replace(job, status=status_of(job, recorded)), other)
         if ran_since(job, recorded) and not self._plane.capabilities.starts_from_newest_state:
             # Whether its savepoint is newer than the unrecorded start is unknown.
             shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
             shown = stop_of_dead_run(shown, recorded, job)
             shown = counting_what_lasts(shown, recorded.spec)
-        return shown.model_copy(update={"spec": self._plane.as_shown(shown.spec, job)})
+        return shown.model_copy(update={"spec": as_shown(shown.spec, job.shown)})
 
     async def _is_other(self, job: StepJob, spec: JobSpec) -> bool:
         """Whether a job is of another version than a spec, by its mark and what it shows."""
@@ -229,21 +217,20 @@ class StepReconciler(ServiceReconciler[StepPlane]):
             return True
         asked = await self._plane.configuration(spec, None, "")
         passing = WHILE_RUNNING | DESCRIBING | ({"entrypoint"} if mark.key else set())
-        return bool(set(self._plane.differences(asked, job, asked)) - passing)
+        return bool(set(differences(asked, job.shown, asked)) - passing)
 
 
+@dataclass
 class _Removal:
     """One call of `delete`."""
 
-    def __init__(self, plane: StepPlane, steps: StepRunner, say: Say, recorded: JobRecord) -> None:
-        self._plane = plane
-        self._steps = steps
-        self._recorded = recorded
-        self._spec = recorded.spec
-        self._safety = SafetySavepoints(plane, steps, say)
-        self._say = say
-        self._path: str | None = None
-        self._reported = False
+    _plane: StepPlane
+    _steps: StepRunner
+    _say: Say
+    _safety: SafetySavepoints
+    _recorded: JobRecord
+    _path: str | None = None
+    _reported: bool = False
 
     async def turn(self) -> Removed | None:
         """Do the next thing towards the deletion of the job; return what is left when it is gone.
@@ -264,18 +251,20 @@ class _Removal:
             job = await self._plane.job(recorded.run_id)
             if job is not None:
                 return job
-        return own_row(await self._plane.named(self._spec.job_name), recorded, self._spec)
+        return own_row(
+            await self._plane.named(self._recorded.spec.job_name), recorded, self._recorded.spec
+        )
 
     async def _next(self, job: StepJob) -> None:
         if job.in_progress or job.status is None:
-            await self._steps.until_idle(job, self._spec)
+            await self._steps.until_idle(job, self._recorded.spec)
             return
-        with_savepoint = self._spec.on_delete is OnDelete.SAVEPOINT
+        with_savepoint = self._recorded.spec.on_delete is OnDelete.SAVEPOINT
         if job.active:
             job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
             safety = ""
             if with_savepoint:
-                job, safety = await self._safety.take(self._spec, job)
+                job, safety = await self._safety.take(self._recorded.spec, job)
             after = await self._stopped(job, with_savepoint, safety)
             if with_savepoint:
                 self._path = safety or after.last_savepoint
@@ -290,11 +279,11 @@ class _Removal:
             self._path = (known or job.last_savepoint or None) if stopped else None
             if self._path is None:
                 self._report_no_savepoint(job)
-        await self._steps.delete(self._spec, job)
+        await self._steps.delete(self._recorded.spec, job)
 
     async def _stopped(self, job: StepJob, with_savepoint: bool, safety: str) -> StepJob:
         try:
-            return await self._steps.stop(self._spec, job, with_savepoint)
+            return await self._steps.stop(self._recorded.spec, job, with_savepoint)
         except ActionFailed as error:
             left = f" A savepoint of just before is in {safety}" if safety else ""
             raise ActionFailed(
@@ -310,6 +299,6 @@ class _Removal:
         last = self._recorded.last_savepoint or job.last_savepoint
         known = f"; the last one that is known is {last}" if last else "; none of it is known"
         self._say(
-            f"{self._spec.job_name}: it does not run ({job.status_word}), so that it is deleted "
-            f"without a savepoint of its own{known}"
+            f"{self._recorded.spec.job_name}: it does not run ({job.status_word}), so that it is "
+            f"deleted without a savepoint of its own{known}"
         )

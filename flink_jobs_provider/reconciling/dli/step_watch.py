@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from flink_jobs_provider.control_planes.dli.job_config import input_names, not_taken
 from flink_jobs_provider.control_planes.service_planes import (
     Configuration,
     StepJob,
@@ -276,7 +277,7 @@ class StepWatch:
 
         async def observe(deadline: float) -> tuple[str, ...]:
             job = await self._job(run_id, deadline)
-            return tuple(self._plane.not_taken(written, job, former)) if job else ()
+            return tuple(input_names(not_taken(written, job.shown, former))) if job else ()
 
         waited = await self._waiter.until(observe, TAKEN_OVER, SETTLES, backoff=service_backoff())
         return list(waited.last)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -48,33 +48,22 @@ from flink_jobs_provider.reconciling.waiter import Clock
 _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 
 
+@dataclass(frozen=True)
 class StateDirectories:
     """Lists the directories of a cluster's savepoints and checkpoints.
 
-    Args:
-        plane: The cluster.
-        local_paths: Whether the cluster's local paths are this machine's.
+    Attributes:
+        _local_paths: Whether the cluster's local paths are this machine's.
     """
 
-    def __init__(
-        self,
-        plane: ControlPlane,
-        local_paths: bool,
-        listing: Callable[[str], list[Entry]] = list_directory,
-        names: Callable[[str], list[str]] = list_names,
-        inspecting: Callable[[str], Finding] = inspect_savepoint,
-    ) -> None:
-        self._plane = plane
-        self._local_paths = local_paths
-        self._listing = listing
-        self._names = names
-        self._inspecting = inspecting
+    _plane: ControlPlane
+    _local_paths: bool
 
     async def inspect(self, path: str) -> Finding:
         """Return the condition of a savepoint or checkpoint, as far as it is seen from here."""
         if not self._readable(path):
             return UNSEEN
-        return await asyncio.to_thread(self._inspecting, path)
+        return await asyncio.to_thread(inspect_savepoint, path)
 
     async def listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
         """Return the savepoints and checkpoints of a job's recorded and later submissions."""
@@ -116,7 +105,7 @@ class StateDirectories:
         names: list[str] = []
         for place in filter(self._readable, filter(None, places)):
             with contextlib.suppress(StorageError):
-                names += await asyncio.to_thread(self._names, place)
+                names += await asyncio.to_thread(list_names, place)
         return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
 
     async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
@@ -151,7 +140,7 @@ class StateDirectories:
         if not self._readable(directory):
             return []
         try:
-            entries = await asyncio.to_thread(self._listing, directory)
+            entries = await asyncio.to_thread(list_directory, directory)
         except StorageError:
             return []
         return [entry for entry in entries if entry.path.endswith("/_metadata")]

@@ -17,10 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
 from flink_jobs_provider.model.duration import seconds
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    PermanentError,
-)
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.remedies import Remedy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.service_planes import (
@@ -66,28 +66,20 @@ from flink_jobs_provider.reconciling.service_loop import secure_in_storage
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
 
+@dataclass
 class ActionChange:
     """One call of `bring_about`."""
 
-    def __init__(
-        self,
-        plane: ActionPlane,
-        runner: ActionRunner,
-        say: Say,
-        recorded: JobRecord | None,
-        wanted: JobSpec,
-        jar: Jar,
-    ) -> None:
-        self._plane = plane
-        self._runner = runner
-        self._say = say
-        self._recorded = recorded
-        self._wanted = wanted
-        self._jar = jar
-        self._base = recorded  # with what was found and done on the way
-        self._asked: Version | None = None
-        self._started = False
-        self._listed_twice = plane.capabilities.lists_at_once
+    _plane: ActionPlane
+    _runner: ActionRunner
+    _say: Say
+    _recorded: JobRecord | None
+    _wanted: JobSpec
+    _jar: Jar
+    _base: JobRecord | None  # what is recorded, with what was found and done on the way
+    _listed_twice: bool
+    _asked: Version | None = None
+    _started: bool = False
 
     async def turn(self) -> JobRecord | None:
         """Observe, and do what is next; return the record when nothing is left to do."""

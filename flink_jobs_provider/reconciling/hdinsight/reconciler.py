@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.service_planes import (
     ActionJob,
@@ -42,7 +44,10 @@ class ActionReconciler(ServiceReconciler[ActionPlane]):
         self._runner = ActionRunner(plane, clock or Clock(), say)
 
     def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
-        return ActionChange(self._plane, self._runner, self._say, recorded, wanted, jar).turn
+        at_once, runner = self._plane.capabilities.lists_at_once, self._runner
+        return ActionChange(
+            self._plane, runner, self._say, recorded, wanted, jar, recorded, at_once
+        ).turn
 
     def _removal(self, recorded: JobRecord) -> Turn[Removed]:
         return _Removal(self._plane, self._runner, self._say, recorded).turn
@@ -68,6 +73,7 @@ def _is_other(row: ActionJob, spec: JobSpec) -> bool:
     return bool(kept(asked, row.version, None))
 
 
+@dataclass
 class _Removal:
     """One call of `delete`.
 
@@ -75,18 +81,13 @@ class _Removal:
     on: nothing else knows it when the row is gone.
     """
 
-    def __init__(
-        self, plane: ActionPlane, runner: ActionRunner, say: Say, recorded: JobRecord
-    ) -> None:
-        self._plane = plane
-        self._runner = runner
-        self._say = say
-        self._recorded = recorded
-        self._spec = recorded.spec
-        self._with_savepoint = recorded.spec.on_delete is OnDelete.SAVEPOINT
-        self._path: str | None = None
-        self._cancelled = False
-        self._reported = False
+    _plane: ActionPlane
+    _runner: ActionRunner
+    _say: Say
+    _recorded: JobRecord
+    _path: str | None = None
+    _cancelled: bool = False
+    _reported: bool = False
 
     async def turn(self) -> Removed | None:
         """Do the next thing towards the deletion of the row; return what is left when it is gone.
@@ -94,43 +95,44 @@ class _Removal:
         Raises:
             ActionFailed: It was refused, or has failed.
         """
-        rows = await self._plane.jobs()
-        row = own_row(rows, self._recorded, self._spec)
+        rows, spec = await self._plane.jobs(), self._recorded.spec
+        with_savepoint = spec.on_delete is OnDelete.SAVEPOINT
+        row = own_row(rows, self._recorded, spec)
         if row is None:
             return Removed(self._path, self._reported)
         known = row.status is not None or row.never_came_up or self._cancelled
         if row.in_progress or not known:
-            await self._runner.until_idle(row, self._spec)
+            await self._runner.until_idle(row, spec)
             return None
-        if row.status is JobStatus.STOPPED and self._with_savepoint:
+        if row.status is JobStatus.STOPPED and with_savepoint:
             self._path = row.last_savepoint or self._path
         action = Action.DELETE
         if row.active:
-            action = Action.STOP if self._with_savepoint else Action.CANCEL
-        order = Order(action, self._spec.job_name, row.run_id)
+            action = Action.STOP if with_savepoint else Action.CANCEL
+        order = Order(action, spec.job_name, row.run_id)
         try:
-            outcome = await self._runner.execute(order, rows, self._spec)
+            outcome = await self._runner.execute(order, rows, spec)
         except ActionInProgress:
             return None  # somebody was faster: wait for it, and observe anew
         except OrderRefused as refusal:
-            if own_row(await self._plane.jobs(), self._recorded, self._spec) is None:
+            if own_row(await self._plane.jobs(), self._recorded, spec) is None:
                 return None  # it has gone meanwhile
             now = f"The job is {row.status_word}; it was not deleted"
-            raise order_refused(self._spec.job_name, action, refusal, now) from None
+            raise order_refused(spec.job_name, action, refusal, now) from None
         if outcome is not None:
             self._check(action, outcome)
         return None
 
     def _check(self, action: Action, outcome: ActionOutcome) -> None:
         """Raise where an action failed; pass on what the system reported of it."""
-        if outcome.said.startswith(last_state_prefix(self._spec.job_name)):
+        if outcome.said.startswith(last_state_prefix(self._recorded.spec.job_name)):
             self._say(outcome.said)
             self._reported = True
         self._cancelled = self._cancelled or action is Action.CANCEL
         if outcome.failure:
             status = (outcome.row and outcome.row.status_word) or "no longer listed"
             raise ActionFailed(
-                f"{self._spec.job_name}: {action} failed: {outcome.failure}",
+                f"{self._recorded.spec.job_name}: {action} failed: {outcome.failure}",
                 now=f"The job is {status}; it was not deleted",
                 remedy="Fix what failed, and run again",
             )

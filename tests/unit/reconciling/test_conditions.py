@@ -23,7 +23,6 @@ from flink_jobs_provider.reconciling.conditions import (
     RestoredFrom,
     TasksRunning,
     all_of,
-    any_of,
 )
 from tests.unit.reconciling.recorded import history
 
@@ -223,20 +222,6 @@ SOON, NO = Constant(NotYet("nearly", 2)), Constant(Failed("never"))
 )
 def test_all_of(conditions: list[Constant], expected: Judgement) -> None:
     assert all_of(*conditions).judge(history((0, ""))) == expected
-
-
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ([NO, YES], Met()),
-        ([NO, LATER], NotYet("not yet", 5)),
-        ([NO, NO], "never"),
-    ],
-)
-def test_any_of(conditions: list[Constant], expected: Judgement | str) -> None:
-    judgement = any_of(*conditions).judge(history((0, "")))
-    shown = judgement.reason if isinstance(judgement, Failed) else judgement
-    assert shown == expected
 
 
 @dataclass(frozen=True)
