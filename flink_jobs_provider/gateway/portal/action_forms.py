@@ -56,10 +56,12 @@ class Form:
     Attributes:
         values: What its fields hold, by name.
         problems: What is the matter with them, by name; "" for what is of no field.
+        note: What a reader should know of the form as a whole; empty for nothing.
     """
 
     values: dict[str, str]
     problems: dict[str, list[str]] = field(default_factory=dict)
+    note: str = ""
 
     def refuse(self, name: str, problem: str) -> None:
         """Note a problem of a field."""

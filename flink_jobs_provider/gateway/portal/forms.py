@@ -32,6 +32,22 @@ async def sent_form(
     Raises:
         Refusal: Another site's page has sent it, or it is no form.
     """
+    fields = await read_form(request, addresses, limit)
+    if not key or not hmac.compare_digest(fields.pop(KEY_FIELD, "").encode(), key.encode()):
+        raise Refusal(
+            "AuthorizationFailed",
+            "The form is of an earlier sign-in, or of no page of this portal. Nothing was changed: "
+            "open the page again, and send it from there.",
+        )
+    return fields
+
+
+async def read_form(request: Request, addresses: Addresses, limit: int) -> dict[str, str]:
+    """Return the fields of a form that a page of this origin has sent, of whichever session.
+
+    Raises:
+        Refusal: Another site's page has sent it, or it is no form.
+    """
     _check_origin(request, addresses)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
@@ -46,14 +62,7 @@ async def sent_form(
         )
     except ValueError:
         raise Refusal("InvalidRequestContent", "The form's content cannot be read.") from None
-    fields = {name: value.replace("\r\n", "\n") for name, value in pairs}
-    if not key or not hmac.compare_digest(fields.pop(KEY_FIELD, "").encode(), key.encode()):
-        raise Refusal(
-            "AuthorizationFailed",
-            "The form is of an earlier sign-in, or of no page of this portal. Nothing was changed: "
-            "open the page again, and send it from there.",
-        )
-    return fields
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
 def _check_origin(request: Request, addresses: Addresses) -> None:

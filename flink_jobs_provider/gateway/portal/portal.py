@@ -29,6 +29,7 @@ from flink_jobs_provider.gateway.portal.assets import Assets
 from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess, IssuerPages
 from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser
 from flink_jobs_provider.gateway.portal.jar_choice import JarChooser
+from flink_jobs_provider.gateway.portal.kept_forms import KeptForms
 from flink_jobs_provider.gateway.portal.live import EVERY, Live
 from flink_jobs_provider.gateway.portal.pages import job_page, jobs_page
 from flink_jobs_provider.gateway.portal.pages.action_pages import ActionPages
@@ -80,12 +81,15 @@ class Portal:
         every: float = EVERY,
     ) -> None:
         addresses = Addresses(public_url)
-        templates = Templates(addresses)
+        kept = KeptForms()
+        templates = Templates(addresses, kept.stamp)
         cookies = Cookies(addresses)
         sessions = Sessions(board, proofs, cookies, session_lifetime)
         self._addresses = addresses
         self._visits = visits = Visits(clusters, addresses, cookies)
-        self.conventions = PortalConventions(sessions, visits, addresses, templates)
+        self.conventions = PortalConventions(
+            sessions, visits, addresses, templates, kept, body_bytes
+        )
         finder = JobFinder(board)
         self._sign_in = SignInPages(
             sessions,
@@ -108,10 +112,19 @@ class Portal:
         self._storages = Threads(_STORAGE_THREADS, "portal-storage")
         chooser = JarChooser(board, JarBrowser(self._storages))
         self._actions = ActionPages(
-            board, finder, submission, chooser, visits, templates, addresses, audit, body_bytes
+            board,
+            finder,
+            submission,
+            chooser,
+            kept,
+            visits,
+            templates,
+            addresses,
+            audit,
+            body_bytes,
         )
         self._new_job = NewJobPage(
-            board, submission, chooser, visits, templates, addresses, body_bytes
+            board, submission, chooser, kept, visits, templates, addresses, body_bytes
         )
         self._live = Live(sessions, visits, stopping or asyncio.Event(), every)
         self._assets = Assets()

@@ -12,6 +12,8 @@ from structlog.contextvars import get_contextvars
 
 from flink_jobs_provider.gateway.http.api_answers import fault, status_of, when_to_retry
 from flink_jobs_provider.gateway.portal.addresses import OPEN, SIGN_IN, STATIC, Addresses
+from flink_jobs_provider.gateway.portal.forms import read_form
+from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms
 from flink_jobs_provider.gateway.portal.sessions import Sessions
 from flink_jobs_provider.gateway.portal.templating import NOT_STORED, SECURITY_HEADERS, Templates
 from flink_jobs_provider.gateway.portal.text import FALLBACK, Text, text_of
@@ -59,17 +61,27 @@ class PortalConventions:
         visits: How they are spoken to.
         addresses: The portal's addresses.
         templates: Its pages.
+        kept: What was typed into forms whose session has ended.
+        body_bytes: The longest form.
     """
 
     fault = fault("the job's page", _REQUEST_ID)
 
     def __init__(
-        self, sessions: Sessions, visits: Visits, addresses: Addresses, templates: Templates
+        self,
+        sessions: Sessions,
+        visits: Visits,
+        addresses: Addresses,
+        templates: Templates,
+        kept: KeptForms,
+        body_bytes: int,
     ) -> None:
         self._sessions = sessions
         self._visits = visits
         self._addresses = addresses
         self._templates = templates
+        self._kept = kept
+        self._body_bytes = body_bytes
 
     async def principal(self, scope: Scope, receive: Receive) -> tuple[Principal, Receive]:
         """Return who a request is of; where nobody need be signed in, which address it is of."""
@@ -79,7 +91,7 @@ class PortalConventions:
             return Principal(f"somebody at {client[0] if client else '?'}", {}), receive
         session = await self._sessions.find(scope)
         if session is None:
-            raise self._sign_in_needed(Request(scope))
+            raise await self._sign_in_needed(Request(scope, receive))
         scope[SESSION] = session
         return session.principal, receive
 
@@ -109,15 +121,26 @@ class PortalConventions:
             request_id=get_contextvars().get("request_id", ""),
         )
 
-    def _sign_in_needed(self, request: Request) -> PageRefusal:
+    async def _sign_in_needed(self, request: Request) -> PageRefusal:
         refusal = Refusal("AuthenticationFailed", "Nobody is signed in here.")
         site = request.headers.get("sec-fetch-site", "")
         page = request.method in ("GET", "HEAD")
         request.scope["audited"] = page  # whoever is led to the sign-in was refused nothing
+        asked = self._addresses.asked(request.url.path, request.url.query) if page else ""
+        if request.method == "POST" and (key := await self._kept_key(request)):
+            asked = self._addresses.of(request.url.path, **{KEPT: key})
         return PageRefusal(
             refusal,
             self._visits.text(request),
-            asked=self._addresses.asked(request.url.path, request.url.query) if page else "",
+            asked=asked,
             elsewhere=site == "cross-site",
             scripted=request.headers.get("sec-fetch-mode") in ("cors", "same-origin"),
         )
+
+    async def _kept_key(self, request: Request) -> str:
+        """Keep what was typed into a form; return the key of it, empty where it is not kept."""
+        try:
+            fields = await read_form(request, self._addresses, self._body_bytes)
+        except Refusal:
+            return ""
+        return self._kept.keep(request.url.path, fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.portal.addresses import (
     Addresses,
 )
 from flink_jobs_provider.gateway.portal.forms import KEY_FIELD
+from flink_jobs_provider.gateway.portal.kept_forms import OWNER_FIELD
 from flink_jobs_provider.gateway.portal.text import Text, languages
 from flink_jobs_provider.gateway.portal.visit import Visit
 
@@ -57,9 +58,10 @@ class Templates:
 
     Args:
         addresses: The portal's addresses.
+        stamp: Returns what a form carries to say whose it is.
     """
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, stamp: Callable[[str], str]) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -72,6 +74,8 @@ class Templates:
             "addresses": addresses,
             "languages": languages(),
             "KEY_FIELD": KEY_FIELD,
+            "OWNER_FIELD": OWNER_FIELD,
+            "stamp": stamp,
             "ISSUER_SIGN_IN": ISSUER_SIGN_IN,
             "LANGUAGE": LANGUAGE,
             "NEW_JOB": NEW_JOB,

@@ -28,6 +28,7 @@ from flink_jobs_provider.gateway.portal.addresses import Addresses
 from flink_jobs_provider.gateway.portal.forms import sent_form
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
+from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
 from flink_jobs_provider.gateway.portal.offered_actions import (
     BY_PAGE,
     START_DRAFT,
@@ -111,6 +112,7 @@ class ActionPages:
         finder: Finds the job.
         submission: Sends forms on.
         chooser: Answers the buttons by which a jar is chosen.
+        kept: What was typed into forms whose session has ended.
         visits: Who looks.
         templates: The portal's pages.
         addresses: Their addresses.
@@ -122,6 +124,7 @@ class ActionPages:
     finder: JobFinder
     submission: Submission
     chooser: JarChooser
+    kept: KeptForms
     visits: Visits
     templates: Templates
     addresses: Addresses
@@ -136,6 +139,7 @@ class ActionPages:
         if reveal:
             record_reveal(self.audit, visit, shown.found)
         form = Form(shown.first_values(request.query_params.get("savepoint", "")))
+        restored(self.kept, request, visit, form)
         return await self._page(request, visit, shown, form, 200)
 
     async def send(self, request: Request) -> Response:

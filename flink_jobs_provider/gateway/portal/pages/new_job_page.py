@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addres
 from flink_jobs_provider.gateway.portal.forms import sent_form
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
 from flink_jobs_provider.gateway.portal.job_view import short_name
+from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
 from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
 from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.terminal import run_job_command
@@ -45,6 +46,7 @@ class NewJobPage:
         board: What is known of the jobs.
         submission: Sends forms on.
         chooser: Answers the buttons by which a jar is chosen.
+        kept: What was typed into forms whose session has ended.
         visits: Who looks.
         templates: The portal's pages.
         addresses: Their addresses.
@@ -54,6 +56,7 @@ class NewJobPage:
     board: JobBoard
     submission: Submission
     chooser: JarChooser
+    kept: KeptForms
     visits: Visits
     templates: Templates
     addresses: Addresses
@@ -66,7 +69,9 @@ class NewJobPage:
         operable = _operable(visit)
         if operable:
             values["cluster"] = operable[0].key
-        return await self._page(request, visit, Form(values), 200)
+        form = Form(values)
+        restored(self.kept, request, visit, form)
+        return await self._page(request, visit, form, 200)
 
     async def send(self, request: Request) -> Response:
         """Ask for a new job, or answer another button of the form."""

@@ -1,0 +1,140 @@
+"""What was typed is there again after a sign-in, for the one who typed it, and for nobody else."""
+
+from __future__ import annotations
+
+import httpx
+
+from flink_jobs_provider.gateway.auth.tokens import revoke_token
+from flink_jobs_provider.gateway.portal.kept_forms import OWNER_FIELD, KeptForms
+from flink_jobs_provider.gateway.principal import Role
+from tests.portal_pages import Page
+from tests.unit.gateway.portal.browsing import JARS, SIGN_IN, Browser, Look, Opened
+
+NEW = "/portal/new"
+TYPED = {
+    "job_name": "orders",
+    "jar": f"{JARS}/orders.jar",
+    "entry_class": "Main",
+    "args": "--password hunter2",
+    "options": "a.b: c\nd: e",
+}
+
+
+async def _signed_in_again(browser: Browser, answer: httpx.Response, token: str) -> Page:
+    """Sign in where an answer leads, and return the page that follows."""
+    assert answer.status_code == 303, answer.text
+    sign_in = answer.headers["location"]
+    assert sign_in.startswith(f"{SIGN_IN}?next=")
+    assert "hunter2" not in sign_in
+    page = await browser.get(sign_in)
+    assert "What you typed is kept" in page.text
+    assert "hunter2" not in page.html
+    return await browser.sent(page.form(SIGN_IN), token=token)
+
+
+def test_what_was_typed_is_there_after_a_sign_in(look: Look) -> None:
+    """Shows a session that ended, the same person, the form, and that it can be sent then."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in("ada")
+        form = (await browser.get(NEW)).form(NEW)
+        await _end_sessions(portal)
+        answer = await browser.send(form, **TYPED)
+        revoke_token(portal.tokens_file, "ada")
+        page = await _signed_in_again(browser, answer, portal.token("ada"))
+        assert "What you typed before your session ended is here again" in page.text
+        kept = page.form(NEW).fields
+        assert {name: kept[name] for name in TYPED} == TYPED
+        assert await portal.gateway.rows() == []
+        await browser.sent(page.form(NEW))
+        await portal.settled()
+        assert (await portal.gateway.row()).record.spec.args == ["--password", "hunter2"]
+
+    look(test)
+
+
+def test_nobody_else_sees_it(look: Look) -> None:
+    """Shows another person at the same browser, and another form."""
+
+    async def test(portal: Opened) -> None:
+        await portal.gateway.done("NEW")
+        browser = await portal.signed_in("ada")
+        form = (await browser.get(NEW)).form(NEW)
+        await _end_sessions(portal)
+        answer = await browser.send(form, **TYPED)
+        page = await _signed_in_again(browser, answer, portal.token("bob"))
+        assert "is no longer there" in page.text
+        assert "hunter2" not in page.html
+        key = str(answer.headers["location"]).rpartition("kept%3D")[2]
+        assert len(key) > 20
+        page = await browser.get(f"/portal/jobs/1/update?kept={key}")
+        assert "hunter2" not in page.html
+
+    look(test)
+
+
+def test_the_form_of_an_action_is_kept_too_and_tells_of_what_happened_meanwhile(
+    look: Look,
+) -> None:
+    async def test(portal: Opened) -> None:
+        await portal.gateway.done("NEW")
+        update = "/portal/jobs/1/update"
+        browser = await portal.signed_in("ada")
+        form = (await browser.get(update)).form(update)
+        await _end_sessions(portal)
+        await portal.gateway.done("SAVEPOINT")
+        answer = await browser.send(form, parallelism="4")
+        revoke_token(portal.tokens_file, "ada")
+        page = await _signed_in_again(browser, answer, portal.token("ada"))
+        form = page.form(update)
+        assert form.fields["parallelism"] == "4"
+        page = await browser.refused(form, 400)
+        assert "Savepoint by tester at 2" in page.text
+
+    look(test)
+
+
+def test_what_is_not_of_a_page_that_somebody_had_is_not_kept(look: Look) -> None:
+    """Shows a stranger's form, one of another site, and a stamp that somebody made up."""
+
+    async def test(portal: Opened) -> None:
+        stranger = await portal.browser()
+        for owner in ("", "YWRh.", "YWRh." + "0" * 64, "é.x", "."):
+            answer = await stranger.client.post(
+                NEW, data={**TYPED, OWNER_FIELD: owner}, headers={"Origin": stranger.origin}
+            )
+            assert answer.status_code == 401
+            assert "hunter2" not in answer.text
+        browser = await portal.signed_in("reader", Role.READ)
+        stamp = KeptForms().stamp("reader")
+        await _end_sessions(portal)
+        for origin, owner in ((browser.origin, stamp), ("http://elsewhere", stamp)):
+            answer = await browser.client.post(
+                NEW, data={**TYPED, OWNER_FIELD: owner}, headers={"Origin": origin}
+            )
+            assert answer.status_code == 401
+
+    look(test)
+
+
+def test_for_how_long_and_how_many() -> None:
+    """Shows that a form is forgotten after a quarter of an hour, and the oldest of too many."""
+    now = 0.0
+    kept = KeptForms(lambda: now)
+    owner = {OWNER_FIELD: kept.stamp("ada"), "a": "b"}
+    key = kept.keep(NEW, owner)
+    assert kept.find(key, NEW, "ada") == {"a": "b"}
+    assert kept.find(key, "/portal/jobs/1/update", "ada") is None
+    assert kept.find(key, NEW, "bob") is None
+    now = 899.0
+    assert kept.find(key, NEW, "ada")
+    now = 900.0
+    assert kept.find(key, NEW, "ada") is None
+    keys = [kept.keep(NEW, owner) for _ in range(201)]
+    assert kept.find(keys[0], NEW, "ada") is None
+    assert kept.find(keys[1], NEW, "ada")
+
+
+async def _end_sessions(portal: Opened) -> None:
+    with portal.gateway.store._database.writing() as records:
+        records.exec_driver_sql("DELETE FROM sessions")
