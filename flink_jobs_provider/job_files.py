@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from flink_jobs_provider.model.errors import InvalidFiles
-from flink_jobs_provider.model.inputs import suggestion
+from flink_jobs_provider.model.inputs import JOB_NAME_PATTERN, suggestion
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS, FlinkTarget
 from flink_jobs_provider.strict_yaml import Document, Location, UnreadableFile, read_document
@@ -151,7 +151,7 @@ def job_file_schema(inputs: type[JobSpec] = JobSpec) -> dict[str, Any]:
     properties["flink_configuration"]["additionalProperties"] = {
         "type": ["string", "number", "boolean"]
     }
-    properties["job_name"]["pattern"] = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+    properties["job_name"]["pattern"] = f"^{JOB_NAME_PATTERN}$"
     properties["target"] = _target_schema(properties["target"]["description"])
     schema["required"] = ["job_name", "jar"]
     on_dli = {"properties": {"kind": {"const": "dli"}}, "required": ["kind"]}

@@ -55,7 +55,6 @@ class Jar:
     """A jar as a local file.
 
     Attributes:
-        uri: Where it came from.
         path: The local file: the original, or a copy in the cache.
         digest: SHA-256 of its bytes, 64 hexadecimal digits.
         main_class: The manifest's Main-Class; empty where there is none.
@@ -92,11 +91,9 @@ def open_jar(uri: str) -> Jar:
 
 
 def find_jar(uri: str, digest: str) -> Jar:
-    """Return the jar that a URI once led to: there still, or as a cached copy. Blocks.
+    """Return the jar that a URI once led to, by its digest: there still, or as a cached copy.
 
-    Args:
-        uri: Where it was read from.
-        digest: SHA-256 of its bytes then.
+    It blocks.
 
     Raises:
         JarError: It is nowhere; the text names what is at the URI now.

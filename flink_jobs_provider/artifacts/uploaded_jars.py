@@ -127,11 +127,7 @@ class UploadedJars:
         """Make sure that a version that ran can be started again: its jar is where it was read.
 
         One that was uploaded is uploaded again where it has gone, from where it came from or from
-        this machine's cache.
-
-        Args:
-            spec: The version.
-            shown: Where the system reports that its jar lies; empty where it does not.
+        this machine's cache. The system reports that it lies at `shown`, if that is not empty.
 
         Raises:
             JarMissing: It is no longer there, and cannot be put back.

@@ -75,7 +75,6 @@ class SavepointRequest:
 
     Attributes:
         directory: Where it is written; the system adds a name of its own below it.
-        stops: Whether the job is stopped with it.
         occasion: Tells one request from the next: the same again finds the same savepoint.
     """
 
@@ -114,7 +113,6 @@ class PlannedGraph:
 
     Attributes:
         parallelism: The highest among its vertices.
-        vertices: Its vertices; None where they are not known.
     """
 
     parallelism: int

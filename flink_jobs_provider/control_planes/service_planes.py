@@ -166,7 +166,6 @@ class ActionCapabilities:
     """What systems of this kind differ in.
 
     Attributes:
-        actions: The actions that it knows.
         starts_ended: Whether its actions are defined for jobs that have ended. Then RE_LAUNCH
             without a savepoint starts from the newest state there is, be it a savepoint or a
             retained checkpoint, and never from nothing; and STATELESS_UPDATE starts afresh.
@@ -225,9 +224,7 @@ class ActionPlane(Protocol):
     async def provide_former(self, spec: JobSpec, shown: str) -> None:
         """Make sure that the system can start a version again that ran; uploads what has gone.
 
-        Args:
-            spec: The version.
-            shown: Where the system shows its jar.
+        The system shows its jar at `shown`.
 
         Raises:
             JarMissing: What it is made of is no longer there.
@@ -248,11 +245,7 @@ class NotOffered(OrderRefused):
 
 @dataclass(frozen=True)
 class StepJob(ActionJob):
-    """A job as the system shows it.
-
-    Attributes:
-        shown: Its configuration as far as it is shown, in one spelling.
-    """
+    """A job as the system shows it, with its configuration in one spelling, as far as shown."""
 
     shown: Configuration = field(default_factory=dict)
 
@@ -310,12 +303,9 @@ class StepPlane(Protocol):
         """Return Flink's id of what was run last; None where that is not shown."""
 
     async def configuration(self, spec: JobSpec, jar: Jar | None, mark: str) -> dict[str, Any]:
-        """Return what a spec asks for, with its jar where the system reads it.
+        """Return what a spec asks for, with its jar where the system reads it, and with a mark.
 
-        Args:
-            spec: The job as it should be.
-            jar: Its jar, which is uploaded if it must be; None for one that was uploaded before.
-            mark: What is written alongside it.
+        The jar is uploaded if it must be; it is None where it was before.
 
         Raises:
             PermanentError: The jar cannot be brought there.

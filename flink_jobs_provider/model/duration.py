@@ -103,9 +103,7 @@ def _validated(duration: str) -> str:
 def _with_unit(check: Callable[[str], str], example: str) -> BeforeValidator:
     """Return the validator that refuses a number in a duration's place.
 
-    Args:
-        check: Validates the duration.
-        example: What is proposed where the number itself, in seconds, is not valid.
+    It proposes that number of seconds, or the example where `check` refuses that.
     """
 
     def refuse(value: object) -> object:

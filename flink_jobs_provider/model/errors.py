@@ -251,15 +251,7 @@ class MainStillRuns(DeadlineExceeded):
 
 
 def worded(happened: str, now: str, remedy: str, field: str, wording: Wording) -> str:
-    """Return the parts of an error as one line, in the words of a face.
-
-    Args:
-        happened: What happened; `{field}` in it is the property's name.
-        now: How the job is now.
-        remedy: What would help.
-        field: Path of the property, in the words of a declared job.
-        wording: The face's words.
-    """
+    """Return the parts of a `JobError` as one line, in the words of a face."""
     name = wording.name_of(field) if field else ""
     if name and _FIELD not in happened:
         happened = f"{happened.removesuffix('.')} ({name})."

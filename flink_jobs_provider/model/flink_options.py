@@ -64,7 +64,6 @@ class FlinkOption:
         since: The first version that knows it.
         until: The last version that knows it.
         present: The key that the newest of these versions calls it by.
-        scope: What it acts on.
     """
 
     key: str

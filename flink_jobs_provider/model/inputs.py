@@ -18,6 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 T = TypeVar("T")
 
+#: A job's name, with which those of its jars and directories begin.
+JOB_NAME_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
 
 #: Options of Flink that no job sets, and why.
@@ -29,7 +31,7 @@ _NEVER_SET = {
 
 
 def _job_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+    if not re.fullmatch(JOB_NAME_PATTERN, value):
         raise ValueError(
             "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with a "
             f"letter or digit (got {value!r})"
@@ -63,10 +65,8 @@ def refused_options(
 ) -> list[str]:
     """Return the problems of options that set what an input sets already, one text for each.
 
-    Args:
-        configuration: The keys of `flink_configuration`.
-        with_an_input: The inputs, by the options that each stands for.
-        names: What callers call an input, by its name in a program; else that name.
+    `with_an_input` has the inputs by the options that each stands for; `names` what callers call an
+    input, by its name in a program, where that is another one.
     """
     called = names or {}
     uses = {option: f"use {called.get(name, name)}" for option, name in with_an_input.items()}

@@ -21,8 +21,6 @@ class ObservedJob:
         name: The name that the program gave itself; no evidence of identity.
         state: Flink's own word (JobStatus of Flink: CREATED, RUNNING, RESTARTING, …).
         started: Milliseconds since the epoch.
-        tasks: How many tasks the job has.
-        running_tasks: How many of them run.
         finished_tasks: How many came to their own end, as those of a bounded source do.
         modified: When a task changed its state last, in milliseconds since the epoch by the
             cluster's clock. It does not change while the job runs; a restart changes it, also one

@@ -67,12 +67,7 @@ def mask_tokens(text: str) -> str:
 
 
 class Redactor:
-    """A filter that replaces values that are known to be secret.
-
-    Args:
-        secrets: The values.
-        instead: What is shown in their place.
-    """
+    """A filter that replaces values that are known to be secret."""
 
     def __init__(self, secrets: Iterable[str], instead: str = HIDDEN, shortest: int = 3) -> None:
         texts = {text for secret in secrets for text in (secret, *secret.splitlines())}

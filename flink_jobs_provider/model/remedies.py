@@ -32,10 +32,6 @@ class Advice(str):
 
     So it passes for a sentence wherever one is printed, and a face with other words finds what it
     words.
-
-    Attributes:
-        code: The remedy.
-        facts: Values by the name that the sentences have for them.
     """
 
     __slots__ = ("code", "facts")

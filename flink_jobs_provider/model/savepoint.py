@@ -57,7 +57,6 @@ class RestorePoint:
     """A savepoint or checkpoint to start from.
 
     Attributes:
-        path: Where it lies.
         what: "savepoint" or "checkpoint".
         taken_at: When it was taken: UTC, ISO 8601; empty where that is not known.
         behind: When a newer checkpoint was completed that is gone; empty where none is known.
@@ -75,10 +74,9 @@ class RestorePoint:
         return f"{self.what} {self.path}"
 
     def told(self, now: float) -> str:
-        """Name it with its age, and warn where newer state is known to be gone.
+        """Name it with its age at `now`, and warn where newer state is known to be gone.
 
-        Args:
-            now: Seconds since the epoch.
+        That is in seconds since the epoch.
         """
         text = f"{self} ({age(self.taken_at, now)})"
         if self.behind:
@@ -92,9 +90,8 @@ class RestorePoint:
 def age(taken_at: str, now: float) -> str:
     """Write how long ago something was, such as "3 min old".
 
-    Args:
-        taken_at: When: UTC, ISO 8601; empty where that is not known.
-        now: Seconds since the epoch.
+    When it was is UTC in ISO 8601, empty where that is not known; `now` is in seconds since the
+    epoch.
     """
     if not taken_at:
         return "of unknown age"
@@ -151,7 +148,6 @@ class SavepointLayout:
 
     Attributes:
         directory: The job's `savepoint_directory`, or its cluster's own.
-        job_name: The job's name.
     """
 
     directory: str

@@ -256,11 +256,7 @@ class JobSpec(BaseModel):
         return JobKey(self.job_name, self.owner)
 
     def digits(self, restore_from: str | None) -> str:
-        """Return the digest of what is submitted, for the jobId.
-
-        Args:
-            restore_from: The savepoint or checkpoint this submission starts from.
-        """
+        """Return the digest, for the jobId, of a submission that starts from a given state."""
         return digest(
             "spec",
             self.jar_digest,

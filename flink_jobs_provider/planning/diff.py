@@ -15,13 +15,7 @@ _OF_THE_JAR = ("jar", "jar_digest")
 
 @dataclass(frozen=True)
 class Change:
-    """One input that differs from what is recorded.
-
-    Attributes:
-        name: The input's name.
-        cost: What the change costs.
-        text: The change in words, such as "parallelism 2 → 4".
-    """
+    """One input that differs from what is recorded; the text is such as "parallelism 2 → 4"."""
 
     name: str
     cost: Cost

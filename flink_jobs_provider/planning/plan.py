@@ -37,11 +37,9 @@ class Plan:
     """One action on one job.
 
     Attributes:
-        job_name: The job.
         action: What will be done; none where only the record changes, or nothing does.
         how: The action in words.
         reasons: Why, the weightiest first.
-        changed: The inputs that differ.
         replaces: The inputs whose change makes it another job.
         discards_state: Whether state is dropped on purpose.
         refusal: Why it will be refused; empty where it will not.

@@ -35,8 +35,7 @@ class Partial:
 class FlinkJobError(FlinkJobsError):
     """An error as a user reads it: one line, since engines print the last line of a traceback.
 
-    Attributes:
-        partial: The resource to be recorded all the same; None for none.
+    The resource in `partial`, if any, is to be recorded all the same.
     """
 
     __module__ = "builtins"  # the engine prints "FlinkJobError: …", not a dotted path

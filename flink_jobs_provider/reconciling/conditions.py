@@ -32,10 +32,7 @@ RESTARTS = 3
 class Observation(Generic[T_co]):
     """What was seen, as long as it stayed the same.
 
-    Attributes:
-        seen: What was seen.
-        since: When it was seen first, in seconds of the waiter's clock.
-        at: When it was seen last.
+    It was seen first at `since`, and last at `at`, in seconds of the waiter's clock.
     """
 
     seen: T_co
@@ -69,7 +66,6 @@ class NotYet:
     """A condition does not hold, and may later.
 
     Attributes:
-        reason: What was seen last, for people.
         due: Seconds after which time alone may change the judgement; None where it does not.
     """
 
@@ -79,12 +75,7 @@ class NotYet:
 
 @dataclass(frozen=True)
 class Failed:
-    """A condition will not hold any more.
-
-    Attributes:
-        reason: Why, for people.
-        by: The condition that failed.
-    """
+    """A condition will not hold any more: why, for people, and which one it is."""
 
     reason: str
     by: object = None
@@ -104,8 +95,7 @@ class Condition(Protocol[T_contra]):
 class Shown(Generic[T]):
     """What was observed last is as it should be.
 
-    Attributes:
-        missing: Returns what is missing, for people; empty for nothing.
+    `missing` returns what is not so, for people; empty for nothing.
     """
 
     missing: Callable[[T], str]
@@ -139,12 +129,7 @@ def all_of(*conditions: Condition[T]) -> Condition[T]:
 
 @dataclass(frozen=True)
 class CheckpointRequest:
-    """How a checkpoint goes that was asked for.
-
-    Attributes:
-        completed: Whether one has completed, or the job keeps none.
-        reason: Why not, where it has not.
-    """
+    """Whether a requested checkpoint has completed, or the job keeps none; and why not."""
 
     completed: bool = False
     reason: str = "no checkpoint has completed yet"
@@ -155,12 +140,10 @@ class JobObservation:
     """A Flink job at one moment.
 
     Attributes:
-        job_id: The job.
         job: Its row; None where the cluster does not list it.
         cause: Why it failed or was restarted since all its tasks ran; empty where that is unknown.
         restored_from: What its checkpoint statistics say it started from; empty where they say
             nothing, or are not read.
-        checkpoint: How the checkpoint goes that was asked for.
     """
 
     job_id: str
@@ -213,14 +196,11 @@ class StillUp:
 
 @dataclass(frozen=True)
 class NoRestartFor:
-    """A job has run for some time without a restart, or came to its own end.
+    """A job has run for some seconds without a restart, or came to its own end.
 
     A task that fails on its first records, or whose source finds nobody to read from, runs before
     it fails. A restart without an exception is a rescale: the time begins anew when all tasks run
     again.
-
-    Attributes:
-        seconds: The time.
     """
 
     seconds: float
@@ -253,11 +233,7 @@ class NoRestartFor:
 
 @dataclass(frozen=True)
 class CheckpointCompleted:
-    """A checkpoint that was asked for has completed; a job at its own end needs none.
-
-    Attributes:
-        within: The seconds that it may take.
-    """
+    """A requested checkpoint has completed within some seconds; a job at its own end needs none."""
 
     within: float
 
@@ -275,11 +251,7 @@ class CheckpointCompleted:
 
 @dataclass(frozen=True)
 class RestoredFrom:
-    """A job started from what it should have: state that is not there must not pass.
-
-    Attributes:
-        path: The savepoint or checkpoint; None for a start from nothing.
-    """
+    """A job started from the path that it should, if any: state that is missing must not pass."""
 
     path: str | None
 

@@ -36,11 +36,7 @@ AWAY_PAUSE = 5.0
 
 @dataclass(frozen=True)
 class Idle:
-    """No action is in progress on a job, or the job is gone.
-
-    Attributes:
-        known: Whether its status must be a known one, too.
-    """
+    """No action is in progress on a job, and its status is known where asked for; or it is gone."""
 
     known: bool = True
 
@@ -134,12 +130,8 @@ class ServiceReconciler(ABC, Generic[Plane]):
 
     Where a job stands is read from the service in each turn: what is in progress on it is waited
     for, the next thing is decided, sent once, and waited for until the service shows its effect.
-    Then all is judged anew, until nothing is left to do. So a run that died anywhere is taken up
-    by the next one.
-
-    Args:
-        plane: The service.
-        say: Called with a line for each step, while it happens.
+    Then all is judged anew, until nothing is left to do. So a run that died anywhere is taken up by
+    the next one.
     """
 
     #: The most turns of a change, and what the service calls what a turn does.

@@ -23,13 +23,7 @@ from flink_jobs_provider.reconciling.conditions import (
 
 @dataclass
 class Backoff:
-    """The pauses of one wait, in seconds.
-
-    Attributes:
-        next_pause: The pause that comes next.
-        longest: The longest one.
-        growth: How many times as long as the one before each is.
-    """
+    """The pauses of one wait, in seconds: each is `growth` times as long as the one before."""
 
     next_pause: float
     longest: float
@@ -85,12 +79,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Waited(Generic[T]):
-    """How a wait ended.
-
-    Attributes:
-        judgement: Of the condition: NotYet where the time was up.
-        history: All that was observed.
-    """
+    """How a wait ended: NotYet where the time was up; and all that was observed."""
 
     judgement: Judgement
     history: History[T]
@@ -117,12 +106,7 @@ class Waited(Generic[T]):
 
 
 class Waiter:
-    """Waits for conditions.
-
-    Args:
-        clock: Time and sleep.
-        say: Called from time to time with a line of what a long wait has observed last.
-    """
+    """Waits for conditions; says from time to time what a long wait has observed last."""
 
     def __init__(self, clock: Clock, say: Say = lambda _line: None) -> None:
         self.clock = clock

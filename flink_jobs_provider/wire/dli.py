@@ -57,7 +57,6 @@ class JobField:
     """A field of a jar job.
 
     Attributes:
-        kind: What its values are.
         default: What the service documents for a job that does not give it; None where it
             documents none, or computes one.
         longest: Characters that it has at most.

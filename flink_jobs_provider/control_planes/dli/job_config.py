@@ -40,14 +40,10 @@ _UNDONE: Mapping[str, Any] = {
 def asked_by(
     spec: JobSpec, entrypoint: str, main_class: str | None, mark: str, takes_directory: bool
 ) -> dict[str, Any]:
-    """Return what a spec asks for.
+    """Return what a spec asks for, with its jar at `entrypoint`, and a mark if there is one.
 
-    Args:
-        spec: The job as it should be.
-        entrypoint: Where its jar lies.
-        main_class: Its entry class; None where the jar names it.
-        mark: What is written alongside it; empty for nothing.
-        takes_directory: Whether the service takes an option for where savepoints go.
+    The jar names the entry class where `main_class` is None. `takes_directory` is whether the
+    service takes an option for where savepoints go.
     """
     settings = spec.dli or DliSettings()
     asked = settings.model_dump(mode="json", exclude_none=True)

@@ -279,9 +279,7 @@ _CLUSTER_DECIDES = "kubernetes-session", "yarn-session", "kubernetes-application
 def parse_facts(config: dict[str, Any], options: dict[str, str]) -> ClusterFacts:
     """Read the bodies of `GET /config` and `GET /jobmanager/config`.
 
-    Args:
-        config: That of the first.
-        options: The rows of the second; empty where a proxy hides it.
+    The latter comes as the values of its rows by key; there are none where a proxy hides it.
 
     Raises:
         ClusterRefused: The version is none of Flink's, or is too old.

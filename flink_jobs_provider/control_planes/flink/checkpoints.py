@@ -77,13 +77,9 @@ class Operation:
 
 
 class CheckpointOperations:
-    """Savepoints and checkpoints of one cluster's jobs.
+    """Savepoints and checkpoints of one cluster's jobs; `ended` is as for `Outliving`.
 
     Each attempt at a savepoint has a trigger id that is derived from the request.
-
-    Args:
-        client: The cluster's API.
-        ended: Returns the state of a job that has ended or is gone; else an empty text.
     """
 
     def __init__(

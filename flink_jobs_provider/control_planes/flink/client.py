@@ -29,7 +29,6 @@ class FlinkAnswer(Signal):
     """An error answer of Flink itself.
 
     Attributes:
-        status: HTTP status.
         text: All of it, with stack traces.
         cause: The last cause, one line.
     """
@@ -87,11 +86,9 @@ class FlinkClient:
         return str(self._http.base_url).rstrip("/")
 
     async def get(self, path: str, has: str = "") -> Any:
-        """Read. A lost connection, and a server's error, is retried.
+        """Read; a lost connection, and a server's error, is retried.
 
-        Args:
-            path: Below the cluster's address.
-            has: A name that Flink's answer has; any JSON will do if empty.
+        `has` is a name that Flink's answer has; any JSON will do if it is empty.
 
         Raises:
             FlinkAnswer: Flink answered that there is no such thing, or that it cannot be read.

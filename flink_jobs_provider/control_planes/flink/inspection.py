@@ -75,7 +75,6 @@ class JobException:
         cause: The last cause, one line.
         task: The task that failed; empty where the job failed as a whole.
         where: The TaskManager it ran on.
-        trace: The stack trace as the cluster gives it.
     """
 
     at: int
@@ -219,14 +218,7 @@ GATHERING_TRIES, GATHERING_PAUSE_S, _GATHERING_S = 5, 0.1, 2.0
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One metric over the components that have it; the unit is that of the metric.
-
-    Attributes:
-        minimum: The least value.
-        maximum: The greatest value.
-        total: The sum.
-        mean: The average.
-    """
+    """One metric over the components that have it; the unit is that of the metric."""
 
     minimum: float
     maximum: float
@@ -235,13 +227,7 @@ class Aggregate:
 
 
 class MetricReader:
-    """Reads aggregated metrics of one cluster, and remembers for a while which there are.
-
-    Args:
-        client: The cluster's API.
-        clock: Seconds that only ever grow.
-        sleep: Waits that many seconds.
-    """
+    """Reads aggregated metrics of one cluster, and remembers for a while which there are."""
 
     def __init__(
         self,

@@ -47,8 +47,6 @@ class MainRuns:
     """The attempts to run one program's `main`, and whether one took the cluster down.
 
     Args:
-        submission: What it belongs to.
-        jobs: Lists the cluster's jobs.
         before: The jobs as they were last seen, or None.
         tried: Whether `main` has passed a plan, and is run now: a first break is then taken for an
             outage.
@@ -139,10 +137,7 @@ _CANCEL_S = 30.0
 class Submissions:
     """Plans and submits jobs on one cluster.
 
-    Args:
-        cluster: The cluster.
-        jars: The jars on it.
-        seen: Returns the job list as it was last seen; None where it was not yet.
+    `seen` returns the job list as it was last seen; None where it was not yet.
     """
 
     def __init__(

@@ -179,8 +179,7 @@ class ArmClient(ServiceClient):
     async def read(self, address: str) -> httpx.Response:
         """Read; a temporary failure is retried, when the service asks for it or a little later.
 
-        Args:
-            address: A path below the endpoint, or an address that the service gave.
+        The address is a path below the endpoint, or one that the service gave.
 
         Raises:
             ClusterUnreachable: No answer, or none of its own.

@@ -28,11 +28,7 @@ Reference = Annotated[str, AfterValidator(_reference), Field(examples=["env:FLIN
 
 
 def checked_url(value: str, instead: str = "basic_auth or bearer_token") -> str:
-    """Return a URL without a slash at its end.
-
-    Args:
-        value: The URL as it was given.
-        instead: Which properties are for credentials.
+    """Return a URL without a slash at its end; `instead` names the properties for credentials.
 
     Raises:
         ValueError: It is none, or carries what has no place in it.
@@ -145,9 +141,7 @@ def unreadable_jar(
 def split_arguments(args: Any, where: str) -> list[tuple[str, str]]:
     """Return the problems of arguments that are sent as one text, and would be split elsewhere.
 
-    Args:
-        args: The arguments, as far as they are known; of any type, valid or not.
-        where: The target, in words.
+    They are of any type, valid or not; `where` is the target, in words.
     """
     if not isinstance(args, list | tuple):
         return []

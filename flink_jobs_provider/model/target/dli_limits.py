@@ -20,9 +20,8 @@ _Problems = list[tuple[str, str]]
 def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
     """Return the inputs that Data Lake Insight cannot carry: path, and what would be valid.
 
-    Args:
-        inputs: The inputs by name, as far as they are known; of any type, valid or not.
-        unknown: Paths of what is not known yet.
+    The inputs are of any type, valid or not, as far as they are known; `unknown` has the paths of
+    the others.
     """
     target = inputs.get("target")
     if not isinstance(target, dict) or target.get("kind") != "dli":

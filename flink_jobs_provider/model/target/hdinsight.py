@@ -197,9 +197,8 @@ _KEYS = {
 def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> list[tuple[str, str]]:
     """Return the inputs that a target of HDInsight cannot carry: path, and what would be valid.
 
-    Args:
-        inputs: The inputs by name, as far as they are known; of any type, valid or not.
-        unknown: Paths of what is not known yet.
+    The inputs are of any type, valid or not, as far as they are known; `unknown` has the paths of
+    the others.
     """
     target = inputs.get("target")
     if not isinstance(target, dict) or target.get("kind") != "hdinsight":

@@ -59,7 +59,6 @@ class Progress:
     Attributes:
         recorded: The record in the state.
         wanted: The job as it should be.
-        jar: Its jar.
         base: What is recorded, with what was found and done on the way.
         asked: The configuration that is wanted; empty until it was asked for.
         former: The configuration that was written last, as far as it is known.

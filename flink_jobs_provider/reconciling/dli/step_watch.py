@@ -54,7 +54,6 @@ class _StepShown:
     """What a job shows at one moment after a step.
 
     Attributes:
-        job: The job.
         before: As it was before the step.
         moved: Whether something has been in progress on it since.
         settled: Whether what is shown has had some time to be up to date. That it then is, is sure
@@ -123,11 +122,7 @@ class StartEnded(StepEnded):
 
 @dataclass(frozen=True)
 class StopEnded(StepEnded):
-    """A stop has ended: the job has ended, or goes on.
-
-    Attributes:
-        savepoint: Whether it takes a savepoint.
-    """
+    """A stop, with a savepoint or without, has ended: the job has ended, or goes on."""
 
     savepoint: bool = False
 
@@ -148,12 +143,9 @@ class SavepointEnded(StepEnded):
 
 @dataclass(frozen=True)
 class StaysActive:
-    """A job has been shown for its settle time since it came up.
+    """A job has been shown for its settle time, in seconds, since it came up.
 
     It also holds as soon as the job has ended, is gone, or somebody has begun something else on it.
-
-    Attributes:
-        settle: The settle time, in seconds.
     """
 
     settle: float

@@ -136,11 +136,7 @@ class JobWatch:
         raise _not_up(0 if over else settle, await self._why(waited, timeout))
 
     async def is_up(self, spec: JobSpec, up: ObservedJob) -> ObservedJob:
-        """Return a job's row as it is just before it is recorded.
-
-        Args:
-            spec: The job.
-            up: Its row when it had settled.
+        """Return a job's row just before it is recorded; `up` is its row when it had settled.
 
         Raises:
             ActionFailed: Not all its tasks run, or they were restarted after a failure.
@@ -180,12 +176,9 @@ class JobWatch:
     async def cause(self, job: ObservedJob, since: int = 0, surely: bool = False) -> str:
         """Return why a job failed, empty where Flink does not say.
 
-        Flink may show a job as it was before it failed (web.refresh-interval, 3 s by default).
-
-        Args:
-            job: The job.
-            since: What failed before is left aside, in milliseconds by the cluster's clock.
-            surely: Whether it has failed or was restarted, though it may run again.
+        Flink may show a job as it was before it failed (web.refresh-interval, 3 s by default). What
+        failed before `since` is left aside: in milliseconds by the cluster's clock. `surely` is
+        whether it has failed or was restarted, though it may run again.
         """
         failed = surely or job.state == "FAILED"
         cached = min((await self._plane.facts()).job_cache, _LONGEST_CACHE) + _CACHE_MARGIN

@@ -52,8 +52,7 @@ _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 class StateDirectories:
     """Lists the directories of a cluster's savepoints and checkpoints.
 
-    Attributes:
-        _local_paths: Whether the cluster's local paths are this machine's.
+    Whether the cluster's local paths are this machine's is `_local_paths`.
     """
 
     _plane: ControlPlane

@@ -63,8 +63,6 @@ class SlotCount:
     """The task slots of a cluster at one moment.
 
     Attributes:
-        free: How many are free.
-        total: How many there are.
         promised: How many of the free ones other jobs of this run are about to take.
     """
 
@@ -81,7 +79,6 @@ class EnoughSlots:
     enough in total, or has had the time to register its TaskManagers.
 
     Attributes:
-        needed: How many slots it needs.
         used: How many of them the version has that is stopped for it.
         registering: The seconds in which TaskManagers may still come to the cluster.
     """

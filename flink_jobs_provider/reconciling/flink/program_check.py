@@ -238,13 +238,7 @@ class Trial:
 
 
 class Trials:
-    """The programs of new jobs that one preview tries on one cluster.
-
-    Args:
-        plane: The cluster.
-        address: How people call it.
-        clock: Time and sleep.
-    """
+    """The programs of new jobs that one preview tries on one cluster, by people's address of it."""
 
     def __init__(self, plane: TrialPlane, address: str, clock: Clock | None = None) -> None:
         self._plane = plane

@@ -50,10 +50,8 @@ class Reconciler:
     """Applies changes to the jobs of one cluster.
 
     Args:
-        plane: The cluster.
         local_paths: Whether the cluster's local paths are this machine's.
         say: Called with a line for each step, while it happens.
-        clock: Time and sleep.
         find_jar: Returns the jar of a previous version that is no longer on the cluster.
     """
 

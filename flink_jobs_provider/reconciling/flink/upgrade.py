@@ -41,7 +41,6 @@ class Origin:
     Attributes:
         base: The record, with what was found on the way.
         restore: The savepoint or checkpoint to start from; None for a fresh start.
-        action: What the start is called.
         former: The state of the version that ran before, where another savepoint is named.
     """
 
@@ -170,7 +169,6 @@ class _Left:
         base: The record, with a savepoint that was taken.
         restore: What the new version starts from; None for nothing.
         back: What the previous version starts from, if it must.
-        action: What the change is called.
     """
 
     base: JobRecord | None

@@ -1,39 +1,167 @@
-"""One order: sent once, waited for until the job's own row shows how it ended; and its errors."""
+"""One order: sent once, and waited for until the job's own row shows how it ended.
+
+Done means: the row names our action, with a result, and a status that fits. The row may be
+missing just after NEW, lack its status for a while, show the action before ours, or an unknown
+status: all that is waited on, and never taken for done, or for gone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from flink_jobs_provider.control_planes.service_planes import (
     ActionJob,
     ActionPlane,
     Busy,
     Order,
-    OrderRefused,
     Unanswered,
 )
-from flink_jobs_provider.model.action import STARTS, Action
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
-from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.conditions import Observation
-from flink_jobs_provider.reconciling.hdinsight.conditions import (
-    DIFFERS,
-    ActionEnded,
-    StaysUp,
-    described,
-    succeeded,
+from flink_jobs_provider.reconciling.conditions import (
+    Failed,
+    Judgement,
+    Met,
+    NotYet,
+    Observation,
+    Shown,
+    waited,
 )
 from flink_jobs_provider.reconciling.job_errors import (
-    OR_OTHER_STARTS,
     did_not_stay_up,
-    order_refused,
 )
-from flink_jobs_provider.reconciling.record_updates import last_known
-from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
+from flink_jobs_provider.reconciling.service_loop import ARRIVES, AWAY_PAUSE, SETTLES, until_idle
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
+
+RowHistory: TypeAlias = Sequence[Observation[ActionJob | None]]
+
+
+@dataclass(frozen=True)
+class ActionEnded:
+    """An action that was ordered has ended, as far as the job's row shows it.
+
+    Attributes:
+        before: The row as it was before; None where it was not listed.
+        arrived: Whether the order is known to have arrived.
+        failed: Whether the system reported, apart from the row, that it failed: a row that shows
+            nothing of it is not waited for long.
+    """
+
+    order: Order
+    before: ActionJob | None
+    timeout: float
+    arrived: bool
+    failed: bool = False
+
+    def judge(self, history: RowHistory) -> Judgement:
+        """Judge by the last row, and by whether any row so far has shown the action."""
+        row, seconds, shown = history[-1].seen, waited(history), self.shown(history)
+        settled = self.arrived and seconds >= SETTLES
+        if row is None and self.order.action is Action.DELETE:
+            return Met()
+        ended = row is not None and _ended(self.order.action, row, settled)
+        # The same failure once more may look as the one before; a success never does.
+        if ended and (shown or (settled and row and not succeeded(self.order, row))):
+            return Met()
+        if self.failed and settled and not shown:
+            return Met()
+        if not self.arrived and not shown and seconds >= min(ARRIVES, self.timeout):
+            return Failed("the list of jobs does not show that it arrived", self)
+        return NotYet(described(row))
+
+    def shown(self, history: RowHistory) -> bool:
+        """Return whether a row has shown that it was our action."""
+        if history[-1].seen is None and self.order.action is Action.DELETE:
+            return True
+        return any(_shows(self.order, each.seen, self.before) for each in history)
+
+
+@dataclass(frozen=True)
+class StaysUp:
+    """A job that came up, as the row `up` showed it, has run for its settle time, in seconds.
+
+    It also holds where the job came to its own end, or somebody has begun another action on it.
+    """
+
+    up: ActionJob
+    settle: float
+
+    def judge(self, history: RowHistory) -> Judgement:
+        """Judge by the last row; one without a known status is given some more time."""
+        row, seconds = history[-1].seen, waited(history)
+        if row is None:
+            return Failed(described(None), self)
+        if row.in_progress or row.action is not self.up.action:
+            return Met()
+        if row.job_id != self.up.job_id:
+            return Failed(f"the job service started it again, as job {row.job_id}", self)
+        if row.status is JobStatus.FINISHED:
+            return Met()
+        if row.status not in (None, JobStatus.RUNNING):
+            return Failed(described(row), self)
+        if seconds >= self.settle and row.status is not None:
+            return Met()
+        if seconds >= self.settle + SETTLES:
+            return Failed(described(row), self)
+        left = self.settle - seconds
+        return NotYet(described(row), left if left > 0 else None)
+
+
+def described(row: ActionJob | None) -> str:
+    """Return what a row shows."""
+    if row is None:
+        return "it is not listed"
+    words = [row.action or "no action", row.result or "no result"]
+    return f"it shows {', '.join(words)}, and {row.status_word or 'no'} as its status"
+
+
+#: The list no longer shows a row as it was, which is observed as None.
+DIFFERS = Shown[ActionJob | None](lambda row: described(row) if row else "")
+
+
+def succeeded(order: Order, row: ActionJob) -> bool:
+    """Whether an action that has ended did what it should."""
+    if row.result is not ActionResult.SUCCESS or row.stop_failed:
+        return False
+    if order.action in STARTS:
+        return row.status in (JobStatus.RUNNING, JobStatus.FINISHED)
+    return order.action is not Action.STOP or not row.active
+
+
+def _shows(order: Order, row: ActionJob | None, old: ActionJob | None) -> bool:
+    """Whether a row shows that our action has arrived: it is another than before.
+
+    Its status is left out: that changes by itself.
+    """
+    if row is None or row.action is not order.action:
+        return False
+    return old is None or row.in_progress or _facts(row) != _facts(old)
+
+
+def _facts(row: ActionJob) -> tuple[object, ...]:
+    return (row.action, row.result, row.output, row.job_id, row.last_savepoint, row.version)
+
+
+def _ended(action: Action, row: ActionJob, settled: bool) -> bool:
+    """Whether a row says that an action has ended, by result and status together."""
+    if row.action is not action or row.result not in (ActionResult.SUCCESS, ActionResult.FAILED):
+        return False
+    if row.result is ActionResult.FAILED or row.stop_failed:
+        return True
+    if action in STARTS:
+        # Not up yet, or still shown as it was before.
+        coming = (None, JobStatus.STARTING, JobStatus.RESTARTING, JobStatus.STOPPED)
+        return row.status not in coming
+    if action is Action.STOP:
+        return row.status is not None and not row.active
+    if action is Action.CANCEL:  # the word that follows is documented nowhere
+        return not row.active and (row.status is not None or settled)
+    return action is not Action.DELETE
+
 
 #: The steps of `Timeouts` that each action takes.
 _STEPS: dict[Action, tuple[str, ...]] = {
@@ -266,47 +394,3 @@ def _own(rows: Sequence[ActionJob], order: Order, known: set[str]) -> ActionJob 
 def allowed(action: Action, spec: JobSpec) -> float:
     """Return the seconds that an action may take."""
     return sum(spec.timeout(step) for step in _STEPS[action])
-
-
-def refused(order: Order, row: ActionJob | None, refusal: OrderRefused) -> ActionFailed:
-    """Return the error for an order that was refused."""
-    now = "The job service lists no job of this name"
-    if row:
-        now = f"The job is {row.status_word or 'as it was'}, as before"
-    return order_refused(order.job_name, order.action, refusal, now)
-
-
-def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> ActionFailed:
-    """Return the error for an update that reports success and has changed nothing."""
-    return ActionFailed(
-        f"{order.job_name}: {order.action} is said to have succeeded, and the job service has not "
-        f"taken over {', '.join(differences)}",
-        now=f"Job {row.job_id} is {row.status_word}, with the former values",
-        remedy="Undo the change of these inputs; or stop the job with desired_state, destroy it, "
-        "and create it anew with restore_from",
-    )
-
-
-def failed(
-    order: Order, outcome: ActionOutcome, went_back: str, base: JobRecord | None
-) -> ActionFailed:
-    """Return the error for an action that failed, with what runs now.
-
-    `went_back` is what runs since the previous version was started again; empty where it was not.
-    """
-    happened = f"{order.job_name}: {order.action} failed: {outcome.failure}"
-    row = outcome.row
-    if row is None:
-        return ActionFailed(happened, now="The job service does not list the job")
-    if row.active:
-        now = f"Job {row.job_id} is {row.status_word}"
-        return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
-    if went_back:
-        return ActionFailed(happened, now=went_back, remedy="Fix it, and run again")
-    state = row.last_savepoint or order.restore_from
-    remedy = "Fix it, and run again"
-    if order.action is Action.RE_LAUNCH:
-        remedy += OR_OTHER_STARTS
-    return ActionFailed(
-        happened, now=f"Nothing of it runs; {last_known(base, state)}", remedy=remedy
-    )

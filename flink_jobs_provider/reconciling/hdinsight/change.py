@@ -1,4 +1,4 @@
-"""One change of a job, turn by turn: observe, decide, order, record."""
+"""One change of a job, turn by turn: observe, decide, order, record; and its errors."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from flink_jobs_provider.control_planes.service_planes import (
     Version,
 )
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionInProgress, JobError, StateUnavailable
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ActionInProgress,
+    JobError,
+    StateUnavailable,
+)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.hdinsight.action_runner import (
-    ActionRunner,
-    failed,
-    not_taken_over,
-    refused,
-)
+from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.decisions import (
     NextAction,
     RowMatch,
@@ -35,9 +35,11 @@ from flink_jobs_provider.reconciling.hdinsight.decisions import (
     renewal,
 )
 from flink_jobs_provider.reconciling.job_errors import (
+    OR_OTHER_STARTS,
     RUNS_AGAIN,
     adopted_and_down,
     neither_started,
+    order_refused,
     refuse_stranger,
 )
 from flink_jobs_provider.reconciling.ownership import (
@@ -334,3 +336,47 @@ class ActionChange:
 def _is_complete(version: Version) -> bool:
     """Whether all that a version is made of is shown."""
     return None not in (version.jar, version.entry_class, version.parallelism)
+
+
+def refused(order: Order, row: ActionJob | None, refusal: OrderRefused) -> ActionFailed:
+    """Return the error for an order that was refused."""
+    now = "The job service lists no job of this name"
+    if row:
+        now = f"The job is {row.status_word or 'as it was'}, as before"
+    return order_refused(order.job_name, order.action, refusal, now)
+
+
+def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> ActionFailed:
+    """Return the error for an update that reports success and has changed nothing."""
+    return ActionFailed(
+        f"{order.job_name}: {order.action} is said to have succeeded, and the job service has not "
+        f"taken over {', '.join(differences)}",
+        now=f"Job {row.job_id} is {row.status_word}, with the former values",
+        remedy="Undo the change of these inputs; or stop the job with desired_state, destroy it, "
+        "and create it anew with restore_from",
+    )
+
+
+def failed(
+    order: Order, outcome: ActionOutcome, went_back: str, base: JobRecord | None
+) -> ActionFailed:
+    """Return the error for an action that failed, with what runs now.
+
+    `went_back` is what runs since the previous version was started again; empty where it was not.
+    """
+    happened = f"{order.job_name}: {order.action} failed: {outcome.failure}"
+    row = outcome.row
+    if row is None:
+        return ActionFailed(happened, now="The job service does not list the job")
+    if row.active:
+        now = f"Job {row.job_id} is {row.status_word}"
+        return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
+    if went_back:
+        return ActionFailed(happened, now=went_back, remedy="Fix it, and run again")
+    state = row.last_savepoint or order.restore_from
+    remedy = "Fix it, and run again"
+    if order.action is Action.RE_LAUNCH:
+        remedy += OR_OTHER_STARTS
+    return ActionFailed(
+        happened, now=f"Nothing of it runs; {last_known(base, state)}", remedy=remedy
+    )

@@ -20,6 +20,7 @@ from flink_jobs_provider.gateway.http.property_problems import (
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.inputs import JOB_NAME_PATTERN
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.wire.dli import JOB_FIELDS, checkpoint_mode, slots_by_default
 
@@ -200,16 +201,13 @@ def _plain(name: str, config: Mapping[str, Any]) -> Any:
     return value
 
 
-_PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
 def job_name_of(name: str) -> str:
     """Return the name under which the cluster has a job that callers call by another.
 
     The service takes names that a cluster's jobs cannot have here: with capitals and underscores.
     Such a name gets a digest to the plain rest of it, so that no two become one.
     """
-    if _PLAIN.fullmatch(name):
+    if re.fullmatch(JOB_NAME_PATTERN, name):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower())[:44].strip("-")

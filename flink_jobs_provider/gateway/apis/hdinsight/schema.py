@@ -8,7 +8,7 @@ from typing import Any
 from flink_jobs_provider.gateway.apis.job_inputs import MOST_OPTIONS
 from flink_jobs_provider.gateway.http.property_problems import Checker, RefusedProperties
 from flink_jobs_provider.model.action import STARTS, Action
-from flink_jobs_provider.model.inputs import MAX_PARALLELISM
+from flink_jobs_provider.model.inputs import JOB_NAME_PATTERN, MAX_PARALLELISM
 from flink_jobs_provider.wire.hdinsight import (
     JOB_PROPERTIES,
     JOB_TYPE,
@@ -37,7 +37,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     ),
     "jobName": {
         "type": "string",
-        "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        "pattern": f"^{JOB_NAME_PATTERN}$",
         "description": "The job's name on its cluster.",
         "examples": ["orders"],
     },
