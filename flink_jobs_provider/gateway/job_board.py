@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from flink_jobs_provider.gateway.job_history import JobHistory
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
+from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 #: Statuses of a job that has broken down.
@@ -92,6 +93,21 @@ class JobBoardPage:
 
 
 @dataclass(frozen=True)
+class ClusterAnswer:
+    """How a cluster answered when this gateway last observed it.
+
+    Attributes:
+        answers: Whether it did.
+        at: When it answered last; None where it has not, since this process began.
+        problem: Why it did not the last time; None where it did.
+    """
+
+    answers: bool
+    at: datetime | None = None
+    problem: JobError | None = None
+
+
+@dataclass(frozen=True)
 class StoredSession:
     """A session on record.
 
@@ -121,8 +137,8 @@ class JobBoard(JobService, JobHistory, Protocol):
         """Return the latest actions on a job, the newest first."""
         ...
 
-    def reachable(self) -> dict[str, bool]:
-        """Return, by key, whether each cluster answered when it was last observed."""
+    def answers(self) -> Mapping[str, ClusterAnswer]:
+        """Return, by key, how each cluster answered; without those not observed so far."""
         ...
 
     async def task_slots(self, cluster: str) -> tuple[int, int] | None:

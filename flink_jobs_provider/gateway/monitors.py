@@ -43,22 +43,27 @@ class Monitors:
         self._monitors: dict[str, ClusterMonitor] = {}
 
     async def observe(
-        self, cluster: str, look: Callable[[ClusterMonitor], Awaitable[T]]
+        self,
+        cluster: str,
+        look: Callable[[ClusterMonitor], Awaitable[T]],
+        patience: float | None = None,
     ) -> T | JobError:
         """Return what is observed on a cluster, or why it cannot be observed now.
 
         Args:
             cluster: Its key.
             look: Observes it.
+            patience: Seconds that this answer waits for the cluster, if other than usual.
         """
+        patience = self._patience if patience is None else patience
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(patience):
                 return await look(self._of(cluster))
         except JobError as error:
             return error
         except TimeoutError:
             return ClusterUnreachable(
-                f"the cluster did not answer within {self._patience:g} s",
+                f"the cluster did not answer within {patience:g} s",
                 remedy="Is it up and reachable?",
             )
 

@@ -159,7 +159,8 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         await _start(jobs)
         opened.push_async_callback(_stop, jobs, stop, seconds(configuration.stop_timeout))
         limits = configuration.limits
-        portal = _portal(configuration, jobs, authenticator, audit, stop)
+        monitors = Monitors(configuration.clusters, clusters)
+        portal = _portal(configuration, jobs, monitors, authenticator, audit, stop)
         if portal:
             opened.push_async_callback(portal.close)
         app = make_app(
@@ -173,7 +174,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             configuration.public_url,
             signatures=signatures,
             portal=portal,
-            monitors=Monitors(configuration.clusters, clusters),
+            monitors=monitors,
         )
         if certificate:
             renewing = asyncio.create_task(certificate.keep_renewing())
@@ -198,6 +199,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
 def _portal(
     configuration: GatewayConfiguration,
     jobs: Jobs,
+    monitors: Monitors,
     authenticator: Authenticator,
     audit: AuditLog,
     stop: StopSignals,
@@ -208,6 +210,7 @@ def _portal(
     return Portal(
         jobs,
         configuration.clusters,
+        monitors,
         authenticator,
         audit.write,
         configuration.limits.body_bytes,
@@ -275,8 +278,8 @@ def _watch(jobs: Jobs, metrics: Metrics, audit: AuditLog) -> None:
 
     def refresh() -> None:
         metrics.in_progress(jobs.in_progress)
-        for cluster, answers in jobs.reachable().items():
-            metrics.cluster_reachable(cluster, answers)
+        for cluster, answer in jobs.answers().items():
+            metrics.cluster_reachable(cluster, answer.answers)
 
     jobs.on_finished(ended)
     metrics.before_render(refresh)

@@ -136,6 +136,11 @@ class ClusterMonitor:
         watched = self._watched.get((job_id, depth))
         return tuple(watched.history) if watched else ()
 
+    async def observed(self, job_id: str, max_age: float) -> tuple[Observation, ...]:
+        """Return a job's history, whose newest observation is at most `max_age` seconds old."""
+        await self.job(job_id, max_age)
+        return self.history(job_id)
+
     async def follow(self, job_id: str, interval: float) -> AsyncIterator[tuple[Observation, ...]]:
         """Yield a job's history, now and after each interval in seconds, until it is closed.
 

@@ -43,6 +43,7 @@ class Observer:
 
     Attributes:
         answered: Whether the cluster answered the last time; None before the first.
+        answered_at: When it answered last; None where it has not, since this process began.
         trouble: Why it did not answer the last time; None where it did.
         task_slots: How many task slots are free, and how many there are; for all who ask at once.
     """
@@ -54,6 +55,7 @@ class Observer:
         self._observations = SharedCall(self._observe)
         self.task_slots = SharedCall(lambda: process.plane(cluster).task_slots())
         self.answered: bool | None = None
+        self.answered_at: datetime | None = None
         self.trouble: JobError | None = None
 
     async def observe(self) -> None:
@@ -105,6 +107,7 @@ class Observer:
         if self.answered is False:
             _log.info("cluster %s is seen again", self._cluster.key)
         self.answered, self.trouble = True, None
+        self.answered_at = datetime.now(UTC)
         await self._compare(snapshot)
 
     async def _compare(self, snapshot: ClusterSnapshot) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
+from flink_jobs_provider.gateway.job_board import ClusterAnswer
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
@@ -133,10 +134,10 @@ class Jobs(Reading):
         """How many actions this gateway executes, or has queued."""
         return self._workers.unfinished
 
-    def reachable(self) -> dict[str, bool]:
-        """Return, by key, whether each cluster answered when it was last observed."""
+    def answers(self) -> dict[str, ClusterAnswer]:
+        """Return, by key, how each cluster answered when it was last observed."""
         return {
-            key: observer.answered
+            key: ClusterAnswer(observer.answered, observer.answered_at, observer.trouble)
             for key, observer in self._observers.items()
             if observer.answered is not None
         }

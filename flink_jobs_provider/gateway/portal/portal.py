@@ -13,6 +13,7 @@ from starlette.types import Scope
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.jobs.background import Threads
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import (
     ISSUER_RETURN,
     ISSUER_SIGN_IN,
@@ -31,6 +32,7 @@ from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser
 from flink_jobs_provider.gateway.portal.jar_choice import JarChooser
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms
 from flink_jobs_provider.gateway.portal.live import EVERY, Live
+from flink_jobs_provider.gateway.portal.observed import Freshness, Observed
 from flink_jobs_provider.gateway.portal.pages import job_page, jobs_page
 from flink_jobs_provider.gateway.portal.pages.action_pages import ActionPages
 from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, JobPage
@@ -57,6 +59,7 @@ class Portal:
     Args:
         board: What is known of the jobs, and what executes the actions.
         clusters: The clusters that are served.
+        monitors: What observes them.
         proofs: Returns what tokens are good for.
         audit: Where it is recorded who did what.
         body_bytes: The longest form.
@@ -65,12 +68,14 @@ class Portal:
         stopping: Set when the gateway stops.
         issuer: The issuer that people may sign in with; None for none.
         every: Seconds between two looks at the records, for what is live.
+        freshness: How old what is observed may be; else as usual.
     """
 
     def __init__(
         self,
         board: JobBoard,
         clusters: Sequence[ClusterConfiguration],
+        monitors: Monitors,
         proofs: Proofs,
         audit: Audit,
         body_bytes: int,
@@ -79,6 +84,7 @@ class Portal:
         stopping: asyncio.Event | None = None,
         issuer: IssuerAccess | None = None,
         every: float = EVERY,
+        freshness: Freshness | None = None,
     ) -> None:
         addresses = Addresses(public_url)
         kept = KeptForms()
@@ -106,8 +112,9 @@ class Portal:
             if issuer
             else None
         )
+        observed = Observed(monitors, freshness)
         self._jobs = JobsPage(board, visits, templates, addresses)
-        self._job = JobPage(board, finder, visits, templates, addresses, audit)
+        self._job = JobPage(board, observed, finder, visits, templates, addresses, audit)
         submission = Submission(board, clusters, audit)
         self._storages = Threads(_STORAGE_THREADS, "portal-storage")
         chooser = JarChooser(board, JarBrowser(self._storages))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ class Templates:
         self._environment.globals |= {
             "addresses": addresses,
             "languages": languages(),
+            "now": lambda: datetime.now(UTC),
             "KEY_FIELD": KEY_FIELD,
             "OWNER_FIELD": OWNER_FIELD,
             "stamp": stamp,

@@ -13,6 +13,12 @@ _FILES = Path(__file__).with_name("texts")
 FALLBACK = "en"
 #: Languages in which nothing at all is counted as one thing is.
 _NONE_AS_ONE = ("fr",)
+#: What languages other than English write between thousands, and before decimals.
+_NUMBERS = {"fr": ("\u202f", ",")}
+#: Units of time with their milliseconds, and of sizes; all of them are keys of the catalogue.
+_TIMES = (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+UNITS = (*(name for name, _ in _TIMES), "ms", *_SIZES, "percent", "per_s")
 
 
 class Text:
@@ -43,6 +49,39 @@ class Text:
         """Return a phrase that counts something: there is one for one, and one for any other."""
         one = number == 1 or (number == 0 and self.language in _NONE_AS_ONE)
         return self(f"{key}.{'one' if one else 'other'}", number=number, **values)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Return a number as the language writes it."""
+        thousands, point = _NUMBERS.get(self.language, (",", "."))
+        return f"{value:,.{digits}f}".translate({ord(","): thousands, ord("."): point})
+
+    def percent(self, share: float) -> str:
+        """Return a share, 0 to 1."""
+        return self._measured("percent", self.number(share * 100))
+
+    def rate(self, per_second: float) -> str:
+        """Return how many there are in a second."""
+        return self._measured("per_s", self.number(per_second, 0 if per_second >= 10 else 1))
+
+    def size(self, count: float) -> str:
+        """Return a number of bytes in one unit."""
+        for unit in _SIZES:
+            if count < 1024 or unit == _SIZES[-1]:
+                break
+            count /= 1024
+        return self._measured(unit, self.number(count, 0 if unit == "B" or count >= 10 else 1))
+
+    def span(self, milliseconds: float) -> str:
+        """Return a length of time in one unit."""
+        for unit, length in _TIMES:
+            if milliseconds >= (2 * length if unit != "s" else 1000):
+                digits = 1 if unit == "s" and milliseconds < 10_000 else 0
+                shown = milliseconds / length if digits else milliseconds // length
+                return self._measured(unit, self.number(shown, digits))
+        return self._measured("ms", self.number(milliseconds))
+
+    def _measured(self, unit: str, number: str) -> str:
+        return self._phrases[f"unit.{unit}"].format(number=number)
 
     def word(self, group: str, word: str) -> str:
         """Return what a word of the API is called, or the word itself."""

@@ -26,8 +26,7 @@ from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
-from flink_jobs_provider.observing.attention import Attention, Observation, needs_attention
-from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
+from flink_jobs_provider.observing.attention import Attention, needs_attention
 from flink_jobs_provider.observing.documents import exception_document, health_document
 from flink_jobs_provider.observing.health import JobHealth
 
@@ -108,7 +107,9 @@ class MonitoringFace:
         problem: str | None = None
         attention: Sequence[Attention] | None = ()
         if job_id := row.record.job_id:
-            seen = await self._monitors.observe(row.cluster, lambda each: _history(each, job_id))
+            seen = await self._monitors.observe(
+                row.cluster, lambda each: each.observed(job_id, _JOB_AGE)
+            )
             if isinstance(seen, JobError):
                 problem, attention = str(seen), None
             else:
@@ -125,7 +126,9 @@ class MonitoringFace:
         mask = _mask(caller(request), row)
         found: list[dict[str, Any]] = []
         if job_id := row.record.job_id:
-            seen = await self._monitors.observe(row.cluster, lambda each: _history(each, job_id))
+            seen = await self._monitors.observe(
+                row.cluster, lambda each: each.observed(job_id, _JOB_AGE)
+            )
             if isinstance(seen, JobError):
                 raise ClusterUnavailable(seen)
             newest = seen[-1]
@@ -170,11 +173,6 @@ class MonitoringFace:
             for key, each in zip(clusters, seen, strict=True)
             if not isinstance(each, JobError)
         }
-
-
-async def _history(monitor: ClusterMonitor, job_id: str) -> tuple[Observation, ...]:
-    await monitor.job(job_id, _JOB_AGE)
-    return monitor.history(job_id)
 
 
 def _of(

@@ -13,8 +13,10 @@ from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.portal.addresses import Addresses
+from flink_jobs_provider.gateway.portal.health_view import HealthView, health_view
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
 from flink_jobs_provider.gateway.portal.live import digest
+from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.offered_actions import offers
 from flink_jobs_provider.gateway.portal.templating import NOT_STORED, Templates
 from flink_jobs_provider.gateway.portal.terminal import job_row_command, pulumi_program
@@ -67,6 +69,7 @@ class JobPage:
 
     Args:
         board: What is known of the jobs.
+        observed: Observes them.
         finder: Finds the job.
         visits: Who looks.
         templates: The portal's pages.
@@ -77,6 +80,7 @@ class JobPage:
     def __init__(
         self,
         board: JobBoard,
+        observed: Observed,
         finder: JobFinder,
         visits: Visits,
         templates: Templates,
@@ -84,6 +88,7 @@ class JobPage:
         audit: Audit,
     ) -> None:
         self._board = board
+        self._observed = observed
         self._finder = finder
         self._visits = visits
         self._templates = templates
@@ -151,11 +156,22 @@ class JobPage:
             offers=offers(row, visit.text, may_act=may_act),
             may_act=may_act,
             reveal=reveal,
-            answers=self._board.reachable().get(cluster.key, True),
+            health=await self._health(row, reveal=reveal),
             history=[ActionView.of(action) for action in history[:HISTORY]],
             more_history=len(history) > HISTORY,
             command=job_row_command(cluster, base, row.job_name),
             program=pulumi_program(cluster, base, view),
+        )
+
+    async def _health(self, row: JobRow, *, reveal: bool) -> HealthView:
+        job_id = row.record.job_id
+        seen = await self._observed.job(row.cluster, job_id) if job_id else None
+        return health_view(
+            seen,
+            self._board.answers().get(row.cluster),
+            started=bool(job_id),
+            expected=row.record.status.active and row.status == str(row.record.status),
+            reveal=reveal,
         )
 
     def _below(self, path: str, number: int) -> str:

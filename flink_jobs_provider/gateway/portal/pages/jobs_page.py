@@ -68,7 +68,7 @@ class JobsPage:
         """Return the list."""
         search = _asked(request, visit)
         clusters = {one.key: one for one in visit.readable}
-        answers = self._board.reachable()
+        answers = self._board.answers()
         page = await self._board.board(search.search(list(clusters)))
         return self._templates.part(
             "jobs_part",
@@ -79,7 +79,11 @@ class JobsPage:
             found=page.found,
             counts=page.counts,
             pages=max(1, math.ceil(page.found / PAGE)),
-            away=[short_name(one) for key, one in clusters.items() if answers.get(key) is False],
+            away=[
+                short_name(one)
+                for key, one in clusters.items()
+                if key in answers and not answers[key].answers
+            ],
         )
 
 

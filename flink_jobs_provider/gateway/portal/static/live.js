@@ -71,10 +71,22 @@ class Part {
     const focused = this.region.contains(document.activeElement) ? document.activeElement.id : "";
     const made = document.createElement("template");
     made.innerHTML = html;
-    localTimes(made.content);
-    this.region.replaceChildren(made.content);
+    this.replace([...made.content.children]);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  // Only what has changed is replaced: what somebody selects or reads elsewhere stays.
+  replace(pieces) {
+    const sources = pieces.map((piece) => piece.outerHTML);
+    pieces.forEach((piece) => localTimes(piece));
+    if (this.sources?.length === sources.length) {
+      const old = [...this.region.children];
+      pieces.forEach((piece, at) => sources[at] === this.sources[at] || old[at].replaceWith(piece));
+    } else {
+      this.region.replaceChildren(...pieces);
+    }
+    this.sources = sources;
   }
 
   end(how) {

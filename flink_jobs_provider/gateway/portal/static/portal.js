@@ -1,8 +1,9 @@
 // What pages do beyond what they do without any script: times in the viewer's zone, parts that are
 // kept up to date, and the keyboard's place.
 import { followParts } from "./live.js";
-import { localTimes } from "./times.js";
+import { keepAges, localTimes } from "./times.js";
 
 localTimes(document);
+keepAges(document);
 followParts(document);
 document.querySelector("[data-focus]")?.focus();

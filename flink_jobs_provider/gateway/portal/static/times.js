@@ -1,10 +1,19 @@
-// Times in the viewer's zone and language, with UTC on hover.
+// Times in the viewer's zone and language, with UTC on hover, and how long ago some of them are.
 
 const language = document.documentElement.lang;
 const format = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(language, { style: "short" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const TICK_MS = 1000;
 
 export function localTime(moment) {
   return format.format(moment);
+}
+
+function age(moment) {
+  const seconds = Math.max(0, Math.round((Date.now() - moment) / 1000));
+  const [unit, length] = UNITS.find(([, each]) => seconds >= 2 * each) ?? UNITS.at(-1);
+  return relative.format(-Math.floor(seconds / length), unit);
 }
 
 export function localTimes(within) {
@@ -14,5 +23,12 @@ export function localTimes(within) {
     const utc = moment.toISOString().replace("T", " ").replace(/\.\d+Z$/, "");
     time.title = document.body.dataset.utc.replace("{time}", utc);
     time.textContent = localTime(moment);
+    if ("age" in time.dataset) time.textContent += ` (${age(moment)})`;
   }
+}
+
+export function keepAges(within) {
+  setInterval(() => {
+    for (const time of within.querySelectorAll("time[data-age]")) localTimes(time.parentElement);
+  }, TICK_MS);
 }

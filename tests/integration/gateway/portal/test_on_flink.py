@@ -107,6 +107,7 @@ def test_every_step_by_forms(portal: _Portal, tmp_path: Path) -> None:
     page = portal.settled()
     assert portal.status(page) == "RUNNING"
     first_id = page.fact("Flink's jobId")
+    _shows_health(portal)
 
     page = portal.act("savepoint")
     assert page.fact("Flink's jobId") == first_id, "it goes on running"
@@ -139,6 +140,23 @@ def test_every_step_by_forms(portal: _Portal, tmp_path: Path) -> None:
     address = f"{portal.job}/delete"
     portal.send(portal.get(address).form(address), confirm="counting")
     wait_until(lambda: "There are no jobs yet" in portal.get("/portal/").text or None, 60, "gone")
+
+
+def _shows_health(portal: _Portal) -> None:
+    """Check what is observed of the job that runs, once its cluster has gathered its load."""
+
+    def loaded() -> Page:
+        page = portal.get(portal.job)
+        assert page.fact("Busiest vertex") != "not reported", page.text
+        return page
+
+    page = wait_until(loaded, 60, "its load is shown", interval=0.2)
+    assert page.fact("State in Flink").startswith("RUNNING, since 20")
+    assert page.fact("Restarts") == "0"
+    assert page.fact("Records emitted by sources").endswith("/s")
+    assert page.fact("Last completed").startswith("checkpoint, 20")
+    assert page.find("th", data_label="Vertex")[0].text.startswith("Source")
+    assert not page.find("section", class_="card needs")
 
 
 def test_a_launch_that_fails_says_why(portal: _Portal) -> None:

@@ -14,16 +14,21 @@ from starlette.applications import Starlette
 
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator, RateLimit
 from flink_jobs_provider.gateway.auth.tokens import create_token
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess
+from flink_jobs_provider.gateway.portal.observed import Freshness
 from flink_jobs_provider.gateway.portal.portal import Portal
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Role
 from flink_jobs_provider.gateway.web_app import make_app
 from tests.contract.gateway.calling import Audit, Metrics
 from tests.portal_pages import Form, Page
 from tests.unit.gateway.jobs.gateway import Gateway
+from tests.unit.gateway.portal.seen_flink import SeenFlink
 
 HOST = "http://gateway:8090"
 SIGN_IN = "/portal/sign-in"
+#: Each page waits for an observation of its own.
+ALWAYS_FRESH = Freshness(job=0, cluster=0, usable=0, wait=30, patience=30)
 #: Where callers say that the jars of the tests are.
 JARS = "abfs://jobs@account"
 
@@ -85,6 +90,7 @@ class Opened:
 
     Attributes:
         gateway: The gateway, over a Flink in memory.
+        seen: What pages observe of it.
         app: The application.
         portal: The portal.
         audit: What was recorded.
@@ -92,6 +98,7 @@ class Opened:
     """
 
     gateway: Gateway
+    seen: SeenFlink
     app: Starlette
     portal: Portal
     audit: Audit
@@ -158,12 +165,14 @@ async def opened_portal(
     audit = Audit()
     async with gateway.running(), AsyncExitStack() as stack:
         configuration = gateway.configuration
+        seen = SeenFlink(gateway.flink)
         network = issuer.transport if issuer else None
         authenticator = Authenticator(configuration.access, network)
         stack.push_async_callback(authenticator.close)
         portal = Portal(
             gateway.jobs,
             configuration.clusters,
+            Monitors(configuration.clusters, seen),
             authenticator,
             audit.write,
             configuration.limits.body_bytes,
@@ -171,6 +180,7 @@ async def opened_portal(
             lifetime,
             issuer=issuer,
             every=0.01,
+            freshness=ALWAYS_FRESH,
         )
         stack.push_async_callback(portal.close)
         limits = configuration.limits
@@ -185,7 +195,7 @@ async def opened_portal(
             public_url,
             portal=portal,
         )
-        yield Opened(gateway, app, portal, audit, stack, host)
+        yield Opened(gateway, seen, app, portal, audit, stack, host)
 
 
 #: Lets a test use a portal.

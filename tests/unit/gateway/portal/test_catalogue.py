@@ -10,9 +10,16 @@ import pytest
 
 from flink_jobs_provider.gateway.portal.offered_actions import JOB_ACTIONS
 from flink_jobs_provider.gateway.portal.templating import TEMPLATES
-from flink_jobs_provider.gateway.portal.text import FALLBACK, languages, preferred, text_of
+from flink_jobs_provider.gateway.portal.text import (
+    FALLBACK,
+    UNITS,
+    languages,
+    preferred,
+    text_of,
+)
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.observing.attention import Concern
 from tests.unit.docs.pages import ROOT
 
 PORTAL = ROOT / "flink_jobs_provider/gateway/portal"
@@ -62,6 +69,9 @@ def test_every_phrase_is_used_and_there() -> None:
         "does": {Action.NEW, *(each.action for each in JOB_ACTIONS)},
         "drops": {each.action for each in JOB_ACTIONS if each.drops},
         "language": set(languages()),
+        "concern": {each.name for each in Concern},
+        "checkpoint_kind": {"checkpoint", "savepoint"},
+        "unit": set(UNITS),
     }
     used |= {f"{group}.{word}" for group, words in made.items() for word in words}
     open_groups = ("field.", "hint.", "column.")
@@ -132,3 +142,23 @@ def test_counting() -> None:
     assert [french.counted("jobs.total", number) for number in (0, 1, 2)] == [
         *("0 travail", "1 travail", "2 travaux"),
     ]
+
+
+def test_numbers_with_their_units() -> None:
+    """Shows them as each language writes them."""
+    english, french = text_of("en"), text_of("fr")
+    assert (english.number(12345), french.number(12345)) == ("12,345", "12\u202f345")
+    assert (english.rate(3.25), french.rate(3.25)) == ("3.2/s", "3,2/s")
+    assert (english.rate(1234.5), english.percent(0.974)) == ("1,234/s", "97%")
+    sizes = {
+        0: "0 B",
+        1023: "1,023 B",
+        1536: "1.5 KiB",
+        5 * 2**30: "5.0 GiB",
+        2**60: "1,048,576 TiB",
+    }
+    assert {size: english.size(size) for size in sizes} == sizes
+    spans = {0: "0 ms", 999: "999 ms", 1500: "1.5 s", 119_000: "119 s", 120_000: "2 min"}
+    spans |= {3 * 3_600_000: "3 h", 50 * 3_600_000: "2 days"}
+    assert {length: english.span(length) for length in spans} == spans
+    assert (french.size(1536), french.span(50 * 3_600_000)) == ("1,5 Kio", "2 jours")
