@@ -6,6 +6,7 @@ marked `process`, or takes a fixture that starts one; any other one is kept from
 
 from __future__ import annotations
 
+import platform
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 _FOLDERS = tuple(str(Path(__file__).parent / name) for name in ("unit", "contract"))
 #: Fixtures that start a process.
@@ -23,6 +25,7 @@ _HERE = ("127.", "::1", "localhost")
 
 def mark_processes(items: Sequence[pytest.Item]) -> None:
     """Mark the tests that take a fixture which starts a process."""
+    platform.processor()  # starts `uname`, once; Azure's clients ask for it
     for item in items:
         if _STARTS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("process")
@@ -39,6 +42,13 @@ def kept_in_memory(item: pytest.Item) -> Iterator[None]:
         patch.setattr(subprocess.Popen, "__init__", _refuse_process)
         patch.setattr(socket.socket, "connect", _connect)
         yield
+    _forget_files_in_memory()
+
+
+def _forget_files_in_memory() -> None:
+    """Empty fsspec's files in memory: each search goes through those of all tests before."""
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
 def _refuse_process(_process: object, command: object, *_more: object, **_named: object) -> None:

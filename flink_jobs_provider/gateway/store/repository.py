@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -88,7 +89,8 @@ class Retention:
         while True:
             with self._database.writing() as connection:
                 numbers = list(connection.scalars(old.limit(_BATCH)))
-                connection.execute(delete(table).where(table.number.in_(numbers)))
+                if numbers:
+                    connection.execute(delete(table).where(table.number.in_(numbers)))
             gone += len(numbers)
             if len(numbers) < _BATCH:
                 return gone
@@ -145,12 +147,23 @@ class Store(Reads, Board, Acceptance, Leases, Retention, SessionRecords, SampleR
 _ADVISORY_LOCK = 0x666C696E6B6A6F62
 
 
-def _migrate(database: Database) -> None:
+def _config() -> Config:
     config = Config()
     config.set_main_option(
         "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
     )
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return config
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Load the migrations, once in a process."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _migrate(database: Database) -> None:
+    scripts = _scripts()
+    known = {script.revision for script in scripts.walk_revisions()}
     with database.connected() as connection:
         if database.shared:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
@@ -160,5 +173,7 @@ def _migrate(database: Database) -> None:
                 f"the records in {database.name} are of a later version of the gateway "
                 f"({present}): start that one"
             )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if present != scripts.get_current_head():
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

@@ -25,6 +25,7 @@ from flink_jobs_provider.gateway.jobs import Intervals, Jobs
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.target import FlinkTarget
+from tests.unit.gateway.records import make_tables, open_records
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
@@ -115,7 +116,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Start a process."""
-        self.store = Store(self.url)
+        make_tables(self.url)
+        self.store = open_records(self.url)
         event.listen(self.store._database.engine, "connect", _without_waiting_for_the_disk)
         self.jobs = Jobs(
             self.configuration,

@@ -10,6 +10,7 @@ import pytest
 
 from flink_jobs_provider.gateway.store import Store
 from tests.postgres_server import postgres_server
+from tests.unit.gateway.records import make_tables, open_records
 
 __all__ = ["postgres_server"]
 
@@ -27,12 +28,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def open_store() -> Iterator[Callable[[str], Store]]:
     """Return a function that opens a store and closes it after the test."""
     with ExitStack() as stack:
-        yield lambda url: stack.enter_context(closing(Store(url)))
+        yield lambda url: stack.enter_context(closing(open_records(url)))
 
 
 @pytest.fixture
 def store(database_url: str, open_store: Callable[[str], Store]) -> Store:
     """Return a store with empty tables."""
+    make_tables(database_url)
     opened = open_store(database_url)
     opened.migrate()
     return opened

@@ -308,7 +308,7 @@ class FakeFlink:
         """Remove a savepoint or checkpoint from its storage."""
         del self.progress_in[path]
         if self._readable:
-            fsspec.filesystem("memory").rm(path.split("//", 1)[1], recursive=True)
+            fsspec.filesystem("memory").rm_file(f"{path}/_metadata".split("//", 1)[1])
 
     def submit_by_hand(self, submission: Submission) -> FakeJob:
         """Start a job as somebody else would."""
