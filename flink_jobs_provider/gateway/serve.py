@@ -218,6 +218,7 @@ def _portal(
         seconds(configuration.portal.session_lifetime),
         stop.asked,
         _portal_issuer(configuration),
+        upload_bytes=configuration.portal.upload_bytes,
     )
 
 

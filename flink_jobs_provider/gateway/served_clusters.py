@@ -228,6 +228,12 @@ class ClusterConfiguration(Settings):
         "prefix is refused.",
         examples=[{"abfs://container@account": "file:///srv/jobs"}],
     )
+    uploads: list[str] = Field(
+        default_factory=list,
+        description="Directories, as callers name them, into which jars are uploaded on the "
+        "portal. They lie below mounts that are directories of this machine.",
+        examples=[["abfs://container@account/uploads"]],
+    )
     relaunch_lost: bool = Field(
         True,
         description="Start again, from its newest state, a job that the cluster lost: one that "
@@ -265,6 +271,20 @@ class ClusterConfiguration(Settings):
     def _mountable(cls, value: dict[str, str]) -> dict[str, str]:
         Mounts(value)
         return value
+
+    @model_validator(mode="after")
+    def _uploads_are_directories_here(self) -> Self:
+        for directory in self.uploads:
+            try:
+                url = self.storage.resolve(directory, directory)
+            except Refusal as refusal:
+                raise ValueError(f"uploads: {refusal.happened}") from None
+            if local_path(url) is None:
+                raise ValueError(
+                    f"uploads: {directory} must lie below a mount that is a directory of this "
+                    "machine (file:///…)"
+                )
+        return self
 
     @field_validator("flink")
     @classmethod

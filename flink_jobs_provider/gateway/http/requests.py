@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from email.message import Message
 from typing import Any, NamedTuple
 
@@ -127,21 +127,40 @@ async def content(request: Request, limit: int) -> bytes:
         Refusal: It is longer than the limit (it is then not read to its end), or does not arrive
             in time.
     """
+    read = bytearray()
+    async for chunk in content_stream(request, limit, _BODY_TIME):
+        read += chunk
+    return bytes(read)
+
+
+async def content_stream(
+    request: Request, limit: int, seconds: float
+) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it arrives.
+
+    Raises:
+        Refusal: It is longer than the limit (it is then not read to its end), or does not arrive
+            in time.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    read = bytearray()
+    read, deadline = 0, asyncio.get_running_loop().time() + seconds
+    chunks = request.stream()
     try:
-        async with asyncio.timeout(_BODY_TIME):
-            async for chunk in request.stream():
-                read += chunk
-                if len(read) > limit:
-                    raise _too_large(limit)
+        while True:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            read += len(chunk)
+            if read > limit:
+                raise _too_large(limit)
+            yield chunk
     except TimeoutError:
         raise Refusal(
-            "RequestTimeout", f"The request content did not arrive within {_BODY_TIME:g} s."
+            "RequestTimeout", f"The request content did not arrive within {seconds:g} s."
         ) from None
-    return bytes(read)
 
 
 def _too_large(limit: int) -> Refusal:

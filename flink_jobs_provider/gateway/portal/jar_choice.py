@@ -9,16 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from flink_jobs_provider.gateway.apis.job_inputs import masked_args
+from flink_jobs_provider.gateway.auth.audit import AuditEntry
+from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.portal.action_forms import Form
+from flink_jobs_provider.gateway.portal.addresses import Addresses
+from flink_jobs_provider.gateway.portal.forms import (
+    SentUpload,
+    has_file,
+    sent_form,
+    sent_upload,
+)
 from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser, JarDirectory
+from flink_jobs_provider.gateway.portal.jar_uploads import JarUploads
 from flink_jobs_provider.gateway.portal.text import Text
+from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 
 #: Names of the buttons: what opens a directory, and what takes a jar.
 BROWSE, TAKE = "browse", "take"
+#: Names of the fields of an upload.
+FILE, UPLOAD_TO = "jar_file", "upload_to"
 #: What opens the directory of the jar that is named in the form; else that of the mounts.
 _HERE = "here"
 
@@ -48,10 +63,74 @@ class JarChooser:
     Attributes:
         board: What is known of the jobs: arguments are proposed from those of the same jar.
         browser: Reads the storages.
+        uploads: Puts uploaded jars there.
+        addresses: The portal's addresses.
+        audit: Where it is recorded who uploaded what.
+        upload_bytes: The largest jar.
     """
 
     board: JobBoard
     browser: JarBrowser
+    uploads: JarUploads
+    addresses: Addresses
+    audit: Audit
+    upload_bytes: int
+
+    async def sent(
+        self, request: Request, visit: Visit, limit: int, *, may_upload: bool
+    ) -> tuple[Mapping[str, str], SentUpload | None]:
+        """Return the fields of a form, and the file that came along.
+
+        Raises:
+            Refusal: The form is not accepted, or a file is sent by somebody who may not.
+        """
+        key = visit.session.form_key
+        if not has_file(request):
+            return await sent_form(request, self.addresses, key, limit), None
+        if not may_upload:  # before any of it is read
+            raise Refusal("AuthorizationFailed", visit.text("reason.role"))
+        upload = await sent_upload(request, self.addresses, key, limit, self.upload_bytes)
+        return upload.fields, upload
+
+    async def uploaded(
+        self, cluster: ClusterConfiguration, upload: SentUpload, form: Form, visit: Visit
+    ) -> JarChoice:
+        """Put a jar that came with a form into its place, and fill in what it proposes."""
+        text, directory = visit.text, upload.fields.get(UPLOAD_TO, "")
+        with upload.content:
+            if not upload.name:
+                return JarChoice(problem=text("jars.no_file"))
+            try:
+                if not visit.may_act(cluster.key):
+                    raise Refusal("AuthorizationFailed", text("reason.role"))
+                jar = await self.uploads.put(cluster, directory, upload.name, upload.content)
+            except Refusal as refusal:
+                self._record(cluster, visit, f"{directory}/{upload.name}", refusal)
+                return JarChoice(problem=refusal.message)
+        self._record(cluster, visit, jar.uri)
+        form.values["jar"] = jar.uri
+        note = text("jars.was_there") if jar.was_there else text("jars.uploaded")
+        try:
+            return JarChoice(notes=(note, *(await self.propose(cluster, form, text))))
+        except Refusal as refusal:
+            return JarChoice(notes=(note,), problem=refusal.message)
+
+    def _record(
+        self,
+        cluster: ClusterConfiguration,
+        visit: Visit,
+        jar: str,
+        refusal: Refusal | None = None,
+    ) -> None:
+        self.audit(
+            AuditEntry(
+                who=visit.name,
+                what=f"upload {jar[:500]}",
+                cluster=cluster.key,
+                result=refusal.code if refusal else "ACCEPTED",
+                status=status_of(refusal) if refusal else 200,
+            )
+        )
 
     async def answer(
         self, cluster: ClusterConfiguration, sent: Mapping[str, str], form: Form, text: Text

@@ -30,6 +30,7 @@ from flink_jobs_provider.gateway.portal.assets import Assets
 from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess, IssuerPages
 from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser
 from flink_jobs_provider.gateway.portal.jar_choice import JarChooser
+from flink_jobs_provider.gateway.portal.jar_uploads import JarUploads
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms
 from flink_jobs_provider.gateway.portal.live import EVERY, Live
 from flink_jobs_provider.gateway.portal.observed import Freshness, Observed
@@ -69,6 +70,7 @@ class Portal:
         issuer: The issuer that people may sign in with; None for none.
         every: Seconds between two looks at the records, for what is live.
         freshness: How old what is observed may be; else as usual.
+        upload_bytes: The largest jar that is uploaded.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Portal:
         issuer: IssuerAccess | None = None,
         every: float = EVERY,
         freshness: Freshness | None = None,
+        upload_bytes: int = 0,
     ) -> None:
         addresses = Addresses(public_url)
         kept = KeptForms()
@@ -117,7 +120,14 @@ class Portal:
         self._job = JobPage(board, observed, finder, visits, templates, addresses, audit)
         submission = Submission(board, clusters, audit)
         self._storages = Threads(_STORAGE_THREADS, "portal-storage")
-        chooser = JarChooser(board, JarBrowser(self._storages))
+        chooser = JarChooser(
+            board,
+            JarBrowser(self._storages),
+            JarUploads(self._storages),
+            addresses,
+            audit,
+            upload_bytes,
+        )
         self._actions = ActionPages(
             board,
             finder,

@@ -52,6 +52,9 @@ class PortalConfiguration(Settings):
         description="How long somebody who signed in stays so, as long as their token is valid; at "
         f"most `{LONGEST_LIFETIME}`.",
     )
+    upload_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="Largest jar that is uploaded (`clusters[].uploads`)."
+    )
     sign_in: IssuerSignIn | None = Field(
         None, description="Issuer that people sign in with; else they paste a token."
     )

@@ -25,7 +25,6 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     shown_version,
 )
 from flink_jobs_provider.gateway.portal.addresses import Addresses
-from flink_jobs_provider.gateway.portal.forms import sent_form
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
@@ -146,11 +145,19 @@ class ActionPages:
         """Ask for the action of a form."""
         visit = self.visits.of(request)
         shown = await self._shown(request, visit, reveal=False)
-        sent = await sent_form(request, self.addresses, visit.session.form_key, self.body_bytes)
+        cluster, may_act = shown.found.cluster, visit.may_act(shown.found.cluster.key)
+        sent, upload = await self.chooser.sent(
+            request,
+            visit,
+            self.body_bytes,
+            may_upload=may_act and bool(cluster.uploads) and "jar" in shown.fields,
+        )
         form = Form({name: sent.get(name, "") for name in shown.first_values("")})
-        if not visit.may_act(shown.found.cluster.key):
+        if not may_act:
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
-        cluster = shown.found.cluster
+        if upload:
+            uploaded = await self.chooser.uploaded(cluster, upload, form, visit)
+            return await self._page(request, visit, shown, form, 200, uploaded)
         if choice := await self._choice(shown, sent, form, visit):
             return await self._page(request, visit, shown, form, 200, choice)
         asked = await self._asked(shown, form, visit)
@@ -278,6 +285,7 @@ class ActionPages:
             refused=shown.refused,
             choice=choice,
             mounts=cluster.mounts,
+            uploads=cluster.uploads,
             reviewable=job_action.action not in _BRINGS_NOTHING_ABOUT,
             plan=plan,
             review=REVIEW,

@@ -18,7 +18,6 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     empty_new_job,
 )
 from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addresses
-from flink_jobs_provider.gateway.portal.forms import sent_form
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
 from flink_jobs_provider.gateway.portal.job_view import short_name
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
@@ -76,12 +75,18 @@ class NewJobPage:
     async def send(self, request: Request) -> Response:
         """Ask for a new job, or answer another button of the form."""
         visit = self.visits.of(request)
-        sent = await sent_form(request, self.addresses, visit.session.form_key, self.body_bytes)
+        may_upload = any(cluster.uploads for cluster in _operable(visit))
+        sent, upload = await self.chooser.sent(
+            request, visit, self.body_bytes, may_upload=may_upload
+        )
         form = Form({name: sent.get(name, "") for name in empty_new_job()})
         cluster = next((one for one in _operable(visit) if one.key == form.values["cluster"]), None)
         if cluster is None:
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
-        if choice := await self.chooser.answer(cluster, sent, form, visit.text):
+        if upload:
+            uploaded = await self.chooser.uploaded(cluster, upload, form, visit)
+            return await self._page(request, visit, form, 200, uploaded)
+        if (choice := await self.chooser.answer(cluster, sent, form, visit.text)) is not None:
             return await self._page(request, visit, form, 200, choice)
         properties = await self._request(cluster, form, visit)
         if form.problems:
@@ -150,6 +155,7 @@ class NewJobPage:
             review=REVIEW,
             slots={one.key: free for one, free in zip(asked, slots, strict=True) if free},
             mounts=cluster.mounts if cluster else {},
+            uploads=cluster.uploads if cluster else [],
             clusters=[(one.key, short_name(one), one.name) for one in clusters],
             directories={short_name(one): one.savepoint_directory or "" for one in clusters},
             command=run_job_command(cluster, base, example) if cluster else "",

@@ -31,6 +31,8 @@ SIGN_IN = "/portal/sign-in"
 ALWAYS_FRESH = Freshness(job=0, cluster=0, usable=0, wait=30, patience=30)
 #: Where callers say that the jars of the tests are.
 JARS = "abfs://jobs@account"
+#: The largest jar that the tests' portals take.
+UPLOAD_BYTES = 1 << 20
 
 
 @dataclass
@@ -181,6 +183,7 @@ async def opened_portal(
             issuer=issuer,
             every=0.01,
             freshness=ALWAYS_FRESH,
+            upload_bytes=UPLOAD_BYTES,
         )
         stack.push_async_callback(portal.close)
         limits = configuration.limits
