@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.gateway.auth.access_configuration import Access
+from flink_jobs_provider.gateway.monitoring_configuration import Monitoring
 from flink_jobs_provider.gateway.portal.portal_configuration import PortalConfiguration
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -169,6 +170,9 @@ class GatewayConfiguration(Settings):
     access: Access = Field(description="Who may call.")
     limits: Limits = Field(default_factory=Limits, description="How much.")
     retention: Retention = Field(default_factory=Retention, description="How long records stay.")
+    monitoring: Monitoring = Field(
+        default_factory=Monitoring, description="What it observes by itself."
+    )
     action_timeout: Timeout = Field(
         "30m",
         description="How long an action is retried while a cluster cannot be reached; at most "

@@ -11,6 +11,7 @@ from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
+from flink_jobs_provider.observing.health import JobHealth
 
 T = TypeVar("T")
 
@@ -66,6 +67,11 @@ class Monitors:
                 f"the cluster did not answer within {patience:g} s",
                 remedy="Is it up and reachable?",
             )
+
+    def looked_at(self, cluster: str, max_age: float) -> dict[str, JobHealth]:
+        """Return the jobs of a cluster that somebody looked at in the last `max_age` seconds."""
+        monitor = self._monitors.get(cluster)
+        return monitor.looked_at(max_age) if monitor else {}
 
     def _of(self, cluster: str) -> ClusterMonitor:
         monitor = self._monitors.get(cluster)

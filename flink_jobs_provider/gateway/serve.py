@@ -153,13 +153,13 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         opened.push_async_callback(authenticator.close)
         signatures = _checked(_signatures, configuration)
 
-        jobs = Jobs(configuration, store, clusters)
+        monitors = Monitors(configuration.clusters, clusters)
+        jobs = Jobs(configuration, store, clusters, monitors=monitors)
         metrics = Metrics()
         _watch(jobs, metrics, audit)
         await _start(jobs)
         opened.push_async_callback(_stop, jobs, stop, seconds(configuration.stop_timeout))
         limits = configuration.limits
-        monitors = Monitors(configuration.clusters, clusters)
         portal = _portal(configuration, jobs, monitors, authenticator, audit, stop)
         if portal:
             opened.push_async_callback(portal.close)

@@ -88,7 +88,7 @@ def environment(reference: str) -> str:
     return value
 
 
-def _at_most(longest: str) -> AfterValidator:
+def at_most(longest: str) -> AfterValidator:
     """Return what refuses a duration that is longer than another one."""
 
     def check(duration: str) -> str:
@@ -98,5 +98,5 @@ def _at_most(longest: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Timeout = Annotated[Duration, _at_most(LONGEST_TIMEOUT)]
-Lifetime = Annotated[Duration, _at_most(LONGEST_LIFETIME)]
+Timeout = Annotated[Duration, at_most(LONGEST_TIMEOUT)]
+Lifetime = Annotated[Duration, at_most(LONGEST_LIFETIME)]

@@ -21,7 +21,7 @@ from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.observing.attention import Attention, Observation, listed_attention
-from flink_jobs_provider.observing.health import ClusterHealth, Memory, NotListed
+from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memory, NotListed
 from flink_jobs_provider.observing.job_health import JobReader
 
 _USED, _LIMIT = "Status.JVM.Memory.Metaspace.Used", "Status.JVM.Memory.Metaspace.Max"
@@ -66,10 +66,12 @@ class _Watched:
     def __init__(self, observe: Callable[[], Awaitable[Observation]], clock: Any) -> None:
         self.history: deque[Observation] = deque(maxlen=_REMEMBERED)
         self.looked = clock()
+        self.observed: float | None = None
 
         async def remembered() -> Observation:
             seen = await observe()
             self.history.append(seen)
+            self.observed = clock()
             return seen
 
         self.call = SharedCall(remembered, clock)
@@ -140,6 +142,21 @@ class ClusterMonitor:
         """Return a job's history, whose newest observation is at most `max_age` seconds old."""
         await self.job(job_id, max_age)
         return self.history(job_id)
+
+    def looked_at(self, max_age: float) -> dict[str, JobHealth]:
+        """Return the jobs that were observed whole in the last `max_age` seconds, by jobId.
+
+        Nothing is asked for it.
+        """
+        oldest = self._clock() - max_age
+        found = {}
+        for (job_id, depth), watched in self._watched.items():
+            observed = watched.observed
+            if depth is Depth.WHOLE and observed is not None and observed >= oldest:
+                newest = watched.history[-1]
+                if isinstance(newest, JobHealth):
+                    found[job_id] = newest
+        return found
 
     async def follow(self, job_id: str, interval: float) -> AsyncIterator[tuple[Observation, ...]]:
         """Yield a job's history, now and after each interval in seconds, until it is closed.

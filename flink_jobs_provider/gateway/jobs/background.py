@@ -39,6 +39,7 @@ class Intervals:
         relaunch_pause: Between two such starts that failed; doubled each time.
         longest_relaunch_pause: The longest of these pauses.
         sweep: Between two clearings of old records.
+        sample: Between two checks whether a minute is to be recorded in the history.
         kept_jar: How long reading a jar that is cached here may take.
         open_jar: How long opening a jar may take, once it is its turn.
         jar_queue: Until when after a request that turn must come, while others are opened. Both
@@ -57,6 +58,7 @@ class Intervals:
     relaunch_pause: float = 15.0
     longest_relaunch_pause: float = 600.0
     sweep: float = 3600.0
+    sample: float = 5.0
     kept_jar: float = 5.0
     open_jar: float = 30.0
     jar_queue: float = 20.0

@@ -24,7 +24,9 @@ from flink_jobs_provider.gateway.jobs.data_directory import Disks, JarCache, Jar
 from flink_jobs_provider.gateway.jobs.drafts import Drafts
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, Planes
 from flink_jobs_provider.gateway.jobs.job_views import Reading
+from flink_jobs_provider.gateway.jobs.sampling import Sampling
 from flink_jobs_provider.gateway.jobs.worker import Workers
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import RecordsError, Store
@@ -51,6 +53,7 @@ class Jobs(Reading):
         clusters: Opens clusters. `guard` of this package must be its guard.
         intervals: How often and how long.
         clock: Time as the reconcilers see it.
+        monitors: What the history is observed by; without them none is recorded.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Jobs(Reading):
         *,
         intervals: Intervals | None = None,
         clock: Clock | None = None,
+        monitors: Monitors | None = None,
     ) -> None:
         data = Path(configuration.data_directory)
         intervals = intervals or Intervals()
@@ -79,6 +83,8 @@ class Jobs(Reading):
         self._workers = Workers(process, lambda key: self._observers[key].trouble)
         self._admission = Admission(process, lambda: self._workers.free)
         self._drafts = Drafts(process)
+        recorded = monitors if configuration.monitoring.history else None
+        self._sampling = Sampling(process, recorded) if recorded else None
         super().__init__(
             process,
             {cluster.key: Observer(process, cluster) for cluster in configuration.clusters},
@@ -107,6 +113,8 @@ class Jobs(Reading):
             for key, observer in self._observers.items()
         ]
         self._loops.append(loops.begin(self._expire_records(), "retention"))
+        if self._sampling:
+            self._loops.append(loops.begin(self._sampling.keep_sampling(), "history"))
 
     async def stop(self, timeout: float) -> None:
         """Accept nothing more, wait for what is in progress, and hand over the rest."""
@@ -238,11 +246,13 @@ class Jobs(Reading):
 
     async def _expire_records(self) -> None:
         kept = self._process.configuration.retention
+        history = seconds(self._process.configuration.monitoring.history_retention)
         while True:
             try:
                 await self._process.call(
                     self._store.sweep, seconds(kept.actions), seconds(kept.savepoints)
                 )
+                await self._process.call(self._store.sweep_history, history)
                 needed = await self._process.call(self._store.jars_needed)
                 await self._process.opener.sweep(needed)
             except RecordsError as error:

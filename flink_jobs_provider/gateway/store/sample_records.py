@@ -85,6 +85,14 @@ class SampleRecords:
                 (number, job_id, status) for number, job_id, status in connection.execute(query)
             ]
 
+    def jobs_by_id(self, cluster: str, job_ids: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the live jobs whose submissions have one of some jobIds."""
+        query = select(JOBS.c.job_id, JOBS.c.number).where(
+            JOBS.c.cluster == cluster, JOBS.c.deleted_at.is_(None), JOBS.c.job_id.in_(job_ids)
+        )
+        with self._database.reading() as connection:
+            return {row.job_id: row.number for row in connection.execute(query)}
+
     def put_samples(
         self, cluster: str, gateway: str, minute: int, samples: Sequence[StateSample]
     ) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs, guard
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
 from tests.counting_output import Counts, assert_counts_continuous
@@ -33,6 +34,7 @@ class RealGateway:
     """
 
     jobs: Jobs
+    monitors: Monitors
     store: Store
 
     def __init__(
@@ -55,7 +57,14 @@ class RealGateway:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.store = Store(self._url)
         self._clusters = Clusters(lambda name: os.environ[name], guard)
-        self.jobs = Jobs(self._configuration, self.store, self._clusters, intervals=self._intervals)
+        self.monitors = Monitors(self._configuration.clusters, self._clusters)
+        self.jobs = Jobs(
+            self._configuration,
+            self.store,
+            self._clusters,
+            intervals=self._intervals,
+            monitors=self.monitors,
+        )
         await self.jobs.start()
 
     async def stop(self, timeout: float = 60) -> None:

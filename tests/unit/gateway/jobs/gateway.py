@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import (
@@ -22,8 +23,10 @@ from flink_jobs_provider.gateway.job_service import (
     JobRow,
 )
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs
+from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.unit.gateway.records import make_tables, open_records
 from tests.unit.reconciling.fake_clock import FakeClock
@@ -33,7 +36,9 @@ CLUSTER = (
     "/subscriptions/s/resourcegroups/g/providers/microsoft.hdinsight/clusterpools/p/clusters/c"
 )
 #: Nothing happens by itself but what a test asks for.
-STILL = Intervals(observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, relaunch_pause=0)
+STILL = Intervals(
+    observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, relaunch_pause=0, sample=3600
+)
 
 
 def configuration(directory: Path, **more: Any) -> GatewayConfiguration:
@@ -84,6 +89,14 @@ class OneFlink:
         return self._flink
 
 
+class NoClients:
+    """Opens no cluster for those who only look: the one in memory has no REST API."""
+
+    def of(self, _target: FlinkTarget) -> FlinkRest:
+        """Refuse."""
+        raise ClusterUnreachable("there is no REST API")
+
+
 def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:
     """Make tests quick: a killed process loses nothing that it wrote, only a power cut does."""
     if isinstance(connection, sqlite3.Connection):
@@ -125,6 +138,7 @@ class Gateway:
             OneFlink(self.flink),
             intervals=self.intervals,
             clock=self.time.clock(),
+            monitors=Monitors(self.configuration.clusters, NoClients()),
         )
         self.jobs.on_finished(self.finished.append)
         await self.jobs.start()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from sqlalchemy import text
+
 from flink_jobs_provider.gateway.store import (
     Claim,
     JobState,
@@ -88,3 +90,14 @@ def accept(
 ) -> StoredAction:
     """Accept an action on a job as it was read."""
     return store.accept(job.number, job.revision, action(kind, **how), Claim(gateway, LEASE))
+
+
+def let_a_minute_pass(store: Store) -> None:
+    """Move the history on record a minute into the past."""
+    with store._database.writing() as connection:
+        for change in (
+            "sampled_clusters SET sampled = sampled - 1",
+            "job_states SET begins = begins - 1, ends = ends - 1",
+            "job_loads SET minute = minute - 1",
+        ):
+            connection.execute(text(f"UPDATE {change}"))
