@@ -125,7 +125,7 @@ units: env
 DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo )
 clusters: env
 	+@$(DRY)pytest --numprocesses 6 --dist loadgroup \
-	  tests/integration tests/end_to_end tests/faults \
+	  tests/integration tests/end_to_end tests/faults tests/browser \
 	  --ignore tests/end_to_end/bad_input/test_properties.py
 
 VERSIONS ?= 1.17.2 1.18.1 1.19.3 1.20.5 2.0.2 2.1.3 2.2.1 2.3.0

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.azurite import why_no_azurite
+from tests.chromium import why_no_chromium
 from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
@@ -70,6 +71,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
     if reason := why_no_azurite():
         terminalreporter.write_line(f"jars in ABFS were not tested: {reason}.")
+    if reason := why_no_chromium():
+        terminalreporter.write_line(f"the browser tests did not run: {reason}.")
 
 
 @pytest.hookimpl(wrapper=True)

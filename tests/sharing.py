@@ -26,8 +26,13 @@ _ON_FLINK_1 = (
     "test_two_clusters_run_side_by_side",
     "test_flink_shows_states_as_late_as_by_default",
 )
-#: Folders whose tests share nothing but clusters.
-_APART = ("end_to_end/flink/", "end_to_end/bad_input/", "end_to_end/engine/")
+#: Folders, and files, whose tests share nothing but clusters.
+_APART = (
+    "browser/test_steps.py",
+    "end_to_end/bad_input/",
+    "end_to_end/engine/",
+    "end_to_end/flink/",
+)
 #: Files there whose tests share something.
 _TOGETHER = ("end_to_end/engine/test_kills.py",)
 

@@ -1,5 +1,6 @@
 // Parts of pages that are kept up to date: by server-sent events, and by asking where those do not
 // come through. What is shown comes from the server, which has escaped it.
+import { morph } from "./morph.js";
 import { localTime, localTimes } from "./times.js";
 
 const POLL_MS = 5000;
@@ -67,26 +68,13 @@ class Part {
   show(html, seen) {
     if (seen === this.seen) return;
     this.seen = seen;
-    const open = [...this.region.querySelectorAll("details[open][id]")].map((each) => each.id);
-    const focused = this.region.contains(document.activeElement) ? document.activeElement.id : "";
+    const focused = this.region.contains(document.activeElement) ? document.activeElement : null;
     const made = document.createElement("template");
     made.innerHTML = html;
-    this.replace([...made.content.children]);
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  }
-
-  // Only what has changed is replaced: what somebody selects or reads elsewhere stays.
-  replace(pieces) {
-    const sources = pieces.map((piece) => piece.outerHTML);
-    pieces.forEach((piece) => localTimes(piece));
-    if (this.sources?.length === sources.length) {
-      const old = [...this.region.children];
-      pieces.forEach((piece, at) => sources[at] === this.sources[at] || old[at].replaceWith(piece));
-    } else {
-      this.region.replaceChildren(...pieces);
-    }
-    this.sources = sources;
+    localTimes(made.content);
+    morph(this.region, made.content);
+    // What has moved has lost it.
+    if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 
   end(how) {

@@ -1,8 +1,10 @@
 // Times in the viewer's zone and language, with UTC on hover, and how long ago some of them are.
 
 const language = document.documentElement.lang;
-const format = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(language, { style: "short" });
+// Of those that the browser prefers, the one of the page's language: en-GB writes dates as en-US does not.
+const locale = navigator.languages.find((each) => each.split("-")[0] === language) ?? language;
+const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(locale, { style: "short" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const TICK_MS = 1000;
 
@@ -22,8 +24,8 @@ export function localTimes(within) {
     if (Number.isNaN(moment.getTime())) continue;
     const utc = moment.toISOString().replace("T", " ").replace(/\.\d+Z$/, "");
     time.title = document.body.dataset.utc.replace("{time}", utc);
-    time.textContent = localTime(moment);
-    if ("age" in time.dataset) time.textContent += ` (${age(moment)})`;
+    const shown = "age" in time.dataset ? `${localTime(moment)} (${age(moment)})` : localTime(moment);
+    if (time.textContent !== shown) time.textContent = shown;
   }
 }
 
