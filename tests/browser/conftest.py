@@ -16,7 +16,10 @@ from tests.browser.portal_user import PortalUser
 from tests.chromium import system_chromium, why_no_chromium
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import GatewayProcess
+from tests.postgres_server import postgres_server
 from tests.waiting import PATIENCE
+
+__all__ = ["postgres_server"]
 
 #: Milliseconds that a page may take on a busy machine.
 _PAGE = 5000 * PATIENCE

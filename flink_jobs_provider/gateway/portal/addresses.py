@@ -20,6 +20,8 @@ ISSUER_RETURN = "/portal/issuer/return"
 #: What anybody may ask for.
 OPEN = (SIGN_IN, LANGUAGE, ISSUER_SIGN_IN, ISSUER_RETURN)
 NEW_JOB = "/portal/new"
+#: The list of jobs alone.
+LIST_PART = "/portal/parts/jobs"
 JOB = "/portal/jobs/{number:int}"
 
 _OWN = re.compile(r"/[A-Za-z0-9/_.~-]*(\?[A-Za-z0-9/_.~%&=+*,:@!$'()-]*)?")

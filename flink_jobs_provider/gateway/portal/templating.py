@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from flink_jobs_provider.gateway.portal.addresses import (
     ISSUER_SIGN_IN,
     LANGUAGE,
+    LIST_PART,
     NEW_JOB,
     PORTAL,
     SIGN_IN,
@@ -79,6 +80,7 @@ class Templates:
             "stamp": stamp,
             "ISSUER_SIGN_IN": ISSUER_SIGN_IN,
             "LANGUAGE": LANGUAGE,
+            "LIST_PART": LIST_PART,
             "NEW_JOB": NEW_JOB,
             "PORTAL": PORTAL,
             "SIGN_IN": SIGN_IN,

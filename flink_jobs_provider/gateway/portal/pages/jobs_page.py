@@ -9,15 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.job_board import JobBoard, JobOrder
-from flink_jobs_provider.gateway.portal.addresses import PORTAL, Addresses
+from flink_jobs_provider.gateway.portal.addresses import LIST_PART, PORTAL, Addresses
 from flink_jobs_provider.gateway.portal.job_search import PAGE, STATUSES, AskedSearch
 from flink_jobs_provider.gateway.portal.job_view import ListedJob, short_name
 from flink_jobs_provider.gateway.portal.live import digest
 from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 
-#: Where the list alone is, and its changes.
-PART = "/portal/parts/jobs"
+#: Where the changes of the list are.
 EVENTS = "/portal/events/jobs"
 _COLUMNS = (JobOrder.NAME, JobOrder.STATUS, JobOrder.SINCE, JobOrder.CLUSTER)
 
@@ -56,7 +55,7 @@ class JobsPage:
             clusters=[(one.key, short_name(one), one.name) for one in visit.readable],
             part=listed,
             part_seen=digest(listed),
-            part_url=self._addresses.asked(PART, query),
+            part_url=self._addresses.asked(LIST_PART, query),
             events_url=self._addresses.asked(EVENTS, query),
         )
 

@@ -9,7 +9,7 @@ const PATIENCE_MS = 4000;
 class Part {
   constructor(region) {
     this.region = region;
-    this.banner = region.previousElementSibling;
+    this.banner = region.parentElement.querySelector(":scope > [data-lost]");
     this.seen = region.dataset.seen;
     this.waiting = null;
     this.since = null;

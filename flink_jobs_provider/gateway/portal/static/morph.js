@@ -2,19 +2,21 @@
 // place, with the focus, the selection, what is scrolled and what is unfolded. Replacing all of it
 // would take these away each second, and have screen readers read it all again.
 
-// Rows are told apart by what they are about, everything else by its id or its place.
+// What names a node: sections by their headings, rows and facts by what they are about; everything
+// else is told apart by its place.
 function keyOf(node) {
-  if (node.id) return node.id;
-  const header = node.nodeName === "TR" ? node.querySelector("th[scope=row]") : null;
-  return header ? header.querySelector("[id]")?.id || header.textContent.trim() : "";
-}
-
-function alike(now, wanted) {
-  return now.nodeType === wanted.nodeType && now.nodeName === wanted.nodeName && keyOf(now) === keyOf(wanted);
+  if (!isElement(node)) return "";
+  const header = node.querySelector(":scope > th[scope=row], :scope > dt");
+  const about = header && (header.querySelector("[id]")?.id || header.textContent.trim());
+  return node.id || node.getAttribute("aria-labelledby") || about || "";
 }
 
 function isElement(node) {
   return node.nodeType === Node.ELEMENT_NODE;
+}
+
+function alike(now, wanted) {
+  return now.nodeType === wanted.nodeType && now.nodeName === wanted.nodeName && keyOf(now) === keyOf(wanted);
 }
 
 function takeOver(now, wanted) {
