@@ -183,7 +183,7 @@ async def cancel(plane: FlinkRest, target: FlinkTarget, job: ObservedJob, name: 
 
 
 def _reconciler(plane: FlinkRest, target: FlinkTarget) -> Reconciler:
-    return Reconciler(plane, target.loopback, lambda line: say(line, error=True))
+    return Reconciler(plane, local_paths=target.loopback, say=lambda line: say(line, error=True))
 
 
 @dataclass(frozen=True)

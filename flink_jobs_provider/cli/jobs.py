@@ -154,7 +154,9 @@ def start(
         inputs = start_inputs(file, target, owner=owner, restore_from=restore_from)
         jar = await asyncio.to_thread(open_jar, inputs["jar"])
         spec = JobSpec.model_validate({**inputs, "jar_digest": jar.digest})
-        reconciler = Reconciler(plane, target.loopback, lambda line: say(line, error=True))
+        reconciler = Reconciler(
+            plane, local_paths=target.loopback, say=lambda line: say(line, error=True)
+        )
         record = await start_from(reconciler, spec, jar, restore_from)
         return {
             "job_name": spec.job_name,

@@ -317,10 +317,10 @@ class StepPlane(Protocol):
     async def change(self, run_id: str, asked: Configuration) -> None:
         """Change a job's configuration."""
 
-    async def run(self, run_id: str, resume: bool) -> None:
+    async def run(self, run_id: str, *, resume: bool) -> None:
         """Run a job: from its savepoint, or from nothing."""
 
-    async def stop(self, run_id: str, savepoint: bool) -> None:
+    async def stop(self, run_id: str, *, savepoint: bool) -> None:
         """Stop a job, with a savepoint or without."""
 
     async def take_savepoint(self, run_id: str, directory: str | None) -> None:

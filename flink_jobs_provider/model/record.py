@@ -84,7 +84,8 @@ class JobRecord(BaseModel):
     flink_version: str | None = Field(None, description="Version of the cluster.")
     dashboard_url: str | None = Field(None, description="The job's page on Flink's dashboard.")
     other_version: bool = Field(
-        False, description="Whether a submission of another spec than the recorded one runs."
+        default=False,
+        description="Whether a submission of another spec than the recorded one runs.",
     )
     unconfirmed: str | None = Field(
         None,
@@ -128,6 +129,10 @@ class JobRecord(BaseModel):
             name: outputs[name] for name in JobSpec.model_fields if outputs.get(name) is not None
         }
         return cls.model_validate({"spec": spec, **seen})
+
+    def taken_at(self, path: str | None) -> str:
+        """Return when a listed savepoint was taken; empty where that is unknown, or no such."""
+        return {each.path: each.taken_at for each in self.savepoints}.get(path or "", "")
 
     def with_savepoint(self, savepoint: Savepoint) -> JobRecord:
         """Return the record with a savepoint put first."""

@@ -69,6 +69,11 @@ class RestorePoint:
     behind: str = ""
     broken: str = ""
 
+    @classmethod
+    def at(cls, path: str, taken_at: str = "") -> RestorePoint:
+        """Return the savepoint or checkpoint at a path, which shows what it is."""
+        return cls(path, "checkpoint" if is_checkpoint(path) else "savepoint", taken_at)
+
     def __str__(self) -> str:
         """Name it."""
         return f"{self.what} {self.path}"

@@ -198,7 +198,8 @@ class JobSpec(BaseModel):
             "execution.state-recovery.ignore-unclaimed-state",
         ),
     ] = Field(
-        False, description="Let state of operators that the new version no longer has be dropped."
+        default=False,
+        description="Let state of operators that the new version no longer has be dropped.",
     )
     savepoint_format: Annotated[SavepointFormat, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
         SavepointFormat.CANONICAL, description="Format of the savepoints that are taken."

@@ -99,7 +99,7 @@ def plan(
     if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
         return planned(None, reasons=(*texts, "the job has finished"))
     if recorded.unconfirmed or not recorded.status.active:
-        return _start(recorded, wanted, changed, (*drifted, *texts), now, is_fresh)
+        return _start(recorded, wanted, changed, (*drifted, *texts), now, is_fresh=is_fresh)
     rescaled = bool(recorded.rescaled)
     in_place = rescaled and recorded.rescales_in_place
     if cost is Cost.RESTART or recorded.other_version or (rescaled and not in_place):
@@ -190,6 +190,7 @@ def _start(
     changed: tuple[Change, ...],
     reasons: tuple[str, ...],
     now: float,
+    *,
     is_fresh: bool,
 ) -> Plan:
     existed = recorded.job_id is not None
@@ -354,6 +355,5 @@ def _known(recorded: JobRecord, now: float) -> str | None:
         fate = "this is refused" if checked else "a start from it fails"
         return f"{told}, WHICH {point.broken.upper()}: {fate}"
     path = recorded.last_savepoint
-    times = {known.path: known.taken_at for known in recorded.savepoints}
-    taken_at = times.get(path or "", "")
+    taken_at = recorded.taken_at(path)
     return f"{path} ({age(taken_at, now)})" if taken_at else path

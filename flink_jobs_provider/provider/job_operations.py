@@ -168,7 +168,7 @@ class JobOperations:
         find = None
         target = wanted.target
         if not target.is_job_service and self._clusters is not None:
-            find = Reconciler(self._clusters.of(target), target.loopback).find_start
+            find = Reconciler(self._clusters.of(target), local_paths=target.loopback).find_start
         return await plan_start(recorded, wanted, find, offline=_is_offline())
 
     def _reconciler(self, spec: JobSpec) -> JobReconciler:

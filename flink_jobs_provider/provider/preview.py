@@ -12,7 +12,7 @@ from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import RestorePoint, is_checkpoint
+from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.reconciling.flink.program_check import Trials
@@ -174,7 +174,9 @@ async def plan_start(
             return plan(found, wanted, is_fresh=True)
         except (JobError, TimeoutError):
             pass  # what is recorded may be readable all the same
-    point = recorded.restore_point or _recorded_point(recorded)
+    last = recorded.last_savepoint
+    known = RestorePoint.at(last, recorded.taken_at(last)) if last else None
+    point = recorded.restore_point or known
     if point is None:
         return decided
     finding = await inspect_from_here(wanted, point.path, local=offline)
@@ -182,15 +184,6 @@ async def plan_start(
         return decided
     broken = RestorePoint(point.path, point.what, point.taken_at, point.behind, str(finding))
     return plan(recorded.model_copy(update={"restore_point": broken}), wanted)
-
-
-def _recorded_point(recorded: JobRecord) -> RestorePoint | None:
-    path = recorded.last_savepoint
-    if path is None:
-        return None
-    times = {known.path: known.taken_at for known in recorded.savepoints}
-    what = "checkpoint" if is_checkpoint(path) else "savepoint"
-    return RestorePoint(path, what, times.get(path, ""))
 
 
 async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:

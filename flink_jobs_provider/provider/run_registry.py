@@ -136,7 +136,7 @@ class RunRegistry:
         """Remember a job that was deleted, and the state that remains of it."""
         left = recorded
         if savepoint:
-            left = keep(left, savepoint, SavepointReason.DELETE, left.spec)
+            left = keep(left, savepoint, SavepointReason.DELETE)
         status = JobStatus.STOPPED if savepoint else JobStatus.CANCELED
         self.observed(left.model_copy(update={"status": status}))
 

@@ -39,7 +39,7 @@ class JobReconciler(Protocol):
 def _on_flink(clusters: Clusters, target: FlinkTarget, say: Say) -> JobReconciler:
     from flink_jobs_provider.reconciling.flink import Reconciler
 
-    return Reconciler(clusters.of(target), target.loopback, say)
+    return Reconciler(clusters.of(target), local_paths=target.loopback, say=say)
 
 
 def _on_hdinsight(clusters: Clusters, target: HDInsightTarget, say: Say) -> JobReconciler:

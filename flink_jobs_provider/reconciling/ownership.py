@@ -205,7 +205,7 @@ def has_finished(job: ActionJob, recorded: JobRecord | None) -> bool:
 
 
 def stays_finished(
-    job: ActionJob, recorded: JobRecord | None, wanted: JobSpec, same: bool, named: str | None
+    job: ActionJob, recorded: JobRecord | None, wanted: JobSpec, *, same: bool, named: str | None
 ) -> bool:
     """Whether nothing asks for a new run of a job that came to its own end.
 
@@ -227,7 +227,7 @@ def stays_finished(
     return False
 
 
-def goes_on_as_recorded(job: ActionJob, recorded: JobRecord | None, same_run: bool) -> bool:
+def goes_on_as_recorded(job: ActionJob, recorded: JobRecord | None, *, same_run: bool) -> bool:
     """Whether a job goes on as it is recorded, rather than that a run which died has started it."""
     if recorded is None or not is_recorded(job, recorded):
         return False

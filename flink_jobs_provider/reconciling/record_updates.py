@@ -41,23 +41,19 @@ def savepoint_output(path: str) -> str:
     return f"Savepoint completed. Path: {path}"
 
 
+def record_of(wanted: JobSpec, job: ObservedJob) -> JobRecord:
+    """Return the record of a submission that no run has recorded yet."""
+    return JobRecord(spec=wanted, status=job.status, job_id=job.job_id, generation=job.generation)
+
+
 def keep(
-    record: JobRecord | None,
+    record: JobRecord,
     path: str,
     reason: SavepointReason,
-    wanted: JobSpec,
-    job: ObservedJob | None = None,
     taken_at: str | None = None,
     run: str = "",
 ) -> JobRecord:
-    """Put a savepoint first in a record, making the record where there is none yet."""
-    if record is None:
-        record = JobRecord(
-            spec=wanted,
-            status=job.status if job else JobStatus.RUNNING,
-            job_id=job.job_id if job else None,
-            generation=job.generation if job else 0,
-        )
+    """Put a savepoint first in a record; it was taken now where no time is given."""
     when = now_text() if taken_at is None else taken_at
     return record.with_savepoint(Savepoint(path=path, taken_at=when, reason=reason, run=run))
 
@@ -146,7 +142,6 @@ def with_savepoint_of(
     record: JobRecord,
     row: ActionJob,
     reason: SavepointReason,
-    wanted: JobSpec,
     run: str | None = None,
 ) -> JobRecord:
     """Return a record with a row's last savepoint put first, if it does not list it yet.
@@ -161,7 +156,7 @@ def with_savepoint_of(
     taken_at = "" if reason is SavepointReason.FOUND else None
     if is_checkpoint(path):
         return add_aside(record, path, reason, run)
-    return keep(record, path, reason, wanted, taken_at=taken_at, run=run)
+    return keep(record, path, reason, taken_at, run)
 
 
 def blank(wanted: JobSpec, row: ActionJob) -> JobRecord:
@@ -171,7 +166,7 @@ def blank(wanted: JobSpec, row: ActionJob) -> JobRecord:
 
 def stopped(base: JobRecord, wanted: JobSpec, row: ActionJob) -> JobRecord:
     """Return what is recorded of a job that was stopped with a savepoint."""
-    record = with_savepoint_of(base, row, SavepointReason.STOP, wanted)
+    record = with_savepoint_of(base, row, SavepointReason.STOP)
     output = row.output or savepoint_output(row.last_savepoint)
     return with_row(done(record, wanted, Action.STOP, output), row).model_copy(
         update={"status": JobStatus.STOPPED}
@@ -206,7 +201,7 @@ def ended(base: JobRecord | None, wanted: JobSpec, row: ActionJob | None) -> Job
     return record.model_copy(update={"spec": wanted, "status": status})
 
 
-def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> JobRecord:
+def seen(recorded: JobRecord, row: ActionJob | None, *, other_version: bool) -> JobRecord:
     """Return a record as the system shows the job now."""
     quiet = recorded.model_copy(update={"duplicates": [], "other_version": False})
     if row is None:
@@ -220,7 +215,7 @@ def seen(recorded: JobRecord, row: ActionJob | None, other_version: bool) -> Job
         )
     ran = ran_since(row, recorded)
     run = "" if ran else None  # whether its savepoint is newer than the start is unknown
-    record = with_savepoint_of(quiet, row, SavepointReason.FOUND, recorded.spec, run)
+    record = with_savepoint_of(quiet, row, SavepointReason.FOUND, run)
     record = with_row(record, row)
     active = row.active
     stopped = recorded.status is JobStatus.STOPPED and not active and not ran

@@ -38,7 +38,7 @@ _UNDONE: Mapping[str, Any] = {
 
 
 def asked_by(
-    spec: JobSpec, entrypoint: str, main_class: str | None, mark: str, takes_directory: bool
+    spec: JobSpec, entrypoint: str, main_class: str | None, mark: str, *, takes_directory: bool
 ) -> dict[str, Any]:
     """Return what a spec asks for, with its jar at `entrypoint`, and a mark if there is one.
 

@@ -63,7 +63,7 @@ _UNBORN = (DliStatus.INIT, DliStatus.SUBMIT_FAIL)
 _STARTED_FROM = re.compile(r"Job started from (\S+?)\.?$")
 
 
-def job_of(detail: Mapping[str, Any], shows_origin: bool) -> StepJob | None:
+def job_of(detail: Mapping[str, Any], *, shows_origin: bool) -> StepJob | None:
     """Read one job; None where it does not show which one it is."""
     if detail.get("job_id") in (None, ""):
         return None
@@ -161,7 +161,7 @@ class DliPlane:
             return None
         detail = answer.get("job_detail")
         job = (
-            job_of(detail, self.capabilities.shows_start_origin)
+            job_of(detail, shows_origin=self.capabilities.shows_start_origin)
             if isinstance(detail, dict)
             else None
         )
@@ -213,7 +213,9 @@ class DliPlane:
         else:
             where = await self._jars.place(spec, jar)
         main_class = spec.entry_class or (jar.main_class if jar else None)
-        return asked_by(spec, where, main_class, mark, self.capabilities.places_savepoints)
+        return asked_by(
+            spec, where, main_class, mark, takes_directory=self.capabilities.places_savepoints
+        )
 
     # Steps
 
@@ -234,12 +236,12 @@ class DliPlane:
         body = {name: value for name, value in asked.items() if name not in AT_CREATION}
         await self._client.step("PUT", f"/flink-jobs/{_number(run_id)}", written(body))
 
-    async def run(self, run_id: str, resume: bool) -> None:
+    async def run(self, run_id: str, *, resume: bool) -> None:
         """Run a job: from its savepoint, or from nothing."""
         body = {"job_ids": [_number(run_id)], "resume_savepoint": resume}
         await self._client.step("POST", "/jobs/run", body)
 
-    async def stop(self, run_id: str, savepoint: bool) -> None:
+    async def stop(self, run_id: str, *, savepoint: bool) -> None:
         """Stop a job, with a savepoint or without."""
         body = {"job_ids": [_number(run_id)], "trigger_savepoint": savepoint}
         await self._client.step("POST", "/jobs/stop", body)

@@ -243,7 +243,7 @@ class Submissions:
                     if answer_lost:
                         break
                     known = await self._is_listed(submission.job_id)
-                    raise _refused_repeat(submission, known) from None
+                    raise _refused_repeat(submission, known=known) from None
                 if _no_such_jar(refusal) and self._clock() < deadline:
                     self._jars.lose(jar)
                     continue
@@ -351,7 +351,7 @@ def _duplicate(answer: FlinkAnswer) -> bool:
     )
 
 
-def _refused_repeat(submission: Submission, known: bool | None) -> ActionFailed:
+def _refused_repeat(submission: Submission, *, known: bool | None) -> ActionFailed:
     """Return the error for a repeat that is refused though no request went unanswered.
 
     Flink does not say which jobId it refused (measured on 1.20.5 and 2.3.0): where the cluster

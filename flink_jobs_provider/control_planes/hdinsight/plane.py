@@ -38,7 +38,7 @@ from flink_jobs_provider.wire.hdinsight import (
 )
 
 
-def body_of(order: Order, with_run_id: bool) -> dict[str, Any]:
+def body_of(order: Order, *, with_run_id: bool) -> dict[str, Any]:
     """Return the body of an order to a version of the API that knows run ids, or to an older."""
     properties: dict[str, Any] = {"jobType": JOB_TYPE, "jobName": order.job_name}
     if with_run_id and order.run_id:
@@ -225,7 +225,7 @@ class HDInsightPlane:
 
     async def perform(self, order: Order, timeout: float) -> str:
         """Send `runJob` once, and follow its operation to the end."""
-        body = body_of(order, self._has_run_ids)
+        body = body_of(order, with_run_id=self._has_run_ids)
         reply = await self._client.order(f"{self._path}/runJob", body)
         return await self._client.follow(reply, timeout)
 

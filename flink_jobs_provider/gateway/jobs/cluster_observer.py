@@ -130,7 +130,7 @@ class Observer:
             return  # an action is in progress, and records in the end how its job is
         plane = self._process.plane(self._cluster)
         target = self._cluster.flink
-        reconciler = Reconciler(plane, target.loopback, clock=self._process.clock)
+        reconciler = Reconciler(plane, local_paths=target.loopback, clock=self._process.clock)
         recorded = read_record(row.record, target)
         seen = await reconciler.refresh(recorded)
         if seen != recorded or seen.status != row.status:

@@ -193,7 +193,13 @@ class Workers:
             known = await self._write(partial(self._store.savepoints, job.number), lease)
         return Executor(
             plane,
-            Reconciler(plane, target.loopback, report, process.clock, process.opener.find),
+            Reconciler(
+                plane,
+                local_paths=target.loopback,
+                say=report,
+                clock=process.clock,
+                find_jar=process.opener.find,
+            ),
             target,
             job,
             action,

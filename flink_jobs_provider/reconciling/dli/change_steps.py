@@ -44,7 +44,6 @@ from flink_jobs_provider.reconciling.record_updates import (
     done,
     keep,
     last_known,
-    now_text,
     savepoint_output,
     started,
     stopped,
@@ -90,14 +89,7 @@ class ChangeSteps:
         progress = self._progress
         path = await self._steps.save_as_asked(self._wanted, job)
         base = progress.base or blank(self._wanted, job)
-        base = keep(
-            base,
-            path,
-            SavepointReason.SAVEPOINT,
-            self._wanted,
-            taken_at=now_text(),
-            run=run_of(job),
-        )
+        base = keep(base, path, SavepointReason.SAVEPOINT, run=run_of(job))
         output = savepoint_output(path)
         progress.base = with_row(done(base, self._wanted, Action.SAVEPOINT, output), job)
         progress.saved = True
@@ -122,11 +114,10 @@ class ChangeSteps:
         if step.savepoint:
             job, progress.safety = await self._safety.take(self._wanted, job)
             if progress.safety:
-                run = run_of(job)
-                base = keep(base, progress.safety, reason, self._wanted, run=run)
+                base = keep(base, progress.safety, reason, run=run_of(job))
                 progress.base = base
         try:
-            after = await self._steps.stop(self._wanted, job, step.savepoint)
+            after = await self._steps.stop(self._wanted, job, savepoint=step.savepoint)
         except ActionFailed as error:
             if not progress.safety:
                 raise
@@ -135,13 +126,13 @@ class ChangeSteps:
         after = replace(after, job_id=after.job_id or job.job_id)
         if step.savepoint:
             progress.kept = after.last_savepoint
-            base = with_savepoint_of(base, after, reason, self._wanted)
+            base = with_savepoint_of(base, after, reason)
             base = base.model_copy(update={"status": JobStatus.STOPPED})
         progress.base, progress.down = base, not stays
         if not stays:
             return None
         lasts = self._plane.capabilities.keeps_savepoints or bool(progress.safety)
-        return stopped(base, self._wanted, telling_where(after, lasts))
+        return stopped(base, self._wanted, telling_where(after, lasts=lasts))
 
     def _check_retained(self, job: StepJob) -> None:
         """Raise where a job would be cancelled whose checkpoints go with it.
@@ -184,7 +175,7 @@ class ChangeSteps:
     async def _start(self, step: NextStep, job: StepJob) -> JobRecord | None:
         progress, wanted = self._progress, self._wanted
         try:
-            after = await self._steps.start(wanted, job, step.resume, step.imported)
+            after = await self._steps.start(wanted, job, resume=step.resume, imported=step.imported)
         except (ActionFailed, StateUnavailable) as error:
             if not self._goes_back(job, step):
                 raise
@@ -237,7 +228,9 @@ class ChangeSteps:
         first = progress.recorded is None or progress.recorded.job_id is None
         # Else it is unknown whether its last savepoint is newer than this start.
         names = not self._plane.capabilities.starts_from_newest_state
-        return start_failed(self._wanted, after, states, went_back, first, names, progress.base)
+        return start_failed(
+            self._wanted, after, states, went_back, first=first, names=names, base=progress.base
+        )
 
     def _goes_back(self, job: StepJob, step: NextStep | None = None) -> bool:
         """Whether there is a previous version to go back to, and a savepoint of it."""

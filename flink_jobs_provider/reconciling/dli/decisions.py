@@ -42,7 +42,7 @@ from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 _STOPS = (SavepointReason.STOP, SavepointReason.UPDATE)
 
 
-def is_draft(job: StepJob, recorded: JobRecord | None, tells_starts: bool) -> bool:
+def is_draft(job: StepJob, recorded: JobRecord | None, *, tells_starts: bool) -> bool:
     """Whether a job was created and has never come up.
 
     `tells_starts` is whether a job that shows no time of its last start surely never came up.
@@ -182,6 +182,7 @@ def judge(
     recorded: JobRecord | None,
     wanted: JobSpec,
     write: Mapping[str, Any],
+    *,
     written: bool = False,
 ) -> JobMatch:
     """Compare a job with the wanted version: by its mark, or else by record and configuration.
@@ -191,7 +192,7 @@ def judge(
     """
     named = to_restore(recorded, wanted)
     if job is None:
-        return JobMatch(False, named)
+        return JobMatch(wanted=False, named=named)
     mark, right = read_mark(job.version.mark), mark_of(wanted, named)
     # What this run has written itself is no evidence of an earlier one.
     if named and not written and honoured(job, recorded, mark, right, named):
@@ -234,7 +235,7 @@ def decide(
             return NextStep(Move.STOP, savepoint=wanted.upgrade_mode is UpgradeMode.SAVEPOINT)
         return NextStep(Move.CHANGE, write=verdict.in_place) if verdict.in_place else None
     if has_finished(job, recorded) and stays_finished(
-        job, recorded, wanted, verdict.wanted, verdict.named
+        job, recorded, wanted, same=verdict.wanted, named=verdict.named
     ):
         return None
     start = _start(job, recorded, wanted, verdict, capabilities)  # refuses before anything changes
@@ -256,7 +257,7 @@ def _start(
         return NextStep(
             Move.START, resume=True, imported=verdict.named, origin=verdict.named, called=called
         )
-    if is_draft(job, recorded, capabilities.tells_starts):
+    if is_draft(job, recorded, tells_starts=capabilities.tells_starts):
         if job.last_savepoint and not was_imported(job, wanted):
             called = Action.START if recorded and recorded.job_id else Action.NEW
             return NextStep(Move.START, resume=True, origin=job.last_savepoint, called=called)

@@ -74,7 +74,7 @@ def no_other_queue(wanted: JobSpec, job: StepJob) -> PermanentError:
 
 
 def stop_failed(
-    wanted: JobSpec, before: StepJob, after: StepJob | None, savepoint: bool
+    wanted: JobSpec, before: StepJob, after: StepJob | None, *, savepoint: bool
 ) -> ActionFailed:
     """Return the error for a stop that failed, with the job's state."""
     what = "stop with savepoint" if savepoint else "stop"
@@ -151,6 +151,7 @@ def start_failed(
     after: StepJob | None,
     states: Sequence[str],
     went_back: str,
+    *,
     first: bool,
     names: bool,
     base: JobRecord | None,

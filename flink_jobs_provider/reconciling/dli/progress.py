@@ -140,7 +140,7 @@ class Progress:
         return mark in ("", *(mark_of(each).spec for each in (recorded.spec, self.wanted)))
 
 
-def telling_where(after: StepJob, lasts: bool) -> StepJob:
+def telling_where(after: StepJob, *, lasts: bool) -> StepJob:
     """Return a stopped job whose output names its savepoint, and whether that may be deleted."""
     said = savepoint_output(after.last_savepoint)
     if not lasts:

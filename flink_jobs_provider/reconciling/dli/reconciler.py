@@ -75,10 +75,10 @@ class _Change(ChangeSteps):
             progress.base = await self._with_found(progress.base, job)
         if job is not None and progress.recorded is None and not progress.touched:
             check_restore(job, wanted)
-        verdict = JobMatch(False, None)
+        verdict = JobMatch(wanted=False, named=None)
         if wanted.desired_state is DesiredState.RUNNING:
             write = await progress.to_write(self._plane, job)
-            verdict = judge(job, progress.recorded, wanted, write, progress.written)
+            verdict = judge(job, progress.recorded, wanted, write, written=progress.written)
         step = decide(job, progress.base, wanted, verdict, self._plane.capabilities)
         if step is not None:
             return await self.take(step, job)
@@ -125,7 +125,7 @@ class _Change(ChangeSteps):
         """Return a record with savepoints that it does not list: another client has taken them."""
         wanted, ran = self._progress.wanted, ran_since(job, base)
         if not ran:
-            base = with_savepoint_of(base, job, SavepointReason.FOUND, wanted)
+            base = with_savepoint_of(base, job, SavepointReason.FOUND)
         if self._searched or self._progress.kept:
             return base  # what this run has taken, it knows
         self._searched = ran or not job.active
@@ -198,11 +198,11 @@ class StepReconciler(ServiceReconciler[StepPlane]):
         # Of a job that is being stopped, what it was a moment ago would be no drift.
         job = await self._steps.watch.shortly_after(job) if job else None
         if job is None:
-            return seen(recorded, None, False)
+            return seen(recorded, None, other_version=False)
         job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
         other = await self._is_other(job, recorded.spec)
         found = await self._safety.found(recorded, recorded.spec, job)
-        shown = seen(found, replace(job, status=status_of(job, recorded)), other)
+        shown = seen(found, replace(job, status=status_of(job, recorded)), other_version=other)
         if ran_since(job, recorded) and not self._plane.capabilities.starts_from_newest_state:
             # Whether its savepoint is newer than the unrecorded start is unknown.
             shown = shown.model_copy(update={"restored_from": shown.last_savepoint})
@@ -265,7 +265,7 @@ class _Removal:
             safety = ""
             if with_savepoint:
                 job, safety = await self._safety.take(self._recorded.spec, job)
-            after = await self._stopped(job, with_savepoint, safety)
+            after = await self._stopped(job, with_savepoint=with_savepoint, safety=safety)
             if with_savepoint:
                 self._path = safety or after.last_savepoint
             return
@@ -281,9 +281,9 @@ class _Removal:
                 self._report_no_savepoint(job)
         await self._steps.delete(self._recorded.spec, job)
 
-    async def _stopped(self, job: StepJob, with_savepoint: bool, safety: str) -> StepJob:
+    async def _stopped(self, job: StepJob, *, with_savepoint: bool, safety: str) -> StepJob:
         try:
-            return await self._steps.stop(self._recorded.spec, job, with_savepoint)
+            return await self._steps.stop(self._recorded.spec, job, savepoint=with_savepoint)
         except ActionFailed as error:
             left = f" A savepoint of just before is in {safety}" if safety else ""
             raise ActionFailed(

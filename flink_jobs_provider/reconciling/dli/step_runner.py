@@ -102,7 +102,7 @@ class StepRunner:
                 if await self.watch.until_taken(job.run_id, asked, {}):
                     raise
 
-    async def stop(self, wanted: JobSpec, job: StepJob, savepoint: bool) -> StepJob:
+    async def stop(self, wanted: JobSpec, job: StepJob, *, savepoint: bool) -> StepJob:
         """Stop a job; return how it ended.
 
         Raises:
@@ -112,20 +112,20 @@ class StepRunner:
         self._say(f"{wanted.job_name}: {how}")
         sent = self._clock.now()
         unanswered = await self._sent_or_not(
-            wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint)
+            wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint=savepoint)
         )
         steps = ("savepoint", "cancel") if savepoint else ("cancel",)
         after = await self.watch.until_down(
-            job, sent, _allowed(wanted, *steps), savepoint, unanswered
+            job, sent, _allowed(wanted, *steps), savepoint=savepoint, unanswered=unanswered
         )
         if after is None or after.active:
-            raise stop_failed(wanted, job, after, savepoint)
+            raise stop_failed(wanted, job, after, savepoint=savepoint)
         if savepoint and not has_new_savepoint(after, job):
-            raise stop_failed(wanted, job, after, savepoint)
+            raise stop_failed(wanted, job, after, savepoint=savepoint)
         return after
 
     async def start(
-        self, wanted: JobSpec, job: StepJob, resume: bool, imported: str | None
+        self, wanted: JobSpec, job: StepJob, *, resume: bool, imported: str | None
     ) -> StepJob | None:
         """Run a job, and return how it is when it has settled: up, or why not; None if gone."""
         if imported:
@@ -134,7 +134,7 @@ class StepRunner:
         before = replace(job, last_savepoint=imported or job.last_savepoint)
         sent = self._clock.now()
         unanswered = await self._sent_or_not(
-            wanted, "the start", job, lambda: self._plane.run(job.run_id, resume)
+            wanted, "the start", job, lambda: self._plane.run(job.run_id, resume=resume)
         )
         allowed = _allowed(wanted, "submit", "running")
         after = await self.watch.until_up(before, sent, allowed, unanswered)

@@ -211,6 +211,7 @@ class StepWatch:
         before: StepJob,
         sent: float,
         timeout: float,
+        *,
         savepoint: bool,
         unanswered: Unanswered | None = None,
     ) -> StepJob | None:

@@ -25,7 +25,13 @@ from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, identities
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
 from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint
-from flink_jobs_provider.reconciling.record_updates import add_aside, done, keep, savepoint_output
+from flink_jobs_provider.reconciling.record_updates import (
+    add_aside,
+    done,
+    keep,
+    record_of,
+    savepoint_output,
+)
 
 #: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.
 _UNHEALTHY_GRACE = 30.0
@@ -53,7 +59,7 @@ class Stopper:
         retained = (await self._plane.checkpointing(current.job_id)).retained
         origin = None
         if retained or not current.healthy:
-            origin = await self._states.restarts_from(current, retained)
+            origin = await self._states.restarts_from(current, retained=retained)
         if origin is None:
             raise no_retained_checkpoint(wanted.job_name, current.job_id)
         self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
@@ -250,11 +256,11 @@ class Ender:
         path = None
         for job in reversed(seen.active):  # the newest last: its savepoint is the one to go on from
             path = await self._stopper.take(wanted, job, Purpose.STOP)
-            base = recorded and record
-            record = keep(base, path, SavepointReason.STOP, wanted, job)
+            base = record if recorded else record_of(wanted, job)
+            record = keep(base, path, SavepointReason.STOP)
         status = JobStatus.STOPPED
         if not seen.active and recorded and recorded.status is not JobStatus.STOPPED:
-            path, record, status = await self._found_ended(recorded, wanted, seen)
+            path, record, status = await self._found_ended(recorded, seen)
         action = Action.STOP if path else record.action
         output = savepoint_output(path) if path else record.job_output
         return done(record, wanted, action, output).model_copy(
@@ -262,7 +268,7 @@ class Ender:
         )
 
     async def _found_ended(
-        self, recorded: JobRecord, wanted: JobSpec, seen: Seen
+        self, recorded: JobRecord, seen: Seen
     ) -> tuple[str | None, JobRecord, JobStatus]:
         """Return how a job is that ended before it was to be stopped.
 
@@ -281,7 +287,7 @@ class Ender:
             return None, recorded, JobStatus.STOPPED
         stopped = newest.state == "FINISHED"
         reason = SavepointReason.STOP if stopped else SavepointReason.FOUND
-        record = keep(recorded, point.path, reason, wanted, newest, taken_at=point.taken_at)
+        record = keep(recorded, point.path, reason, point.taken_at)
         return point.path if stopped else None, record, JobStatus.STOPPED
 
     async def stop_duplicate(

@@ -173,7 +173,7 @@ class JobWatch:
         cause = await self.cause(job)
         return f"the job is {job.state}" + (f": {cause}" if cause else "")
 
-    async def cause(self, job: ObservedJob, since: int = 0, surely: bool = False) -> str:
+    async def cause(self, job: ObservedJob, since: int = 0, *, surely: bool = False) -> str:
         """Return why a job failed, empty where Flink does not say.
 
         Flink may show a job as it was before it failed (web.refresh-interval, 3 s by default). What

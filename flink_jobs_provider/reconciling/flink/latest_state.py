@@ -35,7 +35,6 @@ from flink_jobs_provider.model.savepoint import (
     SavepointLayout,
     SavepointReason,
     canonical_path,
-    is_checkpoint,
     iso_time,
     join,
     of_deletion,
@@ -202,7 +201,7 @@ class StateFinder:
     ) -> RestorePoint | None:
         """Return the newest state but for one, of those that can be restored, or None."""
         others = [
-            RestorePoint(known.path, _kind(known.path), known.taken_at)
+            RestorePoint.at(known.path, known.taken_at)
             for known in recorded.savepoints
             if known.reason is not SavepointReason.DUPLICATE
         ]
@@ -211,7 +210,7 @@ class StateFinder:
                 others += (await self._left_by(job))[0]
         others += [point for _, point in await self.directories.listed(spec, recorded)]
         others += [
-            RestorePoint(path, _kind(path))
+            RestorePoint.at(path)
             for path in (recorded.last_savepoint, recorded.restored_from)
             if path
         ]
@@ -275,7 +274,7 @@ class StateFinder:
         ]
         origin = statistics.restored_from
         if origin and statistics.completed == 0:
-            left.append(RestorePoint(origin, _kind(origin)))
+            left.append(RestorePoint.at(origin))
         return left, statistics.last_completed
 
     async def _remains(self, job: ObservedJob, checkpoint: str) -> bool:
@@ -284,7 +283,7 @@ class StateFinder:
             return True
         return (await self._plane.checkpointing(job.job_id)).retained
 
-    async def restarts_from(self, job: ObservedJob, retained: bool) -> str | None:
+    async def restarts_from(self, job: ObservedJob, *, retained: bool) -> str | None:
         """Return what the tasks of an active job would restart from, if that outlives a cancel.
 
         That is its latest checkpoint, where checkpoints are retained; or what it started from, as
@@ -322,35 +321,25 @@ class StateFinder:
         """Return the newest of what is recorded and what lies in the directories."""
         if recorded is None:
             return None
-        points = await self._recorded(recorded)
+        points = _recorded(recorded)
         points += await self.directories.listed(spec, recorded)
         return max(points, key=lambda point: point[0])[1] if points else None
 
-    async def _recorded(self, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
-        """Return the newest state that the record names: its last savepoint, or its origin.
 
-        What a version started from is newer than a savepoint taken before: an update of
-        `last-state` records no savepoint.
-        """
-        last, origin = recorded.last_savepoint, recorded.restored_from
-        times = {savepoint.path: savepoint.taken_at for savepoint in recorded.savepoints}
-        of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in (
-            last or ""
-        )
-        if origin and not (last and of_this_version):
-            what = _kind(origin)
-            when = times.get(origin) or times.get(last or "", "")
-            return [(_seconds(when), RestorePoint(origin, what, times.get(origin, "")))]
-        if last is None:
-            return []
-        return [
-            (_seconds(times.get(last, "")), RestorePoint(last, "savepoint", times.get(last, "")))
-        ]
+def _recorded(recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+    """Return the newest state that the record names: its last savepoint, or its origin.
+
+    What a version started from is newer than a savepoint taken before: an update of `last-state`
+    records no savepoint.
+    """
+    last, origin = recorded.last_savepoint or "", recorded.restored_from
+    of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in last
+    if origin and not (last and of_this_version):
+        when = recorded.taken_at(origin)
+        return [(_seconds(when or recorded.taken_at(last)), RestorePoint.at(origin, when))]
+    when = recorded.taken_at(last)
+    return [(_seconds(when), RestorePoint(last, "savepoint", when))] if last else []
 
 
 def _seconds(taken_at: str) -> float:
     return datetime.fromisoformat(taken_at).timestamp() if taken_at else 0.0
-
-
-def _kind(path: str) -> str:
-    return "checkpoint" if is_checkpoint(path) else "savepoint"

@@ -290,9 +290,7 @@ class Reader:
             if restored_from and restored_from in {known.path for known in recorded.savepoints}:
                 update["last_savepoint"] = restored_from
             elif restored_from and not is_checkpoint(restored_from):
-                recorded = keep(
-                    recorded, restored_from, SavepointReason.FOUND, recorded.spec, taken_at=""
-                )
+                recorded = keep(recorded, restored_from, SavepointReason.FOUND, taken_at="")
         update |= await rescaling(self._plane, recorded, newest)
         return recorded.model_copy(update=update)
 
@@ -309,11 +307,5 @@ class Reader:
             update["status"] = JobStatus.STOPPED
             point = await self._states.of_ended(job)
             if point and point.path not in {known.path for known in recorded.savepoints}:
-                recorded = keep(
-                    recorded,
-                    point.path,
-                    SavepointReason.FOUND,
-                    recorded.spec,
-                    taken_at=point.taken_at,
-                )
+                recorded = keep(recorded, point.path, SavepointReason.FOUND, point.taken_at)
         return recorded.model_copy(update=update)

@@ -72,6 +72,7 @@ class ProgramCheck:
         restore: str | None,
         replaced: ObservedJob | None,
         now: str,
+        *,
         carried: bool = False,
     ) -> None:
         """Check that the wanted version could start; one that could not leaves no jar behind.
@@ -257,7 +258,7 @@ class Trials:
             async with asyncio.timeout(PATIENCE_S):
                 facts = await self._plane.facts()
                 if facts.intercepts_exit is not True:
-                    return Trial(warnings=(self._unprotected(facts.intercepts_exit),))
+                    return Trial(warnings=(self._unprotected(intercepted=facts.intercepts_exit),))
                 request = submission(spec, jar, 1, spec.restore_from)
                 planned = await self._plane.try_out(request)
                 if facts.fixed_slots:
@@ -307,7 +308,7 @@ class Trials:
             f"{self._address} are free"
         )
 
-    def _unprotected(self, intercepted: bool | None) -> str:
+    def _unprotected(self, *, intercepted: bool | None) -> str:
         """Return why no `main` is run on a cluster, in the same words for all its jobs."""
         hidden = "" if intercepted is False else ", or its configuration is hidden"
         return (

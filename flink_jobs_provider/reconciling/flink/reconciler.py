@@ -58,6 +58,7 @@ class Reconciler:
     def __init__(
         self,
         plane: ControlPlane,
+        *,
         local_paths: bool = False,
         say: Say = lambda _line: None,
         clock: Clock | None = None,
@@ -123,7 +124,7 @@ class Reconciler:
         change = Change(recorded, wanted, jar, seen)
         if seen.active:
             return await self._with_active(change, seen.active[0])
-        return await self._from_ended(change, sent_before)
+        return await self._from_ended(change, sent_before=sent_before)
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
@@ -224,7 +225,7 @@ class Reconciler:
         path = await self._stopper.take(
             wanted, current, Purpose.SAVEPOINT, occasion=wanted.savepoint_trigger or ""
         )
-        record = keep(recorded, path, SavepointReason.SAVEPOINT, wanted)
+        record = keep(recorded, path, SavepointReason.SAVEPOINT)
         output = savepoint_output(path)
         return done(record, wanted, Action.SAVEPOINT, output).model_copy(
             update={"status": JobStatus.RUNNING}
@@ -232,7 +233,7 @@ class Reconciler:
 
     # No version runs
 
-    async def _from_ended(self, change: Change, sent_before: bool) -> JobRecord:
+    async def _from_ended(self, change: Change, *, sent_before: bool) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost.
 
         `sent_before` is whether an earlier run may have submitted this version.

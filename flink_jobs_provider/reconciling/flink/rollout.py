@@ -149,7 +149,7 @@ class Roller:
         recorded, wanted, jar = launch.change.recorded, launch.change.wanted, launch.change.jar
         try:
             started = await self._starter.start(
-                wanted, jar, launch.generation, launch.restore, launch.sent_before
+                wanted, jar, launch.generation, launch.restore, sent_before=launch.sent_before
             )
         except DidNotStart as failure:
             raise await self._go_back(launch, str(failure)) from None

@@ -55,6 +55,7 @@ class Starter:
         jar: Jar | str,
         generation: int,
         restore_from: str | None,
+        *,
         sent_before: bool = False,
     ) -> Started:
         """Start a version; one that does not come up is cancelled.

@@ -30,7 +30,7 @@ from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller, WayBack
 from flink_jobs_provider.reconciling.flink.submissions import Starter
 from flink_jobs_provider.reconciling.job_errors import broken_state, no_state, unclear
-from flink_jobs_provider.reconciling.record_updates import keep
+from flink_jobs_provider.reconciling.record_updates import keep, record_of
 from flink_jobs_provider.reconciling.waiter import Clock
 
 
@@ -78,7 +78,7 @@ class Origins:
                 return Origin(recorded, wanted.restore_from, Action.NEW)
             own = [job for job in seen.ended if job.job_id == recorded.job_id]
             point = await self._states.newest(recorded.spec, own, recorded)
-            base = self._with_found(recorded, wanted, point)
+            base = _with_found(recorded, point)
             return Origin(base, wanted.restore_from, Action.START, point.path if point else None)
         if wanted.upgrade_mode is UpgradeMode.STATELESS:
             return Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
@@ -99,16 +99,7 @@ class Origins:
             older = await self._states.next_older(wanted, seen.ended, recorded, point)
             raise broken_state(wanted, recorded, point, older, self._clock.wall())
         self._say(f"{wanted.job_name}: going on from {point.told(self._clock.wall())}")
-        return Origin(self._with_found(recorded, wanted, point), point.path, Action.START)
-
-    @staticmethod
-    def _with_found(recorded: JobRecord, wanted: JobSpec, point: RestorePoint | None) -> JobRecord:
-        """Return the record with a savepoint that it does not name yet."""
-        if point is None or point.what != "savepoint":
-            return recorded
-        if same_path(point.path, recorded.last_savepoint):
-            return recorded
-        return keep(recorded, point.path, SavepointReason.FOUND, wanted, taken_at=point.taken_at)
+        return Origin(_with_found(recorded, point), point.path, Action.START)
 
     async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
         """Whether a run that died has started from the named savepoint, and got further since."""
@@ -161,6 +152,15 @@ class Origins:
         return None
 
 
+def _with_found(recorded: JobRecord, point: RestorePoint | None) -> JobRecord:
+    """Return the record with a savepoint that it does not name yet."""
+    if point is None or point.what != "savepoint":
+        return recorded
+    if same_path(point.path, recorded.last_savepoint):
+        return recorded
+    return keep(recorded, point.path, SavepointReason.FOUND, point.taken_at)
+
+
 @dataclass(frozen=True)
 class _Left:
     """What the version that was ended has left.
@@ -204,7 +204,7 @@ class Upgrader:
         if previous and previous.jar_digest != wanted.jar_digest:
             await self._way_back.secure(previous, unchanged)
         carried = named is None and mode is not UpgradeMode.STATELESS
-        await self._programs.check(change, generation, named, current, unchanged, carried)
+        await self._programs.check(change, generation, named, current, unchanged, carried=carried)
         left = await self._end(mode, recorded, wanted, current, named)
         return await self._roller.launch(
             Launch(change, left.base, generation, left.restore, left.back, left.action)
@@ -230,7 +230,7 @@ class Upgrader:
         if never_ran and await self._stopper.cancel_stillborn(wanted, current):
             return _Left(recorded, named, None, Action.NEW)
         path = await self._stopper.take(wanted, current, Purpose.STOP)
-        base = keep(recorded, path, SavepointReason.UPDATE, wanted, current)
+        base = keep(recorded or record_of(wanted, current), path, SavepointReason.UPDATE)
         return _Left(base, named or path, path, UPGRADES[mode])
 
 
@@ -265,7 +265,7 @@ class Adopter:
             ) from None
         base = recorded
         if base and origin and all(known.path != origin for known in base.savepoints):
-            base = keep(base, origin, SavepointReason.FOUND, wanted, taken_at="")
+            base = keep(base, origin, SavepointReason.FOUND, taken_at="")
         started = replace(started, generation=current.generation)
         action = Action.UPDATE if recorded and recorded.job_id else Action.NEW
         if recorded and recorded.spec.desired_state is DesiredState.STOPPED:

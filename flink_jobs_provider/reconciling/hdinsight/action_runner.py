@@ -63,7 +63,7 @@ class ActionEnded:
         settled = self.arrived and seconds >= SETTLES
         if row is None and self.order.action is Action.DELETE:
             return Met()
-        ended = row is not None and _ended(self.order.action, row, settled)
+        ended = row is not None and _ended(self.order.action, row, settled=settled)
         # The same failure once more may look as the one before; a success never does.
         if ended and (shown or (settled and row and not succeeded(self.order, row))):
             return Met()
@@ -146,7 +146,7 @@ def _facts(row: ActionJob) -> tuple[object, ...]:
     return (row.action, row.result, row.output, row.job_id, row.last_savepoint, row.version)
 
 
-def _ended(action: Action, row: ActionJob, settled: bool) -> bool:
+def _ended(action: Action, row: ActionJob, *, settled: bool) -> bool:
     """Whether a row says that an action has ended, by result and status together."""
     if row.action is not action or row.result not in (ActionResult.SUCCESS, ActionResult.FAILED):
         return False
@@ -258,7 +258,9 @@ class ActionRunner:
             return None
         except ActionFailed as error:
             failure = error.happened
-        row, shown = await self._until_ended(order, before, sent, arrived, bool(failure), timeout)
+        row, shown = await self._until_ended(
+            order, before, sent, arrived=arrived, failed=bool(failure), timeout=timeout
+        )
         if failure and not shown:
             return ActionOutcome(row, failure)
         if row is not None and not succeeded(order, row):
@@ -294,6 +296,7 @@ class ActionRunner:
         order: Order,
         before: Sequence[ActionJob],
         sent: float,
+        *,
         arrived: bool,
         failed: bool,
         timeout: float,

@@ -95,11 +95,11 @@ class ActionChange:
             await self._runner.until_idle(row, self._wanted)
             return None
         if row is not None and self._base is not None:
-            self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND, self._wanted)
-        verdict = RowMatch(False, None)
+            self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND)
+        verdict = RowMatch(wanted=False, named=None)
         if self._wanted.desired_state is DesiredState.RUNNING:
             asked, truthful = await self._version(), self._plane.capabilities.shows_what_runs
-            verdict = judge(row, self._base, self._wanted, asked, truthful)
+            verdict = judge(row, self._base, self._wanted, asked, shows_what_runs=truthful)
         step = decide(row, self._base, self._wanted, verdict, self._plane.capabilities)
         if step and step.action is Action.DELETE and row and not row.never_came_up:
             self._check_durable(row, verdict)
@@ -156,7 +156,7 @@ class ActionChange:
         if base and self._started:
             return with_row(base, row)
         same_run = self._recorded is not None and self._recorded.job_id == row.job_id
-        if base and goes_on_as_recorded(row, self._recorded, same_run):
+        if base and goes_on_as_recorded(row, self._recorded, same_run=same_run):
             return with_row(base, row).model_copy(update={"spec": self._wanted})
         return await self._adopted(row)
 
@@ -308,7 +308,7 @@ class ActionChange:
         if step.action is Action.STOP:
             return stopped(base, wanted, row)
         if step.action is Action.SAVEPOINT:
-            base = with_savepoint_of(base, row, SavepointReason.SAVEPOINT, wanted)
+            base = with_savepoint_of(base, row, SavepointReason.SAVEPOINT)
             output = row.output or savepoint_output(row.last_savepoint)
             return with_row(done(base, wanted, Action.SAVEPOINT, output), row)
         if order.version is None and not verdict.wanted:
@@ -322,7 +322,7 @@ class ActionChange:
                 raise not_taken_over(order, row, differences)
         origin = step.origin
         if step.action is Action.UPDATE:
-            base = with_savepoint_of(base, row, SavepointReason.UPDATE, wanted)
+            base = with_savepoint_of(base, row, SavepointReason.UPDATE)
             took = row.last_savepoint and (
                 before is None or row.last_savepoint != before.last_savepoint
             )

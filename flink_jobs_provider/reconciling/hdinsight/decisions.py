@@ -67,6 +67,7 @@ def judge(
     recorded: JobRecord | None,
     wanted: JobSpec,
     asked: Version,
+    *,
     shows_what_runs: bool = False,
 ) -> RowMatch:
     """Compare a row with the wanted version: by its mark, or else by record and properties.
@@ -75,7 +76,7 @@ def judge(
     """
     named = to_restore(recorded, wanted)
     if row is None:
-        return RowMatch(False, named)
+        return RowMatch(wanted=False, named=named)
     mark, right = read_mark(row.version.mark), mark_of(wanted, named)
     if named and _honoured(row, recorded, mark, right, named):
         named = None
@@ -160,7 +161,7 @@ def decide(
         _new(recorded, wanted, verdict)  # refuses now what it would refuse when the row is gone
         return NextAction(Action.DELETE)
     if has_finished(row, recorded) and stays_finished(
-        row, recorded, wanted, verdict.wanted, verdict.named
+        row, recorded, wanted, same=verdict.wanted, named=verdict.named
     ):
         return None
     return _start(row, recorded, wanted, verdict, capabilities)
@@ -178,30 +179,35 @@ def _refuse_unclear(
         raise unclear(wanted, job, left)
 
 
+def _starting(action: Action, called: Action, origin: str | None = None) -> NextAction:
+    """Return an action that carries the whole version, and names what it starts from."""
+    return NextAction(action, carries=True, restore_from=origin, origin=origin, called=called)
+
+
 def _update(wanted: JobSpec, verdict: RowMatch) -> NextAction | None:
     if verdict.named:
-        return NextAction(Action.UPDATE, True, verdict.named, verdict.named, Action.UPDATE)
+        return _starting(Action.UPDATE, Action.UPDATE, verdict.named)
     if verdict.wanted:
         return None
     action = UPGRADES[wanted.upgrade_mode]
-    return NextAction(action, True, called=action)
+    return _starting(action, action)
 
 
 def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: RowMatch) -> NextAction:
     """NEW: a job that never was, or whose row has gone (LOST)."""
     if recorded is None or recorded.job_id is None:
         origin = wanted.restore_from
-        return NextAction(Action.NEW, True, origin, origin, Action.NEW)
+        return _starting(Action.NEW, Action.NEW, origin)
     if verdict.named:
-        return NextAction(Action.NEW, True, verdict.named, verdict.named, Action.START)
+        return _starting(Action.NEW, Action.START, verdict.named)
     if wanted.upgrade_mode is UpgradeMode.STATELESS:
-        return NextAction(Action.NEW, True, called=Action.STATELESS_UPDATE)
+        return _starting(Action.NEW, Action.STATELESS_UPDATE)
     origin = recorded.last_savepoint or recorded.restored_from
     if origin is None and recorded.status is JobStatus.FINISHED:
-        return NextAction(Action.NEW, True, called=Action.START)  # as its plan has said
+        return _starting(Action.NEW, Action.START)  # as its plan has said
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
-    return NextAction(Action.NEW, True, origin, origin, Action.START)
+    return _starting(Action.NEW, Action.START, origin)
 
 
 def _start(
@@ -215,7 +221,7 @@ def _start(
     carries = not verdict.wanted or verdict.named is not None  # the mark says what is named
     afresh = wanted.upgrade_mode is UpgradeMode.STATELESS and not verdict.named
     if afresh and capabilities.starts_ended:
-        return NextAction(Action.STATELESS_UPDATE, True, called=Action.STATELESS_UPDATE)
+        return _starting(Action.STATELESS_UPDATE, Action.STATELESS_UPDATE)
     if afresh:
         return NextAction(Action.DELETE)
     broken = row.status not in (JobStatus.STOPPED, JobStatus.FINISHED)
@@ -224,7 +230,7 @@ def _start(
         return NextAction(Action.RE_LAUNCH, carries, called=Action.RE_LAUNCH)
     origin = verdict.named or newest_savepoint(row, recorded)
     if origin is None and capabilities.starts_ended and _runs_anew(row, recorded):
-        return NextAction(Action.STATELESS_UPDATE, True, called=Action.START)
+        return _starting(Action.STATELESS_UPDATE, Action.START)
     if origin is None and not _runs_anew(row, recorded):
         raise no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
     if row.status is JobStatus.STOPPED and origin:

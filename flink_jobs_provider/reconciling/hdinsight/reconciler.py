@@ -56,7 +56,7 @@ class ActionReconciler(ServiceReconciler[ActionPlane]):
         """Return a record as the cluster shows it now; nothing is touched."""
         rows = await self._plane.jobs(max_age=_SHARED_AGE)
         row = own_row(rows, recorded, recorded.spec)
-        return seen(recorded, row, row is not None and _is_other(row, recorded.spec))
+        return seen(recorded, row, other_version=row is not None and _is_other(row, recorded.spec))
 
 
 def _is_other(row: ActionJob, spec: JobSpec) -> bool:

@@ -38,7 +38,7 @@ class Service:
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
-    def ask(self, method: str, *args: Any) -> Any:
+    def ask(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of a plane that has this service."""
 
         async def asked() -> Any:
@@ -46,7 +46,7 @@ class Service:
             client = open_client(target, lambda _reference: TOKEN, httpx.MockTransport(self))
             plane = DliPlane(target, client, sleep=self._sleep)
             try:
-                return await getattr(plane, method)(*args)
+                return await getattr(plane, method)(*args, **options)
             finally:
                 await plane.close()
 

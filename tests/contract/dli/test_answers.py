@@ -31,7 +31,7 @@ from tests.contract.dli.stack import Stack, running, spec
 
 @pytest.mark.parametrize("said", [True, "true", "True", "TRUE"])
 def test_success_in_all_its_spellings(said: Any) -> None:
-    Service(answer([{"is_success": said}])).ask("run", RUN, False)
+    Service(answer([{"is_success": said}])).ask("run", RUN, resume=False)
     stack = Stack(success=said)
     stack.up(spec())
     stack.up(spec("New"))
@@ -50,13 +50,13 @@ def test_success_in_all_its_spellings(said: Any) -> None:
 )
 def test_a_200_that_is_no_success_is_a_refusal(body: Any) -> None:
     with pytest.raises(OrderRefused, match="no queue"):
-        Service(answer(body)).ask("run", RUN, False)
+        Service(answer(body)).ask("run", RUN, resume=False)
 
 
 @pytest.mark.parametrize("text", ["<html>maintenance</html>", '{"is_success": "tr', "OK"])
 def test_a_page_does_not_tell_whether_a_step_was_taken(text: str) -> None:
     with pytest.raises(Unanswered, match="answers 200, and not as Data Lake Insight does"):
-        Service(httpx.Response(200, text=text)).ask("run", RUN, False)
+        Service(httpx.Response(200, text=text)).ask("run", RUN, resume=False)
 
 
 def test_an_answer_within_an_answer_counts() -> None:
@@ -70,12 +70,12 @@ def test_an_answer_within_an_answer_counts() -> None:
 @pytest.mark.parametrize("body", [[], [OK, OK]])
 def test_an_answer_for_no_job_or_for_two_says_nothing_of_one(body: Any) -> None:
     with pytest.raises(Unanswered, match=f"answered for {len(body)} jobs"):
-        Service(answer(body)).ask("stop", RUN, True)
+        Service(answer(body)).ask("stop", RUN, savepoint=True)
 
 
 def test_a_stop_names_one_job_by_its_exact_number() -> None:
     service = Service(answer([OK]))
-    service.ask("stop", RUN, True)
+    service.ask("stop", RUN, savepoint=True)
     (request,) = service.requests
     assert request.url.path == f"{PREFIX}/jobs/stop"
     assert json.loads(request.content) == {"job_ids": [2**53 + 1], "trigger_savepoint": True}
@@ -101,7 +101,7 @@ def test_a_missing_job(missing: httpx.Response) -> None:
     assert Service(missing).ask("job", RUN) is None
     Service(missing).ask("delete", RUN)
     with pytest.raises(PermanentError):
-        Service(missing).ask("run", RUN, False)
+        Service(missing).ask("run", RUN, resume=False)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_service_says_when_to_ask_again() -> None:
     service.ask("job", RUN)
     assert service.slept == [7.0]
     with pytest.raises(Busy) as caught:
-        Service(error("APIGW.0308", 429, **{"Retry-After": "7"})).ask("run", RUN, False)
+        Service(error("APIGW.0308", 429, **{"Retry-After": "7"})).ask("run", RUN, resume=False)
     assert caught.value.seconds == 7.0
 
 

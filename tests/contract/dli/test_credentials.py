@@ -40,7 +40,7 @@ def test_refused_credentials() -> None:
 def test_a_clock_that_goes_wrong_is_told(minutes: int, words: str) -> None:
     there = format_datetime(datetime.now(UTC) - timedelta(minutes=minutes), usegmt=True)
     with pytest.raises(ClusterRefused) as caught:
-        Service(error("APIGW.0301", 403, "no", date=there)).ask("run", RUN, False)
+        Service(error("APIGW.0301", 403, "no", date=there)).ask("run", RUN, resume=False)
     assert words in str(caught.value)
     assert ("Set the clock" in str(caught.value)) is bool(words)
 
@@ -61,7 +61,7 @@ def test_signatures() -> None:
     async def asked() -> None:
         client = open_client(target, secrets.__getitem__, httpx.MockTransport(service))
         plane = DliPlane(target, client)
-        await plane.run(RUN, True)
+        await plane.run(RUN, resume=True)
         await plane.named("a b")
         await plane.close()
 

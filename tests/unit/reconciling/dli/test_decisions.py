@@ -197,11 +197,13 @@ def test_a_draft_of_a_job_that_was_lost_starts_from_its_last_savepoint() -> None
 
 def test_what_a_draft_is() -> None:
     failed = down(JobStatus.FAILED, status_word="job_submit_fail", unborn=True)
-    assert is_draft(replace(failed, job_id=None), None, False)
-    assert not is_draft(failed, None, False), "it had an id on Flink"
-    assert not is_draft(failed, None, True), "a gateway tells when it last came up"
-    assert is_draft(replace(failed, started=0), None, True)
-    assert not is_draft(replace(DRAFT, job_id=None), recorded(), True), "it is on record"
+    assert is_draft(replace(failed, job_id=None), None, tells_starts=False)
+    assert not is_draft(failed, None, tells_starts=False), "it had an id on Flink"
+    assert not is_draft(failed, None, tells_starts=True), "a gateway tells when it last came up"
+    assert is_draft(replace(failed, started=0), None, tells_starts=True)
+    assert not is_draft(replace(DRAFT, job_id=None), recorded(), tells_starts=True), (
+        "it is on record"
+    )
 
 
 # A job that has ended
