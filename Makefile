@@ -87,6 +87,8 @@ up: cluster stack ## Start Flink and a gateway, deploy the example stack, show w
 	@flink-jobs up --stack $(STACK) --refresh --yes
 	@flink-jobs jobs list
 	@echo "Portal: http://127.0.0.1:$(GATEWAY_PORT)/portal/ (sign in with the token in $(GATEWAY_TOKEN))"
+	@echo "Sign in once, on this machine, within 5 minutes:"
+	@flink-jobs gateway sign-in-link --config $(GATEWAY)
 
 preview: cluster stack ## Show what `make up` would change, and why
 	@flink-jobs preview --stack $(STACK) --refresh

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,6 +37,7 @@ _PACKAGES = (
     "jinja2",
     "jwt",
     "prometheus_client",
+    "python_multipart",
     "sqlalchemy",
     "sse_starlette",
     "starlette",
@@ -93,6 +95,47 @@ def checked_configuration(config: Path, now: str = "") -> GatewayConfiguration:
         configuration = read_configuration(config)
         check(configuration)
     return configuration
+
+
+@app.command("sign-in-link")
+def sign_in_link(config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Print a link that signs in to the portal once, on this machine, within 5 minutes.
+
+    It is for the holder of the token in FLINK_JOBS_GATEWAY_TOKEN.
+    """
+    configuration = _read(config)
+    from flink_jobs_provider.gateway.portal.addresses import SIGN_IN_LINK
+
+    listen = configuration.listen
+    token = os.environ.get("FLINK_JOBS_GATEWAY_TOKEN", "").strip()
+    if not token:
+        fail("set FLINK_JOBS_GATEWAY_TOKEN to a token of the gateway: the link is for its holder")
+    if configuration.portal is None:
+        fail("the configuration has no portal: add `portal: {}`, and start the gateway again")
+    if listen.tls or configuration.public_url or not (listen.loopback and listen.port):
+        fail(
+            "a sign-in link needs a gateway that listens on the loopback interface, on a fixed "
+            "port, without TLS and without public_url. Sign in with a token, or with your issuer"
+        )
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    answer = _asked(f"http://{host}:{listen.port}{SIGN_IN_LINK}", token)
+    say_either(answer, str(answer["link"]), as_json=as_json)
+
+
+def _asked(url: str, token: str) -> dict[str, Any]:
+    """Return what a gateway on this machine answers to a request with a token."""
+    import httpx
+
+    try:
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            answer = client.post(url, headers={"Authorization": f"Bearer {token}"})
+            content = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        fail(f"no gateway of this configuration answers at {url} ({error}). Is it up?")
+    if answer.status_code != httpx.codes.OK:
+        fail(f"the gateway makes no link: {content.get('error', answer.status_code)}")
+    found: dict[str, Any] = content
+    return found
 
 
 @app.command()

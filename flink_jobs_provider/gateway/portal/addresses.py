@@ -13,12 +13,15 @@ from flink_jobs_provider.gateway.http.requests import base_url
 PORTAL = "/portal/"
 STATIC = "/portal/static/"
 SIGN_IN = "/portal/sign-in"
+#: Where a sign-in link is made, and where it leads.
+SIGN_IN_LINK = "/portal/sign-in/link"
+SIGN_IN_ONCE = "/portal/sign-in/once"
 SIGN_OUT = "/portal/sign-out"
 LANGUAGE = "/portal/language"
 ISSUER_SIGN_IN = "/portal/issuer"
 ISSUER_RETURN = "/portal/issuer/return"
 #: What anybody may ask for.
-OPEN = (SIGN_IN, LANGUAGE, ISSUER_SIGN_IN, ISSUER_RETURN)
+OPEN = (SIGN_IN, SIGN_IN_LINK, SIGN_IN_ONCE, LANGUAGE, ISSUER_SIGN_IN, ISSUER_RETURN)
 NEW_JOB = "/portal/new"
 #: The list of jobs alone.
 LIST_PART = "/portal/parts/jobs"

@@ -23,6 +23,8 @@ from flink_jobs_provider.gateway.portal.addresses import (
     NEW_JOB,
     PORTAL,
     SIGN_IN,
+    SIGN_IN_LINK,
+    SIGN_IN_ONCE,
     SIGN_OUT,
     STATIC,
     Addresses,
@@ -41,6 +43,7 @@ from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, JobPage
 from flink_jobs_provider.gateway.portal.pages.jobs_page import JobsPage
 from flink_jobs_provider.gateway.portal.pages.new_job_page import NewJobPage
 from flink_jobs_provider.gateway.portal.pages.sign_in import SignInPages
+from flink_jobs_provider.gateway.portal.pages.sign_in_link import SignInLinkPages
 from flink_jobs_provider.gateway.portal.portal_conventions import PageRefusal, PortalConventions
 from flink_jobs_provider.gateway.portal.sessions import Cookies, Proofs, Sessions
 from flink_jobs_provider.gateway.portal.submission import Submission
@@ -111,6 +114,9 @@ class Portal:
             body_bytes,
             issuer.issuer.name if issuer else "",
         )
+        self._links = SignInLinkPages(
+            sessions, proofs, self._sign_in, visits, templates, addresses, audit, body_bytes
+        )
         self._issuer = (
             IssuerPages(issuer, sessions, self._sign_in, visits, cookies, templates, addresses)
             if issuer
@@ -166,6 +172,9 @@ class Portal:
             self._route(f"{STATIC}{{name}}", self._assets.serve),
             self._route(SIGN_IN, self._sign_in.show),
             self._route(SIGN_IN, self._sign_in.sign_in, "POST"),
+            self._route(SIGN_IN_LINK, self._links.make, "POST"),
+            self._route(SIGN_IN_ONCE, self._links.show),
+            self._route(SIGN_IN_ONCE, self._links.sign_in, "POST"),
             self._route(SIGN_OUT, self._sign_in.sign_out, "POST"),
             self._route(LANGUAGE, self._sign_in.choose_language),
             self._route(NEW_JOB, self._new_job.show),

@@ -157,6 +157,12 @@ class Sessions:
         proof = await self._proofs.proof(token, nonce)
         if nonce is not None:
             proof["claims"]["exp"] = time.time() + self._lifetime
+        return await self.begin_by(request, proof, response)
+
+    async def begin_by(
+        self, request: Request, proof: Mapping[str, Any], response: Response
+    ) -> Principal:
+        """Begin a session for somebody who has shown a proof before; see `begin`."""
         principal = self._proofs.recall(proof)
         await self.end(request, response)
         secret = secrets.token_urlsafe(32)

@@ -17,6 +17,7 @@ from flink_jobs_provider.gateway.portal.addresses import (
     NEW_JOB,
     PORTAL,
     SIGN_IN,
+    SIGN_IN_ONCE,
     SIGN_OUT,
     STATIC,
     Addresses,
@@ -84,6 +85,7 @@ class Templates:
             "NEW_JOB": NEW_JOB,
             "PORTAL": PORTAL,
             "SIGN_IN": SIGN_IN,
+            "SIGN_IN_ONCE": SIGN_IN_ONCE,
             "SIGN_OUT": SIGN_OUT,
             "STATIC": STATIC,
         }

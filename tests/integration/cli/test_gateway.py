@@ -194,3 +194,32 @@ def test_without_the_extra_it_is_told_in_one_line() -> None:
     assert done.returncode == 1
     assert 'pip install "flink-jobs-provider[gateway]"' in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "token", "said"),
+    [
+        ({"portal": {}}, "", "set FLINK_JOBS_GATEWAY_TOKEN"),
+        ({}, "fjg_x", "the configuration has no portal"),
+        (
+            {"portal": {}, "public_url": "https://gateway.example.com"},
+            "fjg_x",
+            "without public_url",
+        ),
+        ({"portal": {}, "listen": {"port": 0}}, "fjg_x", "on a fixed port"),
+        (
+            {"portal": {}, "listen": {"port": 1}},
+            "fjg_x",
+            "no gateway of this configuration",
+        ),
+    ],
+)
+def test_a_sign_in_link_that_cannot_be_made(
+    more: dict[str, Any], token: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows one line for each reason, without the token."""
+    monkeypatch.setenv("FLINK_JOBS_GATEWAY_TOKEN", token)
+    error = gateway(write(tmp_path, **more), "sign-in-link", code=1).stderr
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+    assert "fjg_x" not in error

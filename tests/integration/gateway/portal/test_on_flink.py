@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import yaml
 
 from flink_jobs_provider.gateway.principal import Role
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.gateway_process import GatewayProcess
+from tests.gateway_process import COMMAND, GatewayProcess
 from tests.job_jars import COUNTING_JAR
 from tests.portal_pages import Form, Page
 from tests.waiting import wait_until
@@ -27,6 +31,8 @@ class _Portal:
         self._client = gateway.client("")
         self._origin = gateway.url
         self.job = ""
+        self.gateway = gateway
+        self.token = ""
 
     def close(self) -> None:
         self._client.close()
@@ -82,6 +88,7 @@ def portal(tmp_path: Path, flink_2: FlinkCluster) -> Iterator[_Portal]:
         with closing(_Portal(gateway)) as portal:
             page = portal.get("/portal/")
             assert portal.send(page.form(SIGN_IN), token=token) == "/portal/"
+            portal.token = token
             yield portal
         assert token not in gateway.everything_written()
         assert gateway.stop() == 0
@@ -187,3 +194,27 @@ def test_the_token_is_needed(portal: _Portal) -> None:
             303,
             f"{SIGN_IN}?next=%2Fportal%2F",
         )
+
+
+def test_a_link_of_the_command_line_signs_in(portal: _Portal, tmp_path: Path) -> None:
+    """Shows a real gateway on this machine: one line, one sign-in, and no token in any log."""
+    config = tmp_path / "link.yaml"
+    port = urlsplit(portal.gateway.url).port
+    config.write_text(yaml.safe_dump({**portal.gateway.content, "listen": {"port": port}}))
+    made = subprocess.run(
+        [*COMMAND, "gateway", "sign-in-link", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "FLINK_JOBS_GATEWAY_TOKEN": portal.token},
+    )
+    assert made.returncode == 0, made.stderr
+    (link,) = made.stdout.split()
+    origin = portal.gateway.url
+    assert link.startswith(f"{origin}/portal/sign-in/once?code=")
+    with httpx.Client(base_url=origin, trust_env=False) as browser:
+        form = Page(browser.get(link).text).form("/portal/sign-in/once")
+        for status in (303, 401):
+            answer = browser.post(form.action, data=form.filled(), headers={"Origin": origin})
+            assert answer.status_code == status, answer.text
+        assert "ada" in browser.get("/portal/").text
