@@ -15,8 +15,8 @@ import httpx
 import psutil
 
 from flink_jobs_provider.local import ClusterStatus, LocalCluster, Request
-from flink_jobs_provider.local.directory import Layout
 from flink_jobs_provider.local.processes import ClusterProcess, end
+from flink_jobs_provider.local.settings import Layout
 from flink_jobs_provider.model.flink_options import RETENTION
 from tests.waiting import wait_until
 

@@ -17,7 +17,6 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from flink_jobs_provider.control_planes.connection import Clusters
-from flink_jobs_provider.gateway.auth.audit import AuditEntry, AuditLog
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator, RateLimit
 from flink_jobs_provider.gateway.auth.signatures import Signatures
 from flink_jobs_provider.gateway.auth.tokens import read_tokens
@@ -25,8 +24,14 @@ from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs import Jobs, guard
 from flink_jobs_provider.gateway.monitors import Monitors
-from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
-from flink_jobs_provider.gateway.ops.log import RequestLog, configure_logging, hidden_in
+from flink_jobs_provider.gateway.ops.http_protocol import ConnectionLimits
+from flink_jobs_provider.gateway.ops.log import (
+    AuditEntry,
+    AuditLog,
+    RequestLog,
+    configure_logging,
+    hidden_in,
+)
 from flink_jobs_provider.gateway.ops.prometheus import Metrics
 from flink_jobs_provider.gateway.ops.server import (
     Certificate,

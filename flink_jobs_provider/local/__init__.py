@@ -5,8 +5,12 @@ It needs no Docker and no installed Flink; a Java only if one that fits is alrea
 
 from flink_jobs_provider.local.cluster import LocalCluster, Up
 from flink_jobs_provider.local.cluster_status import ClusterStatus, ProcessStatus
-from flink_jobs_provider.local.directory import LocalClusterError, Report
-from flink_jobs_provider.local.settings import DEFAULT_FLINK_VERSION, Request
+from flink_jobs_provider.local.settings import (
+    DEFAULT_FLINK_VERSION,
+    LocalClusterError,
+    Report,
+    Request,
+)
 
 __all__ = [
     "DEFAULT_FLINK_VERSION",

@@ -20,7 +20,6 @@ from flink_jobs_provider.local.cluster_status import (
     observe,
     wait_until_ready,
 )
-from flink_jobs_provider.local.directory import Layout, LocalClusterError, Report, exclusive, silent
 from flink_jobs_provider.local.launch import (
     Launcher,
     flink_configuration,
@@ -38,11 +37,16 @@ from flink_jobs_provider.local.processes import (
     processes_in,
 )
 from flink_jobs_provider.local.settings import (
+    Layout,
+    LocalClusterError,
+    Report,
     Request,
     Settings,
     chosen_port,
     differences,
+    exclusive,
     new_settings,
+    silent,
     wanted_version,
 )
 

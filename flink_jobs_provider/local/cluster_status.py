@@ -19,9 +19,8 @@ from typing import Any, Literal, TextIO, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from flink_jobs_provider.local.directory import Layout, LocalClusterError
 from flink_jobs_provider.local.processes import GATEWAY, ClusterProcess
-from flink_jobs_provider.local.settings import Settings
+from flink_jobs_provider.local.settings import Layout, LocalClusterError, Settings
 from flink_jobs_provider.model.errors import Signal
 
 State = Literal["absent", "stopped", "incomplete", "running"]

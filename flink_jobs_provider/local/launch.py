@@ -17,10 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs_provider.local.directory import Layout, LocalClusterError
 from flink_jobs_provider.local.packages import Java
 from flink_jobs_provider.local.processes import ClusterProcess
-from flink_jobs_provider.local.settings import FlinkVersion, Settings
+from flink_jobs_provider.local.settings import FlinkVersion, Layout, LocalClusterError, Settings
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 
 # Network buffers are 32 KiB: 128 MiB are 4096 of them, enough for dozens of small jobs.

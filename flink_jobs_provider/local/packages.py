@@ -16,8 +16,13 @@ from pathlib import Path
 
 import uv
 
-from flink_jobs_provider.local.directory import LocalClusterError, Report, exclusive, silent
-from flink_jobs_provider.local.settings import FlinkVersion
+from flink_jobs_provider.local.settings import (
+    FlinkVersion,
+    LocalClusterError,
+    Report,
+    exclusive,
+    silent,
+)
 
 CACHE_VARIABLE = "FLINK_JOBS_CACHE"
 _NOTHING_FETCHED = "Nothing was started, and the cache is as it was."

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from flink_jobs_provider.local.directory import Layout, LocalClusterError
+from flink_jobs_provider.local.settings import Layout, LocalClusterError
 
 # The inner shell writes its own pid and then becomes the program, so there is no moment at which
 # the program runs and its pid is unknown. The outer one ends at once and leaves it to init.

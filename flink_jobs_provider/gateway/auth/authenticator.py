@@ -12,10 +12,10 @@ import httpx
 import structlog
 
 from flink_jobs_provider.gateway.auth.access_configuration import Access
-from flink_jobs_provider.gateway.auth.claims import RefusedToken
 from flink_jobs_provider.gateway.auth.jwt import (
     ExpiredWebToken,
     KeysUnavailable,
+    RefusedToken,
     WebTokens,
 )
 from flink_jobs_provider.gateway.auth.tokens import (

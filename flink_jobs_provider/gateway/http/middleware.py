@@ -13,9 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.http.api_answers import HSTS, Audit, ConventionsOf, status_of
-from flink_jobs_provider.gateway.ops.log import LogLimit
+from flink_jobs_provider.gateway.ops.log import AuditEntry, LogLimit
 from flink_jobs_provider.gateway.refusals import Refusal
 
 _log = structlog.get_logger("gateway.request")

@@ -17,12 +17,17 @@ from flink_jobs_provider.gateway.job_service import (
     JobRow,
 )
 from flink_jobs_provider.gateway.jobs import background as loops
-from flink_jobs_provider.gateway.jobs.admission import Admission
+from flink_jobs_provider.gateway.jobs.admission import Admission, Drafts
 from flink_jobs_provider.gateway.jobs.background import Intervals, Threads
 from flink_jobs_provider.gateway.jobs.cluster_observer import LostJobRecovery, Observer
-from flink_jobs_provider.gateway.jobs.data_directory import Disks, JarCache, JarOpener
-from flink_jobs_provider.gateway.jobs.drafts import Drafts
-from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, Planes
+from flink_jobs_provider.gateway.jobs.gateway_process import (
+    Disks,
+    GatewayProcess,
+    JarCache,
+    JarOpener,
+    Lease,
+    Planes,
+)
 from flink_jobs_provider.gateway.jobs.job_views import Reading
 from flink_jobs_provider.gateway.jobs.sampling import Sampling
 from flink_jobs_provider.gateway.jobs.worker import Workers

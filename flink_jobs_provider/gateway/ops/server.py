@@ -19,12 +19,13 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from flink_jobs_provider.gateway.configuration import TlsFiles
-from flink_jobs_provider.gateway.ops.connections import (
+from flink_jobs_provider.gateway.ops.http_protocol import (
     ConnectionLimits,
     Connections,
+    GatewayProtocol,
     Listening,
+    Refused,
 )
-from flink_jobs_provider.gateway.ops.http_protocol import GatewayProtocol, Refused
 from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.model.errors import SetupError
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from flink_jobs_provider.gateway.apis.job_inputs import masked_args
-from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.action_forms import Form
 from flink_jobs_provider.gateway.portal.addresses import Addresses
 from flink_jobs_provider.gateway.portal.forms import (

@@ -20,7 +20,7 @@ from flink_jobs_provider.gateway.http.property_problems import (
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
-from flink_jobs_provider.gateway.jobs.drafts import first_inputs
+from flink_jobs_provider.gateway.jobs.admission import first_inputs
 from flink_jobs_provider.gateway.jobs.transitions import (
     TAKES_NEXT_RESTORE,
     check,

@@ -11,9 +11,9 @@ import httpx
 from starlette.applications import Starlette
 
 from flink_jobs_provider.gateway.apis.dli.conventions import SignatureCheck
-from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.monitors import Monitors
+from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.web_app import make_app

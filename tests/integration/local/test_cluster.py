@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from flink_jobs_provider.local import LocalCluster, LocalClusterError, Request
-from flink_jobs_provider.local.directory import Layout
 from flink_jobs_provider.local.processes import ClusterProcess
+from flink_jobs_provider.local.settings import Layout
 from tests.flink_cluster import FLINK_1, SLOTS, FlinkCluster
 from tests.job_jars import COUNTING_JAR
 from tests.waiting import wait_until

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flink_jobs_provider.local.directory import Layout
 from flink_jobs_provider.local.processes import ClusterProcess, end, end_strays, processes_in
+from flink_jobs_provider.local.settings import Layout
 from tests.waiting import wait_until
 
 PROGRAM = ["sh", "-c", "echo started; sleep 600", "ignored"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.local.directory import Layout, LocalClusterError, exclusive
+from flink_jobs_provider.local.settings import Layout, LocalClusterError, exclusive
 
 
 def test_new_empty_and_own_directories_are_taken(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flink_jobs_provider.local.directory import Layout, LocalClusterError
 from flink_jobs_provider.local.launch import (
     JOB_MANAGER_MEMORY,
     TASK_MANAGER_MEMORY,
@@ -20,7 +19,7 @@ from flink_jobs_provider.local.launch import (
 )
 from flink_jobs_provider.local.packages import Java
 from flink_jobs_provider.local.processes import ClusterProcess
-from flink_jobs_provider.local.settings import FlinkVersion, Settings
+from flink_jobs_provider.local.settings import FlinkVersion, Layout, LocalClusterError, Settings
 from flink_jobs_provider.model.flink_options import RETENTION
 
 LAYOUT = Layout(Path("/data/my cluster"))

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from flink_jobs_provider.local import packages
-from flink_jobs_provider.local.directory import LocalClusterError
 from flink_jobs_provider.local.packages import (
     Java,
     cache_directory,
@@ -17,7 +16,7 @@ from flink_jobs_provider.local.packages import (
     find_java,
     parse_release,
 )
-from flink_jobs_provider.local.settings import FlinkVersion
+from flink_jobs_provider.local.settings import FlinkVersion, LocalClusterError
 
 # What uv 0.13 writes in each case, shortened.
 OFFLINE = """\

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.local.directory import LocalClusterError
 from flink_jobs_provider.local.settings import (
     DEFAULT_FLINK_VERSION,
     FlinkVersion,
+    LocalClusterError,
     Request,
     Settings,
     chosen_port,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.apis.dli import openapi
-from flink_jobs_provider.gateway.apis.dli.action_routes import ActionCalls
+from flink_jobs_provider.gateway.apis.dli.action_routes import ActionCalls, RecordCalls
 from flink_jobs_provider.gateway.apis.dli.call_context import Calls, done
 from flink_jobs_provider.gateway.apis.dli.presenter import (
     detail,
@@ -20,7 +20,6 @@ from flink_jobs_provider.gateway.apis.dli.presenter import (
     standings_of,
     summary,
 )
-from flink_jobs_provider.gateway.apis.dli.record_routes import RecordCalls
 from flink_jobs_provider.gateway.apis.dli.translation import AS_GIVEN, job_name_of
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.http.requests import caller, query

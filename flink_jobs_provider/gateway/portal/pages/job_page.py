@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import JobRow
+from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.addresses import Addresses
 from flink_jobs_provider.gateway.portal.health_view import HealthView, health_view
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view

@@ -7,8 +7,8 @@ import secrets
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
+from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.addresses import SIGN_IN, Addresses
 from flink_jobs_provider.gateway.portal.forms import sent_form
 from flink_jobs_provider.gateway.portal.sessions import Cookies, Sessions, form_key

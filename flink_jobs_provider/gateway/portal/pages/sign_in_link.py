@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from flink_jobs_provider.gateway.auth.audit import AuditEntry
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
+from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.addresses import PORTAL, SIGN_IN_ONCE, Addresses
 from flink_jobs_provider.gateway.portal.forms import sent_form
 from flink_jobs_provider.gateway.portal.pages.sign_in import SignInPages

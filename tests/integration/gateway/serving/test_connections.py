@@ -15,8 +15,8 @@ import pytest
 import trustme
 
 from flink_jobs_provider.gateway.configuration import Limits
-from flink_jobs_provider.gateway.ops import connections, http_protocol
-from flink_jobs_provider.gateway.ops.connections import ConnectionLimits
+from flink_jobs_provider.gateway.ops import http_protocol
+from flink_jobs_provider.gateway.ops.http_protocol import ConnectionLimits
 from flink_jobs_provider.gateway.ops.server import StopSignals, open_socket, serve_http
 from flink_jobs_provider.gateway.web_app import make_conventions, refused_unread
 from tests.contract.gateway.calling import NEWEST, ByName, Gateway
@@ -232,7 +232,7 @@ def test_a_busy_address_is_served_again() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the time limits of the server."""
-    monkeypatch.setattr(connections, "HEADER_TIME", 0.5)
+    monkeypatch.setattr(http_protocol, "HEADER_TIME", 0.5)
     monkeypatch.setattr(http_protocol, "_LINGER", 0.2)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.auth.audit import AuditEntry, AuditLog
-from flink_jobs_provider.gateway.ops.log import configure_logging
+from flink_jobs_provider.gateway.ops.log import AuditEntry, AuditLog, configure_logging
 
 LINE = {
     "who": "ci",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.jobs.data_directory import JarCache
+from flink_jobs_provider.gateway.jobs.gateway_process import JarCache
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import JarError
 from tests.unit.gateway.jobs.gateway import Gateway, make_jar, until

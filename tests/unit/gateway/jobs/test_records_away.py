@@ -22,7 +22,7 @@ from flink_jobs_provider.gateway.job_service import (
     JobFilter,
 )
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs
-from flink_jobs_provider.gateway.jobs.data_directory import LEAST_FREE
+from flink_jobs_provider.gateway.jobs.gateway_process import LEAST_FREE
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable
 from flink_jobs_provider.model.action import Action

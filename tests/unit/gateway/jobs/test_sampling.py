@@ -18,8 +18,7 @@ from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_history import NOT_LISTED, UNREACHABLE, Span, StateSample
 from flink_jobs_provider.gateway.jobs import Intervals
 from flink_jobs_provider.gateway.jobs.background import Threads
-from flink_jobs_provider.gateway.jobs.data_directory import JarCache, JarOpener
-from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, JarCache, JarOpener
 from flink_jobs_provider.gateway.jobs.sampling import Sampling, samples
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.store import Store
