@@ -266,7 +266,7 @@ def _main_section(archive: zipfile.ZipFile) -> str:
 
 
 def _main_class(section: str) -> str:
-    """Return the entry class: Flink looks for program-class before Main-Class.
+    """Return the entry class: Flink reads program-class before Main-Class.
 
     Names have no case; a line that begins with a blank goes on with the one before.
     """

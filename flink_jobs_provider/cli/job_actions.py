@@ -239,7 +239,7 @@ async def left_by(plane: ControlPlane, jobs: NamedJobs, wanted: str, *, local_pa
     if not listing.points:
         return f"No savepoint of it is seen from here, below {', '.join(listing.places)}"
     newest = listing.points[0]
-    return f"Its newest savepoint that is seen from here is {newest.told(time.time())}"
+    return f"Its newest savepoint that is seen from here is {newest.with_age(time.time())}"
 
 
 async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> list[str]:

@@ -1,8 +1,8 @@
 """HTTP to any system: what an answer means, and none; retries; one call shared by many callers.
 
 A request that may be repeated is retried while the system behind it cannot be reached. Pauses
-double, and vary, so that many who lost one system do not come back at once; a system that says when
-to come back is believed.
+double, and vary, so that many who lost one system do not come back at once; a system that asks
+for a longer pause gets it.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def date_in(value: str) -> datetime | None:
 
 TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE, _VARIATION = 0.2, 2.0, 0.2
-#: The longest time that a system is waited for because it says so, in seconds.
+#: The longest pause that a system may ask for, in seconds.
 _LONGEST_ASKED = 30.0
 
 _pause = wait_exponential_jitter(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE, jitter=_VARIATION)

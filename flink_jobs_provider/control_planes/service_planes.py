@@ -65,8 +65,8 @@ class ActionJob:
         job_id: Flink's id of what was started last; None before that.
         status: What it does; None for an unrecognised word, or none at all.
         status_word: The word itself.
-        launch_failed: Whether the status says that it was never started.
-        stop_failed: Whether the status says that a stop has failed.
+        launch_failed: Whether the status shows that it was never started.
+        stop_failed: Whether the status shows that a stop has failed.
         action: The last action; None for an unrecognised word, or none at all.
         result: How that action goes; likewise.
         output: Its output.
@@ -260,7 +260,7 @@ class Capabilities:
             job starts again.
         starts_from_newest_state: Whether a run with `resume` starts an ended job from its newest
             state, be it a savepoint or a retained checkpoint, and never from nothing.
-        tells_starts: Whether a job that shows no time of its last start surely never came up, and
+        shows_starts: Whether a job that shows no time of its last start surely never came up, and
             a step that has not shown will not any more.
         places_savepoints: Whether it puts savepoints into directories by job and submission, in
             places that are its own; a directory that is named for them is an option there.
@@ -274,7 +274,7 @@ class Capabilities:
     moves_jobs_between_queues: bool = False
     keeps_savepoints: bool = False
     starts_from_newest_state: bool = False
-    tells_starts: bool = False
+    shows_starts: bool = False
     places_savepoints: bool = False
     shows_start_origin: bool = False
     isolates_jobs: bool = True

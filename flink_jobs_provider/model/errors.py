@@ -146,7 +146,7 @@ class JobError(FlinkJobsError):
         return worded(self.template, self.now, self.remedy, self.field, wording)
 
     def complete(self, *, now: str = "", remedy: str | RemedyCode = "") -> None:
-        """Add how the job is now, and what would help, where the error does not say it yet."""
+        """Add how the job is now, and what would help, where the error does not hold it yet."""
         self.now = self.now or sentence(now)
         self.remedy = self.remedy or _remedy(remedy)
         self.args = (self.worded(DECLARED),)
@@ -224,7 +224,7 @@ class ClusterUnreachable(TemporaryError):
     """The cluster did not answer.
 
     Attributes:
-        retry_after: Seconds after which it asks to be asked again; None where it does not say.
+        retry_after: Seconds after which it asks to be asked again; None where it names none.
     """
 
     retry_after: float | None = None

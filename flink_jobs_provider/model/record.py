@@ -148,8 +148,8 @@ class Removed:
 
     Attributes:
         savepoint: The savepoint that was taken, where `on_delete` asks for one.
-        state_told: Whether its last state has been printed already.
+        state_reported: Whether its last state has been printed already.
     """
 
     savepoint: str | None = None
-    state_told: bool = False
+    state_reported: bool = False

@@ -91,7 +91,7 @@ class Remedy(RemedyCode):
         'restore_from and with desired_state "stopped", since it counts once'
     )
     REFRESH_OR_RESTORE = (
-        "Refresh (preview --refresh, up --refresh): the plan says it then; or " + _RESTORE_OR_EMPTY
+        "Refresh (preview --refresh, up --refresh): the plan shows it then; or " + _RESTORE_OR_EMPTY
     )
     TAKE_RESTORE_OUT = (
         "To go on from the state it has, take restore_from out, and put it in again later to go "

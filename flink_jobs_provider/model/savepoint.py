@@ -78,7 +78,7 @@ class RestorePoint:
         """Name it."""
         return f"{self.what} {self.path}"
 
-    def told(self, now: float) -> str:
+    def with_age(self, now: float) -> str:
         """Name it with its age at `now`, and warn where newer state is known to be gone.
 
         That is in seconds since the epoch.

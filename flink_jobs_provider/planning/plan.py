@@ -314,7 +314,7 @@ def last_words(recorded: JobRecord, now: float) -> str | None:
     point = recorded.restore_point
     if point:
         broken = f", which {point.broken}" if point.broken else ""
-        return f"{happened}; its last known state is {point.told(now)}{broken}"
+        return f"{happened}; its last known state is {point.with_age(now)}{broken}"
     last = last_state(recorded, now)
     if last:
         return f"{happened}; its last known state is {last}"
@@ -348,12 +348,12 @@ def is_set_back_by_a_cancel(record: JobRecord, wanted: JobSpec) -> bool:
 def _known(recorded: JobRecord, now: float) -> str | None:
     """Return the state that a refresh has found, or that is recorded, with its age."""
     if point := recorded.restore_point:
-        told = point.told(now)
+        shown = point.with_age(now)
         if not point.broken:
-            return told
+            return shown
         checked = recorded.spec.target.checks_state_before_start
         fate = "this is refused" if checked else "a start from it fails"
-        return f"{told}, WHICH {point.broken.upper()}: {fate}"
+        return f"{shown}, WHICH {point.broken.upper()}: {fate}"
     path = recorded.last_savepoint
     taken_at = recorded.taken_at(path)
     return f"{path} ({age(taken_at, now)})" if taken_at else path

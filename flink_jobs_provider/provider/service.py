@@ -218,7 +218,7 @@ class ProviderService:
         self._registry.mark_ended(record, removed.savepoint)
         if removed.savepoint:
             self.output.say_once(f"{name}: deleted, its savepoint is {removed.savepoint}")
-        elif not removed.state_told:
+        elif not removed.state_reported:
             line = last_words(self.jobs.last_seen(record), time.time())
             if line:
                 self.output.say_once(line)
@@ -276,7 +276,7 @@ class ProviderService:
         if not self._is_warned_of_checkpoints and is_set_back_by_a_cancel(record, wanted):
             self._is_warned_of_checkpoints = True
             self.output.say_once(
-                f"{retention_warning(wanted.job_name)}. A run says this once; flink-jobs jobs "
+                f"{retention_warning(wanted.job_name)}. A run prints this once; flink-jobs jobs "
                 "describe shows it for each job"
             )
 

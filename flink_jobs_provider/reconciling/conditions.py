@@ -142,7 +142,7 @@ class JobObservation:
     Attributes:
         job: Its row; None where the cluster does not list it.
         cause: Why it failed or was restarted since all its tasks ran; empty where that is unknown.
-        restored_from: What its checkpoint statistics say it started from; empty where they say
+        restored_from: What its checkpoint statistics show it started from; empty where they show
             nothing, or are not read.
     """
 
@@ -182,7 +182,7 @@ class StillUp:
     """
 
     def judge(self, history: JobHistory) -> Judgement:
-        """Judge by the last row, and by what Flink says of a failure."""
+        """Judge by the last row, and by what Flink reports of a failure."""
         last = history[-1].seen
         job = last.job
         if job is None:
@@ -206,7 +206,7 @@ class NoRestartFor:
     seconds: float
 
     def judge(self, history: JobHistory) -> Judgement:
-        """Judge by the longest time in which the row says that nothing was restarted."""
+        """Judge by the longest time in which the row shows that nothing was restarted."""
         up: ObservedJob | None = None
         since = 0.0
         for each in history:
@@ -256,7 +256,7 @@ class RestoredFrom:
     path: str | None
 
     def judge(self, history: JobHistory) -> Judgement:
-        """Judge by the statistics; where they say nothing, Flink's acceptance counts."""
+        """Judge by the statistics; where they show nothing, Flink's acceptance counts."""
         origin = history[-1].seen.restored_from
         if not self.path or not origin or same_path(origin, self.path):
             return Met()

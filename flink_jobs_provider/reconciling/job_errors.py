@@ -1,6 +1,6 @@
 """The errors of any reconciler: what it refuses so that no state is dropped, and what has failed.
 
-They also keep jobs of others untouched, and say what runs after a rollback.
+They also keep jobs of others untouched, and report what runs after a rollback.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def finished_meanwhile(wanted: JobSpec, job: object) -> StateUnavailable:
     """Return the refusal of a new run that no plan has shown: the job was recorded as running."""
     return StateUnavailable(
         f"{wanted.job_name}: job {job} has come to its own end since it was recorded, and the plan "
-        "did not say where a new run would start",
+        "did not show where a new run would start",
         now="Nothing was started",
         remedy=Remedy.REFRESH_OR_RESTORE,
     )

@@ -1,12 +1,12 @@
 """Which row is a job's own, which run of it is meant, and whether that came to its own end.
 
 Names may repeat, and a job service keeps no owner, and shows no jar's content. So a mark is written
-alongside a version, where it is shown again, and tells a later run what an earlier one has done.
+alongside a version, where it is shown again, and shows a later run what an earlier one has done.
 Its parts, in order, with dashes between them: digests of the job's name and owner, of the spec,
 and, where a savepoint was named to start from, of that and of the run before: it was honoured when
 another run is the last one.
 
-A job service tells Flink's id of what runs, or when that was started, or both; and of an ended job
+A job service shows Flink's id of what runs, or when that was started, or both; and of an ended job
 often the time alone. A savepoint belongs to one run, and a start makes another.
 """
 
@@ -157,7 +157,7 @@ def ran_since(job: ActionJob, recorded: JobRecord | None) -> bool:
     return bool(recorded.started_at) and _started_at(job) > str(recorded.started_at)
 
 
-def tells_runs(job: ActionJob, recorded: JobRecord) -> bool:
+def distinguishes_runs(job: ActionJob, recorded: JobRecord) -> bool:
     """Whether it is known if a job was started since it was recorded."""
     ids = _flink_id(job.job_id, job.run_id) and _flink_id(recorded.job_id, recorded.run_id)
     return bool(ids or (recorded.started_at and _started_at(job)))
@@ -250,5 +250,5 @@ def is_over(recorded: JobRecord | None, wanted: JobSpec) -> bool:
 
 
 def last_known(recorded: JobRecord | None) -> str | None:
-    """Return where a new run of a finished job starts, as its plan says; None for nothing."""
+    """Return where a new run of a finished job starts, as its plan shows; None for nothing."""
     return (recorded.last_savepoint or recorded.restored_from) if recorded else None

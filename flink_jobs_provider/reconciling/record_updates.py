@@ -53,7 +53,7 @@ def keep(
     taken_at: str | None = None,
     run: str = "",
 ) -> JobRecord:
-    """Put a savepoint first in a record; it was taken now where no time is given."""
+    """Return a record with a savepoint put first; it was taken now where no time is given."""
     when = now_text() if taken_at is None else taken_at
     return record.with_savepoint(Savepoint(path=path, taken_at=when, reason=reason, run=run))
 
@@ -181,7 +181,7 @@ def started(
     `origin` is what it started from; None for nothing, or where only the system knows.
     """
     record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
-    # From a checkpoint of its own, or from its newest state: the system does not say which.
+    # From a checkpoint of its own, or from its newest state: the system does not show which.
     from_own = not origin and action in (Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
     last = record.last_savepoint if from_own else comes_back_to(record, origin)
     output = row.output or (f"Job started from {origin}" if origin else "Job started")
@@ -223,7 +223,7 @@ def seen(recorded: JobRecord, row: ActionJob | None, *, other_version: bool) -> 
     if stopped:
         update["status"] = JobStatus.STOPPED  # as it was recorded: it ended with its savepoint
     elif row.status is JobStatus.FAILED or row.stop_failed or row.status is None:
-        said = f"The job service says {row.status_word or 'nothing'}"
+        said = f"The job service reports {row.status_word or 'no status'}"
         # What was reported of the action before is no reason for what came after it.
         update["job_output"] = said if row.output in ("", recorded.job_output) else row.output
     if is_another_id(recorded, row) and active:

@@ -85,7 +85,7 @@ async def until_idle(
     raise DeadlineExceeded(
         f"{job_name}: its status is unrecognised: {described(job)}",
         now="Nothing was changed",
-        remedy="Run again later; or look after it by hand",
+        remedy="Run again later; or check the job by hand",
     )
 
 
@@ -119,7 +119,7 @@ async def until_reached(turn: Turn[JobRecord], most: int, job_name: str, unit: s
         if record is not None:
             return record
     raise PermanentError(
-        f"{job_name}: it is still not as it should be after all that was tried",
+        f"{job_name}: gave up after {most} {unit}s without reaching the desired state",
         now=f"The last {unit} has ended, and nothing more was begun",
         remedy="Is somebody else changing it? Run again to go on",
     )
@@ -191,7 +191,8 @@ class ServiceReconciler(ABC, Generic[Plane]):
                 await self._plane.forget_jars(recorded.spec, frozenset())
                 return removed
         raise PermanentError(
-            f"{recorded.spec.job_name}: it comes back each time it is deleted, or takes no orders",
+            f"{recorded.spec.job_name}: it was not deleted in {_MOST_REMOVING_TURNS} turns: it "
+            "comes back each time, or accepts no orders",
             remedy="Is somebody else changing it? Run again to go on",
         )
 
@@ -217,6 +218,6 @@ async def secure_in_storage(
         ) from None
     except JarError as error:
         say(
-            f"{previous.job_name}: whether the previous version could be started again cannot be "
-            f"told from here: {error.reason}"
+            f"{previous.job_name}: whether the previous version could be started again is "
+            f"unknown here: {error.reason}"
         )

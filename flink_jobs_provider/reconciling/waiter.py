@@ -106,7 +106,7 @@ class Waited(Generic[T]):
 
 
 class Waiter:
-    """Waits for conditions; says from time to time what a long wait has observed last."""
+    """Waits for conditions; reports from time to time what a long wait has observed last."""
 
     def __init__(self, clock: Clock, say: Say = lambda _line: None) -> None:
         self.clock = clock

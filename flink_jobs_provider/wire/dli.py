@@ -46,7 +46,7 @@ class Change(Enum):
     STOPPED = "stopped"
     #: While the job runs, too.
     RUNNING = "running"
-    #: While the job does not run; it says nothing of the version.
+    #: While the job does not run; it is no part of the version.
     DESCRIBING = "describing"
     #: Never: the field is set when the job is created.
     AT_CREATION = "at creation"
@@ -62,7 +62,7 @@ class JobField:
         longest: Characters that it has at most.
         change: When a change of it is taken.
         top_level: Whether a job's details show it alongside `job_config`, not in it.
-        filled_in: Whether the service may set it by itself, so that it says nothing of what was
+        filled_in: Whether the service may set it by itself, so that it is no evidence of what was
             asked for.
         own_machinery: Whether it needs what the service has besides Flink, and a gateway has not.
     """
@@ -131,8 +131,8 @@ def slots_by_default(config: Mapping[str, Any]) -> int:
     """Return the slots of a TaskManager of a job that does not give `tm_slot_num`.
 
     The API reference computes them as `parallel_number * tm_cus / (cu_number -
-    manager_cu_number)`. It does not say how a fraction is rounded: here it is rounded up, so that
-    all tasks find a slot.
+    manager_cu_number)`. It does not define how a fraction is rounded: here it is rounded up, so
+    that all tasks find a slot.
     """
     parallelism, total, manager, each = (
         int(config.get(name) or JOB_FIELDS[name].default)

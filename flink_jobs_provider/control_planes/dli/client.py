@@ -189,7 +189,7 @@ class Missing(PermanentError):
 
 
 class DliClient(ServiceClient):
-    """The API of one project; `is_gateway` says whether a gateway of this project has answered."""
+    """The API of one project; `is_gateway` is whether a gateway of this project has answered."""
 
     service = "Data Lake Insight"
     named_by = "target.endpoint or target.region"

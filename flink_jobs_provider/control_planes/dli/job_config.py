@@ -25,7 +25,7 @@ from flink_jobs_provider.wire.dli import (
 
 #: The option that names to a gateway where a job's savepoints go.
 SAVEPOINTS_KEY = "state.savepoints.dir"
-#: Options that say nothing of the version: another value counts from the next start on.
+#: Options that are no part of the version: another value counts from the next start on.
 _PASSING = frozenset({SPEC_NOTE, SAVEPOINTS_KEY})
 
 #: What stands for a setting that is taken away. Version 2 of the resources carries the parallelism
@@ -216,7 +216,7 @@ def written(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_shown(spec: JobSpec, shown: Mapping[str, Any]) -> JobSpec:
-    """Put into a spec the settings that somebody has changed while the job ran: they are drift.
+    """Return a spec with the settings that somebody has changed while the job ran: they are drift.
 
     Only those that were asked for, and that are shown as something else.
     """

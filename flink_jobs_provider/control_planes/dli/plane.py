@@ -113,7 +113,7 @@ _OF_THE_SERVICE = Capabilities(moves_jobs_between_queues=True)
 _OF_GATEWAYS = Capabilities(
     keeps_savepoints=True,
     starts_from_newest_state=True,
-    tells_starts=True,
+    shows_starts=True,
     places_savepoints=True,
     shows_start_origin=True,
     isolates_jobs=False,
@@ -228,7 +228,7 @@ class DliPlane:
             raise OrderRefused(missing.happened) from None
         job = answer.get("job")
         if not isinstance(job, dict) or job.get("job_id") in (None, ""):
-            raise Unanswered(f"{self._client.endpoint} does not say which job it has created")
+            raise Unanswered(f"{self._client.endpoint} does not report which job it has created")
         return str(job["job_id"])
 
     async def change(self, run_id: str, asked: Configuration) -> None:

@@ -36,7 +36,7 @@ def parse_version(text: str) -> tuple[int, ...]:
     """
     numbers = text.split("-", 1)[0].split(".")
     if not all(number.isdigit() for number in numbers) or len(numbers) < 2:
-        raise ClusterRefused(f"the cluster says its version is {text!r}, which is none of Flink's")
+        raise ClusterRefused(f"the cluster reports version {text!r}, which is none of Flink's")
     version = tuple(map(int, numbers))
     if version < OLDEST:
         raise ClusterRefused(

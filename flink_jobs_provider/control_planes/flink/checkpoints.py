@@ -173,7 +173,7 @@ class CheckpointOperations:
                 )
             if state and not now.path:
                 raise TemporaryError(
-                    f"the job is {state}, and Flink does not say what became of its savepoint",
+                    f"the job is {state}, and Flink does not report how its savepoint ended",
                     remedy="Run again: the job goes on from what it left",
                 )
             return now.path

@@ -354,7 +354,7 @@ def _duplicate(answer: FlinkAnswer) -> bool:
 def _refused_repeat(submission: Submission, *, known: bool | None) -> ActionFailed:
     """Return the error for a repeat that is refused though no request went unanswered.
 
-    Flink does not say which jobId it refused (measured on 1.20.5 and 2.3.0): where the cluster
+    Flink does not report which jobId it refused (measured on 1.20.5 and 2.3.0): where the cluster
     does not list the submission's, `main` has set one of its own.
     """
     if known is None:

@@ -51,7 +51,7 @@ class EntraTokens(httpx.Auth):
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Put a token on a request; send it again with a new one where the first is refused.
+        """Add a token to a request; send it again with a new one where the first is refused.
 
         A request that is refused for its token was not executed, so that is safe.
         """

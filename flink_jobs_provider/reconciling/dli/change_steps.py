@@ -27,8 +27,8 @@ from flink_jobs_provider.reconciling.dli.progress import (
     SafetySavepoints,
     counting_what_lasts,
     lies_in_own,
+    naming_savepoint,
     safety_savepoint_of,
-    telling_where,
     warning,
 )
 from flink_jobs_provider.reconciling.dli.step_runner import NotNow, StepRunner
@@ -132,7 +132,7 @@ class ChangeSteps:
         if not stays:
             return None
         lasts = self._plane.capabilities.keeps_savepoints or bool(progress.safety)
-        return stopped(base, self._wanted, telling_where(after, lasts=lasts))
+        return stopped(base, self._wanted, naming_savepoint(after, lasts=lasts))
 
     def _check_retained(self, job: StepJob) -> None:
         """Raise where a job would be cancelled whose checkpoints go with it.
@@ -264,7 +264,7 @@ class ChangeSteps:
             safety = safety or safety_savepoint_of(progress.kept, progress.base, self._wanted)
         states = [path for path in (progress.kept, safety) if path]
         came = await self._go_back(progress.recorded.spec, job.run_id, states)
-        progress.down = False  # what came of it says how the job stands
+        progress.down = False  # its outcome shows how the job stands
         return came
 
     async def _go_back(self, former: JobSpec, run_id: str, states: list[str]) -> str:

@@ -22,6 +22,7 @@ from flink_jobs_provider.planning.plan import to_restore as newly_named
 from flink_jobs_provider.reconciling.job_errors import no_state, unclear
 from flink_jobs_provider.reconciling.ownership import (
     Mark,
+    distinguishes_runs,
     has_finished,
     is_of_recorded_run,
     is_over,
@@ -33,7 +34,6 @@ from flink_jobs_provider.reconciling.ownership import (
     recorded_run,
     run_of,
     stays_finished,
-    tells_runs,
 )
 from flink_jobs_provider.reconciling.record_updates import knows
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
@@ -42,14 +42,14 @@ from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 _STOPS = (SavepointReason.STOP, SavepointReason.UPDATE)
 
 
-def is_draft(job: StepJob, recorded: JobRecord | None, *, tells_starts: bool) -> bool:
+def is_draft(job: StepJob, recorded: JobRecord | None, *, shows_starts: bool) -> bool:
     """Whether a job was created and has never come up.
 
-    `tells_starts` is whether a job that shows no time of its last start surely never came up.
+    `shows_starts` is whether a job that shows no time of its last start surely never came up.
     """
     if recorded is not None and recorded.job_id is not None and is_recorded(job, recorded):
         return False
-    return (job.unborn and job.job_id is None) or (tells_starts and job.started == 0)
+    return (job.unborn and job.job_id is None) or (shows_starts and job.started == 0)
 
 
 def was_imported(job: StepJob, wanted: JobSpec) -> bool:
@@ -111,7 +111,7 @@ def honoured(job: StepJob, recorded: JobRecord | None, mark: Mark, right: Mark, 
     if not mark.key and not same_path(job.last_savepoint, named):
         return False
     known = recorded is not None and recorded.job_id and is_recorded(job, recorded)
-    if recorded is not None and known and tells_runs(job, recorded):
+    if recorded is not None and known and distinguishes_runs(job, recorded):
         # One that is asked for again is honoured again: nothing was started since.
         ran = ran_since(job, recorded)
         return ran and (not mark.key or mark.was_written_before(run_of(job)))
@@ -257,7 +257,7 @@ def _start(
         return NextStep(
             Move.START, resume=True, imported=verdict.named, origin=verdict.named, called=called
         )
-    if is_draft(job, recorded, tells_starts=capabilities.tells_starts):
+    if is_draft(job, recorded, shows_starts=capabilities.shows_starts):
         if job.last_savepoint and not was_imported(job, wanted):
             called = Action.START if recorded and recorded.job_id else Action.NEW
             return NextStep(Move.START, resume=True, origin=job.last_savepoint, called=called)
@@ -291,7 +291,7 @@ def _start_anew(recorded: JobRecord | None, wanted: JobSpec, verdict: JobMatch) 
         return NextStep(Move.START, called=Action.STATELESS_UPDATE)
     origin = named or recorded.last_savepoint or recorded.restored_from
     if origin is None and recorded.status is JobStatus.FINISHED:
-        return NextStep(Move.START)  # as its plan has said
+        return NextStep(Move.START)  # as its plan has shown
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
     return NextStep(Move.START, resume=True, imported=origin, origin=origin)
@@ -310,7 +310,7 @@ def _none_newer(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> St
     elif ran_since(job, recorded):
         why = (
             "it was started again since it was recorded, and whether its savepoint "
-            f"{older} is newer than that start is not told"
+            f"{older} is newer than that start is unknown"
         )
     else:
         why = f"of its savepoints none is newer than its last start; the last one is {older}"

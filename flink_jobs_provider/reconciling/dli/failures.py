@@ -35,7 +35,7 @@ def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefus
 def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFailed:
     """Return the error for a change that reports success and has changed nothing."""
     return ActionFailed(
-        f"{wanted.job_name}: the change is said to have succeeded, and the job service has not "
+        f"{wanted.job_name}: the change was reported as successful, and the job service has not "
         f"taken over {', '.join(names)}",
         now=f"{named(job)} is {job.status}, with the former values",
         remedy="Undo the change of these inputs; or destroy the job with on_delete "

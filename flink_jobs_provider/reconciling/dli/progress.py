@@ -123,7 +123,7 @@ class Progress:
 
     @property
     def standing(self) -> str:
-        """How the job stands, for an error that does not say it; empty where it is untouched."""
+        """How the job stands, for an error that does not report it; empty where it is untouched."""
         if not self.down:
             return ""
         state = last_known(self.recorded, self.kept, self.safety)
@@ -140,7 +140,7 @@ class Progress:
         return mark in ("", *(mark_of(each).spec for each in (recorded.spec, self.wanted)))
 
 
-def telling_where(after: StepJob, *, lasts: bool) -> StepJob:
+def naming_savepoint(after: StepJob, *, lasts: bool) -> StepJob:
     """Return a stopped job whose output names its savepoint, and whether that may be deleted."""
     said = savepoint_output(after.last_savepoint)
     if not lasts:
@@ -155,7 +155,7 @@ def warning(record: JobRecord, wanted: JobSpec) -> JobRecord:
     """Return a record whose output warns that the service may delete its restore point."""
     said = f"{record.job_output.rstrip('.')}. The service may delete that savepoint now: "
     if wanted.savepoint_directory:
-        said += f"look for another one below {wanted.savepoint_directory}"
+        said += f"another one may be below {wanted.savepoint_directory}"
     else:
         said += "set savepoint_directory to have another one taken there before each stop"
     return record.model_copy(update={"job_output": said})

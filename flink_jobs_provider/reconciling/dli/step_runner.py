@@ -35,7 +35,7 @@ from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
 T = TypeVar("T")
 
-#: How long a service that accepts nothing for now is left alone, where it does not say.
+#: How long a service that accepts nothing for now is left alone, where it names no time.
 _BUSY, _TOO_BUSY = 5.0, 300.0
 #: The pause before a step whose answer was lost is sent, or searched for, again, in seconds.
 _PAUSE = 2.0
@@ -214,7 +214,9 @@ class StepRunner:
         try:
             await self._sent(wanted, what, job, send)
         except Unanswered as unanswered:
-            self._say(f"{wanted.job_name}: {what} was not answered; looking whether it was taken")
+            self._say(
+                f"{wanted.job_name}: {what} was not answered; checking whether it was accepted"
+            )
             return unanswered
         return None
 

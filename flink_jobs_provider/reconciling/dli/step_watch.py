@@ -1,6 +1,6 @@
 """Watching one job of a service that takes single steps, until a step has had its effect.
 
-That a step was accepted says nothing: the job itself shows its effect. What is shown may be as
+That a step was accepted is no evidence: the job itself shows its effect. What is shown may be as
 before for a while, or an unknown status: all that is waited on, and never taken for done, or for
 gone.
 """
@@ -43,7 +43,7 @@ from flink_jobs_provider.reconciling.service_loop import (
 )
 from flink_jobs_provider.reconciling.waiter import Backoff, Clock, Waiter, service_backoff
 
-#: Statuses that say nothing of how a start went: the job may just not have been seen to move.
+#: Statuses that do not show how a start went: the job may just not have been seen to move.
 _SILENT = ("job_init", "job_cancel_success")
 
 StepHistory: TypeAlias = Sequence[Observation[StepJob | None]]
@@ -82,12 +82,12 @@ class StepEnded:
 
     Attributes:
         before: The job before the step.
-        tells_starts: Whether a step that has not shown after a while will not any more.
+        shows_starts: Whether a step that has not shown after a while will not any more.
         unanswered: Why it is not known whether the step was taken: then it must show soon.
     """
 
     before: StepJob
-    tells_starts: bool = False
+    shows_starts: bool = False
     unanswered: str = ""
 
     def judge(self, history: StepHistory) -> Judgement:
@@ -105,7 +105,7 @@ class StepEnded:
 
     def _ended(self, shown: _StepShown) -> bool:
         """Whether it has, of a job on which nothing is in progress."""
-        return shown.noticed or (shown.settled and self.tells_starts)
+        return shown.noticed or (shown.settled and self.shows_starts)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class StartEnded(StepEnded):
     def _ended(self, shown: _StepShown) -> bool:
         if shown.job.active:
             return True
-        if shown.job.status_word in _SILENT and not self.tells_starts:
+        if shown.job.status_word in _SILENT and not self.shows_starts:
             return shown.moved or shown.job.started != shown.before.started
         return super()._ended(shown)
 
@@ -191,8 +191,8 @@ class StepWatch:
         self, before: StepJob, sent: float, timeout: float, unanswered: Unanswered | None = None
     ) -> StepJob | None:
         """Wait for the end of a start: the job runs, or does not come up; None for one gone."""
-        tells_starts = self._plane.capabilities.tells_starts
-        ended = StartEnded(before, tells_starts, unanswered.reason if unanswered else "")
+        shows_starts = self._plane.capabilities.shows_starts
+        ended = StartEnded(before, shows_starts, unanswered.reason if unanswered else "")
         return await self._until_ended(ended, sent, timeout, "the start")
 
     async def until_settled(self, job: StepJob, settle: float) -> StepJob | None:
@@ -216,9 +216,9 @@ class StepWatch:
         unanswered: Unanswered | None = None,
     ) -> StepJob | None:
         """Wait for the end of a stop: the job has ended, or goes on; None for one that is gone."""
-        tells_starts = self._plane.capabilities.tells_starts
+        shows_starts = self._plane.capabilities.shows_starts
         why = unanswered.reason if unanswered else ""
-        ended = StopEnded(before, tells_starts, why, savepoint)
+        ended = StopEnded(before, shows_starts, why, savepoint)
         return await self._until_ended(ended, sent, timeout, "the stop")
 
     async def until_saved(self, before: StepJob, sent: float, timeout: float) -> StepJob | None:
@@ -316,7 +316,7 @@ class StepWatch:
                 f"{before.job_name}: {what} was not answered ({ended.unanswered}) and has "
                 f"not shown in {ARRIVES:.0f} s: {waited.reason}",
                 now="Whether it was taken is not known; nothing else was begun",
-                remedy="Run again: what became of it is read from the job",
+                remedy="Run again: the outcome is read from the job",
             )
         if not waited.met:
             raise DeadlineExceeded(

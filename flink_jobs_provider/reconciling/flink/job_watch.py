@@ -47,7 +47,7 @@ _CACHE_MARGIN = 0.5
 _LONGEST_CACHE = 30.0
 
 
-#: Flink has said why a job failed.
+#: Flink has reported why a job failed.
 _EXPLAINED = Shown[str](lambda cause: "" if cause else "no exception is shown")
 
 
@@ -63,7 +63,7 @@ class JobWatch:
 
         Raises:
             ActionFailed: The job will not come up; the text is the reason that Flink gives.
-            DeadlineExceeded: It has not come up yet; the text says how far it is.
+            DeadlineExceeded: It has not come up yet; the text is how far it is.
         """
         waited = await self.waiter.until(
             lambda deadline: self._observe(job_id, deadline), TasksRunning(), timeout, about=about
@@ -128,7 +128,7 @@ class JobWatch:
             raise DeadlineExceeded(
                 f"{spec.job_name}: it runs, but has completed no checkpoint: {waited.reason}",
                 now=f"Job {up.job_id} was left running",
-                remedy="Look at its checkpoints, and run again to look once more",
+                remedy="Check its checkpoints on Flink's dashboard, and run again",
             )
         if waited.failed and isinstance(waited.failed.by, RestoredFrom):
             raise ActionFailed(waited.reason)
@@ -174,7 +174,7 @@ class JobWatch:
         return f"the job is {job.state}" + (f": {cause}" if cause else "")
 
     async def cause(self, job: ObservedJob, since: int = 0, *, surely: bool = False) -> str:
-        """Return why a job failed, empty where Flink does not say.
+        """Return why a job failed, empty where Flink does not report it.
 
         Flink may show a job as it was before it failed (web.refresh-interval, 3 s by default). What
         failed before `since` is left aside: in milliseconds by the cluster's clock. `surely` is
@@ -195,7 +195,7 @@ class JobWatch:
         return await self.waiter.reach(self._plane.jobs, deadline, _AWAY_PAUSE)
 
     async def _restored_from(self, job_id: str) -> str:
-        """Return what a job's checkpoint statistics say it started from; empty where nothing."""
+        """Return what a job's checkpoint statistics show it started from; empty where nothing."""
         statistics = await self._plane.checkpoints(job_id)
         return statistics.restored_from if statistics and statistics.enabled else ""
 

@@ -43,7 +43,7 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.waiter import Clock
 
 #: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
-#: the second is what Flink called it before 1.20, and still takes where nothing says the first.
+#: the second is what Flink called it before 1.20, and still takes where the first is not set.
 _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 
 
@@ -256,7 +256,7 @@ class StateFinder:
     async def _left_by(self, job: ObservedJob) -> tuple[list[RestorePoint], int]:
         """Return what an ended job left, newest first, and when it last completed a checkpoint.
 
-        A checkpoint that Flink has removed when the job ended, as it was told, is not among them.
+        A checkpoint that Flink has removed when the job ended, as it was set to, is not among them.
         """
         if job.state == "FINISHED" and (path := await self._found_of_stop(job)):
             return [RestorePoint(path, "savepoint", iso_time(job.ended))], 0

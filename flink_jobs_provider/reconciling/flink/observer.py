@@ -172,7 +172,7 @@ async def retention(plane: ControlPlane, job_id: str) -> bool | None:
     The setting is fixed for a jobId, so it is read when a version has come up, and recorded: a
     preview of many jobs costs no request for it.
 
-    None also where Flink does not say: a version that is up does not fail for this.
+    None also where Flink does not report it: a version that is up does not fail for this.
     """
     try:
         found = await plane.checkpointing(job_id)
@@ -186,7 +186,7 @@ async def started_from(
 ) -> bool | None:
     """Whether any of a job's listed submissions has started from a savepoint; None if unknown.
 
-    It has not, only if each one is listed still, and its cluster or its jobId tells what else it
+    It has not, only if each one is listed still, and its cluster or its jobId shows what else it
     started from.
     """
     known = set()

@@ -164,7 +164,7 @@ class ProgramCheck:
 
     def _report_unknown(self, job_name: str, vertices: list[Vertex]) -> None:
         self._say(
-            f"{job_name}: whether the new version takes over all state cannot be told before it "
+            f"{job_name}: whether the new version takes over all state is unknown until it "
             f"starts: its plan does not show {_named(vertices)} of the running job. If Flink "
             "refuses the state, the previous version is started again"
         )

@@ -166,5 +166,5 @@ class Rescaler:
             f"{wanted.job_name}: {timeout:.0f} s after it was rescaled back to its "
             f"parallelism, {row.running_tasks} of {row.tasks} tasks run",
             now=f"Job {job_id} is {row.state}",
-            remedy="Look at its exceptions, and run again with --refresh",
+            remedy="Check its exceptions on Flink's dashboard, and run again with --refresh",
         )

@@ -143,8 +143,8 @@ class Roller:
         """Start a version; if it does not come up, the previous one from the same state.
 
         Raises:
-            ActionFailed: It did not come up; the error says what runs now.
-            TemporaryError: The cluster stopped answering; the error says where the state is.
+            ActionFailed: It did not come up; the error reports what runs now.
+            TemporaryError: The cluster stopped answering; the error reports where the state is.
         """
         recorded, wanted, jar = launch.change.recorded, launch.change.wanted, launch.change.jar
         try:

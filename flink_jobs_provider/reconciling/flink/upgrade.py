@@ -90,7 +90,7 @@ class Origins:
             return Origin(recorded, point.path, Action.START)
         point = await self._states.newest(wanted, seen.ended, recorded)
         if point is None and recorded.status is JobStatus.FINISHED:
-            return Origin(recorded, None, Action.START)  # as its plan has said
+            return Origin(recorded, None, Action.START)  # as its plan has shown
         if point is None:
             former = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
             state = f"is {former.state}" if former else "is no longer known to its cluster (LOST)"
@@ -98,7 +98,7 @@ class Origins:
         if point.broken:
             older = await self._states.next_older(wanted, seen.ended, recorded, point)
             raise broken_state(wanted, recorded, point, older, self._clock.wall())
-        self._say(f"{wanted.job_name}: going on from {point.told(self._clock.wall())}")
+        self._say(f"{wanted.job_name}: going on from {point.with_age(self._clock.wall())}")
         return Origin(_with_found(recorded, point), point.path, Action.START)
 
     async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:

@@ -147,7 +147,7 @@ def _facts(row: ActionJob) -> tuple[object, ...]:
 
 
 def _ended(action: Action, row: ActionJob, *, settled: bool) -> bool:
-    """Whether a row says that an action has ended, by result and status together."""
+    """Whether a row shows that an action has ended, by result and status together."""
     if row.action is not action or row.result not in (ActionResult.SUCCESS, ActionResult.FAILED):
         return False
     if row.result is ActionResult.FAILED or row.stop_failed:
@@ -177,7 +177,7 @@ _STEPS: dict[Action, tuple[str, ...]] = {
     Action.CANCEL: ("cancel",),
     Action.DELETE: ("cancel",),
 }
-#: How long a system that accepts no orders for now is left alone, where it does not say.
+#: How long a system that accepts no orders for now is left alone, where it names no time.
 _BUSY = 5.0
 #: How long a job whose NEW was accepted may be missing from the list, as a rule.
 _LAGS = 15.0
@@ -190,7 +190,7 @@ class ActionOutcome:
     Attributes:
         row: The job afterwards; None where it is no longer listed.
         failure: Why it failed; empty where it did not.
-        said: What the system said of it besides its row; empty for nothing.
+        said: What the system reported of it besides its row; empty for nothing.
     """
 
     row: ActionJob | None

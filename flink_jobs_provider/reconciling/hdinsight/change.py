@@ -349,7 +349,7 @@ def refused(order: Order, row: ActionJob | None, refusal: OrderRefused) -> Actio
 def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> ActionFailed:
     """Return the error for an update that reports success and has changed nothing."""
     return ActionFailed(
-        f"{order.job_name}: {order.action} is said to have succeeded, and the job service has not "
+        f"{order.job_name}: {order.action} was reported as successful, and the job service has not "
         f"taken over {', '.join(differences)}",
         now=f"Job {row.job_id} is {row.status_word}, with the former values",
         remedy="Undo the change of these inputs; or stop the job with desired_state, destroy it, "

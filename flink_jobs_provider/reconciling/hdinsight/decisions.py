@@ -54,7 +54,7 @@ class RowMatch:
     Attributes:
         wanted: Whether it is the version that is wanted.
         named: The savepoint that is newly named to start from, and not yet honoured.
-        unclear: Whether it may be honoured all the same: no record tells, and neither does the row.
+        unclear: Whether it may be honoured all the same: neither the record nor the row shows it.
     """
 
     wanted: bool
@@ -204,7 +204,7 @@ def _new(recorded: JobRecord | None, wanted: JobSpec, verdict: RowMatch) -> Next
         return _starting(Action.NEW, Action.STATELESS_UPDATE)
     origin = recorded.last_savepoint or recorded.restored_from
     if origin is None and recorded.status is JobStatus.FINISHED:
-        return _starting(Action.NEW, Action.START)  # as its plan has said
+        return _starting(Action.NEW, Action.START)  # as its plan has shown
     if origin is None:
         raise no_state(recorded, wanted, "is no longer known to its cluster (LOST)")
     return _starting(Action.NEW, Action.START, origin)
@@ -218,7 +218,7 @@ def _start(
     capabilities: ActionCapabilities,
 ) -> NextAction:
     """START or RE_LAUNCH of a job that does not run; or DELETE, where only NEW can start it."""
-    carries = not verdict.wanted or verdict.named is not None  # the mark says what is named
+    carries = not verdict.wanted or verdict.named is not None  # the mark names it
     afresh = wanted.upgrade_mode is UpgradeMode.STATELESS and not verdict.named
     if afresh and capabilities.starts_ended:
         return _starting(Action.STATELESS_UPDATE, Action.STATELESS_UPDATE)
@@ -264,7 +264,7 @@ def renewal(
 
 
 def _runs_anew(row: ActionJob, recorded: JobRecord | None) -> bool:
-    """Whether a job came to its own end, and was recorded so: its plan says where it starts."""
+    """Whether a job came to its own end, and was recorded so: its plan shows where it starts."""
     if recorded is None or recorded.status is not JobStatus.FINISHED:
         return False
     return has_finished(row, recorded)
@@ -274,7 +274,7 @@ def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:
     """Return the savepoint of the state that a job had last.
 
     The row's own counts where the record does not know it yet. One that is recorded may be of a
-    state that was left behind since: then the record says which one counts.
+    state that was left behind since: then the record shows which one counts.
     """
     if recorded is None or not is_recorded(row, recorded):
         return row.last_savepoint or row.restored_from or None

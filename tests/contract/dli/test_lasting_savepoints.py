@@ -110,7 +110,7 @@ def test_where_that_cannot_be_listed_it_is_said_where_to_look() -> None:
     killed_at(stack, version("New"), "/jobs/stop")
     record = stack.up(version("New"))
     assert record.job_output.endswith(
-        f"The service may delete that savepoint now: look for another one below {BESIDE}"
+        f"The service may delete that savepoint now: another one may be below {BESIDE}"
     )
 
 

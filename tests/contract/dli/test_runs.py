@@ -118,7 +118,7 @@ def test_one_weeks_old_is_not_on_record_as_the_last_one() -> None:
     record = stack.up(version("New"))
     assert record.last_savepoint == record.restored_from
     assert same_path(record.last_savepoint, stack.dli.savepoints[-1])
-    assert f"look for another one below {BESIDE}" in record.job_output
+    assert f"another one may be below {BESIDE}" in record.job_output
 
 
 def test_going_back_takes_nothing_weeks_old() -> None:

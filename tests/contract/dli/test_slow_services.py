@@ -62,7 +62,7 @@ def test_a_step_that_was_taken_without_an_answer_is_read_from_the_job(
     stack.up(spec("New"))
     assert stack.dli.steps[2:] == ["stop, saved", "change", "run, resumed"]
     assert [launch.main_class for launch in stack.dli.launches] == ["Old", "New"]
-    assert any("was not answered; looking whether it was taken" in line for line in stack.said)
+    assert any("was not answered; checking whether it was accepted" in line for line in stack.said)
 
 
 @pytest.mark.parametrize(("path", "what"), [("/jobs/stop", "stop"), ("/jobs/run", "start")])

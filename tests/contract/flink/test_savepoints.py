@@ -203,7 +203,7 @@ def test_a_savepoint_that_outlives_its_job_is_not_waited_for(jobs: httpx.Respons
     flink.answer(poll(0), unknown(), IN_PROGRESS)
     flink.answer("GET jobs/overview", job_list("RUNNING"), job_list("RUNNING"), jobs)
     began = flink.clock.now()
-    with pytest.raises(TemporaryError, match="Flink does not say what became of its savepoint"):
+    with pytest.raises(TemporaryError, match="Flink does not report how its savepoint ended"):
         take(flink, timeout=1800)
     assert 5 <= flink.clock.now() - began < 15
 

@@ -155,7 +155,7 @@ def test_a_storage_that_cannot_be_read_stops_no_update(monkeypatch: pytest.Monke
     stack.up(spec("New"))
     assert stack.arm.actions() == ["NEW", "UPDATE"]
     assert (
-        "orders: whether the previous version could be started again cannot be told from here: "
+        "orders: whether the previous version could be started again is unknown here: "
         f"cannot open {JAR}: Forbidden"
     ) in stack.said
 

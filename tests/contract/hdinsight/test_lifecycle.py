@@ -379,8 +379,8 @@ def test_a_service_that_keeps_its_old_values(kept: tuple[str, ...], named: str) 
 def test_the_reason_of_a_failure_is_not_what_was_said_before() -> None:
     stack = running()
     stack.arm.job()["status"] = "FAILED"
-    assert stack.refresh().job_output == "The job service says FAILED"
-    assert "FAILED on its cluster (The job service says FAILED)" in stack.plan(spec()).line()
+    assert stack.refresh().job_output == "The job service reports FAILED"
+    assert "FAILED on its cluster (The job service reports FAILED)" in stack.plan(spec()).line()
     stack.arm.job()["jobOutput"] = "The task failed:\non purpose"
     assert "The task failed:\non purpose" in stack.refresh().job_output
 

@@ -141,7 +141,7 @@ NO_CLUSTER: dict[str, tuple[Rule, str, str]] = {
     ),
     "no_version": (
         always(200, '{"flink-version": "latest"}'),
-        "the cluster says its version is 'latest', which is none of Flink's.",
+        "the cluster reports version 'latest', which is none of Flink's.",
         "",
     ),
 }

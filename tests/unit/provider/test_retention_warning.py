@@ -14,7 +14,7 @@ WARNING = (
     "warning: the checkpoints of bills do not survive a cancel: a cancel from outside sets it back "
     "to its last savepoint. Set execution.checkpointing.externalized-checkpoint-retention to "
     "RETAIN_ON_CANCELLATION in its flink_configuration, or in the cluster's configuration. A run "
-    "says this once; flink-jobs jobs describe shows it for each job"
+    "prints this once; flink-jobs jobs describe shows it for each job"
 )
 
 

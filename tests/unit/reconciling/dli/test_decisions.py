@@ -72,7 +72,7 @@ def step(
     **write: Any,
 ) -> NextStep | None:
     """Judge and decide."""
-    able = Capabilities(starts_from_newest_state=newest, tells_starts=newest)
+    able = Capabilities(starts_from_newest_state=newest, shows_starts=newest)
     return decide(shown, known, wanted, judge(shown, known, wanted, write), able)
 
 
@@ -197,11 +197,11 @@ def test_a_draft_of_a_job_that_was_lost_starts_from_its_last_savepoint() -> None
 
 def test_what_a_draft_is() -> None:
     failed = down(JobStatus.FAILED, status_word="job_submit_fail", unborn=True)
-    assert is_draft(replace(failed, job_id=None), None, tells_starts=False)
-    assert not is_draft(failed, None, tells_starts=False), "it had an id on Flink"
-    assert not is_draft(failed, None, tells_starts=True), "a gateway tells when it last came up"
-    assert is_draft(replace(failed, started=0), None, tells_starts=True)
-    assert not is_draft(replace(DRAFT, job_id=None), recorded(), tells_starts=True), (
+    assert is_draft(replace(failed, job_id=None), None, shows_starts=False)
+    assert not is_draft(failed, None, shows_starts=False), "it had an id on Flink"
+    assert not is_draft(failed, None, shows_starts=True), "a gateway tells when it last came up"
+    assert is_draft(replace(failed, started=0), None, shows_starts=True)
+    assert not is_draft(replace(DRAFT, job_id=None), recorded(), shows_starts=True), (
         "it is on record"
     )
 

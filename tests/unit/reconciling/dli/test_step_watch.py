@@ -33,7 +33,7 @@ Looks = list[tuple[float, StepJob | None]]
 
 
 @pytest.mark.parametrize(
-    ("looks", "tells_starts", "met"),
+    ("looks", "shows_starts", "met"),
     [
         ([(0, STOPPED)], False, False),
         ([(0, STOPPED), (99, STOPPED)], False, False),
@@ -46,8 +46,8 @@ Looks = list[tuple[float, StepJob | None]]
         ([(0, STOPPED), (5, None)], False, True),
     ],
 )
-def test_the_end_of_a_start(looks: Looks, tells_starts: bool, met: bool) -> None:
-    assert isinstance(StartEnded(STOPPED, tells_starts).judge(history(*looks)), Met) == met
+def test_the_end_of_a_start(looks: Looks, shows_starts: bool, met: bool) -> None:
+    assert isinstance(StartEnded(STOPPED, shows_starts).judge(history(*looks)), Met) == met
 
 
 @pytest.mark.parametrize(

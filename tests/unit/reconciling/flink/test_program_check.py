@@ -131,7 +131,7 @@ def test_chains_of_which_nothing_is_left_are_refused() -> None:
 def test_state_that_has_a_place_is_carried_over_without_a_word(old: Program, new: Program) -> None:
     stack = updated(new, old)
     assert stack.flink.the_job().restored_from == stack.recorded.last_savepoint
-    assert not [line for line in stack.said if "cannot be told" in line]
+    assert not [line for line in stack.said if "is unknown until it starts" in line]
 
 
 PLAIN = replace(COUNT_CHAIN, keyed=False)
@@ -155,7 +155,7 @@ PLAIN = replace(COUNT_CHAIN, keyed=False)
 )
 def test_what_cannot_be_told_is_said_and_not_refused(old: Program, new: Program) -> None:
     stack = updated(new, old)
-    [line] = [line for line in stack.said if "cannot be told" in line]
+    [line] = [line for line in stack.said if "is unknown until it starts" in line]
     assert "(count) of the running job" in line
 
 
@@ -164,7 +164,7 @@ def test_before_the_first_checkpoint_nothing_tells_what_has_state() -> None:
     stack.flink.the_job().completed = 0
     stack.flink.programs["New"] = RENAMED
     stack.up(version("New", "savepoint"))
-    assert [line for line in stack.said if "cannot be told" in line]
+    assert [line for line in stack.said if "is unknown until it starts" in line]
 
 
 def test_a_running_program_that_can_no_longer_be_planned_is_not_compared() -> None:
@@ -173,4 +173,4 @@ def test_a_running_program_that_can_no_longer_be_planned_is_not_compared() -> No
     stack.flink.programs["Old"] = replace(OLD, plan_error="IllegalStateException: topic is gone")
     stack.flink.programs["New"] = RENAMED
     stack.up(version("New", "savepoint"))
-    assert [line for line in stack.said if "cannot be told" in line]
+    assert [line for line in stack.said if "is unknown until it starts" in line]
