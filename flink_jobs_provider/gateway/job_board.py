@@ -42,7 +42,8 @@ class JobSearch:
         text: A part of their name, or their whole run id or jobId; empty for all.
         statuses: Their status is one of these; empty for all.
         attention: Whether only those that need attention are listed: that have broken down, are
-            restarting, or whose last action failed.
+            restarting, whose last action failed, or that are noticed.
+        noticed: jobIds of jobs whose clusters show that they need attention; a thousand at most.
         order: What they are sorted by.
         descending: Whether the order is turned round.
         offset: How many are left out at the beginning.
@@ -53,6 +54,7 @@ class JobSearch:
     text: str = ""
     statuses: Collection[str] = ()
     attention: bool = False
+    noticed: Collection[str] = ()
     order: JobOrder = JobOrder.ATTENTION
     descending: bool = False
     offset: int = 0

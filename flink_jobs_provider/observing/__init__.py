@@ -6,6 +6,7 @@ Nothing here changes anything, and no action is decided by it: what an action de
 - `health.py`: the results, frozen, with their units
 - `job_health.py`: reads one job in detail
 - `cluster_monitor.py`: reads clusters and jobs for all who look at the same time
+- `listed_jobs.py`: reads restarts and checkpoints of the jobs that a page lists
 - `attention.py`: judges what needs attention, a pure function of what was observed
 - `trend.py`: what changed between two observations
 - `documents.py`: all of that as plain JSON types

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from flink_jobs_provider.control_planes.flink.bodies import parse_overview
@@ -19,10 +19,10 @@ from flink_jobs_provider.control_planes.flink.inspection import (
 )
 from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.model.errors import ActionFailed
-from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.observing.attention import Attention, Observation, listed_attention
 from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memory, NotListed
 from flink_jobs_provider.observing.job_health import JobReader
+from flink_jobs_provider.observing.listed_jobs import JOBS_A_REQUEST, JobList, ListedJobs
 
 _USED, _LIMIT = "Status.JVM.Memory.Metaspace.Used", "Status.JVM.Memory.Metaspace.Max"
 _JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
@@ -30,10 +30,10 @@ _JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
 _REMEMBERED, _FORGOTTEN_AFTER = 64, 900.0
 #: The share of an interval that an observation may be old, for followers who are not in step.
 _IN_STEP = 0.9
+#: Seconds that a job list may be old of which single jobs are read.
+_LISTED_AGE = 2.0
 #: For how many milliseconds at least it is shown what happened between two lists.
 _SHOWN_FOR = 60_000
-#: Jobs that one request can name: its line has 4096 bytes at most, and a jobId has 32 digits.
-_JOBS_A_REQUEST = 80
 
 
 class Depth(Enum):
@@ -45,19 +45,6 @@ class Depth(Enum):
 
     LOAD = "load"
     WHOLE = "whole"
-
-
-@dataclass(frozen=True)
-class JobList:
-    """The job list of a cluster.
-
-    Attributes:
-        at: When it was read, by the cluster's clock: milliseconds since the epoch.
-        snapshot: The jobs.
-    """
-
-    at: int
-    snapshot: ClusterSnapshot
 
 
 class _Watched:
@@ -104,6 +91,9 @@ class ClusterMonitor:
         self._before: ClusterHealth | None = None
         self._readers: dict[str, JobReader] = {}
         self._watched: dict[tuple[str, Depth], _Watched] = {}
+        self._listed = ListedJobs(
+            client, self._metrics, partial(self._list.get, _LISTED_AGE), clock
+        )
 
     async def jobs(self, max_age: float = 0.0) -> JobList:
         """Return the job list, read at most `max_age` seconds ago; one request for all who ask."""
@@ -120,6 +110,10 @@ class ClusterMonitor:
         """
         now = await self.cluster(max_age)
         return listed_attention(self._before, now)
+
+    async def listed(self, job_ids: Collection[str], max_age: float) -> dict[str, JobHealth]:
+        """Return restarts and checkpoints of some jobs that have not ended, by jobId."""
+        return await self._listed.read(job_ids, max_age)
 
     async def job(
         self, job_id: str, max_age: float = 0.0, depth: Depth = Depth.WHOLE
@@ -186,8 +180,8 @@ class ClusterMonitor:
         if everything is None or everything <= bound or not job_ids:
             return {}
         parts = [
-            job_ids[first : first + _JOBS_A_REQUEST]
-            for first in range(0, len(job_ids), _JOBS_A_REQUEST)
+            job_ids[first : first + JOBS_A_REQUEST]
+            for first in range(0, len(job_ids), JOBS_A_REQUEST)
         ]
         found: dict[str, float] = {}
         while parts:

@@ -113,6 +113,25 @@ class JobReader:
             exceptions=exceptions,
         )
 
+    async def checkpoints(self, job: ObservedJob, at: int) -> JobHealth:
+        """Observe a job's checkpoints alone: a request, and one more the first time.
+
+        Args:
+            job: Its row of the job list.
+            at: When the list was read.
+        """
+        body, settings = await asyncio.gather(
+            self._or_nothing(f"{self._path}/checkpoints"), self._checkpoint_settings()
+        )
+        return JobHealth(
+            job=job,
+            at=at,
+            state_since=_state_since(job, {}),
+            settings=settings,
+            counts=parse_counts(body),
+            checkpoints=tuple(parse_history(body)),
+        )
+
     async def _details(self) -> dict[str, Any]:
         return await self._or_nothing(self._path)
 

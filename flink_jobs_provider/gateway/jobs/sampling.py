@@ -27,7 +27,8 @@ from flink_jobs_provider.gateway.store import ACTIVE, RecordsError
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor, JobList
+from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
+from flink_jobs_provider.observing.listed_jobs import JobList
 
 _log = logging.getLogger(__name__)
 

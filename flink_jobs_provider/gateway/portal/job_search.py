@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -67,17 +67,19 @@ class AskedSearch:
         """Whether it leaves out any job."""
         return bool(self.text or self.clusters or self.statuses or self.attention)
 
-    def search(self, clusters: Sequence[str]) -> JobSearch:
+    def search(self, clusters: Sequence[str], noticed: Collection[str]) -> JobSearch:
         """Return it as the records are asked.
 
         Args:
             clusters: Keys of the clusters that there are for whoever asks.
+            noticed: jobIds of jobs whose clusters show that they need attention.
         """
         return JobSearch(
             clusters=self.clusters or clusters,
             text=self.text,
             statuses=self.statuses,
             attention=self.attention,
+            noticed=noticed,
             order=self.order,
             descending=self.descending,
             offset=(max(1, self.page) - 1) * PAGE,

@@ -16,9 +16,12 @@ from flink_jobs_provider.gateway.apis.hdinsight.presenter import (
 from flink_jobs_provider.gateway.apis.job_inputs import masked_args, masked_options, masked_text
 from flink_jobs_provider.gateway.job_board import BROKEN, RESTARTING
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
+from flink_jobs_provider.gateway.portal.health_view import AttentionView, moment
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.observing.attention import Attention
+from flink_jobs_provider.observing.health import JobHealth
 from flink_jobs_provider.wire.hdinsight import PARALLELISM_KEY, SAVEPOINT_DIRECTORY_KEY
 
 _TONES = {
@@ -97,6 +100,10 @@ class ListedJob:
         status: Its status.
         tone: How that is coloured.
         attention: Whether it needs a look.
+        concerns: Names of why, as far as its cluster shows it, and how they are coloured.
+        restarts: Restarts since its submission; None where that is not known.
+        checkpoint: When its last checkpoint completed; None where none is known.
+        failing: How many checkpoints have failed since.
         since: Since when it has run, or when it ended; None where neither is known.
         ended: Whether that is when it ended.
         parallelism: As it runs, or as it is wanted.
@@ -114,13 +121,31 @@ class ListedJob:
     ended: bool
     parallelism: int
     last: ActionView
+    concerns: Sequence[AttentionView] = ()
+    restarts: int | None = None
+    checkpoint: datetime | None = None
+    failing: int = 0
 
     @classmethod
-    def of(cls, row: JobRow, cluster: ClusterConfiguration) -> ListedJob:
-        """Return a job on record as the list shows it."""
+    def of(
+        cls,
+        row: JobRow,
+        cluster: ClusterConfiguration,
+        concerns: Sequence[Attention] = (),
+        health: JobHealth | None = None,
+    ) -> ListedJob:
+        """Return a job on record as the list shows it.
+
+        Args:
+            row: The job.
+            cluster: Its cluster.
+            concerns: Why it needs attention, as its cluster shows it.
+            health: Its restarts and checkpoints; None where they are not known.
+        """
         active = row.record.status.active and row.status == str(row.record.status)
         failed = row.last.result is ActionResult.FAILED
         running = row.record.running_parallelism if active else None
+        done = health.last_completed if health else None
         return cls(
             number=row.number,
             name=row.job_name,
@@ -128,11 +153,15 @@ class ListedJob:
             cluster_name=cluster.name,
             status=row.status,
             tone=_TONES.get(row.status, "calm"),
-            attention=failed or row.status in (*BROKEN, RESTARTING),
+            attention=bool(concerns) or failed or row.status in (*BROKEN, RESTARTING),
             since=row.started_at if active else row.ended_at,
             ended=not active,
             parallelism=running or row.record.spec.parallelism,
             last=ActionView.of(row.last),
+            concerns=[AttentionView.of(each) for each in concerns],
+            restarts=health.restarts if health else None,
+            checkpoint=moment(done.completed) if done else None,
+            failing=len(health.failed_since_completed) if health else 0,
         )
 
 

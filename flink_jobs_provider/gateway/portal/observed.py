@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,7 +18,7 @@ from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.model.errors import ActionFailed, JobError
 from flink_jobs_provider.observing.attention import Attention, Observation
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
-from flink_jobs_provider.observing.health import ClusterHealth
+from flink_jobs_provider.observing.health import ClusterHealth, JobHealth
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 #: Observations that are remembered: those that nobody asked for longest are forgotten.
 _MOST = 4096
+#: For how many seconds after a list was looked at its jobs are read.
+_LOOKED_AT = 30.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Freshness:
     Attributes:
         job: How old an observation of a job may be before another one is begun.
         cluster: How old one of a cluster may be.
+        listed: How old restarts and checkpoints of the jobs of a list may be.
         usable: How old one may be that is shown meanwhile; else the page waits.
         wait: How long it waits.
         patience: After how long a cluster counts as one that does not answer.
@@ -42,6 +45,7 @@ class Freshness:
 
     job: float = 2.0
     cluster: float = 3.0
+    listed: float = 15.0
     usable: float = 10.0
     wait: float = 1.0
     patience: float = 3.0
@@ -75,6 +79,7 @@ class Observed:
         self._monitors = monitors
         self._freshness = freshness or Freshness()
         self._clock = clock
+        self._wanted: dict[str, dict[str, float]] = {}
         self._looks: OrderedDict[Hashable, _Look[object]] = OrderedDict()
 
     async def job(self, cluster: str, job_id: str) -> tuple[Observation, ...] | JobError | None:
@@ -95,23 +100,48 @@ class Observed:
         age = self._freshness.cluster
         return await self._latest(cluster, "attention", age, lambda each: each.attention(age))
 
+    def cluster_problem(self, cluster: str) -> JobError | None:
+        """Return why a cluster's list was not observed the last time; None where it was."""
+        latest = self._looks.get((cluster, "attention"))
+        return latest.found if latest and isinstance(latest.found, JobError) else None
+
+    async def listed(self, cluster: str, job_ids: Collection[str]) -> dict[str, JobHealth]:
+        """Return restarts and checkpoints of jobs of a list, by jobId, as far as they are known.
+
+        Those of all pages that people look at are read together.
+        """
+        now = self._clock()
+        wanted = self._wanted.setdefault(cluster, {})
+        new = not wanted.keys() >= set(job_ids)
+        wanted |= dict.fromkeys(job_ids, now)
+        for job_id in [each for each, asked in wanted.items() if now - asked > _LOOKED_AT]:
+            del wanted[job_id]
+        age = self._freshness.listed
+        found = await self._latest(
+            cluster, "listed", age / 3, lambda each: each.listed(list(wanted), age), waits=new
+        )
+        return {} if found is None or isinstance(found, JobError) else found
+
     async def _latest(
         self,
         cluster: str,
         what: str,
         age: float,
         look: Callable[[ClusterMonitor], Awaitable[T]],
+        *,
+        waits: bool = False,
     ) -> T | JobError | None:
         latest: _Look[T] = self._look(cluster, what)
         now = self._clock()
-        if latest.making is None and (latest.found is None or now - latest.begun >= age):
+        due = waits or latest.found is None or now - latest.begun >= age
+        if latest.making is None and due:
             latest.making = asyncio.create_task(self._make(latest, cluster, look))
-        if self._usable(latest, now):
+        if self._usable(latest, now) and not waits:
             return latest.found
         made = latest.made
         if latest.making:
             await asyncio.wait({latest.making}, timeout=self._freshness.wait)
-        return latest.found if latest.made > made else None
+        return latest.found if latest.made > made or self._usable(latest, now) else None
 
     def _look(self, cluster: str, what: str) -> _Look[T]:
         key = cluster, what

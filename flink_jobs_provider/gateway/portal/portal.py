@@ -123,7 +123,7 @@ class Portal:
             else None
         )
         observed = Observed(monitors, freshness)
-        self._jobs = JobsPage(board, visits, templates, addresses)
+        self._jobs = JobsPage(board, observed, visits, templates, addresses)
         self._job = JobPage(board, observed, finder, visits, templates, addresses, audit)
         submission = Submission(board, clusters, audit)
         self._storages = Threads(_STORAGE_THREADS, "portal-storage")

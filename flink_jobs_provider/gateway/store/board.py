@@ -23,13 +23,7 @@ from flink_jobs_provider.model.action import ActionResult
 #: As a literal: only so do databases see that the index of failed actions holds them all.
 _IS_FAILED = ACTIONS.c.result == literal_column(f"'{ActionResult.FAILED.value}'")
 _FAILED = JOBS.c.last_action.in_(select(ACTIONS.c.id).where(_IS_FAILED))
-_ATTENTION = or_(JOBS.c.status.in_((*BROKEN, RESTARTING)), _FAILED)
-#: What has broken down, then what is about to, then what did not do as it was asked to.
-_RANK = case(
-    (JOBS.c.status.in_(BROKEN), 0), (JOBS.c.status == RESTARTING, 1), (_FAILED, 2), else_=3
-)
 _ORDERS: dict[JobOrder, ColumnElement[Any]] = {
-    JobOrder.ATTENTION: _RANK,
     JobOrder.NAME: JOBS.c.job_name,
     JobOrder.STATUS: JOBS.c.status,
     JobOrder.CLUSTER: JOBS.c.cluster,
@@ -52,7 +46,7 @@ class Board:
         page = which.order_by(*_order(search)).offset(search.offset).limit(search.limit)
         total = select(func.count()).select_from(which.subquery())
         counts = _live(
-            search, JOBS.c.status, func.count(), func.sum(case((_ATTENTION, 1), else_=0))
+            search, JOBS.c.status, func.count(), func.sum(case((_attention(search), 1), else_=0))
         )
         with self._database.reading() as connection:
             numbers = list(connection.scalars(page))
@@ -86,11 +80,28 @@ def _conditions(search: JobSearch) -> Iterator[ColumnElement[bool]]:
     if search.statuses:
         yield JOBS.c.status.in_(search.statuses)
     if search.attention:
-        yield _ATTENTION
+        yield _attention(search)
+
+
+def _noticed(search: JobSearch) -> ColumnElement[bool]:
+    """Select jobs whose clusters show that they need attention, or are starting again."""
+    return or_(JOBS.c.status == RESTARTING, JOBS.c.job_id.in_(search.noticed))
+
+
+def _attention(search: JobSearch) -> ColumnElement[bool]:
+    return or_(JOBS.c.status.in_(BROKEN), _noticed(search), _FAILED)
+
+
+def _rank(search: JobSearch) -> ColumnElement[int]:
+    """Rank what has broken down, then what is about to, then what did not do as it was asked."""
+    broken = JOBS.c.status.in_(BROKEN)
+    return case((broken, 0), (_noticed(search), 1), (_FAILED, 2), else_=3)
 
 
 def _order(search: JobSearch) -> Iterator[ColumnElement[Any]]:
-    first = _ORDERS[search.order]
+    first = _ORDERS.get(search.order)
+    if first is None:
+        first = _rank(search)
     yield first.desc() if search.descending else first.asc()
     if search.order is not JobOrder.NAME:
         yield JOBS.c.job_name

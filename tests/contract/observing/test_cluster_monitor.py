@@ -37,6 +37,8 @@ def row(job_id: str = JOB, state: str = "RUNNING") -> dict[str, Any]:
 class MonitoredFlink(ScriptedFlink):
     """A cluster of jobs with values of one metric, which it aggregates as Flink does."""
 
+    metric = METRIC
+
     def __init__(self, values: dict[str, float]) -> None:
         super().__init__()
         self.values = values
@@ -44,7 +46,7 @@ class MonitoredFlink(ScriptedFlink):
         self.answer(
             "GET overview", ok(**{"slots-total": 8, "slots-available": 3, "taskmanagers": 2})
         )
-        self.answer("GET jobs/metrics", self._list([{"id": METRIC}]))
+        self.answer("GET jobs/metrics", self._list([{"id": self.metric}]))
 
     def monitor(self) -> ClusterMonitor:
         """Return a monitor of this cluster, whose time is this cluster's clock."""
@@ -54,18 +56,17 @@ class MonitoredFlink(ScriptedFlink):
         path = request.url.raw_path.decode().lstrip("/")
         assert len(f"GET /{path} HTTP/1.1") < 4096, "Netty refuses a longer request line"
         if found := re.match(
-            rf"jobs/metrics\?get={METRIC}&agg=min,max,sum,avg(?:&jobs=(.*))?$", path
+            rf"jobs/metrics\?get={self.metric}&agg=min,max,sum,avg(?:&jobs=(.*))?$", path
         ):
             self.sent.append(Sent("GET", path, None))
             jobs = found[1].split(",") if found[1] else list(self.values)
             return self._list(self._aggregated([self.values[job] for job in jobs]))
         return super()._handle(request)
 
-    @staticmethod
-    def _aggregated(values: Sequence[float]) -> list[dict[str, Any]]:
+    def _aggregated(self, values: Sequence[float]) -> list[dict[str, Any]]:
         total = sum(values)
         found = {"min": min(values), "max": max(values), "sum": total, "avg": total / len(values)}
-        return [{"id": METRIC, **found}]
+        return [{"id": self.metric, **found}]
 
     @staticmethod
     def _list(body: list[Any]) -> httpx.Response:

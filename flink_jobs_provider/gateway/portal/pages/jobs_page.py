@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Hashable
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.job_board import JobBoard, JobOrder
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.portal.addresses import LIST_PART, PORTAL, Addresses
+from flink_jobs_provider.gateway.portal.health_view import away_view
 from flink_jobs_provider.gateway.portal.job_search import PAGE, STATUSES, AskedSearch
 from flink_jobs_provider.gateway.portal.job_view import ListedJob, short_name
 from flink_jobs_provider.gateway.portal.live import digest
+from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.observing.attention import Attention, Concern, needs_attention
+from flink_jobs_provider.observing.health import JobHealth
 
 #: Where the changes of the list are.
 EVENTS = "/portal/events/jobs"
+#: Jobs that are sorted by what their clusters show of them: a query takes so many ids.
+_MOST_NOTICED = 1000
 _COLUMNS = (JobOrder.NAME, JobOrder.STATUS, JobOrder.SINCE, JobOrder.CLUSTER)
 
 
@@ -26,15 +35,22 @@ class JobsPage:
 
     Args:
         board: What is known of the jobs.
+        observed: Observes them.
         visits: Who looks.
         templates: The portal's pages.
         addresses: Their addresses.
     """
 
     def __init__(
-        self, board: JobBoard, visits: Visits, templates: Templates, addresses: Addresses
+        self,
+        board: JobBoard,
+        observed: Observed,
+        visits: Visits,
+        templates: Templates,
+        addresses: Addresses,
     ) -> None:
         self._board = board
+        self._observed = observed
         self._visits = visits
         self._templates = templates
         self._addresses = addresses
@@ -67,23 +83,72 @@ class JobsPage:
         """Return the list."""
         search = _asked(request, visit)
         clusters = {one.key: one for one in visit.readable}
+        noticed = await self._noticed(search.clusters or list(clusters))
+        page = await self._board.board(search.search(list(clusters), noticed))
+        listed = await self._listed(page.rows)
         answers = self._board.answers()
-        page = await self._board.board(search.search(list(clusters)))
         return self._templates.part(
             "jobs_part",
             visit.text,
             search=search,
             columns=_COLUMNS,
-            jobs=[ListedJob.of(row, clusters[row.cluster]) for row in page.rows],
+            jobs=[
+                ListedJob.of(
+                    row,
+                    clusters[row.cluster],
+                    *_health(row, noticed, listed.get(row.cluster, {})),
+                )
+                for row in page.rows
+            ],
             found=page.found,
             counts=page.counts,
             pages=max(1, math.ceil(page.found / PAGE)),
             away=[
-                short_name(one)
+                (short_name(one), away)
                 for key, one in clusters.items()
-                if key in answers and not answers[key].answers
+                if (away := away_view(self._observed.cluster_problem(key), answers.get(key)))
             ],
         )
+
+    async def _noticed(self, clusters: Sequence[str]) -> dict[str, tuple[Attention, ...]]:
+        """Return what clusters show to need attention, by jobId; the most urgent of too many."""
+        seen = await asyncio.gather(*(self._observed.attention(key) for key in clusters))
+        found = {
+            job_id: attention
+            for each in seen
+            if isinstance(each, dict)
+            for job_id, attention in each.items()
+        }
+        if len(found) <= _MOST_NOTICED:
+            return found
+        urgency = list(Concern)
+        order = sorted(found, key=lambda job_id: urgency.index(found[job_id][0].concern))
+        return {job_id: found[job_id] for job_id in order[:_MOST_NOTICED]}
+
+    async def _listed(self, rows: Sequence[JobRow]) -> dict[str, dict[str, JobHealth]]:
+        """Return restarts and checkpoints of the jobs of a page, by cluster and jobId."""
+        by_cluster: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            if row.record.job_id and row.record.status.active:
+                by_cluster[row.cluster].append(row.record.job_id)
+        found = await asyncio.gather(
+            *(self._observed.listed(key, job_ids) for key, job_ids in by_cluster.items())
+        )
+        return dict(zip(by_cluster, found, strict=True))
+
+
+def _health(
+    row: JobRow,
+    noticed: Mapping[str, Sequence[Attention]],
+    listed: Mapping[str, JobHealth],
+) -> tuple[list[Attention], JobHealth | None]:
+    """Return why a job needs attention, each kind once, and its restarts and checkpoints."""
+    job_id = row.record.job_id or ""
+    health = listed.get(job_id)
+    kinds = {each.concern: each for each in noticed.get(job_id, ())}
+    if health:
+        kinds = {each.concern: each for each in needs_attention([health])} | kinds
+    return list(kinds.values()), health
 
 
 def _asked(request: Request, visit: Visit) -> AskedSearch:

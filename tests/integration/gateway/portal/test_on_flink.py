@@ -165,6 +165,15 @@ def _shows_health(portal: _Portal) -> None:
     assert page.find("th", data_label="Vertex")[0].text.startswith("Source")
     assert not page.find("section", class_="card needs")
 
+    def listed() -> Page:
+        found = portal.get("/portal/")
+        assert found.find("td", data_label="Restarts")[0].text == "0", found.text
+        assert found.find("td", data_label="Last checkpoint")[0].text.startswith("20"), found.text
+        return found
+
+    page = wait_until(listed, 30, "restarts and checkpoints are listed", interval=0.2)
+    assert not page.find("tr", class_="attention"), page.text
+
 
 def test_a_launch_that_fails_says_why(portal: _Portal) -> None:
     """Shows a class that the jar has not, in the list and on the job's page."""

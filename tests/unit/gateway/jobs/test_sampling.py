@@ -24,7 +24,7 @@ from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.observing.cluster_monitor import JobList
+from flink_jobs_provider.observing.listed_jobs import JobList
 from flink_jobs_provider.reconciling.waiter import Clock
 from tests.contract.flink.scripted import Answer, ScriptedFlink, ok
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, configuration

@@ -28,7 +28,7 @@ from tests.unit.gateway.portal.seen_flink import SeenFlink
 HOST = "http://gateway:8090"
 SIGN_IN = "/portal/sign-in"
 #: Each page waits for an observation of its own.
-ALWAYS_FRESH = Freshness(job=0, cluster=0, usable=0, wait=30, patience=30)
+ALWAYS_FRESH = Freshness(job=0, cluster=0, listed=0, usable=0, wait=30, patience=30)
 #: Where callers say that the jars of the tests are.
 JARS = "abfs://jobs@account"
 #: The largest jar that the tests' portals take.

@@ -10,7 +10,7 @@ import httpx
 from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.target import FlinkTarget
-from tests.contract.flink.scripted import ScriptedFlink, ok
+from tests.contract.flink.scripted import ScriptedFlink, Sent, ok
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 NOW = 1_800_000_000_000
@@ -27,6 +27,7 @@ class SeenFlink(ScriptedFlink):
         super().__init__()
         self._flink = flink
         self.away = False
+        self._restarts: dict[str, int] = {}
         self.strangers: list[dict[str, Any]] = []
         self.answer("GET jobs/overview", lambda _: ok(jobs=self._rows()))
         overview = {"slots-total": 8, "slots-available": 5, "taskmanagers": 2}
@@ -61,6 +62,11 @@ class SeenFlink(ScriptedFlink):
         path = f"GET jobs/{job_id}/metrics?get=fullRestarts,numRescales,numRestarts"
         self.answer(path, _list([{"id": "numRestarts", "value": str(number)}]))
 
+    def all_restarts(self, **numbers: int) -> None:
+        """Say how often each job was restarted, by jobId, as one request for all of them does."""
+        self.answer("GET jobs/metrics", _list([{"id": "numRestarts"}]))
+        self._restarts = numbers
+
     def exceptions(self, job_id: str, *entries: dict[str, Any]) -> None:
         """Say what a job failed of."""
         path = f"GET jobs/{job_id}/exceptions?maxExceptions=16"
@@ -81,6 +87,13 @@ class SeenFlink(ScriptedFlink):
     def _handle(self, request: httpx.Request) -> httpx.Response:
         if self.away:
             raise httpx.ConnectError("refused")
+        path = request.url.raw_path.decode().lstrip("/")
+        prefix = "jobs/metrics?get=numRestarts&agg=min,max,sum,avg&jobs="
+        if path.startswith(prefix) and self._restarts:
+            self.sent.append(Sent("GET", path, None))
+            found = [self._restarts[each] for each in path.removeprefix(prefix).split(",")]
+            total = {"sum": sum(found), "avg": sum(found) / len(found)}
+            return _list([{"id": "numRestarts", "min": min(found), "max": max(found), **total}])
         return super()._handle(request)
 
 
@@ -106,7 +119,7 @@ def _row(job: ObservedJob) -> dict[str, Any]:
         "start-time": NOW - 60_000,
         "end-time": NOW if ended else -1,
         "duration": 60_000,
-        "last-modification": NOW - 50_000,
+        "last-modification": job.modified or NOW - 50_000,
         "tasks": {
             "total": job.tasks,
             "running": job.running_tasks,

@@ -221,16 +221,6 @@ def test_why_something_failed_is_shown_in_full(look: Look) -> None:
     look(test)
 
 
-def test_a_cluster_that_does_not_answer_is_named(look: Look) -> None:
-    async def test(portal: Opened) -> None:
-        await portal.gateway.done("NEW")
-        portal.gateway.jobs._observers[CLUSTER].answered = False
-        browser = await portal.signed_in()
-        assert "No answer from c" in (await browser.get("/portal/")).text
-
-    look(test)
-
-
 def test_french(look: Look) -> None:
     """Shows that the browser's language counts, and the one that was chosen more."""
 
