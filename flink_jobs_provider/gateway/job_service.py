@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from flink_jobs_provider.model.action import Action, ActionResult
@@ -176,6 +177,21 @@ class GivenText:
     default_of: Collection[str] = ()
 
 
+class ListColumn(StrEnum):
+    """What a list of jobs is sorted by; jobs that are equal in it by their creation."""
+
+    CREATED = "created_at"
+    NAME = "name"
+    CLUSTER = "cluster"
+    STATUS = "status"
+    PARALLELISM = "parallelism"
+    CREATED_BY = "created_by"
+    STARTED = "started_at"
+    ENDED = "ended_at"
+    LAST_ACTION = "last_action"
+    ATTENTION = "needs_attention"
+
+
 @dataclass(frozen=True)
 class JobFilter:
     """The jobs of a list. What is None or empty lets every job through, but for `clusters`.
@@ -186,6 +202,9 @@ class JobFilter:
         given: Texts that they were given.
         entries_path: Where among what was given a list of objects with `key` and `value` is.
         entries: Values that it must have, by key; one without a value has an empty one.
+        flagged: JobIds of jobs that need attention as their clusters show it.
+        attention: Whether only those are let through, and those whose record shows that they need
+            it: that FAILED, are LOST, never came to run, or whose last action failed.
     """
 
     clusters: Sequence[str]
@@ -195,6 +214,8 @@ class JobFilter:
     given: Sequence[GivenText] = ()
     entries_path: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
+    flagged: Collection[str] = ()
+    attention: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,7 +267,14 @@ class JobService(Protocol):
         """Return the key of the cluster that a job is on; None where there is no such job."""
 
     async def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
+        self,
+        jobs: JobFilter,
+        *,
+        offset: int,
+        limit: int,
+        newest_first: bool,
+        beyond: int = 0,
+        column: ListColumn = ListColumn.CREATED,
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all.
 
@@ -254,8 +282,9 @@ class JobService(Protocol):
             jobs: The filter.
             offset: How many jobs are left out.
             limit: How many there are at most.
-            newest_first: Whether the job that was created last comes first.
+            newest_first: Whether the order is descending: the job that was created last first.
             beyond: The number of a job after which the page begins, in that order; 0 for none.
+            column: What is sorted by.
 
         Raises:
             Refusal: No such cluster.

@@ -29,6 +29,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
 )
 from flink_jobs_provider.gateway.apis.monitoring import (
     MONITORING_PATHS,
+    MonitoredJobs,
     MonitoringConventions,
     MonitoringFace,
 )
@@ -76,7 +77,7 @@ class Metrics(Protocol):
 
 
 def make_app(
-    service: JobService,
+    service: MonitoredJobs,
     clusters: Sequence[ClusterConfiguration],
     authenticator: Authenticator,
     limit: Callable[[str], None],

@@ -45,6 +45,7 @@ class Concern(StrEnum):
     CHECKPOINTS_FAILING = "checkpoints failing"
     LAG_GROWING = "lag growing"
     METASPACE = "metaspace"
+    ACTION_FAILED = "action failed"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,13 @@ from typing import Any
 
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
 from flink_jobs_provider.gateway.job_history import JobPoint, Span, points
-from flink_jobs_provider.gateway.job_service import ActionRow, Execution, JobFilter, JobRow
+from flink_jobs_provider.gateway.job_service import (
+    ActionRow,
+    Execution,
+    JobFilter,
+    JobRow,
+    ListColumn,
+)
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
@@ -42,7 +48,14 @@ class Reading:
         return await self._ask(self._store.cluster_of, number)
 
     async def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
+        self,
+        jobs: JobFilter,
+        *,
+        offset: int,
+        limit: int,
+        newest_first: bool,
+        beyond: int = 0,
+        column: ListColumn = ListColumn.CREATED,
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
         clusters = {key: self.configured(key) for key in jobs.clusters}
@@ -54,6 +67,7 @@ class Reading:
             limit=limit,
             newest_first=newest_first,
             beyond=beyond,
+            column=column,
         )
         return [_job_row(job, clusters[job.cluster]) for job in page], total
 

@@ -23,8 +23,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from flink_jobs_provider.gateway.action_outputs import read_output
-from flink_jobs_provider.gateway.job_service import ActionRow, GivenText, JobFilter
+from flink_jobs_provider.gateway.job_service import (
+    ActionRow,
+    GivenText,
+    JobFilter,
+    ListColumn,
+)
 from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.gateway.store.list_orders import after, needing_attention, ordered_by
 from flink_jobs_provider.gateway.store.stored_values import (
     NextStart,
     StoredAction,
@@ -117,22 +123,29 @@ class Reads:
             return connection.execute(query).scalar_one_or_none()
 
     def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
+        self,
+        jobs: JobFilter,
+        *,
+        offset: int,
+        limit: int,
+        newest_first: bool,
+        beyond: int = 0,
+        column: ListColumn = ListColumn.CREATED,
     ) -> tuple[list[StoredJob], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
         which = filtered(jobs, self._database.shared)
         total = select(func.count()).select_from(which.subquery())
-        order = JobEntry.number.desc() if newest_first else JobEntry.number.asc()
+        order = ordered_by(column, jobs.flagged, descending=newest_first)
         # The numbers first: a sort or a step over rows must not carry their documents along.
-        numbers = which.order_by(order).offset(offset).limit(limit)
+        numbers = which.order_by(*order).offset(offset).limit(limit)
         if beyond:
-            after = JobEntry.number < beyond if newest_first else JobEntry.number > beyond
-            numbers = numbers.where(after)
+            numbers = numbers.where(after(beyond, column, jobs.flagged, descending=newest_first))
         with self._database.reading() as connection:
             page = list(connection.scalars(numbers))
-            rows = live(*jobs.clusters).where(JobEntry.number.in_(page)).order_by(order)
+            rows = JOB_AND_LAST.where(JobEntry.number.in_(page))
             counted = int(connection.execute(total).scalar_one())
-            return all_jobs(connection.execute(rows)) if page else [], counted
+            read = {job.number: job for job in all_jobs(connection.execute(rows))} if page else {}
+            return [read[number] for number in page], counted
 
     def jobs_with_status(self, cluster: str, statuses: Sequence[str]) -> list[StoredJob]:
         """Return the jobs of a cluster that were last seen so."""
@@ -319,6 +332,8 @@ def _conditions(jobs: JobFilter, postgresql: bool) -> Iterator[ColumnElement[boo
         yield JobEntry.job_name == jobs.job_name
     if jobs.created_by is not None:
         yield func.coalesce(JobEntry.created_by, "") == jobs.created_by
+    if jobs.attention:
+        yield needing_attention(jobs.flagged)
     for text in jobs.given:
         yield _is_given(text)
     for key, value in jobs.entries.items():

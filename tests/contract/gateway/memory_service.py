@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from flink_jobs_provider.gateway.job_history import JobPoint, Span
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
@@ -16,6 +17,7 @@ from flink_jobs_provider.gateway.job_service import (
     InputChange,
     JobFilter,
     JobRow,
+    ListColumn,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -66,6 +68,7 @@ class MemoryService:
         fails_with: Why the next actions fail; empty where they succeed.
         refuses_with: Raised by the next submit.
         problems: What `ready` says.
+        points: What `series` returns; `spans`: what it was asked for.
     """
 
     hold: bool = False
@@ -77,6 +80,8 @@ class MemoryService:
     changes: list[InputChange] = field(default_factory=list)
     rows: dict[int, JobRow] = field(default_factory=dict)
     actions: dict[str, ActionRow] = field(default_factory=dict)
+    points: list[JobPoint] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     _given: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def submit(self, request: ActionRequest) -> ActionRow:
@@ -185,17 +190,34 @@ class MemoryService:
         return row.cluster if row else None
 
     async def found(
-        self, jobs: JobFilter, *, offset: int, limit: int, newest_first: bool, beyond: int = 0
+        self,
+        jobs: JobFilter,
+        *,
+        offset: int,
+        limit: int,
+        newest_first: bool,
+        beyond: int = 0,
+        column: ListColumn = ListColumn.CREATED,
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it."""
-        rows = sorted(self.rows.values(), key=lambda row: row.number, reverse=newest_first)
+
+        def place(row: JobRow) -> tuple[str, int]:
+            by_name = column is ListColumn.NAME
+            return row.job_name if by_name else "", row.number
+
+        rows = sorted(self.rows.values(), key=place, reverse=newest_first)
         found = [row for row in rows if _passes(row, jobs)]
-        after = [
-            row
-            for row in found
-            if not beyond or (row.number < beyond if newest_first else row.number > beyond)
-        ]
-        return after[offset : offset + limit], len(found)
+        numbers = [row.number for row in found]
+        begins = numbers.index(beyond) + 1 if beyond in numbers else 0
+        if beyond and column is ListColumn.CREATED:
+            past = (n < beyond if newest_first else n > beyond for n in numbers)
+            begins = next((place for place, is_past in enumerate(past) if is_past), len(found))
+        return found[begins:][offset : offset + limit], len(found)
+
+    async def series(self, cluster: str, number: int, span: Span) -> Sequence[JobPoint]:
+        """Return what was recorded."""
+        self.spans.append(span)
+        return self.points
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
         """Return the latest submission."""
@@ -314,8 +336,10 @@ class MemoryService:
 def _passes(row: JobRow, jobs: JobFilter) -> bool:
     listed = _at(row, jobs.entries_path) if jobs.entries_path else None
     entries = {one["key"]: one.get("value") or "" for one in listed or []}
+    failed = row.status in ("FAILED", "LOST") or row.last.result is ActionResult.FAILED
     return (
         row.cluster in jobs.clusters
+        and (not jobs.attention or failed or row.record.job_id in jobs.flagged)
         and jobs.job_name in (None, row.job_name)
         and jobs.created_by in (None, row.created_by)
         and (

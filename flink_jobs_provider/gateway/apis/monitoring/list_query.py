@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from itertools import product
 
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
-from flink_jobs_provider.gateway.job_service import JobFilter
+from flink_jobs_provider.gateway.job_service import JobFilter, ListColumn
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 
 PAGE, LARGEST_PAGE = 50, 200
 OLDEST, NEWEST = "oldest", "newest"
 #: Statuses that a list can be filtered by: those of jobs, and of what never ran.
 STATUSES = (*(str(status) for status in JobStatus), "DRAFT", "JOB_LAUNCH_FAILED")
-PARAMETERS = ("cluster", "name", "status", "created_by", "sort", "limit", "cursor")
+#: What `sort` may be: by creation, or a column, with - before it for the descending order.
+SORTS = (NEWEST, OLDEST, *(f"{sign}{each}" for each in ListColumn for sign in ("", "-")))
+PARAMETERS = (
+    *("cluster", "name", "status", "created_by", "needs_attention", "sort", "limit", "cursor"),
+)
 _CURSOR = re.compile(r"after-(\d{1,18})")
 
 
@@ -25,12 +29,14 @@ class ListQuery:
 
     Attributes:
         filter: The jobs that are wanted.
-        newest_first: Whether the job that was created last comes first.
+        column: What is sorted by.
+        newest_first: Whether the order is descending: the job that was created last first.
         beyond: The number of the last job of the page before; 0 for the first page.
         limit: Jobs of a page.
     """
 
     filter: JobFilter
+    column: ListColumn
     newest_first: bool
     beyond: int
     limit: int
@@ -66,8 +72,17 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
         text = f"status must be one of {', '.join(STATUSES)} (got {wrong[0][:80]!r})."
         problems.append(Problem("status", text))
     sort = first.get("sort", NEWEST)
-    if sort not in (OLDEST, NEWEST):
-        problems.append(Problem("sort", f"sort must be {OLDEST} or {NEWEST} (got {sort[:80]!r})."))
+    if sort not in SORTS:
+        columns = ", ".join(ListColumn)
+        text = (
+            f"sort must be {NEWEST}, {OLDEST}, or a column, with - before it for the descending "
+            f"order: {columns} (got {sort[:80]!r})."
+        )
+        problems.append(Problem("sort", text))
+    attention = first.get("needs_attention", "false")
+    if attention not in ("true", "false"):
+        text = f"needs_attention must be true or false (got {attention[:80]!r})."
+        problems.append(Problem("needs_attention", text))
     limit = _number(first.get("limit", str(PAGE)))
     if not 1 <= limit <= LARGEST_PAGE:
         problems.append(Problem("limit", f"limit must be a number from 1 to {LARGEST_PAGE}."))
@@ -83,11 +98,18 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
             job_name=first.get("name"),
             created_by=first.get("created_by"),
             standings=_standings(statuses) if statuses else None,
+            attention=attention == "true",
         ),
-        newest_first=sort == NEWEST,
+        column=_column(sort),
+        newest_first=sort == NEWEST or sort.startswith("-"),
         beyond=int(cursor[1]) if cursor else 0,
         limit=limit,
     )
+
+
+def _column(sort: str) -> ListColumn:
+    by = sort.removeprefix("-")
+    return ListColumn.CREATED if by in (NEWEST, OLDEST) else ListColumn(by)
 
 
 def _standings(statuses: Sequence[str]) -> set[tuple[str, str, str]]:

@@ -6,8 +6,7 @@ from http import HTTPStatus
 
 from flink_jobs_provider.gateway.apis.monitoring.list_query import (
     LARGEST_PAGE,
-    NEWEST,
-    OLDEST,
+    SORTS,
     STATUSES,
 )
 from flink_jobs_provider.gateway.http.routing import (
@@ -120,6 +119,16 @@ SCHEMAS: dict[str, Schema] = {
     "JobWithHealth": _job(
         health={"anyOf": [reference("JobHealth"), {"type": "null"}]}, problem=_MAYBE_TEXT
     ),
+    "JobPoint": object_of(
+        at=TEXT,
+        sampled=_WHOLE,
+        state=TEXT,
+        job_id=TEXT,
+        tasks=_WHOLE,
+        running_tasks=_WHOLE,
+        restarts=_WHOLE,
+        load=_MAYBE_OBJECT,
+    ),
     "JobException": object_of(
         at=TEXT, cause=TEXT, task=_MAYBE_TEXT, task_manager=_MAYBE_TEXT, trace=TEXT
     ),
@@ -150,10 +159,21 @@ JOBS = _read(
             explode=True,
         ),
         query_parameter("created_by", TEXT, "Who had it put on record."),
-        query_parameter("sort", {"enum": [OLDEST, NEWEST]}, "By the time of creation."),
+        query_parameter("needs_attention", {"enum": ["true", "false"]}, "Only those that do."),
+        query_parameter("sort", {"enum": list(SORTS)}, "By creation, or by a column."),
         query_parameter("limit", {**_WHOLE, "minimum": 1, "maximum": LARGEST_PAGE}),
         query_parameter("cursor", TEXT, "`next` of the page before."),
     ),
 )
 JOB = _read("showJob", reference("JobWithHealth"))
 EXCEPTIONS = _read("listExceptions", _list_of("JobException"))
+_MOMENT: Schema = {"type": "string", "format": "date-time"}
+SERIES = _read(
+    "showSeries",
+    _list_of("JobPoint", **{"from": TEXT, "to": TEXT, "resolution_minutes": _WHOLE}),
+    (
+        query_parameter("from", _MOMENT, "24 hours before `to`, if not given."),
+        query_parameter("to", _MOMENT, "Now, if not given."),
+        query_parameter("resolution", TEXT, "What a point stands for; `5m`, if not given."),
+    ),
+)

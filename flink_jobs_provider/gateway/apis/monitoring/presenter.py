@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from flink_jobs_provider.gateway.apis.job_inputs import masked_text
+from flink_jobs_provider.gateway.job_history import JobPoint
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import JobError
@@ -74,6 +76,11 @@ def job_document(row: JobRow, attention: Sequence[Attention] | None, mask: Mask)
         "last_action": action_document(row.last, mask),
         "needs_attention": attention_documents(attention, mask),
     }
+
+
+def point_document(point: JobPoint) -> dict[str, Any]:
+    """Return a point of a series."""
+    return {**asdict(point), "at": _time(point.at)}
 
 
 def attention_documents(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,16 +18,21 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import (
     cluster_document,
     job_document,
     mask_for,
+    point_document,
 )
+from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
+from flink_jobs_provider.gateway.apis.monitoring.series_query import series_query
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
-from flink_jobs_provider.gateway.job_service import JobRow, JobService
+from flink_jobs_provider.gateway.job_history import MINUTE, JobHistory
+from flink_jobs_provider.gateway.job_service import JobRow, JobService, ListColumn
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.observing.attention import Attention, needs_attention
 from flink_jobs_provider.observing.documents import exception_document, health_document
 from flink_jobs_provider.observing.health import JobHealth
@@ -36,10 +43,15 @@ CLUSTERS_PATH = f"{PREFIX}/clusters"
 JOBS_PATH = f"{PREFIX}/jobs"
 JOB_PATH = f"{JOBS_PATH}/{{number}}"
 EXCEPTIONS_PATH = f"{JOB_PATH}/exceptions"
+SERIES_PATH = f"{JOB_PATH}/series"
 #: Seconds that an observation of a list, and of one job, may be old.
 _LIST_AGE, _JOB_AGE = 5.0, 2.0
 _ACTIVE = frozenset(status.value for status in JobStatus if status.active)
 _LARGEST_NUMBER = 2**63 - 1
+
+
+class MonitoredJobs(JobService, JobHistory, Protocol):
+    """The jobs on record, and how they were."""
 
 
 class MonitoringFace:
@@ -52,7 +64,7 @@ class MonitoringFace:
     """
 
     def __init__(
-        self, service: JobService, clusters: Sequence[ClusterConfiguration], monitors: Monitors
+        self, service: MonitoredJobs, clusters: Sequence[ClusterConfiguration], monitors: Monitors
     ) -> None:
         self._service = service
         self._clusters = {cluster.key: cluster for cluster in clusters}
@@ -65,6 +77,7 @@ class MonitoringFace:
             DescribedRoute(JOBS_PATH, self._list_jobs, ["GET"], openapi.JOBS),
             DescribedRoute(JOB_PATH, self._job, ["GET"], openapi.JOB),
             DescribedRoute(EXCEPTIONS_PATH, self._exceptions, ["GET"], openapi.EXCEPTIONS),
+            DescribedRoute(SERIES_PATH, self._series, ["GET"], openapi.SERIES),
         ]
 
     async def _list_clusters(self, request: Request) -> Response:
@@ -83,18 +96,25 @@ class MonitoringFace:
         """List jobs of all clusters that the caller may read, a page at a time."""
         principal = caller(request)
         asked = list_query(query(request), self._readable(principal))
+        wanted = asked.filter
+        if wanted.attention or asked.column is ListColumn.ATTENTION:
+            attention = await self._attention(wanted.clusters)
+            wanted = replace(wanted, flagged={id_ for each in attention.values() for id_ in each})
         rows, total = await self._service.found(
-            asked.filter,
+            wanted,
             offset=0,
             limit=asked.limit + 1,
             newest_first=asked.newest_first,
             beyond=asked.beyond,
+            column=asked.column,
         )
         page = rows[: asked.limit]
         more = asked.cursor(page[-1].number) if len(rows) > len(page) else None
         attention = await self._attention(sorted({row.cluster for row in page}))
         shown = [
-            job_document(row, _of(attention.get(row.cluster), row), _mask(principal, row))
+            job_document(
+                row, with_record(row, _of(attention.get(row.cluster), row)), _mask(principal, row)
+            )
             for row in page
         ]
         return JSONResponse({"value": shown, "total": total, "next": more})
@@ -138,6 +158,18 @@ class MonitoringFace:
             each | {"cause": mask(each["cause"]), "trace": mask(each["trace"])} for each in found
         ]
         return JSONResponse({"value": masked})
+
+    async def _series(self, request: Request) -> Response:
+        """Return how a job was, minute by minute or coarser, oldest first."""
+        row = await self._found(request)
+        span = series_query(query(request), time.time())
+        found = await self._service.series(row.cluster, row.number, span)
+        asked = {
+            "from": iso_time(span.begin * MINUTE * 1000),
+            "to": iso_time(span.end * MINUTE * 1000),
+            "resolution_minutes": span.minutes,
+        }
+        return JSONResponse({**asked, "value": [point_document(each) for each in found]})
 
     def _readable(self, principal: Principal) -> list[str]:
         return [key for key in self._clusters if principal.may(Role.READ, key)]

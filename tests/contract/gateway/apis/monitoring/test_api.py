@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -19,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS
+from flink_jobs_provider.gateway.job_history import JobPoint, Load
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.contract.flink.scripted import ScriptedFlink, ok
@@ -144,6 +147,93 @@ def test_every_problem_of_a_query_at_once() -> None:
     assert {each["target"] for each in error["details"]} == {
         *("limit", "sort", "cursor", "status", "nothing", "name")
     }
+
+
+def test_only_jobs_that_need_attention() -> None:
+    """Shows it for what the cluster's list tells, and for what the record tells by itself."""
+    failed = Monitored("FAILED").get("jobs?needs_attention=true").json()
+    assert [each["needs_attention"][0]["concern"] for each in failed["value"]] == ["failed"]
+    healthy = Monitored()
+    assert healthy.get("jobs?needs_attention=true").json()["total"] == 0
+    assert healthy.get("jobs?needs_attention=false").json()["total"] == 1
+    healthy.gateway.service.fails_with = "no slots for hunter2"
+    healthy.gateway.run_job({**NEW, "action": "SAVEPOINT"})
+    (shown,) = healthy.get("jobs?needs_attention=true").json()["value"]
+    (attention,) = shown["needs_attention"]
+    assert attention["concern"] == "action failed"
+    assert "SAVEPOINT, failed: no slots" in attention["reason"]
+
+
+def test_a_failed_action_shows_also_where_the_cluster_does_not_answer() -> None:
+    monitored = Monitored()
+    monitored.gateway.service.fails_with = "no slots"
+    monitored.gateway.run_job({**NEW, "action": "SAVEPOINT"})
+    monitored.planes.flink.answer("GET jobs/overview", httpx.ConnectError("refused"))
+    (shown,) = monitored.get("jobs?needs_attention=true").json()["value"]
+    assert [each["concern"] for each in shown["needs_attention"]] == ["action failed"]
+
+
+@pytest.mark.parametrize(("sort", "names"), [("name", "abc"), ("-name", "cba"), ("oldest", "cab")])
+def test_orders_page_by_page(sort: str, names: str) -> None:
+    gateway = Monitored().gateway
+    for name in "cab":
+        gateway.run_job({**NEW, "jobName": name})
+    seen, cursor = "", ""
+    while len(seen) < 4:
+        page = gateway.call("GET", f"/api/v1/jobs?limit=1&sort={sort}{cursor}").json()
+        seen += page["value"][0]["name"].replace("job1", "")
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert seen == names
+
+
+POINT = JobPoint(datetime.fromtimestamp(60, UTC), 5, "RUNNING", "a", 2, 2, 1, Load(busy=0.5))
+
+
+def test_a_series() -> None:
+    """Shows the points, and that 24 hours are asked for in points of 5 minutes."""
+    monitored = Monitored()
+    monitored.gateway.service.points = [POINT, replace(POINT, load=None)]
+    shown = monitored.get("jobs/1/series").json()
+    first, second = shown["value"]
+    assert (first["at"], first["state"], first["restarts"]) == (
+        "1970-01-01T00:01:00Z",
+        "RUNNING",
+        1,
+    )
+    assert (first["load"]["busy"], first["load"]["throughput"], second["load"]) == (0.5, None, None)
+    (span,) = monitored.gateway.service.spans
+    assert (span.end - span.begin, span.minutes) == (24 * 60, 5)
+    assert shown["resolution_minutes"] == 5
+
+
+def test_a_series_of_a_time() -> None:
+    monitored = Monitored()
+    query = "from=2026-11-28T06:30:30Z&to=2026-11-28T07:45:00%2B01:00&resolution=1m"
+    shown = monitored.get(f"jobs/1/series?{query}").json()
+    assert (shown["from"], shown["to"]) == ("2026-11-28T06:30:00Z", "2026-11-28T06:45:00Z")
+    (span,) = monitored.gateway.service.spans
+    assert (span.end - span.begin, span.minutes) == (15, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "targets"),
+    [
+        ("from=yesterday&to=2026-11-28&resolution=x&nothing=1", "from to resolution nothing"),
+        ("resolution=90s", "resolution"),
+        ("resolution=25h", "resolution"),
+        ("resolution=5m&resolution=6m", "resolution"),
+        ("from=2026-11-28T06:30:00Z&to=2026-11-28T06:30:00Z", "from"),
+        ("from=2026-11-01T00:00:00Z&to=2026-11-28T00:00:00Z", "resolution"),
+        ("from=2026-11-28T06:30:00", "from"),
+        (f"from={'9' * 400}", "from"),
+    ],
+)
+def test_every_problem_of_a_series_at_its_property(query: str, targets: str) -> None:
+    error = error_of(Monitored().get(f"jobs/1/series?{query}"), 400)
+    found = {each["target"] for each in error.get("details") or [error]}
+    assert found == set(targets.split())
 
 
 def test_one_job_with_its_health() -> None:
