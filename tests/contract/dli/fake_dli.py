@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from flink_jobs_provider.wire.dli import (
     TOP_LEVEL,
     WHILE_RUNNING,
 )
+from tests.contract.kills import no_moment
 from tests.unit.reconciling.fake_clock import FakeClock
 
 ENDPOINT = "https://dli.eu-west-101.myhuaweicloud.eu"
@@ -87,6 +89,7 @@ class FakeDli:
             except on a gateway.
         lags: How long a step that was accepted does not show, in seconds.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
+        on_moment: Called before and after each request; see `tests.contract.kills`.
         unlike: Answers for single requests, instead of its own.
     """
 
@@ -107,6 +110,7 @@ class FakeDli:
     lags: float = 0.0
     page: int = 100
     kill: tuple[int, str] | None = None
+    on_moment: Callable[[str], None] = no_moment
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
     requests: list[httpx.Request] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
@@ -157,11 +161,13 @@ class FakeDli:
         self.requests.append(request)
         if self.kill == (number, "before"):
             raise Killed(str(number))
+        self.on_moment("before")
         response = self.unlike(request) or self._answer(request)
         if self.gateway:
             response.headers["X-Flink-Jobs-Gateway"] = "1"
         if self.kill == (number, "after"):
             raise Killed(str(number))
+        self.on_moment("after")
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -253,14 +259,14 @@ class FakeDli:
             if self.gateway and resume and job.jid and not (job.savepoint or job.checkpoint):
                 return _error(400, "DLI.0007", "no savepoint or retained checkpoint of it is known")
             self.steps.append("run, resumed" if resume else "run")
-            self._begin(job, "job_submitting", lambda: self._launch(job, resume))
+            self._begin(job, "job_submitting", partial(self._launch, job, resume))
         else:
             assert what == "stop"
             if not running or job.ends:
                 return self._no("DLI.0007: the job is not running")
             saves = body["trigger_savepoint"]
             self.steps.append("stop, saved" if saves else "stop")
-            self._begin(job, "job_canceling", lambda: self._stop(job, saves))
+            self._begin(job, "job_canceling", partial(self._stop, job, saves))
         accepted = {"is_success": self.success, "message": "delivered"}
         return httpx.Response(200, json=[accepted])
 
@@ -269,7 +275,7 @@ class FakeDli:
         assert job.status in _UP
         self.steps.append("savepoint")
         directory = body.get("savepoint_path") or "default/savepoints"
-        self._begin(job, "job_savepointing", lambda: self._saved(job, directory))
+        self._begin(job, "job_savepointing", partial(self._saved, job, directory))
         inner = json.dumps({"is_success": self.success, "message": "begun"})
         return self._ok(message=inner)
 
@@ -285,13 +291,14 @@ class FakeDli:
                 self.fail(job, why="The program failed:\nlate")
 
     def _begin(self, job: FakeJob, word: str, ends: Callable[[], None]) -> None:
-        def begin() -> None:
-            job.status, job.ends, job.due = word, ends, self.time.now() + self.takes
-
+        shows = partial(self._show, job, word, ends)
         if self.lags:
-            job.ends, job.due = begin, self.time.now() + self.lags
+            job.ends, job.due = shows, self.time.now() + self.lags
         else:
-            begin()
+            shows()
+
+    def _show(self, job: FakeJob, word: str, ends: Callable[[], None]) -> None:
+        job.status, job.ends, job.due = word, ends, self.time.now() + self.takes
 
     def _launch(self, job: FakeJob, resume: bool) -> None:
         restored = None

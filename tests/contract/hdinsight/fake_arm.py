@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
 
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED, VERSION_PROPERTIES
+from tests.contract.kills import no_moment
 from tests.unit.reconciling.fake_clock import FakeClock
 
 SUBSCRIPTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.HDInsight"
@@ -63,6 +65,7 @@ class FakeArm:
         cancelled: The word for a job that was cancelled.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
         output: What its operations say of a job, as a gateway's do.
+        on_moment: Called before and after each request; see `tests.contract.kills`.
         unlike: Answers for single requests, instead of its own.
     """
 
@@ -77,6 +80,7 @@ class FakeArm:
     late: dict[str, str] = field(default_factory=dict)
     cancelled: str = "CANCELED"
     kill: tuple[int, str] | None = None
+    on_moment: Callable[[str], None] = no_moment
     output: str = ""
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
     requests: list[httpx.Request] = field(default_factory=list)
@@ -117,9 +121,11 @@ class FakeArm:
         self.requests.append(request)
         if self.kill == (number, "before"):
             raise Killed(str(number))
+        self.on_moment("before")
         response = self.unlike(request) or self._answer(request)
         if self.kill == (number, "after"):
             raise Killed(str(number))
+        self.on_moment("after")
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -156,10 +162,9 @@ class FakeArm:
         if row is None or action == "NEW":
             row = self._new_row({"jobType": "FlinkJob", "jobName": name})
             row.properties["_from"] = self.time.now() + self.appears
-        target = row
         row.properties |= {"action": action, "actionResult": "IN_PROGRESS"}
         row.due = self.time.now() + self.takes
-        row.ends = lambda: self._end(target, asked)
+        row.ends = partial(self._end, row, asked)
         self._made += 1
         path = f"{OPERATIONS}/{self._made:08x}*abc"
         self._operations[path] = row

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from flink_jobs_provider.model.spec import JobSpec
-from tests.contract.hdinsight.fake_arm import Killed
 from tests.contract.hdinsight.stack import DIRECTORY, Stack, spec
 from tests.contract.hdinsight.test_lifecycle import running, stopped
+from tests.contract.kills import check_copies, left_by_kills
 
 #: How long until somebody runs it again, in seconds: while the action goes on, and afterwards.
 PAUSES = [0, 600]
@@ -23,21 +23,32 @@ def each_request(
     begin: Callable[[], Stack], action: Callable[[Stack], object], pause: float
 ) -> list[Stack]:
     """Return a stack for each request at which the run was killed, some time later."""
-    whole = begin()
-    first = len(whole.arm.requests)
-    action(whole)
-    found = []
-    for number in range(first, len(whole.arm.requests)):
-        for moment in ("before", "after"):
-            stack = begin()
-            stack.arm.kill = (number, moment)
-            with pytest.raises(Killed):
-                action(stack)
-            stack.arm.kill = None
-            stack.time.time += pause
-            found.append(stack)
+    start = begin()
+    found = left_by_kills(start, start.arm, action)
+    for stack in found:
+        stack.time.time += pause
     assert len(found) > 6
     return found
+
+
+def _left(stack: Stack) -> tuple[object, ...]:
+    arm = stack.arm
+    rows = [vars(row) | {"ends": row.ends is not None} for row in arm.rows]
+    return (
+        *(rows, arm.orders, arm.launches, arm.savepoints, sorted(arm._operations), arm._made),
+        *(stack.record, stack.said, stack.time.time, len(arm.requests)),
+    )
+
+
+@pytest.mark.parametrize("appears", [0, 2])
+def test_a_kill_leaves_what_a_copy_has(appears: float) -> None:
+    """Shows it for an update after a NEW, whose row is listed at once, or late."""
+
+    def both(stack: Stack) -> None:
+        stack.up(spec())
+        stack.up(spec("New"))
+
+    check_copies(Stack(appears=appears), lambda s: s.arm, both, _left)
 
 
 def is_up(stack: Stack, wanted: JobSpec) -> None:
