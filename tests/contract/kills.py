@@ -23,17 +23,13 @@ class Service(Protocol):
     Attributes:
         kill: At which request, and at which moment of it, the run is killed by an error.
         requests: What it was asked.
-        on_moment: Called when a request has arrived, with "before", and when it was carried out,
+        at_moments: Called when a request has arrived, with "before", and when it was carried out,
             with "after".
     """
 
     kill: tuple[int, str] | None
     requests: list[httpx.Request]
-    on_moment: Callable[[str], None]
-
-
-def no_moment(_moment: str) -> None:
-    """Do nothing at a moment."""
+    at_moments: list[Callable[[str], None]]
 
 
 def left_by_kills(
@@ -56,11 +52,11 @@ def left_by_kills(
         if counts(service.requests[-1], moment):
             # Requests do not change; a copy notes no moments.
             memo: dict[int, object] = {id(one): one for one in service.requests}
-            found.append(deepcopy(stack, memo | {id(note): no_moment}))
+            found.append(deepcopy(stack, memo | {id(service.at_moments): []}))
 
-    service.on_moment = note
+    service.at_moments.append(note)
     action(stack)
-    service.on_moment = no_moment
+    service.at_moments.remove(note)
     return found
 
 

@@ -17,6 +17,7 @@ import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from flink_jobs_provider.control_planes.connection import system_trust
 from flink_jobs_provider.gateway.auth.access_configuration import Issuer
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.model.errors import Signal
@@ -368,6 +369,8 @@ def trust(ca_file: str | None) -> ssl.SSLContext:
     Raises:
         OSError: The file cannot be read.
     """
+    if ca_file is None:
+        return system_trust()
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # which names no file

@@ -22,7 +22,6 @@ from flink_jobs_provider.wire.dli import (
     TOP_LEVEL,
     WHILE_RUNNING,
 )
-from tests.contract.kills import no_moment
 from tests.unit.reconciling.fake_clock import FakeClock
 
 ENDPOINT = "https://dli.eu-west-101.myhuaweicloud.eu"
@@ -89,7 +88,7 @@ class FakeDli:
             except on a gateway.
         lags: How long a step that was accepted does not show, in seconds.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
-        on_moment: Called before and after each request; see `tests.contract.kills`.
+        at_moments: Called before and after each request, with that word.
         unlike: Answers for single requests, instead of its own.
     """
 
@@ -110,7 +109,7 @@ class FakeDli:
     lags: float = 0.0
     page: int = 100
     kill: tuple[int, str] | None = None
-    on_moment: Callable[[str], None] = no_moment
+    at_moments: list[Callable[[str], None]] = field(default_factory=list)
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
     requests: list[httpx.Request] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
@@ -161,13 +160,15 @@ class FakeDli:
         self.requests.append(request)
         if self.kill == (number, "before"):
             raise Killed(str(number))
-        self.on_moment("before")
+        for call in self.at_moments:
+            call("before")
         response = self.unlike(request) or self._answer(request)
         if self.gateway:
             response.headers["X-Flink-Jobs-Gateway"] = "1"
         if self.kill == (number, "after"):
             raise Killed(str(number))
-        self.on_moment("after")
+        for call in self.at_moments:
+            call("after")
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

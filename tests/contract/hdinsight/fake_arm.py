@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED, VERSION_PROPERTIES
-from tests.contract.kills import no_moment
 from tests.unit.reconciling.fake_clock import FakeClock
 
 SUBSCRIPTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.HDInsight"
@@ -65,7 +64,7 @@ class FakeArm:
         cancelled: The word for a job that was cancelled.
         kill: At which request, from 0, the run is killed; and whether before it is carried out.
         output: What its operations say of a job, as a gateway's do.
-        on_moment: Called before and after each request; see `tests.contract.kills`.
+        at_moments: Called before and after each request, with that word.
         unlike: Answers for single requests, instead of its own.
     """
 
@@ -80,7 +79,7 @@ class FakeArm:
     late: dict[str, str] = field(default_factory=dict)
     cancelled: str = "CANCELED"
     kill: tuple[int, str] | None = None
-    on_moment: Callable[[str], None] = no_moment
+    at_moments: list[Callable[[str], None]] = field(default_factory=list)
     output: str = ""
     unlike: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
     requests: list[httpx.Request] = field(default_factory=list)
@@ -121,11 +120,13 @@ class FakeArm:
         self.requests.append(request)
         if self.kill == (number, "before"):
             raise Killed(str(number))
-        self.on_moment("before")
+        for call in self.at_moments:
+            call("before")
         response = self.unlike(request) or self._answer(request)
         if self.kill == (number, "after"):
             raise Killed(str(number))
-        self.on_moment("after")
+        for call in self.at_moments:
+            call("after")
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
