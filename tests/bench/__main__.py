@@ -12,7 +12,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import creation, gateway_actions, gateway_records, submission, unchanged
+from tests.bench import (
+    creation,
+    gateway_actions,
+    gateway_records,
+    portal_viewers,
+    submission,
+    unchanged,
+)
 from tests.bench.comparison import Measured
 from tests.bench.machine import Machine
 from tests.bench.page import page, section
@@ -30,6 +37,7 @@ def main() -> int:
         "creation": lambda directory: creation.measure(directory, options.rounds),
         "gateway-actions": lambda directory: gateway_actions.measure(directory, options.rounds),
         "gateway-records": lambda directory: gateway_records.measure(directory, options.rounds),
+        "portal-viewers": lambda directory: portal_viewers.measure(directory, options.rounds),
         "unchanged": lambda directory: unchanged.measure(directory, options.rounds, options.jobs),
     }
     unknown = set(options.names) - set(measures)

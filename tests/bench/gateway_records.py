@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import cycle
@@ -46,7 +46,7 @@ def measure(directory: Path, rounds: int) -> Measured:
         for records in _RECORDS:
             place = directory / f"records-{records}"
             with closing(BenchGateway(place, cluster.url)) as gateway:
-                gateway.refill(lambda database: _fill(database, records))  # noqa: B023 - called here
+                gateway.refill(lambda database: fill_records(database, records))  # noqa: B023 - called here
                 comparisons.append(_lists(gateway, rounds, records))
                 if records == _RECORDS[1]:
                     accepted, cpu = _acceptance(gateway, rounds)
@@ -61,12 +61,13 @@ def measure(directory: Path, rounds: int) -> Measured:
     return Measured("A gateway with many jobs on record", how, comparisons, facts)
 
 
-def _fill(database: Path, records: int) -> None:
-    """Put one stopped job on record by the store, and copy its rows."""
+def fill_records(database: Path, records: int, clusters: Sequence[str] = (CLUSTER,)) -> None:
+    """Put one stopped job on record by the store, and copy its rows, for each cluster in turn."""
+    keys = [cluster.lower() for cluster in clusters]
     with closing(Store(f"sqlite:///{database}")) as store:
         store.migrate()
         stopped = record(spec(job_name="job-0"), status=JobStatus.STOPPED)
-        first = add_job(store, "job-0", cluster=CLUSTER.lower())
+        first = add_job(store, "job-0", cluster=keys[0])
         given = {"jarName": "orders.jar", "jobName": "job-0", "entryClass": "shop.Main"}
         finish(store, first, job_state=JobState(stored_record(stopped), "STOPPED", given))
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -76,6 +77,7 @@ def _fill(database: Path, records: int) -> None:
             name, action_id = f"job-{number}", f"action-of-{number}"
             texts = {key: str(job[key]).replace("job-0", name) for key in ("record", "as_given")}
             names = {"job_name": name, "run_id": f"run-{number}", "last_action": action_id}
+            names["cluster"] = keys[number % len(keys)]
             key = job["number"] + number
             _insert(connection, "jobs", {**job, **texts, **names, "number": key})
             own = {"number": action["number"] + number, "id": action_id, "job_number": key}
