@@ -150,6 +150,14 @@ class JobBoard(JobService, JobHistory, Protocol):
         """
         ...
 
+    async def on_record(self, cluster: str, identities: Collection[str]) -> frozenset[str]:
+        """Return which of some identities are those of jobs on record.
+
+        Raises:
+            Refusal: No such cluster.
+        """
+        ...
+
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
         """Put a session on record for so many seconds; what has expired is removed."""
         ...

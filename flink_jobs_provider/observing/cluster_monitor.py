@@ -24,7 +24,10 @@ from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memor
 from flink_jobs_provider.observing.job_health import JobReader
 from flink_jobs_provider.observing.listed_jobs import JOBS_A_REQUEST, JobList, ListedJobs
 
-_USED, _LIMIT = "Status.JVM.Memory.Metaspace.Used", "Status.JVM.Memory.Metaspace.Max"
+#: Pools of memory, each with what is used of it and its limit.
+_METASPACE, _HEAP = "Status.JVM.Memory.Metaspace", "Status.JVM.Memory.Heap"
+_USED, _LIMIT = ".Used", ".Max"
+_MEMORY = tuple(f"{pool}{part}" for pool in (_METASPACE, _HEAP) for part in (_USED, _LIMIT))
 _JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
 #: Observations of a job that are remembered, and for how many seconds after nobody looked at it.
 _REMEMBERED, _FORGOTTEN_AFTER = 64, 900.0
@@ -233,9 +236,10 @@ class ClusterMonitor:
             self._list.get(),
             self._get("overview", "slots-total"),
             self._metrics.read("jobs/metrics", _JOB_TOTALS),
-            self._metrics.read("taskmanagers/metrics", (_USED, _LIMIT)),
-            self._job_manager_metaspace(),
+            self._metrics.read("taskmanagers/metrics", _MEMORY),
+            self._job_manager_memory(),
         )
+        greatest = {name: found.maximum for name, found in task_managers.items()}
         return ClusterHealth(
             at=listed.at,
             version=str(overview.get("flink-version") or ""),
@@ -245,15 +249,15 @@ class ClusterMonitor:
             snapshot=listed.snapshot,
             restarts=_total(totals.get(_JOB_TOTALS[0])),
             failed_checkpoints=_total(totals.get(_JOB_TOTALS[1])),
-            metaspace=_memory(
-                {name: found.maximum for name, found in task_managers.items()},
-            ),
-            job_manager_metaspace=_memory(job_manager),
+            metaspace=_memory(greatest, _METASPACE),
+            job_manager_metaspace=_memory(job_manager, _METASPACE),
+            heap=_memory(greatest, _HEAP),
+            job_manager_heap=_memory(job_manager, _HEAP),
         )
 
-    async def _job_manager_metaspace(self) -> dict[str, float]:
+    async def _job_manager_memory(self) -> dict[str, float]:
         try:
-            body = await self._client.get(f"jobmanager/metrics?get={_USED},{_LIMIT}")
+            body = await self._client.get(f"jobmanager/metrics?get={','.join(_MEMORY)}")
         except FlinkAnswer:
             return {}
         return {str(each["id"]): float(each["value"]) for each in body if each.get("value")}
@@ -270,8 +274,8 @@ def _total(found: Aggregate | None) -> int | None:
     return int(found.total) if found else None
 
 
-def _memory(values: Mapping[str, float]) -> Memory | None:
-    if _USED not in values:
+def _memory(values: Mapping[str, float], pool: str) -> Memory | None:
+    if f"{pool}{_USED}" not in values:
         return None
-    limit = values.get(_LIMIT, -1)
-    return Memory(int(values[_USED]), int(limit) if limit > 0 else None)
+    limit = values.get(f"{pool}{_LIMIT}", -1)
+    return Memory(int(values[f"{pool}{_USED}"]), int(limit) if limit > 0 else None)

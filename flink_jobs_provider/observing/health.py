@@ -238,6 +238,8 @@ class ClusterHealth:
         metaspace: Memory for classes, of the TaskManager that has used most. Each submission adds
             to it, and a session cluster may never give it back (FLINK-16225).
         job_manager_metaspace: The same of the JobManager.
+        heap: Heap memory, of the TaskManager that has used most.
+        job_manager_heap: The same of the JobManager.
     """
 
     at: int
@@ -250,3 +252,5 @@ class ClusterHealth:
     failed_checkpoints: int | None = None
     metaspace: Memory | None = None
     job_manager_metaspace: Memory | None = None
+    heap: Memory | None = None
+    job_manager_heap: Memory | None = None

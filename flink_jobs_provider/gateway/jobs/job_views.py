@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
@@ -132,6 +132,12 @@ class Reading:
         """Return the latest actions on a job, the newest first."""
         self.configured(cluster)
         return await self._ask(self._store.actions_of, number, limit)
+
+    async def on_record(self, cluster: str, identities: Collection[str]) -> frozenset[str]:
+        """Return which of some identities are those of jobs on record."""
+        self.configured(cluster)
+        found = await self._ask(self._store.watched_by_identity, cluster, sorted(identities))
+        return frozenset(row.identity for row in found)
 
     async def task_slots(self, cluster: str) -> tuple[int, int] | None:
         """Return how many task slots are free, and how many there are; None without an answer."""

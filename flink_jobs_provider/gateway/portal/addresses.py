@@ -23,6 +23,7 @@ ISSUER_RETURN = "/portal/issuer/return"
 #: What anybody may ask for.
 OPEN = (SIGN_IN, SIGN_IN_LINK, SIGN_IN_ONCE, LANGUAGE, ISSUER_SIGN_IN, ISSUER_RETURN)
 NEW_JOB = "/portal/new"
+CLUSTERS = "/portal/clusters"
 #: The list of jobs alone.
 LIST_PART = "/portal/parts/jobs"
 JOB = "/portal/jobs/{number:int}"

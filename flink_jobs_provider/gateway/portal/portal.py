@@ -15,6 +15,7 @@ from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.jobs.background import Threads
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import (
+    CLUSTERS,
     ISSUER_RETURN,
     ISSUER_SIGN_IN,
     JOB,
@@ -35,10 +36,11 @@ from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser
 from flink_jobs_provider.gateway.portal.jar_choice import JarChooser
 from flink_jobs_provider.gateway.portal.jar_uploads import JarUploads
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms
-from flink_jobs_provider.gateway.portal.live import EVERY, Live
+from flink_jobs_provider.gateway.portal.live import EVERY, Live, Part
 from flink_jobs_provider.gateway.portal.observed import Freshness, Observed
-from flink_jobs_provider.gateway.portal.pages import job_page, jobs_page
+from flink_jobs_provider.gateway.portal.pages import clusters_page, job_page, jobs_page
 from flink_jobs_provider.gateway.portal.pages.action_pages import ActionPages
+from flink_jobs_provider.gateway.portal.pages.clusters_page import ClustersPage
 from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, JobPage
 from flink_jobs_provider.gateway.portal.pages.jobs_page import JobsPage
 from flink_jobs_provider.gateway.portal.pages.new_job_page import NewJobPage
@@ -123,6 +125,7 @@ class Portal:
             else None
         )
         observed = Observed(monitors, freshness)
+        self._clusters = ClustersPage(board, observed, visits, templates, addresses)
         self._jobs = JobsPage(board, observed, visits, templates, addresses)
         self._job = JobPage(board, observed, finder, visits, templates, addresses, audit)
         submission = Submission(board, clusters, audit)
@@ -181,6 +184,9 @@ class Portal:
             self._route(NEW_JOB, self._new_job.send, "POST"),
             self._route(LIST_PART, self._once(self._jobs)),
             self._route(jobs_page.EVENTS, self._stream(self._jobs)),
+            self._route(CLUSTERS, self._clusters.show),
+            self._route(clusters_page.PART, self._once(self._clusters)),
+            self._route(clusters_page.EVENTS, self._stream(self._clusters)),
             self._route(job_page.PART, self._once(self._job)),
             self._route(job_page.EVENTS, self._stream(self._job)),
             self._route(JOB, self._job.show),
@@ -192,13 +198,13 @@ class Portal:
     async def _begin(self, _: Request) -> Response:
         return RedirectResponse(self._addresses.of(PORTAL), 303)
 
-    def _once(self, part: JobsPage | JobPage) -> Endpoint:
+    def _once(self, part: Part) -> Endpoint:
         async def once(request: Request) -> Response:
             return await self._live.once(request, part)
 
         return once
 
-    def _stream(self, part: JobsPage | JobPage) -> Endpoint:
+    def _stream(self, part: Part) -> Endpoint:
         async def stream(request: Request) -> Response:
             return self._live.stream(request, part)
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from flink_jobs_provider.gateway.portal.addresses import (
+    CLUSTERS,
     ISSUER_SIGN_IN,
     LANGUAGE,
     LIST_PART,
@@ -82,6 +83,7 @@ class Templates:
             "ISSUER_SIGN_IN": ISSUER_SIGN_IN,
             "LANGUAGE": LANGUAGE,
             "LIST_PART": LIST_PART,
+            "CLUSTERS": CLUSTERS,
             "NEW_JOB": NEW_JOB,
             "PORTAL": PORTAL,
             "SIGN_IN": SIGN_IN,

@@ -171,6 +171,16 @@ def _shows_health(portal: _Portal) -> None:
         assert found.find("td", data_label="Last checkpoint")[0].text.startswith("20"), found.text
         return found
 
+    def observed() -> Page:
+        found = portal.get("/portal/clusters")
+        assert " of " in found.fact("Metaspace of the JobManager"), found.text
+        assert " of " in found.fact("Heap of the fullest TaskManager"), found.text
+        return found
+
+    page = wait_until(observed, 30, "the cluster is observed", interval=0.2)
+    assert page.find("span", class_="pill good")[0].text == "Reachable"
+    assert page.fact("Flink version").startswith("2.")
+    assert page.fact("Task slots").split()[0].isdigit()
     page = wait_until(listed, 30, "restarts and checkpoints are listed", interval=0.2)
     assert not page.find("tr", class_="attention"), page.text
 

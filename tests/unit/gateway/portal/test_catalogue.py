@@ -72,6 +72,7 @@ def test_every_phrase_is_used_and_there() -> None:
         "concern": {each.name for each in Concern},
         "checkpoint_kind": {"checkpoint", "savepoint"},
         "unit": set(UNITS),
+        "memory": {"heap", "metaspace", "job_manager_heap", "job_manager_metaspace"},
     }
     used |= {f"{group}.{word}" for group, words in made.items() for word in words}
     open_groups = ("field.", "hint.", "column.")

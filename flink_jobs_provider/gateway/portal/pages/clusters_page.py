@@ -1,0 +1,86 @@
+"""The clusters: which of them answer, what they have, and what runs there that is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.portal.addresses import CLUSTERS, Addresses
+from flink_jobs_provider.gateway.portal.cluster_view import ClusterView, cluster_view
+from flink_jobs_provider.gateway.portal.live import digest
+from flink_jobs_provider.gateway.portal.observed import Observed
+from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.observing.health import ClusterHealth
+
+#: Where the clusters alone are, and their changes.
+PART = "/portal/parts/clusters"
+EVENTS = "/portal/events/clusters"
+
+
+class ClustersPage:
+    """Shows the clusters that somebody may read; also a part of a page that is kept up to date.
+
+    Args:
+        board: What is known of the jobs.
+        observed: Observes the clusters.
+        visits: Who looks.
+        templates: The portal's pages.
+        addresses: Their addresses.
+    """
+
+    def __init__(
+        self,
+        board: JobBoard,
+        observed: Observed,
+        visits: Visits,
+        templates: Templates,
+        addresses: Addresses,
+    ) -> None:
+        self._board = board
+        self._observed = observed
+        self._visits = visits
+        self._templates = templates
+        self._addresses = addresses
+
+    async def show(self, request: Request) -> Response:
+        """Return the page."""
+        visit = self._visits.of(request)
+        part = await self.html(request, visit)
+        return self._templates.page(
+            "clusters",
+            visit.text,
+            visit,
+            here=self._addresses.of(CLUSTERS),
+            part=part,
+            part_seen=digest(part),
+            part_url=self._addresses.of(PART),
+            events_url=self._addresses.of(EVENTS),
+        )
+
+    def key(self, request: Request, visit: Visit) -> Hashable:
+        """Return what tells the clusters that somebody is shown from others."""
+        del request
+        return (tuple(one.key for one in visit.readable), visit.operable)
+
+    async def html(self, request: Request, visit: Visit) -> str:
+        """Return the clusters."""
+        del request
+        views = await asyncio.gather(*(self._view(cluster) for cluster in visit.readable))
+        return self._templates.part(
+            "clusters_part", visit.text, clusters=views, operable=visit.operable
+        )
+
+    async def _view(self, cluster: ClusterConfiguration) -> ClusterView:
+        seen = await self._observed.cluster(cluster.key)
+        ours: frozenset[str] = frozenset()
+        if isinstance(seen, ClusterHealth):
+            listed = {identity_of(job.job_id) for job in seen.snapshot.jobs if job.active}
+            ours = await self._board.on_record(cluster.key, listed)
+        return cluster_view(cluster, seen, self._board.answers().get(cluster.key), ours)
