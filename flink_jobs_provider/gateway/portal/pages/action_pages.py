@@ -44,7 +44,7 @@ from flink_jobs_provider.gateway.portal.submission import (
     start_of_draft,
 )
 from flink_jobs_provider.gateway.portal.templating import Templates, utc
-from flink_jobs_provider.gateway.portal.terminal import run_job_command
+from flink_jobs_provider.gateway.portal.terminal import request_samples
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -167,7 +167,7 @@ class ActionPages:
             if REVIEW in sent:
                 row = shown.found.row
                 plan = await self.submission.plan(cluster.key, row, asked, visit.name)
-                return await self._page(request, visit, shown, form, 200, plan=plan)
+                return await self._page(request, visit, shown, form, 200, plan=plan, asked=asked)
             await self.submission.submit(request, visit, cluster.key, asked)
         except Refusal as refusal:
             again = await self._shown(request, visit, reveal=False)
@@ -267,10 +267,13 @@ class ActionPages:
         status: int,
         choice: JarChoice = CLOSED,
         plan: ActionPlan | None = None,
+        asked: Asked | None = None,
     ) -> Response:
         row, cluster = shown.found.row, shown.found.cluster
         job_action = shown.job_action
-        same = Sent(job_action.action, row.job_name).request(Form({}), (), visit.text)
+        sample = Sent(job_action.action, row.job_name).request(Form({}), (), visit.text)
+        if isinstance(asked, Mapping):
+            sample = {name: value for name, value in asked.items() if name != "runId"}
         here = self.addresses.job(row.number, job_action.page)
         return self.templates.page(
             "action",
@@ -293,9 +296,9 @@ class ActionPages:
             reveal=shown.reveal,
             may_act=visit.may_act(cluster.key),
             last=ActionView.of(row.last),
-            command=""
-            if job_action is START_DRAFT
-            else run_job_command(cluster, self.addresses.whole(request, ""), same),
+            commands=request_samples(
+                cluster, self.addresses.whole(request, ""), sample, row.number
+            ),
         )
 
 

@@ -19,7 +19,7 @@ from flink_jobs_provider.gateway.portal.live import digest
 from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.offered_actions import offers
 from flink_jobs_provider.gateway.portal.templating import NOT_STORED, Templates
-from flink_jobs_provider.gateway.portal.terminal import job_row_command, pulumi_program
+from flink_jobs_provider.gateway.portal.terminal import program_samples, reading_samples
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -159,8 +159,8 @@ class JobPage:
             health=await self._health(row, reveal=reveal),
             history=[ActionView.of(action) for action in history[:HISTORY]],
             more_history=len(history) > HISTORY,
-            command=job_row_command(cluster, base, row.job_name),
-            program=pulumi_program(cluster, base, view),
+            commands=reading_samples(cluster, base, row.job_name, row.number),
+            programs=program_samples(cluster, base, view),
         )
 
     async def _health(self, row: JobRow, *, reveal: bool) -> HealthView:

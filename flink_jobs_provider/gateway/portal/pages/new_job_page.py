@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -23,7 +25,7 @@ from flink_jobs_provider.gateway.portal.job_view import short_name
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
 from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
 from flink_jobs_provider.gateway.portal.templating import Templates
-from flink_jobs_provider.gateway.portal.terminal import run_job_command
+from flink_jobs_provider.gateway.portal.terminal import request_samples
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -94,7 +96,7 @@ class NewJobPage:
         try:
             if REVIEW in sent:
                 plan = await self.submission.plan(cluster.key, None, properties, visit.name)
-                return await self._page(request, visit, form, 200, plan=plan)
+                return await self._page(request, visit, form, 200, plan=plan, asked=properties)
             action = await self.submission.submit(request, visit, cluster.key, properties)
         except Refusal as refusal:
             form.refuse_all(refusal, visit.text)
@@ -105,7 +107,7 @@ class NewJobPage:
 
     async def _request(
         self, cluster: ClusterConfiguration, form: Form, visit: Visit
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         """Return what a form stands for, with all that is wrong in it noted."""
         for name in _REQUIRED:
             if not form.values[name].strip():
@@ -126,6 +128,7 @@ class NewJobPage:
         status: int,
         choice: JarChoice = CLOSED,
         plan: ActionPlan | None = None,
+        asked: Mapping[str, Any] | None = None,
     ) -> Response:
         clusters = _operable(visit)
         cluster = next((one for one in clusters if one.key == form.values["cluster"]), None)
@@ -140,8 +143,8 @@ class NewJobPage:
             "flinkConfiguration": {"parallelism": form.values["parallelism"]},
         }
         base = self.addresses.whole(request, "")
-        asked = clusters[:_MOST_ASKED]
-        slots = await asyncio.gather(*(self.board.task_slots(one.key) for one in asked))
+        some = clusters[:_MOST_ASKED]
+        slots = await asyncio.gather(*(self.board.task_slots(one.key) for one in some))
         return self.templates.page(
             "new_job",
             visit.text,
@@ -153,12 +156,12 @@ class NewJobPage:
             choice=choice,
             plan=plan,
             review=REVIEW,
-            slots={one.key: free for one, free in zip(asked, slots, strict=True) if free},
+            slots={one.key: free for one, free in zip(some, slots, strict=True) if free},
             mounts=cluster.mounts if cluster else {},
             uploads=cluster.uploads if cluster else [],
             clusters=[(one.key, short_name(one), one.name) for one in clusters],
             directories={short_name(one): one.savepoint_directory or "" for one in clusters},
-            command=run_job_command(cluster, base, example) if cluster else "",
+            commands=request_samples(cluster, base, asked or example) if cluster else [],
         )
 
 

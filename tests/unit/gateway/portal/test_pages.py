@@ -167,42 +167,6 @@ def test_a_job_is_shown_with_what_is_known_of_it(look: Look) -> None:
     look(test)
 
 
-def test_the_same_job_as_a_program(look: Look) -> None:
-    """Shows that it is Python which declares what is shown."""
-
-    async def test(portal: Opened) -> None:
-        options = {"a.b": "it's"}
-        inputs: dict[str, Any] = {
-            "args": ["--a", 'b"c'],
-            "flink_configuration": options,
-            "parallelism": 2,
-        }
-        await portal.gateway.done("NEW", jar=f"file://{portal.gateway.jar}", **inputs)
-        page = await (await portal.signed_in()).get("/portal/jobs/1")
-        source = page.find("pre")[-1].raw
-        declared: list[dict[str, Any]] = []
-        names: dict[str, Any] = {
-            "FlinkJob": lambda name, **inputs: declared.append({"name": name, **inputs}),
-            "HDInsightCluster": lambda *place, **more: (place, more),
-        }
-        exec(source.partition("HDInsightCluster\n")[2], names)
-        (job,) = declared
-        target = job.pop("target")
-        assert target[0] == ("s", "g", "p", "c")
-        assert target[1]["endpoint"] == "http://gateway:8090"
-        assert job == {
-            "name": "orders",
-            "job_name": "orders",
-            "jar": f"{JARS}/orders.jar",
-            "entry_class": "Old",
-            "args": ["--a", 'b"c'],
-            "parallelism": 2,
-            "flink_configuration": options,
-        }
-
-    look(test)
-
-
 def test_why_something_failed_is_shown_in_full(look: Look) -> None:
     async def test(portal: Opened) -> None:
         gateway = portal.gateway
