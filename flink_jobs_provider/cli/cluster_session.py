@@ -15,7 +15,7 @@ from flink_jobs_provider.cli.printing import fail
 
 if TYPE_CHECKING:
     from flink_jobs_provider.cli.job_choice import NamedJobs
-    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.cli.job_choice import COMMAND_LINE, NamedJobs, choose
 from flink_jobs_provider.cli.printing import say
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.job_files import read_job_file
 from flink_jobs_provider.model.action import JobStatus
@@ -42,9 +42,9 @@ from flink_jobs_provider.model.savepoint import (
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
-from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.preflight import NoSavepointDirectory, SubmissionTerms
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.reconciling.job_errors import RestoreUnclear
 
 _TARGETS: TypeAdapter[Target] = TypeAdapter(Target)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flink_jobs_provider.cli.job_rows import Change, JobRow
-    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.model.target import FlinkTarget
     from flink_jobs_provider.observing.attention import Observation
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from flink_jobs_provider.cli.load_rows import LoadRow
-    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.model.target import FlinkTarget
 
 

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from flink_jobs_provider.cli.job_choice import NamedJobs
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.inspection import (
     GATHERING_PAUSE_S,
     GATHERING_TRIES,
@@ -17,6 +16,7 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     JobInspection,
     newest_completed,
 )
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint, iso_time

@@ -23,7 +23,7 @@ from flink_jobs_provider.cli.printing import fail, say, say_either, say_json
 
 if TYPE_CHECKING:
     from flink_jobs_provider.cli.job_actions import Listing
-    from flink_jobs_provider.control_planes.flink import FlinkRest
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 
@@ -149,7 +149,7 @@ def start(
         from flink_jobs_provider.artifacts import open_jar
         from flink_jobs_provider.cli.job_actions import start_from, start_inputs
         from flink_jobs_provider.model.spec import JobSpec
-        from flink_jobs_provider.reconciling.flink import Reconciler
+        from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
         inputs = start_inputs(file, target, owner=owner, restore_from=restore_from)
         jar = await asyncio.to_thread(open_jar, inputs["jar"])

@@ -7,7 +7,7 @@ clusters is opened: a preview without new jobs asks no cluster, and starts witho
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
@@ -17,10 +17,9 @@ from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget, Target, Tls
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.control_planes.dli import DliPlane
-    from flink_jobs_provider.control_planes.flink import FlinkRest
-    from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
-    from flink_jobs_provider.control_planes.service_planes import ActionJob
+    from flink_jobs_provider.control_planes.dli.plane import DliPlane
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+    from flink_jobs_provider.control_planes.hdinsight.plane import HDInsightPlane
 
 
 def secret(resolve: Resolve, reference: str, path: str) -> str:
@@ -182,22 +181,22 @@ def _without_path(error: ClusterRefused, path: str) -> str:
 
 
 def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRest:
-    from flink_jobs_provider.control_planes.flink import FlinkRest
     from flink_jobs_provider.control_planes.flink.client import open_client
+    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 
     return FlinkRest(open_client(target, resolve), guard)
 
 
 def _open_hdinsight(target: HDInsightTarget, resolve: Resolve, guard: Guard) -> HDInsightPlane:
-    from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
     from flink_jobs_provider.control_planes.hdinsight.client import open_client
+    from flink_jobs_provider.control_planes.hdinsight.plane import HDInsightPlane
 
     return HDInsightPlane(target, open_client(target, resolve), guard)
 
 
 def _open_dli(target: DliTarget, resolve: Resolve, guard: Guard) -> DliPlane:
-    from flink_jobs_provider.control_planes.dli import DliPlane
     from flink_jobs_provider.control_planes.dli.client import open_client
+    from flink_jobs_provider.control_planes.dli.plane import DliPlane
 
     return DliPlane(target, open_client(target, resolve), guard)
 
@@ -207,31 +206,6 @@ _OPENERS: Mapping[str, Callable[..., FlinkRest | HDInsightPlane | DliPlane]] = {
     "flink": _open_flink,
     "hdinsight": _open_hdinsight,
     "dli": _open_dli,
-}
-
-
-async def _starts_on_flink(plane: FlinkRest, _job_name: str) -> set[tuple[object, ...]]:
-    # A program may rename its job: all of them count.
-    return {(job.job_id, job.started) for job in (await plane.jobs()).jobs if job.started}
-
-
-async def _starts_on_hdinsight(plane: HDInsightPlane, job_name: str) -> set[tuple[object, ...]]:
-    return _starts([row for row in await plane.jobs() if row.job_name == job_name])
-
-
-async def _starts_on_dli(plane: DliPlane, job_name: str) -> set[tuple[object, ...]]:
-    return _starts(await plane.named(job_name))
-
-
-def _starts(rows: Sequence[ActionJob]) -> set[tuple[object, ...]]:
-    return {(row.run_id, row.job_id, row.started) for row in rows if row.started}
-
-
-#: How each kind of target shows the starts of jobs.
-_STARTS: Mapping[str, Callable[..., Awaitable[set[tuple[object, ...]]]]] = {
-    "flink": _starts_on_flink,
-    "hdinsight": _starts_on_hdinsight,
-    "dli": _starts_on_dli,
 }
 
 
@@ -279,4 +253,8 @@ async def instance_of(clusters: Clusters, target: Target) -> str:
 
 async def started_jobs(clusters: Clusters, target: Target, name: str) -> set[tuple[object, ...]]:
     """Return the ids and start times of a target's jobs of a name; on Flink, of all its jobs."""
-    return await _STARTS[target.kind](clusters.of(target), name)
+    if target.is_job_service:
+        rows = await clusters.of(target).named(name)
+        return {(row.run_id, row.job_id, row.started) for row in rows if row.started}
+    snapshot = await clusters.of(target).jobs()  # a program may rename its job: all of them count
+    return {(job.job_id, job.started) for job in snapshot.jobs if job.started}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
 from flink_jobs_provider.model.target import FlinkTarget

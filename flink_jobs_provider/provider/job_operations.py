@@ -33,7 +33,7 @@ from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
-from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
 #: Problems of inputs: (property path, what would be valid).
 Problems = list[tuple[str, str]]

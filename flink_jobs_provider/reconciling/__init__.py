@@ -37,19 +37,19 @@ class JobReconciler(Protocol):
 
 
 def _on_flink(clusters: Clusters, target: FlinkTarget, say: Say) -> JobReconciler:
-    from flink_jobs_provider.reconciling.flink import Reconciler
+    from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
     return Reconciler(clusters.of(target), local_paths=target.loopback, say=say)
 
 
 def _on_hdinsight(clusters: Clusters, target: HDInsightTarget, say: Say) -> JobReconciler:
-    from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
+    from flink_jobs_provider.reconciling.hdinsight.reconciler import ActionReconciler
 
     return ActionReconciler(clusters.of(target), say)
 
 
 def _on_dli(clusters: Clusters, target: DliTarget, say: Say) -> JobReconciler:
-    from flink_jobs_provider.reconciling.dli import StepReconciler
+    from flink_jobs_provider.reconciling.dli.reconciler import StepReconciler
 
     return StepReconciler(clusters.of(target), say)
 

@@ -126,13 +126,6 @@ def done(record: JobRecord, wanted: JobSpec, action: Action | None, output: str)
     )
 
 
-_REASONS = {
-    Action.STOP: SavepointReason.STOP,
-    Action.UPDATE: SavepointReason.UPDATE,
-    Action.SAVEPOINT: SavepointReason.SAVEPOINT,
-}
-
-
 def with_row(record: JobRecord, row: ActionJob) -> JobRecord:
     """Return a record with the ids and the status of a row."""
     return with_run(record, row).model_copy(update={"status": row.status or record.status})

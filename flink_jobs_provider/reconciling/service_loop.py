@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.service_planes import ActionJob
+from flink_jobs_provider.control_planes.service_planes import ActionJob, ActionPlane, StepPlane
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     DeadlineExceeded,
@@ -93,14 +93,7 @@ async def until_idle(
 _MOST_REMOVING_TURNS = 8
 
 
-class StoresJars(Protocol):
-    """A service that keeps the jars of its jobs."""
-
-    async def forget_jars(self, spec: JobSpec, keep: frozenset[str]) -> None:
-        """Remove the jars that were brought there for a job, but for those with these digests."""
-
-
-Plane = TypeVar("Plane", bound=StoresJars)
+Plane = TypeVar("Plane", ActionPlane, StepPlane)
 T = TypeVar("T")
 #: Observes a job and does what is next; returns what is so when nothing is left to do, else None.
 Turn: TypeAlias = Callable[[], Awaitable[T | None]]
@@ -139,7 +132,7 @@ class ServiceReconciler(ABC, Generic[Plane]):
     unit: str
 
     def __init__(self, plane: Plane, say: Say) -> None:
-        self._plane = plane
+        self._plane: Plane = plane
         self._say = say
 
     @abstractmethod

@@ -14,13 +14,13 @@ import httpx
 import psutil
 
 from flink_jobs_provider.artifacts import open_jar
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.client import open_client
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.bench.comparison import SHORT, Aim, Comparison, Measured, in_turns
 from tests.flink_cluster import FLINK_2, FlinkCluster
 from tests.gateway_process import (

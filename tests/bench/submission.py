@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.artifacts import open_jar
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.client import open_client
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.observation import ClusterSnapshot
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.bench.comparison import SHORT, Aim, Comparison, Measured
 from tests.flink_cluster import FLINK_2, FlinkCluster
 from tests.job_jars import COUNTING_JAR

@@ -211,6 +211,10 @@ class HDInsightPlane:
         """Return all jobs, by one `GET …/jobs` for all who ask at once."""
         return await self._list.get(max_age)
 
+    async def named(self, job_name: str) -> Sequence[ActionJob]:
+        """Return all jobs of exactly that name."""
+        return [job for job in await self.jobs() if job.job_name == job_name]
+
     async def version(self, spec: JobSpec, jar: Jar, mark: str) -> Version:
         """Return what is asked for by a spec; its jar is uploaded if it must be."""
         return Version(

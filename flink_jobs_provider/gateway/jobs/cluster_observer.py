@@ -33,7 +33,7 @@ from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
-from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
 _log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from flink_jobs_provider.gateway.served_clusters import places_masked
 from flink_jobs_provider.gateway.store import JobState, RecordsError, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
-from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _log = logging.getLogger(__name__)

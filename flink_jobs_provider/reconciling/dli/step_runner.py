@@ -29,7 +29,14 @@ from flink_jobs_provider.reconciling.dli.failures import (
     savepoint_not_seen,
     stop_failed,
 )
-from flink_jobs_provider.reconciling.dli.step_watch import StepWatch, has_new_savepoint, steps_of
+from flink_jobs_provider.reconciling.dli.step_watch import (
+    SavepointEnded,
+    StartEnded,
+    StepWatch,
+    StopEnded,
+    has_new_savepoint,
+    steps_of,
+)
 from flink_jobs_provider.reconciling.ownership import own_row
 from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
@@ -115,9 +122,8 @@ class StepRunner:
             wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint=savepoint)
         )
         steps = ("savepoint", "cancel") if savepoint else ("cancel",)
-        after = await self.watch.until_down(
-            job, sent, _allowed(wanted, *steps), savepoint=savepoint, unanswered=unanswered
-        )
+        ended = StopEnded(job, self._plane.capabilities.shows_starts, unanswered, savepoint)
+        after = await self.watch.until_ended(ended, sent, _allowed(wanted, *steps), "the stop")
         if after is None or after.active:
             raise stop_failed(wanted, job, after, savepoint=savepoint)
         if savepoint and not has_new_savepoint(after, job):
@@ -136,8 +142,9 @@ class StepRunner:
         unanswered = await self._sent_or_not(
             wanted, "the start", job, lambda: self._plane.run(job.run_id, resume=resume)
         )
+        ended = StartEnded(before, self._plane.capabilities.shows_starts, unanswered)
         allowed = _allowed(wanted, "submit", "running")
-        after = await self.watch.until_up(before, sent, allowed, unanswered)
+        after = await self.watch.until_ended(ended, sent, allowed, "the start")
         return await self.settled(after, wanted) if after and after.active else after
 
     async def settled(self, job: StepJob, wanted: JobSpec) -> StepJob | None:
@@ -161,7 +168,8 @@ class StepRunner:
         await self._sent(
             wanted, "the savepoint", job, lambda: self._plane.take_savepoint(job.run_id, directory)
         )
-        after = await self.watch.until_saved(job, sent, _allowed(wanted, "savepoint"))
+        ended, allowed = SavepointEnded(job), _allowed(wanted, "savepoint")
+        after = await self.watch.until_ended(ended, sent, allowed, "the savepoint")
         if after is None:
             raise savepoint_failed(wanted, job, "the job service no longer lists the job")
         if has_new_savepoint(after, job):
@@ -209,16 +217,16 @@ class StepRunner:
 
     async def _sent_or_not(
         self, wanted: JobSpec, what: str, job: StepJob, send: Callable[[], Awaitable[None]]
-    ) -> Unanswered | None:
-        """Send a step, once; return why it is unknown whether it was taken: the job shows that."""
+    ) -> str:
+        """Send a step, once; return why it is unknown whether it was taken, which the job shows."""
         try:
             await self._sent(wanted, what, job, send)
         except Unanswered as unanswered:
             self._say(
                 f"{wanted.job_name}: {what} was not answered; checking whether it was accepted"
             )
-            return unanswered
-        return None
+            return unanswered.reason
+        return ""
 
     async def _sent(
         self, wanted: JobSpec, what: str, job: StepJob | None, send: Callable[[], Awaitable[T]]

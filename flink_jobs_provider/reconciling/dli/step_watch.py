@@ -16,7 +16,6 @@ from flink_jobs_provider.control_planes.service_planes import (
     Configuration,
     StepJob,
     StepPlane,
-    Unanswered,
 )
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import DeadlineExceeded
@@ -187,14 +186,6 @@ class StepWatch:
         self._clock = clock
         self._waiter = Waiter(clock, say)
 
-    async def until_up(
-        self, before: StepJob, sent: float, timeout: float, unanswered: Unanswered | None = None
-    ) -> StepJob | None:
-        """Wait for the end of a start: the job runs, or does not come up; None for one gone."""
-        shows_starts = self._plane.capabilities.shows_starts
-        ended = StartEnded(before, shows_starts, unanswered.reason if unanswered else "")
-        return await self._until_ended(ended, sent, timeout, "the start")
-
     async def until_settled(self, job: StepJob, settle: float) -> StepJob | None:
         """Watch a job that came up for its settle time.
 
@@ -205,25 +196,6 @@ class StepWatch:
         return await self._until(
             job.run_id, StaysActive(settle), settle + SETTLES, job, job.job_name
         )
-
-    async def until_down(
-        self,
-        before: StepJob,
-        sent: float,
-        timeout: float,
-        *,
-        savepoint: bool,
-        unanswered: Unanswered | None = None,
-    ) -> StepJob | None:
-        """Wait for the end of a stop: the job has ended, or goes on; None for one that is gone."""
-        shows_starts = self._plane.capabilities.shows_starts
-        why = unanswered.reason if unanswered else ""
-        ended = StopEnded(before, shows_starts, why, savepoint)
-        return await self._until_ended(ended, sent, timeout, "the stop")
-
-    async def until_saved(self, before: StepJob, sent: float, timeout: float) -> StepJob | None:
-        """Wait for the end of a savepoint while the job goes on; None for a job that is gone."""
-        return await self._until_ended(SavepointEnded(before), sent, timeout, "the savepoint")
 
     async def until_idle(self, job: StepJob, timeout: float) -> None:
         """Return when nothing is in progress on a job, and its status is a known one.
@@ -295,10 +267,10 @@ class StepWatch:
         )
         return waited.last
 
-    async def _until_ended(
+    async def until_ended(
         self, ended: StepEnded, sent: float, timeout: float, what: str
     ) -> StepJob | None:
-        """Read a job until a step, sent at that time, has ended.
+        """Read a job until a step, sent at that time, has ended; return it, or None if it is gone.
 
         Raises:
             DeadlineExceeded: It has not ended yet, or has not shown.

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.dli import DliPlane
 from flink_jobs_provider.control_planes.dli.client import open_client
+from flink_jobs_provider.control_planes.dli.plane import DliPlane
 from flink_jobs_provider.model.target import DliTarget
 from tests.contract.dli.fake_dli import FIRST_ID
 from tests.contract.dli.stack import TARGET

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.dli import DliPlane
+from flink_jobs_provider.control_planes.dli.plane import DliPlane
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
 from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.reconciling.dli import StepReconciler
+from flink_jobs_provider.reconciling.dli.reconciler import StepReconciler
 from tests.contract.dli.fake_dli import PROJECT, FakeDli, Killed
 from tests.contract.stored_jars import STORED
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, quote
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.dli import DliPlane
 from flink_jobs_provider.control_planes.dli.client import open_client
+from flink_jobs_provider.control_planes.dli.plane import DliPlane
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
 )

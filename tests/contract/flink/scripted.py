@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.client import open_client
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.bodies import last_cause
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.http import TRIES
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused, ClusterUnreachable
 from tests.contract.flink.scripted import (

@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.model.errors import ClusterTakenDown, ClusterUnreachable
 from tests.contract.flink.scripted import JOB_ID, ScriptedFlink, ok, recorded, submission
 

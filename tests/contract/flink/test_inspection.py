@@ -10,12 +10,12 @@ import pytest
 
 from flink_jobs_provider.cli.job_choice import Owners, named_jobs
 from flink_jobs_provider.cli.job_rows import job_facts, job_rows
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.inspection import (
     JobInspection,
     parse_exceptions,
     parse_history,
 )
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from tests.contract.flink.scripted import ScriptedFlink, ok
 
 NOW = 1_800_000_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.http import TRIES
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 from tests.contract.flink.scripted import (

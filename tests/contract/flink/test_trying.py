@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
 from flink_jobs_provider.control_planes.flink.jars import LENT
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.model.errors import ActionFailed, EntryClassUnusable
 from tests.contract.flink.scripted import (
     IDENTITY,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+from flink_jobs_provider.control_planes.hdinsight.plane import HDInsightPlane
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
+from flink_jobs_provider.reconciling.hdinsight.reconciler import ActionReconciler
 from tests.contract.hdinsight.fake_arm import ENDPOINT, FakeArm
 from tests.contract.stored_jars import STORED
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER

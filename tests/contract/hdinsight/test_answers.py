@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
 from flink_jobs_provider.control_planes.hdinsight.client import open_client
+from flink_jobs_provider.control_planes.hdinsight.plane import HDInsightPlane
 from flink_jobs_provider.control_planes.service_planes import Busy, Order, OrderRefused, Unanswered
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import (

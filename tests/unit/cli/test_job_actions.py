@@ -27,7 +27,7 @@ from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointFormat
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.job_jars import COUNTING_JAR
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER, spec
 from tests.unit.reconciling.fake_clock import FakeClock

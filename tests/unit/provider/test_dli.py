@@ -17,13 +17,13 @@ from flink_jobs_provider import (
     Tls,
 )
 from flink_jobs_provider.control_planes.connection import Clusters
-from flink_jobs_provider.control_planes.dli import DliPlane
+from flink_jobs_provider.control_planes.dli.plane import DliPlane
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget, dli
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling import reconciler_of
-from flink_jobs_provider.reconciling.dli import StepReconciler
+from flink_jobs_provider.reconciling.dli.reconciler import StepReconciler
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 TARGET = {

@@ -11,14 +11,14 @@ import pytest
 
 from flink_jobs_provider import AzureCredential, HDInsightCluster, Tls
 from flink_jobs_provider.control_planes.connection import Clusters
-from flink_jobs_provider.control_planes.hdinsight import HDInsightPlane
+from flink_jobs_provider.control_planes.hdinsight.plane import HDInsightPlane
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import HDInsightTarget
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.reconciling import reconciler_of
-from flink_jobs_provider.reconciling.flink import Reconciler
-from flink_jobs_provider.reconciling.hdinsight import ActionReconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.hdinsight.reconciler import ActionReconciler
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 TARGET = {

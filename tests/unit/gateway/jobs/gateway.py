@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_service import (

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
 from flink_jobs_provider.gateway.job_history import NOT_LISTED, UNREACHABLE, Span, StateSample
 from flink_jobs_provider.gateway.jobs import Intervals

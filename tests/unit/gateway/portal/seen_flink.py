@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.contract.flink.scripted import ScriptedFlink, Sent, ok

@@ -21,7 +21,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.reconciling.flink import Reconciler
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.flink.fake_flink import FakeFlink

@@ -9,8 +9,8 @@ import pytest
 
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.reconciling.flink import Reconciler
 from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.unit.reconciling.flink.fake_job import Program
 from tests.unit.reconciling.flink.stack import Stack, jar
 from tests.unit.reconciling.flink.test_matrix import running, version

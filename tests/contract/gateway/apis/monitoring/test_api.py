@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from flink_jobs_provider.control_planes.flink import FlinkRest
+from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS
 from flink_jobs_provider.gateway.job_history import JobPoint, Load
 from flink_jobs_provider.gateway.monitors import Monitors
