@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flink_jobs_provider.cli import gateway, job_load, jobs, local, runs
+from flink_jobs_provider.cli import gateway, jobs, local, runs
 from flink_jobs_provider.cli.printing import say_json
 
 app = typer.Typer(
@@ -19,7 +19,6 @@ app = typer.Typer(
 )
 runs.register(app)
 app.add_typer(local.app, name="local")
-job_load.register(jobs.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(gateway.app, name="gateway")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +54,12 @@ class ClusterOptions:
         """
         import asyncio
 
-        from flink_jobs_provider.control_planes.connection import Clusters
+        from flink_jobs_provider.control_planes.connection import Clusters, environment
         from flink_jobs_provider.model.errors import JobError
 
         async def session() -> T:
             target = _target(self.url, self.target_file)
-            clusters = Clusters(_environment)
+            clusters = Clusters(environment)
             try:
                 return await work(clusters.of(target), target)
             finally:
@@ -75,14 +74,6 @@ class ClusterOptions:
             if not interrupted:
                 raise typer.Exit(130) from None
             fail(interrupted, code=130)
-
-
-def _environment(reference: str) -> str:
-    kind, _, name = reference.partition(":")
-    value = os.environ.get(name) if kind == "env" else None
-    if not value:
-        raise KeyError(name)
-    return value
 
 
 def _target(url: str, file: Path | None) -> FlinkTarget:

@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from rich.table import Table
+
 from flink_jobs_provider.cli.health_rows import lag, percent, rate
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.cli.job_rows import bounded
+from flink_jobs_provider.cli.printing import text
 from flink_jobs_provider.control_planes.flink.client import FlinkClient
 from flink_jobs_provider.control_planes.flink.inspection import Aggregate, MetricReader
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
@@ -312,3 +315,15 @@ def _number(value: float | None) -> str | None:
     if value is None:
         return None
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+
+
+def live_table(rows: Sequence[LoadRow], warning: str = "") -> Table:
+    """Return rows as a table for a terminal, with a warning below."""
+    caption = warning or (None if rows else "No active jobs.")
+    table = Table(box=None, caption=caption, caption_justify="left", pad_edge=False)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right" if heading in RIGHT else "left")
+    for row in rows:
+        style = "yellow" if row.needs_attention else ""
+        table.add_row(*map(text, row.cells()), style=style)
+    return table

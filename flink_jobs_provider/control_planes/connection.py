@@ -6,6 +6,7 @@ clusters is opened: a preview without new jobs asks no cluster, and starts witho
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from flink_jobs_provider.control_planes.dli.plane import DliPlane
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.control_planes.hdinsight.plane import HDInsightPlane
+
+
+def environment(reference: str) -> str:
+    """Return the secret that `env:NAME` refers to.
+
+    Raises:
+        KeyError: There is no such variable, or it is empty; its name.
+    """
+    kind, _, name = reference.partition(":")
+    value = os.environ.get(name) if kind == "env" else None
+    if not value:
+        raise KeyError(name)
+    return value
 
 
 def secret(resolve: Resolve, reference: str, path: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from flink_jobs_provider.control_planes.connection import environment
 from flink_jobs_provider.gateway.auth.access_configuration import Access
 from flink_jobs_provider.gateway.monitoring_configuration import Monitoring
 from flink_jobs_provider.gateway.portal.portal_configuration import PortalConfiguration
@@ -27,7 +28,6 @@ from flink_jobs_provider.gateway.setting_types import (
     Lifetime,
     Settings,
     Timeout,
-    environment,
     is_loopback,
 )
 from flink_jobs_provider.model.duration import (
@@ -90,7 +90,7 @@ class Listen(Settings):
     port: int = Field(8090, ge=0, le=65535, description="Port; 0 takes any free one.")
     tls: TlsFiles | None = Field(None, description="Certificate; without it HTTP is plain.")
     plain_text: bool = Field(
-        False,
+        default=False,
         description="Listen beyond the loopback interface without TLS: only where a proxy that "
         "ends TLS stands before the gateway, since bearer tokens are readable on the way.",
     )

@@ -115,22 +115,19 @@ class ActionRow:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True)
-class JobRow:
-    """A job as the gateway has it on record.
+@dataclass(frozen=True, kw_only=True)
+class JobFacts:
+    """What a job's row holds of it, as it is.
 
     Attributes:
         number: Counts the jobs of all clusters in the order of their creation, from 1.
         run_id: `job-xxx-xxxx-xxxx-xxxxxxxxxxxx`; a later job of the same name has another.
-        record: The job as last seen; its `status` is that of the cluster's latest list.
         status: `record.status`; DRAFT where it was never started; JOB_LAUNCH_FAILED where NEW
             failed before anything ran; "" where NEW has not come that far.
         as_given: What the face shows, in its own words.
         last: The last action. Drafts and changes of inputs are on record as NEW and UPDATE that
             have ended.
         revision: Later states of the row have another.
-        next_inputs: Inputs that count from the next start on, by name.
-        next_restore: The savepoint that the next start goes on from.
         started_at: When its latest submission was first seen; None where it was never started.
         changed_at: When its inputs were last changed without a start.
         ended_at: When its latest submission ended; none while it runs, or where its cluster did
@@ -141,18 +138,30 @@ class JobRow:
     cluster: str
     job_name: str
     run_id: str
-    record: JobRecord
     status: str
     as_given: Mapping[str, Any]
     last: ActionRow
     revision: int = 0
-    next_inputs: Mapping[str, Any] = field(default_factory=dict)
-    next_restore: str | None = None
     created_by: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
     changed_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow(JobFacts):
+    """A job as the gateway has it on record.
+
+    Attributes:
+        record: The job as last seen; its `status` is that of the cluster's latest list.
+        next_inputs: Inputs that count from the next start on, by name.
+        next_restore: The savepoint that the next start goes on from.
+    """
+
+    record: JobRecord
+    next_inputs: Mapping[str, Any] = field(default_factory=dict)
+    next_restore: str | None = None
 
     @property
     def next_spec(self) -> JobSpec:

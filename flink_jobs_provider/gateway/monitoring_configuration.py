@@ -17,7 +17,7 @@ class Monitoring(Settings):
     """What is observed of jobs by itself."""
 
     history: bool = Field(
-        True, description="Whether it is recorded, once a minute, how each job is."
+        default=True, description="Whether it is recorded, once a minute, how each job is."
     )
     history_retention: Annotated[Duration, at_most(LONGEST_HISTORY)] = Field(
         "24h", description=f"How long that is kept; at most `{LONGEST_HISTORY}`."

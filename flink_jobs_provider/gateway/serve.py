@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from flink_jobs_provider.control_planes.connection import Clusters
+from flink_jobs_provider.control_planes.connection import Clusters, environment
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator, RateLimit
 from flink_jobs_provider.gateway.auth.signatures import Signatures
 from flink_jobs_provider.gateway.auth.tokens import read_tokens
@@ -44,7 +44,6 @@ from flink_jobs_provider.gateway.ops.server import (
 from flink_jobs_provider.gateway.portal.addresses import PORTAL
 from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess
 from flink_jobs_provider.gateway.portal.portal import Portal
-from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.gateway.store import DatabaseUnusable, RecordsError, Store
 from flink_jobs_provider.gateway.web_app import make_app, make_conventions, refused_unread
 from flink_jobs_provider.model.duration import seconds
@@ -285,7 +284,7 @@ def _watch(jobs: Jobs, metrics: Metrics, audit: AuditLog) -> None:
     def refresh() -> None:
         metrics.in_progress(jobs.in_progress)
         for cluster, answer in jobs.answers().items():
-            metrics.cluster_reachable(cluster, answer.answers)
+            metrics.cluster_reachable(cluster, reachable=answer.answers)
 
     jobs.on_finished(ended)
     metrics.before_render(refresh)

@@ -235,7 +235,7 @@ class ClusterConfiguration(Settings):
         examples=[["abfs://container@account/uploads"]],
     )
     relaunch_lost: bool = Field(
-        True,
+        default=True,
         description="Start again, from its newest state, a job that the cluster lost: one that "
         "came back without its jobs.",
     )

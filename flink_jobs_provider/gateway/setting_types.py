@@ -75,19 +75,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def environment(reference: str) -> str:
-    """Return the secret that `env:NAME` refers to.
-
-    Raises:
-        KeyError: There is no such variable, or it is empty; its name.
-    """
-    kind, _, name = reference.partition(":")
-    value = os.environ.get(name) if kind == "env" else None
-    if not value:
-        raise KeyError(name)
-    return value
-
-
 def at_most(longest: str) -> AfterValidator:
     """Return what refuses a duration that is longer than another one."""
 

@@ -36,12 +36,13 @@ from flink_jobs_provider.gateway.apis.monitoring import (
 from flink_jobs_provider.gateway.apis.monitoring import openapi as monitoring_openapi
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.http.api_answers import (
+    Answering,
     ApiConventions,
     Audit,
+    Authenticated,
     Authenticator,
     ConventionsOf,
 )
-from flink_jobs_provider.gateway.http.middleware import Answering, Authenticated
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import (
     TEXT,

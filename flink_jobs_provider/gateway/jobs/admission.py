@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS
 from flink_jobs_provider.gateway.job_service import ActionRequest, DraftRequest, InputChange
 from flink_jobs_provider.gateway.jobs.background import QueueTimeout
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
@@ -29,7 +28,7 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     in_progress,
     wanted_spec,
 )
-from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.refusals import ACTION_WORDS, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import (
     Claim,

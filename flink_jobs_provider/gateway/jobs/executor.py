@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.gateway.action_outputs import ACTION_WORDS, ActionRemedy
 from flink_jobs_provider.gateway.jobs.cluster_observer import with_end
 from flink_jobs_provider.gateway.jobs.transitions import instead_of
+from flink_jobs_provider.gateway.refusals import ACTION_WORDS, ActionRemedy
 from flink_jobs_provider.gateway.store import (
     JobState,
     StoredAction,

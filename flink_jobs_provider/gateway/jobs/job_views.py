@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
@@ -11,6 +12,7 @@ from flink_jobs_provider.gateway.job_history import JobPoint, Span, points
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
     Execution,
+    JobFacts,
     JobFilter,
     JobRow,
     ListColumn,
@@ -189,22 +191,13 @@ class Reading:
         return self._clusters[key]
 
 
+_FACTS = [fact.name for fact in fields(JobFacts)]
+
+
 def _job_row(job: StoredJob, cluster: ClusterConfiguration) -> JobRow:
     return JobRow(
-        number=job.number,
-        cluster=job.cluster,
-        job_name=job.job_name,
-        run_id=job.run_id,
+        **{name: getattr(job, name) for name in _FACTS},
         record=read_record(job.record, cluster.flink),
-        status=job.status,
-        as_given=job.as_given,
-        last=job.last,
-        revision=job.revision,
         next_inputs=job.next_start.inputs,
         next_restore=job.next_start.restore,
-        created_by=job.created_by,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        changed_at=job.changed_at,
-        ended_at=job.ended_at,
     )

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flink_jobs_provider.gateway.action_outputs import ActionRemedy
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange
-from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.refusals import ActionRemedy, Refusal
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
@@ -219,6 +218,7 @@ def wanted_spec(
     action_id: str,
     present: Mapping[str, Any],
     jar_digest: str | None,
+    *,
     launch_failed: bool = False,
 ) -> JobSpec:
     """Return the job as an action should make it.

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TypeVar
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.gateway.action_outputs import ErrorOutput
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs.background import end, reporting, where
 from flink_jobs_provider.gateway.jobs.executor import Executor, Outcome
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, current_lease
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
+from flink_jobs_provider.gateway.refusals import ErrorOutput
 from flink_jobs_provider.gateway.served_clusters import places_masked
 from flink_jobs_provider.gateway.store import JobState, RecordsError, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult

@@ -29,8 +29,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from flink_jobs_provider.gateway.http.api_answers import HSTS
-from flink_jobs_provider.gateway.http.middleware import OVERLOADED
+from flink_jobs_provider.gateway.http.api_answers import HSTS, OVERLOADED
 from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Seconds within which a connection must have begun (TLS included) and sent a request's headers.

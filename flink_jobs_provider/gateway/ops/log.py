@@ -107,7 +107,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger(_AUDIT).setLevel(logging.INFO)
-    logging.captureWarnings(True)
+    logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -95,7 +95,7 @@ class Metrics:
         """Set how many actions are in progress."""
         self._in_progress.set(number)
 
-    def cluster_reachable(self, cluster: str, reachable: bool) -> None:
+    def cluster_reachable(self, cluster: str, *, reachable: bool) -> None:
         """Set whether a cluster, by its key, answers."""
         self._reachable.labels(cluster).set(1 if reachable else 0)
 

@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
+from flink_jobs_provider.control_planes.connection import environment
 from flink_jobs_provider.gateway.configuration import TlsFiles
 from flink_jobs_provider.gateway.ops.http_protocol import (
     ConnectionLimits,
@@ -26,7 +27,6 @@ from flink_jobs_provider.gateway.ops.http_protocol import (
     Listening,
     Refused,
 )
-from flink_jobs_provider.gateway.setting_types import environment
 from flink_jobs_provider.model.errors import SetupError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def open_socket(host: str, port: int) -> Listening:
     return opened
 
 
-def address_of(opened: socket.socket, tls: bool) -> str:
+def address_of(opened: socket.socket, *, tls: bool) -> str:
     """Return the URL of what listens on a socket."""
     host, port = opened.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host

@@ -136,7 +136,8 @@ class Submission:
         present = {**row.record.spec.plain(), **row.next_inputs}
         if wanted.action in TAKES_NEXT_RESTORE and row.next_restore:
             wanted = replace(wanted, changes={"restore_from": row.next_restore, **wanted.changes})
-        spec = wanted_spec(wanted, _PLAN, present, None, row.status == LAUNCH_FAILED)
+        never_ran = row.status == LAUNCH_FAILED
+        spec = wanted_spec(wanted, _PLAN, present, None, launch_failed=never_ran)
         return plan(row.record if row.record.job_id else None, spec)
 
     async def _check_name(self, wanted: ActionRequest) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from flink_jobs_provider.gateway.action_outputs import stored_output
 from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.refusals import stored_output
 from flink_jobs_provider.gateway.store.database import Database, RecordsConflict
 from flink_jobs_provider.gateway.store.queries import (
     action_row,
@@ -193,13 +193,13 @@ def _update_job(
 
 def _locked(connection: Connection, number: int, revision: int) -> JobEntry:
     """Lock a live job's row, and see that it is as it was and that nothing is in progress."""
-    found = connection.execute(_LOCK_JOB, {"job": number}).one_or_none()
+    found = connection.execute(_LOCK_JOB, {"job": number}).mappings().one_or_none()
     if found is None:
         raise RowChanged
-    job = JobEntry(**found._mapping)
-    first = connection.execute(_IN_PROGRESS, {"job": number}).one_or_none()
+    job = JobEntry(**found)
+    first = connection.execute(_IN_PROGRESS, {"job": number}).mappings().one_or_none()
     if first is not None:
-        raise UnfinishedAction(action_row(ActionEntry(**first._mapping), job))
+        raise UnfinishedAction(action_row(ActionEntry(**first), job))
     if job.revision != revision:
         raise RowChanged
     return job

@@ -23,8 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from flink_jobs_provider.gateway.action_outputs import stored_output
 from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.refusals import stored_output
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.queries import (
     ACTION_AND_JOB,

@@ -22,13 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONPATH
 
-from flink_jobs_provider.gateway.action_outputs import read_output
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
     GivenText,
     JobFilter,
     ListColumn,
 )
+from flink_jobs_provider.gateway.refusals import read_output
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.list_orders import after, needing_attention, ordered_by
 from flink_jobs_provider.gateway.store.stored_values import (
@@ -133,7 +133,7 @@ class Reads:
         column: ListColumn = ListColumn.CREATED,
     ) -> tuple[list[StoredJob], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
-        which = filtered(jobs, self._database.shared)
+        which = filtered(jobs, postgresql=self._database.shared)
         total = select(func.count()).select_from(which.subquery())
         order = ordered_by(column, jobs.flagged, descending=newest_first)
         # The numbers first: a sort or a step over rows must not carry their documents along.
@@ -307,10 +307,12 @@ def _action_row(row: Row[Any]) -> ActionRow:
     return action_row(action, job)
 
 
-def filtered(jobs: JobFilter, postgresql: bool) -> Select[int]:
+def filtered(jobs: JobFilter, *, postgresql: bool) -> Select[int]:
     """Select the numbers of the live jobs that pass a filter."""
     query = select(JobEntry.number).where(
-        of_clusters(jobs.clusters), JobEntry.deleted_at.is_(None), *_conditions(jobs, postgresql)
+        of_clusters(jobs.clusters),
+        JobEntry.deleted_at.is_(None),
+        *_conditions(jobs, postgresql=postgresql),
     )
     if jobs.standings is None:
         return query
@@ -327,7 +329,7 @@ def of_clusters(clusters: Sequence[str]) -> ColumnElement[bool]:
     return JobEntry.cluster.in_(clusters)
 
 
-def _conditions(jobs: JobFilter, postgresql: bool) -> Iterator[ColumnElement[bool]]:
+def _conditions(jobs: JobFilter, *, postgresql: bool) -> Iterator[ColumnElement[bool]]:
     if jobs.job_name is not None:
         yield JobEntry.job_name == jobs.job_name
     if jobs.created_by is not None:
@@ -337,7 +339,7 @@ def _conditions(jobs: JobFilter, postgresql: bool) -> Iterator[ColumnElement[boo
     for text in jobs.given:
         yield _is_given(text)
     for key, value in jobs.entries.items():
-        yield _has_entry(jobs.entries_path, key, value, postgresql)
+        yield _has_entry(jobs.entries_path, key, value, postgresql=postgresql)
 
 
 def _is_given(text: GivenText) -> ColumnElement[bool]:
@@ -347,7 +349,7 @@ def _is_given(text: GivenText) -> ColumnElement[bool]:
 
 
 def _has_entry(
-    path: tuple[str, ...], key: str, value: str, postgresql: bool
+    path: tuple[str, ...], key: str, value: str, *, postgresql: bool
 ) -> ColumnElement[bool]:
     """Return the condition that a list of objects with `key` and `value` has such an entry."""
     where = "$" + "".join(f'."{name}"' for name in path)

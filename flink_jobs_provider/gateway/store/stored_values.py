@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.job_service import ActionRow, JobFacts
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
@@ -178,28 +178,15 @@ class StoredAction:
     begun_on: StoredJob | None = None
 
 
-@dataclass(frozen=True)
-class StoredJob:
+@dataclass(frozen=True, kw_only=True)
+class StoredJob(JobFacts):
     """A job on record; see `tables.JobEntry`."""
 
-    number: int
-    cluster: str
-    job_name: str
-    run_id: str
     identity: str
     job_id: str | None
     generation: int
-    status: str
     record: dict[str, Any]
-    as_given: Mapping[str, Any]
-    revision: int
-    last: ActionRow
     next_start: NextStart
-    created_by: str
-    created_at: datetime
-    started_at: datetime | None
-    changed_at: datetime | None
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True)

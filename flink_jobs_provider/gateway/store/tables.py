@@ -34,6 +34,15 @@ Document = JSON().with_variant(JSONB, "postgresql")
 #: Where None is written as SQL's NULL, not as JSON's.
 NullableDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
+_LIVE = "deleted_at IS NULL"
+_IN_PROGRESS = "finished_at IS NULL"
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of those rows alone that meet a condition."""
+    these = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=these, postgresql_where=these)
+
 
 class Base(DeclarativeBase):
     """All tables of the gateway."""
@@ -85,57 +94,15 @@ class JobEntry(Base):
     ended_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (
-        Index(
-            "one_live_job_of_a_name",
-            "cluster",
-            "job_name",
-            unique=True,
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index(
-            "live_jobs_of_a_cluster",
-            "cluster",
-            "number",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index(
-            "live_jobs_of_a_jar",
-            "cluster",
-            "jar_name",
-            "number",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index(
-            "live_jobs_by_status",
-            "cluster",
-            "status",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index(
-            "live_jobs_by_identity",
-            "identity",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index(
-            "deleted_jobs",
-            "deleted_at",
-            sqlite_where=text("deleted_at IS NOT NULL"),
-            postgresql_where=text("deleted_at IS NOT NULL"),
-        ),
+        _partial("one_live_job_of_a_name", "cluster", "job_name", where=_LIVE, unique=True),
+        _partial("live_jobs_of_a_cluster", "cluster", "number", where=_LIVE),
+        _partial("live_jobs_of_a_jar", "cluster", "jar_name", "number", where=_LIVE),
+        _partial("live_jobs_by_status", "cluster", "status", where=_LIVE),
+        _partial("live_jobs_by_identity", "identity", where=_LIVE),
+        _partial("deleted_jobs", "deleted_at", where="deleted_at IS NOT NULL"),
         Index("jobs_of_a_name", "cluster", "job_name"),
-        Index(
-            "live_jobs_as_listed",
-            "cluster",
-            "status",
-            "job_name",
-            "last_action",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
+        _partial(
+            "live_jobs_as_listed", "cluster", "status", "job_name", "last_action", where=_LIVE
         ),
         {"sqlite_autoincrement": True},
     )
@@ -174,27 +141,11 @@ class ActionEntry(Base):
     cancels_first: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
     __table_args__ = (
-        Index(
-            "one_action_in_progress",
-            "job_number",
-            unique=True,
-            sqlite_where=text("finished_at IS NULL"),
-            postgresql_where=text("finished_at IS NULL"),
-        ),
-        Index(
-            "actions_in_progress",
-            "number",
-            sqlite_where=text("finished_at IS NULL"),
-            postgresql_where=text("finished_at IS NULL"),
-        ),
+        _partial("one_action_in_progress", "job_number", where=_IN_PROGRESS, unique=True),
+        _partial("actions_in_progress", "number", where=_IN_PROGRESS),
         Index("actions_of_a_job", "job_number", "number"),
         Index("finished_actions", "finished_at"),
-        Index(
-            "failed_actions",
-            "id",
-            sqlite_where=text("result = 'FAILED'"),
-            postgresql_where=text("result = 'FAILED'"),
-        ),
+        _partial("failed_actions", "id", where="result = 'FAILED'"),
         {"sqlite_autoincrement": True},
     )
 

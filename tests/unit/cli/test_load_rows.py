@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from flink_jobs_provider.cli.job_choice import NamedJobs, Owners
-from flink_jobs_provider.cli.job_load import live_table
 from flink_jobs_provider.cli.load_rows import (
     HEADINGS,
     JobMetrics,
     LoadRow,
     MetricRow,
     Top,
+    live_table,
     load_rows,
 )
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError, PermanentError

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.gateway.action_outputs import (
+from flink_jobs_provider.gateway.apis.dli.conventions import CALL_WORDS
+from flink_jobs_provider.gateway.refusals import (
     ACTION_WORDS,
     ActionRemedy,
     ErrorOutput,
@@ -18,7 +19,6 @@ from flink_jobs_provider.gateway.action_outputs import (
     read_output,
     stored_output,
 )
-from flink_jobs_provider.gateway.apis.dli.conventions import CALL_WORDS
 from flink_jobs_provider.model.errors import ClusterRefused, StateUnavailable
 from flink_jobs_provider.model.remedies import Remedy, RemedyCode, Wording
 from flink_jobs_provider.model.spec import JobSpec

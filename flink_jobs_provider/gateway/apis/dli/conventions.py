@@ -20,12 +20,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope
 
-from flink_jobs_provider.gateway.action_outputs import (
-    ACTION_WORDS,
-    ActionRemedy,
-    in_words,
-    setting_or,
-)
 from flink_jobs_provider.gateway.auth.signatures import ALGORITHM, SignedRequest
 from flink_jobs_provider.gateway.http.api_answers import (
     ALWAYS,
@@ -36,7 +30,14 @@ from flink_jobs_provider.gateway.http.api_answers import (
 )
 from flink_jobs_provider.gateway.http.requests import content
 from flink_jobs_provider.gateway.principal import Principal
-from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
+from flink_jobs_provider.gateway.refusals import (
+    ACTION_WORDS,
+    ActionRemedy,
+    Refusal,
+    RefusalCode,
+    in_words,
+    setting_or,
+)
 from flink_jobs_provider.model.remedies import Remedy, RemedyCode, Wording
 
 #: Tells a client that whoever answers is a gateway, not the service itself.

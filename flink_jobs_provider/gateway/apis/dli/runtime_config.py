@@ -197,7 +197,7 @@ def with_masked_values(given: str) -> str:
     return given if masked == content else with_options(given, masked)
 
 
-def with_savepoints(given: str | None, directory: str | None, unclaimed: bool) -> str:
+def with_savepoints(given: str | None, directory: str | None, *, unclaimed: bool) -> str:
     """Return a `runtime_config` with where savepoints go, and whether unclaimed state is dropped.
 
     Args:

@@ -167,7 +167,7 @@ def _set_options(config: dict[str, Any], spec: JobSpec, cluster: ClusterConfigur
     if (goes_to, made.allow_non_restored_state) != (directory, spec.allow_non_restored_state):
         own = None if directory == cluster.savepoint_directory else directory or None
         config["runtime_config"] = runtime_config.with_savepoints(
-            config.get("runtime_config"), own, spec.allow_non_restored_state
+            config.get("runtime_config"), own, unclaimed=spec.allow_non_restored_state
         )
     if not config.get("runtime_config"):
         config.pop("runtime_config", None)
