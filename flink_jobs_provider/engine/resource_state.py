@@ -48,29 +48,17 @@ def package_of(type_: str) -> str:
     return type_.partition(":")[0]
 
 
-@dataclass(frozen=True, eq=False)
-class ResourceState:
-    """One resource in the state.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Declaration:
+    """What a program declares of a resource, and the state records of it."""
 
-    `delete` marks a replaced resource that still has to be deleted, `pending_replacement` one that
-    was deleted and still has to be created again. `other` keeps the fields of the checkpoint
-    that this engine does not use, so that they are not lost.
-    """
-
-    urn: str
     type: str
     custom: bool
-    id: str = ""
     inputs: PropertyMap = field(default_factory=dict)
-    outputs: PropertyMap = field(default_factory=dict)
     parent: str = ""
-    provider: str = ""
     dependencies: tuple[str, ...] = ()
     property_dependencies: dict[str, tuple[str, ...]] | None = None
     protect: bool = False
-    external: bool = False
-    delete: bool = False
-    pending_replacement: bool = False
     retain_on_delete: bool = False
     deleted_with: str = ""
     replace_with: tuple[str, ...] = ()
@@ -79,11 +67,29 @@ class ResourceState:
     hide_diffs: tuple[PropertyPath, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
     replacement_trigger: Value = None
+    source_position: str = ""
+    stack_trace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ResourceState(Declaration):
+    """One resource in the state.
+
+    `delete` marks a replaced resource that still has to be deleted, `pending_replacement` one that
+    was deleted and still has to be created again. `other` keeps the fields of the checkpoint
+    that this engine does not use, so that they are not lost.
+    """
+
+    urn: str
+    id: str = ""
+    outputs: PropertyMap = field(default_factory=dict)
+    provider: str = ""
+    external: bool = False
+    delete: bool = False
+    pending_replacement: bool = False
     init_errors: tuple[str, ...] = ()
     created: str = ""
     modified: str = ""
-    source_position: str = ""
-    stack_trace: tuple[str, ...] = ()
     other: dict[str, Any] = field(default_factory=dict)
 
     @property

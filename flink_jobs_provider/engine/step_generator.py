@@ -12,6 +12,7 @@ from flink_jobs_provider.engine.errors import ResourceError
 from flink_jobs_provider.engine.resource_state import (
     DYNAMIC_PACKAGE,
     PROVIDER_TYPE_PREFIX,
+    Declaration,
     ResourceState,
     make_urn,
     name_of,
@@ -37,7 +38,7 @@ from flink_jobs_provider.engine.values import (
 )
 
 #: The fields of a state that a program declares.
-_DECLARED = {each.name for each in fields(Goal)} & {each.name for each in fields(ResourceState)}
+_DECLARED = [each.name for each in fields(Declaration)]
 
 
 class StepGenerator:

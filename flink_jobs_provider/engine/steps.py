@@ -4,7 +4,7 @@ No provider is asked here.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from flink_jobs_provider.engine.resource_state import (
     DYNAMIC_PACKAGE,
     PROVIDER_TYPE_PREFIX,
     STACK_REFERENCE_TYPE,
+    Declaration,
     ResourceState,
     package_of,
 )
@@ -22,7 +23,6 @@ from flink_jobs_provider.engine.values import (
     ASSET_SIGNATURE,
     SIGNATURE_KEY,
     PropertyMap,
-    PropertyPath,
     Value,
     contains_unknowns,
     equal,
@@ -36,30 +36,13 @@ from flink_jobs_provider.engine.values import (
 )
 
 
-@dataclass(frozen=True)
-class Goal:
+@dataclass(frozen=True, kw_only=True)
+class Goal(Declaration):
     """One resource as the program declares it."""
 
-    type: str
     name: str
-    custom: bool
-    inputs: PropertyMap = field(default_factory=dict)
-    parent: str = ""
-    dependencies: tuple[str, ...] = ()
-    property_dependencies: dict[str, tuple[str, ...]] | None = None
-    protect: bool = False
     delete_before_replace: bool | None = None
-    ignore_changes: tuple[str, ...] = ()
-    replace_on_changes: tuple[str, ...] = ()
-    replacement_trigger: Value = None
-    additional_secret_outputs: tuple[str, ...] = ()
     alias_urns: tuple[str, ...] = ()
-    retain_on_delete: bool = False
-    deleted_with: str = ""
-    replace_with: tuple[str, ...] = ()
-    hide_diffs: tuple[PropertyPath, ...] = ()
-    source_position: str = ""
-    stack_trace: tuple[str, ...] = ()
 
     @property
     def package(self) -> str:

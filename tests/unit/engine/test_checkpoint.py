@@ -119,7 +119,11 @@ def test_secrets_within_secrets_survive(crypter: Crypter) -> None:
     keeper = SnapshotManager(snapshot, checkpoint, None)
     from flink_jobs_provider.engine.resource_state import ResourceState
 
-    keeper.register(ResourceState("urn:a::b::c::d", "c", True, inputs={"s": Secret([Secret("x")])}))
+    keeper.register(
+        ResourceState(
+            urn="urn:a::b::c::d", type="c", custom=True, inputs={"s": Secret([Secret("x")])}
+        )
+    )
     again = checkpoint.read(keeper._text(), PATH)
     assert again.resources[0].inputs == {"s": Secret([Secret("x")])}
 

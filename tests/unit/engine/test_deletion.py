@@ -12,7 +12,9 @@ PREFIX = "urn:pulumi:dev::demo::t::"
 def record(name: str, *needs: str, custom: bool = True, **more: Any) -> Record:
     """Make a resource that needs others."""
     urns = tuple(PREFIX + each for each in needs)
-    return Record(ResourceState(PREFIX + name, "t", custom, dependencies=urns, **more))
+    return Record(
+        ResourceState(urn=PREFIX + name, type="t", custom=custom, dependencies=urns, **more)
+    )
 
 
 def names(records: list[Record]) -> list[str]:

@@ -22,7 +22,9 @@ FORMAT = CheckpointFormat("organization/demo/dev", None)
 
 def state(name: str, **more: Any) -> ResourceState:
     """Make a resource's state."""
-    return ResourceState(f"urn:pulumi:dev::demo::t::{name}", "t", custom=True, id=name, **more)
+    return ResourceState(
+        urn=f"urn:pulumi:dev::demo::t::{name}", type="t", custom=True, id=name, **more
+    )
 
 
 class Disk:

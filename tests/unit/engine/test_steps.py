@@ -17,7 +17,9 @@ from flink_jobs_provider.engine.steps import (
 )
 from flink_jobs_provider.engine.values import UNKNOWN, Secret, Value
 
-OLD = ResourceState("urn:pulumi:dev::demo::pulumi-python:dynamic/x:X::a", "x", custom=True, id="1")
+OLD = ResourceState(
+    urn="urn:pulumi:dev::demo::pulumi-python:dynamic/x:X::a", type="x", custom=True, id="1"
+)
 NONE = DiffAnswer(False)
 SOME = DiffAnswer(True)
 REPLACES = DiffAnswer(True, ("name",))
@@ -26,7 +28,7 @@ REPLACES_DELETING = DiffAnswer(True, ("name",), delete_before_replace=True)
 
 def goal(delete_before_replace: bool | None = None) -> Goal:
     """Make a goal of which nothing matters but the option."""
-    return Goal("x", "a", custom=True, delete_before_replace=delete_before_replace)
+    return Goal(type="x", name="a", custom=True, delete_before_replace=delete_before_replace)
 
 
 @pytest.mark.parametrize(
