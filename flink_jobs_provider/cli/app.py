@@ -1,4 +1,4 @@
-"""The commands of `flink-jobs`, put together."""
+"""The command line `flink-jobs`, made of its commands."""
 
 from __future__ import annotations
 

@@ -348,7 +348,7 @@ def metrics(
         typer.Option(
             "--get",
             help="A metric by its name in Flink, or the last part of it; commas and repetition "
-            "give several. By default those that tell a job's health.",
+            "give several. By default those that show a job's health.",
         ),
     ] = None,
     names: Annotated[

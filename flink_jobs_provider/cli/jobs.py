@@ -35,8 +35,8 @@ PlaceOption = Annotated[
     str | None,
     typer.Option(
         "--directory",
-        help="Where to look: the job's savepoint_directory. Else the cluster's own, and where the "
-        "submissions that the cluster lists had theirs.",
+        help="Where savepoints are searched for: the job's savepoint_directory. Else the cluster's "
+        "own, and where the submissions that the cluster lists had theirs.",
     ),
 ]
 

@@ -121,7 +121,7 @@ class Top:
     """Shows the load of jobs again and again, until it is interrupted.
 
     Args:
-        look: Returns the jobs of the cluster, with their names.
+        list_jobs: Returns the jobs of the cluster, with their names.
         load: Observes the load of some of them.
         show: Receives the rows, and a warning while the cluster cannot be reached.
         pause: Waits until the next observation.
@@ -129,12 +129,12 @@ class Top:
 
     def __init__(
         self,
-        look: Callable[[], Awaitable[NamedJobs]],
+        list_jobs: Callable[[], Awaitable[NamedJobs]],
         load: Callable[[NamedJobs, Sequence[ObservedJob]], Awaitable[list[LoadRow]]],
         show: Callable[[Sequence[LoadRow], str], None],
         pause: Callable[[], Awaitable[None]],
     ) -> None:
-        self._look = look
+        self._list_jobs = list_jobs
         self._load = load
         self._show = show
         self._pause = pause
@@ -145,7 +145,7 @@ class Top:
         Raises:
             PermanentError: No such job is listed.
         """
-        jobs = await self._look()
+        jobs = await self._list_jobs()
         shown = [job for job in jobs.snapshot.jobs if job.active]
         if wanted:
             fitting = {job.job_id for name in wanted for job in _fitting(jobs, name)}
@@ -238,7 +238,7 @@ class JobMetrics:
         ]
 
     async def rows(self, wanted: Collection[str]) -> list[MetricRow]:
-        """Return the metrics that are wanted, or those that tell a job's health.
+        """Return the metrics that are wanted, or those that show a job's health.
 
         A metric is named in full, or by the last part of its name: `pendingRecords` is found in
         every operator that has it.

@@ -115,18 +115,18 @@ def down(
         if before.state in ("running", "incomplete"):
             report("Stopping Flink")
         ended = cluster.down(purge=purge)
-    said = f"Stopped {', '.join(ended)}" if ended else "Nothing was running"
+    line = f"Stopped {', '.join(ended)}" if ended else "Nothing was running"
     if before.running_jobs:
-        said += f", and with it {_count(before.running_jobs, 'running job')}"
+        line += f", and with it {_count(before.running_jobs, 'running job')}"
     if before.state != "absent":
-        said += f"; the data in {directory} {'is removed' if purge else 'is kept'}"
+        line += f"; the data in {directory} {'is removed' if purge else 'is kept'}"
     document = {
         "stopped": list(ended),
         "running_jobs": before.running_jobs or 0,
         "directory": str(directory),
         "data": "absent" if before.state == "absent" else "removed" if purge else "kept",
     }
-    say_either(document, f"{said}.", as_json=as_json)
+    say_either(document, f"{line}.", as_json=as_json)
 
 
 @app.command()
@@ -256,5 +256,5 @@ def _progress() -> Iterator[Report]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console(error=True), transient=True) as progress:
-        task = progress.add_task("Looking at what runs")
+        task = progress.add_task("Reading what runs")
         yield lambda step: progress.update(task, description=step)

@@ -284,7 +284,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(options: RunOptions) -> None:
-    """Bring the jobs to what the program says."""
+    """Bring the jobs to what the program declares."""
     _change("up", options)
 
 

@@ -91,7 +91,7 @@ class CheckpointFormat:
     def write(
         self, resources: list[str], pending_operations: list[str], other: dict[str, Any]
     ) -> str:
-        """Write a checkpoint out of resources and operations already put into JSON."""
+        """Return the text of a checkpoint whose resources and operations are in JSON already."""
         manifest = {"time": now(), "magic": "", "version": ""}
         parts = [f'"manifest":{_json(manifest)}']
         if self._crypter:

@@ -303,7 +303,7 @@ def _reset_key(key: str, rest: PropertyPath, old: Value, new: Value) -> tuple[Va
         if not rest:
             result.pop(key, None)
         return result, not rest or key not in new
-    assert isinstance(old, dict)  # noqa: S101 - `had` says so
+    assert isinstance(old, dict)  # noqa: S101 - `had` shows it
     if not rest:
         result[key] = old[key]
         return result, True

@@ -1,7 +1,7 @@
 """What pages for people ask of the gateway's records, beyond what the job APIs do.
 
-A list of all clusters at once that puts first what needs a look, a job's history, and the sessions
-of those who look.
+A list of all clusters at once with what needs attention first, a job's history, and sessions of
+people.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class StoredSession:
 
 
 class JobBoard(JobService, JobHistory, Protocol):
-    """The jobs of all clusters, as people look at them. All raise `Refusal`."""
+    """The jobs of all clusters, as people read them. All raise `Refusal`."""
 
     async def board(self, search: JobSearch) -> JobBoardPage:
         """Return a page of the jobs that a search finds, as they were last seen.

@@ -39,11 +39,11 @@ class ActionRequest:
         cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
         spares_running: Whether the action is refused for a job that runs.
         starts_draft: NEW with a run id only: whether it is refused unless that is a draft still.
-            It may give no inputs, and must not put another job on record in the draft's place.
+            It may give no inputs, and must not record another job in the draft's place.
         new_bytes: Whether the jar that the job has, from its next start on, is taken as it lies
             there now, also by START and RE_LAUNCH, which else take the bytes that ran before.
         fails_without_jar: What the caller calls the jar. If given, NEW of a new job whose jar
-            cannot be read is put on record as an action that failed; it is refused else.
+            cannot be read is recorded as an action that failed; otherwise it is refused.
     """
 
     cluster: str
@@ -62,7 +62,7 @@ class ActionRequest:
 
 @dataclass(frozen=True)
 class DraftRequest:
-    """A job to be put on record without being started; see `ActionRequest`."""
+    """A job to be recorded without being started; see `ActionRequest`."""
 
     cluster: str
     job_name: str
@@ -258,7 +258,7 @@ class JobService(Protocol):
         """
 
     async def draft(self, request: DraftRequest) -> JobRow:
-        """Put a job on record that is started later, by NEW with its run id.
+        """Record a job that is started later, by NEW with its run id.
 
         Raises:
             Refusal: No such cluster; the name is taken; an input is invalid.

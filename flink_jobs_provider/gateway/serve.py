@@ -121,7 +121,7 @@ def _files(configuration: GatewayConfiguration) -> Certificate | None:
 
 
 def _signatures(configuration: GatewayConfiguration) -> Signatures | None:
-    """Return what checks signed requests; None where nobody has a key to sign with."""
+    """Return what checks signed requests; None where there is no key to sign with."""
     keys = configuration.access.signing_keys
     if not keys:
         return None

@@ -1,7 +1,7 @@
 """The clusters that a gateway serves: their part of the configuration, and their storage mounts.
 
 A job that was written for HDInsight on AKS names its jar as `abfs://container@account/…`. A mount
-says which storage stands for that prefix here. What lies below no mount is not opened at all: the
+names the storage that this prefix stands for. What lies below no mount is not opened at all: the
 gateway reads with its own rights, and a caller must not choose what it reads with them.
 """
 

@@ -139,7 +139,7 @@ def flink_configuration(settings: Settings, layout: Layout, java_release: int) -
 
 
 def _exits(java_release: int) -> dict[str, str]:
-    """Let System.exit in a program's main fail there, rather than end the JobManager.
+    """Make System.exit in a program's main fail there, rather than end the JobManager.
 
     Flink does so by a security manager, which Java 24 has no more.
     """

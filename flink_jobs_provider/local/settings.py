@@ -116,7 +116,7 @@ class Layout:
         return self.lock.exists() or self.settings.exists()
 
     def refuse_foreign(self) -> None:
-        """Raise if the directory holds something that no cluster put there."""
+        """Raise if the directory holds something that is not of a cluster."""
         if self.root.is_dir() and any(self.root.iterdir()) and not self.is_known:
             raise LocalClusterError(
                 f"{self.root} is not empty, and no cluster's directory.",

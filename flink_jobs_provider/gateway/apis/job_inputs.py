@@ -101,7 +101,7 @@ def take_unclaimed(options: dict[str, str], prefix: str, problems: list[Problem]
     Args:
         options: Flink options; those taken are removed.
         prefix: What the paths of properties begin with, for the problems.
-        problems: Where a value that is neither true nor false is put.
+        problems: Where a value that is neither true nor false is added.
     """
     found = False
     for key in (key for key in IGNORE_UNCLAIMED if key in options):

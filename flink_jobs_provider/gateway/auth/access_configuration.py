@@ -1,4 +1,4 @@
-"""The part of the configuration that says who may call."""
+"""The part of the configuration that decides who may call."""
 
 from __future__ import annotations
 

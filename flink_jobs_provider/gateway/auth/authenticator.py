@@ -125,7 +125,7 @@ class Authenticator:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Raise what is said of a token of an issuer as a refusal."""
+    """Raise what is wrong with a token of an issuer as a refusal."""
     try:
         yield
     except ExpiredWebToken as error:
@@ -169,7 +169,7 @@ def _unavailable(why: str) -> Refusal:
     )
 
 
-#: Full buckets say nothing; they are thrown away when there are this many.
+#: Full buckets carry no information; they are removed when there are this many.
 _MANY = 1024
 
 

@@ -1,6 +1,6 @@
 """JSON Web Tokens of the issuers that are configured: signature, issuer, audience, times, roles.
 
-Nothing that a token says of itself is believed before its signature is checked, but for which
+Nothing that a token claims is believed before its signature is checked, but for which
 issuer and which key it claims to be of. Addresses of keys in a token (`jku`, `x5u`) are not read.
 """
 
@@ -28,14 +28,14 @@ _SCOPES = ("scp", "scope")
 
 
 class RefusedToken(Signal):
-    """A token that is not accepted; the text says why, without anything of it."""
+    """A token that is not accepted; the text is the reason, without anything of it."""
 
 
 def principal_of(claims: Mapping[str, Any], issuer: Issuer) -> Principal:
     """Return who the claims of a valid token name, and the roles that they are granted.
 
     Raises:
-        RefusedToken: They name nobody.
+        RefusedToken: They name no caller.
     """
     name = claims.get(issuer.name_claim)
     if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
@@ -114,7 +114,7 @@ class WebTokens:
 
         Args:
             token: The token.
-            nonce: What it must carry, which tells the sign-in that it was issued for; None where
+            nonce: What it must carry, which names the sign-in that it was issued for; None where
                 it was issued for none.
 
         Raises:
@@ -203,7 +203,7 @@ def _checked(token: str, key: jwt.PyJWK, algorithm: str, issuer: Issuer) -> dict
 
 
 class KeysUnavailable(Signal):
-    """The issuer's keys are unavailable now; the text says why, in one line."""
+    """The issuer's keys are unavailable now; the text is the reason, in one line."""
 
 
 class IssuerKeys:

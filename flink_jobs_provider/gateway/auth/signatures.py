@@ -38,7 +38,7 @@ _MUST_BE_SIGNED = "x-sdk-date"
 
 
 class SignaturesUnavailable(SetupError):
-    """Signatures cannot be checked here; the text says what is missing."""
+    """Signatures cannot be checked here; the text is what is missing."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Signatures:
         claim = _claim(request)
         self._in_time(request)
         _body_is_signed(request)
-        # An unknown key takes as long as a known one: how long it takes says nothing.
+        # An unknown key takes as long as a known one: how long it takes reveals nothing.
         secret = self._secrets.get(claim.access_key, "unknown")
         made = self._sign(request, claim, secret)
         right = hmac.compare_digest(made, claim.signature)

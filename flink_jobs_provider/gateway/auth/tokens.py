@@ -35,7 +35,7 @@ _HASH_START = "sha256:"
 
 
 class TokensFileError(SetupError):
-    """The tokens file cannot be used; the text says why and what to do."""
+    """The tokens file cannot be used; the text is the reason, and what to do."""
 
 
 def _hash(value: str) -> str:
@@ -115,7 +115,7 @@ def read_tokens(path: Path) -> TokensFile:
 
 @dataclass(frozen=True)
 class _Version:
-    """What tells one content of the file from another."""
+    """What distinguishes one content of the file from another."""
 
     inode: int
     size: int
@@ -139,7 +139,7 @@ class KnownTokens:
 
         Raises:
             ExpiredToken: It was right once.
-            TokensFileError: The file cannot be used; nobody is known until it can.
+            TokensFileError: The file cannot be used; no token is known until it can.
         """
         return self.holder(hash_of(token), now)
 
@@ -147,7 +147,7 @@ class KnownTokens:
         """Return the same of a token of which only the hash is known, as sessions keep it."""
         self.refresh()
         found = None
-        for entry in self._tokens:  # through to the end: how long it takes says nothing
+        for entry in self._tokens:  # through to the end: how long it takes reveals nothing
             if hmac.compare_digest(entry.hash, given):
                 found = entry
         if found is None:

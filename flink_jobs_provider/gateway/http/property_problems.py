@@ -63,7 +63,7 @@ _TYPES = {
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
-    """Match as JSON Schema says: a `$` of Python's takes a line break before the end as well."""
+    """Match as JSON Schema defines it: Python's `$` takes a line break before the end, too."""
     if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
         yield ValidationError("does not match")
 

@@ -31,7 +31,7 @@ from flink_jobs_provider.gateway.refusals import Refusal
 
 #: Seconds within which a body must have arrived.
 _BODY_TIME = 30.0
-#: Python's codec by the name of a charset. Its own look-up keeps every name it was ever asked for.
+#: Python's codec by the name of a charset. Its own cache keeps every name it was ever asked for.
 _CODECS = {
     "utf-8": "utf-8-sig",
     "utf8": "utf-8-sig",

@@ -155,7 +155,7 @@ def object_of(**properties: Schema) -> Schema:
 class DescribedRoute(Route):
     """A route whose path may end in a slash.
 
-    Its template and its operation are put into the scope of a request. The docstring of its
+    Its template and its operation are added to the scope of a request. The docstring of its
     endpoint is the operation's summary in the OpenAPI document.
     """
 

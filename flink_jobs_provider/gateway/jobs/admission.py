@@ -74,7 +74,7 @@ class Admission:
         self._begins = begins
 
     async def accept(self, request: ActionRequest, cluster: ClusterConfiguration) -> StoredAction:
-        """Put an action on record, claimed by this gateway.
+        """Record an action, claimed by this gateway.
 
         Raises:
             Refusal: It is not accepted; nothing was changed.
@@ -271,7 +271,7 @@ class Drafts:
         self._ask = process.ask
 
     async def draft(self, request: DraftRequest, cluster: ClusterConfiguration) -> int:
-        """Put a job on record that is started later; return its number.
+        """Record a job that is started later; return its number.
 
         Raises:
             Refusal: It is not accepted; nothing was changed.

@@ -201,7 +201,7 @@ class Threads:
     async def close(self, patience: float) -> None:
         """Accept no more calls, and wait a while for those in progress.
 
-        A call goes on in its thread although nobody waits for it any more.
+        A call goes on in its thread although it is no longer waited for.
         """
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._calls and patience > 0:

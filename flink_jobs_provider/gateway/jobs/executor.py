@@ -97,7 +97,7 @@ class Executor:
         return await self._with_end(outcome)
 
     async def failed(self, error: str) -> Outcome:
-        """Return how a failed action ended: the row is to say what runs now."""
+        """Return how a failed action ended: the row is to show what runs now."""
         try:
             state = await self._state_after_failure()
         except JobError:  # it cannot be seen now: the next observation shows it
@@ -158,7 +158,7 @@ class Executor:
                 remedy=ActionRemedy.UPDATE,
             )
         outcome = await self._bring_about()
-        assert outcome.state is not None  # noqa: S101 - an action that succeeded says how it is
+        assert outcome.state is not None  # noqa: S101 - an action that succeeded reports how it is
         # The directory may have been meant for this one savepoint alone.
         directory = self.job.record["spec"].get("savepoint_directory")
         spec = {**outcome.state.record["spec"], "savepoint_directory": directory}

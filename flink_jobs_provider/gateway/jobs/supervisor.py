@@ -185,7 +185,7 @@ class Jobs(Reading):
         return action.row
 
     async def draft(self, request: DraftRequest) -> JobRow:
-        """Put a job on record that is started later."""
+        """Record a job that is started later."""
         cluster = self._writable(request.cluster)
         number = await self._drafts.draft(request, cluster)
         return await self.row(cluster, number)
@@ -235,7 +235,7 @@ class Jobs(Reading):
                 _log.warning("the records do not answer: %s", error)
 
     async def _claim_abandoned(self) -> None:
-        """Take over actions that nobody executes any more."""
+        """Take over actions that no gateway executes any more."""
         lease = self._process.intervals.lease
         begun = Lease(lease)
         clusters = list(self._clusters)

@@ -15,7 +15,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
-#: The status of a job that was put on record and never started.
+#: The status of a job that was recorded and never started.
 DRAFT = "DRAFT"
 #: The status of a job whose NEW has not come as far as to have one.
 NOT_YET = ""
@@ -136,7 +136,7 @@ def _runs_already(name: str, status: str) -> Refusal:
 
 
 def _allowed_besides(request: ActionRequest, status: str) -> bool:
-    """Whether what the request says makes an action possible that its status alone does not."""
+    """Whether what the request gives makes an action possible that its status alone does not."""
     if request.action is Action.DELETE:
         return request.cancels_first and status in _ACTIVE
     if request.action is Action.RE_LAUNCH and status == "FINISHED":

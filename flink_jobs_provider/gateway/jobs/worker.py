@@ -1,4 +1,4 @@
-"""The actions that this gateway executes: each claimed, tried until it ends, ended once."""
+"""The actions that this gateway executes: each claimed, retried until it ends, ended once."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def _counted_by(peer: Any) -> str:
     return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
 
 
-#: Seconds for the rest of a body that nobody reads, since its request was answered before.
+#: Seconds for the rest of a body that is not read, since its request was answered before.
 _LINGER = 5.0
 _FOLDED = re.compile(rb"\n[ \t]")
 _LONGEST_LINE = 8192
@@ -217,7 +217,7 @@ class _StrictBuffer(ReceiveBuffer):
 
 
 class _StrictConnection(h11.Connection):
-    """A connection whose requests say in one way where they end."""
+    """A connection whose requests define in one way where they end."""
 
     def next_event(self) -> Any:
         """Return the next event.
@@ -302,7 +302,7 @@ class GatewayProtocol(H11Protocol):
         """Refuse what is no HTTP/1.1, or ambiguous, and close.
 
         Args:
-            msg: What uvicorn would say.
+            msg: What uvicorn would answer.
         """
         del msg
         self._refuse_and_close(

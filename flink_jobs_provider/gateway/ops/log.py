@@ -64,7 +64,7 @@ class LogLimit:
         return True
 
 
-#: They say at INFO what the gateway says in its own words, or what is of no use to operators.
+#: They log at INFO what the gateway logs in its own words, or what is of no use to operators.
 _QUIET = ("httpx", "httpcore", "alembic", "sqlalchemy", "asyncio", "azure", "urllib3", "fsspec")
 _AUDIT = "gateway.audit"
 
@@ -123,7 +123,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Asked every few seconds by machines; of interest only when something looks for a fault.
+#: Asked every few seconds by machines; of interest only when a fault is searched for.
 _PROBES = ("/healthz", "/readyz", "/metrics")
 #: What the answers of the faces carry.
 _REQUEST_IDS = (b"x-ms-request-id", b"x-request-id")
@@ -303,7 +303,7 @@ class AuditEntry:
     """A line of the audit log.
 
     Attributes:
-        who: The caller's name; None where nobody showed who they are.
+        who: The caller's name; None where the request was not authenticated.
         what: The action, or the request's method and route.
         cluster: Key of the cluster.
         job: Name of the job.

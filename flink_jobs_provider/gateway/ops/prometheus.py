@@ -99,12 +99,12 @@ class Metrics:
         """Set whether a cluster, by its key, answers."""
         self._reachable.labels(cluster).set(1 if reachable else 0)
 
-    def before_render(self, look: Callable[[], None]) -> None:
+    def before_render(self, refresh: Callable[[], None]) -> None:
         """Call a function each time before the metrics are rendered, to set them."""
-        self._before_render.append(look)
+        self._before_render.append(refresh)
 
     def render(self) -> tuple[bytes, str]:
         """Return all of it as Prometheus reads it, and the content type."""
-        for look in self._before_render:
-            look()
+        for refresh in self._before_render:
+            refresh()
         return generate_latest(self._registry), CONTENT_TYPE_LATEST

@@ -45,7 +45,7 @@ def notify(state: str) -> None:
             channel.connect(address)
             channel.sendall(state.encode())
     except OSError:
-        return  # it is told for comfort: the gateway works without
+        return  # it is reported for comfort: the gateway works without
 
 
 #: Answers on their way when a stop begins have this long.
@@ -56,11 +56,11 @@ _BACKLOG = 2048
 
 
 class CannotListen(SetupError):
-    """The address cannot be listened on; the text says why."""
+    """The address cannot be listened on; the text is the reason."""
 
 
 def open_socket(host: str, port: int) -> Listening:
-    """Return a socket that holds an address; nobody can connect before the server begins.
+    """Return a socket that holds an address; no client can connect before the server begins.
 
     Raises:
         CannotListen: The port is taken, or the address is none of this machine.
@@ -141,7 +141,7 @@ async def serve_http(
         opened: The socket, bound.
         tls: The certificate; none for plain HTTP.
         stop: When to end.
-        ready: Called as soon as nobody is turned away any more.
+        ready: Called as soon as no client is turned away any more.
         refused: Answers what cannot be read as a request.
         limits: How many connections are served.
     """
@@ -180,7 +180,7 @@ async def serve_http(
 
 
 async def _close_idle(state: ServerState) -> None:
-    """Close connections that have nothing to say any more.
+    """Close connections that send nothing any more.
 
     Over TLS the server would wait for each client's goodbye, which clients with a pool of
     connections do not send before they need the connection again.
@@ -202,7 +202,7 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class CertificateUnusable(SetupError):
-    """The certificate cannot be used; the text says why and which file it is about."""
+    """The certificate cannot be used; the text is the reason, and the file that it is about."""
 
 
 class Certificate:
@@ -239,7 +239,7 @@ class Certificate:
             raise CertificateUnusable(
                 f"{self._files.key_file} is encrypted: name its password in listen.tls.key_password"
             )
-        # First into a context that nobody uses: a half-read pair must not reach connections.
+        # First into a context that is not in use: a half-read pair must not reach connections.
         self._load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), password)
         self._load_into(self.context, password)
 
@@ -281,7 +281,7 @@ class Certificate:
         return True
 
     async def keep_renewing(self, every: float = _EVERY) -> None:
-        """Look for a renewed certificate, for as long as the gateway runs.
+        """Reload a renewed certificate, for as long as the gateway runs.
 
         It is loaded in the event loop's own thread, where no handshake is under way meanwhile.
         """

@@ -81,7 +81,7 @@ class Acceptance:
         self._database = database
 
     def put_new(self, new: NewJob, action: NewAction, how: Claim | Ended) -> StoredAction:
-        """Put a new job on record, with its first action: claimed, or ended already.
+        """Record a new job, with its first action: claimed, or ended already.
 
         Raises:
             RowChanged: A job has that name meanwhile, or the one that gives way has changed.

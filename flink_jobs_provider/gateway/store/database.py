@@ -28,7 +28,7 @@ CONNECTIONS = 8
 
 
 class DatabaseUnusable(SetupError):
-    """The database cannot be used; the text says why, without its password."""
+    """The database cannot be used; the text is the reason, without its password."""
 
 
 class DatabaseInUse(DatabaseUnusable):
@@ -38,7 +38,7 @@ class DatabaseInUse(DatabaseUnusable):
 class RecordsError(FlinkJobsError):
     """A statement that the database did not execute; the text is the kind of its error alone.
 
-    What the database says may hold inputs of jobs.
+    What the database reports may hold inputs of jobs.
     """
 
 
@@ -57,7 +57,7 @@ _UNAVAILABLE = ("08", "53", "57", "58", "25006")
 
 @contextmanager
 def _errors_of_the_records() -> Iterator[None]:
-    """Raise SQLAlchemy's errors as those of the records: nobody else knows SQL."""
+    """Raise SQLAlchemy's errors as those of the records: no other layer knows SQL."""
     try:
         yield
     except IntegrityError as error:

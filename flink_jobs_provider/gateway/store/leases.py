@@ -194,7 +194,7 @@ class Leases:
         limit: int,
         held: Sequence[str] = (),
     ) -> list[StoredAction]:
-        """Claim actions that nobody executes any more, the oldest first.
+        """Claim actions that no gateway executes any more, the oldest first.
 
         Args:
             gateway: Who claims them.
@@ -247,7 +247,7 @@ class Leases:
             return len(connection.execute(query).all())
 
     def abandon(self, clusters: Sequence[str], output: str) -> list[ActionRow]:
-        """End, as failed, actions past their deadline on clusters that nobody serves any more.
+        """End, as failed, actions past their deadline on clusters that no gateway serves any more.
 
         Args:
             clusters: Keys of the clusters that are served.

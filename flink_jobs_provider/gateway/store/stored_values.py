@@ -71,7 +71,7 @@ class Claim:
 
     Attributes:
         gateway: Who executes the action.
-        lease: For how many seconds nobody else may.
+        lease: For how many seconds no other gateway may.
         begins: Whether it begins at once, as `Leases.begin` would note afterwards.
     """
 
@@ -139,12 +139,12 @@ class JobState:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be put on record.
+    """A job to be recorded.
 
     Attributes:
         cluster: Key of the cluster.
         job_name: Its name there.
-        run_id: What tells it from others of the name.
+        run_id: What distinguishes it from others of the name.
         identity: What its jobIds begin with.
         state: What its row holds; its generation is set to that of the last job of the name.
         replaces: Number and revision of the row that gives way to it, if there is one.
@@ -191,7 +191,7 @@ class StoredJob(JobFacts):
 
 @dataclass(frozen=True)
 class Watched:
-    """As much of a job's row as tells whether its cluster shows it otherwise."""
+    """As much of a job's row as shows whether its cluster reports it otherwise."""
 
     number: int
     identity: str

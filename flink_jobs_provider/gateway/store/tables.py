@@ -60,10 +60,10 @@ class JobEntry(Base):
         last_action: The id of the last action.
         next_inputs: Inputs that count from the next start on.
         next_restore: A savepoint that the next start goes on from.
-        created_by: Who had it put on record.
+        created_by: Who had it recorded.
         started_at: When its latest submission was first seen; None where it was never started.
         ended_at: When that ended, by its cluster's clock; none while it runs, or where the cluster
-            did not say it.
+            did not report it.
         changed_at: When its inputs were last changed without a start.
     """
 
@@ -116,7 +116,7 @@ class ActionEntry(Base):
         as_given: What the face shows once it has succeeded.
         deadline: Until when it is retried.
         claimed_by: The gateway that executes it.
-        claimed_until: Until when nobody else may; renewed while the work goes on.
+        claimed_until: Until when no other gateway may; renewed while the work goes on.
         cancels_first: DELETE only: whether a job that runs is cancelled.
     """
 
@@ -174,7 +174,7 @@ class SessionEntry(Base):
 
     Attributes:
         digest: Of what their browser holds, which is stored nowhere.
-        proof: What they signed in with, as far as it tells what they may do now.
+        proof: What they signed in with, as far as it decides what they may do now.
     """
 
     __tablename__ = "sessions"

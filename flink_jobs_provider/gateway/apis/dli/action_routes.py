@@ -54,7 +54,7 @@ class RecordCalls:
         self._calls = calls
 
     async def create(self, request: Request) -> Response:
-        """Put a job on record; it is not started."""
+        """Record a job; it is not started."""
         async with self._calls.audited(request, "CREATE") as call:
             given = schema.job_fields(await self._calls.body(request, call))
             clusters = self._calls.operable(request, call.principal)
@@ -98,7 +98,7 @@ class RecordCalls:
         return done("The job is successfully updated.")
 
     async def authorize_buckets(self, request: Request) -> Response:
-        """Let the service have buckets; does nothing, as only the cluster's access counts.
+        """Accept buckets for the service, which does nothing: only the cluster's access counts.
 
         Older Terraform providers send it. What jobs read and write is decided by the access that
         their cluster has to storage, and no call of this API changes that.

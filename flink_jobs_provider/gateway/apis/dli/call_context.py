@@ -52,7 +52,7 @@ class Calls:
         """Return the clusters of a project that a caller may read, by key.
 
         A caller who may read none gets the same answer whether there is such a project or not: a
-        job that is looked for in the wrong place must not seem to be deleted.
+        job that is searched for in the wrong place must not seem to be deleted.
         """
         project = request.path_params["project_id"]
         request.scope["cluster_key"] = f"dli/{project[:64]}"

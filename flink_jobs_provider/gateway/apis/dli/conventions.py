@@ -1,4 +1,4 @@
-"""Who calls the Data Lake Insight API, and how its errors look: their codes, and their words.
+"""Who calls the Data Lake Insight API, and the form of its errors: their codes, and their words.
 
 A caller shows a token, or signs the whole request. Errors are `{"error_code", "error_msg"}`, with
 the codes of the service's own table; a job that is not there has one of its own (DLI.16001), and
@@ -40,7 +40,7 @@ from flink_jobs_provider.gateway.refusals import (
 )
 from flink_jobs_provider.model.remedies import Remedy, RemedyCode, Wording
 
-#: Tells a client that whoever answers is a gateway, not the service itself.
+#: Shows a client that a gateway answers, not the service itself.
 GATEWAY_HEADER = "X-Flink-Jobs-Gateway"
 _FROM_NOTHING = "a run without resume_savepoint starts it from nothing"
 _IMPORT_OR_EMPTY = (

@@ -82,7 +82,7 @@ class _Setting:
     Attributes:
         names: What Flink calls it: all of them are set.
         same: Whether two texts mean the same value of it.
-        default: Whether nobody has given it: what runtime_config has counts then.
+        default: Whether it was not given: what runtime_config has counts then.
         counts: Whether it is set at all; what contradicts it is invalid in any case.
     """
 
@@ -101,7 +101,7 @@ def obs_uri(path: str) -> str:
 
 
 def options_of(config: Mapping[str, Any], mounts: Mounts, problems: list[Problem]) -> Options:
-    """Return what a job's settings are to Flink; what is invalid is put to the problems."""
+    """Return what a job's settings are to Flink; what is invalid is added to the problems."""
     options = runtime_options(config.get("runtime_config"), problems)
     unclaimed = take_unclaimed(options, "runtime_config.", problems)
     directory = None

@@ -27,7 +27,7 @@ from flink_jobs_provider.wire.dli import JOB_FIELDS, checkpoint_mode, slots_by_d
 #: Under this name the fields are kept among what faces show.
 AS_GIVEN = "dli"
 PARALLELISM_FIELDS = frozenset({"parallel_number", "resource_config", "resource_config_version"})
-#: Fields whose defaults are shown where nobody has given them, unless runtime_config sets them.
+#: Fields whose defaults are shown where they were not given, unless runtime_config sets them.
 _SHOWN_BY_DEFAULT = (
     *("checkpoint_enabled", "checkpoint_mode", "log_enabled", "resume_max_num"),
     *("cu_number", "manager_cu_number", "tm_cus", "dependency_jars", "dependency_files"),

@@ -136,7 +136,7 @@ def status_document(
     """Return the document of an action's operation.
 
     An operation succeeds when its action has ended, however it ended: that is how the service has
-    it, and scripts look for `actionResult` in the list afterwards. `fails` has the operation of a
+    it, and scripts read `actionResult` in the list afterwards. `fails` has the operation of a
     failed action fail, so that pollers raise its reason.
     """
     document: dict[str, Any] = {

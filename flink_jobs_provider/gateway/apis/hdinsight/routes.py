@@ -129,7 +129,7 @@ class ArmFace:
     async def _savepoints(self, request: Request) -> Response:
         """List the savepoints on record of a job, the newest first; without an action.
 
-        So a job is not changed by callers who may only read. LIST_SAVEPOINT also looks into the
+        So a job is not changed by callers who may only read. LIST_SAVEPOINT also reads the
         job's directory, and replaces the job's last action.
         """
         cluster = self._cluster(request, caller(request))
