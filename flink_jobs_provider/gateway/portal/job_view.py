@@ -17,6 +17,7 @@ from flink_jobs_provider.gateway.apis.job_inputs import masked_args, masked_opti
 from flink_jobs_provider.gateway.job_board import BROKEN, RESTARTING
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
 from flink_jobs_provider.gateway.portal.health_view import AttentionView, moment
+from flink_jobs_provider.gateway.portal.stack_notes import has_stack_note
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint
@@ -108,6 +109,7 @@ class ListedJob:
         ended: Whether that is when it ended.
         parallelism: As it runs, or as it is wanted.
         last: Its last action.
+        declared: Whether a Pulumi stack has left its note with it; unknown where it has not.
     """
 
     number: int
@@ -125,6 +127,7 @@ class ListedJob:
     restarts: int | None = None
     checkpoint: datetime | None = None
     failing: int = 0
+    declared: bool = False
 
     @classmethod
     def of(
@@ -158,6 +161,7 @@ class ListedJob:
             ended=not active,
             parallelism=running or row.record.spec.parallelism,
             last=ActionView.of(row.last),
+            declared=has_stack_note(row),
             concerns=[AttentionView.of(each) for each in concerns],
             restarts=health.restarts if health else None,
             checkpoint=moment(done.completed) if done else None,

@@ -37,6 +37,7 @@ from flink_jobs_provider.gateway.portal.offered_actions import (
 )
 from flink_jobs_provider.gateway.portal.pages.job_page import FoundJob, JobFinder, record_reveal
 from flink_jobs_provider.gateway.portal.pages.new_job_page import REVIEW
+from flink_jobs_provider.gateway.portal.stack_notes import sets_apart
 from flink_jobs_provider.gateway.portal.submission import (
     ActionPlan,
     Asked,
@@ -286,6 +287,7 @@ class ActionPages:
             fields=shown.fields,
             form=form,
             refused=shown.refused,
+            sets_apart=sets_apart(job_action.action),
             choice=choice,
             mounts=cluster.mounts,
             uploads=cluster.uploads,
