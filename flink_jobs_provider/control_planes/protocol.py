@@ -160,8 +160,7 @@ class ControlPlane(Protocol):
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         """Make sure that a submission's jar is on the cluster, uploading it if it is missing.
 
-        Returns:
-            False where the jar is missing, and only its digest is known.
+        It returns False where the jar is missing, and only its digest is known.
         """
 
     async def submit(self, submission: Submission, timeout: float) -> None:

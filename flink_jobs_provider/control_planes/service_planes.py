@@ -208,10 +208,8 @@ class ActionPlane(Protocol):
     async def perform(self, order: Order, timeout: float) -> str:
         """Send an order, once, and return when the system reports that it has dealt with it.
 
-        That it has done so is no success: the job's row shows that.
-
-        Returns:
-            What the system reports of it besides; empty for nothing.
+        That it has done so is no success: the job's row shows that. What it reports besides is
+        returned.
 
         Raises:
             Unanswered: It is unknown whether it arrived.

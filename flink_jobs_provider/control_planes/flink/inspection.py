@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,7 @@ from flink_jobs_provider.control_planes.flink.bodies import (
     parse_checkpoints,
 )
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.protocol import MonotonicClock, Sleep
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import CheckpointStatistics
 
@@ -232,8 +233,8 @@ class MetricReader:
     def __init__(
         self,
         client: FlinkClient,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: MonotonicClock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client = client
         self._clock = clock

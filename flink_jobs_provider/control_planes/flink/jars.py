@@ -166,8 +166,7 @@ class ClusterJars:
     async def provide(self, submission: Submission, timeout: float) -> bool:
         """Make sure that a submission's jar is on the cluster now, uploading it if it is missing.
 
-        Returns:
-            False where the jar is missing, and only its digest is known.
+        It returns False where the jar is missing, and only its digest is known.
 
         Raises:
             ActionFailed: The upload was refused.

@@ -227,10 +227,8 @@ class ArmClient(ServiceClient):
 
         It is followed by the headers of the reply that began it. That it has succeeded means that
         the service has dealt with the order, not that the job is as it was ordered to be: that is
-        in the job's row (seen in recorded traffic of 2023 and 2024).
-
-        Returns:
-            What a gateway reports of the job; empty for nothing.
+        in the job's row (seen in recorded traffic of 2023 and 2024). What a gateway reports of the
+        job is returned.
 
         Raises:
             ActionFailed: The service reports that it failed.

@@ -195,11 +195,9 @@ class SafetySavepoints:
     _say: Say
 
     async def take(self, spec: JobSpec, job: StepJob) -> tuple[StepJob, str]:
-        """Take one of a job that is to be stopped.
+        """Take one of a job that is to be stopped; return the job as it is then, and the path.
 
-        Returns:
-            The job as it is then, which may show that savepoint as its last one; and the
-            savepoint's path, empty where none was taken.
+        The job may show that savepoint as its last one. The path is empty where none was taken.
         """
         if self._plane.capabilities.keeps_savepoints or spec.savepoint_directory is None:
             return job, ""

@@ -187,11 +187,9 @@ class StepWatch:
         self._waiter = Waiter(clock, say)
 
     async def until_settled(self, job: StepJob, settle: float) -> StepJob | None:
-        """Watch a job that came up for its settle time.
+        """Watch a job that came up for its settle time; return it as it is then, or None if gone.
 
-        Returns:
-            The job as it is then; as it has ended, if it has; or as somebody has begun something
-            else on it. None for one that is gone.
+        It may have ended, or somebody have begun something else on it.
         """
         return await self._until(
             job.run_id, StaysActive(settle), settle + SETTLES, job, job.job_name

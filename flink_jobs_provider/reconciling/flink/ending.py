@@ -217,11 +217,7 @@ class Ender:
     _say: Say
 
     async def cancel(self, recorded: JobRecord) -> bool:
-        """End all submissions of a job without a savepoint. May be called again.
-
-        Returns:
-            Whether any of them had not ended.
-        """
+        """End all submissions of a job without a savepoint; return whether any had not ended."""
         spec = recorded.spec
         ours = (await self._plane.jobs()).of(spec.key, recorded=recorded.job_id)
         active = [job for job in ours if job.active]

@@ -244,10 +244,8 @@ class Preflight:
 
         The program's `main` runs on the cluster, as it will when the job is submitted. A first
         start is planned where slots are fixed: a job that does not fit would take every free slot
-        until it gives up. The slots are promised to the submission until they are given back.
-
-        Returns:
-            Its plan, or None where it was not planned.
+        until it gives up. The slots are promised to the submission until they are given back. It
+        returns the program's plan, or None where it was not planned.
 
         Raises:
             PermanentError: It would not start; nothing was changed.

@@ -136,8 +136,7 @@ class Rescaler:
     async def _settled(self, wanted: JobSpec, job_id: str, tasks: int) -> tuple[ObservedJob, str]:
         """Wait until so many tasks run, or all that there are slots for.
 
-        Returns:
-            The job's row; and what is to be noted, where other tasks run.
+        It returns the job's row; and what is to be noted, where other tasks run.
         """
 
         async def observe(deadline: float) -> RescaleObservation:

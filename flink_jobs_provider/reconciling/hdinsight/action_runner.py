@@ -340,11 +340,10 @@ class ActionRunner:
         return waited.last, ended.shown(waited.history)
 
     async def _until_settled(self, row: ActionJob, spec: JobSpec) -> tuple[ActionJob | None, str]:
-        """Watch a job that came up for its settle time.
+        """Watch a job that came up for its settle time; return its row, and why it did not stay up.
 
-        Returns:
-            Its row as it is then, and why it did not stay up; an empty text where it did, came to
-            its own end, or somebody has begun another action on it.
+        The reason is empty where it did, came to its own end, or somebody has begun another action
+        on it.
         """
         now, settle = self._clock.now(), spec.settle_seconds
         waited = await self._waiter.until(

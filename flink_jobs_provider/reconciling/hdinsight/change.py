@@ -230,8 +230,7 @@ class ActionChange:
     async def _go_back(self, failed: Order, before: ActionJob | None, row: ActionJob | None) -> str:
         """Start the previous version from the savepoint that the failed update took.
 
-        Returns:
-            What runs now, in a sentence; empty where there is nothing to go back to.
+        It returns what runs now, in a sentence; empty where there is nothing to go back to.
         """
         if row is None or row.active:
             return ""

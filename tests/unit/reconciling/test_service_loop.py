@@ -38,4 +38,6 @@ def test_a_change_that_never_comes_to_its_end_is_given_up() -> None:
     with pytest.raises(PermanentError) as caught:
         asyncio.run(until_reached(turns, 3, "orders", "step"))
     assert turns.taken == 3
+    what = "orders: gave up after 3 steps without reaching the desired state."
+    assert caught.value.happened == what
     assert caught.value.now == "The last step has ended, and nothing more was begun."
