@@ -17,9 +17,18 @@ from flink_jobs_provider.model.action import ActionResult
 _IS_FAILED = ActionEntry.result == literal_column(f"'{ActionResult.FAILED.value}'")
 
 
-def needing_attention(flagged: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition that a job needs attention, by its record or by one of some jobIds."""
-    return _needs_attention(JobEntry, flagged)
+def needs_attention(job: Any, flagged: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a job needs attention, by its record or by one of some jobIds.
+
+    `job` has the columns of a job as its attributes.
+    """
+    conditions = [
+        job.status.in_(BROKEN),
+        job.last_action.in_(select(ActionEntry.id).where(_IS_FAILED)),
+    ]
+    if flagged:
+        conditions.append(job.job_id.in_(sorted(flagged)))
+    return or_(*conditions)
 
 
 def ordered_by(
@@ -56,7 +65,7 @@ def _value(job: Any, column: ListColumn, flagged: Collection[str]) -> ColumnElem
             accepted = select(ActionEntry.accepted_at).where(ActionEntry.id == job.last_action)
             return accepted.correlate(job).scalar_subquery()
         case ListColumn.ATTENTION:
-            return case((_needs_attention(job, flagged), 1), else_=0)
+            return case((needs_attention(job, flagged), 1), else_=0)
         case ListColumn.STARTED | ListColumn.ENDED:
             return func.coalesce(getattr(job, column.value), 0.0)
         case ListColumn.CREATED_BY:
@@ -65,13 +74,3 @@ def _value(job: Any, column: ListColumn, flagged: Collection[str]) -> ColumnElem
             return job.job_name  # type: ignore[no-any-return]
         case _:
             return getattr(job, column.value)  # type: ignore[no-any-return]
-
-
-def _needs_attention(job: Any, flagged: Collection[str]) -> ColumnElement[bool]:
-    conditions = [
-        job.status.in_(BROKEN),
-        job.last_action.in_(select(ActionEntry.id).where(_IS_FAILED)),
-    ]
-    if flagged:
-        conditions.append(job.job_id.in_(sorted(flagged)))
-    return or_(*conditions)

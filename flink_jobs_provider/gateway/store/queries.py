@@ -30,7 +30,7 @@ from flink_jobs_provider.gateway.job_service import (
 )
 from flink_jobs_provider.gateway.refusals import read_output
 from flink_jobs_provider.gateway.store.database import Database
-from flink_jobs_provider.gateway.store.list_orders import after, needing_attention, ordered_by
+from flink_jobs_provider.gateway.store.list_orders import after, needs_attention, ordered_by
 from flink_jobs_provider.gateway.store.stored_values import (
     NextStart,
     StoredAction,
@@ -335,7 +335,7 @@ def _conditions(jobs: JobFilter, *, postgresql: bool) -> Iterator[ColumnElement[
     if jobs.created_by is not None:
         yield func.coalesce(JobEntry.created_by, "") == jobs.created_by
     if jobs.attention:
-        yield needing_attention(jobs.flagged)
+        yield needs_attention(JobEntry, jobs.flagged)
     for text in jobs.given:
         yield _is_given(text)
     for key, value in jobs.entries.items():
