@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Protocol
 
 from flink_jobs_provider.model.identity import identity_of
-from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memory, NotListed
 
 Observation = JobHealth | NotListed
@@ -94,13 +95,23 @@ def needs_attention(
     return tuple(sorted(found, key=lambda each: list(Concern).index(each.concern)))
 
 
-def listed_attention(
-    before: ClusterHealth | None, now: ClusterHealth
-) -> dict[str, tuple[Attention, ...]]:
+class Listed(Protocol):
+    """The jobs that a cluster listed at one moment."""
+
+    @property
+    def at(self) -> int:
+        """When it did, in milliseconds since the epoch."""
+
+    @property
+    def snapshot(self) -> ClusterSnapshot:
+        """Its jobs."""
+
+
+def listed_attention(before: Listed | None, now: Listed) -> dict[str, tuple[Attention, ...]]:
     """Return the reasons that a cluster's job list alone shows, by jobId.
 
     Args:
-        before: The observation before, of the same cluster.
+        before: The list before, of the same cluster.
         now: The newest one.
     """
     earlier = before.snapshot.by_id if before else {}

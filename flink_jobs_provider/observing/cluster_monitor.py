@@ -70,8 +70,8 @@ class _Watched:
 class ClusterMonitor:
     """Observes one cluster and its jobs.
 
-    A list costs five requests, whatever the number of jobs and of those who look; a job that is
-    looked at costs five, and one for each of its vertices.
+    A list costs one request and a cluster five, whatever the number of jobs and of those who look.
+    A job that is looked at costs five, and one for each of its vertices.
 
     Args:
         client: The cluster's API.
@@ -91,7 +91,7 @@ class ClusterMonitor:
         self._metrics = MetricReader(client, clock)
         self._list = SharedCall(self._read_list, clock)
         self._cluster = SharedCall(self._read_cluster, clock)
-        self._before: ClusterHealth | None = None
+        self._before: JobList | None = None
         self._readers: dict[str, JobReader] = {}
         self._watched: dict[tuple[str, Depth], _Watched] = {}
         self._listed = ListedJobs(
@@ -109,9 +109,10 @@ class ClusterMonitor:
     async def attention(self, max_age: float = 0.0) -> dict[str, tuple[Attention, ...]]:
         """Return what the cluster's list shows to need attention, by jobId.
 
-        What happened between two lists, such as a restart, is shown for a minute at least.
+        What happened between two lists, such as a restart, is shown for a minute at least. It costs
+        one request, so that a page may ask all clusters.
         """
-        now = await self.cluster(max_age)
+        now = await self._list.get(max_age)
         return listed_attention(self._before, now)
 
     async def listed(self, job_ids: Collection[str], max_age: float) -> dict[str, JobHealth]:
@@ -225,13 +226,13 @@ class ClusterMonitor:
             del self._readers[job_id]
 
     async def _read_list(self) -> JobList:
+        latest = self._list.latest
+        if latest and (self._before is None or latest.at - self._before.at >= _SHOWN_FOR):
+            self._before = latest
         body = await self._get("jobs/overview", "jobs")
         return JobList(cluster_time(body), parse_overview(body))
 
     async def _read_cluster(self) -> ClusterHealth:
-        latest = self._cluster.latest
-        if latest and (self._before is None or latest.at - self._before.at >= _SHOWN_FOR):
-            self._before = latest
         listed, overview, totals, task_managers, job_manager = await asyncio.gather(
             self._list.get(),
             self._get("overview", "slots-total"),
