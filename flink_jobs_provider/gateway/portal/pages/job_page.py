@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -13,13 +14,15 @@ from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.addresses import Addresses
+from flink_jobs_provider.gateway.portal.charts import HEIGHT, WIDTH, last_day, trend_view
 from flink_jobs_provider.gateway.portal.health_view import HealthView, health_view
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
-from flink_jobs_provider.gateway.portal.live import digest
+from flink_jobs_provider.gateway.portal.live import SharedParts, digest
 from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.offered_actions import offers
 from flink_jobs_provider.gateway.portal.templating import NOT_STORED, Templates
 from flink_jobs_provider.gateway.portal.terminal import program_samples, reading_samples
+from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -28,6 +31,8 @@ PART = "/portal/parts/jobs/{number:int}"
 EVENTS = "/portal/events/jobs/{number:int}"
 #: Actions of the history that are shown.
 HISTORY = 50
+#: Seconds that the last day may be old: it is recorded once a minute.
+_TREND_AGE = 30.0
 _SHOWN = "shown"
 
 
@@ -94,6 +99,7 @@ class JobPage:
         self._templates = templates
         self._addresses = addresses
         self._audit = audit
+        self._trends = SharedParts(_TREND_AGE)
 
     async def show(self, request: Request) -> Response:
         """Return the page."""
@@ -157,6 +163,7 @@ class JobPage:
             may_act=may_act,
             reveal=reveal,
             health=await self._health(row, reveal=reveal),
+            trend=await self._trend(row, visit.text),
             history=[ActionView.of(action) for action in history[:HISTORY]],
             more_history=len(history) > HISTORY,
             commands=reading_samples(cluster, base, row.job_name, row.number),
@@ -173,6 +180,17 @@ class JobPage:
             expected=row.record.status.active and row.status == str(row.record.status),
             reveal=reveal,
         )
+
+    async def _trend(self, row: JobRow, text: Text) -> str:
+        """Return how the job was over the last day; made once a while for all who look."""
+
+        async def make() -> str:
+            span = last_day(int(time.time() // 60))
+            points = await self._board.series(row.cluster, row.number, span)
+            trend = trend_view(points, span, text)
+            return self._templates.part("trend_part", text, trend=trend, WIDTH=WIDTH, HEIGHT=HEIGHT)
+
+        return await self._trends.get((row.number, text.language), make)
 
     def _below(self, path: str, number: int) -> str:
         return self._addresses.of(path.replace("{number:int}", str(number)))

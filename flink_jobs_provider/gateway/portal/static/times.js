@@ -23,8 +23,11 @@ export function localTimes(within) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     const utc = moment.toISOString().replace("T", " ").replace(/\.\d+Z$/, "");
-    time.title = document.body.dataset.utc.replace("{time}", utc);
-    const shown = "age" in time.dataset ? `${localTime(moment)} (${age(moment)})` : localTime(moment);
+    const local = localTime(moment);
+    const hover = document.body.dataset.utc.replace("{time}", utc);
+    const onlyAge = time.dataset.age === "only";
+    time.title = onlyAge ? `${local}, ${hover}` : hover;
+    const shown = onlyAge ? age(moment) : "age" in time.dataset ? `${local} (${age(moment)})` : local;
     if (time.textContent !== shown) time.textContent = shown;
   }
 }

@@ -8,6 +8,7 @@ from string import Formatter
 
 import pytest
 
+from flink_jobs_provider.gateway.portal.charts import MEASURES
 from flink_jobs_provider.gateway.portal.offered_actions import JOB_ACTIONS
 from flink_jobs_provider.gateway.portal.templating import TEMPLATES
 from flink_jobs_provider.gateway.portal.text import (
@@ -73,6 +74,7 @@ def test_every_phrase_is_used_and_there() -> None:
         "concern": {each.name for each in Concern},
         "checkpoint_kind": {"checkpoint", "savepoint"},
         "unit": set(UNITS),
+        "trend": {each.name for each in MEASURES},
         "memory": {"heap", "metaspace", "job_manager_heap", "job_manager_metaspace"},
     }
     used |= {f"{group}.{word}" for group, words in made.items() for word in words}
