@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from itertools import product, repeat
+from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.spec import JobSpec
@@ -30,23 +33,70 @@ def killed(begin: Callable[[], Stack], action: Callable[[Stack], object], step: 
     return stack
 
 
-def steps(begin: Callable[[], Stack], action: Callable[[Stack], object]) -> list[str]:
-    """Return the steps of an action that is not killed."""
-    stack = begin()
-    stack.flink.steps.clear()
-    action(stack)
-    return stack.flink.steps
-
-
 def each_step(
     begin: Callable[[], Stack], action: Callable[[Stack], object], pause: float
-) -> list[Stack]:
-    """Return a stack for each step at which the action could be killed, some time later."""
-    names = steps(begin, action)
-    stacks = [killed(begin, action, step) for step in range(len(names))]
-    for stack in stacks:
+) -> Iterator[Stack]:
+    """Yield a stack for each step at which the action could be killed, some time later.
+
+    A killed process leaves the cluster with its files, and what was recorded before. So each is a
+    copy of one run, taken before a step; `test_a_kill_leaves_what_a_copy_has` shows it. They are
+    used one after the other: the files in memory are those of the one that was yielded last.
+    """
+    for stack, files in _left_by_kills(begin(), action):
+        MemoryFileSystem.store.clear()
+        MemoryFileSystem.store.update(files)
         stack.flink.pass_time(pause)
-    return stacks
+        yield stack
+
+
+def _left_by_kills(
+    stack: Stack, action: Callable[[Stack], object]
+) -> list[tuple[Stack, dict[str, Any]]]:
+    found: list[tuple[Stack, dict[str, Any]]] = []
+
+    def note(_step: str) -> None:
+        memo: dict[int, object] = {id(one): one for one in stack.flink.submissions}
+        copied = deepcopy(stack, memo)
+        copied.flink.on_step = nothing
+        found.append((copied, dict(MemoryFileSystem.store)))
+
+    nothing, stack.flink.on_step = stack.flink.on_step, note
+    stack.flink.steps.clear()
+    action(stack)
+    return found
+
+
+def test_a_kill_leaves_what_a_copy_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows it for an update that rolls back, with a savepoint, checkpoints, and two versions."""
+    monkeypatch.setattr("tests.unit.reconciling.flink.stack.time.time", lambda: 1e9)
+    monkeypatch.setattr("tests.unit.reconciling.flink.fake_flink._numbers", repeat(0))
+
+    def begin() -> Stack:
+        MemoryFileSystem.store.clear()
+        stack = running("savepoint")
+        stack.flink.programs["New"] = BAD["restarts for ever"]
+        return stack
+
+    def update(stack: Stack) -> None:
+        with pytest.raises(ActionFailed):
+            stack.up(version("New", "savepoint", timeouts={"running": "2s"}))
+
+    copies = _left_by_kills(begin(), update)
+    assert len(copies) > 20
+    for step, (copied, files) in enumerate(copies):
+        dead = killed(begin, update, step)
+        assert _left(dead, MemoryFileSystem.store) == _left(copied, files)
+
+
+def _left(stack: Stack, files: Mapping[str, Any]) -> str:
+    """Return all that a killed run leaves, as text."""
+    flink = stack.flink
+    everything = (
+        *(flink.jobs_by_id, flink.jars, flink.submissions, flink.starts, flink.progress_in),
+        *(flink.saved, flink.steps, flink._operations, sorted(files)),
+        *(stack.record, stack.said, stack.time.time),
+    )
+    return repr(everything)
 
 
 def is_up(stack: Stack, wanted: JobSpec) -> None:
