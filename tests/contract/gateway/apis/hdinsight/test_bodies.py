@@ -44,58 +44,6 @@ _CONFIGURATION = "properties.flinkConfiguration"
         ({"args": ["--a"]}, "properties.args", "a text"),
         ({"flinkConfiguration": []}, _CONFIGURATION, "an object"),
         ({"flinkConfiguration": {"": "x"}}, _CONFIGURATION, "empty names"),
-        ({"flinkConfiguration": {"a.b": None}}, f"{_CONFIGURATION}.a.b", "text or a number"),
-        ({"flinkConfiguration": {"a": {"b": 1}}}, f"{_CONFIGURATION}.a", "text or a number"),
-        ({"flinkConfiguration": {"parallelism": "0"}}, f"{_CONFIGURATION}.parallelism", "from 1"),
-        ({"flinkConfiguration": {"parallelism": "-1"}}, f"{_CONFIGURATION}.parallelism", "from 1"),
-        ({"flinkConfiguration": {"parallelism": 1.5}}, f"{_CONFIGURATION}.parallelism", "from 1"),
-        ({"flinkConfiguration": {"parallelism": True}}, f"{_CONFIGURATION}.parallelism", "from 1"),
-        ({"flinkConfiguration": {"parallelism": "two"}}, f"{_CONFIGURATION}.parallelism", "'two'"),
-        (
-            {"flinkConfiguration": {"parallelism": "99999"}},
-            f"{_CONFIGURATION}.parallelism",
-            "32768",
-        ),
-        (
-            {"flinkConfiguration": {"parallelism.default": "2"}},
-            f"{_CONFIGURATION}.parallelism.default",
-            "use parallelism",
-        ),
-        (
-            {"flinkConfiguration": {"state.savepoints.dir": "/x"}},
-            f"{_CONFIGURATION}.state.savepoints.dir",
-            "use savepoint.directory",
-        ),
-        (
-            {"flinkConfiguration": {"execution.savepoint.path": "/x"}},
-            f"{_CONFIGURATION}.execution.savepoint.path",
-            "use savePointName",
-        ),
-        (
-            {"flinkConfiguration": {"savepoint.directory": "savepoints"}},
-            f"{_CONFIGURATION}.savepoint.directory",
-            "absolute path",
-        ),
-        (
-            {"flinkConfiguration": {"savepoint.directory": "http://host/x"}},
-            f"{_CONFIGURATION}.savepoint.directory",
-            "file system of Flink",
-        ),
-        (
-            {"flinkConfiguration": {"savepoint.directory": "s3://b/../x"}},
-            f"{_CONFIGURATION}.savepoint.directory",
-            "..",
-        ),
-        (
-            {"flinkConfiguration": {"savepoint.directory": "s3://b/%2e%2E/x"}},
-            f"{_CONFIGURATION}.savepoint.directory",
-            "..",
-        ),
-        (
-            {"flinkConfiguration": {"execution.savepoint.ignore-unclaimed-state": "yes"}},
-            f"{_CONFIGURATION}.execution.savepoint.ignore-unclaimed-state",
-            "true or false",
-        ),
         ({"flinkConfiguration": {f"a{n}": 1 for n in range(501)}}, _CONFIGURATION, "500 options"),
         ({"savePointName": "savepoint-unknown"}, "properties.savePointName", "savepoint-unknown"),
         ({"savePointName": "a/b"}, "properties.savePointName", "absolute path"),
@@ -105,6 +53,37 @@ _CONFIGURATION = "properties.flinkConfiguration"
 )
 def test_a_wrong_property_is_named(given: dict[str, Any], target: str, says: str) -> None:
     """Shows the path of the property, and what would be right."""
+    _check_refusal(given, target, says)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("a.b", None, "text or a number"),
+        ("a", {"b": 1}, "text or a number"),
+        ("parallelism", "0", "from 1"),
+        ("parallelism", "-1", "from 1"),
+        ("parallelism", 1.5, "from 1"),
+        ("parallelism", True, "from 1"),
+        ("parallelism", "two", "'two'"),
+        ("parallelism", "99999", "32768"),
+        ("parallelism.default", "2", "use parallelism"),
+        ("state.savepoints.dir", "/x", "use savepoint.directory"),
+        ("execution.savepoint.path", "/x", "use savePointName"),
+        ("savepoint.directory", "savepoints", "absolute path"),
+        ("savepoint.directory", "http://host/x", "file system of Flink"),
+        ("savepoint.directory", "s3://b/../x", ".."),
+        ("savepoint.directory", "s3://b/%2e%2E/x", ".."),
+        ("execution.savepoint.ignore-unclaimed-state", "yes", "true or false"),
+    ],
+)
+def test_a_wrong_option_is_named(option: str, value: object, says: str) -> None:
+    """Shows the same of an option of Flink."""
+    given = {"flinkConfiguration": {option: value}}
+    _check_refusal(given, f"{_CONFIGURATION}.{option}", says)
+
+
+def _check_refusal(given: dict[str, Any], target: str, says: str) -> None:
     gateway = Gateway()
     answer = gateway.run_job({**NEW, **given})
     assert targets(answer) == [target]
