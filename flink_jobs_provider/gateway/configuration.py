@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.control_planes.connection import environment
 from flink_jobs_provider.gateway.auth.access_configuration import Access
-from flink_jobs_provider.gateway.monitoring_configuration import Monitoring
 from flink_jobs_provider.gateway.portal.portal_configuration import PortalConfiguration
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -28,17 +27,33 @@ from flink_jobs_provider.gateway.setting_types import (
     Lifetime,
     Settings,
     Timeout,
+    at_most,
     is_loopback,
 )
 from flink_jobs_provider.model.duration import (
     LONGEST_LIFETIME,
     LONGEST_TIMEOUT,
+    Duration,
     SettleTime,
 )
 from flink_jobs_provider.model.errors import SetupError
 from flink_jobs_provider.model.inputs import properties_at, suggestion
 from flink_jobs_provider.model.validation import blanks_around
 from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_document
+
+#: A job that changes all the time has a row for each minute.
+LONGEST_HISTORY = "31d"
+
+
+class Monitoring(Settings):
+    """What is observed of jobs by itself."""
+
+    history: bool = Field(
+        default=True, description="Whether it is recorded, once a minute, how each job is."
+    )
+    history_retention: Annotated[Duration, at_most(LONGEST_HISTORY)] = Field(
+        "24h", description=f"How long that is kept; at most `{LONGEST_HISTORY}`."
+    )
 
 
 class InvalidConfiguration(SetupError):
