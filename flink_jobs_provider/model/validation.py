@@ -116,25 +116,22 @@ def problems_of(
 
 def _not_on_target(
     inputs: dict[str, Any], unknown: list[tuple[int | str, ...]]
-) -> list[tuple[str, str]]:
+) -> Iterator[tuple[str, str]]:
     """Return the inputs that do not exist on the kind of target, and have another value."""
     target = inputs.get("target")
     if not isinstance(target, dict) or ("target", "kind") in unknown:
-        return []
+        return
     kind = target.get("kind") or "flink"
-    problems = []
     for name, rule in only_on(JobSpec).items():
         if kind in rule.kinds or inputs.get(name) is None:
             continue
         default = JobSpec.model_fields[name].default
         if default is None:
             labels = " or ".join(TARGETS[each].label for each in rule.kinds)
-            problems.append((name, f"must not be given: the target is not one of {labels}"))
+            yield name, f"must not be given: the target is not one of {labels}"
         elif isinstance(kind, str) and kind in TARGETS and _is_not(name, inputs[name], default):
             label = TARGETS[kind].label
-            why = f"must be {json.dumps(default)}: the API of {label} has no field for it"
-            problems.append((name, why))
-    return problems
+            yield name, f"must be {json.dumps(default)}: the API of {label} has no field for it"
 
 
 def _is_not(name: str, given: Any, default: Any) -> bool:
@@ -288,12 +285,10 @@ def _relative_restore_point(inputs: dict[str, Any]) -> _Problems:
     return [] if named else [("restore_from", why)]
 
 
-def _long_timeouts(inputs: dict[str, Any]) -> _Problems:
+def _long_timeouts(inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
     timeouts = inputs.get("timeouts")
-    problems: _Problems = []
     for step, duration in timeouts.items() if isinstance(timeouts, dict) else ():
         with suppress(ValueError, TypeError):  # then the model reports the problem
             if seconds(duration) > seconds(LONGEST_TIMEOUT):
                 why = f'must be at most "{LONGEST_TIMEOUT}" (got {duration!r})'
-                problems.append((f"timeouts.{step}", why))
-    return problems
+                yield f"timeouts.{step}", why

@@ -6,6 +6,7 @@ resources exclude each other, and it has no field at all for some inputs of a jo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flink_jobs_provider.model.target.address import split_arguments, unreadable_jar
@@ -14,10 +15,10 @@ from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.dli import LONGEST_NAME, RESOURCES_V1
 
 _Path = tuple[int | str, ...]
-_Problems = list[tuple[str, str]]
+_Problem = tuple[str, str]
 
 
-def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
+def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> list[_Problem]:
     """Return the inputs that Data Lake Insight cannot carry: path, and what would be valid.
 
     The inputs are of any type, valid or not, as far as they are known; `unknown` has the paths of
@@ -33,73 +34,61 @@ def limits_of(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
     ]
 
 
-def _reached(target: dict[str, Any], unknown: set[_Path]) -> _Problems:
+def _reached(target: dict[str, Any], unknown: set[_Path]) -> Iterator[_Problem]:
     """Check how the service is reached: one address, one kind of credentials."""
     missing = {
         name
         for name in ("region", "endpoint", "token", "access_key", "secret_key")
         if _missing(target, name, unknown, "target")
     }
-    problems: _Problems = []
     if missing >= {"region", "endpoint"}:
-        problems.append(("target.endpoint", "is required, or region"))
+        yield "target.endpoint", "is required, or region"
     if target.get("region") is not None and target.get("endpoint") is not None:
-        problems.append(("target.endpoint", "must not be given with region"))
+        yield "target.endpoint", "must not be given with region"
     keys = ("access_key", "secret_key", "security_token")
     signs = [name for name in keys if target.get(name) is not None]
     if target.get("token") is not None:
-        return [*problems, *((f"target.{name}", "must not be given with token") for name in signs)]
+        yield from ((f"target.{name}", "must not be given with token") for name in signs)
+        return
     if missing >= {"token", "access_key"} and not signs:
-        problems.append(("target.token", "is required, or access_key and secret_key"))
-    needed = ("access_key", "secret_key") if signs else ()
-    problems += [
-        (f"target.{name}", f"is required with {signs[0]}") for name in needed if name in missing
-    ]
-    return problems
+        yield "target.token", "is required, or access_key and secret_key"
+    for name in ("access_key", "secret_key") if signs else ():
+        if name in missing:
+            yield f"target.{name}", f"is required with {signs[0]}"
 
 
-def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) -> _Problems:
-    problems = [
-        *unreadable_jar(inputs.get("jar"), target, unknown, "service", "obs://bucket/dir/name.jar"),
-        *split_arguments(inputs.get("args"), "Data Lake Insight"),
-    ]
+def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) -> Iterator[_Problem]:
+    example = "obs://bucket/dir/name.jar"
+    yield from unreadable_jar(inputs.get("jar"), target, unknown, "service", example)
+    yield from split_arguments(inputs.get("args"), "Data Lake Insight")
     name = inputs.get("job_name")
     if isinstance(name, str) and len(name) > LONGEST_NAME:
-        problems.append(
-            ("job_name", f"must have at most {LONGEST_NAME} characters there (got {len(name)})")
-        )
+        yield "job_name", f"must have at most {LONGEST_NAME} characters there (got {len(name)})"
     configuration = inputs.get("flink_configuration")
     if isinstance(configuration, dict) and SPEC_NOTE in configuration:
-        problems.append(
-            (
-                "flink_configuration",
-                f"must not set {SPEC_NOTE} on Data Lake Insight: the provider records "
-                "in it which version it has requested",
-            )
+        yield (
+            "flink_configuration",
+            f"must not set {SPEC_NOTE} on Data Lake Insight: the provider records "
+            "in it which version it has requested",
         )
-    return problems + (_in_a_cloud(inputs, unknown) if is_cloud(target) else [])
+    if is_cloud(target):
+        yield from _in_a_cloud(inputs, unknown)
 
 
-def _in_a_cloud(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
+def _in_a_cloud(inputs: dict[str, Any], unknown: set[_Path]) -> Iterator[_Problem]:
     """Check what a gateway can do, and a cloud's own service cannot."""
-    problems: _Problems = []
     if inputs.get("upgrade_mode") == "last-state":
-        problems.append(
-            (
-                "upgrade_mode",
-                'must not be "last-state": Data Lake Insight starts a version from a savepoint or '
-                "from nothing",
-            )
+        yield (
+            "upgrade_mode",
+            'must not be "last-state": Data Lake Insight starts a version from a savepoint or '
+            "from nothing",
         )
     asks = inputs.get("savepoint_trigger") is not None
     if asks and _missing(inputs, "savepoint_directory", unknown):
-        problems.append(
-            (
-                "savepoint_directory",
-                "is required with savepoint_trigger: Data Lake Insight asks where to write",
-            )
+        yield (
+            "savepoint_directory",
+            "is required with savepoint_trigger: Data Lake Insight asks where to write",
         )
-    return problems
 
 
 def is_cloud(target: dict[str, Any]) -> bool:
@@ -115,54 +104,42 @@ def is_cloud(target: dict[str, Any]) -> bool:
         return False
 
 
-def _settings(inputs: dict[str, Any], unknown: set[_Path]) -> _Problems:
+def _settings(inputs: dict[str, Any], unknown: set[_Path]) -> Iterator[_Problem]:
     settings = inputs.get("dli")
     if not isinstance(settings, dict):
-        return []
-    problems: _Problems = []
-    if settings.get("resource_config") is not None:
-        problems += [
-            (
-                f"dli.{name}",
-                "must not be given with resource_config: those are resources v1",
-            )
-            for name in RESOURCES_V1
-            if settings.get(name) is not None
-        ]
-    return [*problems, *_image(settings, unknown), *_logs_and_restarts(inputs, settings, unknown)]
+        return
+    for name in RESOURCES_V1 if settings.get("resource_config") is not None else ():
+        if settings.get(name) is not None:
+            why = "must not be given with resource_config: those are resources v1"
+            yield f"dli.{name}", why
+    yield from _image(settings, unknown)
+    yield from _logs_and_restarts(inputs, settings, unknown)
 
 
-def _image(settings: dict[str, Any], unknown: set[_Path]) -> _Problems:
+def _image(settings: dict[str, Any], unknown: set[_Path]) -> Iterator[_Problem]:
     if ("dli", "feature") in unknown:
-        return []
+        return
     feature = settings.get("feature")
-    problems = [
-        (f"dli.{name}", f'is for feature "{needed}" alone: set dli.feature')
-        for name, needed in (("flink_version", "basic"), ("image", "custom"))
-        if settings.get(name) is not None and feature != needed
-    ]
+    for name, needed in (("flink_version", "basic"), ("image", "custom")):
+        if settings.get(name) is not None and feature != needed:
+            yield f"dli.{name}", f'is for feature "{needed}" alone: set dli.feature'
     if feature == "custom" and _missing(settings, "image", unknown, "dli"):
-        problems.append(("dli.image", 'is required for feature "custom"'))
-    return problems
+        yield "dli.image", 'is required for feature "custom"'
 
 
 def _logs_and_restarts(
     inputs: dict[str, Any], settings: dict[str, Any], unknown: set[_Path]
-) -> _Problems:
-    problems: _Problems = []
+) -> Iterator[_Problem]:
     if settings.get("log_enabled") is True and _missing(settings, "obs_bucket", unknown, "dli"):
-        problems.append(("dli.obs_bucket", "is required where log_enabled is true"))
+        yield "dli.obs_bucket", "is required where log_enabled is true"
     stateless = inputs.get("upgrade_mode") == "stateless" or ("upgrade_mode",) in unknown
     resumes = settings.get("resume_checkpoint") is True or ("dli", "resume_checkpoint") in unknown
     if settings.get("restart_when_exception") is True and not resumes and not stateless:
-        problems.append(
-            (
-                "dli.resume_checkpoint",
-                "must be true where restart_when_exception is: else the service restarts a failed "
-                'job without its state; or set upgrade_mode to "stateless"',
-            )
+        yield (
+            "dli.resume_checkpoint",
+            "must be true where restart_when_exception is: else the service restarts a failed "
+            'job without its state; or set upgrade_mode to "stateless"',
         )
-    return problems
 
 
 def _missing(given: dict[str, Any], name: str, unknown: set[_Path], *below: str) -> bool:
