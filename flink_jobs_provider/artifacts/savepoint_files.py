@@ -85,6 +85,15 @@ def inspect_savepoint(uri: str) -> Finding:
     return _judged(head, tail, size)
 
 
+def savepoint_size(uri: str) -> int | None:
+    """Return the bytes of all files in a savepoint's directory, or None where they are unseen."""
+    try:
+        filesystem, path = open_filesystem(uri)
+        return int(ask(filesystem, "du", path))
+    except Exception:  # noqa: BLE001 - each store raises errors of its own
+        return None
+
+
 def _judged(head: bytes, tail: bytes, size: int) -> Finding:
     if size < _HEAD:
         return Finding(Condition.TORN, f"its _metadata file has {size} bytes")

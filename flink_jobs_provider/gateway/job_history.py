@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Protocol
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.health import JobHealth
 
@@ -141,8 +142,29 @@ class JobPoint:
     load: Load | None = None
 
 
+@dataclass(frozen=True)
+class JobVersion:
+    """A version of a job that was started.
+
+    Attributes:
+        action: The action that started it.
+        inputs: The inputs of `JobSpec` that it was started with, by name, without its target.
+        jar_digest: The content of its jar.
+    """
+
+    action: ActionRow
+    inputs: Mapping[str, Any]
+    jar_digest: str
+
+
 class JobHistory(Protocol):
-    """What is on record of how jobs were."""
+    """What is on record of how jobs were, and of what was done to them."""
+
+    async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
+        """Return the latest actions on a job, the newest first."""
+
+    async def versions(self, cluster: str, number: int, *, limit: int) -> Sequence[JobVersion]:
+        """Return the latest versions of a job that were started, the newest first."""
 
     async def series(self, cluster: str, number: int, span: Span) -> Sequence[JobPoint]:
         """Return the points of a job, oldest first; none for minutes without an observation.

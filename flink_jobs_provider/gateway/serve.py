@@ -179,6 +179,7 @@ async def _serve(configuration: GatewayConfiguration) -> None:
             signatures=signatures,
             portal=portal,
             monitors=monitors,
+            stopping=stop.asked,
         )
         if certificate:
             renewing = asyncio.create_task(certificate.keep_renewing())

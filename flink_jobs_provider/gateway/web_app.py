@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -89,6 +90,7 @@ def make_app(
     signatures: SignatureCheck | None = None,
     portal: Portal | None = None,
     monitors: Monitors | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> Starlette:
     """Make the application.
 
@@ -96,14 +98,18 @@ def make_app(
     limits only that of a body counts here; the others are kept by what else is given.
     Addresses in answers begin with the public URL, else with the request's own Host. Without
     signatures, which are those of the signing keys, no request is accepted by one; without a portal
-    there are no pages for people, and without monitors there is no monitoring API.
+    there are no pages for people, and without monitors there is no monitoring API. Streams end when
+    `stopping` is set.
     """
     arm = ArmFace(service, clusters, audit, limits.body_bytes, public_url)
     conventions_of = make_conventions(authenticator, signatures, limits, portal)
     calls = Calls(service, clusters, audit, limits.body_bytes)
     served: list[DescribedRoute] = [*dli_routes(calls), *arm.routes()]
     if monitors:
-        served += MonitoringFace(service, clusters, monitors).routes()
+        face = MonitoringFace(
+            service, clusters, monitors, authenticator.authenticate, stopping or asyncio.Event()
+        )
+        served += face.routes()
     own = _OwnRoutes(service, clusters, authenticator, metrics, served)
     app = Starlette(
         routes=[*own.routes(), *(portal.routes() if portal else ()), *served],

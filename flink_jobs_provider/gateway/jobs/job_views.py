@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
-from flink_jobs_provider.gateway.job_history import JobPoint, Span, points
+from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion, Span, points
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
     Execution,
@@ -151,6 +151,11 @@ class Reading:
                 return await observer.task_slots.get(_SLOTS_AGE)
         except (JobError, TimeoutError):
             return None
+
+    async def versions(self, cluster: str, number: int, *, limit: int) -> Sequence[JobVersion]:
+        """Return the latest versions of a job that were started, the newest first."""
+        self.configured(cluster)
+        return await self._ask(self._store.versions_of, number, limit)
 
     async def series(self, cluster: str, number: int, span: Span) -> Sequence[JobPoint]:
         """Return the points of a job, oldest first; none for minutes without an observation."""

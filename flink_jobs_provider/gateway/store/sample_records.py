@@ -22,10 +22,29 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from flink_jobs_provider.gateway.job_history import MINUTE, Load, StatePeriod, StateSample
+from flink_jobs_provider.gateway.job_history import (
+    MINUTE,
+    JobVersion,
+    Load,
+    StatePeriod,
+    StateSample,
+)
 from flink_jobs_provider.gateway.store.database import Database
-from flink_jobs_provider.gateway.store.queries import time_of
-from flink_jobs_provider.gateway.store.tables import JOBS, LOADS, SAMPLED, STATES, database_now
+from flink_jobs_provider.gateway.store.queries import (
+    ACTION_AND_JOB,
+    action_row,
+    entries,
+    time_of,
+)
+from flink_jobs_provider.gateway.store.tables import (
+    JOBS,
+    LOADS,
+    SAMPLED,
+    STATES,
+    ActionEntry,
+    database_now,
+)
+from flink_jobs_provider.model.action import STARTS, ActionResult
 
 #: Rows of a statement, and of a transaction that clears away, so that nobody waits long for it.
 _BATCH = 500
@@ -157,6 +176,24 @@ class SampleRecords:
                 for row in connection.execute(states)
             ]
             return periods, {minute: _load(load) for minute, load in connection.execute(loads)}
+
+    def versions_of(self, job_number: int, limit: int = 100) -> list[JobVersion]:
+        """Return the versions of a job that were started, newest first."""
+        query = ACTION_AND_JOB.where(
+            ActionEntry.job_number == job_number,
+            ActionEntry.action.in_([action.value for action in STARTS]),
+            ActionEntry.result == ActionResult.SUCCESS.value,
+            # A draft, or a change of inputs, is on record as an action, and starts none.
+            ActionEntry.jar_digest.is_not(None),
+        )
+        query = query.order_by(ActionEntry.number.desc()).limit(limit)
+        with self._database.reading() as connection:
+            found = [entries(row) for row in connection.execute(query)]
+        return [
+            JobVersion(action_row(action, job), action.wanted, action.jar_digest or "")
+            for job, action in found
+            if action.wanted is not None
+        ]
 
     def sweep_history(self, age: float) -> int:
         """Clear away what is older than so many seconds; return how many rows that were."""

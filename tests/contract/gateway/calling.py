@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.principal import EVERY_CLUSTER, Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.web_app import make_app
 from tests.contract.gateway.memory_service import CLUSTER, CLUSTER_ID, OTHER, MemoryService
 
@@ -97,6 +98,13 @@ class Metrics:
         return b"# metrics\n", "text/plain; version=0.0.4; charset=utf-8"
 
 
+def _stopped() -> asyncio.Event:
+    """Return what ends each stream at once: an application without a server sends it as a whole."""
+    stopped = asyncio.Event()
+    stopped.set()
+    return stopped
+
+
 @dataclass
 class Gateway:
     """An application on a service in memory, and how it is called."""
@@ -109,12 +117,13 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     signatures: SignatureCheck | None = None
     monitors: Monitors | None = None
+    clusters: Sequence[ClusterConfiguration] = (CLUSTER, OTHER)
 
     def app(self) -> Starlette:
         """Make the application."""
         return make_app(
             self.service,
-            [CLUSTER, OTHER],
+            self.clusters,
             ByName(),
             self.rate_limit.take,
             self.audit.write,
@@ -123,6 +132,7 @@ class Gateway:
             self.public_url,
             self.signatures,
             monitors=self.monitors,
+            stopping=_stopped(),
         )
 
     def call(

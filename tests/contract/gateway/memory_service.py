@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.job_history import JobPoint, Span
+from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion, Span
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
@@ -213,6 +213,17 @@ class MemoryService:
             past = (n < beyond if newest_first else n > beyond for n in numbers)
             begins = next((place for place, is_past in enumerate(past) if is_past), len(found))
         return found[begins:][offset : offset + limit], len(found)
+
+    async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
+        """Return the actions on a job, the newest first."""
+        name = self.rows[number].job_name
+        return [row for row in self.actions.values() if row.job_name == name][::-1][:limit]
+
+    async def versions(self, cluster: str, number: int, *, limit: int) -> Sequence[JobVersion]:
+        """Return the version that runs."""
+        row = self.rows[number]
+        inputs = row.record.spec.plain()
+        return [JobVersion(row.last, inputs, "d" * 64)][:limit]
 
     async def series(self, cluster: str, number: int, span: Span) -> Sequence[JobPoint]:
         """Return what was recorded."""

@@ -56,16 +56,7 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
     Raises:
         RefusedProperties: A parameter is unknown, given twice, or invalid.
     """
-    problems = [
-        Problem(name[:100], f"{name[:100]} is not a parameter of this list.")
-        for name in given
-        if name not in PARAMETERS
-    ]
-    problems += [
-        Problem(name, f"{name} must be given once.")
-        for name, values in given.items()
-        if name in PARAMETERS and name != "status" and len(values) > 1
-    ]
+    problems = unfitting(given, PARAMETERS, several=("status",))
     first = {name: values[0] for name, values in given.items() if values}
     statuses = given.get("status", ())
     if wrong := [each for each in statuses if each not in STATUSES]:
@@ -83,9 +74,7 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
     if attention not in ("true", "false"):
         text = f"needs_attention must be true or false (got {attention[:80]!r})."
         problems.append(Problem("needs_attention", text))
-    limit = _number(first.get("limit", str(PAGE)))
-    if not 1 <= limit <= LARGEST_PAGE:
-        problems.append(Problem("limit", f"limit must be a number from 1 to {LARGEST_PAGE}."))
+    limit = _limit(first, problems)
     cursor = _CURSOR.fullmatch(first.get("cursor", "after-0"))
     if cursor is None:
         problems.append(Problem("cursor", "cursor must be as `next` of a page has it."))
@@ -105,6 +94,47 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
         beyond=int(cursor[1]) if cursor else 0,
         limit=limit,
     )
+
+
+def latest_query(given: Mapping[str, Sequence[str]]) -> int:
+    """Read the query of a list that has its latest entries alone; return how many are wanted.
+
+    Raises:
+        RefusedProperties: A parameter is unknown, given twice, or invalid.
+    """
+    problems = unfitting(given, ("limit",))
+    limit = _limit({name: values[0] for name, values in given.items() if values}, problems)
+    if problems:
+        raise RefusedProperties(problems)
+    return limit
+
+
+def unfitting(
+    given: Mapping[str, Sequence[str]], known: Collection[str], several: Collection[str] = ()
+) -> list[Problem]:
+    """Return the problems of parameters that are unknown, or given more than once.
+
+    Args:
+        given: The values of each parameter.
+        known: The parameters that there are.
+        several: Those of them that may be given more than once.
+    """
+    unknown = [name for name in given if name not in known]
+    problems = [
+        Problem(name[:100], f"{name[:100]} is not a parameter of this request.") for name in unknown
+    ]
+    return problems + [
+        Problem(name, f"{name} must be given once.")
+        for name, values in given.items()
+        if name in known and name not in several and len(values) > 1
+    ]
+
+
+def _limit(first: Mapping[str, str], problems: list[Problem]) -> int:
+    limit = _number(first.get("limit", str(PAGE)))
+    if not 1 <= limit <= LARGEST_PAGE:
+        problems.append(Problem("limit", f"limit must be a number from 1 to {LARGEST_PAGE}."))
+    return limit
 
 
 def _column(sort: str) -> ListColumn:

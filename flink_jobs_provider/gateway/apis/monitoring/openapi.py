@@ -9,6 +9,12 @@ from flink_jobs_provider.gateway.apis.monitoring.list_query import (
     SORTS,
     STATUSES,
 )
+from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import (
+    DAMAGED,
+    GONE,
+    PRESENT,
+    UNKNOWN,
+)
 from flink_jobs_provider.gateway.http.routing import (
     REASONS,
     TEXT,
@@ -20,6 +26,7 @@ from flink_jobs_provider.gateway.http.routing import (
     query_parameter,
     reference,
 )
+from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.observing.attention import Concern
 
 _REFUSED = Refused(
@@ -96,6 +103,7 @@ SCHEMAS: dict[str, Schema] = {
         accepted_at=_MAYBE_TEXT,
         began_at=_MAYBE_TEXT,
         finished_at=_MAYBE_TEXT,
+        duration_ms=_MAYBE_WHOLE,
         output=TEXT,
     ),
     "MonitoredCluster": _CLUSTER,
@@ -118,6 +126,27 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "JobWithHealth": _job(
         health={"anyOf": [reference("JobHealth"), {"type": "null"}]}, problem=_MAYBE_TEXT
+    ),
+    "JobVersion": object_of(
+        action_id=TEXT,
+        action=TEXT,
+        by=TEXT,
+        accepted_at=_MAYBE_TEXT,
+        started_at=_MAYBE_TEXT,
+        jar=TEXT,
+        jar_digest=TEXT,
+        entry_class=_MAYBE_TEXT,
+        args=TEXT,
+        parallelism=_MAYBE_WHOLE,
+        flink_configuration={"type": "object"},
+    ),
+    "SavepointOnRecord": object_of(
+        path=TEXT,
+        origin={"enum": [str(each) for each in SavepointReason]},
+        taken_at=_MAYBE_TEXT,
+        age_seconds=_MAYBE_WHOLE,
+        size_bytes=_MAYBE_WHOLE,
+        state={"enum": [PRESENT, GONE, DAMAGED, UNKNOWN]},
     ),
     "JobPoint": object_of(
         at=TEXT,
@@ -177,3 +206,9 @@ SERIES = _read(
         query_parameter("resolution", TEXT, "What a point stands for; `5m`, if not given."),
     ),
 )
+_LATEST = (query_parameter("limit", {**_WHOLE, "minimum": 1, "maximum": LARGEST_PAGE}),)
+ACTIONS = _read("listActions", _list_of("ActionTaken"), _LATEST)
+VERSIONS = _read("listVersions", _list_of("JobVersion"), _LATEST)
+SAVEPOINTS = _read("listSavepointsOnRecord", _list_of("SavepointOnRecord"), _LATEST)
+_STREAM: Schema = {"description": "Events.", "content": {"text/event-stream": {}}}
+EVENTS = Operation("followJob", {200: _STREAM}, _REFUSED)

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from flink_jobs_provider.gateway.apis.job_inputs import masked_text
-from flink_jobs_provider.gateway.job_history import JobPoint
+from flink_jobs_provider.gateway.apis.job_inputs import masked_args, masked_options, masked_text
+from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import Presence
+from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import JobError
-from flink_jobs_provider.model.savepoint import iso_time
+from flink_jobs_provider.model.savepoint import Savepoint, iso_time
 from flink_jobs_provider.observing.attention import Attention, cluster_attention
 from flink_jobs_provider.observing.documents import attention_document, memory_document
 from flink_jobs_provider.observing.health import ClusterHealth
@@ -103,8 +104,57 @@ def action_document(action: ActionRow, mask: Mask) -> dict[str, Any]:
         "accepted_at": _time(action.accepted_at),
         "began_at": _time(action.began_at),
         "finished_at": _time(action.finished_at),
+        "duration_ms": _duration(action),
         "output": mask(str(action.output)),
     }
+
+
+def version_document(version: JobVersion, words: Mask, *, operates: bool) -> dict[str, Any]:
+    """Return a version of a job.
+
+    Args:
+        version: The version.
+        words: Names places as callers do.
+        operates: Whether the caller may operate the cluster: secrets are masked for others.
+    """
+    inputs, action = version.inputs, version.action
+    args = " ".join(map(str, inputs.get("args") or ()))
+    options = {
+        str(name): value for name, value in (inputs.get("flink_configuration") or {}).items()
+    }
+    return {
+        "action_id": action.id,
+        "action": action.action.value,
+        "by": action.caller,
+        "accepted_at": _time(action.accepted_at),
+        "started_at": _time(action.finished_at),
+        "jar": words(str(inputs.get("jar") or "")),
+        "jar_digest": version.jar_digest,
+        "entry_class": inputs.get("entry_class"),
+        "args": args if operates else masked_args(args),
+        "parallelism": inputs.get("parallelism"),
+        "flink_configuration": options if operates else masked_options(options),
+    }
+
+
+def savepoint_document(savepoint: Savepoint, shows: Presence, now: float) -> dict[str, Any]:
+    """Return a savepoint: where, how large, how old, why it was taken, and whether it is there."""
+    taken = datetime.fromisoformat(savepoint.taken_at).timestamp() if savepoint.taken_at else None
+    return {
+        "path": savepoint.path,
+        "origin": str(savepoint.reason),
+        "taken_at": savepoint.taken_at or None,
+        "age_seconds": None if taken is None else max(0, int(now - taken)),
+        "size_bytes": shows.size,
+        "state": shows.state,
+    }
+
+
+def _duration(action: ActionRow) -> int | None:
+    """Return the milliseconds from an action's acceptance to its end."""
+    if action.finished_at is None:
+        return None
+    return max(0, int((action.finished_at - action.accepted_at).total_seconds() * 1000))
 
 
 def mask_for(*, operates: bool) -> Mask:

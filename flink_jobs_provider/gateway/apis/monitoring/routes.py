@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flink_jobs_provider.gateway.apis.monitoring import openapi
+from flink_jobs_provider.gateway.apis.monitoring.job_events import job_events
 from flink_jobs_provider.gateway.apis.monitoring.list_query import list_query
 from flink_jobs_provider.gateway.apis.monitoring.presenter import (
     attention_documents,
@@ -21,6 +22,7 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import (
     point_document,
 )
 from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
+from flink_jobs_provider.gateway.apis.monitoring.record_routes import RecordRoutes
 from flink_jobs_provider.gateway.apis.monitoring.series_query import series_query
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
@@ -44,6 +46,10 @@ JOBS_PATH = f"{PREFIX}/jobs"
 JOB_PATH = f"{JOBS_PATH}/{{number}}"
 EXCEPTIONS_PATH = f"{JOB_PATH}/exceptions"
 SERIES_PATH = f"{JOB_PATH}/series"
+ACTIONS_PATH = f"{JOB_PATH}/actions"
+VERSIONS_PATH = f"{JOB_PATH}/versions"
+SAVEPOINTS_PATH = f"{JOB_PATH}/savepoints"
+EVENTS_PATH = f"{JOB_PATH}/events"
 #: Seconds that an observation of a list, and of one job, may be old.
 _LIST_AGE, _JOB_AGE = 5.0, 2.0
 _ACTIVE = frozenset(status.value for status in JobStatus if status.active)
@@ -61,14 +67,24 @@ class MonitoringFace:
         service: The jobs on record.
         clusters: The clusters that are served.
         monitors: What observes them.
+        authenticate: Returns who asks, again and again while a stream goes on.
+        stopping: Set when the gateway stops.
     """
 
     def __init__(
-        self, service: MonitoredJobs, clusters: Sequence[ClusterConfiguration], monitors: Monitors
+        self,
+        service: MonitoredJobs,
+        clusters: Sequence[ClusterConfiguration],
+        monitors: Monitors,
+        authenticate: Callable[[str | None], Awaitable[Principal]],
+        stopping: asyncio.Event,
     ) -> None:
         self._service = service
+        self._authenticate = authenticate
+        self._stopping = stopping
         self._clusters = {cluster.key: cluster for cluster in clusters}
         self._monitors = monitors
+        self._records = RecordRoutes(service, service, self._clusters, self._found)
 
     def routes(self) -> list[DescribedRoute]:
         """Return the routes of the API."""
@@ -78,6 +94,10 @@ class MonitoringFace:
             DescribedRoute(JOB_PATH, self._job, ["GET"], openapi.JOB),
             DescribedRoute(EXCEPTIONS_PATH, self._exceptions, ["GET"], openapi.EXCEPTIONS),
             DescribedRoute(SERIES_PATH, self._series, ["GET"], openapi.SERIES),
+            DescribedRoute(ACTIONS_PATH, self._records.actions, ["GET"], openapi.ACTIONS),
+            DescribedRoute(VERSIONS_PATH, self._records.versions, ["GET"], openapi.VERSIONS),
+            DescribedRoute(SAVEPOINTS_PATH, self._records.savepoints, ["GET"], openapi.SAVEPOINTS),
+            DescribedRoute(EVENTS_PATH, self._events, ["GET"], openapi.EVENTS),
         ]
 
     async def _list_clusters(self, request: Request) -> Response:
@@ -121,8 +141,21 @@ class MonitoringFace:
 
     async def _job(self, request: Request) -> Response:
         """Show a job with its health, and what needs attention."""
-        row = await self._found(request)
-        mask = _mask(caller(request), row)
+        return JSONResponse(await self._shown(await self._found(request), caller(request)))
+
+    async def _events(self, request: Request) -> Response:
+        """Stream a job with its health as server-sent events: one with each change of it."""
+        number = (await self._found(request)).number
+        authorization = request.headers.get("authorization")
+
+        async def look() -> dict[str, Any]:
+            principal = await self._authenticate(authorization)
+            return await self._shown(await self._row(number, principal), principal)
+
+        return job_events(look, self._stopping)
+
+    async def _shown(self, row: JobRow, principal: Principal) -> dict[str, Any]:
+        mask = _mask(principal, row)
         health: dict[str, Any] | None = None
         problem: str | None = None
         attention: Sequence[Attention] | None = ()
@@ -138,7 +171,7 @@ class MonitoringFace:
                 health = health_document(newest) if isinstance(newest, JobHealth) else None
         shown = job_document(row, (), mask)
         shown["needs_attention"] = attention_documents(attention, mask)
-        return JSONResponse({**shown, "health": health, "problem": problem})
+        return {**shown, "health": health, "problem": problem}
 
     async def _exceptions(self, request: Request) -> Response:
         """List the exceptions of a job's latest submission, newest first."""
@@ -182,13 +215,18 @@ class MonitoringFace:
         number = request.path_params["number"]
         usable = number.isascii() and number.isdigit() and len(number) <= 19
         if usable and 0 < int(number) <= _LARGEST_NUMBER:
-            key = await self._service.cluster_of(int(number))
-            if key in self._clusters and caller(request).may(Role.READ, key):
-                request.scope["cluster_key"] = key
-                row = await self._service.job(key, int(number))
-                if row is not None:
-                    return row
-        raise Refusal("JobNotFound", f"There is no job {number[:40]!r}, or not for this caller.")
+            row = await self._row(int(number), caller(request))
+            request.scope["cluster_key"] = row.cluster
+            return row
+        raise _not_found(number)
+
+    async def _row(self, number: int, principal: Principal) -> JobRow:
+        key = await self._service.cluster_of(number)
+        if key in self._clusters and principal.may(Role.READ, key):
+            row = await self._service.job(key, number)
+            if row is not None:
+                return row
+        raise _not_found(str(number))
 
     async def _attention(
         self, clusters: Sequence[str]
@@ -211,6 +249,10 @@ def _of(
     attention: Mapping[str, Sequence[Attention]] | None, row: JobRow
 ) -> Sequence[Attention] | None:
     return None if attention is None else attention.get(row.record.job_id or "", ())
+
+
+def _not_found(number: str) -> Refusal:
+    return Refusal("JobNotFound", f"There is no job {number[:40]!r}, or not for this caller.")
 
 
 def _mask(principal: Principal, row: JobRow) -> Any:

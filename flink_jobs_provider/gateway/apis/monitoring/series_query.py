@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from flink_jobs_provider.gateway.apis.monitoring.list_query import unfitting
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.job_history import MINUTE, Span
 from flink_jobs_provider.model.duration import seconds
@@ -26,16 +27,7 @@ def series_query(given: Mapping[str, Sequence[str]], now: float) -> Span:
     Raises:
         RefusedProperties: A parameter is unknown, given twice, or invalid.
     """
-    problems = [
-        Problem(name[:100], f"{name[:100]} is not a parameter of a series.")
-        for name in given
-        if name not in PARAMETERS
-    ]
-    problems += [
-        Problem(name, f"{name} must be given once.")
-        for name, values in given.items()
-        if name in PARAMETERS and len(values) > 1
-    ]
+    problems = unfitting(given, PARAMETERS)
     first = {name: values[0] for name, values in given.items() if values}
     end = _minute(first, "to", int(now // MINUTE) + 1, problems)
     begin = _minute(first, "from", end - DEFAULT_MINUTES, problems)

@@ -35,7 +35,14 @@ def test_a_job_that_runs(flink_2: FlinkCluster, tmp_path: Path) -> None:
             assert cluster["reachable"]
             assert cluster["jobs"]["RUNNING"] == 1
             assert cluster["slots"] > cluster["free_slots"]
-            assert cluster["metaspace"]["used"] > 0
+
+            def gathered() -> int:
+                (cluster,) = get("clusters")["value"]
+                assert cluster["metaspace"], cluster
+                return int(cluster["metaspace"]["used"])
+
+            # Its metrics are there a moment after they were asked for first.
+            assert wait_until(gathered, 30, "its memory is reported") > 0
             (job,) = get("jobs?status=RUNNING")["value"]
             assert (job["name"], job["needs_attention"]) == ("orders", [])
 
@@ -48,8 +55,30 @@ def test_a_job_that_runs(flink_2: FlinkCluster, tmp_path: Path) -> None:
             assert health["state"] == "RUNNING"
             assert health["checkpoint_counts"]["completed"] > 0
             assert get(f"jobs/{job['number']}/exceptions")["value"] == []
+            (action,) = get(f"jobs/{job['number']}/actions")["value"]
+            assert (action["action"], action["by"], action["result"]) == (
+                *("NEW", "operator", "SUCCESS"),
+            )
+            (version,) = get(f"jobs/{job['number']}/versions")["value"]
+            assert version["action_id"] == action["id"]
+            assert version["entry_class"] == "flinkjobs.counting.CountingJob"
+
+            assert get(f"jobs/{job['number']}/series?resolution=1m")["resolution_minutes"] == 1
             refused = client.get("/api/v1/jobs?sort=up")
             assert refused.json()["error"]["target"] == "sort"
         with gateway.client(operator) as client:
-            assert run_job(client, "orders", "CANCEL").status_code == 202
+            assert run_job(client, "orders", "SAVEPOINT").status_code == 202
             await_result(client, "orders")
+            path = f"/api/v1/jobs/{job['number']}"
+            (savepoint,) = client.get(f"{path}/savepoints").json()["value"]
+            assert (savepoint["origin"], savepoint["state"]) == ("SAVEPOINT", "present")
+            assert savepoint["size_bytes"] > 0
+            with client.stream("GET", f"{path}/events") as stream:
+                lines = stream.iter_lines()
+                assert next(line for line in lines if line.startswith("event:")) == "event: job"
+                assert '"status": "RUNNING"' in next(lines)
+                # Another connection changes the job, and revokes the token of this one.
+                assert run_job(client, "orders", "CANCEL").status_code == 202
+                assert next(line for line in lines if '"status": "CANCELED"' in line)
+                assert gateway.run("gateway", "token", "revoke", "operator").returncode == 0
+                assert next(line for line in lines if line.startswith("event: end"))

@@ -43,6 +43,7 @@ from tests.unit.gateway.store.entries import (
     running_job,
     state,
 )
+from tests.unit.model.made_up_jobs import spec
 
 OpenStore = Callable[[str], Store]
 _RECORD = '{"spec": {"jar": "/x.jar"}, "status": "RUNNING"}'
@@ -450,3 +451,21 @@ def test_two_gateways_that_start_at_once_migrate_once(
     assert errors == []
     running_job(stores[0])
     assert stores[1].live_job(CLUSTER, "orders") is not None
+
+
+def test_versions_are_the_starts_that_succeeded(store: Store) -> None:
+    """Shows that a savepoint, a failed update and a change of inputs start none."""
+    job = running_job(store)
+    for kind, result in (
+        (Action.SAVEPOINT, ActionResult.SUCCESS),
+        (Action.UPDATE, ActionResult.FAILED),
+        (Action.UPDATE, ActionResult.SUCCESS),
+    ):
+        now = store.live_job(CLUSTER, "orders")
+        assert now is not None
+        finish(store, accept(store, now, kind), result)
+    latest, first = store.versions_of(job.number)
+    assert (latest.action.action, first.action.action) == (Action.UPDATE, Action.NEW)
+    assert latest.action.result is ActionResult.SUCCESS
+    assert (first.inputs["job_name"], first.jar_digest) == ("orders", spec().jar_digest)
+    assert [each.action.id for each in store.versions_of(job.number, 1)] == [latest.action.id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,10 +24,12 @@ from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS
 from flink_jobs_provider.gateway.job_history import JobPoint, Load
 from flink_jobs_provider.gateway.monitors import Monitors
+from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.contract.flink.scripted import ScriptedFlink, ok
 from tests.contract.gateway.calling import NEW, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER, OTHER
+from tests.savepoint_metadata import metadata
 
 NOW = 1_800_000_000_000
 JOB_ID = f"20e9e907eb360b1c69510507{1:08x}"
@@ -234,6 +237,69 @@ def test_every_problem_of_a_series_at_its_property(query: str, targets: str) -> 
     error = error_of(Monitored().get(f"jobs/1/series?{query}"), 400)
     found = {each["target"] for each in error.get("details") or [error]}
     assert found == set(targets.split())
+
+
+def test_actions_with_who_and_how_long() -> None:
+    monitored = Monitored()
+    monitored.gateway.run_job({**NEW, "action": "SAVEPOINT"}, caller="one")
+    latest, first = monitored.get("jobs/1/actions").json()["value"]
+    assert (first["action"], first["by"], first["result"]) == ("NEW", "operator", "SUCCESS")
+    assert (latest["action"], latest["by"], latest["duration_ms"]) == ("SAVEPOINT", "one", 0)
+    (only,) = monitored.get("jobs/1/actions?limit=1").json()["value"]
+    assert only == latest
+    error = error_of(monitored.get("jobs/1/actions?limit=0&x=1"), 400)
+    assert {each["target"] for each in error["details"]} == {"limit", "x"}
+
+
+@pytest.mark.parametrize(("caller", "shown"), [("operator", True), ("reader", False)])
+def test_versions(caller: str, shown: bool) -> None:
+    """Shows what runs in the caller's words; secrets to those alone who may operate."""
+    monitored = Monitored()
+    options = {**NEW["flinkConfiguration"], "s3.secret-key": "hunter2"}
+    given = {**NEW, "jobName": "job2", "flinkConfiguration": options, "args": "--password hunter3"}
+    monitored.gateway.run_job(given)
+    (version,) = monitored.get("jobs/2/versions", caller).json()["value"]
+    assert (version["entry_class"], version["parallelism"]) == ("com.example.Job", 4)
+    assert version["jar"] == "abfs://jobs@account/jars/job.jar"
+    assert (version["flink_configuration"]["s3.secret-key"] == "hunter2") is shown
+    assert (version["args"] == "--password hunter3") is shown
+
+
+@pytest.mark.parametrize(
+    ("place", "url", "state"),
+    [
+        ("whole", "http://127.0.0.1:8081", "present"),
+        ("torn", "http://127.0.0.1:8081", "damaged"),
+        ("gone", "http://127.0.0.1:8081", "gone"),
+        ("gone", "http://flink:8081", "unknown"),  # it may be there, on that machine
+        ("s3://no-such-bucket-here/x", "http://flink:8081", "unknown"),
+    ],
+)
+def test_savepoints_and_whether_they_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, url: str, state: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    for name, content in (("whole", metadata()), ("torn", b"x")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "_metadata").write_bytes(content)
+    monitored = Monitored()
+    service = monitored.gateway.service
+    path = place if ":" in place else f"file:{tmp_path}/{place}"
+    row = service.rows[1]
+    taken = Savepoint(path=path, taken_at="2026-11-28T06:30:00Z")
+    record = row.record.model_copy(update={"savepoints": [taken]})
+    service.rows[1] = replace(row, record=record)
+    cluster = CLUSTER.model_copy(update={"flink": FlinkTarget(url=url)})
+    monitored.gateway.clusters = [cluster, OTHER]
+    (found,) = monitored.get("jobs/1/savepoints").json()["value"]
+    assert (found["path"], found["origin"], found["state"]) == (path, "SAVEPOINT", state)
+    assert found["age_seconds"] >= 0
+    assert (found["size_bytes"] is not None) is (state == "present")
+
+
+@pytest.mark.parametrize("what", ["actions", "versions", "savepoints", "series", "events"])
+def test_nothing_of_a_job_for_those_who_may_not_read_it(what: str) -> None:
+    assert error_of(Monitored().get(f"jobs/1/{what}", "second"), 404)["code"] == "JobNotFound"
 
 
 def test_one_job_with_its_health() -> None:
