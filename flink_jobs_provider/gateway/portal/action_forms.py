@@ -14,6 +14,7 @@ from typing import Any
 from flink_jobs_provider.gateway.apis.job_inputs import masked_options, take_unclaimed
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.job_service import JobRow
+from flink_jobs_provider.gateway.portal.service_texts import translated, worded
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
@@ -69,7 +70,8 @@ class Form:
 
     def refuse_all(self, refusal: Refusal, text: Text) -> None:
         """Note what a request was refused for, each problem at its field."""
-        problems: Sequence[Problem] = [Problem(refusal.target, refusal.message)]
+        language = text.language
+        problems: Sequence[Problem] = [Problem(refusal.target, worded(refusal, language))]
         if isinstance(refusal, RefusedProperties):
             problems = refusal.problems
         for target, message in problems:
@@ -80,7 +82,7 @@ class Form:
                 name = ""
             if name and name in self.problems:
                 continue  # what was found first says it in the reader's language
-            self.refuse(name, in_labels(message, target, name, text))
+            self.refuse(name, translated(in_labels(message, target, name, text), language))
 
 
 def field_of(target: str) -> str:

@@ -25,6 +25,7 @@ from flink_jobs_provider.gateway.portal.forms import (
 )
 from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser, JarDirectory
 from flink_jobs_provider.gateway.portal.jar_uploads import JarUploads
+from flink_jobs_provider.gateway.portal.service_texts import translated
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -82,13 +83,11 @@ class JarChooser:
         """Return the fields of a form, and the file that came along.
 
         Raises:
-            Refusal: The form is not accepted, or a file is sent by somebody who may not.
+            Refusal: The form is not accepted.
         """
         key = visit.session.form_key
-        if not has_file(request):
+        if not (may_upload and has_file(request)):  # a file that may not be sent is not read
             return await sent_form(request, self.addresses, key, limit), None
-        if not may_upload:  # before any of it is read
-            raise Refusal("AuthorizationFailed", visit.text("reason.role"))
         upload = await sent_upload(request, self.addresses, key, limit, self.upload_bytes)
         return upload.fields, upload
 
@@ -106,14 +105,14 @@ class JarChooser:
                 jar = await self.uploads.put(cluster, directory, upload.name, upload.content)
             except Refusal as refusal:
                 self._record(cluster, visit, f"{directory}/{upload.name}", refusal)
-                return JarChoice(problem=refusal.message)
+                return JarChoice(problem=_problem(refusal, text))
         self._record(cluster, visit, jar.uri)
         form.values["jar"] = jar.uri
         note = text("jars.was_there") if jar.was_there else text("jars.uploaded")
         try:
             return JarChoice(notes=(note, *(await self.propose(cluster, form, text))))
         except Refusal as refusal:
-            return JarChoice(notes=(note,), problem=refusal.message)
+            return JarChoice(notes=(note,), problem=_problem(refusal, text))
 
     def _record(
         self,
@@ -143,7 +142,7 @@ class JarChooser:
             if BROWSE in sent:
                 return JarChoice(await self._open(cluster, sent[BROWSE], form))
         except Refusal as refusal:
-            return JarChoice(problem=refusal.message.replace("properties.jarName", "").strip())
+            return JarChoice(problem=_problem(refusal, text))
         return None
 
     async def propose(
@@ -188,3 +187,9 @@ class JarChooser:
             return await self.browser.directory(cluster, form.values["jar"].rpartition("/")[0])
         except Refusal:  # what is typed there so far is no place: begin with the mounts
             return await self.browser.directory(cluster, "")
+
+
+def _problem(refusal: Refusal, text: Text) -> str:
+    """Return why a jar cannot be chosen, with its field called as it is labelled."""
+    message = refusal.message.replace("properties.jarName", text("field.jar"))
+    return translated(message, text.language)

@@ -25,6 +25,7 @@ from flink_jobs_provider.gateway.portal.addresses import (
 )
 from flink_jobs_provider.gateway.portal.forms import KEY_FIELD
 from flink_jobs_provider.gateway.portal.kept_forms import OWNER_FIELD
+from flink_jobs_provider.gateway.portal.service_texts import worded
 from flink_jobs_provider.gateway.portal.text import Text, languages
 from flink_jobs_provider.gateway.portal.visit import Visit
 
@@ -80,6 +81,7 @@ class Templates:
             "KEY_FIELD": KEY_FIELD,
             "OWNER_FIELD": OWNER_FIELD,
             "stamp": stamp,
+            "worded": worded,
             "ISSUER_SIGN_IN": ISSUER_SIGN_IN,
             "LANGUAGE": LANGUAGE,
             "LIST_PART": LIST_PART,

@@ -77,7 +77,7 @@ def test_nothing_outside_the_mounts_is_listed_or_opened(
         page = await browser.get(NEW)
         wanted = f"{place}/secret.jar" if button == "take" else place
         page = await _pressed(browser, page.form(NEW), button, wanted)
-        (problem,) = page.find("p", role="alert")
+        (problem,) = page.find("p", role="alert", class_="problem")
         assert "mounted for this cluster" in problem.text or "must" in problem.text
         assert _choices(page, "take") == {}
         assert page.form(NEW).fields["entry_class"] == ""
@@ -149,7 +149,7 @@ def test_a_directory_that_cannot_be_listed_says_why(tmp_path: Path) -> None:
             browser = await portal.signed_in()
             form = (await browser.get(NEW)).form(NEW)
             page = await _pressed(browser, form, "browse", "abfs://web@account/team")
-            (problem,) = page.find("p", role="alert")
+            (problem,) = page.find("p", role="alert", class_="problem")
             assert problem.text == (
                 "abfs://web@account/team cannot be read: a web server has no directories that can "
                 "be listed."

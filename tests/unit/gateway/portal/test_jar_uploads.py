@@ -123,7 +123,7 @@ def test_another_content_of_the_same_name_stays_as_it_is(tmp_path: Path) -> None
         form.fields["upload_to"] = PLACE
         await _upload(browser, form, "mine.jar", first)
         page = Page((await _upload(browser, form, "mine.jar", second)).text)
-        (problem,) = page.find("p", role="alert")
+        (problem,) = page.find("p", role="alert", class_="problem")
         assert "is there already, with other content" in problem.text
         assert "give the file another name" in problem.text
         assert (tmp_path / "storage/uploads/mine.jar").read_bytes() == first
@@ -159,7 +159,7 @@ def test_what_is_not_uploaded(
         answer = await _upload(browser, form, name, content, job_name="typed")
         assert answer.status_code == 200, answer.text
         page = Page(answer.text)
-        assert said in page.find("p", role="alert")[0].text
+        assert said in page.find("p", role="alert", class_="problem")[0].text
         assert page.form(NEW).fields["job_name"] == "typed"
         assert _uploaded(tmp_path) == []
         assert sorted(path.name for path in (tmp_path / "storage").iterdir()) == [
@@ -180,7 +180,7 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
         form = (await browser.get(NEW)).form(NEW)
         form.fields["upload_to"] = PLACE
         page = Page((await _upload(browser, form, "x.jar", content)).text)
-        assert "leads out of the storage" in page.find("p", role="alert")[0].text
+        assert "leads out of the storage" in page.find("p", role="alert", class_="problem")[0].text
         assert list((tmp_path / "outside").iterdir()) == []
 
     _look(tmp_path, test)
@@ -202,7 +202,7 @@ def test_who_may_not_upload(tmp_path: Path) -> None:
         reader = await portal.signed_in("reader", Role.READ)
         theirs = (await reader.get(UPDATE)).form(UPDATE)
         theirs.fields["upload_to"] = PLACE
-        assert (await _upload(reader, theirs, "x.jar", content)).status_code == 403
+        assert (await _upload(reader, theirs, "x.jar", content)).status_code == 415
         stranger = await portal.browser()
         assert (await _upload(stranger, form, "x.jar", content)).status_code == 401
         assert _uploaded(tmp_path) == []
@@ -233,7 +233,7 @@ def test_without_a_place_nothing_is_uploaded(tmp_path: Path) -> None:
         assert page.find("input", type="file") == []
         form = page.form(NEW)
         form.fields["upload_to"] = PLACE
-        assert (await _upload(browser, form, "x.jar", _jar(tmp_path))).status_code == 403
+        assert (await _upload(browser, form, "x.jar", _jar(tmp_path))).status_code == 415
         assert _uploaded(tmp_path) == []
 
     _look(tmp_path, test, uploads=())
