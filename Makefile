@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # A file that a failed command began is not taken for a made one.
 .DELETE_ON_ERROR:
-.PHONY: help env lock generated cluster stack up preview drift down check test-unit test test-versions bench
+.PHONY: help env lock generated cluster stack up preview drift down check test-unit test test-versions picture bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -139,6 +139,9 @@ test-versions: env ## What is shown on a real Flink, on each version from 1.17 t
 	    tests/integration/examples/test_failing_jobs.py \
 	    -k 'not hdinsight and not dli' || exit 1; \
 	done
+
+picture: env ## Take the picture of the portal in the README anew, from the example jobs
+	@python -m tools.portal_picture docs/portal-jobs.png
 
 bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md
 	@python -m tests.bench

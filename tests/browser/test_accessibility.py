@@ -56,7 +56,7 @@ def test_pages_are_for_everybody(
 ) -> None:
     """Shows each page in both themes and languages: no rule is broken, nothing is beyond the edge.
 
-    Widths are those of a phone (360 px), and of a window of 1280 px zoomed to 200 %.
+    Widths are those of a phone (360 px), of a window of 1280 px zoomed to 200 %, and some between.
     """
     user = open_window(locale=locale, color_scheme=theme)
     axe, seen, problems = Axe(), [], []
@@ -64,10 +64,10 @@ def test_pages_are_for_everybody(
         seen.append(name)
         found = axe.run(user.page, options=_RULES).response["violations"]
         problems += [f"{name}: {_shown(violation)}" for violation in found]
-        for width in (1280, 640, 360):
+        for width in (1280, 1100, 800, 640, 360):
             user.page.set_viewport_size({"width": width, "height": 800})
             problems += [f"{name} at {width} px: {each}" for each in user.page.evaluate(_BEYOND)]
-            if width == 1280 or (width == 360 and theme == "light"):
+            if width in (1280, 800) or (width == 360 and theme == "light"):
                 user.screenshot(f"{theme}-{width}-{name}")
         user.page.set_viewport_size({"width": 1280, "height": 900})
     user.saw("/portal/new: Failed to load resource: the server responded with a status of 400")
