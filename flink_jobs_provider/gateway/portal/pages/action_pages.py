@@ -98,8 +98,10 @@ class _Shown:
         """Return what the fields hold at first."""
         values = shown_version((self.whole if self.reveal else self.view).properties)
         values = {name: values.get(name, "") for name in self.fields}
-        if "savepoint" in values and any(one.path == savepoint for one in self.view.savepoints):
-            values["savepoint"] = savepoint
+        if any(one.path == savepoint for one in self.view.savepoints):
+            values |= {name: savepoint for name in ("savepoint",) if name in values}
+        else:
+            values |= {name: savepoint for name in ("savepoint_path",) if name in values}
         return {**values, CONFIRM: "", _SEEN: self.found.row.last.id}
 
 

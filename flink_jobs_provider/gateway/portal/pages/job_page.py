@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import SavepointPresence
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import JobRow
@@ -19,13 +20,20 @@ from flink_jobs_provider.gateway.portal.health_view import HealthView, health_vi
 from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
 from flink_jobs_provider.gateway.portal.live import SharedParts, digest
 from flink_jobs_provider.gateway.portal.observed import Observed
-from flink_jobs_provider.gateway.portal.offered_actions import offers
+from flink_jobs_provider.gateway.portal.offered_actions import Offers, offers
 from flink_jobs_provider.gateway.portal.templating import NOT_STORED, Templates
 from flink_jobs_provider.gateway.portal.terminal import program_samples, reading_samples
 from flink_jobs_provider.gateway.portal.text import Text
+from flink_jobs_provider.gateway.portal.timeline import (
+    MOST_LOOKED_UP,
+    retained_checkpoints,
+    timeline,
+)
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.observing.attention import Observation
 
 PART = "/portal/parts/jobs/{number:int}"
 EVENTS = "/portal/events/jobs/{number:int}"
@@ -33,7 +41,11 @@ EVENTS = "/portal/events/jobs/{number:int}"
 HISTORY = 50
 #: Seconds that the last day may be old: it is recorded once a minute.
 _TREND_AGE = 30.0
+#: Seconds that it may be old whether savepoints are there, and that a page waits for storages.
+_PRESENCE_AGE, _PRESENCE_PATIENCE = 30.0, 1.0
 _SHOWN = "shown"
+
+Seen = tuple[Observation, ...] | JobError | None
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,8 @@ class JobPage:
         self._addresses = addresses
         self._audit = audit
         self._trends = SharedParts(_TREND_AGE)
+        self._timelines = SharedParts(_PRESENCE_AGE)
+        self._presence = SavepointPresence(_PRESENCE_PATIENCE)
 
     async def show(self, request: Request) -> Response:
         """Return the page."""
@@ -154,15 +168,18 @@ class JobPage:
         # An action that has ended since the row was read is shown as the rest of the page is.
         history = [row.last if action.id == row.last.id else action for action in latest]
         may_act = visit.may_act(cluster.key)
+        offered = offers(row, visit.text, may_act=may_act)
+        seen = await self._seen(row)
         base = self._addresses.whole(request, "")
         return self._templates.part(
             "job_part",
             visit.text,
             job=view,
-            offers=offers(row, visit.text, may_act=may_act),
+            offers=offered,
             may_act=may_act,
             reveal=reveal,
-            health=await self._health(row, reveal=reveal),
+            health=self._health(row, seen, reveal=reveal),
+            timeline=await self._timeline(found, view, seen, offered, visit.text),
             trend=await self._trend(row, visit.text),
             history=[ActionView.of(action) for action in history[:HISTORY]],
             more_history=len(history) > HISTORY,
@@ -170,16 +187,39 @@ class JobPage:
             programs=program_samples(cluster, base, view),
         )
 
-    async def _health(self, row: JobRow, *, reveal: bool) -> HealthView:
+    async def _seen(self, row: JobRow) -> Seen:
         job_id = row.record.job_id
-        seen = await self._observed.job(row.cluster, job_id) if job_id else None
+        return await self._observed.job(row.cluster, job_id) if job_id else None
+
+    def _health(self, row: JobRow, seen: Seen, *, reveal: bool) -> HealthView:
         return health_view(
             seen,
             self._board.answers().get(row.cluster),
-            started=bool(job_id),
+            started=bool(row.record.job_id),
             expected=row.record.status.active and row.status == str(row.record.status),
             reveal=reveal,
         )
+
+    async def _timeline(
+        self, found: FoundJob, view: JobView, seen: Seen, offered: Offers, text: Text
+    ) -> str:
+        """Return what the job can be started from; looked up once a while for all who look."""
+        checkpoints = retained_checkpoints(seen)
+        newest = [each.path for each in view.savepoints[:MOST_LOOKED_UP]]
+
+        async def make() -> str:
+            machine = found.cluster.flink.loopback
+            presences = await self._presence.of(newest, same_machine=machine)
+            return self._templates.part(
+                "timeline_part",
+                text,
+                points=timeline(view.savepoints, presences, checkpoints),
+                restart=offered.restart,
+                number=found.row.number,
+            )
+
+        key = (found.row.number, text.language, offered.restart, tuple(newest), checkpoints)
+        return await self._timelines.get(key, make)
 
     async def _trend(self, row: JobRow, text: Text) -> str:
         """Return how the job was over the last day; made once a while for all who look."""

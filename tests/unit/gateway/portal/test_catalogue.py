@@ -8,6 +8,12 @@ from string import Formatter
 
 import pytest
 
+from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import (
+    DAMAGED,
+    GONE,
+    PRESENT,
+    UNKNOWN,
+)
 from flink_jobs_provider.gateway.portal.charts import MEASURES
 from flink_jobs_provider.gateway.portal.offered_actions import JOB_ACTIONS
 from flink_jobs_provider.gateway.portal.templating import TEMPLATES
@@ -74,6 +80,7 @@ def test_every_phrase_is_used_and_there() -> None:
         "concern": {each.name for each in Concern},
         "checkpoint_kind": {"checkpoint", "savepoint"},
         "unit": set(UNITS),
+        "presence": {PRESENT, GONE, DAMAGED, UNKNOWN},
         "trend": {each.name for each in MEASURES},
         "memory": {"heap", "metaspace", "job_manager_heap", "job_manager_metaspace"},
     }
