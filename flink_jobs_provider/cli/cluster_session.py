@@ -93,7 +93,7 @@ def _target(url: str, file: Path | None) -> FlinkTarget:
         raise PermanentError(
             f"{file} is a target of {service.label}, and this command speaks to Flink itself",
             remedy="If a gateway serves it, give the address of the Flink cluster behind it "
-            "(--url); a job in a cloud is looked after in its console",
+            "(--url); a job in a cloud is managed in its console",
         )
     if kind not in (None, "flink"):
         raise InvalidFiles([(f"{file}: target.kind", f"must be flink (got {kind!r})")])

@@ -279,7 +279,7 @@ class Watch:
         if not shown:
             raise PermanentError(
                 f"{wanted}: the cluster no longer lists it, so how it ended is not known",
-                remedy="Has its JobManager been restarted? `flink-jobs refresh` tells what its "
+                remedy="Has its JobManager been restarted? `flink-jobs refresh` shows what its "
                 "stack makes of it",
             )
         return _newest(shown).status.value

@@ -115,7 +115,7 @@ def cancel(
     found, name = cluster.run(find)
     if not yes:
         if not sys.stdin.isatty():
-            fail("cancelling drops state: say --yes")
+            fail("cancelling drops state: confirm it with --yes")
         question = f"Cancel {name} ({found.job_id}), without a savepoint?"
         typer.confirm(question, abort=True, err=True)
 

@@ -120,7 +120,7 @@ class Listen(Settings):
         if not (self.loopback or self.tls or self.plain_text):
             raise ValueError(
                 f"must have tls to listen on {self.host}: tokens would be readable on the way. "
-                "Where a proxy before the gateway ends TLS, say plain_text: true"
+                "Where a proxy before the gateway ends TLS, set plain_text: true"
             )
         return self
 

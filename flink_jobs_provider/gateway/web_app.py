@@ -170,7 +170,7 @@ _HEALTH = Operation(
     refusals=(HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.INTERNAL_SERVER_ERROR),
     security=[],
 )
-_NOT_READY = {503: answer("It cannot. Callers with a token are told why.", _WHY)}
+_NOT_READY = {503: answer("It cannot. Callers with a token receive the reasons.", _WHY)}
 _READY = replace(_HEALTH, id="ready", answers={**_HEALTH.answers, **_NOT_READY})
 _METRICS = Operation(
     "metrics",

@@ -164,7 +164,7 @@ class Reading:
         return points(periods, loads, span)
 
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
-        """Put a session on record for so many seconds; what has expired is removed."""
+        """Record a session for so many seconds; what has expired is removed."""
         await self._ask(self._store.put_session, digest, proof, lifetime)
 
     async def session(self, digest: str) -> StoredSession | None:

@@ -308,8 +308,8 @@ class GatewayProtocol(H11Protocol):
         self._refuse_and_close(
             Refusal(
                 "BadRequest",
-                "The request is not valid HTTP/1.1, or says in two ways where it ends. Nothing of "
-                "it was executed; the connection is closed.",
+                "The request is not valid HTTP/1.1, or defines in two ways where it ends. Nothing "
+                "of it was executed; the connection is closed.",
             )
         )
 

@@ -90,7 +90,7 @@ def test_a_job_from_start_to_cancel(flink: FlinkCluster, job_file: Path, tmp_pat
     wait_until(
         lambda: assert_counts_continuous(tmp_path / "out").total > before, 30, "further counts"
     )
-    assert "say --yes" in jobs(flink, "cancel", "counts", code=1).stderr
+    assert "confirm it with --yes" in jobs(flink, "cancel", "counts", code=1).stderr
     assert "is CANCELED" in jobs(flink, "cancel", "counts", "--yes").output
     assert_counts_continuous(tmp_path / "out")
 

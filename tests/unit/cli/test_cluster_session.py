@@ -11,7 +11,7 @@ from flink_jobs_provider.cli.app import app
 
 BEHIND = (
     "and this command speaks to Flink itself. If a gateway serves it, give the address of the "
-    "Flink cluster behind it (--url); a job in a cloud is looked after in its console."
+    "Flink cluster behind it (--url); a job in a cloud is managed in its console."
 )
 
 
