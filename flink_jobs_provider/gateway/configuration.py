@@ -54,6 +54,12 @@ class Monitoring(Settings):
     history_retention: Annotated[Duration, at_most(LONGEST_HISTORY)] = Field(
         "24h", description=f"How long that is kept; at most `{LONGEST_HISTORY}`."
     )
+    job_metrics: bool = Field(
+        default=True, description="Whether `/metrics` has metrics of each job and cluster."
+    )
+    job_metrics_limit: int = Field(
+        1000, ge=1, le=100_000, description="Jobs that have metrics, by name; others are counted."
+    )
 
 
 class InvalidConfiguration(SetupError):

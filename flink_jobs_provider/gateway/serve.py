@@ -25,6 +25,7 @@ from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs import Jobs, guard
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.ops.http_protocol import ConnectionLimits
+from flink_jobs_provider.gateway.ops.job_metrics import JobMetrics
 from flink_jobs_provider.gateway.ops.log import (
     AuditEntry,
     AuditLog,
@@ -161,6 +162,10 @@ async def _serve(configuration: GatewayConfiguration) -> None:
         jobs = Jobs(configuration, store, clusters, monitors=monitors)
         metrics = Metrics()
         _watch(jobs, metrics, audit)
+        observed = configuration.monitoring
+        if observed.job_metrics:
+            keys = [cluster.key for cluster in configuration.clusters]
+            metrics.add_jobs(JobMetrics(jobs, keys, monitors, observed.job_metrics_limit))
         await _start(jobs)
         opened.push_async_callback(_stop, jobs, stop, seconds(configuration.stop_timeout))
         limits = configuration.limits

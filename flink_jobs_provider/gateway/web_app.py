@@ -74,6 +74,9 @@ class Metrics(Protocol):
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
 
+    async def refresh(self) -> None:
+        """Read what is only read when it is scraped."""
+
     def render(self) -> tuple[bytes, str]:
         """Return it, and its content type."""
 
@@ -280,6 +283,7 @@ class _OwnRoutes:
         if not all(principal.may(Role.READ, key) for key in self._keys):
             message = f"The client '{principal.name}' does not have the role 'read' everywhere."
             raise Refusal("AuthorizationFailed", message)
+        await self._metrics.refresh()
         content, content_type = self._metrics.render()
         return Response(content, headers={"Content-Type": content_type})
 

@@ -17,6 +17,7 @@ from prometheus_client import (
 )
 
 from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.ops.job_metrics import JobMetrics
 
 _METHODS = {"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -28,6 +29,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._before_render: list[Callable[[], None]] = []
+        self._jobs: JobMetrics | None = None
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Info("flink_jobs_gateway", "The gateway.", registry=registry).info(
@@ -98,6 +100,16 @@ class Metrics:
     def cluster_reachable(self, cluster: str, *, reachable: bool) -> None:
         """Set whether a cluster, by its key, answers."""
         self._reachable.labels(cluster).set(1 if reachable else 0)
+
+    def add_jobs(self, jobs: JobMetrics) -> None:
+        """Show metrics of each job, too."""
+        self._jobs = jobs
+        self._registry.register(jobs)
+
+    async def refresh(self) -> None:
+        """Read what is only read when it is scraped."""
+        if self._jobs:
+            await self._jobs.refresh()
 
     def before_render(self, refresh: Callable[[], None]) -> None:
         """Call a function each time before the metrics are rendered, to set them."""

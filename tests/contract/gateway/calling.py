@@ -93,6 +93,9 @@ class Metrics:
         assert seconds >= 0
         self.counted.append((method, route, status))
 
+    async def refresh(self) -> None:
+        """Have nothing to read."""
+
     def render(self) -> tuple[bytes, str]:
         """Return them."""
         return b"# metrics\n", "text/plain; version=0.0.4; charset=utf-8"

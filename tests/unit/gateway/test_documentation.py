@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flink_jobs_provider.gateway.configuration import (
     configuration_schema,
     read_configuration,
 )
+from flink_jobs_provider.gateway.ops.job_metrics import cluster_families, job_families
 from flink_jobs_provider.gateway.ops.prometheus import Metrics
 
 ROOT = Path(__file__).parents[3]
@@ -81,13 +83,39 @@ def test_every_property_is_on_the_page() -> None:
 def test_every_metric_is_on_the_page_and_each_in_the_rules_exists() -> None:
     content, _ = Metrics().render()
     names = {family.name for family in text_string_to_metric_families(content.decode())}
-    ours = {name for name in names if name.startswith("flink_jobs_gateway")}
-    described = set(re.findall(r"`(flink_jobs_gateway\w*)`", PAGE))
+    names |= {family.name for family in [*job_families([], {}, omitted=0), *cluster_families({})]}
+    ours = {name for name in names if name.startswith("flink_jobs_")}
+    described = set(re.findall(r"`(flink_jobs_\w*)`", PAGE))
     assert {name.removesuffix("_total") for name in described} == ours
     rules = yaml.safe_load((FILES / "alerts.yml").read_text(encoding="utf-8"))
-    for rule in rules["groups"][0]["rules"]:
-        for name in re.findall(r"flink_jobs_gateway\w+", rule["expr"]):
-            assert name in described, name
+    expressions = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    board = json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+    expressions += [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    for name in re.findall(r"flink_jobs_\w+", " ".join(expressions)):
+        assert name in described, name
+
+
+def test_the_rules_and_the_dashboard_have_what_is_needed_to_load_them() -> None:
+    """Shows the fields that Prometheus and Grafana require, and that nothing is there twice."""
+    rules = yaml.safe_load((FILES / "alerts.yml").read_text(encoding="utf-8"))
+    alerts = [rule for group in rules["groups"] for rule in group["rules"]]
+    for rule in alerts:
+        assert rule.keys() <= {"alert", "expr", "for", "annotations", "labels"}
+        assert rule["annotations"]["summary"]
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+    assert len({rule["alert"] for rule in alerts}) == len(alerts)
+    board = json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+    assert board["title"]
+    assert board["schemaVersion"] >= 36
+    panels = board["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    known = {each["name"] for each in board["templating"]["list"]}
+    for panel in panels:
+        assert panel["type"] == "timeseries"
+        assert panel["gridPos"].keys() == {"h", "w", "x", "y"}
+        assert all(target["refId"] and target["expr"] for target in panel["targets"])
+    for name in re.findall(r"\$\{?(\w+)", json.dumps(board)):
+        assert name in known, name
 
 
 def _messages() -> list[str]:

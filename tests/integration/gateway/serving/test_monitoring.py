@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from flink_jobs_provider.gateway.principal import Role
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import GatewayProcess, await_result, new_job, run_job
 from tests.waiting import wait_until
+
+_FILES = Path(__file__).parents[4] / "docs/gateway"
 
 
 def test_a_job_that_runs(flink_2: FlinkCluster, tmp_path: Path) -> None:
@@ -64,6 +67,11 @@ def test_a_job_that_runs(flink_2: FlinkCluster, tmp_path: Path) -> None:
             assert version["entry_class"] == "flinkjobs.counting.CountingJob"
 
             assert get(f"jobs/{job['number']}/series?resolution=1m")["resolution_minutes"] == 1
+            used = (_FILES / "alerts.yml").read_text() + (_FILES / "dashboard.json").read_text()
+            names = set(re.findall(r"flink_jobs_\w+", used))
+            told = client.get("/metrics").raise_for_status().text
+            assert {name for name in names if f"{name}{{" not in told} == set()
+            assert 'job="orders",status="RUNNING"} 1.0' in told
             refused = client.get("/api/v1/jobs?sort=up")
             assert refused.json()["error"]["target"] == "sort"
         with gateway.client(operator) as client:
