@@ -82,17 +82,10 @@ def test_only_forms_are_read(look: Look) -> None:
 
     async def test(portal: Opened) -> None:
         browser, sent = await _running(portal)
-        kinds = {
-            "application/json": 415,
-            "text/plain": 415,
-            # Files are sent so: it is read as a form, and has no key.
-            "multipart/form-data; boundary=a": 403,
-            "": 415,
-        }
-        for kind, status in kinds.items():
+        for kind in ("application/json", "text/plain", "multipart/form-data; boundary=a", ""):
             headers = {"Origin": HOST, "Content-Type": kind}
             answer = await browser.client.post(STOP, content=str(sent), headers=headers)
-            assert answer.status_code == status, kind
+            assert answer.status_code == 415, kind
         answer = await browser.client.post(
             STOP, data={**sent, "x": "y" * 70_000}, headers={"Origin": HOST}
         )
