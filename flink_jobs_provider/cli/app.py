@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flink_jobs_provider.cli import gateway, jobs, local, runs
+from flink_jobs_provider.cli import gateway, jobs, local, open_command, runs, watch_command
 from flink_jobs_provider.cli.printing import say_json
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 runs.register(app)
 app.add_typer(local.app, name="local")
+watch_command.register(jobs.app)
+open_command.register(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(gateway.app, name="gateway")
 

@@ -1,13 +1,18 @@
-"""The health of a job as `flink-jobs jobs describe` prints it, and as JSON."""
+"""The health of a job as `flink-jobs jobs describe` prints it, and as JSON.
+
+What is printed is made of the documents that a gateway has, too: it looks the same of both.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flink_jobs_provider.cli.printing import size
 from flink_jobs_provider.control_planes.flink.client import FlinkClient
+from flink_jobs_provider.model.observation import ENDED_STATES
 from flink_jobs_provider.observing.attention import Observation, needs_attention, span
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
 from flink_jobs_provider.observing.documents import (
@@ -16,14 +21,9 @@ from flink_jobs_provider.observing.documents import (
     trend_document,
 )
 from flink_jobs_provider.observing.health import JobHealth
-from flink_jobs_provider.observing.trend import (
-    CheckpointTrend,
-    Measure,
-    Trend,
-    checkpoint_trend,
-    trend,
-)
 
+#: A document with the health of a job, of checkpoints, or of what changed.
+Facts = Mapping[str, Any]
 #: Seconds between two observations: a cluster gathers metrics every 10.
 _PERIOD = 10.0
 
@@ -32,13 +32,19 @@ async def observations(client: FlinkClient, job_id: str, seconds: float) -> tupl
     """Observe a job once, or over some seconds as often as its metrics change."""
     monitor = ClusterMonitor(client)
     await monitor.job(job_id)
+    async for _ in periods(seconds):
+        await monitor.job(job_id)
+    return monitor.history(job_id)
+
+
+async def periods(seconds: float) -> AsyncIterator[None]:
+    """Yield whenever metrics may have changed, until some seconds are over."""
     left = seconds
     while left > 0:
         pause = left if left < 2 * _PERIOD else _PERIOD
         await asyncio.sleep(pause)
         left -= pause
-        await monitor.job(job_id)
-    return monitor.history(job_id)
+        yield
 
 
 def health_facts(seen: Sequence[Observation]) -> dict[str, Any]:
@@ -51,28 +57,41 @@ def health_facts(seen: Sequence[Observation]) -> dict[str, Any]:
     }
 
 
-def health_lines(seen: Sequence[Observation]) -> dict[str, str | None]:
-    """Return the health of a job for people, by what it is."""
-    newest = seen[-1]
+def health_lines(facts: Facts) -> dict[str, str | None]:
+    """Return the health of a job for people, by what it is.
+
+    Args:
+        facts: As of `health_facts`.
+    """
     found: dict[str, str | None] = {}
-    if isinstance(newest, JobHealth):
-        found |= _load_lines(newest) if newest.job.active else {}
-        found["checkpoints"] = _checkpoints_line(newest)
-        if over := checkpoint_trend(newest):
+    if health := facts["health"]:
+        found |= {} if health["state"] in ENDED_STATES else _load_lines(health)
+        found["checkpoints"] = _checkpoints_line(health)
+        if over := health["checkpoint_trend"]:
             found["checkpoint trend"] = _checkpoint_trend_line(over)
-    observed = [each for each in seen if isinstance(each, JobHealth)]
-    if len(observed) > 1:
-        found["trend"] = trend_line(trend(observed[0], observed[-1]))
+    if changed := facts["trend"]:
+        found["trend"] = trend_line(changed)
     return found
 
 
-def attention_lines(seen: Sequence[Observation]) -> list[str]:
-    """Return what needs attention, two lines each."""
+def attention_lines(facts: Facts) -> list[str]:
+    """Return what needs attention, two lines each.
+
+    Args:
+        facts: As of `health_facts`.
+    """
     return [
         line
-        for each in needs_attention(seen)
-        for line in (f"needs attention: {each.reason}", f"  {each.remedy}")
+        for each in facts["needs_attention"] or ()
+        for line in (f"needs attention: {each['reason']}", f"  {each['remedy']}")
     ]
+
+
+def busiest_vertex(health: Facts) -> str | None:
+    """Return the name of the vertex that works most; None where no vertex reports it."""
+    told = [vertex for vertex in health["vertices"] if vertex["busy"] is not None]
+    busiest = max(told, key=lambda vertex: vertex["busy"], default=None)
+    return busiest["name"] if busiest else None
 
 
 def percent(share: float | None) -> str | None:
@@ -94,58 +113,64 @@ def lag(milliseconds: float | None) -> str | None:
     return span(int(milliseconds)) if milliseconds >= 1000 else f"{milliseconds:.0f} ms"
 
 
-def trend_line(over: Trend) -> str:
+def trend_line(over: Facts) -> str:
     """Return what changed between two observations, as a line."""
+    restarts = over["restarts"]
     changed = [
-        f"{over.restarts} restarts" if over.restarts is not None else "",
-        f"{over.completed} checkpoints completed",
-        f"{over.failed} failed",
-        _arrow("records/s", over.throughput, rate),
-        _arrow("busy", over.busy, percent),
-        _arrow("backpressured", over.backpressured, percent),
-        _arrow("lag", over.event_time_lag, lag),
-        _arrow("pending", over.pending_records, rate),
+        f"{restarts} restarts" if restarts is not None else "",
+        f"{over['completed']} checkpoints completed",
+        f"{over['failed']} failed",
+        _arrow("records/s", over["throughput"], rate),
+        _arrow("busy", over["busy"], percent),
+        _arrow("backpressured", over["backpressured"], percent),
+        _arrow("lag", over["event_time_lag"], lag),
+        _arrow("pending", over["pending_records"], rate),
     ]
-    return f"in {span(over.over)}: {', '.join(each for each in changed if each)}"
+    return f"in {span(over['over'])}: {', '.join(each for each in changed if each)}"
 
 
-def _load_lines(health: JobHealth) -> dict[str, str | None]:
-    busiest = health.busiest
-    state = f"{health.job.state} for {span(health.at - health.state_since)}"
+def _load_lines(health: Facts) -> dict[str, str | None]:
+    busiest = busiest_vertex(health)
+    pending = health["pending_records"]
     return {
-        "state": state,
-        "busy": f"{percent(busiest.busy)} in {busiest.name}" if busiest else None,
-        "backpressured": percent(health.backpressured),
-        "records/s": rate(health.throughput),
-        "lag": lag(health.event_time_lag),
-        "pending records": None
-        if health.pending_records is None
-        else f"{health.pending_records:,}",
+        "state": _state_line(health),
+        "busy": f"{percent(health['busy'])} in {busiest}" if busiest else None,
+        "backpressured": percent(health["backpressured"]),
+        "records/s": rate(health["throughput"]),
+        "lag": lag(health["event_time_lag_ms"]),
+        "pending records": None if pending is None else f"{pending:,}",
     }
 
 
-def _checkpoints_line(health: JobHealth) -> str:
-    counts, settings = health.counts, health.settings
-    told = [f"{counts.completed} completed", f"{counts.failed} failed"]
-    if counts.in_progress:
-        told.append(f"{counts.in_progress} in progress")
-    if settings and settings.periodic:
-        told.append(f"one every {lag(settings.interval)}")
+def _state_line(health: Facts) -> str:
+    if not health["state_since"]:
+        return str(health["state"])
+    now, since = (datetime.fromisoformat(health[name]) for name in ("observed_at", "state_since"))
+    return f"{health['state']} for {span(int((now - since).total_seconds() * 1000))}"
+
+
+def _checkpoints_line(health: Facts) -> str:
+    counts, settings = health["checkpoint_counts"], health["checkpoint_settings"]
+    told = [f"{counts['completed']} completed", f"{counts['failed']} failed"]
+    if counts["in_progress"]:
+        told.append(f"{counts['in_progress']} in progress")
+    if settings and settings["periodic"]:
+        told.append(f"one every {lag(settings['interval'])}")
     elif settings:
         told.append("none by itself")
     return ", ".join(told)
 
 
-def _checkpoint_trend_line(over: CheckpointTrend) -> str:
+def _checkpoint_trend_line(over: Facts) -> str:
     changed = [
-        _arrow("duration", over.duration, lag),
-        _arrow("size", over.size, lambda count: None if count is None else size(int(count))),
+        _arrow("duration", over["duration"], lag),
+        _arrow("size", over["size"], lambda count: None if count is None else size(int(count))),
     ]
-    return f"{', '.join(changed)}, over the last {over.count} in {span(over.over)}"
+    return f"{', '.join(changed)}, over the last {over['count']} in {span(over['over'])}"
 
 
-def _arrow(name: str, measure: Measure, worded: Any) -> str:
-    before, after = worded(measure.before), worded(measure.after)
+def _arrow(name: str, measure: Facts, worded: Callable[[Any], str | None]) -> str:
+    before, after = worded(measure["before"]), worded(measure["after"])
     if before is None and after is None:
         return ""
     return f"{name} {after}" if before == after else f"{name} {before or '-'} → {after or '-'}"

@@ -11,11 +11,12 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
+from flink_jobs_provider.cli.view_protocol import ListedJob
 from flink_jobs_provider.engine.backend import ORGANIZATION, FileBackend
 from flink_jobs_provider.engine.errors import EngineError
 from flink_jobs_provider.engine.workspace import backend_url, find_project
@@ -87,12 +88,37 @@ class NamingPlane(Protocol):
 class NamedJobs:
     """The jobs of a cluster, with the job_names and owners that are known.
 
-    A name is known by the digits that all submissions of a job share.
+    A name is known by the digits that all submissions of a job share; `attention` has kinds of
+    concerns by jobId.
     """
 
     snapshot: ClusterSnapshot
     names: dict[str, str]
     owners: Owners
+    attention: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str:
+        """Why a part of it is older than the list: none is."""
+        return ""
+
+    def shown(self, wanted: str | None) -> list[ListedJob]:
+        """Return the jobs that are meant, or all."""
+        found = self.snapshot.jobs if wanted is None else self.fitting(wanted)
+        return [
+            ListedJob(
+                key=job.job_id,
+                job_id=job.job_id,
+                name=self.job_name(job) or job.name,
+                status=job.status.value,
+                active=job.active,
+                started=job.started,
+                tasks=job.tasks,
+                running_tasks=job.running_tasks,
+                needs_attention=self.attention.get(job.job_id, ()),
+            )
+            for job in found
+        ]
 
     def job_name(self, job: ObservedJob) -> str | None:
         """Return the job_name, or None for a job that is not ours."""
@@ -135,21 +161,29 @@ class NamedJobs:
             for job in jobs
         )
 
-    def nearest(self, wanted: str) -> list[str]:
-        """Return the closest names to the one that is wanted."""
-        names = {self.job_name(job) or job.name for job in self.snapshot.jobs}
-        by_folded = {name.casefold(): name for name in sorted(names)}
-        found = get_close_matches(wanted.casefold(), by_folded, n=_NEAREST)
-        return [by_folded[each] for each in found]
-
     def unknown(self, wanted: str) -> PermanentError:
         """Return the error for a job that the cluster does not list."""
-        nearest = self.nearest(wanted)
-        like = f"; names like it: {', '.join(nearest)}" if nearest else ""
+        names = {self.job_name(job) or job.name for job in self.snapshot.jobs}
+        return unlisted(f"{wanted}: the cluster lists no such job", wanted, names)
+
+    def vanished(self, wanted: str) -> PermanentError:
+        """Return the error for a job that the cluster no longer lists."""
         return PermanentError(
-            f"{wanted}: the cluster lists no such job{like}",
-            remedy="`flink-jobs jobs list --all` shows what there is",
+            f"{wanted}: the cluster no longer lists it, so how it ended is not known",
+            remedy="Has its JobManager been restarted? `flink-jobs refresh` shows what its "
+            "stack makes of it",
         )
+
+
+def unlisted(happened: str, wanted: str, names: Iterable[str]) -> PermanentError:
+    """Return the error for a job that is not listed, with the closest names to the one wanted."""
+    by_folded = {name.casefold(): name for name in sorted(names)}
+    found = get_close_matches(wanted.casefold(), by_folded, n=_NEAREST)
+    nearest = ", ".join(by_folded[each] for each in found)
+    return PermanentError(
+        f"{happened}; names like it: {nearest}" if nearest else happened,
+        remedy="`flink-jobs jobs list --all` shows what there is",
+    )
 
 
 async def named_jobs(plane: NamingPlane, owners: Owners) -> NamedJobs:

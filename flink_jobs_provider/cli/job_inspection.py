@@ -6,17 +6,11 @@ The modules that do the work are imported by the commands: `--help` need not wai
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flink_jobs_provider.cli.cluster_session import (
-    ClusterOptions,
-    JobArgument,
-    chosen_job,
-    named_here,
-)
+from flink_jobs_provider.cli.cluster_session import JobArgument, ViewOptions
 from flink_jobs_provider.cli.options import grouped
 from flink_jobs_provider.cli.printing import (
     ago,
@@ -31,11 +25,9 @@ from flink_jobs_provider.cli.printing import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from flink_jobs_provider.cli.job_rows import Change, JobRow
+    from flink_jobs_provider.cli.job_rows import JobRow
     from flink_jobs_provider.cli.load_rows import LoadRow
-    from flink_jobs_provider.control_planes.flink.plane import FlinkRest
-    from flink_jobs_provider.model.target import FlinkTarget
-    from flink_jobs_provider.observing.attention import Observation
+    from flink_jobs_provider.cli.view_protocol import JobView
 
 app = typer.Typer(
     help="The jobs of one cluster, without Pulumi.",
@@ -54,22 +46,14 @@ class Columns(StrEnum):
 @app.command("list")
 @grouped
 def list_jobs(
-    cluster: ClusterOptions,
+    cluster: ViewOptions,
     everything: Annotated[bool, typer.Option("--all", help="Ended jobs too.")] = False,
     output: Annotated[
         Columns, typer.Option("--output", "-o", help="wide: with ids, savepoints and addresses.")
     ] = Columns.TABLE,
 ) -> None:
     """List the jobs that are active."""
-
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[JobRow]:
-        from flink_jobs_provider.cli.job_rows import job_rows
-
-        jobs = await named_here(plane)
-        shown = [job for job in jobs.snapshot.jobs if job.active or everything]
-        return await job_rows(plane, jobs, shown)
-
-    rows = cluster.run(work)
+    rows = cluster.view(lambda view: view.rows(ended=everything))
     if cluster.as_json:
         say_json([row.plain() for row in rows])
     elif not rows:
@@ -96,7 +80,7 @@ def _say_rows(rows: list[JobRow], *, wide: bool) -> None:
 @app.command()
 @grouped
 def describe(
-    cluster: ClusterOptions,
+    cluster: ViewOptions,
     job: JobArgument,
     trend: Annotated[
         float,
@@ -109,30 +93,14 @@ def describe(
     ] = 0,
 ) -> None:
     """Show one job: its health, where its state is, why it failed, what needs attention."""
-
-    async def work(
-        plane: FlinkRest, _target: FlinkTarget
-    ) -> tuple[dict[str, Any], tuple[Observation, ...]]:
-        from flink_jobs_provider.cli.health_rows import observations
-        from flink_jobs_provider.cli.job_rows import job_facts
-
-        jobs, found = await chosen_job(plane, job)
-        seen = await observations(plane.client, found.job_id, trend)
-        if trend:
-            jobs = await named_here(plane)
-            found = jobs.snapshot.by_id.get(found.job_id, found)
-        return await job_facts(plane, jobs, found), seen
-
-    facts, seen = cluster.run(work)
+    facts, health = cluster.view(lambda view: view.described(job, trend))
     if cluster.as_json:
-        from flink_jobs_provider.cli.health_rows import health_facts
-
-        say_json(facts | health_facts(seen))
+        say_json(facts | health)
         return
-    _say_job(facts, seen)
+    _say_job(facts, health)
 
 
-def _say_job(facts: dict[str, Any], seen: Sequence[Observation]) -> None:
+def _say_job(facts: dict[str, Any], health: dict[str, Any]) -> None:
     from flink_jobs_provider.cli.health_rows import attention_lines, health_lines
 
     since = ago(facts.pop("last_checkpoint_age"))
@@ -145,9 +113,12 @@ def _say_job(facts: dict[str, Any], seen: Sequence[Observation]) -> None:
         )
     retains = facts["retains_checkpoints"]
     facts["retains_checkpoints"] = {True: "yes", False: "no"}.get(retains)
-    say_facts(facts | health_lines(seen))
-    for line in attention_lines(seen):
+    problem = facts.pop("problem", None)
+    say_facts(facts | health_lines(health))
+    for line in attention_lines(health):
         say(line)
+    if problem:
+        say(f"its health is not known: {problem}", error=True)
     if retains is False and facts["status"] in ("RUNNING", "RESTARTING", "STARTING"):
         from flink_jobs_provider.planning.plan import retention_warning
 
@@ -156,18 +127,9 @@ def _say_job(facts: dict[str, Any], seen: Sequence[Observation]) -> None:
 
 @app.command()
 @grouped
-def checkpoints(cluster: ClusterOptions, job: JobArgument) -> None:
+def checkpoints(cluster: ViewOptions, job: JobArgument) -> None:
     """List a job's last checkpoints and savepoints, newest first, and why any failed."""
-
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
-        from flink_jobs_provider.cli.job_rows import checkpoint_facts
-        from flink_jobs_provider.control_planes.flink.inspection import JobInspection
-
-        _, found = await chosen_job(plane, job)
-        _, history = await JobInspection(plane.client).checkpoints(found.job_id)
-        return [checkpoint_facts(each) for each in history]
-
-    rows = cluster.run(work)
+    rows = cluster.view(lambda view: view.checkpoints(job))
     if cluster.as_json:
         say_json(rows)
         return
@@ -193,7 +155,7 @@ def _where(checkpoint: dict[str, Any]) -> str:
 @app.command()
 @grouped
 def exceptions(
-    cluster: ClusterOptions,
+    cluster: ViewOptions,
     job: JobArgument,
     limit: Annotated[
         int,
@@ -202,16 +164,7 @@ def exceptions(
     trace: Annotated[bool, typer.Option("--trace", help="With Java's stack traces.")] = False,
 ) -> None:
     """List the exceptions of a job, newest first, including those it was restarted after."""
-
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
-        from flink_jobs_provider.control_planes.flink.inspection import JobInspection
-        from flink_jobs_provider.observing.documents import exception_document
-
-        _, found = await chosen_job(plane, job)
-        failures = await JobInspection(plane.client).exceptions(found.job_id, limit)
-        return list(map(exception_document, failures))
-
-    rows = cluster.run(work)
+    rows = cluster.view(lambda view: view.exceptions(job, limit))
     if cluster.as_json:
         say_json(rows)
         return
@@ -225,52 +178,9 @@ def exceptions(
 
 
 @app.command()
-@partial(grouped, without=("as_json",))
-def watch(
-    cluster: ClusterOptions,
-    job: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[JOB]", help="One job, until it has ended; by default all, until Ctrl-C."
-        ),
-    ] = None,
-    interval: Annotated[
-        float, typer.Option("--interval", "-n", min=0.1, help="Seconds between two polls.")
-    ] = 2.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", "-j", help="Print a JSON document a line.")
-    ] = False,
-) -> None:
-    """Print a line whenever a job appears, changes its status or its running tasks, or ends.
-
-    Exit code 1 when the job that is watched has FAILED.
-    """
-
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> str:
-        import asyncio
-        import json
-
-        from flink_jobs_provider.cli.job_rows import Watch
-
-        def show(change: Change) -> None:
-            line = json.dumps(change.plain(), ensure_ascii=False) if as_json else change.line()
-            print(line, flush=True)
-
-        return await Watch(
-            lambda: named_here(plane),
-            show,
-            lambda warning: say(warning, error=True),
-            lambda: asyncio.sleep(interval),
-        ).run(job)
-
-    if cluster.run(work, interrupted="") == "FAILED":
-        raise typer.Exit(1)
-
-
-@app.command()
 @grouped
 def top(
-    cluster: ClusterOptions,
+    cluster: ViewOptions,
     jobs: Annotated[
         list[str] | None,
         typer.Argument(metavar="JOB", help="Only these jobs; by default all active ones."),
@@ -288,29 +198,21 @@ def top(
     """
     live = console().is_terminal and not once and not cluster.as_json
 
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[LoadRow]:
+    async def work(view: JobView) -> list[LoadRow]:
         import asyncio
 
-        from flink_jobs_provider.cli.load_rows import Top, load_rows
-        from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
+        from flink_jobs_provider.cli.load_rows import Top
 
-        monitor = ClusterMonitor(plane.client)
+        if not live:
+            return await view.load(jobs or ())
 
-        async def run(show: Callable[[Sequence[LoadRow], str], None]) -> list[LoadRow]:
-            shown = Top(
-                lambda: named_here(plane),
-                lambda named, chosen: load_rows(monitor, named, chosen),
-                show,
-                lambda: asyncio.sleep(interval),
-            )
-            if not live:
-                return await shown.once(jobs or ())
-            await shown.run(jobs or ())
-            raise AssertionError("unreachable")
+        async def run(show: Callable[[Sequence[LoadRow], str], None]) -> None:
+            await Top(view.load, show, lambda: asyncio.sleep(interval)).run(jobs or ())
 
-        return await _on_a_screen(run) if live else await run(lambda _rows, _warning: None)
+        await _on_a_screen(run)
+        raise AssertionError("it is shown until it is interrupted")
 
-    rows = cluster.run(work, interrupted="")
+    rows = cluster.view(work)
     if cluster.as_json:
         say_json([row.plain() for row in rows])
     elif not rows:
@@ -322,8 +224,8 @@ def top(
 
 
 async def _on_a_screen(
-    run: Callable[[Callable[[Sequence[LoadRow], str], None]], Awaitable[list[LoadRow]]],
-) -> list[LoadRow]:
+    run: Callable[[Callable[[Sequence[LoadRow], str], None]], Awaitable[None]],
+) -> None:
     """Run with a table on the terminal that is redrawn in its place."""
     from rich.console import Console
     from rich.live import Live
@@ -335,13 +237,13 @@ async def _on_a_screen(
         def show(rows: Sequence[LoadRow], warning: str) -> None:
             screen.update(live_table(rows, warning), refresh=True)
 
-        return await run(show)
+        await run(show)
 
 
 @app.command()
 @grouped
 def metrics(
-    cluster: ClusterOptions,
+    cluster: ViewOptions,
     job: JobArgument,
     get: Annotated[
         list[str] | None,
@@ -358,24 +260,18 @@ def metrics(
     """Show metrics of a job: its own, and of each vertex the sum, min, max and avg of subtasks."""
     wanted = [name for each in get or () for name in each.split(",") if name]
 
-    async def work(plane: FlinkRest, _target: FlinkTarget) -> list[dict[str, Any]]:
-        from flink_jobs_provider.cli.load_rows import JobMetrics
+    async def work(view: JobView) -> list[dict[str, Any]]:
+        return await (view.metric_names(job) if names else view.metrics(job, wanted))
 
-        _, found = await chosen_job(plane, job)
-        reader = JobMetrics(plane.client, found)
-        if names:
-            return [row.plain() for row in await reader.named()]
-        return [row.plain() for row in await reader.rows(wanted)]
-
-    rows = cluster.run(work)
+    rows = cluster.view(work)
     if cluster.as_json:
         say_json(rows)
     elif not rows:
         say(f"The cluster has no metrics of {job}.")
     else:
-        from flink_jobs_provider.cli.load_rows import MetricRow
+        from flink_jobs_provider.cli.load_rows import metric_cells
 
-        table = [MetricRow(**row).cells() for row in rows]
+        table = list(map(metric_cells, rows))
         headings = ["vertex", "metric", "value, or sum", "min", "max", "avg"]
         width = 2 if names else len(headings)
         say_table(headings[:width], [row[:width] for row in table], right=headings[2:])

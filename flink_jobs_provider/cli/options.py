@@ -19,8 +19,8 @@ def grouped(command: Callable[..., None], *, without: tuple[str, ...] = ()) -> C
     """
     hints = get_type_hints(command, include_extras=True)
     first, *own = inspect.signature(command).parameters.values()
-    group = hints[first.name]
-    hints |= get_type_hints(group, include_extras=True)
+    group = hints.pop(first.name)
+    hints = get_type_hints(group, include_extras=True) | hints
     offered = {field.name: field.default for field in fields(group) if field.name not in without}
 
     def run(**given: Any) -> None:

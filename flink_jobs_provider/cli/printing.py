@@ -23,6 +23,11 @@ _STYLES = {
 }
 
 
+def style_of(status: str) -> str:
+    """Return the style that a status is printed in on a terminal; empty for most."""
+    return _STYLES.get(status, "")
+
+
 def console(*, error: bool = False) -> Console:
     """Return a console that neither wraps lines nor colours words of its own accord."""
     from rich.console import Console
@@ -72,7 +77,7 @@ def say_table(
         line = Text(style="dim" if number == 0 else "")
         for heading, cell, width in zip(headings, row, widths, strict=True):
             padded = cell.rjust(width) if heading in right else cell.ljust(width)
-            line.append(padded, style=_STYLES.get(cell, "") if number else "")
+            line.append(padded, style=style_of(cell) if number else "")
             line.append("  ")
         line.rstrip()
         out.print(line)

@@ -56,7 +56,7 @@ from flink_jobs_provider.gateway.http.routing import (
 )
 from flink_jobs_provider.gateway.job_service import JobService
 from flink_jobs_provider.gateway.monitors import Monitors
-from flink_jobs_provider.gateway.portal.addresses import PORTAL
+from flink_jobs_provider.gateway.portal.addresses import PORTAL, Addresses, job_path
 from flink_jobs_provider.gateway.portal.portal import Portal
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -109,8 +109,18 @@ def make_app(
     calls = Calls(service, clusters, audit, limits.body_bytes)
     served: list[DescribedRoute] = [*dli_routes(calls), *arm.routes()]
     if monitors:
+        addresses = Addresses(public_url)
+
+        def job_page(request: Request, number: int) -> str:
+            return addresses.whole(request, job_path(number))
+
         face = MonitoringFace(
-            service, clusters, monitors, authenticator.authenticate, stopping or asyncio.Event()
+            service,
+            clusters,
+            monitors,
+            authenticator.authenticate,
+            stopping or asyncio.Event(),
+            job_page if portal else None,
         )
         served += face.routes()
     own = _OwnRoutes(service, clusters, authenticator, metrics, served)

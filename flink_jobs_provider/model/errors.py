@@ -15,6 +15,7 @@
      │   │   ├─ ClusterTakenDown     a program may have ended the cluster it was tried on
      │   │   ├─ ActionFailed         Flink performed the action, and it failed
      │   │   │   └─ EntryClassUnusable  the jar has no such class, or it has no main
+     │   │   ├─ UnknownMetric        a job has no metric of a name that was asked for
      │   │   ├─ NotEnoughSlots       a start needs more task slots than are free
      │   │   ├─ NoSavepointDirectory neither job nor cluster names one
      │   │   ├─ OrderRefused         a job service did not accept an action

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.identity import JobKey, generation_of, name_digits_of
 
-_ENDED = {"FINISHED", "CANCELED", "FAILED"}
+#: Flink's own words for jobs that have ended.
+ENDED_STATES = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _RESTARTING = {"RESTARTING", "FAILING", "RECONCILING"}
 
 
@@ -42,7 +43,7 @@ class ObservedJob:
     @property
     def active(self) -> bool:
         """Whether the job has not ended. A suspended job has not: it is left to its cluster."""
-        return self.state not in _ENDED
+        return self.state not in ENDED_STATES
 
     @property
     def ending(self) -> bool:
@@ -62,7 +63,7 @@ class ObservedJob:
         """The status in the project's words."""
         if self.state in _RESTARTING:
             return JobStatus.RESTARTING
-        if self.state in _ENDED:
+        if self.state in ENDED_STATES:
             return JobStatus(self.state)
         return JobStatus.RUNNING if self.state == "RUNNING" else JobStatus.STARTING
 

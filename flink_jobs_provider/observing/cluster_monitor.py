@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
 from functools import partial
@@ -23,6 +23,7 @@ from flink_jobs_provider.observing.attention import Attention, Observation, list
 from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memory, NotListed
 from flink_jobs_provider.observing.job_health import JobReader
 from flink_jobs_provider.observing.listed_jobs import JOBS_A_REQUEST, JobList, ListedJobs
+from flink_jobs_provider.observing.named_metrics import JobMetrics, MetricRow
 
 #: Pools of memory, each with what is used of it and its limit.
 _METASPACE, _HEAP = "Status.JVM.Memory.Metaspace", "Status.JVM.Memory.Heap"
@@ -37,6 +38,10 @@ _IN_STEP = 0.9
 _LISTED_AGE = 2.0
 #: For how many milliseconds at least it is shown what happened between two lists.
 _SHOWN_FOR = 60_000
+
+
+#: How many choices of metrics are remembered with their values.
+_CHOICES = 64
 
 
 class Depth(Enum):
@@ -97,6 +102,7 @@ class ClusterMonitor:
         self._listed = ListedJobs(
             client, self._metrics, partial(self._list.get, _LISTED_AGE), clock
         )
+        self._chosen: OrderedDict[tuple[str, ...], SharedCall[list[MetricRow]]] = OrderedDict()
 
     async def jobs(self, max_age: float = 0.0) -> JobList:
         """Return the job list, read at most `max_age` seconds ago; one request for all who ask."""
@@ -156,6 +162,21 @@ class ClusterMonitor:
                     found[job_id] = newest
         return found
 
+    async def metrics(
+        self, job_id: str, wanted: Sequence[str] = (), max_age: float = 0.0
+    ) -> list[MetricRow]:
+        """Return metrics of a job by their names, or by default those that tell its health.
+
+        Raises:
+            UnknownMetric: There is no metric of a name.
+        """
+        choice = (job_id, "values", *sorted(wanted))
+        return await self._choice(choice, lambda reader: reader.rows(wanted)).get(max_age)
+
+    async def metric_names(self, job_id: str, max_age: float = 0.0) -> list[MetricRow]:
+        """Return the names of all metrics of a job, without values."""
+        return await self._choice((job_id, "names"), JobMetrics.named).get(max_age)
+
     async def follow(self, job_id: str, interval: float) -> AsyncIterator[tuple[Observation, ...]]:
         """Yield a job's history, now and after each interval in seconds, until it is closed.
 
@@ -202,6 +223,25 @@ class ClusterMonitor:
     async def _greatest(self, metric: str, job_ids: Sequence[str] = ()) -> float | None:
         found = await self._metrics.read("jobs/metrics", [metric], job_ids)
         return found[metric].maximum if metric in found else None
+
+    def _choice(
+        self,
+        choice: tuple[str, ...],
+        read: Callable[[JobMetrics], Awaitable[list[MetricRow]]],
+    ) -> SharedCall[list[MetricRow]]:
+        """Return the call that all share who ask for the same metrics of the same job."""
+
+        async def listed() -> list[MetricRow]:
+            jobs = await self._list.get()
+            if choice[0] not in jobs.snapshot.by_id:
+                return []
+            return await read(JobMetrics(self._client, choice[0], self._clock, self._sleep))
+
+        call = self._chosen.setdefault(choice, SharedCall(listed, self._clock))
+        self._chosen.move_to_end(choice)
+        if len(self._chosen) > _CHOICES:
+            self._chosen.popitem(last=False)
+        return call
 
     def _watch(self, job_id: str, depth: Depth) -> _Watched:
         reader = self._readers.get(job_id)

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flink_jobs_provider.control_planes.flink.inspection import JobException
+from flink_jobs_provider.control_planes.flink.inspection import (
+    Checkpoint,
+    JobException,
+    newest_completed,
+)
 from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.observing.attention import Attention, Observation
 from flink_jobs_provider.observing.health import JobHealth, Memory, VertexHealth
@@ -16,12 +20,15 @@ from flink_jobs_provider.observing.trend import checkpoint_trend, trend
 def health_document(health: JobHealth) -> dict[str, Any]:
     """Return the health of a job, without its exceptions."""
     over = checkpoint_trend(health)
+    newest = newest_completed(health.checkpoints)
     return {
         "observed_at": iso_time(health.at),
         "state": health.job.state,
         "state_since": iso_time(health.state_since) or None,
         "restarts": health.restarts,
         "rescales": health.rescales,
+        "tasks": health.job.tasks,
+        "running_tasks": health.job.running_tasks,
         "throughput": health.throughput,
         "busy": health.busiest.busy if health.busiest else None,
         "backpressured": health.backpressured,
@@ -30,14 +37,17 @@ def health_document(health: JobHealth) -> dict[str, Any]:
         "checkpoint_settings": asdict(health.settings) if health.settings else None,
         "checkpoint_counts": asdict(health.counts),
         "checkpoint_trend": asdict(over) if over else None,
+        "last_checkpoint": checkpoint_document(newest) if newest else None,
         "vertices": [_vertex(each) for each in health.vertices],
     }
 
 
 def trend_document(seen: Sequence[Observation]) -> dict[str, Any] | None:
-    """Return what changed from the first observation to the last; None where there is but one."""
+    """Return what changed from the first observation to the last; None without two moments."""
     observed = [each for each in seen if isinstance(each, JobHealth)]
-    return asdict(trend(observed[0], observed[-1])) if len(observed) > 1 else None
+    if not observed or observed[0].at == observed[-1].at:
+        return None
+    return asdict(trend(observed[0], observed[-1]))
 
 
 def attention_document(attention: Attention) -> dict[str, Any]:
@@ -47,6 +57,22 @@ def attention_document(attention: Attention) -> dict[str, Any]:
         "reason": attention.reason,
         "remedy": attention.remedy,
         "since": iso_time(attention.since or 0) or None,
+    }
+
+
+def checkpoint_document(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return one checkpoint or savepoint."""
+    return {
+        "id": checkpoint.number,
+        "kind": checkpoint.kind,
+        "status": checkpoint.status,
+        "triggered_at": iso_time(checkpoint.triggered),
+        "completed_at": iso_time(checkpoint.completed) or None,
+        "duration_ms": checkpoint.duration,
+        "size_bytes": checkpoint.size,
+        "path": checkpoint.path or None,
+        "discarded": checkpoint.discarded,
+        "failure": checkpoint.failure or None,
     }
 
 

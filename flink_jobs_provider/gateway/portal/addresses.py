@@ -31,6 +31,11 @@ JOB = "/portal/jobs/{number:int}"
 _OWN = re.compile(r"/[A-Za-z0-9/_.~-]*(\?[A-Za-z0-9/_.~%&=+*,:@!$'()-]*)?")
 
 
+def job_path(number: int) -> str:
+    """Return the path of a job's page within the gateway."""
+    return JOB.replace("{number:int}", str(number))
+
+
 class Addresses:
     """Makes addresses as the callers' browsers know them.
 
@@ -49,7 +54,7 @@ class Addresses:
 
     def job(self, number: int, page: str = "", **query: str | int) -> str:
         """Return the address of a job's page, or of one below it."""
-        path = JOB.replace("{number:int}", str(number))
+        path = job_path(number)
         return self.of(f"{path}/{page}" if page else path, **query)
 
     def whole(self, request: Request, path: str) -> str:

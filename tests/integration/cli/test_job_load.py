@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.flink_cluster import FlinkCluster
+from tests.integration.cli.terminal import on_a_terminal
 from tests.integration.cli.test_jobs import jobs
 from tests.job_jars import COUNTING_JAR, TEST_JOBS_JAR, entry_class
 from tests.waiting import wait_until
@@ -103,37 +97,9 @@ def test_a_table_on_a_terminal_is_redrawn_until_it_is_interrupted(
     flink_2: FlinkCluster, tmp_path: Path
 ) -> None:
     job_id = flink_2.run(COUNTING_JAR, ["--output", str(tmp_path / "out")])
-    ours, theirs = pty.openpty()
-    program = "from flink_jobs_provider.cli import main; main()"
     words = ["jobs", "top", job_id, "--interval", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *words],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "FLINK_JOBS_URL": flink_2.url, "COLUMNS": "160", "TERM": "xterm"},
-        start_new_session=True,
-        # A test run in the background ignores interrupts, and so would what it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    os.close(theirs)
-    seen = _read_until(ours, lambda text: text.count("counting (not ours)") >= 2)
-    process.send_signal(signal.SIGINT)
-    _read_until(ours, lambda _text: process.poll() is not None)
-    os.close(ours)
-    assert process.wait(10) == 130
-    assert "needs attention" in seen
-    assert "Traceback" not in seen
-
-
-def _read_until(terminal: int, done: Any, timeout: float = 60) -> str:
-    """Read what a program prints to a terminal until there is enough of it, or it has ended."""
-    text, deadline = "", time.monotonic() + timeout
-    while not done(text):
-        assert time.monotonic() < deadline, text
-        if select.select([terminal], [], [], 0.2)[0]:
-            try:
-                text += os.read(terminal, 4096).decode(errors="replace")
-            except OSError:  # the other end is closed
-                break
-    return text
+    with on_a_terminal(words, {"FLINK_JOBS_URL": flink_2.url}) as terminal:
+        terminal.read_until(lambda seen: seen.count("counting (not ours)") >= 2)
+        assert terminal.interrupt() == 130
+    assert "needs attention" in terminal.seen
+    assert "Traceback" not in terminal.seen

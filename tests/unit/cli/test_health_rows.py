@@ -30,7 +30,7 @@ from tests.unit.observing.sequences import (
 
 def test_a_healthy_job() -> None:
     history = (checkpoint(3, 3, duration=1500), checkpoint(2, 2))
-    lines = health_lines([health(3.5, checkpoints=history)])
+    lines = health_lines(health_facts([health(3.5, checkpoints=history)]))
     assert lines == {
         "state": "RUNNING for 3 min",
         "busy": "50% in Source: orders",
@@ -41,18 +41,18 @@ def test_a_healthy_job() -> None:
         "checkpoints": "3 completed, 0 failed, one every 60 s",
         "checkpoint trend": "duration 1 s, size 5.0 kB, over the last 2 in 60 s",
     }
-    assert attention_lines([health(3.5, checkpoints=history)]) == []
+    assert attention_lines(health_facts([health(3.5, checkpoints=history)])) == []
 
 
 def test_no_trend_is_claimed_of_one_observation() -> None:
     assert health_facts([health(3)])["trend"] is None
-    assert "trend" not in health_lines([health(3)])
+    assert "trend" not in health_lines(health_facts([health(3)]))
 
 
 def test_what_changed_between_two_observations() -> None:
     before = health(1, vertices=(vertex(busy=0.5),))
     after = replace(behind(2, 1), restarts=1, counts=CheckpointCounts(completed=3, failed=1))
-    line = health_lines([before, after])["trend"]
+    line = health_lines(health_facts([before, after]))["trend"]
     assert line == (
         "in 60 s: 1 restarts, 2 checkpoints completed, 1 failed, records/s 100, busy 50% → 97%, "
         "lag - → 60 s"
@@ -64,7 +64,7 @@ def test_what_changed_between_two_observations() -> None:
 
 def test_what_needs_attention_comes_with_what_to_do() -> None:
     seen = health(5, job=job("FAILED", ended=START), exceptions=(failure(0),))
-    first, second = attention_lines([seen])
+    first, second = attention_lines(health_facts([seen]))
     assert first == "needs attention: it FAILED 5 min ago: IOException: disk"
     assert second.startswith("  Fix the cause. Start it again from ")
     (found,) = health_facts([seen])["needs_attention"]
@@ -72,13 +72,13 @@ def test_what_needs_attention_comes_with_what_to_do() -> None:
 
 
 def test_a_job_that_has_ended_has_no_load() -> None:
-    assert set(health_lines([health(5, job=job("FINISHED"))])) == {"checkpoints"}
+    assert set(health_lines(health_facts([health(5, job=job("FINISHED"))]))) == {"checkpoints"}
 
 
 def test_a_job_that_vanished_while_it_was_observed() -> None:
     seen: list[Observation] = [health(1), NotListed(JOB_ID, START + 120_000)]
     assert health_facts(seen)["health"] is None
-    assert "no longer lists it" in attention_lines(seen)[0]
+    assert "no longer lists it" in attention_lines(health_facts(seen))[0]
 
 
 @pytest.mark.parametrize(("milliseconds", "words"), [(None, None), (40, "40 ms"), (5000, "5 s")])

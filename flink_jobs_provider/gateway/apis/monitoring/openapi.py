@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from flink_jobs_provider.gateway.apis.monitoring.job_query import LONGEST_TREND, MOST_METRICS
 from flink_jobs_provider.gateway.apis.monitoring.list_query import (
     LARGEST_PAGE,
     SORTS,
@@ -58,11 +59,15 @@ def _job(**more: Schema) -> Schema:
         run_id=TEXT,
         job_id=_MAYBE_TEXT,
         parallelism=_MAYBE_WHOLE,
+        tasks=_MAYBE_WHOLE,
+        running_tasks=_MAYBE_WHOLE,
         created_by=TEXT,
         created_at=_MAYBE_TEXT,
         started_at=_MAYBE_TEXT,
         ended_at=_MAYBE_TEXT,
+        restored_from=_MAYBE_TEXT,
         last_savepoint=_MAYBE_TEXT,
+        page=_MAYBE_TEXT,
         last_action=reference("ActionTaken"),
         needs_attention=_ATTENTIONS,
         **more,
@@ -86,6 +91,10 @@ _CLUSTER["properties"] |= {
     "job_manager_metaspace": _MAYBE_OBJECT,
     "needs_attention": {"type": "array", "items": reference("Attention")},
 }
+
+_METRIC = object_of(metric=TEXT)
+_METRIC["properties"] |= dict.fromkeys(("vertex", "vertex_id", "value"), TEXT)
+_METRIC["properties"] |= {name: {"type": "number"} for name in ("min", "max", "sum", "avg")}
 
 SCHEMAS: dict[str, Schema] = {
     "MonitoringError": object_of(error={"type": "object", "required": ["code", "message"]}),
@@ -114,6 +123,8 @@ SCHEMAS: dict[str, Schema] = {
         state_since=_MAYBE_TEXT,
         restarts=_MAYBE_WHOLE,
         rescales=_MAYBE_WHOLE,
+        tasks=_WHOLE,
+        running_tasks=_WHOLE,
         throughput=_MAYBE_NUMBER,
         busy=_MAYBE_NUMBER,
         backpressured=_MAYBE_NUMBER,
@@ -122,10 +133,13 @@ SCHEMAS: dict[str, Schema] = {
         checkpoint_settings=_MAYBE_OBJECT,
         checkpoint_counts={"type": "object"},
         checkpoint_trend=_MAYBE_OBJECT,
+        last_checkpoint={"anyOf": [reference("Checkpoint"), {"type": "null"}]},
         vertices={"type": "array", "items": {"type": "object"}},
     ),
     "JobWithHealth": _job(
-        health={"anyOf": [reference("JobHealth"), {"type": "null"}]}, problem=_MAYBE_TEXT
+        health={"anyOf": [reference("JobHealth"), {"type": "null"}]},
+        trend=_MAYBE_OBJECT,
+        problem=_MAYBE_TEXT,
     ),
     "JobVersion": object_of(
         action_id=TEXT,
@@ -158,6 +172,19 @@ SCHEMAS: dict[str, Schema] = {
         restarts=_WHOLE,
         load=_MAYBE_OBJECT,
     ),
+    "Checkpoint": object_of(
+        id=_WHOLE,
+        kind={"enum": ["checkpoint", "savepoint"]},
+        status=TEXT,
+        triggered_at=TEXT,
+        completed_at=_MAYBE_TEXT,
+        duration_ms=_WHOLE,
+        size_bytes=_WHOLE,
+        path=_MAYBE_TEXT,
+        discarded={"type": "boolean"},
+        failure=_MAYBE_TEXT,
+    ),
+    "JobMetric": _METRIC,
     "JobException": object_of(
         at=TEXT, cause=TEXT, task=_MAYBE_TEXT, task_manager=_MAYBE_TEXT, trace=TEXT
     ),
@@ -194,7 +221,17 @@ JOBS = _read(
         query_parameter("cursor", TEXT, "`next` of the page before."),
     ),
 )
-JOB = _read("showJob", reference("JobWithHealth"))
+JOB = _read(
+    "showJob",
+    reference("JobWithHealth"),
+    (
+        query_parameter(
+            "trend",
+            {**_WHOLE, "minimum": 1, "maximum": LONGEST_TREND},
+            "Also what changed in the last so many seconds, as far as it was observed.",
+        ),
+    ),
+)
 EXCEPTIONS = _read("listExceptions", _list_of("JobException"))
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
 SERIES = _read(
@@ -212,3 +249,18 @@ VERSIONS = _read("listVersions", _list_of("JobVersion"), _LATEST)
 SAVEPOINTS = _read("listSavepointsOnRecord", _list_of("SavepointOnRecord"), _LATEST)
 _STREAM: Schema = {"description": "Events.", "content": {"text/event-stream": {}}}
 EVENTS = Operation("followJob", {200: _STREAM}, _REFUSED)
+CHECKPOINTS = _read("listCheckpoints", _list_of("Checkpoint"))
+METRICS = _read(
+    "listMetrics",
+    _list_of("JobMetric"),
+    (
+        query_parameter(
+            "get",
+            {"type": "array", "items": TEXT, "maxItems": MOST_METRICS},
+            "A metric by its name in Flink, or the last part of it; repeat it for several.",
+            style="form",
+            explode=True,
+        ),
+        query_parameter("names", {"type": "boolean"}, "The names of all metrics, without values."),
+    ),
+)

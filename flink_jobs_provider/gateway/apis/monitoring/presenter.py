@@ -14,6 +14,7 @@ from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import Savepoint, iso_time
 from flink_jobs_provider.observing.attention import Attention, cluster_attention
 from flink_jobs_provider.observing.documents import attention_document, memory_document
@@ -52,13 +53,21 @@ def cluster_document(
     }
 
 
-def job_document(row: JobRow, attention: Sequence[Attention] | None, mask: Mask) -> dict[str, Any]:
+def job_document(
+    row: JobRow,
+    attention: Sequence[Attention] | None,
+    mask: Mask,
+    seen: ObservedJob | None = None,
+    page: str | None = None,
+) -> dict[str, Any]:
     """Return a job.
 
     Args:
         row: The job on record.
         attention: What needs attention; None where its cluster could not be observed.
         mask: Masks what the caller may not see.
+        seen: Its row of the cluster's job list; None where it was not seen there.
+        page: The address of its page of the portal; None where there is no portal.
     """
     record = row.record
     return {
@@ -69,11 +78,15 @@ def job_document(row: JobRow, attention: Sequence[Attention] | None, mask: Mask)
         "run_id": row.run_id,
         "job_id": record.job_id or None,
         "parallelism": record.spec.parallelism,
+        "tasks": seen.tasks if seen else None,
+        "running_tasks": seen.running_tasks if seen else None,
         "created_by": row.created_by,
         "created_at": _time(row.created_at),
         "started_at": _time(row.started_at),
         "ended_at": _time(row.ended_at),
+        "restored_from": record.restored_from or None,
         "last_savepoint": record.last_savepoint or None,
+        "page": page,
         "last_action": action_document(row.last, mask),
         "needs_attention": attention_documents(attention, mask),
     }

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flink_jobs_provider.gateway.apis.monitoring import openapi
+from flink_jobs_provider.gateway.apis.monitoring.inspection_routes import JOB_AGE, InspectionRoutes
 from flink_jobs_provider.gateway.apis.monitoring.job_events import job_events
+from flink_jobs_provider.gateway.apis.monitoring.job_query import trend_query
 from flink_jobs_provider.gateway.apis.monitoring.list_query import list_query
 from flink_jobs_provider.gateway.apis.monitoring.presenter import (
-    attention_documents,
     cluster_document,
     job_document,
     mask_for,
@@ -30,13 +31,18 @@ from flink_jobs_provider.gateway.job_history import MINUTE, JobHistory
 from flink_jobs_provider.gateway.job_service import JobRow, JobService, ListColumn
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.principal import Principal, Role
-from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import iso_time
-from flink_jobs_provider.observing.attention import Attention, needs_attention
-from flink_jobs_provider.observing.documents import exception_document, health_document
+from flink_jobs_provider.observing.attention import Attention, Observation, needs_attention
+from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
+from flink_jobs_provider.observing.documents import (
+    health_document,
+    trend_document,
+)
 from flink_jobs_provider.observing.health import JobHealth
 
 MONITORING_PATHS = ("/api/",)
@@ -50,8 +56,10 @@ ACTIONS_PATH = f"{JOB_PATH}/actions"
 VERSIONS_PATH = f"{JOB_PATH}/versions"
 SAVEPOINTS_PATH = f"{JOB_PATH}/savepoints"
 EVENTS_PATH = f"{JOB_PATH}/events"
-#: Seconds that an observation of a list, and of one job, may be old.
-_LIST_AGE, _JOB_AGE = 5.0, 2.0
+CHECKPOINTS_PATH = f"{JOB_PATH}/checkpoints"
+METRICS_PATH = f"{JOB_PATH}/metrics"
+#: Seconds that an observation of a list may be old.
+_LIST_AGE = 5.0
 _ACTIVE = frozenset(status.value for status in JobStatus if status.active)
 _LARGEST_NUMBER = 2**63 - 1
 
@@ -69,6 +77,8 @@ class MonitoringFace:
         monitors: What observes them.
         authenticate: Returns who asks, again and again while a stream goes on.
         stopping: Set when the gateway stops.
+        page_of: Returns the address of a job's page of the portal, for who sent a request; None
+            where there is no portal.
     """
 
     def __init__(
@@ -78,26 +88,32 @@ class MonitoringFace:
         monitors: Monitors,
         authenticate: Callable[[str | None], Awaitable[Principal]],
         stopping: asyncio.Event,
+        page_of: Callable[[Request, int], str] | None = None,
     ) -> None:
+        self._page_of = page_of
         self._service = service
         self._authenticate = authenticate
         self._stopping = stopping
         self._clusters = {cluster.key: cluster for cluster in clusters}
         self._monitors = monitors
+        self._inspection = InspectionRoutes(monitors, self._found)
         self._records = RecordRoutes(service, service, self._clusters, self._found)
 
     def routes(self) -> list[DescribedRoute]:
         """Return the routes of the API."""
+        inspected = self._inspection
         return [
             DescribedRoute(CLUSTERS_PATH, self._list_clusters, ["GET"], openapi.CLUSTERS),
             DescribedRoute(JOBS_PATH, self._list_jobs, ["GET"], openapi.JOBS),
             DescribedRoute(JOB_PATH, self._job, ["GET"], openapi.JOB),
-            DescribedRoute(EXCEPTIONS_PATH, self._exceptions, ["GET"], openapi.EXCEPTIONS),
+            DescribedRoute(EXCEPTIONS_PATH, inspected.exceptions, ["GET"], openapi.EXCEPTIONS),
             DescribedRoute(SERIES_PATH, self._series, ["GET"], openapi.SERIES),
             DescribedRoute(ACTIONS_PATH, self._records.actions, ["GET"], openapi.ACTIONS),
             DescribedRoute(VERSIONS_PATH, self._records.versions, ["GET"], openapi.VERSIONS),
             DescribedRoute(SAVEPOINTS_PATH, self._records.savepoints, ["GET"], openapi.SAVEPOINTS),
             DescribedRoute(EVENTS_PATH, self._events, ["GET"], openapi.EVENTS),
+            DescribedRoute(CHECKPOINTS_PATH, inspected.checkpoints, ["GET"], openapi.CHECKPOINTS),
+            DescribedRoute(METRICS_PATH, inspected.metrics, ["GET"], openapi.METRICS),
         ]
 
     async def _list_clusters(self, request: Request) -> Response:
@@ -118,8 +134,9 @@ class MonitoringFace:
         asked = list_query(query(request), self._readable(principal))
         wanted = asked.filter
         if wanted.attention or asked.column is ListColumn.ATTENTION:
-            attention = await self._attention(wanted.clusters)
-            wanted = replace(wanted, flagged={id_ for each in attention.values() for id_ in each})
+            noticed = (await self._seen(wanted.clusters)).values()
+            flagged = {job_id for each in noticed for job_id in each.attention}
+            wanted = replace(wanted, flagged=flagged)
         rows, total = await self._service.found(
             wanted,
             offset=0,
@@ -130,10 +147,14 @@ class MonitoringFace:
         )
         page = rows[: asked.limit]
         more = asked.cursor(page[-1].number) if len(rows) > len(page) else None
-        attention = await self._attention(sorted({row.cluster for row in page}))
+        seen = await self._seen(sorted({row.cluster for row in page}))
         shown = [
             job_document(
-                row, with_record(row, _of(attention.get(row.cluster), row)), _mask(principal, row)
+                row,
+                with_record(row, _attention_of(seen.get(row.cluster), row)),
+                _mask(principal, row),
+                _listed(seen.get(row.cluster), row),
+                self._page(request, row.number),
             )
             for row in page
         ]
@@ -141,56 +162,46 @@ class MonitoringFace:
 
     async def _job(self, request: Request) -> Response:
         """Show a job with its health, and what needs attention."""
-        return JSONResponse(await self._shown(await self._found(request), caller(request)))
+        row = await self._found(request)
+        over = trend_query(query(request))
+        page = self._page(request, row.number)
+        return JSONResponse(await self._shown(row, caller(request), page, over))
 
     async def _events(self, request: Request) -> Response:
         """Stream a job with its health as server-sent events: one with each change of it."""
         number = (await self._found(request)).number
+        page = self._page(request, number)
         authorization = request.headers.get("authorization")
 
         async def look() -> dict[str, Any]:
             principal = await self._authenticate(authorization)
-            return await self._shown(await self._row(number, principal), principal)
+            return await self._shown(await self._row(number, principal), principal, page)
 
         return job_events(look, self._stopping)
 
-    async def _shown(self, row: JobRow, principal: Principal) -> dict[str, Any]:
+    async def _shown(
+        self, row: JobRow, principal: Principal, page: str | None, over: int | None = None
+    ) -> dict[str, Any]:
         mask = _mask(principal, row)
         health: dict[str, Any] | None = None
+        changed: dict[str, Any] | None = None
+        listed: ObservedJob | None = None
         problem: str | None = None
         attention: Sequence[Attention] | None = ()
         if job_id := row.record.job_id:
             seen = await self._monitors.observe(
-                row.cluster, lambda each: each.observed(job_id, _JOB_AGE)
+                row.cluster, lambda each: each.observed(job_id, JOB_AGE)
             )
             if isinstance(seen, JobError):
                 problem, attention = str(seen), None
             else:
                 attention = needs_attention(seen, expected=_is_active(row))
                 newest = seen[-1]
-                health = health_document(newest) if isinstance(newest, JobHealth) else None
-        shown = job_document(row, (), mask)
-        shown["needs_attention"] = attention_documents(attention, mask)
-        return {**shown, "health": health, "problem": problem}
-
-    async def _exceptions(self, request: Request) -> Response:
-        """List the exceptions of a job's latest submission, newest first."""
-        row = await self._found(request)
-        mask = _mask(caller(request), row)
-        found: list[dict[str, Any]] = []
-        if job_id := row.record.job_id:
-            seen = await self._monitors.observe(
-                row.cluster, lambda each: each.observed(job_id, _JOB_AGE)
-            )
-            if isinstance(seen, JobError):
-                raise ClusterUnavailable(seen)
-            newest = seen[-1]
-            exceptions = newest.exceptions if isinstance(newest, JobHealth) else ()
-            found = [exception_document(each) for each in exceptions]
-        masked = [
-            each | {"cause": mask(each["cause"]), "trace": mask(each["trace"])} for each in found
-        ]
-        return JSONResponse({"value": masked})
+                if isinstance(newest, JobHealth):
+                    health, listed = health_document(newest), newest.job
+                changed = trend_document(_since(seen, over)) if over else None
+        shown = job_document(row, attention, mask, listed, page)
+        return {**shown, "health": health, "trend": changed, "problem": problem}
 
     async def _series(self, request: Request) -> Response:
         """Return how a job was, minute by minute or coarser, oldest first."""
@@ -203,6 +214,9 @@ class MonitoringFace:
             "resolution_minutes": span.minutes,
         }
         return JSONResponse({**asked, "value": [point_document(each) for each in found]})
+
+    def _page(self, request: Request, number: int) -> str | None:
+        return self._page_of(request, number) if self._page_of else None
 
     def _readable(self, principal: Principal) -> list[str]:
         return [key for key in self._clusters if principal.may(Role.READ, key)]
@@ -228,16 +242,9 @@ class MonitoringFace:
                 return row
         raise _not_found(str(number))
 
-    async def _attention(
-        self, clusters: Sequence[str]
-    ) -> Mapping[str, Mapping[str, Sequence[Attention]]]:
-        """Return what needs attention by cluster and jobId; without clusters that do not answer."""
-        seen = await asyncio.gather(
-            *(
-                self._monitors.observe(key, lambda each: each.attention(_LIST_AGE))
-                for key in clusters
-            )
-        )
+    async def _seen(self, clusters: Sequence[str]) -> Mapping[str, _Seen]:
+        """Return what their lists show of clusters by their keys; without those that are silent."""
+        seen = await asyncio.gather(*(self._monitors.observe(key, _look) for key in clusters))
         return {
             key: each
             for key, each in zip(clusters, seen, strict=True)
@@ -245,10 +252,32 @@ class MonitoringFace:
         }
 
 
-def _of(
-    attention: Mapping[str, Sequence[Attention]] | None, row: JobRow
-) -> Sequence[Attention] | None:
-    return None if attention is None else attention.get(row.record.job_id or "", ())
+@dataclass(frozen=True)
+class _Seen:
+    """What a cluster's list shows, by jobId: what needs attention, and the jobs."""
+
+    attention: Mapping[str, Sequence[Attention]]
+    jobs: Mapping[str, ObservedJob]
+
+
+async def _look(monitor: ClusterMonitor) -> _Seen:
+    attention = await monitor.attention(_LIST_AGE)
+    listed = await monitor.jobs(_LIST_AGE)
+    return _Seen(attention, listed.snapshot.by_id)
+
+
+def _since(seen: Sequence[Observation], seconds: int) -> Sequence[Observation]:
+    """Return the observations of the last so many seconds, and one a little older."""
+    oldest = seen[-1].at - (seconds + JOB_AGE) * 1000
+    return [each for each in seen if each.at >= oldest]
+
+
+def _attention_of(seen: _Seen | None, row: JobRow) -> Sequence[Attention] | None:
+    return None if seen is None else seen.attention.get(row.record.job_id or "", ())
+
+
+def _listed(seen: _Seen | None, row: JobRow) -> ObservedJob | None:
+    return seen.jobs.get(row.record.job_id or "") if seen else None
 
 
 def _not_found(number: str) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,21 +20,47 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
-from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS
+from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS, MonitoringFace
 from flink_jobs_provider.gateway.job_history import JobPoint, Load
 from flink_jobs_provider.gateway.monitors import Monitors
+from flink_jobs_provider.gateway.portal.addresses import Addresses, job_path
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.target import FlinkTarget
 from tests.contract.flink.scripted import ScriptedFlink, ok
-from tests.contract.gateway.calling import NEW, Gateway, error_of
+from tests.contract.flink.test_metrics import named, some
+from tests.contract.gateway.calling import NEW, PRINCIPALS, ByName, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER, OTHER
 from tests.savepoint_metadata import metadata
+from tests.waiting import wait_until
 
 NOW = 1_800_000_000_000
 JOB_ID = f"20e9e907eb360b1c69510507{1:08x}"
 SECRET = "IOException: postgres://user:hunter2@db/x"
+
+
+COMPLETED = {
+    "id": 3,
+    "status": "COMPLETED",
+    "is_savepoint": False,
+    "trigger_timestamp": NOW - 10_000,
+    "end_to_end_duration": 250,
+    "state_size": 5000,
+    "external_path": "file:/checkpoints/chk-3",
+}
+FAILED = {
+    "id": 2,
+    "status": "FAILED",
+    "is_savepoint": False,
+    "trigger_timestamp": NOW - 20_000,
+    "failure_message": f"java.io.{SECRET}",
+}
+OWN = f"jobs/{JOB_ID}/metrics"
 
 
 class Planes:
@@ -72,6 +99,7 @@ class Monitored:
         overview = {"slots-total": 8, "slots-available": 3, "taskmanagers": 2}
         flink.answer("GET overview", ok(**overview, **{"flink-version": "2.3.0"}))
         flink.answer(f"GET jobs/{JOB_ID}", ok(now=NOW, vertices=[], timestamps={}))
+        flink.answer(f"GET jobs/{JOB_ID}/checkpoints", ok(history=[COMPLETED, FAILED]))
         entry = {"timestamp": NOW, "stacktrace": f"java.io.{SECRET}", "taskName": "count (1/2)"}
         failed = ok(exceptionHistory={"entries": [entry]})
         flink.answer(f"GET jobs/{JOB_ID}/exceptions?maxExceptions=16", failed)
@@ -323,7 +351,9 @@ def test_a_job_whose_cluster_does_not_answer() -> None:
     shown = monitored.get("jobs/1").json()
     assert (shown["health"], shown["needs_attention"]) == (None, None)
     assert "no connection to" in shown["problem"]
-    assert error_of(monitored.get("jobs/1/exceptions"), 503)["code"] == "ClusterUnavailable"
+    for what in ("exceptions", "checkpoints", "metrics"):
+        refused = error_of(monitored.get(f"jobs/1/{what}"), 503)
+        assert refused["code"] == "ClusterUnavailable"
     (listed,) = monitored.get("jobs").json()["value"]
     assert listed["needs_attention"] is None
 
@@ -334,7 +364,109 @@ def test_exceptions_with_times_and_causes() -> None:
     assert found["task"] == "count (1/2)"
 
 
-@pytest.mark.parametrize("path", ["jobs/1", "jobs/1/exceptions", "jobs"])
+def test_checkpoints_and_why_any_failed() -> None:
+    done, failed = Monitored().get("jobs/1/checkpoints").json()["value"]
+    assert (done["id"], done["status"], done["path"]) == (
+        *(3, "COMPLETED", "file:/checkpoints/chk-3"),
+    )
+    assert (done["completed_at"], done["duration_ms"]) == ("2027-01-15T07:59:50Z", 250)
+    assert (failed["status"], failed["failure"]) == ("FAILED", "IOException: postgres://***@db/x")
+    shown = Monitored().get("jobs/1").json()
+    assert shown["health"]["last_checkpoint"] == done
+    assert (shown["running_tasks"], shown["tasks"]) == (1, 1)
+
+
+def test_what_changed_in_the_last_seconds() -> None:
+    """Shows it where it is asked for, and as far as the job was observed before."""
+    monitored = Monitored()
+    assert monitored.get("jobs/1").json()["trend"] is None
+    monitored.planes.flink.answer(f"GET jobs/{JOB_ID}", ok(now=NOW + 4000, vertices=[]))
+    seen = observed_twice(monitored)
+    assert seen["trend"]["over"] == 4000
+    for wrong in ("0", "901", "x", "1&trend=2"):
+        assert error_of(monitored.get(f"jobs/1?trend={wrong}"), 400)["target"] == "trend"
+
+
+def observed_twice(monitored: Monitored) -> Any:
+    """Return a job with its trend, once its observation is too old to be shared."""
+    return wait_until(
+        lambda: (shown := monitored.get("jobs/1?trend=30").json())["trend"] and shown,
+        20,
+        "it is observed a second time",
+    )
+
+
+def test_metrics_by_their_names() -> None:
+    monitored = Monitored()
+    flink = monitored.planes.flink
+    flink.answer(f"GET {OWN}", named("numRestarts", "uptime"))
+    flink.answer(f"GET {OWN}?get=uptime", some({"id": "uptime", "value": "60000"}))
+    named_all = monitored.get("jobs/1/metrics?names=true").json()["value"]
+    assert [each["metric"] for each in named_all] == ["numRestarts", "uptime"]
+    found = monitored.get("jobs/1/metrics?get=uptime").json()["value"]
+    assert found == [{"metric": "uptime", "value": "60000"}]
+    wrong = error_of(monitored.get("jobs/1/metrics?get=uptim"), 400)
+    assert wrong["target"] == "get"
+    assert "the job has no metric uptim; names like it: uptime" in wrong["message"]
+
+
+def test_those_who_ask_for_the_same_metrics_share_the_requests() -> None:
+    monitored = Monitored()
+    flink = monitored.planes.flink
+    flink.answer(f"GET {OWN}", named("uptime"))
+    flink.answer(f"GET {OWN}?get=uptime", some({"id": "uptime", "value": "60000"}))
+    for _ in range(5):
+        assert monitored.get("jobs/1/metrics?get=uptime").json()["value"]
+    assert flink.count(f"GET {OWN}?get=uptime") == 1
+
+
+def test_every_problem_of_a_query_for_metrics_at_once() -> None:
+    long = "x" * 501
+    answer = Monitored().get(f"jobs/1/metrics?get={long}&names=perhaps&names=true&other=1")
+    found = {each["target"] for each in error_of(answer, 400)["details"]}
+    assert found == {"get", "names", "other"}
+    both = error_of(Monitored().get("jobs/1/metrics?get=a&names=true"), 400)
+    assert both["message"] == "names must not be true where get is given."
+
+
+def test_a_job_that_its_cluster_does_not_list_has_no_metrics_and_no_checkpoints() -> None:
+    monitored = Monitored()
+    monitored.planes.flink.answer("GET jobs/overview", ok(jobs=[]))
+    for what in ("metrics", "checkpoints", "exceptions"):
+        assert monitored.get(f"jobs/1/{what}").json() == {"value": []}
+
+
+@pytest.mark.parametrize("portal", [True, False])
+def test_the_address_of_a_jobs_page(portal: bool) -> None:
+    """Shows it only where there is a portal, below the address that callers reach it by."""
+    monitored = Monitored()
+    addresses = Addresses("https://gateway.example.com/flink")
+    face = MonitoringFace(
+        monitored.gateway.service,
+        [CLUSTER],
+        Monitors([CLUSTER], monitored.planes),
+        ByName().authenticate,
+        asyncio.Event(),
+        (lambda request, number: addresses.whole(request, job_path(number))) if portal else None,
+    )
+
+    async def shown(request: Request) -> Response:
+        request.scope["principal"] = PRINCIPALS["operator"]
+        return await face._list_jobs(request)
+
+    app = Starlette(routes=[Route("/jobs", shown)])
+
+    async def get() -> Any:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return (await client.get("/jobs")).json()
+
+    (job,) = asyncio.run(get())["value"]
+    expected = "https://gateway.example.com/flink/portal/jobs/1" if portal else None
+    assert job["page"] == expected
+
+
+@pytest.mark.parametrize("path", ["jobs/1", "jobs/1/exceptions", "jobs/1/checkpoints", "jobs"])
 def test_credentials_are_shown_to_nobody_who_may_only_read(path: str) -> None:
     assert "hunter2" not in Monitored("FAILED").get(path, "reader").text
 

@@ -1,0 +1,93 @@
+"""What the commands that only read ask for: of a Flink cluster, or through a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from flink_jobs_provider.cli.job_rows import JobRow
+    from flink_jobs_provider.cli.load_rows import LoadRow
+    from flink_jobs_provider.model.errors import PermanentError
+
+
+@dataclass(frozen=True)
+class ListedJob:
+    """One job of a list.
+
+    Attributes:
+        key: What it is known by from one list to the next: its jobId, or its number at a gateway.
+        job_id: Flink's jobId of its latest submission; empty where there was none.
+        name: The name that its owner gave it, else that of its program.
+        active: Whether it has not ended, and no action on it is in progress.
+        started: When it was submitted: milliseconds since the epoch, 0 where it never was.
+        tasks: How many tasks it has; None where that is unknown.
+        running_tasks: How many of them run.
+        needs_attention: Kinds of concerns, most urgent first.
+    """
+
+    key: str
+    job_id: str
+    name: str
+    status: str
+    active: bool
+    started: int
+    tasks: int | None
+    running_tasks: int | None
+    needs_attention: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> str:
+        """How many of its tasks run, of how many."""
+        if self.tasks is None:
+            return "tasks not observed"
+        return f"{self.running_tasks}/{self.tasks} tasks"
+
+
+class JobListing(Protocol):
+    """The jobs that a cluster, or a gateway, lists."""
+
+    @property
+    def problem(self) -> str:
+        """Why a part of it is older than the list, a sentence; empty where none is."""
+
+    def shown(self, wanted: str | None) -> list[ListedJob]:
+        """Return the jobs that are meant, or all."""
+
+    def unknown(self, wanted: str) -> PermanentError:
+        """Return the error for a job that is not listed."""
+
+    def vanished(self, wanted: str) -> PermanentError:
+        """Return the error for a job that is no longer listed."""
+
+
+class JobView(Protocol):
+    """Jobs as the commands that only read show them. JOB is as a user gives it."""
+
+    async def rows(self, *, ended: bool) -> list[JobRow]:
+        """Return the active jobs, or all."""
+
+    async def described(self, job: str, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Observe a job for some seconds; return its facts, and its health as plain JSON types."""
+
+    async def checkpoints(self, job: str) -> list[dict[str, Any]]:
+        """Return the last checkpoints and savepoints of a job, newest first."""
+
+    async def exceptions(self, job: str, limit: int) -> list[dict[str, Any]]:
+        """Return the exceptions of a job, newest first."""
+
+    async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
+        """Return metrics of a job by their names, by default those that tell its health."""
+
+    async def metric_names(self, job: str) -> list[dict[str, Any]]:
+        """Return the names of all metrics of a job, without values."""
+
+    async def load(self, wanted: Collection[str]) -> list[LoadRow]:
+        """Return the load of the active jobs, or of those that are wanted."""
+
+    async def listed(self) -> JobListing:
+        """Return the list of jobs, with what it shows to need attention."""
+
+    async def page(self, job: str) -> dict[str, Any]:
+        """Return `job_name`, `job_id`, and the `url` of a job's page."""
