@@ -91,6 +91,19 @@ class StateSample:
     finished_tasks: int = 0
     deployed_at: float | None = None
 
+    @property
+    def observed(self) -> ObservedJob:
+        """The row of the list that it was made from, without what is not recorded."""
+        return ObservedJob(
+            self.job_id,
+            "",
+            self.state,
+            tasks=self.tasks,
+            running_tasks=self.running_tasks,
+            finished_tasks=self.finished_tasks,
+            modified=round((self.deployed_at or 0) * 1000),
+        )
+
 
 @dataclass(frozen=True)
 class StatePeriod:
@@ -264,18 +277,10 @@ def _restarts(periods: Sequence[StatePeriod]) -> list[int]:
 
 
 def _redeployed(before: StateSample, now: StateSample) -> bool:
-    """Whether a job was restarted between two samples of it.
-
-    Tasks that come to their own end change the list, too: then more of them have finished.
-    """
+    """Whether a job was restarted between two samples of it."""
     if before.job_id != now.job_id or before.state != "RUNNING":
         return False
-    if now.state in ("RESTARTING", "FAILING"):
-        return True
-    all_ran = 0 < before.tasks == before.running_tasks + before.finished_tasks
-    deployed = (now.deployed_at or 0) > (before.deployed_at or 0)
-    ended = now.finished_tasks > before.finished_tasks
-    return now.state == "RUNNING" and all_ran and deployed and not ended
+    return now.state in ("RESTARTING", "FAILING") or now.observed.redeployed_since(before.observed)
 
 
 def _mean(values: Sequence[Any]) -> float:

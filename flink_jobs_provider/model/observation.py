@@ -58,6 +58,15 @@ class ObservedJob:
         up = self.running_tasks + self.finished_tasks
         return self.state == "RUNNING" and 0 < self.tasks == up
 
+    def redeployed_since(self, before: ObservedJob) -> bool:
+        """Whether tasks of this submission, all of which ran before, have been deployed anew.
+
+        A task that comes to its own end changes `modified`, too: then more of them have finished.
+        """
+        ran = before.job_id == self.job_id and before.active and before.healthy
+        ended = self.finished_tasks > before.finished_tasks
+        return ran and self.state == "RUNNING" and self.modified > before.modified and not ended
+
     @property
     def status(self) -> JobStatus:
         """The status in the project's words."""

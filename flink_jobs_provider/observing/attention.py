@@ -232,7 +232,7 @@ def _restarted(seen: Sequence[JobHealth]) -> Iterator[Attention]:
 
 
 def _redeployed(before: ObservedJob | None, now: ObservedJob) -> Iterator[Attention]:
-    if before and before.healthy and now.healthy and now.modified > before.modified:
+    if before and now.healthy and now.redeployed_since(before):
         yield Attention(
             Concern.RESTARTED,
             "its tasks were deployed anew since it was last observed",

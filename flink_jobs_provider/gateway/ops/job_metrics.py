@@ -23,6 +23,42 @@ from flink_jobs_provider.observing.health import ClusterHealth
 _AGE = 10.0
 
 
+class Deployments:
+    """When the tasks of jobs were deployed, as successive scrapes show it.
+
+    What a list tells of it also changes when a task comes to its own end: that is no deployment.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[ObservedJob, int]] = {}
+
+    def update(self, seen: Mapping[str, ClusterHealth]) -> None:
+        """Note the jobs of the clusters that answer, by key."""
+        known = {key: value for key, value in self._known.items() if key[0] not in seen}
+        for cluster, health in seen.items():
+            for job in health.snapshot.jobs:
+                if job.active:
+                    known.update(self._noted(cluster, job))
+        self._known = known
+
+    def at(self, cluster: str, job_id: str) -> int | None:
+        """Return when the tasks of a job were deployed last: milliseconds since the epoch.
+
+        None until all of them were seen to run or to be done.
+        """
+        known = self._known.get((cluster, job_id))
+        return known[1] if known else None
+
+    def _noted(
+        self, cluster: str, job: ObservedJob
+    ) -> dict[tuple[str, str], tuple[ObservedJob, int]]:
+        key = cluster, job.job_id
+        before, at = self._known.get(key, (None, job.modified))
+        if not job.healthy:
+            return {key: (before, at)} if before else {}
+        return {key: (job, job.modified if before and job.redeployed_since(before) else at)}
+
+
 class JobMetrics(Collector):
     """Holds the metrics of all jobs as they were last read.
 
@@ -40,6 +76,7 @@ class JobMetrics(Collector):
         self._clusters = clusters
         self._monitors = monitors
         self._most = most
+        self._deployments = Deployments()
         self._families: list[Metric] = []
 
     async def refresh(self) -> None:
@@ -61,8 +98,10 @@ class JobMetrics(Collector):
             for key, health in zip(self._clusters, observed, strict=True)
             if isinstance(health, ClusterHealth)
         }
+        self._deployments.update(seen)
+        omitted = page.found - len(page.rows)
         self._families = [
-            *job_families(page.rows, seen, omitted=page.found - len(page.rows)),
+            *job_families(page.rows, seen, self._deployments, omitted=omitted),
             *cluster_families(seen),
         ]
 
@@ -72,13 +111,18 @@ class JobMetrics(Collector):
 
 
 def job_families(
-    rows: Sequence[JobRow], seen: Mapping[str, ClusterHealth], *, omitted: int
+    rows: Sequence[JobRow],
+    seen: Mapping[str, ClusterHealth],
+    deployments: Deployments,
+    *,
+    omitted: int,
 ) -> list[Metric]:
     """Return the metrics of jobs.
 
     Args:
         rows: The jobs on record.
         seen: The clusters that answer, by key.
+        deployments: When their jobs' tasks were deployed.
         omitted: How many jobs are left out.
     """
     status = _gauge("job_status", "1 for the status that a job has.", "status")
@@ -86,8 +130,8 @@ def job_families(
     tasks = _gauge("job_tasks", "Tasks of an active job, by its cluster's list.")
     running = _gauge("job_tasks_up", "Tasks of an active job that run or are done.")
     deployed = _gauge(
-        "job_task_state_changed_timestamp_seconds",
-        "When a task of an active job changed its state last: each restart changes it.",
+        "job_tasks_deployed_timestamp_seconds",
+        "When the tasks of an active job were deployed last: each restart changes it.",
     )
     for row in rows:
         labels = [row.cluster, row.job_name]
@@ -96,7 +140,8 @@ def job_families(
         if job := _listed(row, seen):
             tasks.add_metric(labels, job.tasks)
             running.add_metric(labels, job.running_tasks + job.finished_tasks)
-            deployed.add_metric(labels, job.modified / 1000)
+            if (at := deployments.at(row.cluster, job.job_id)) is not None:
+                deployed.add_metric(labels, at / 1000)
     left_out = GaugeMetricFamily("flink_jobs_jobs_omitted", "Jobs that have no metrics.", omitted)
     return [status, failed, tasks, running, deployed, left_out]
 

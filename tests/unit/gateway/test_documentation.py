@@ -16,7 +16,7 @@ from flink_jobs_provider.gateway.configuration import (
     configuration_schema,
     read_configuration,
 )
-from flink_jobs_provider.gateway.ops.job_metrics import cluster_families, job_families
+from flink_jobs_provider.gateway.ops.job_metrics import Deployments, cluster_families, job_families
 from flink_jobs_provider.gateway.ops.prometheus import Metrics
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,7 @@ def test_every_property_is_on_the_page() -> None:
 def test_every_metric_is_on_the_page_and_each_in_the_rules_exists() -> None:
     content, _ = Metrics().render()
     names = {family.name for family in text_string_to_metric_families(content.decode())}
-    names |= {family.name for family in [*job_families([], {}, omitted=0), *cluster_families({})]}
+    names |= {family.name for family in [*job_families([], {}, Deployments(), omitted=0), *cluster_families({})]}
     ours = {name for name in names if name.startswith("flink_jobs_")}
     described = set(re.findall(r"`(flink_jobs_\w*)`", PAGE))
     assert {name.removesuffix("_total") for name in described} == ours

@@ -279,6 +279,13 @@ def test_a_restart_between_two_lists() -> None:
     assert listed([job()], [job()]) == {}
 
 
+def test_tasks_that_come_to_their_own_end_are_no_restart() -> None:
+    """Shows it for a bounded source, whose end changes the list as a restart does."""
+    finished = job(running_tasks=1, finished_tasks=1, modified=at(6))
+    assert listed([job()], [finished]) == {}
+    assert listed([finished], [job(modified=at(6.5))]) == {JOB_ID: [Concern.RESTARTED]}
+
+
 def test_a_job_that_vanished_from_the_list() -> None:
     assert listed([job()], []) == {JOB_ID: [Concern.LOST]}
     assert listed([job("FINISHED")], []) == {}
