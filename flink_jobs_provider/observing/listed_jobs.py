@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.flink.client import FlinkClient
-from flink_jobs_provider.control_planes.flink.inspection import RESTARTS, MetricReader
+from flink_jobs_provider.control_planes.flink.inspection import RESTARTS, Aggregate, MetricReader
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.observing.health import JobHealth
 from flink_jobs_provider.observing.job_health import JobReader
@@ -108,8 +108,8 @@ class ListedJobs:
     async def _restarts(self, job_ids: list[str]) -> Mapping[str, float]:
         """Return how often jobs were restarted; without those of which that is not reported.
 
-        Only the least and the greatest of many jobs is reported: where both are the same, it is
-        that of each; else it is asked for halves of them.
+        Only the least, the greatest and the sum of many jobs are reported: where they show that all
+        have the same number, it is that of each; else it is asked for halves of them.
         """
         metric = RESTARTS[0]
         found: dict[str, float] = {}
@@ -122,8 +122,16 @@ class ListedJobs:
             seen = (await self._metrics.read("jobs/metrics", [metric], part)).get(metric)
             if seen is None:
                 continue
-            if seen.minimum == seen.maximum:
+            if len(part) == 1 or _is_of_each(seen, len(part)):
                 found |= dict.fromkeys(part, seen.maximum)
             else:
                 parts += [part[: len(part) // 2], part[len(part) // 2 :]]
         return found
+
+
+def _is_of_each(seen: Aggregate, jobs: int) -> bool:
+    """Whether each of some jobs has the same value: one without the metric adds nothing to the sum.
+
+    Where all that have it were never restarted, one without it counts as such, too.
+    """
+    return seen.minimum == seen.maximum and seen.total == seen.maximum * jobs

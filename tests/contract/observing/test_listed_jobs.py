@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,11 @@ class ListedFlink(MonitoredFlink):
     """A cluster of jobs that were restarted so often."""
 
     metric = RESTARTS
+
+    def _aggregated(self, values: Sequence[float]) -> list[dict[str, Any]]:
+        """Return what Flink does; NaN stands for a job that has no such metric yet."""
+        there = [value for value in values if not math.isnan(value)]
+        return super()._aggregated(there) if there else []
 
 
 def _asked(flink: MonitoredFlink, what: str) -> int:
@@ -35,6 +43,16 @@ def test_restarts_are_asked_for_jobs_that_differ(
     found = asyncio.run(flink.monitor().listed(jobs, 10.0))
     assert {job_id: seen.restarts for job_id, seen in found.items()} == values
     assert _asked(flink, f"get={RESTARTS}&") == requests
+
+
+def test_a_job_without_the_metric_does_not_have_the_number_of_the_others() -> None:
+    """Shows a job that was just submitted: the least and the greatest are those of the others."""
+    jobs = ids(5)
+    flink = ListedFlink(dict.fromkeys(jobs, 3.0) | {jobs[2]: math.nan})
+    found = asyncio.run(flink.monitor().listed(jobs, 10.0))
+    assert {job_id: seen.restarts for job_id, seen in found.items()} == (
+        dict.fromkeys(jobs, 3) | {jobs[2]: None}
+    )
 
 
 def test_checkpoints_are_read_once_for_all_and_again_when_they_are_old() -> None:

@@ -83,7 +83,10 @@ def test_every_property_is_on_the_page() -> None:
 def test_every_metric_is_on_the_page_and_each_in_the_rules_exists() -> None:
     content, _ = Metrics().render()
     names = {family.name for family in text_string_to_metric_families(content.decode())}
-    names |= {family.name for family in [*job_families([], {}, Deployments(), omitted=0), *cluster_families({})]}
+    names |= {
+        family.name
+        for family in [*job_families([], {}, Deployments(), omitted=0), *cluster_families({})]
+    }
     ours = {name for name in names if name.startswith("flink_jobs_")}
     described = set(re.findall(r"`(flink_jobs_\w*)`", PAGE))
     assert {name.removesuffix("_total") for name in described} == ours
