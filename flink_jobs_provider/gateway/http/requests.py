@@ -62,11 +62,24 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def query(request: Request) -> dict[str, list[str]]:
-    """Return the values of each query parameter by its name in lower case."""
+    """Return the values of each query parameter by its name in lower case.
+
+    Raises:
+        Refusal: A value has control characters, which no property can hold: PostgreSQL takes no
+            text with one of code 0.
+    """
     values: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
+        if not is_text(value):
+            text = f"{name[:100]} must have no control characters (got {value[:80]!a})."
+            raise Refusal("InvalidParameter", text, target=name[:100])
         values.setdefault(name.lower(), []).append(value)
     return values
+
+
+def is_text(value: str) -> bool:
+    """Return whether a value has no control characters and no halves of characters."""
+    return not _NO_TEXT.search(value)
 
 
 def caller(request: Request) -> Principal:
@@ -282,7 +295,7 @@ def _finite(text: str) -> float:
 
 def _only_text(value: Any) -> None:
     if isinstance(value, str):
-        if _NO_TEXT.search(value):
+        if not is_text(value):
             raise _invalid("It holds control characters, or halves of characters.")
     elif isinstance(value, dict):
         for name, item in value.items():

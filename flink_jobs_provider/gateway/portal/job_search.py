@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from flink_jobs_provider.gateway.http.requests import is_text
 from flink_jobs_provider.gateway.job_board import JobOrder, JobSearch
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
@@ -52,8 +53,9 @@ class AskedSearch:
         """
         order = query.get("sort", "").removeprefix("-")
         page = query.get("page", "1")
+        text = "".join(each if is_text(each) else " " for each in query.get("q", "")).strip()
         return cls(
-            text=query.get("q", "").strip()[:_LONGEST],
+            text=text[:_LONGEST],
             clusters=tuple(key for key in clusters if key in query.getlist("cluster")),
             statuses=tuple(one for one in STATUSES if one in query.getlist("status")),
             attention=query.get("attention") == "1",

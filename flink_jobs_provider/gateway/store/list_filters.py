@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, Select, and_, cast, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
-from flink_jobs_provider.gateway.store.list_orders import needs_attention
+from flink_jobs_provider.gateway.store.list_orders import needs_attention, of_clusters
 from flink_jobs_provider.gateway.store.tables import ActionEntry, JobEntry
 
 
@@ -25,13 +25,6 @@ def filtered(jobs: JobFilter, *, postgresql: bool) -> Select[int]:
     return query.join(ActionEntry, ActionEntry.id == JobEntry.last_action).where(
         standing.in_(jobs.standings)
     )
-
-
-def of_clusters(clusters: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a job is on one of some clusters."""
-    if len(clusters) == 1:  # an index then has the rows in their order
-        return JobEntry.cluster == clusters[0]
-    return JobEntry.cluster.in_(clusters)
 
 
 def _conditions(jobs: JobFilter, *, postgresql: bool) -> Iterator[ColumnElement[bool]]:

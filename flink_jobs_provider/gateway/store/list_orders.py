@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
 
 from flink_jobs_provider.gateway.job_board import BROKEN
 from flink_jobs_provider.gateway.job_service import ListColumn
@@ -15,6 +14,13 @@ from flink_jobs_provider.model.action import ActionResult
 
 #: As a literal: only so do databases see that the index of failed actions holds them all.
 _IS_FAILED = ActionEntry.result == literal_column(f"'{ActionResult.FAILED.value}'")
+
+
+def of_clusters(clusters: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a job is on one of some clusters."""
+    if len(clusters) == 1:  # an index then has the rows in their order
+        return JobEntry.cluster == clusters[0]
+    return JobEntry.cluster.in_(clusters)
 
 
 def needs_attention(job: Any, flagged: Collection[str]) -> ColumnElement[bool]:
@@ -43,17 +49,35 @@ def ordered_by(
     return tuple(each.desc() if descending else each.asc() for each in by)
 
 
+def place_of(
+    number: int, clusters: Sequence[str], column: ListColumn, flagged: Collection[str]
+) -> Select[Any]:
+    """Select what a list is sorted by of one job, deleted or not, if it is on one of some clusters.
+
+    The number of a page's last job comes from a caller: of a cluster that the caller may not read,
+    not even the order of its jobs may show.
+    """
+    value = _value(JobEntry, column, flagged)
+    return select(value).where(JobEntry.number == number, of_clusters(clusters))
+
+
 def after(
-    number: int, column: ListColumn, flagged: Collection[str], *, descending: bool
+    number: int, place: Any, column: ListColumn, flagged: Collection[str], *, descending: bool
 ) -> ColumnElement[bool]:
-    """Return the condition that a job comes after another one, as that one is now."""
+    """Return the condition that a job comes after another one.
+
+    Args:
+        number: The other one's number.
+        place: What `place_of` has selected of it; not used where jobs are sorted by creation.
+        column: What is sorted by.
+        flagged: JobIds of jobs that need attention as their clusters show it.
+        descending: Whether the order is descending.
+    """
     beyond = JobEntry.number < number if descending else JobEntry.number > number
     if column is ListColumn.CREATED:
         return beyond
-    last = aliased(JobEntry)
     value = _value(JobEntry, column, flagged)
-    of_last = select(_value(last, column, flagged)).where(last.number == number).scalar_subquery()
-    return or_(value < of_last if descending else value > of_last, and_(value == of_last, beyond))
+    return or_(value < place if descending else value > place, and_(value == place, beyond))
 
 
 def _value(job: Any, column: ListColumn, flagged: Collection[str]) -> ColumnElement[Any]:

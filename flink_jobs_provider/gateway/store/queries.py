@@ -22,10 +22,10 @@ from flink_jobs_provider.gateway.job_service import (
     JobFilter,
     ListColumn,
 )
-from flink_jobs_provider.gateway.refusals import read_output
+from flink_jobs_provider.gateway.refusals import Refusal, read_output
 from flink_jobs_provider.gateway.store.database import Database
-from flink_jobs_provider.gateway.store.list_filters import filtered, of_clusters
-from flink_jobs_provider.gateway.store.list_orders import after, ordered_by
+from flink_jobs_provider.gateway.store.list_filters import filtered
+from flink_jobs_provider.gateway.store.list_orders import after, of_clusters, ordered_by, place_of
 from flink_jobs_provider.gateway.store.stored_values import (
     NextStart,
     StoredAction,
@@ -127,15 +127,21 @@ class Reads:
         beyond: int = 0,
         column: ListColumn = ListColumn.CREATED,
     ) -> tuple[list[StoredJob], int]:
-        """Return a page of the jobs that pass a filter, and how many pass it in all."""
+        """Return a page of the jobs that pass a filter, and how many pass it in all.
+
+        Raises:
+            Refusal: The page is to begin after a job whose place in the order is unknown.
+        """
         which = filtered(jobs, postgresql=self._database.shared)
         total = select(func.count()).select_from(which.subquery())
         order = ordered_by(column, jobs.flagged, descending=newest_first)
         # The numbers first: a sort or a step over rows must not carry their documents along.
         numbers = which.order_by(*order).offset(offset).limit(limit)
-        if beyond:
-            numbers = numbers.where(after(beyond, column, jobs.flagged, descending=newest_first))
         with self._database.reading() as connection:
+            if beyond:
+                place = _place_of(connection, beyond, jobs, column)
+                follows = after(beyond, place, column, jobs.flagged, descending=newest_first)
+                numbers = numbers.where(follows)
             page = list(connection.scalars(numbers))
             rows = JOB_AND_LAST.where(JobEntry.number.in_(page))
             counted = int(connection.execute(total).scalar_one())
@@ -196,6 +202,26 @@ class Reads:
         with self._database.reading() as connection:
             found = {*connection.scalars(jobs), *connection.scalars(actions)}
         return {digest for digest in found if digest}
+
+
+def _place_of(connection: Connection, number: int, jobs: JobFilter, column: ListColumn) -> Any:
+    """Return what a list is sorted by of the last job of the page before.
+
+    Raises:
+        Refusal: The job is not on record, or on none of the list's clusters. Its number alone is
+            the place in a list by creation.
+    """
+    if column is ListColumn.CREATED:
+        return None
+    place = connection.scalar(place_of(number, jobs.clusters, column, jobs.flagged))
+    if place is None:
+        raise Refusal(
+            "InvalidParameter",
+            "cursor names a job that is not on record for this list, so its place in the order is "
+            "unknown: leave cursor out to begin with the first page.",
+            target="cursor",
+        )
+    return place
 
 
 def time_of(connection: Connection) -> float:

@@ -38,8 +38,7 @@ from flink_jobs_provider.gateway.job_board import (
 from flink_jobs_provider.gateway.store.acceptance import Acceptance
 from flink_jobs_provider.gateway.store.database import Database, DatabaseUnusable
 from flink_jobs_provider.gateway.store.leases import Leases
-from flink_jobs_provider.gateway.store.list_filters import of_clusters
-from flink_jobs_provider.gateway.store.list_orders import needs_attention
+from flink_jobs_provider.gateway.store.list_orders import needs_attention, of_clusters
 from flink_jobs_provider.gateway.store.queries import JOB_AND_LAST, Reads, all_jobs
 from flink_jobs_provider.gateway.store.sample_records import SampleRecords
 from flink_jobs_provider.gateway.store.session_records import SessionRecords

@@ -30,7 +30,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
-from flink_jobs_provider.gateway.http.requests import base_url, caller, json_body, query
+from flink_jobs_provider.gateway.http.requests import base_url, caller, is_text, json_body, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
 from flink_jobs_provider.gateway.job_service import JobService
 from flink_jobs_provider.gateway.principal import Principal, Role
@@ -135,7 +135,9 @@ class ArmFace:
         cluster = self._cluster(request, caller(request))
         api_version(query(request))
         job_name = request.path_params["job_name"].lower()
-        row = next(iter(await self._service.jobs(cluster.key, job_name=job_name)), None)
+        usable = is_text(job_name)
+        found = await self._service.jobs(cluster.key, job_name=job_name) if usable else ()
+        row = next(iter(found), None)
         if row is None:
             message = f"There is no job {job_name[:63]!r} on this cluster."
             raise Refusal("ResourceNotFound", message)

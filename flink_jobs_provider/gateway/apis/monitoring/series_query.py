@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flink_jobs_provider.gateway.apis.monitoring.list_query import unfitting
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
@@ -15,6 +15,8 @@ DEFAULT_RESOLUTION = "5m"
 #: Points of one answer, and minutes that are shown if nothing is said.
 MOST_POINTS, DEFAULT_MINUTES = 1500, 24 * 60
 _FINEST, _COARSEST = 1, 24 * 60
+#: Minutes since the epoch that answers can write: in the year 10000 a date has no such text.
+_FIRST, _LAST = 1, int(datetime(9999, 12, 31, 23, 59, tzinfo=UTC).timestamp()) // MINUTE
 
 
 def series_query(given: Mapping[str, Sequence[str]], now: float) -> Span:
@@ -30,10 +32,11 @@ def series_query(given: Mapping[str, Sequence[str]], now: float) -> Span:
     problems = unfitting(given, PARAMETERS)
     first = {name: values[0] for name, values in given.items() if values}
     end = _minute(first, "to", int(now // MINUTE) + 1, problems)
-    begin = _minute(first, "from", end - DEFAULT_MINUTES, problems)
+    begin = _minute(first, "from", max(_FIRST, end - DEFAULT_MINUTES), problems)
     minutes = _resolution(first.get("resolution", DEFAULT_RESOLUTION), problems)
     if not problems and begin >= end:
-        problems.append(Problem("from", "from must be earlier than to."))
+        at = "from" if "from" in first else "to"
+        problems.append(Problem(at, "from must be earlier than to."))
     if not problems and end - begin > MOST_POINTS * minutes:
         least = -(-(end - begin) // MOST_POINTS)
         text = f"resolution must be {least}m or more: an answer has {MOST_POINTS} points at most."
@@ -51,11 +54,21 @@ def _minute(given: Mapping[str, str], name: str, default: int, problems: list[Pr
         moment = datetime.fromisoformat(given[name])
         if moment.tzinfo is None:
             raise ValueError
-        return int(moment.timestamp() // MINUTE)
+        minute = int(moment.timestamp() // MINUTE)
+        if not _FIRST <= minute <= _LAST:
+            raise ValueError
     except (ValueError, OverflowError):
-        text = f"{name} must be a time with its zone, such as 2026-11-28T06:30:00Z"
+        text = (
+            f"{name} must be a time with its zone, such as 2026-11-28T06:30:00Z, after "
+            f"{_written(_FIRST - 1)} and until {_written(_LAST)}"
+        )
         problems.append(Problem(name, f"{text} (got {given[name][:80]!r})."))
         return default
+    return minute
+
+
+def _written(minute: int) -> str:
+    return f"{datetime.fromtimestamp(minute * MINUTE, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _resolution(text: str, problems: list[Problem]) -> int:

@@ -56,6 +56,7 @@ SEARCHES = {
     "?sort=-name": ["over", "never", "gone", "calm", "broken", "back", "again"],
     "?sort=since": ["calm", "gone", "again", "broken", "back", "never", "over"],
     "?q=B": ["broken", "back"],
+    "?q=%00B%1F": ["broken", "back"],
     "?q=_": [],
     "?q=%25": [],
     "?status=RUNNING": ["back", "calm"],

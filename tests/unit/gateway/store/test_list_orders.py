@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from flink_jobs_provider.gateway.job_service import JobFilter, ListColumn
+from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.store.entries import CLUSTER, accept, finish, running_job
@@ -70,6 +71,42 @@ def test_each_order_page_by_page(
         beyond = page[0].number
         seen += names[beyond]
     assert seen == (order[::-1] if descending else order)
+
+
+COLUMNS = [column for column in ListColumn if column is not ListColumn.CREATED]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_page_after_a_job_of_another_cluster(store: Store, column: ListColumn) -> None:
+    """Shows that who may not read a cluster does not learn where its jobs are in an order."""
+    numbers = {name: number for number, name in _jobs(store).items()}
+
+    def page_after(number: int) -> None:
+        of_one = JobFilter([CLUSTER])
+        store.found(of_one, offset=0, limit=9, newest_first=False, beyond=number, column=column)
+
+    page_after(numbers["c"])
+    for number in (numbers["a"], max(numbers.values()) + 1):  # of the other cluster; cleared away
+        with pytest.raises(Refusal, match="cursor names a job that is not on record") as refused:
+            page_after(number)
+        assert (refused.value.code, refused.value.target) == ("InvalidParameter", "cursor")
+
+
+def test_a_page_after_a_job_that_was_deleted(store: Store) -> None:
+    """Shows that a list goes on from the last job of a page although that was deleted since."""
+    names = _jobs(store)
+    numbers = {name: number for number, name in names.items()}
+    with store._database.writing() as connection:
+        connection.execute(text("UPDATE jobs SET deleted_at = 1.0 WHERE job_name = 'b'"))
+    rows, total = store.found(
+        BOTH,
+        offset=0,
+        limit=9,
+        newest_first=False,
+        beyond=numbers["b"],
+        column=ListColumn.NAME,
+    )
+    assert ("".join(names[row.number] for row in rows), total) == ("cd", 3)
 
 
 def test_jobs_that_need_attention(store: Store) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from flink_jobs_provider.gateway.apis.hdinsight import conventions
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAIL_OPERATION
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER_ID, OTHER
@@ -48,6 +49,22 @@ def test_savepoints_are_listed_without_an_action(version: str) -> None:
     assert error_of(missing, 404)["code"] == "ResourceNotFound"
     elsewhere = f"{OTHER.id}/jobs/job1/savepoints?api-version={version}"
     assert error_of(gateway.call("GET", elsewhere, caller="reader"), 403)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_control_characters_get_to_no_record(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that no name with one is looked up: PostgreSQL refuses the whole query."""
+    gateway = Gateway()
+
+    async def jobs(*_: object, **__: object) -> list[JobRow]:
+        raise AssertionError("looked up")
+
+    monkeypatch.setattr(gateway.service, "jobs", jobs)
+    of_job = f"{CLUSTER_ID}/jobs/job%001/savepoints?api-version={version}"
+    assert error_of(gateway.call("GET", of_job), 404)["code"] == "ResourceNotFound"
+    asked = f"{CLUSTER_ID}/jobs?api-version={version}&$filter=jobName eq 'job%001'"
+    error = error_of(gateway.call("GET", asked), 400)
+    assert (error["code"], error["target"]) == ("InvalidParameter", "$filter")
 
 
 @pytest.mark.parametrize("version", _WITH_RUN_IDS)

@@ -172,6 +172,15 @@ def test_filters(query: str, number: int) -> None:
     assert Monitored().get(f"jobs?{query}").json()["total"] == number
 
 
+@pytest.mark.parametrize("value", ["%00", "a%1Fb", "%7F"])
+@pytest.mark.parametrize("name", ["name", "Created_By"])
+def test_control_characters_in_a_filter_are_refused(name: str, value: str) -> None:
+    """Shows that none gets to the records: PostgreSQL refuses the whole query."""
+    error = error_of(Monitored().get(f"jobs?{name}={value}"), 400)
+    assert error["target"] == name
+    assert error["message"].startswith(f"{name} must have no control characters")
+
+
 def test_every_problem_of_a_query_at_once() -> None:
     answer = Monitored().get("jobs?limit=0&sort=up&cursor=x&status=FINE&nothing=1&name=a&name=b")
     error = error_of(answer, 400)
@@ -259,12 +268,33 @@ def test_a_series_of_a_time() -> None:
         ("from=2026-11-01T00:00:00Z&to=2026-11-28T00:00:00Z", "resolution"),
         ("from=2026-11-28T06:30:00", "from"),
         (f"from={'9' * 400}", "from"),
+        ("from=9999-12-31T12:00:00-14:00", "from"),
+        ("from=2026-11-28T06:30:00Z&to=9999-12-31T23:59:00-00:01", "to"),
+        ("from=1970-01-01T00:00:30Z&to=1970-01-01T00:05:00Z", "from"),
+        ("from=1969-12-31T23:00:00Z&to=1969-12-31T23:30:00Z", "from to"),
+        ("to=1970-01-01T00:01:00Z", "to"),
     ],
 )
 def test_every_problem_of_a_series_at_its_property(query: str, targets: str) -> None:
     error = error_of(Monitored().get(f"jobs/1/series?{query}"), 400)
     found = {each["target"] for each in error.get("details") or [error]}
     assert found == set(targets.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "begin", "end"),
+    [
+        ("to=1970-01-01T00:05:00Z", "1970-01-01T00:01:00Z", "1970-01-01T00:05:00Z"),
+        (
+            "from=9999-12-31T23:00:00Z&to=9999-12-31T23:59:59Z",
+            "9999-12-31T23:00:00Z",
+            "9999-12-31T23:59:00Z",
+        ),
+    ],
+)
+def test_a_series_at_the_ends_of_time(query: str, begin: str, end: str) -> None:
+    shown = Monitored().get(f"jobs/1/series?{query}").json()
+    assert (shown["from"], shown["to"]) == (begin, end)
 
 
 def test_actions_with_who_and_how_long() -> None:
