@@ -156,9 +156,7 @@ def test_the_command_of_an_action_asks_for_it(
     ("before", "action", "api", "asked"),
     [
         ("STOP", "start", HDINSIGHT_API, "START"),
-        ("STOP", "start", DLI_API, "START"),
         ("STOP", "delete", HDINSIGHT_API, "DELETE"),
-        ("STOP", "delete", DLI_API, "DELETE"),
         ("draft", "start-draft", DLI_API, "NEW"),
     ],
 )
@@ -178,6 +176,39 @@ def test_the_command_for_a_job_that_does_not_run(
         await _run(portal, browser, samples[api], portal.token("pipeline"))
         entry = portal.audit.entries[-1]
         assert (entry["who"], entry["what"]) == ("pipeline", asked)
+
+    _look(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("before", "action"),
+    [
+        ("", "delete"),
+        ("STOP", "delete"),
+        ("STOP", "start"),
+        ("CANCEL", "re-launch"),
+    ],
+)
+def test_there_is_no_command_of_an_api_that_does_something_else(
+    before: str, action: str, tmp_path: Path
+) -> None:
+    """Shows it of Data Lake Insight, which cancels what it deletes, and starts the jar of now."""
+
+    async def test(portal: Opened, browser: Browser) -> None:
+        await portal.gateway.done("NEW", jar=f"file://{portal.gateway.jar}")
+        if before:
+            await portal.gateway.done(before)
+        assert set(_samples(await browser.get(f"{JOB}/{action}"))) == {HDINSIGHT_API}
+
+    _look(tmp_path, test)
+
+
+def test_the_command_of_a_new_job_never_leaves_its_savepoint_out(tmp_path: Path) -> None:
+    async def test(portal: Opened, browser: Browser) -> None:
+        path = "file:///elsewhere/savepoint-1"
+        samples = _samples(await _reviewed(browser, NEW, **ORDERS, savepoint=path))
+        assert set(samples) == {HDINSIGHT_API}
+        assert f'"savePointName": "{path}"' in samples[HDINSIGHT_API]
 
     _look(tmp_path, test)
 
