@@ -104,7 +104,7 @@ def in_labels(message: str, target: str, name: str, text: Text) -> str:
 
 def empty_new_job() -> dict[str, str]:
     """Return what the form of a new job holds at first."""
-    empty = dict.fromkeys(("cluster", "job_name", *VERSION_FIELDS, "savepoint"), "")
+    empty = dict.fromkeys(("cluster", "job_name", *VERSION_FIELDS, "savepoint", CONFIRM), "")
     return {**empty, "parallelism": DEFAULT_PARALLELISM}
 
 
@@ -231,13 +231,23 @@ class Sent:
         return options
 
 
-def drops_unclaimed(properties: Mapping[str, Any], row: JobRow) -> bool:
-    """Whether state that no operator of the next version claims would be dropped."""
+def drops_unclaimed(properties: Mapping[str, Any], row: JobRow | None = None) -> bool:
+    """Whether state that no operator of the next version claims would be dropped.
+
+    Args:
+        properties: Of the runJob.
+        row: The job; None for a new one.
+    """
     options = properties.get("flinkConfiguration")
-    if options is None:
-        following = {**row.record.spec.plain(), **row.next_inputs}
-        return bool(following.get("allow_non_restored_state"))
-    return take_unclaimed(dict(options), "", [])
+    if options is not None:
+        return take_unclaimed(dict(options), "", [])
+    return row is not None and row.next_spec.allow_non_restored_state
+
+
+def confirm_unclaimed(form: Form, job_name: str, text: Text) -> None:
+    """Refuse to drop state that nothing claims, unless the job's name was typed."""
+    if form.values[CONFIRM].strip() != job_name:
+        form.refuse(CONFIRM, text("problem.confirm_unclaimed", name=job_name))
 
 
 def _same(given: str, shown: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -296,6 +296,11 @@ def job_view(
             for one in savepoint_rows([*savepoints, *record.savepoints])
         ],
     )
+
+
+def as_started_next(row: JobRow) -> JobRow:
+    """Return a job with the version that its next start makes of it."""
+    return replace(row, record=row.record.model_copy(update={"spec": row.next_spec}))
 
 
 def _plain(value: Any) -> str:

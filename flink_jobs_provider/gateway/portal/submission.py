@@ -22,6 +22,7 @@ from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
 from flink_jobs_provider.gateway.jobs.admission import first_inputs
 from flink_jobs_provider.gateway.jobs.transitions import (
+    TAKES_NEW_BYTES,
     TAKES_NEXT_RESTORE,
     check,
     wanted_spec,
@@ -30,7 +31,7 @@ from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
@@ -56,12 +57,14 @@ class ActionPlan:
         how: How, as previews word it.
         discards_state: Whether state is dropped on purpose.
         changes: The inputs that would change, a line each.
+        takes_jar: Whether it runs the jar as it lies there by then: that is not read for a plan.
     """
 
     action: str
     how: str
     discards_state: bool
     changes: Sequence[str]
+    takes_jar: bool = False
 
 
 class Submission:
@@ -125,6 +128,7 @@ class Submission:
             how=masked_text(words(planned.how)),
             discards_state=planned.discards_state,
             changes=[masked_text(words(change.text)) for change in changed],
+            takes_jar=_takes_jar(row, wanted),
         )
 
     async def _planned(self, row: JobRow | None, wanted: ActionRequest) -> Plan:
@@ -133,7 +137,9 @@ class Submission:
             present = first_inputs(self._clusters[wanted.cluster], wanted.job_name)
             return plan(None, wanted_spec(wanted, _PLAN, present, None))
         check(wanted, row.status, row.run_id)
-        present = {**row.record.spec.plain(), **row.next_inputs}
+        present = row.record.spec.plain()
+        if wanted.action in STARTS:
+            present |= row.next_inputs
         if wanted.action in TAKES_NEXT_RESTORE and row.next_restore:
             wanted = replace(wanted, changes={"restore_from": row.next_restore, **wanted.changes})
         never_ran = row.status == LAUNCH_FAILED
@@ -177,6 +183,14 @@ class Submission:
             return asked
         valid = validated({"properties": dict(asked)}, NEWEST)
         return await self._translators[cluster].request(valid, caller)
+
+
+def _takes_jar(row: JobRow | None, wanted: ActionRequest) -> bool:
+    """Whether an action runs the jar as it lies there, not the bytes that ran before."""
+    if wanted.action not in STARTS:
+        return False
+    before = row.next_inputs if row else {}
+    return wanted.action in TAKES_NEW_BYTES or "jar" in {**before, **wanted.changes}
 
 
 def start_of_draft(row: JobRow, caller: str) -> ActionRequest:

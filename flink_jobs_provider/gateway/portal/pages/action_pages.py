@@ -16,17 +16,24 @@ from flink_jobs_provider.gateway.http.property_problems import (
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.jobs.transitions import TAKES_NEXT_RESTORE
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
     VERSION_FIELDS,
     Form,
     Sent,
+    confirm_unclaimed,
     drops_unclaimed,
     shown_version,
 )
 from flink_jobs_provider.gateway.portal.addresses import Addresses
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
-from flink_jobs_provider.gateway.portal.job_view import ActionView, JobView, job_view
+from flink_jobs_provider.gateway.portal.job_view import (
+    ActionView,
+    JobView,
+    as_started_next,
+    job_view,
+)
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
 from flink_jobs_provider.gateway.portal.offered_actions import (
     BY_PAGE,
@@ -50,6 +57,7 @@ from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 _SEEN = "seen"
 #: Fields of what a start begins from: one of the job's savepoints, or the path of any.
@@ -84,6 +92,15 @@ class _Shown:
         if self.job_action.takes_args and not names:
             names = ("args",)
         return (*names, *_FROM) if self.job_action.takes_savepoint else names
+
+    @property
+    def starts_from(self) -> str:
+        """The savepoint it starts from unless the form names one; empty for the newest state."""
+        row, action = self.found.row, self.job_action.action
+        if action not in TAKES_NEXT_RESTORE:
+            return ""
+        never_ran = action is Action.RE_LAUNCH and row.status == LAUNCH_FAILED
+        return row.next_restore or (never_ran and row.record.spec.restore_from) or ""
 
     @property
     def refused(self) -> str:
@@ -196,6 +213,8 @@ class ActionPages:
             form.refuse("", _meanwhile(row.last, text))
             form.values[_SEEN] = row.last.id
         if shown.job_action is START_DRAFT:
+            if shown.starts_from and drops_unclaimed({}, row):
+                confirm_unclaimed(form, row.job_name, text)
             return start_of_draft(row, visit.name)
         properties = self._request(shown, form, text)
         await self._note_all(visit, shown.found.cluster.key, properties, form)
@@ -212,11 +231,11 @@ class ActionPages:
             shown.view.properties,
         )
         properties = sent.request(form, shown.fields, text)
-        if form.values[CONFIRM].strip() != row.job_name:
-            if shown.job_action.drops:
+        if shown.job_action.drops:
+            if form.values[CONFIRM].strip() != row.job_name:
                 form.refuse(CONFIRM, text("problem.confirm", name=row.job_name))
-            elif shown.job_action.starts and drops_unclaimed(properties, row):
-                form.refuse(CONFIRM, text("problem.confirm_unclaimed", name=row.job_name))
+        elif shown.job_action.starts and drops_unclaimed(properties, row):
+            confirm_unclaimed(form, row.job_name, text)
         if chosen := properties.get("savePointName"):
             names = {one.path: one.name for one in shown.view.savepoints}
             if chosen not in names:
@@ -252,11 +271,12 @@ class ActionPages:
         if offered.of(job_action) is None:
             raise Refusal("NotFound", visit.text("error.no_page"))
         savepoints = await self.board.savepoints(cluster.key, row.number)
+        version = as_started_next(row) if job_action.starts else row
         return _Shown(
             found,
             job_action,
-            job_view(row, cluster, savepoints),
-            job_view(row, cluster, savepoints, reveal=True),
+            job_view(version, cluster, savepoints),
+            job_view(version, cluster, savepoints, reveal=True),
             offered,
             reveal,
         )
@@ -289,6 +309,7 @@ class ActionPages:
             fields=shown.fields,
             form=form,
             refused=shown.refused,
+            starts_from=shown.starts_from,
             sets_apart=sets_apart(job_action.action),
             choice=choice,
             mounts=cluster.mounts,

@@ -17,6 +17,8 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     VERSION_FIELDS,
     Form,
     Sent,
+    confirm_unclaimed,
+    drops_unclaimed,
     empty_new_job,
 )
 from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addresses
@@ -114,6 +116,8 @@ class NewJobPage:
                 form.refuse(name, visit.text("problem.required"))
         new = Sent(Action.NEW, form.values["job_name"].strip())
         properties = new.request(form, _FIELDS, visit.text)
+        if properties.get("savePointName") and drops_unclaimed(properties):
+            confirm_unclaimed(form, new.job_name, visit.text)
         try:
             await self.submission.check(cluster.key, properties, visit.name)
         except RefusedProperties as refusal:
