@@ -5,6 +5,7 @@ A job that was cancelled, or came to its own end, needs none: somebody wanted it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +31,9 @@ _LAG_PERIODS, _LEAST_LAG = 3, 60_000
 _LEAST_BACKLOG_S = 60
 #: The share of metaspace from which on the next submissions may not fit.
 _FULL = 0.9
+#: Seconds of the units that lengths of time are in, beside the second; and such a length in a text.
+_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))
+_SPAN = re.compile(r"\b[0-9]+ (?:days|h|min|s)\b")
 
 
 class Concern(StrEnum):
@@ -349,10 +353,15 @@ def _start_again(last: JobHealth | None) -> str:
     return "Start it again from its last savepoint or retained checkpoint"
 
 
+def without_spans(reason: str) -> str:
+    """Return a reason without its lengths of time, which grow although nothing has changed."""
+    return _SPAN.sub("", reason)
+
+
 def span(milliseconds: int) -> str:
     """Return a length of time in one unit that people read, such as "3 min"."""
     seconds = max(0, milliseconds) // 1000
-    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+    for size, unit in _UNITS:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"

@@ -14,6 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.observing.attention import without_spans
 
 #: Seconds between two looks, and after which a silent stream says that it is still there.
 EVERY, _PING = 2.0, 15
@@ -62,9 +63,15 @@ async def changes(
 
 
 def _lasting(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what is compared: that it was observed once more is no change."""
+    """Return what is compared: that it was observed once more, or time went by, is no change."""
     health = data.get("health")
-    return {**data, "health": {**health, "observed_at": None} if health else None}
+    attention = data.get("needs_attention")
+    return {
+        **data,
+        "health": {**health, "observed_at": None} if health else None,
+        "needs_attention": attention
+        and [each | {"reason": without_spans(each["reason"])} for each in attention],
+    }
 
 
 async def _pause(stopping: asyncio.Event, every: float) -> None:

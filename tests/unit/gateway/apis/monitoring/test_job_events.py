@@ -11,6 +11,9 @@ import pytest
 
 from flink_jobs_provider.gateway.apis.monitoring.job_events import changes
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.observing.attention import needs_attention
+from flink_jobs_provider.observing.documents import attention_document
+from tests.unit.observing.sequences import failure, health, job
 
 
 def _health(at: str, **more: Any) -> dict[str, Any]:
@@ -44,6 +47,24 @@ def test_only_changes_are_sent() -> None:
     """Shows that to be observed once more is none."""
     first, second = _health("1"), _health("3", state="FAILED")
     assert _events([first, _health("2"), second]) == [("job", first), ("job", second)]
+
+
+def test_that_time_goes_by_is_no_change() -> None:
+    """Shows it for a job that fails for ever longer, whose next failure has another cause."""
+    seen = [
+        _attention(second, cause)
+        for second, cause in ((34, "disk"), (36, "disk"), (180, "disk"), (182, "net"))
+    ]
+    assert [data for _, data in _events(seen)] == [seen[0], seen[3]]
+
+
+def _attention(seconds: int, cause: str) -> dict[str, Any]:
+    """Return a job that has been restarting for so many seconds."""
+    restarting = health(
+        seconds / 60, job=job("RESTARTING", running_tasks=0), exceptions=(failure(0, cause),)
+    )
+    found = needs_attention([restarting])
+    return _health("1") | {"needs_attention": [attention_document(each) for each in found]}
 
 
 def test_a_database_that_goes_and_comes_back() -> None:
