@@ -46,6 +46,10 @@ class GatewayAddress(BaseModel):
     tls: Tls | None = Field(None, description="TLS options; https alone uses the system's trust.")
 
 
+class NoSuchJob(ActionFailed):
+    """The gateway has no such job, or none for this token: it was deleted since it was listed."""
+
+
 class GatewayClient(ServiceClient):
     """Reads of one gateway; a temporary failure is retried."""
 
@@ -83,6 +87,7 @@ class GatewayClient(ServiceClient):
         Raises:
             ClusterUnreachable: No answer, or none of its own.
             ClusterRefused: It did not let us in, or serves no such API.
+            NoSuchJob: The path is that of a job that is not there.
             ActionFailed: It refuses the request.
         """
         return await retrying(self._sleep)(self._read_once, path, query)
@@ -123,4 +128,5 @@ class GatewayClient(ServiceClient):
                 f"{self.endpoint} has no monitoring API: it answered {status}",
                 remedy="Give the address of a gateway that has it (--gateway)",
             )
-        return ActionFailed(message or said)
+        kind = NoSuchJob if code == "JobNotFound" else ActionFailed
+        return kind(message or said)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from flink_jobs_provider.cli.gateway_client import GatewayClient
+from flink_jobs_provider.cli.gateway_client import GatewayClient, NoSuchJob
 from flink_jobs_provider.cli.health_rows import periods
 from flink_jobs_provider.cli.job_choice import unlisted
 from flink_jobs_provider.cli.job_rows import JobRow, bounded
@@ -20,6 +20,7 @@ from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import generation_of
 
 Document = Mapping[str, Any]
+R = TypeVar("R")
 
 _ACTIVE = frozenset(status.value for status in JobStatus if status.active)
 #: What stands for concerns that are unknown, since the job's cluster does not answer.
@@ -125,7 +126,7 @@ class GatewayView:
         jobs = await self.listed()
         shown = [job for job in jobs.documents if ended or _is_active(job)]
         ordered = sorted(shown, key=lambda job: (job["name"], -job["number"]))
-        return await bounded(ordered, self._row)
+        return await _those_left(ordered, self._row)
 
     async def described(self, job: str, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """Observe a job for some seconds; return its facts, and its health as plain JSON types."""
@@ -188,7 +189,7 @@ class GatewayView:
                 concerns=_concerns(seen),
             )
 
-        return by_urgency(await bounded(shown, row))
+        return by_urgency(await _those_left(shown, row))
 
     async def listed(self) -> GatewayJobs:
         """Return the list of jobs, with what it shows to need attention."""
@@ -271,6 +272,20 @@ def _job_row(job: Document) -> JobRow:
         last_savepoint=job["last_savepoint"],
         dashboard_url=job["page"],
     )
+
+
+async def _those_left(
+    jobs: Sequence[Document], work: Callable[[Document], Awaitable[R]]
+) -> list[R]:
+    """Return what is made of each job, without those that were deleted since they were listed."""
+
+    async def made(job: Document) -> R | None:
+        try:
+            return await work(job)
+        except NoSuchJob:
+            return None
+
+    return [each for each in await bounded(jobs, made) if each is not None]
 
 
 def _fitting(jobs: GatewayJobs, wanted: str) -> list[Document]:

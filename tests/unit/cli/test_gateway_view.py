@@ -224,6 +224,32 @@ def test_a_watch_goes_on_while_an_action_is_in_progress() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [lambda view: view.rows(ended=False), lambda view: view.load(())],
+    ids=["list", "top"],
+)
+def test_a_job_that_is_deleted_after_it_was_listed_is_left_out(
+    command: Callable[[GatewayView], Awaitable[list[Any]]],
+) -> None:
+    """Shows that the command goes on with the others; one that is about this job alone fails."""
+    monitored = Monitored()
+    monitored.gateway.run_job({**NEW, "jobName": "job2"})
+    served = at(monitored)
+
+    class Deleting(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == "/api/v1/jobs/2":
+                error = {"code": "JobNotFound", "message": "There is no job '2'."}
+                return httpx.Response(404, json={"error": error})
+            return await served.handle_async_request(request)
+
+    (row,) = through(Deleting(), command)
+    assert row.job_name == "job1"
+    with pytest.raises(JobError, match="There is no job '2'"):
+        through(Deleting(), lambda view: view.described("job2", 0))
+
+
 def test_a_job_that_was_deleted_while_it_was_watched() -> None:
     with pytest.raises(PermanentError, match="the gateway no longer lists it"):
         raise listing().vanished("orders")
