@@ -25,6 +25,7 @@ from flink_jobs_provider.model.errors import (
     ClusterRefused,
     ClusterUnreachable,
     JobError,
+    Missing,
 )
 from flink_jobs_provider.model.target.address import Reference, Tls, checked_url
 
@@ -44,10 +45,6 @@ class GatewayAddress(BaseModel):
     )
     bearer_token: Reference = Field(DEFAULT_TOKEN, description="Its token, by reference.")
     tls: Tls | None = Field(None, description="TLS options; https alone uses the system's trust.")
-
-
-class NoSuchJob(ActionFailed):
-    """The gateway has no such job, or none for this token: it was deleted since it was listed."""
 
 
 class GatewayClient(ServiceClient):
@@ -87,7 +84,7 @@ class GatewayClient(ServiceClient):
         Raises:
             ClusterUnreachable: No answer, or none of its own.
             ClusterRefused: It did not let us in, or serves no such API.
-            NoSuchJob: The path is that of a job that is not there.
+            Missing: The path is that of a job that is not there.
             ActionFailed: It refuses the request.
         """
         return await retrying(self._sleep)(self._read_once, path, query)
@@ -128,5 +125,5 @@ class GatewayClient(ServiceClient):
                 f"{self.endpoint} has no monitoring API: it answered {status}",
                 remedy="Give the address of a gateway that has it (--gateway)",
             )
-        kind = NoSuchJob if code == "JobNotFound" else ActionFailed
+        kind: type[JobError] = Missing if code == "JobNotFound" else ActionFailed
         return kind(message or said)

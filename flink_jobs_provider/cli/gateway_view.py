@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from flink_jobs_provider.cli.gateway_client import GatewayClient, NoSuchJob
+from flink_jobs_provider.cli.gateway_client import GatewayClient
 from flink_jobs_provider.cli.health_rows import periods
 from flink_jobs_provider.cli.job_choice import unlisted
 from flink_jobs_provider.cli.job_rows import JobRow, bounded
 from flink_jobs_provider.cli.load_rows import LoadRow, by_urgency
 from flink_jobs_provider.cli.view_protocol import ListedJob
 from flink_jobs_provider.model.action import ActionResult, JobStatus
-from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.errors import Missing, PermanentError
 from flink_jobs_provider.model.identity import generation_of
 
 Document = Mapping[str, Any]
@@ -282,7 +282,7 @@ async def _those_left(
     async def made(job: Document) -> R | None:
         try:
             return await work(job)
-        except NoSuchJob:
+        except Missing:
             return None
 
     return [each for each in await bounded(jobs, made) if each is not None]

@@ -217,6 +217,10 @@ class EntryClassUnusable(ActionFailed):
     """The jar has no class of that name, or the class cannot be run."""
 
 
+class Missing(PermanentError):
+    """A job service reports that there is no such job."""
+
+
 class EngineGone(PermanentError):
     """The Pulumi engine this process works for has ended: nothing more may be begun."""
 

@@ -37,7 +37,7 @@ from flink_jobs_provider.model.errors import (
     ClusterRefused,
     ClusterUnreachable,
     JobError,
-    PermanentError,
+    Missing,
 )
 from flink_jobs_provider.model.target import DliTarget
 
@@ -182,10 +182,6 @@ def open_client(
 
 
 _GATEWAY = "x-flink-jobs-gateway"
-
-
-class Missing(PermanentError):
-    """The service reports that there is no such job."""
 
 
 class DliClient(ServiceClient):

@@ -14,7 +14,7 @@ import httpx
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.artifacts.uploaded_jars import UploadedJars, exists
-from flink_jobs_provider.control_planes.dli.client import DliClient, Missing
+from flink_jobs_provider.control_planes.dli.client import DliClient
 from flink_jobs_provider.control_planes.dli.job_config import (
     asked_by,
     shown_in,
@@ -30,7 +30,7 @@ from flink_jobs_provider.control_planes.service_planes import (
     Version,
 )
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
-from flink_jobs_provider.model.errors import ClusterRefused, JarMissing
+from flink_jobs_provider.model.errors import ClusterRefused, JarMissing, Missing
 from flink_jobs_provider.model.savepoint import canonical_path, in_store
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import DliTarget
