@@ -279,13 +279,15 @@ class SharedCall(Generic[T]):
         ):
             if self._flight is None:
                 self._flight = asyncio.create_task(self._refresh())
-            flight = self._flight
-            try:
-                await asyncio.shield(flight)
-            finally:
-                if flight.done() and self._flight is flight:
-                    self._flight = None
+                self._flight.add_done_callback(self._landed)
+            await asyncio.shield(self._flight)
         return self._latest.value
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        """Forget a fetch that has ended, whether or not anybody still waits for it."""
+        self._flight = None
+        if not flight.cancelled():
+            flight.exception()  # else asyncio reports it as never retrieved, with a traceback
 
     async def _refresh(self) -> None:
         self._begun += 1  # here, not where the task is made: until now all may share it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
 
 from tests.browser.hands import Hands, Mouse
 from tests.job_jars import COUNTING_JAR, ROOT
@@ -140,7 +140,12 @@ class PortalUser:
             return
 
         def shown() -> bool:
-            self.page.reload()
+            try:
+                self.page.reload()
+            except Error as error:  # the answer to a form arrived meanwhile, and its page came
+                if "Not attached to an active page" not in str(error):
+                    raise
+                return False
             return element.is_visible()
 
         wait_until(shown, _ACTION / 1000 / PATIENCE, f"the page shows {element}", interval=0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -135,5 +136,23 @@ def test_one_that_gives_up_leaves_the_others_waiting() -> None:
         await cluster.answer()
         assert await calls[1] == 1
         assert len(cluster.begun) == 1
+
+    asyncio.run(work())
+
+
+def test_a_failure_that_nobody_waits_for_is_nobodys() -> None:
+    async def work() -> None:
+        reported: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
+        cluster = Cluster()
+        (call := await cluster.ask()).cancel()
+        await cluster.settle()
+        await cluster.answer(ClusterUnreachable("gone"))
+        gc.collect()
+        again = await cluster.ask()
+        await cluster.answer()
+        assert await again == 2
+        assert not reported
 
     asyncio.run(work())
