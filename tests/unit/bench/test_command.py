@@ -11,7 +11,14 @@ from tests.bench import __main__ as command
 from tests.bench import creation
 from tests.bench.comparison import Comparison, Measured
 
-_NAMES = ("submission", "creation", "gateway_actions", "gateway_records", "unchanged")
+_NAMES = (
+    "submission",
+    "creation",
+    "gateway_actions",
+    "gateway_records",
+    "portal_viewers",
+    "unchanged",
+)
 
 
 @pytest.fixture
