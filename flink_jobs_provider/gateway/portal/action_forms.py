@@ -64,6 +64,11 @@ class Form:
     problems: dict[str, list[str]] = field(default_factory=dict)
     note: str = ""
 
+    @property
+    def noted(self) -> int:
+        """How many problems there are."""
+        return sum(len(each) for each in self.problems.values())
+
     def refuse(self, name: str, problem: str) -> None:
         """Note a problem of a field."""
         self.problems.setdefault(name, []).append(problem)

@@ -9,17 +9,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
-from flink_jobs_provider.gateway.job_service import ActionRow
-from flink_jobs_provider.gateway.jobs.transitions import TAKES_NEXT_RESTORE
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
-    VERSION_FIELDS,
     Form,
     Sent,
     confirm_unclaimed,
@@ -30,20 +26,23 @@ from flink_jobs_provider.gateway.portal.addresses import Addresses
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
 from flink_jobs_provider.gateway.portal.job_view import (
     ActionView,
-    JobView,
     as_started_next,
     job_view,
 )
 from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
+from flink_jobs_provider.gateway.portal.meanwhile import (
+    in_progress,
+    meanwhile,
+    take_over,
+)
 from flink_jobs_provider.gateway.portal.offered_actions import (
     BY_PAGE,
     START_DRAFT,
-    JobAction,
-    Offers,
     offers,
 )
-from flink_jobs_provider.gateway.portal.pages.job_page import FoundJob, JobFinder, record_reveal
+from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, record_reveal
 from flink_jobs_provider.gateway.portal.pages.new_job_page import REVIEW
+from flink_jobs_provider.gateway.portal.pages.shown_action import SEEN, ShownAction
 from flink_jobs_provider.gateway.portal.stack_notes import sets_apart
 from flink_jobs_provider.gateway.portal.submission import (
     ActionPlan,
@@ -51,75 +50,15 @@ from flink_jobs_provider.gateway.portal.submission import (
     Submission,
     start_of_draft,
 )
-from flink_jobs_provider.gateway.portal.templating import Templates, utc
+from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.terminal import request_samples
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
-from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
-_SEEN = "seen"
-#: Fields of what a start begins from: one of the job's savepoints, or the path of any.
-_FROM = ("savepoint", "savepoint_path")
 #: Actions that are no change of what the job should be: there is nothing to plan.
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What the page of an action on a job is made of.
-
-    Attributes:
-        found: The job.
-        job_action: The action.
-        view: The job as it is shown.
-        whole: The same with its secrets.
-        offers: The actions of the job.
-    """
-
-    found: FoundJob
-    job_action: JobAction
-    view: JobView
-    whole: JobView
-    offers: Offers
-    reveal: bool = False
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The names of its fields that change the job."""
-        names: tuple[str, ...] = VERSION_FIELDS if self.job_action.changes else ()
-        if self.job_action.takes_args and not names:
-            names = ("args",)
-        return (*names, *_FROM) if self.job_action.takes_savepoint else names
-
-    @property
-    def starts_from(self) -> str:
-        """The savepoint it starts from unless the form names one; empty for the newest state."""
-        row, action = self.found.row, self.job_action.action
-        if action not in TAKES_NEXT_RESTORE:
-            return ""
-        never_ran = action is Action.RE_LAUNCH and row.status == LAUNCH_FAILED
-        return row.next_restore or (never_ran and row.record.spec.restore_from) or ""
-
-    @property
-    def refused(self) -> str:
-        """Why it is not offered; empty where it is, or where a savepoint makes it possible."""
-        if self.offers.restart is self.job_action:
-            return ""
-        offer = self.offers.of(self.job_action)
-        assert offer is not None  # noqa: S101 - so it was looked for
-        return offer.reason
-
-    def first_values(self, savepoint: str) -> dict[str, str]:
-        """Return what the fields hold at first."""
-        values = shown_version((self.whole if self.reveal else self.view).properties)
-        values = {name: values.get(name, "") for name in self.fields}
-        if any(one.path == savepoint for one in self.view.savepoints):
-            values |= {name: savepoint for name in ("savepoint",) if name in values}
-        else:
-            values |= {name: savepoint for name in ("savepoint_path",) if name in values}
-        return {**values, CONFIRM: "", _SEEN: self.found.row.last.id}
 
 
 @dataclass
@@ -180,9 +119,13 @@ class ActionPages:
             return await self._page(request, visit, shown, form, 200, uploaded)
         if choice := await self._choice(shown, sent, form, visit):
             return await self._page(request, visit, shown, form, 200, choice)
+        noted = _meanwhile_noted(shown, form, visit.text)
         asked = await self._asked(shown, form, visit)
         if form.problems:
-            return await self._page(request, visit, shown, form, 400)
+            plan = await self._plan_of_rest(shown, asked, visit) if form.noted == noted else None
+            return await self._page(
+                request, visit, shown, form, 400, plan=plan, asked=asked if plan else None
+            )
         try:
             if REVIEW in sent:
                 row = shown.found.row
@@ -192,26 +135,23 @@ class ActionPages:
         except Refusal as refusal:
             again = await self._shown(request, visit, reveal=False)
             if refusal.code == "ActionInProgress" and again.found.row.last.finished_at is None:
-                form.refuse("", _in_progress(again.found.row.last, visit.text))
+                form.refuse("", in_progress(again.found.row.last, visit.text))
             else:
                 form.refuse_all(refusal, visit.text)
             return await self._page(request, visit, again, form, status_of(refusal))
         return RedirectResponse(self.addresses.job(shown.found.row.number), 303)
 
     async def _choice(
-        self, shown: _Shown, sent: Mapping[str, str], form: Form, visit: Visit
+        self, shown: ShownAction, sent: Mapping[str, str], form: Form, visit: Visit
     ) -> JarChoice | None:
         """Return what a button shows by which a jar is chosen; None for other buttons."""
         if "jar" not in shown.fields:
             return None
         return await self.chooser.answer(shown.found.cluster, sent, form, visit.text)
 
-    async def _asked(self, shown: _Shown, form: Form, visit: Visit) -> Asked:
+    async def _asked(self, shown: ShownAction, form: Form, visit: Visit) -> Asked:
         """Return what a form stands for, with all that is wrong in it noted."""
         row, text = shown.found.row, visit.text
-        if form.values[_SEEN] != row.last.id:
-            form.refuse("", _meanwhile(row.last, text))
-            form.values[_SEEN] = row.last.id
         if shown.job_action is START_DRAFT:
             if shown.starts_from and drops_unclaimed({}, row):
                 confirm_unclaimed(form, row.job_name, text)
@@ -220,7 +160,19 @@ class ActionPages:
         await self._note_all(visit, shown.found.cluster.key, properties, form)
         return properties
 
-    def _request(self, shown: _Shown, form: Form, text: Text) -> dict[str, Any]:
+    async def _plan_of_rest(
+        self, shown: ShownAction, asked: Asked, visit: Visit
+    ) -> ActionPlan | None:
+        """Return what a form would do whose job has changed meanwhile, if it would do anything."""
+        if shown.job_action.action in _BRINGS_NOTHING_ABOUT:
+            return None
+        row = shown.found.row
+        try:
+            return await self.submission.plan(row.cluster, row, asked, visit.name)
+        except Refusal:
+            return None  # it is said when the form is sent again
+
+    def _request(self, shown: ShownAction, form: Form, text: Text) -> dict[str, Any]:
         """Return the properties of a runJob that a form stands for, with mistakes noted."""
         row = shown.found.row
         sent = Sent(
@@ -261,7 +213,7 @@ class ActionPages:
         except RefusedProperties as refusal:
             form.refuse_all(refusal, visit.text)
 
-    async def _shown(self, request: Request, visit: Visit, *, reveal: bool) -> _Shown:
+    async def _shown(self, request: Request, visit: Visit, *, reveal: bool) -> ShownAction:
         job_action = BY_PAGE.get(request.path_params["action"])
         if job_action is None:
             raise Refusal("NotFound", visit.text("error.no_page"))
@@ -272,7 +224,7 @@ class ActionPages:
             raise Refusal("NotFound", visit.text("error.no_page"))
         savepoints = await self.board.savepoints(cluster.key, row.number)
         version = as_started_next(row) if job_action.starts else row
-        return _Shown(
+        return ShownAction(
             found,
             job_action,
             job_view(version, cluster, savepoints),
@@ -285,7 +237,7 @@ class ActionPages:
         self,
         request: Request,
         visit: Visit,
-        shown: _Shown,
+        shown: ShownAction,
         form: Form,
         status: int,
         choice: JarChoice = CLOSED,
@@ -327,14 +279,15 @@ class ActionPages:
         )
 
 
-def _in_progress(last: ActionRow, text: Text) -> str:
-    """Return who is at it, since when, and how far, for somebody who came second."""
-    action, since = text.word("action", last.action), utc(last.accepted_at)
-    said = text("problem.busy", action=action, who=last.caller, since=since)
-    return f"{said} {masked_text(last.output)}".rstrip()
+def _meanwhile_noted(shown: ShownAction, form: Form, text: Text) -> int:
+    """Note that the job has changed since a form was opened, and take over what has changed.
 
-
-def _meanwhile(last: ActionRow, text: Text) -> str:
-    """Return who has acted on the job since a form of it was opened, and when."""
-    action, since = text.word("action", last.action), utc(last.accepted_at)
-    return text("problem.meanwhile", action=action, who=last.caller, since=since)
+    Return how many problems the form has then.
+    """
+    last = shown.found.row.last
+    if form.values[SEEN] != last.id:
+        form.refuse("", meanwhile(last, text))
+        form.values[SEEN] = last.id
+        now, whole = (shown_version(each.properties) for each in (shown.view, shown.whole))
+        take_over(form, now, whole, text)
+    return form.noted

@@ -271,13 +271,39 @@ def test_two_people_at_once(look: Look) -> None:
         await _act(portal, ada, "update", parallelism="4")
         page = await bob.refused(form, 400, args="--of-bob")
         assert "The job has changed since you opened this page: Update by ada at 2" in page.text
+        (plan,) = page.find("div", class_="card plan")
+        assert "args changed" in plan.text
+        assert "parallelism" not in plan.text
         form = page.form(f"{JOB}/update")
-        assert form.fields["args"] == "--of-bob"
+        assert (form.fields["args"], form.fields["parallelism"]) == ("--of-bob", "4")
         assert (await portal.gateway.row()).record.spec.args == []
-        await bob.sent(form, parallelism="4")
+        await bob.sent(form)
         await portal.settled()
         spec = (await portal.gateway.row()).record.spec
         assert (list(spec.args), spec.parallelism) == (["--of-bob"], 4)
+
+    look(test)
+
+
+def test_what_both_have_changed_is_said_at_the_field(look: Look) -> None:
+    """Shows it of fields with masked values and of options, and what is sent in the end."""
+
+    async def test(portal: Opened) -> None:
+        ada, bob = await portal.signed_in("ada"), await portal.signed_in("bob")
+        await _new(portal, ada, args="--password hunter2", options="a.b: c")
+        form = (await bob.get(f"{JOB}/update?secrets=shown")).form(f"{JOB}/update")
+        await _act(portal, ada, "update", args="--password hunter3", options="a.b: d")
+        page = await bob.refused(form, 400, options="a.b: e", parallelism="3")
+        assert "it is now a.b: d" in page.problems["options"]
+        assert set(page.problems) == {"options"}
+        (plan,) = page.find("div", class_="card plan")
+        assert "args" not in plan.text
+        assert "hunter" not in page.html
+        await bob.sent(page.form(f"{JOB}/update"))
+        await portal.settled()
+        spec = (await portal.gateway.row()).record.spec
+        assert list(spec.args) == ["--password", "hunter3"]
+        assert (dict(spec.flink_configuration), spec.parallelism) == ({"a.b": "e"}, 3)
 
     look(test)
 

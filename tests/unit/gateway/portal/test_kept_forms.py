@@ -82,14 +82,19 @@ def test_the_form_of_an_action_is_kept_too_and_tells_of_what_happened_meanwhile(
         browser = await portal.signed_in("ada")
         form = (await browser.get(update)).form(update)
         await _end_sessions(portal)
-        await portal.gateway.done("SAVEPOINT")
+        await portal.gateway.done("UPDATE", args=["--of-another"])
         answer = await browser.send(form, parallelism="4")
         revoke_token(portal.tokens_file, "ada")
         page = await _signed_in_again(browser, answer, portal.token("ada"))
         form = page.form(update)
         assert form.fields["parallelism"] == "4"
         page = await browser.refused(form, 400)
-        assert "Savepoint by tester at 2" in page.text
+        assert "Update by tester at 2" in page.text
+        assert page.form(update).fields["args"] == "--of-another"
+        await browser.sent(page.form(update))
+        await portal.settled()
+        spec = (await portal.gateway.row()).record.spec
+        assert (list(spec.args), spec.parallelism) == (["--of-another"], 4)
 
     look(test)
 
