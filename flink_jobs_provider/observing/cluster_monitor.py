@@ -16,6 +16,7 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     Aggregate,
     MetricReader,
     cluster_time,
+    finite,
 )
 from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.model.errors import ActionFailed
@@ -301,7 +302,8 @@ class ClusterMonitor:
             body = await self._client.get(f"jobmanager/metrics?get={','.join(_MEMORY)}")
         except FlinkAnswer:
             return {}
-        return {str(each["id"]): float(each["value"]) for each in body if each.get("value")}
+        values = {str(each["id"]): finite(each.get("value")) for each in body}
+        return {name: value for name, value in values.items() if value is not None}
 
     async def _get(self, path: str, has: str) -> dict[str, Any]:
         try:

@@ -14,6 +14,7 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     Aggregate,
     JobException,
     MetricReader,
+    finite,
     parse_exceptions,
     parse_history,
 )
@@ -270,4 +271,5 @@ def _total(found: Aggregate | None) -> float | None:
 
 
 def _count(value: str | None) -> int | None:
-    return int(float(value)) if value else None
+    number = finite(value)
+    return None if number is None else int(number)

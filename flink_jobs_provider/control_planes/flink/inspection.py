@@ -106,8 +106,8 @@ class JobInspection:
         except FlinkAnswer:
             return None
         values = {metric["id"]: metric.get("value") for metric in metrics}
-        found = [values[name] for name in RESTARTS if values.get(name)]
-        return int(float(found[0])) if found else None
+        found = [finite(values[name]) for name in RESTARTS if values.get(name)]
+        return int(found[0]) if found and found[0] is not None else None
 
     async def checkpoints(self, job_id: str) -> tuple[CheckpointStatistics, list[Checkpoint]]:
         """Return a job's checkpoint statistics, and the history in them, newest first.
@@ -313,23 +313,27 @@ class MetricReader:
 
 
 def parse_aggregates(body: Iterable[dict[str, Any]]) -> dict[str, Aggregate]:
-    """Read the body of an aggregated metrics call; what is not a number is left out.
+    """Read the body of an aggregated metrics call; what is not a finite number is left out.
 
-    A metric that has no value, such as the busy time of a source of the old kind, is "NaN".
+    A metric that has no value, such as the busy time of a source of the old kind, is "NaN". A
+    program's own gauge may be "Infinity", which neither JSON nor a whole number can hold.
     """
     found = {}
     for each in body:
-        values = [_number(each.get(key)) for key in ("min", "max", "sum", "avg")]
-        if not any(map(math.isnan, values)):
-            found[str(each["id"])] = Aggregate(*values)
+        values = [finite(each.get(key)) for key in ("min", "max", "sum", "avg")]
+        known = [value for value in values if value is not None]
+        if len(known) == len(values):
+            found[str(each["id"])] = Aggregate(*known)
     return found
 
 
-def _number(value: object) -> float:
+def finite(value: object) -> float | None:
+    """Return the number of a metric, which Flink writes as a text; None where it is not finite."""
     try:
-        return float(str(value))
+        number = float(str(value))
     except ValueError:
-        return math.nan
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _queries(names: Iterable[str], longest: int) -> Iterator[str]:

@@ -98,10 +98,12 @@ def test_the_names_of_operators_are_quoted() -> None:
     assert found == {name: Aggregate(1, 1, 1, 1)}
 
 
-def test_what_is_not_a_number_is_left_out() -> None:
-    """Shows the busy time of a source of the old kind, which Flink reports as NaN."""
+def test_what_is_not_a_finite_number_is_left_out() -> None:
+    """Shows the busy time of a source of the old kind, which Flink reports as NaN, and gauges."""
     body: list[dict[str, Any]] = [
         {"id": "busy", "min": "NaN", "max": "NaN", "sum": "NaN", "avg": "NaN"},
+        {"id": "own", "min": 1, "max": "Infinity", "sum": "Infinity", "avg": "Infinity"},
+        {"id": "less", "min": "-Infinity", "max": 1, "sum": "NaN", "avg": "NaN"},
         {"id": "idle", "min": 1, "max": 2, "sum": 3, "avg": 1.5},
     ]
     assert parse_aggregates(body) == {"idle": Aggregate(1, 2, 3, 1.5)}

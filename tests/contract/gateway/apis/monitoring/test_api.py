@@ -60,6 +60,7 @@ FAILED = {
     "trigger_timestamp": NOW - 20_000,
     "failure_message": f"java.io.{SECRET}",
 }
+MEMORY = ("Metaspace.Used", "Metaspace.Max", "Heap.Used", "Heap.Max")
 OWN = f"jobs/{JOB_ID}/metrics"
 
 
@@ -386,6 +387,23 @@ def test_a_job_whose_cluster_does_not_answer() -> None:
         assert refused["code"] == "ClusterUnavailable"
     (listed,) = monitored.get("jobs").json()["value"]
     assert listed["needs_attention"] is None
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_metrics_that_are_not_finite_are_unknown(value: str) -> None:
+    """Shows that no such number is in an answer, which JSON cannot hold, and none is a fault."""
+    monitored = Monitored()
+    flink = monitored.planes.flink
+    restarts = "fullRestarts,numRescales,numRestarts"
+    flink.answer(f"GET {OWN}", named("numRestarts"))
+    flink.answer(f"GET {OWN}?get={restarts}", some({"id": "numRestarts", "value": value}))
+    pool = "Status.JVM.Memory"
+    used = [f"{pool}.{each}" for each in MEMORY]
+    not_finite = some(*({"id": each, "value": value} for each in used))
+    flink.answer(f"GET jobmanager/metrics?get={','.join(used)}", not_finite)
+    assert monitored.get("jobs/1").json()["health"]["restarts"] is None
+    first = monitored.get("clusters").json()["value"][0]
+    assert (first["reachable"], first["job_manager_metaspace"]) == (True, None)
 
 
 def test_exceptions_with_times_and_causes() -> None:
