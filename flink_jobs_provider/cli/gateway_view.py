@@ -39,7 +39,7 @@ class GatewayJobs:
         silent = {
             _short(each["cluster"])
             for each in self.documents
-            if each["needs_attention"] is None and _is_active(each)
+            if not each["observed"] and _is_active(each)
         }
         return f"The gateway cannot observe {', '.join(sorted(silent))}." if silent else ""
 
@@ -305,10 +305,8 @@ def _status(job: Document) -> str:
 
 
 def _concerns(job: Document) -> tuple[str, ...]:
-    concerns = job["needs_attention"]
-    if concerns is None:
-        return (NOT_OBSERVED,)
-    return tuple(each["concern"] for each in concerns)
+    recorded = tuple(each["concern"] for each in job["needs_attention"] or ())
+    return recorded if job["observed"] else (*recorded, NOT_OBSERVED)
 
 
 def _tasks(job: Document) -> str | None:

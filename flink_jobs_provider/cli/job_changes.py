@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from flink_jobs_provider.cli.view_protocol import JobListing, ListedJob
@@ -122,15 +122,26 @@ class Watch:
     def _report(self, shown: Sequence[ListedJob], *, first: bool) -> None:
         for job in sorted(shown, key=lambda each: each.started):
             before = self._seen.get(job.key)
+            known = _with_tasks(job, before)
             if before is None and first and not job.active:
                 pass  # it had ended before the watch began; for a single job, its end is reported
-            elif before is None or _looks(before) != _looks(job):
+            elif before is None or _looks(_with_tasks(before, known)) != _looks(known):
                 self._on_change(_change(job, before.status if before else None, job.status))
-            self._seen[job.key] = job
+            self._seen[job.key] = known
         listed = {job.key for job in shown}
         for key in [each for each in self._seen if each not in listed]:
             job = self._seen.pop(key)
             self._on_change(_change(job, job.status, _GONE))
+
+
+def _with_tasks(job: ListedJob, other: ListedJob | None) -> ListedJob:
+    """Return a job whose tasks are not observed with those that it had, or has by now.
+
+    A cluster that is silent for a while changes no job.
+    """
+    if job.tasks is not None or other is None or other.job_id != job.job_id:
+        return job
+    return replace(job, tasks=other.tasks, running_tasks=other.running_tasks)
 
 
 def _looks(job: ListedJob) -> tuple[str, str, int | None, int | None]:

@@ -172,6 +172,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "started_at": "2027-01-15T08:00:00Z",
         "tasks": 2,
         "running_tasks": 2,
+        "observed": True,
         "last_action": {"result": "SUCCESS"},
         "needs_attention": [],
         **changes,
@@ -180,6 +181,18 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def listing(*documents: dict[str, Any]) -> GatewayJobs:
     return GatewayJobs(documents)
+
+
+def test_a_silent_cluster_shows_also_where_the_record_has_a_concern() -> None:
+    """Shows it by the gateway's list of a job whose last action failed."""
+    monitored = Monitored()
+    monitored.gateway.service.fails_with = "no slots"
+    monitored.gateway.run_job({**NEW, "action": "SAVEPOINT"})
+    monitored.planes.flink.answer("GET jobs/overview", httpx.ConnectError("refused"))
+    jobs = through(at(monitored), lambda view: view.listed())
+    assert jobs.problem == "The gateway cannot observe flink-1."
+    (job,) = jobs.shown(None)
+    assert job.needs_attention == ("action failed", "not observed")
 
 
 def test_one_name_on_two_clusters() -> None:
@@ -197,7 +210,7 @@ def test_a_watch_goes_on_while_an_action_is_in_progress() -> None:
             listing(document()),
             listing(document(status="STOPPED", last_action={"result": "IN_PROGRESS"})),
             listing(document(job_id="f" * 32)),
-            listing(document(job_id="f" * 32, needs_attention=None)),
+            listing(document(job_id="f" * 32, observed=False, needs_attention=None, tasks=None)),
             listing(document(job_id="f" * 32, status="FAILED")),
         ]
     )

@@ -9,10 +9,17 @@ import pytest
 
 from flink_jobs_provider.cli.job_changes import Change, Watch
 from flink_jobs_provider.cli.job_choice import NamedJobs, Owners
+from flink_jobs_provider.cli.view_protocol import ListedJob
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 
 ONE, TWO = "1" * 32, "2" * 32
+
+
+def listed(running: int | None, status: str = "RUNNING") -> ListedJob:
+    """Return a job as a gateway lists it; its tasks are unknown where its cluster is silent."""
+    tasks = None if running is None else 2
+    return ListedJob("1", ONE, "orders", status, status == "RUNNING", 1, tasks, running)
 
 
 def job(state: str, running: int = 0, job_id: str = ONE) -> ObservedJob:
@@ -112,6 +119,26 @@ def test_a_job_that_is_no_longer_listed_has_no_known_end() -> None:
     with pytest.raises(PermanentError, match="how it ended is not known"):
         watched.run()
     assert watched.told[-1] == ("RUNNING", "not listed", "2/2 tasks")
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        ([2, None, None, 2], ["2/2 tasks"]),
+        ([2, None, 1], ["2/2 tasks", "1/2 tasks"]),
+        ([None, 2, 1], ["tasks not observed", "1/2 tasks"]),
+    ],
+    ids=["as it was", "changed meanwhile", "silent at first"],
+)
+def test_a_cluster_that_is_silent_for_a_while_is_no_change_of_a_job(
+    looks: list[int | None], told: list[str]
+) -> None:
+    changes: list[Change] = []
+    watch = Watch(None, changes.append, print, None)  # type: ignore[arg-type]
+    for running in looks:
+        watch._report([listed(running)], first=False)
+    watch._report([listed(None, "FAILED")], first=False)
+    assert [each.tasks for each in changes] == [*told, "tasks not observed"]
 
 
 def test_an_unknown_job() -> None:

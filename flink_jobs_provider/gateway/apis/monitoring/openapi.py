@@ -61,6 +61,7 @@ def _job(**more: Schema) -> Schema:
         parallelism=_MAYBE_WHOLE,
         tasks=_MAYBE_WHOLE,
         running_tasks=_MAYBE_WHOLE,
+        observed={"type": "boolean"},
         created_by=TEXT,
         created_at=_MAYBE_TEXT,
         started_at=_MAYBE_TEXT,

@@ -59,15 +59,19 @@ def job_document(
     mask: Mask,
     seen: ObservedJob | None = None,
     page: str | None = None,
+    *,
+    observed: bool,
 ) -> dict[str, Any]:
     """Return a job.
 
     Args:
         row: The job on record.
-        attention: What needs attention; None where its cluster could not be observed.
+        attention: What needs attention; None where its cluster could not be observed, and its
+            record shows nothing.
         mask: Masks what the caller may not see.
         seen: Its row of the cluster's job list; None where it was not seen there.
         page: The address of its page of the portal; None where there is no portal.
+        observed: Whether its cluster answered.
     """
     record = row.record
     return {
@@ -80,6 +84,7 @@ def job_document(
         "parallelism": record.spec.parallelism,
         "tasks": seen.tasks if seen else None,
         "running_tasks": seen.running_tasks if seen else None,
+        "observed": observed,
         "created_by": row.created_by,
         "created_at": _time(row.created_at),
         "started_at": _time(row.started_at),

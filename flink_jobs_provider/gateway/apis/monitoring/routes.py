@@ -155,6 +155,7 @@ class MonitoringFace:
                 _mask(principal, row),
                 _listed(seen.get(row.cluster), row),
                 self._page(request, row.number),
+                observed=row.cluster in seen,
             )
             for row in page
         ]
@@ -200,7 +201,7 @@ class MonitoringFace:
                 if isinstance(newest, JobHealth):
                     health, listed = health_document(newest), newest.job
                 changed = trend_document(_since(seen, over)) if over else None
-        shown = job_document(row, attention, mask, listed, page)
+        shown = job_document(row, attention, mask, listed, page, observed=problem is None)
         return {**shown, "health": health, "trend": changed, "problem": problem}
 
     async def _series(self, request: Request) -> Response:

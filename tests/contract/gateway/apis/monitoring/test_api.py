@@ -212,6 +212,9 @@ def test_a_failed_action_shows_also_where_the_cluster_does_not_answer() -> None:
     monitored.planes.flink.answer("GET jobs/overview", httpx.ConnectError("refused"))
     (shown,) = monitored.get("jobs?needs_attention=true").json()["value"]
     assert [each["concern"] for each in shown["needs_attention"]] == ["action failed"]
+    assert shown["observed"] is False
+    one = monitored.get("jobs/1").json()
+    assert (one["observed"], one["needs_attention"]) == (False, None)
 
 
 @pytest.mark.parametrize(("sort", "names"), [("name", "abc"), ("-name", "cba"), ("oldest", "cab")])
