@@ -1,14 +1,17 @@
 """What a page shows, for other places: as commands for a terminal, as Pulumi programs.
 
-Each API that a cluster is served by has its own. What is masked on the page is masked here, too.
+Each API that a cluster is served by has its own. What is masked on the page is masked here, too: in
+its place is a variable that must be set before the command or program does anything.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +19,8 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import NEWEST
 from flink_jobs_provider.gateway.apis.hdinsight.presenter import masked_row
 from flink_jobs_provider.gateway.portal.job_view import JobView
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.redaction import HIDDEN
 from flink_jobs_provider.wire import NOTE_PREFIX
 from flink_jobs_provider.wire.hdinsight import PARALLELISM_KEY, SAVEPOINT_DIRECTORY_KEY
 
@@ -26,6 +30,14 @@ _DLI_AUTHORIZATION = '"X-Auth-Token: $TOKEN"'
 _SAVEPOINTS = "state.savepoints.dir"
 #: What takes a job's number out of the answer to its creation.
 _NUMBER_OF_ANSWER = r"""sed -E 's/.*"job_id": ?([0-9]+).*/\1/'"""
+#: What a command fails with while a secret is not set.
+_UNSET = "export what is hidden here, escaped as in JSON"
+#: Options of a Flink target that programs leave out: they may hold what only the gateway has.
+_LEFT_OUT = ("basic_auth", "headers", "secret_headers", "tls")
+_STOP_FIRST = (
+    "Stop the job, and copy this again: it then names the savepoint of that stop. To start from",
+    "another savepoint: pulumi config set restore_from PATH",
+)
 
 
 @dataclass(frozen=True)
@@ -137,9 +149,17 @@ def _curl(method: str, url: str, authorization: str, body: object = None) -> str
     if body is not None:
         parts += [
             "-H 'Content-Type: application/json'",
-            f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}",
+            f"-d {_with_variables(shlex.quote(json.dumps(body, ensure_ascii=False)))}",
         ]
     return " \\\n  ".join(parts)
+
+
+def _with_variables(quoted: str) -> str:
+    """Return a text in single quotes with a variable in place of each masked value."""
+    numbers = itertools.count(1)
+    return re.sub(
+        re.escape(HIDDEN), lambda _: f"'\"${{SECRET_{next(numbers)}:?{_UNSET}}}\"'", quoted
+    )
 
 
 # Programs
@@ -161,40 +181,104 @@ def program_samples(cluster: ClusterConfiguration, base: str, job: JobView) -> l
             f"HDInsightCluster(\n        {subscription!r}, {group!r}, {pool!r}, {name!r},\n"
             f"        endpoint={base!r}, {access},\n    )"
         )
-        samples.append(Sample("hdinsight", _program("HDInsightCluster", target, job)))
+        samples.append(Sample("hdinsight", _Program("HDInsightCluster", target, job).text()))
     if cluster.dli:
         target = (
             f"DliProject(\n        {cluster.dli.project_id!r}, endpoint={base!r},\n"
             f"        queue={cluster.dli.queues[0]!r}, {access},\n    )"
         )
-        samples.append(Sample("dli", _program("DliProject", target, job)))
+        samples.append(Sample("dli", _Program("DliProject", target, job).text()))
     flink = cluster.flink
     secret = f", bearer_token={flink.bearer_token!r}" if flink.bearer_token else ""
     target = f"FlinkSessionCluster({flink.url!r}{secret})"
-    restore = {"restore_from": job.last_savepoint} if job.last_savepoint else {}
-    samples.append(Sample("flink", _program("FlinkSessionCluster", target, job, restore)))
+    program = _Program("FlinkSessionCluster", target, job)
+    if left_out := [name for name in _LEFT_OUT if getattr(flink, name)]:
+        also = ", ".join(left_out)
+        program.notes.append(
+            f"The gateway reaches this cluster with {also}, too: add what it needs."
+        )
+    if job.listed.status == JobStatus.STOPPED:
+        program.more["restore_from"] = repr(job.last_savepoint) if job.last_savepoint else ""
+    elif job.job_id:
+        # What is its newest now is old when this is run; and without any, its state is dropped.
+        program.notes += _STOP_FIRST
+        program.more["restore_from"] = "pulumi.Config().require('restore_from')"
+    samples.append(Sample("flink", program.text()))
     return samples
 
 
-def _program(kind: str, target: str, job: JobView, more: Mapping[str, Any] | None = None) -> str:
-    properties = job.properties
-    options = {k: v for k, v in job.options.items() if not k.startswith(NOTE_PREFIX)}
-    given: dict[str, Any] = {
-        "job_name": job.listed.name,
-        "jar": _jar(properties),
-        "entry_class": properties.get("entryClass"),
-        "args": properties.get("args", "").split(),
-        "parallelism": int(properties["flinkConfiguration"][PARALLELISM_KEY]),
-        "savepoint_directory": job.savepoint_directory,
-        "flink_configuration": options,
-        **(more or {}),
-    }
-    inputs = [f"    {key}={value!r},\n" for key, value in given.items() if value]
-    names = ", ".join(sorted(("FlinkJob", kind)))
-    return (
-        f"from flink_jobs_provider import {names}\n\n"
-        f"FlinkJob(\n    {job.listed.name!r},\n    target={target},\n{''.join(inputs)})\n"
-    )
+@dataclass
+class _Program:
+    """A program that declares a job.
+
+    Attributes:
+        kind: The class of its target.
+        target: The target's expression.
+        job: The job.
+        notes: Comments on it, a line each.
+        more: Expressions of further inputs, by name; empty for none.
+    """
+
+    kind: str
+    target: str
+    job: JobView
+    notes: list[str] = field(default_factory=list)
+    more: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Return its text."""
+        secrets = _Secrets()
+        properties, job = self.job.properties, self.job
+        options = {k: v for k, v in job.options.items() if not k.startswith(NOTE_PREFIX)}
+        given: dict[str, Any] = {
+            "job_name": job.listed.name,
+            "jar": _jar(properties),
+            "entry_class": properties.get("entryClass"),
+            "args": properties.get("args", "").split(),
+            "parallelism": int(properties["flinkConfiguration"][PARALLELISM_KEY]),
+            "savepoint_directory": job.savepoint_directory,
+            "flink_configuration": options,
+        }
+        inputs = {key: secrets.expression(value) for key, value in given.items() if value}
+        inputs |= {key: value for key, value in self.more.items() if value}
+        lines = "".join(f"    {key}={value},\n" for key, value in inputs.items())
+        notes = [*self.notes, *secrets.notes()]
+        comments = "".join(f"# {note}\n" for note in notes)
+        pulumi = "import pulumi\n" if "pulumi." in lines else ""
+        names = ", ".join(sorted(("FlinkJob", self.kind)))
+        return (
+            f"{pulumi}from flink_jobs_provider import {names}\n\n{comments}"
+            f"FlinkJob(\n    {job.listed.name!r},\n    target={self.target},\n{lines})\n"
+        )
+
+
+@dataclass
+class _Secrets:
+    """The masked values of a program: secrets of its stack, which must be set before it runs."""
+
+    names: list[str] = field(default_factory=list)
+
+    def expression(self, value: Any) -> str:
+        """Return the expression of a value."""
+        if isinstance(value, list):
+            return f"[{', '.join(map(self.expression, value))}]"
+        if isinstance(value, dict):
+            pairs = (f"{key!r}: {self.expression(each)}" for key, each in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        if not isinstance(value, str) or HIDDEN not in value:
+            return repr(value)
+        first, *others = value.split(HIDDEN)
+        parts = [repr(first) if first else ""]
+        for text in others:
+            self.names.append(f"secret_{len(self.names) + 1}")
+            parts += [f"pulumi.Config().require_secret({self.names[-1]!r})"]
+            parts += [repr(text) if text else ""]
+        filled = [part for part in parts if part]
+        return filled[0] if len(filled) == 1 else f"pulumi.Output.concat({', '.join(filled)})"
+
+    def notes(self) -> list[str]:
+        """Return how they are set, a line each."""
+        return [f"A hidden value: pulumi config set --secret {name} VALUE" for name in self.names]
 
 
 def _jar(properties: Mapping[str, Any]) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pulumi
 import pytest
 
 import flink_jobs_provider
@@ -222,9 +226,49 @@ def test_the_command_is_what_was_typed_with_secrets_masked(tmp_path: Path) -> No
         page = await _reviewed(browser, f"{JOB}/update", **given)
         samples = _samples(page)
         assert set(samples) == {HDINSIGHT_API}
-        assert "--password *** --x y" in samples[HDINSIGHT_API]
         assert '"b.c": "d"' in samples[HDINSIGHT_API]
         assert "hunter" not in samples[HDINSIGHT_API]
+
+    _look(tmp_path, test)
+
+
+def _sent_by_a_shell(command: str, **variables: str) -> tuple[str, str]:
+    """Return what a shell has curl send, and what it complains of."""
+    curl = 'curl() { printf "%s" "${@: -1}"; }'
+    environment = {"PATH": os.defpath, "TOKEN": "t", **variables}
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"{curl}\n{command}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout, done.stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("api", [HDINSIGHT_API, DLI_API])
+def test_a_command_does_nothing_before_its_secrets_are_set(api: str, tmp_path: Path) -> None:
+    """Shows that no mask is ever sent as a value: a job would run with it."""
+
+    async def test(portal: Opened, browser: Browser) -> None:
+        given = {**ORDERS, "args": "--password hunter2 --x it's", "options": "a.token: hunter3"}
+        command = _samples(await _reviewed(browser, NEW, **given))[api]
+        command = command.removeprefix("ID=$(").partition(" |\n  sed")[0]
+        assert "***" not in command
+        sent, complaint = _sent_by_a_shell(command)
+        assert (sent, "SECRET_1: export what is hidden here" in complaint) == ("", True)
+        sent, complaint = _sent_by_a_shell(command, SECRET_1="one")
+        assert (sent, "SECRET_2: export what is hidden here" in complaint) == ("", True)
+        sent, complaint = _sent_by_a_shell(command, SECRET_1="one", SECRET_2="two")
+        assert complaint == ""
+        body = json.loads(sent)
+        if api == HDINSIGHT_API:
+            args = body["properties"]["args"]
+            option = body["properties"]["flinkConfiguration"]["a.token"]
+        else:
+            args, option = body["entrypoint_args"], json.loads(body["runtime_config"])["a.token"]
+        assert (args, option) == ("--password one --x it's", "two")
 
     _look(tmp_path, test)
 
@@ -254,7 +298,8 @@ def test_a_program_for_each_target_declares_the_job(
         programs = _samples(await browser.get(JOB), "program")
         assert set(programs) == {HDINSIGHT_API, DLI_API, FLINK}
         for api, program in programs.items():
-            declared = _declared(program, monkeypatch)
+            declared = _declared(program, monkeypatch, restore_from="/savepoint-1")
+            assert declared.pop("restore_from", "") == ("/savepoint-1" if api == FLINK else "")
             target = declared.pop("target")
             expected = "http://flink:8081" if api == FLINK else "http://gateway:8090"
             assert target.get("endpoint", target.get("url")) == expected
@@ -269,16 +314,98 @@ def test_a_program_for_each_target_declares_the_job(
             }
             whole = {**declared, "target": target, "owner": "organization/project/dev"}
             assert list(problems_of(whole)) == [], api
-        await portal.gateway.done("NEW", "other")
-        last = (await portal.gateway.done("SAVEPOINT", "other")).record.last_savepoint
-        programs = _samples(await browser.get("/portal/jobs/2"), "program")
-        restored = {api: f"restore_from={last!r}" in text for api, text in programs.items()}
-        assert restored == {HDINSIGHT_API: False, DLI_API: False, FLINK: True}
 
     _look(tmp_path, test)
 
 
-def _declared(program: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def test_a_program_needs_the_secrets_of_its_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(portal: Opened, browser: Browser) -> None:
+        args = "--password hunter2 --in=jdbc:a?password=hunter2&x=1"
+        given = {"args": args, "options": "a.token: hunter3"}
+        await browser.sent((await browser.get(NEW)).form(NEW), **{**ORDERS, **given})
+        await portal.settled()
+        for program in _samples(await browser.get(JOB), "program").values():
+            assert "***" not in program
+            assert "hunter" not in program
+            with pytest.raises(LookupError, match="secret_1"):
+                _declared(program, monkeypatch)
+            secrets = {f"secret_{number}": f"s{number}" for number in (1, 2, 3)}
+            declared = _declared(program, monkeypatch, **secrets, restore_from="/savepoint-1")
+            assert declared["args"] == ["--password", "s1", "--in=jdbc:a?password=s2&x=1"]
+            assert declared["flink_configuration"] == {"a.token": "s3"}
+
+    _look(tmp_path, test)
+
+
+def test_a_program_for_flink_itself_starts_from_the_savepoint_of_the_last_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that the job's state is neither old nor dropped: while it runs, none is named."""
+
+    async def test(portal: Opened, browser: Browser) -> None:
+        await portal.gateway.draft()
+        draft = _samples(await browser.get(JOB), "program")[FLINK]
+        assert "restore_from" not in draft
+        await portal.gateway.done("NEW", "other")
+        taken = str((await portal.gateway.done("SAVEPOINT", "other")).record.last_savepoint)
+        programs = _samples(await browser.get("/portal/jobs/2"), "program")
+        assert [api for api, text in programs.items() if "restore_from" in text] == [FLINK]
+        assert taken not in programs[FLINK]
+        assert "# Stop the job, and copy this again" in programs[FLINK]
+        with pytest.raises(LookupError, match="restore_from"):
+            _declared(programs[FLINK], monkeypatch)
+        portal.gateway.flink.pass_time(10)
+        stopped = str((await portal.gateway.done("STOP", "other")).record.last_savepoint)
+        programs = _samples(await browser.get("/portal/jobs/2"), "program")
+        assert _declared(programs[FLINK], monkeypatch)["restore_from"] == stopped
+        assert "pulumi config" not in programs[FLINK]
+
+    _look(tmp_path, test)
+
+
+def test_a_program_says_what_its_target_lacks(tmp_path: Path) -> None:
+    flink = {
+        "kind": "flink",
+        "url": "http://flink:8081",
+        "basic_auth": {"username": "ada", "password": "env:FLINK_PASSWORD"},
+        "headers": {"X-Team": "orders"},
+    }
+
+    async def test(portal: Opened, browser: Browser) -> None:
+        await portal.gateway.draft()
+        programs = _samples(await browser.get(JOB), "program")
+        note = (
+            "# The gateway reaches this cluster with basic_auth, headers, too: add what it needs."
+        )
+        assert {api: note in text for api, text in programs.items()} == {
+            HDINSIGHT_API: False,
+            DLI_API: False,
+            FLINK: True,
+        }
+
+    _look(tmp_path, test, flink=flink)
+
+
+class _Config:
+    """The configuration of a stack."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    def require(self, name: str) -> str:
+        """Return a value; it must be set."""
+        if name not in self._values:
+            raise LookupError(name)
+        return self._values[name]
+
+    require_secret = require
+
+
+def _declared(
+    program: str, monkeypatch: pytest.MonkeyPatch, **configuration: str
+) -> dict[str, Any]:
     """Return the inputs of the one job that a program declares, its target as plain values."""
     declared: list[dict[str, Any]] = []
 
@@ -289,6 +416,8 @@ def _declared(program: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         declared.append({**inputs, "target": plain})
 
     monkeypatch.setattr(flink_jobs_provider, "FlinkJob", flink_job, raising=False)
+    monkeypatch.setattr(pulumi, "Config", lambda: _Config(configuration))
+    monkeypatch.setattr(pulumi.Output, "concat", lambda *parts: "".join(parts))
     exec(compile(program, "program", "exec"), {})
     (inputs,) = declared
     return inputs
