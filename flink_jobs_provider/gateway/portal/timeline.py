@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.flink.inspection import Checkpoint
 from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import (
-    GONE,
     PRESENT,
     UNKNOWN,
     Presence,
@@ -61,14 +60,20 @@ class StartPoint:
 def retained_checkpoints(
     seen: tuple[Observation, ...] | JobError | None,
 ) -> tuple[Checkpoint, ...]:
-    """Return the completed checkpoints in an observation of a job that outlive its end."""
+    """Return the completed checkpoints in an observation of a job that outlive its end.
+
+    Those that Flink has discarded are left out: it does so as newer ones complete.
+    """
     newest = seen[-1] if isinstance(seen, tuple) else None
     if not isinstance(newest, JobHealth) or not (newest.settings and newest.settings.retained):
         return ()
     return tuple(
         each
         for each in newest.checkpoints
-        if each.kind == "checkpoint" and each.status == "COMPLETED" and each.path
+        if each.kind == "checkpoint"
+        and each.status == "COMPLETED"
+        and each.path
+        and not each.discarded
     )
 
 
@@ -82,7 +87,7 @@ def timeline(
     Args:
         savepoints: Those on record, the newest first.
         presences: What shows of them, in their order; nothing of those beyond.
-        checkpoints: Retained ones, as the cluster shows them.
+        checkpoints: Retained ones that the cluster has not discarded, as it shows them.
     """
     known = [*presences, *[Presence()] * (len(savepoints) - len(presences))]
     recorded = {canonical_path(each.path) for each in savepoints}
@@ -113,5 +118,5 @@ def _checkpoint(checkpoint: Checkpoint) -> StartPoint:
         iso(taken) if taken else "",
         "",
         checkpoint.size,
-        GONE if checkpoint.discarded else PRESENT,
+        PRESENT,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import (
-    GONE,
     PRESENT,
     UNKNOWN,
     Presence,
@@ -32,23 +31,23 @@ def test_savepoints_and_checkpoints_in_one_line_of_time() -> None:
     """Shows that what was not looked up is unknown, and a checkpoint on record is listed once."""
     savepoints = [_saved("b", "2027-01-15T08:10:00Z"), _saved("a", "2027-01-15T08:00:30Z")]
     once = observed_checkpoint(1, 1, path="file:/s/a")
-    checkpoints = [observed_checkpoint(9, 5), observed_checkpoint(8, 4, discarded=True), once]
+    checkpoints = [observed_checkpoint(9, 5), once]
     points = timeline(savepoints, [Presence(PRESENT, 7)], checkpoints)
     shown = [(each.kind, each.name, each.size, each.presence, each.usable) for each in points]
     assert shown == [
         ("savepoint", "b", 7, PRESENT, True),
         ("checkpoint", "chk-9", 5000, PRESENT, True),
-        ("checkpoint", "chk-8", 5000, GONE, False),
         ("savepoint", "a", None, UNKNOWN, True),
     ]
     assert points[1].taken_at == "2027-01-15T08:05:00Z"
 
 
-def test_checkpoints_that_do_not_outlive_their_job_are_no_place_to_start_from() -> None:
+def test_only_checkpoints_that_are_there_after_the_job_can_be_started_from() -> None:
     done = (observed_checkpoint(3, 3),)
     savepoint = observed_checkpoint(4, 4, kind="savepoint")
     failed = observed_checkpoint(5, 5, "FAILED")
-    seen = health(6, settings=RETAINED, checkpoints=(failed, savepoint, *done))
+    replaced = observed_checkpoint(2, 2, discarded=True)
+    seen = health(6, settings=RETAINED, checkpoints=(failed, savepoint, *done, replaced))
     assert retained_checkpoints((seen,)) == done
     assert retained_checkpoints((replace(seen, settings=EVERY_MINUTE),)) == ()
     assert retained_checkpoints((seen, NotListed("1" * 32, START))) == ()
