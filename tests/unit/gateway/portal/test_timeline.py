@@ -73,6 +73,7 @@ def test_what_is_gone_is_not_offered(look: Look) -> None:
         assert page.find("td", data_label="Size")[0].text.endswith("B")
         gateway.flink.remove(first)
         portal.portal._job._timelines._max_age = 0
+        portal.portal._job._presence._max_age = 0
         page = await browser.get(PAGE)
         assert sorted(_presences(page)) == ["Gone", "Present"]
         (link,) = [each for each in page.find("a") if each.text == "Start from here"]
