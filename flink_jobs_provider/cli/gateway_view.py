@@ -132,9 +132,11 @@ class GatewayView:
         """Observe a job for some seconds; return its facts, and its health as plain JSON types."""
         found = await self._chosen(job)
         path = f"jobs/{found['number']}"
-        shown = await self._client.get(path)
+        # Of the first request, too: one that is too long is refused before it is waited for.
+        trend = {"trend": max(1, round(seconds))} if seconds else {}
+        shown = await self._client.get(path, **trend)
         async for _ in periods(seconds):
-            shown = await self._client.get(path, trend=max(1, round(seconds)))
+            shown = await self._client.get(path, **trend)
         health = shown["health"]
         facts = {
             **_job_row(shown).plain(),

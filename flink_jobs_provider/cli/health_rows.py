@@ -31,10 +31,11 @@ _PERIOD = 10.0
 async def observations(client: FlinkClient, job_id: str, seconds: float) -> tuple[Observation, ...]:
     """Observe a job once, or over some seconds as often as its metrics change."""
     monitor = ClusterMonitor(client)
-    await monitor.job(job_id)
+    first = await monitor.job(job_id)
     async for _ in periods(seconds):
         await monitor.job(job_id)
-    return monitor.history(job_id)
+    seen = monitor.history(job_id)
+    return seen if seen[0] is first else (first, *seen)
 
 
 async def periods(seconds: float) -> AsyncIterator[None]:

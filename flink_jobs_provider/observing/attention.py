@@ -24,7 +24,7 @@ _RESTART_WINDOW, _MANY_RESTARTS = 600_000, 2
 _LONGEST_DEPLOYMENT = 60_000
 #: Milliseconds between two values of a metric: a cluster gathers them every 10 s, and who asks as
 #: often may be a little early.
-_METRICS_PERIOD = 9_000
+METRICS_PERIOD = 9_000
 #: In how many periods in a row lag must grow, and from how many milliseconds on that counts.
 _LAG_PERIODS, _LEAST_LAG = 3, 60_000
 #: Seconds of work, at the present throughput, from which on growing pending records count.
@@ -321,7 +321,7 @@ def _periods(seen: Sequence[JobHealth]) -> list[JobHealth]:
     for each in reversed(seen):
         if points and each.restarts != points[-1].restarts:
             break
-        if not points or points[-1].at - each.at >= _METRICS_PERIOD:
+        if not points or points[-1].at - each.at >= METRICS_PERIOD:
             points.append(each)
         if len(points) > _LAG_PERIODS:
             break

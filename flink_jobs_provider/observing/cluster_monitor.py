@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
 from functools import partial
@@ -25,14 +25,15 @@ from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memor
 from flink_jobs_provider.observing.job_health import JobReader
 from flink_jobs_provider.observing.listed_jobs import JOBS_A_REQUEST, JobList, ListedJobs
 from flink_jobs_provider.observing.named_metrics import JobMetrics, MetricRow
+from flink_jobs_provider.observing.recent_observations import RecentObservations
 
 #: Pools of memory, each with what is used of it and its limit.
 _METASPACE, _HEAP = "Status.JVM.Memory.Metaspace", "Status.JVM.Memory.Heap"
 _USED, _LIMIT = ".Used", ".Max"
 _MEMORY = tuple(f"{pool}{part}" for pool in (_METASPACE, _HEAP) for part in (_USED, _LIMIT))
 _JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
-#: Observations of a job that are remembered, and for how many seconds after nobody looked at it.
-_REMEMBERED, _FORGOTTEN_AFTER = 64, 900.0
+#: For how many seconds a job is remembered after nobody looked at it.
+_FORGOTTEN_AFTER = 900.0
 #: The share of an interval that an observation may be old, for followers who are not in step.
 _IN_STEP = 0.9
 #: Seconds that a job list may be old of which single jobs are read.
@@ -60,13 +61,13 @@ class _Watched:
     """A job that is looked at, and what was observed of it lately."""
 
     def __init__(self, observe: Callable[[], Awaitable[Observation]], clock: Any) -> None:
-        self.history: deque[Observation] = deque(maxlen=_REMEMBERED)
+        self.recent = RecentObservations()
         self.looked = clock()
         self.observed: float | None = None
 
         async def remembered() -> Observation:
             seen = await observe()
-            self.history.append(seen)
+            self.recent.append(seen)
             self.observed = clock()
             return seen
 
@@ -141,7 +142,7 @@ class ClusterMonitor:
     def history(self, job_id: str, depth: Depth = Depth.WHOLE) -> tuple[Observation, ...]:
         """Return what was observed of a job lately, the newest last; for `needs_attention`."""
         watched = self._watched.get((job_id, depth))
-        return tuple(watched.history) if watched else ()
+        return watched.recent.all() if watched else ()
 
     async def observed(self, job_id: str, max_age: float) -> tuple[Observation, ...]:
         """Return a job's history, whose newest observation is at most `max_age` seconds old."""
@@ -158,7 +159,7 @@ class ClusterMonitor:
         for (job_id, depth), watched in self._watched.items():
             observed = watched.observed
             if depth is Depth.WHOLE and observed is not None and observed >= oldest:
-                newest = watched.history[-1]
+                newest = watched.recent.all()[-1]
                 if isinstance(newest, JobHealth):
                     found[job_id] = newest
         return found

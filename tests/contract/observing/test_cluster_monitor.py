@@ -173,6 +173,22 @@ def test_a_job_of_which_only_the_load_is_read() -> None:
     assert monitor.history(JOB) == ()
 
 
+def test_a_job_that_is_looked_at_all_the_time_is_remembered_for_a_quarter_of_an_hour() -> None:
+    flink = MonitoredFlink({JOB: 0.0})
+    monitor = flink.monitor()
+
+    async def look() -> None:
+        for second in range(0, 920, 2):
+            now = NOW + second * 1000
+            flink.answer(f"GET jobs/{JOB}", ok(now=now, vertices=[], timestamps={}))
+            await monitor.job(JOB, depth=Depth.LOAD)
+            flink.clock.time += 2
+
+    asyncio.run(look())
+    seen = monitor.history(JOB, Depth.LOAD)
+    assert seen[-1].at - seen[0].at >= 900_000
+
+
 def test_what_nobody_looks_at_is_forgotten() -> None:
     flink = MonitoredFlink({JOB: 0.0, "b" * 32: 0.0})
     monitor = flink.monitor()

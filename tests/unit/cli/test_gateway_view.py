@@ -85,6 +85,15 @@ def test_a_job_with_its_health_and_its_last_action() -> None:
     assert attention_lines(health) == []
 
 
+def test_a_trend_that_is_too_long_is_refused_before_it_is_waited_for() -> None:
+    async def describe(view: GatewayView) -> object:
+        async with asyncio.timeout(5):
+            return await view.described("job1", 1000)
+
+    with pytest.raises(JobError, match="trend must be a number of seconds from 1 to 900"):
+        through(at(Monitored()), describe)
+
+
 def test_a_job_whose_cluster_does_not_answer() -> None:
     """Shows what is on record, and why there is no more."""
     monitored = Monitored()
