@@ -7,8 +7,8 @@ in which somebody looked at the job.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -228,13 +228,19 @@ def points(periods: Sequence[StatePeriod], loads: Mapping[int, Load], span: Span
         loads: Its load by minute.
         span: What is asked for.
     """
-    restarts = _restarts(periods)
+    # Counted once: a job that restarts each minute for a month has more of them than points.
+    restarts = Counter(
+        _bucket(minute, span) for minute in _restarts(periods) if span.begin <= minute < span.end
+    )
     found: dict[int, list[StatePeriod]] = defaultdict(list)
     for period in periods:
         first = max(period.begins, span.begin)
         for minute in range(_bucket(first, span), min(period.ends + 1, span.end), span.minutes):
             found[minute].append(period)
-    return [_point(minute, each, restarts, loads, span) for minute, each in sorted(found.items())]
+    return [
+        _point(minute, each, restarts[minute], loads, span)
+        for minute, each in sorted(found.items())
+    ]
 
 
 def _bucket(minute: int, span: Span) -> int:
@@ -244,7 +250,7 @@ def _bucket(minute: int, span: Span) -> int:
 def _point(
     begin: int,
     periods: Sequence[StatePeriod],
-    restarts: Iterable[int],
+    restarts: int,
     loads: Mapping[int, Load],
     span: Span,
 ) -> JobPoint:
@@ -259,7 +265,7 @@ def _point(
         job_id=last.job_id,
         tasks=last.tasks,
         running_tasks=min(each.running_tasks + each.finished_tasks for each in samples),
-        restarts=sum(begin <= minute < end for minute in restarts),
+        restarts=restarts,
         load=_summary(looked_at) if looked_at else None,
     )
 

@@ -88,6 +88,45 @@ def test_a_restart_in_the_first_minute_that_is_asked_for() -> None:
     assert [each.restarts for each in points(periods, {}, Span(100, 101))] == [1]
 
 
+class _Minute(int):
+    """A minute that counts how often it is compared."""
+
+    compared = 0
+
+    def __ge__(self, other: int) -> bool:
+        _Minute.compared += 1
+        return int(self) >= other
+
+    def __lt__(self, other: int) -> bool:
+        _Minute.compared += 1
+        return int(self) < other
+
+
+def test_a_month_of_restarts_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that the work grows with the minutes, not with minutes times points."""
+    monkeypatch.setattr(_Minute, "compared", 0)
+    down = replace(RUNS, state="RESTARTING", running_tasks=0)
+    month, minutes = 31 * 24 * 60, 30
+    periods = [
+        StatePeriod(_Minute(minute), minute, down if minute % 2 else RUNS)
+        for minute in range(100, 100 + month)
+    ]
+    found = points(periods, {}, Span(100, 100 + month, minutes))
+    assert {each.restarts for each in found} == {minutes // 2}
+    assert len(found) == month // minutes
+    assert _Minute.compared < 10 * month
+
+
+def test_a_last_point_that_is_shorter_has_its_own_restarts() -> None:
+    """Shows that none is counted of the minutes after what is asked for, nor before."""
+    down = replace(RUNS, state="RESTARTING", running_tasks=0)
+    periods = [
+        StatePeriod(minute, minute, down if minute % 2 else RUNS) for minute in range(96, 112)
+    ]
+    found = points(periods, {}, Span(100, 107, 5))
+    assert [each.restarts for each in found] == [2, 1]
+
+
 def test_a_state_that_flink_adds_one_day_is_not_hidden() -> None:
     periods = [StatePeriod(100, 100, RUNS), StatePeriod(101, 101, replace(RUNS, state="NEW_ONE"))]
     assert points(periods, {}, Span(100, 102, 2))[0].state == "NEW_ONE"

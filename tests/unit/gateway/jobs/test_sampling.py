@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,8 +16,14 @@ from sqlalchemy import text
 
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.gateway.configuration import GatewayConfiguration
-from flink_jobs_provider.gateway.job_history import NOT_LISTED, UNREACHABLE, Span, StateSample
-from flink_jobs_provider.gateway.jobs import Intervals
+from flink_jobs_provider.gateway.job_history import (
+    NOT_LISTED,
+    UNREACHABLE,
+    JobPoint,
+    Span,
+    StateSample,
+)
+from flink_jobs_provider.gateway.jobs import Intervals, job_views
 from flink_jobs_provider.gateway.jobs.background import Threads
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, JarCache, JarOpener
 from flink_jobs_provider.gateway.jobs.sampling import Sampling, samples
@@ -206,6 +213,28 @@ def test_the_history_is_recorded_unless_it_is_off(tmp_path: Path, history: bool)
             assert await gateway.jobs.series(CLUSTER, 1, Span(0, 2**40)) == []
 
     asyncio.run(life())
+
+
+def test_points_of_a_history_are_made_off_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that a long history holds up nobody else's request."""
+    made_in: list[threading.Thread] = []
+
+    def points(*_: object) -> list[JobPoint]:
+        made_in.append(threading.current_thread())
+        return []
+
+    monkeypatch.setattr(job_views, "points", points)
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path)
+        async with gateway.running():
+            assert await gateway.jobs.series(CLUSTER, 1, Span(0, 10)) == []
+
+    asyncio.run(life())
+    (thread,) = made_in
+    assert thread is not threading.current_thread()
 
 
 def test_what_is_older_than_configured_is_cleared_away_at_the_start(tmp_path: Path) -> None:
