@@ -189,8 +189,9 @@ def _takes_jar(row: JobRow | None, wanted: ActionRequest) -> bool:
     """Whether an action runs the jar as it lies there, not the bytes that ran before."""
     if wanted.action not in STARTS:
         return False
-    before = row.next_inputs if row else {}
-    return wanted.action in TAKES_NEW_BYTES or "jar" in {**before, **wanted.changes}
+    if row is None or row.record.spec.jar_digest is None or wanted.action in TAKES_NEW_BYTES:
+        return True
+    return "jar" in {**row.next_inputs, **wanted.changes}
 
 
 def start_of_draft(row: JobRow, caller: str) -> ActionRequest:

@@ -240,3 +240,23 @@ def test_a_first_start_from_a_savepoint_drops_unclaimed_state_by_name_alone(
         await browser.sent((await browser.get(fresh)).form(fresh), **given)
 
     look(test)
+
+
+def test_the_plan_says_whose_bytes_run(look: Look) -> None:
+    """Shows that a start runs the earlier ones, and those that lie there where none ever ran."""
+
+    async def test(portal: Opened) -> None:
+        gateway, browser = portal.gateway, await portal.signed_in()
+        await browser.sent((await browser.get(NEW)).form(NEW), **ORDERS | {"jar": f"{JARS}/no.jar"})
+        await portal.settled()
+        await gateway.done("NEW", "other")
+        await gateway.done("STOP", "other")
+        said = {}
+        for address in (f"{JOB}/re-launch", "/portal/jobs/2/start"):
+            form = (await browser.get(address)).form(address)
+            form.fields["review"] = "1"
+            page = await browser.refused(form, 200)
+            said[address] = "The jar is taken as it lies there" in page.text
+        assert said == {f"{JOB}/re-launch": True, "/portal/jobs/2/start": False}
+
+    look(test)
