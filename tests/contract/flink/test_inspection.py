@@ -68,7 +68,7 @@ def test_the_last_checkpoint_of_a_healthy_job_also_when_it_was_discarded() -> No
     assert (seen["age"], seen["restarts"]) == (60, 3)
 
 
-def ok_list(**metrics: int) -> httpx.Response:
+def ok_list(**metrics: int | str) -> httpx.Response:
     return httpx.Response(200, json=[{"id": k, "value": str(v)} for k, v in metrics.items()])
 
 
@@ -89,10 +89,11 @@ def test_restarts_by_their_newer_or_older_name(name: str) -> None:
     assert asyncio.run(JobInspection(flink.plane().client).restarts("1")) == 2
 
 
-def test_restarts_that_the_cluster_does_not_tell_are_none() -> None:
+@pytest.mark.parametrize("values", [{}, {"numRestarts": "NaN"}, {"numRestarts": "Infinity"}])
+def test_restarts_that_the_cluster_does_not_tell_are_none(values: dict[str, str]) -> None:
     """Shows an empty list, as a cluster answers before it has gathered metrics."""
     flink = ScriptedFlink()
-    flink.answer("GET jobs/1/metrics?get=numRestarts,fullRestarts", ok_list())
+    flink.answer("GET jobs/1/metrics?get=numRestarts,fullRestarts", ok_list(**values))
     assert asyncio.run(JobInspection(flink.plane().client).restarts("1")) is None
 
 
