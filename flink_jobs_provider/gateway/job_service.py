@@ -44,6 +44,8 @@ class ActionRequest:
             there now, also by START and RE_LAUNCH, which else take the bytes that ran before.
         fails_without_jar: What the caller calls the jar. If given, NEW of a new job whose jar
             cannot be read is recorded as an action that failed; otherwise it is refused.
+        seen: Id of the job's last action as the caller knows it: refused where another one has
+            been accepted since. Empty for whatever it was.
     """
 
     cluster: str
@@ -58,6 +60,7 @@ class ActionRequest:
     starts_draft: bool = False
     new_bytes: bool = False
     fails_without_jar: str = ""
+    seen: str = ""
 
 
 @dataclass(frozen=True)

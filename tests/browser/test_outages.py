@@ -106,11 +106,10 @@ def test_the_database_is_down_and_back(
         writer.hands.press(writer.button("Submit the job"))
         expect(writer.page.get_by_text("Nothing was sent")).to_be_visible()
         expect(writer.field("Job name")).to_have_value("counting")
-        user.open()
         user.screenshot("database-down")
     finally:
         postgres_server.start()
-    user.open()
+    expect(unread).to_be_hidden()
     expect(user.page.get_by_text("There are no jobs yet")).to_be_visible()
     writer.hands.press(writer.button("Show what this does"))
     expect(writer.page.locator(".plan")).to_be_visible()

@@ -22,6 +22,7 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     TAKES_NEW_BYTES,
     TAKES_NEXT_RESTORE,
     changed_inputs,
+    changed_since,
     changes_now,
     check,
     check_spec,
@@ -87,6 +88,8 @@ class Admission:
             job = await self._ask(self._store.live_job, cluster.key, asked.job_name)
             if job is not None and job.last.finished_at is None:
                 raise in_progress(asked.job_name, asked.action, job.last)
+            if job is not None and asked.seen and job.last.id != asked.seen:
+                raise changed_since(asked.job_name, job.last)
             request = _with_next_start(asked, job)
             check(request, job.status if job else None, job.run_id if job else None)
             present = _present(job, cluster, request)

@@ -262,6 +262,16 @@ def in_progress(job_name: str, what: str, first: ActionRow) -> Refusal:
     )
 
 
+def changed_since(job_name: str, last: ActionRow) -> Refusal:
+    """Return the refusal of something that was decided before another action was accepted."""
+    since = last.accepted_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Refusal(
+        "Conflict",
+        f"Job {job_name} has changed since it was read: {last.action} by {last.caller} at {since}. "
+        "Nothing was begun. Read it again, and ask again if you still want this.",
+    )
+
+
 def changes_now(job_name: str) -> Refusal:
     """Return the refusal of something that was decided on a row which has changed since."""
     message = f"Job {job_name} changes at this moment; nothing was begun. Ask again."

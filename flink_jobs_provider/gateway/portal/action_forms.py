@@ -58,11 +58,15 @@ class Form:
         values: What its fields hold, by name.
         problems: What is the matter with them, by name; "" for what is of no field.
         note: What a reader should know of the form as a whole; empty for nothing.
+        heading: What stands above the problems; empty where nothing was sent on.
+        kept: By what it was found after its sender had signed in again; empty if it was not.
     """
 
     values: dict[str, str]
     problems: dict[str, list[str]] = field(default_factory=dict)
     note: str = ""
+    heading: str = ""
+    kept: str = ""
 
     @property
     def noted(self) -> int:
@@ -88,6 +92,12 @@ class Form:
             if name and name in self.problems:
                 continue  # what was found first says it in the reader's language
             self.refuse(name, translated(in_labels(message, target, name, text), language))
+
+
+def refused_after(form: Form, refusal: Refusal, text: Text) -> None:
+    """Note that a form was sent on before it was refused."""
+    unknown = refusal.code == "RecordsUnavailable"
+    form.heading = text("form.unknown") if unknown else text("form.not_accepted")
 
 
 def field_of(target: str) -> str:

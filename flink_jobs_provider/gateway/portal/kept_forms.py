@@ -67,7 +67,9 @@ class KeptForms:
             return ""
         owner = base64.urlsafe_b64decode(encoded.encode()).decode()
         typed = {
-            name: text for name, text in values.items() if name not in (KEY_FIELD, OWNER_FIELD)
+            name: text
+            for name, text in values.items()
+            if name not in (KEY_FIELD, OWNER_FIELD, KEPT)
         }
         self._forget()
         key = secrets.token_urlsafe(24)
@@ -83,6 +85,11 @@ class KeptForms:
         if found is None or (found.owner, found.path) != (name, path):
             return None
         return found.values
+
+    def sent(self, key: str, path: str, name: str) -> None:
+        """Forget a form that has been sent since, and was accepted."""
+        if self.find(key, path, name) is not None:
+            del self._forms[key]
 
     def _forget(self) -> None:
         now = self._clock()
@@ -103,4 +110,5 @@ def restored(kept: KeptForms, request: Request, visit: Visit, form: Form) -> Non
         form.note = visit.text("form.not_kept")
         return
     form.note = visit.text("form.kept")
+    form.kept = key
     form.values |= {name: values[name] for name in form.values if name in values}

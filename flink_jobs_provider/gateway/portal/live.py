@@ -112,6 +112,7 @@ class Live:
                 yield ServerSentEvent("", event=_EVENTS.get(refusal.code, "unavailable"))
                 if refusal.code in _EVENTS:
                     return
+                seen = ""  # the page says so until it is sent what is there then
             else:
                 now = digest(html)
                 if now != seen:

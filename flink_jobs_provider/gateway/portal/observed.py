@@ -100,11 +100,6 @@ class Observed:
         age = self._freshness.cluster
         return await self._latest(cluster, "attention", age, lambda each: each.attention(age))
 
-    def cluster_problem(self, cluster: str) -> JobError | None:
-        """Return why a cluster's list was not observed the last time; None where it was."""
-        latest = self._looks.get((cluster, "attention"))
-        return latest.found if latest and isinstance(latest.found, JobError) else None
-
     async def listed(self, cluster: str, job_ids: Collection[str]) -> dict[str, JobHealth]:
         """Return restarts and checkpoints of jobs of a list, by jobId, as far as they are known.
 

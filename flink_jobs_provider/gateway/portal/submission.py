@@ -155,8 +155,17 @@ class Submission:
         rows = await self._board.jobs(wanted.cluster, job_name=wanted.job_name)
         check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
 
-    async def submit(self, request: Request, visit: Visit, cluster: str, asked: Asked) -> ActionRow:
+    async def submit(
+        self, request: Request, visit: Visit, cluster: str, asked: Asked, seen: str = ""
+    ) -> ActionRow:
         """Ask for an action.
+
+        Args:
+            request: The request.
+            visit: Who asks.
+            cluster: Key of the job's cluster.
+            asked: What is asked for.
+            seen: Id of the job's last action when they looked at it; empty for a new job.
 
         Raises:
             Refusal: It is not accepted; nothing was changed.
@@ -164,16 +173,16 @@ class Submission:
         action, name = _named(asked)
         call = AuditedCall(visit.session.principal, action, cluster, name)
         async with audited(self._audit, request, call, _answer_to, _SEE_OTHER):
-            accepted = await self._accepted(visit, cluster, asked)
+            accepted = await self._accepted(visit, cluster, asked, seen)
             call.action_id = accepted.id
         return accepted
 
-    async def _accepted(self, visit: Visit, cluster: str, asked: Asked) -> ActionRow:
+    async def _accepted(self, visit: Visit, cluster: str, asked: Asked, seen: str) -> ActionRow:
         if not visit.session.principal.may(Role.OPERATE, cluster):
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
         wanted = await self._request(cluster, asked, visit.name)
         try:
-            return await self._board.submit(wanted)
+            return await self._board.submit(replace(wanted, seen=seen))
         except Refusal as refusal:
             refusal.mask(self._clusters[cluster].storage.in_callers_words)
             raise in_arm_words(refusal) from None

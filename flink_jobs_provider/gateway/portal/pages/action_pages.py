@@ -20,6 +20,7 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     Sent,
     confirm_unclaimed,
     drops_unclaimed,
+    refused_after,
     shown_version,
 )
 from flink_jobs_provider.gateway.portal.addresses import Addresses
@@ -29,7 +30,7 @@ from flink_jobs_provider.gateway.portal.job_view import (
     as_started_next,
     job_view,
 )
-from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
+from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms, restored
 from flink_jobs_provider.gateway.portal.meanwhile import (
     in_progress,
     meanwhile,
@@ -112,6 +113,7 @@ class ActionPages:
             may_upload=may_act and bool(cluster.uploads) and "jar" in shown.fields,
         )
         form = Form({name: sent.get(name, "") for name in shown.first_values("")})
+        form.kept = sent.get(KEPT, "")
         if not may_act:
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
         if upload:
@@ -131,14 +133,19 @@ class ActionPages:
                 row = shown.found.row
                 plan = await self.submission.plan(cluster.key, row, asked, visit.name)
                 return await self._page(request, visit, shown, form, 200, plan=plan, asked=asked)
-            await self.submission.submit(request, visit, cluster.key, asked)
+            await self.submission.submit(request, visit, cluster.key, asked, form.values[SEEN])
         except Refusal as refusal:
+            if REVIEW not in sent:
+                refused_after(form, refusal, visit.text)
             again = await self._shown(request, visit, reveal=False)
             if refusal.code == "ActionInProgress" and again.found.row.last.finished_at is None:
                 form.refuse("", in_progress(again.found.row.last, visit.text))
+            elif refusal.code == "Conflict" and again.found.row.last.id != form.values[SEEN]:
+                _meanwhile_noted(again, form, visit.text)
             else:
                 form.refuse_all(refusal, visit.text)
             return await self._page(request, visit, again, form, status_of(refusal))
+        self.kept.sent(form.kept, request.url.path, visit.name)
         return RedirectResponse(self.addresses.job(shown.found.row.number), 303)
 
     async def _choice(

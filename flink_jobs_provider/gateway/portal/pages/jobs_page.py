@@ -20,6 +20,7 @@ from flink_jobs_provider.gateway.portal.live import digest
 from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.observing.attention import Attention, Concern, needs_attention
 from flink_jobs_provider.observing.health import JobHealth
 
@@ -83,7 +84,9 @@ class JobsPage:
         """Return the list."""
         search = _asked(request, visit)
         clusters = {one.key: one for one in visit.readable}
-        noticed = await self._noticed(search.clusters or list(clusters))
+        shown = search.clusters or list(clusters)
+        seen = await asyncio.gather(*(self._observed.attention(key) for key in shown))
+        noticed = _noticed(seen)
         page = await self._board.board(search.search(list(clusters), noticed))
         listed = await self._listed(page.rows)
         answers = self._board.answers()
@@ -104,26 +107,11 @@ class JobsPage:
             counts=page.counts,
             pages=max(1, math.ceil(page.found / PAGE)),
             away=[
-                (short_name(one), away)
-                for key, one in clusters.items()
-                if (away := away_view(self._observed.cluster_problem(key), answers.get(key)))
+                (short_name(clusters[key]), away)
+                for key, look in zip(shown, seen, strict=True)
+                if (away := away_view(look, answers.get(key)))
             ],
         )
-
-    async def _noticed(self, clusters: Sequence[str]) -> dict[str, tuple[Attention, ...]]:
-        """Return what clusters show to need attention, by jobId; the most urgent of too many."""
-        seen = await asyncio.gather(*(self._observed.attention(key) for key in clusters))
-        found = {
-            job_id: attention
-            for each in seen
-            if isinstance(each, dict)
-            for job_id, attention in each.items()
-        }
-        if len(found) <= _MOST_NOTICED:
-            return found
-        urgency = list(Concern)
-        order = sorted(found, key=lambda job_id: urgency.index(found[job_id][0].concern))
-        return {job_id: found[job_id] for job_id in order[:_MOST_NOTICED]}
 
     async def _listed(self, rows: Sequence[JobRow]) -> dict[str, dict[str, JobHealth]]:
         """Return restarts and checkpoints of the jobs of a page, by cluster and jobId."""
@@ -135,6 +123,23 @@ class JobsPage:
             *(self._observed.listed(key, job_ids) for key, job_ids in by_cluster.items())
         )
         return dict(zip(by_cluster, found, strict=True))
+
+
+def _noticed(
+    seen: Sequence[dict[str, tuple[Attention, ...]] | JobError | None],
+) -> dict[str, tuple[Attention, ...]]:
+    """Return what clusters show to need attention, by jobId; the most urgent of too many."""
+    found = {
+        job_id: attention
+        for each in seen
+        if isinstance(each, dict)
+        for job_id, attention in each.items()
+    }
+    if len(found) <= _MOST_NOTICED:
+        return found
+    urgency = list(Concern)
+    order = sorted(found, key=lambda job_id: urgency.index(found[job_id][0].concern))
+    return {job_id: found[job_id] for job_id in order[:_MOST_NOTICED]}
 
 
 def _health(

@@ -20,11 +20,12 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     confirm_unclaimed,
     drops_unclaimed,
     empty_new_job,
+    refused_after,
 )
 from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addresses
 from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
 from flink_jobs_provider.gateway.portal.job_view import short_name
-from flink_jobs_provider.gateway.portal.kept_forms import KeptForms, restored
+from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms, restored
 from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
 from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.terminal import request_samples
@@ -84,6 +85,7 @@ class NewJobPage:
             request, visit, self.body_bytes, may_upload=may_upload
         )
         form = Form({name: sent.get(name, "") for name in empty_new_job()})
+        form.kept = sent.get(KEPT, "")
         cluster = next((one for one in _operable(visit) if one.key == form.values["cluster"]), None)
         if cluster is None:
             raise Refusal("AuthorizationFailed", visit.text("reason.role"))
@@ -101,8 +103,11 @@ class NewJobPage:
                 return await self._page(request, visit, form, 200, plan=plan, asked=properties)
             action = await self.submission.submit(request, visit, cluster.key, properties)
         except Refusal as refusal:
+            if REVIEW not in sent:
+                refused_after(form, refusal, visit.text)
             form.refuse_all(refusal, visit.text)
             return await self._page(request, visit, form, status_of(refusal))
+        self.kept.sent(form.kept, request.url.path, visit.name)
         rows = await self.board.jobs(cluster.key, job_name=action.job_name)
         to = self.addresses.job(rows[0].number) if rows else self.addresses.of(PORTAL)
         return RedirectResponse(to, 303)

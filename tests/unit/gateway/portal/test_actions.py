@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import pytest
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.principal import Role
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.portal_pages import Page
 from tests.unit.gateway.jobs.gateway import CLUSTER, make_jar
 from tests.unit.gateway.portal.browsing import JARS, Browser, Look, Opened
@@ -194,10 +197,37 @@ def test_what_only_the_service_knows_is_shown_in_the_form(
         assert answer.status_code == status, answer.text
         if status != 303:
             page = Page(answer.text)
-            place = page.problems[field] if field else page.find("div", class_="problems")[0].text
+            (problems,) = page.find("div", class_="problems")
+            sent_on = "This was not accepted" in problems.text
+            assert sent_on == (status == 409)
+            assert sent_on != ("Nothing was sent" in problems.text)
+            place = page.problems[field] if field else problems.text
             assert said in place
             assert page.form(NEW).fields["entry_class"] == "Main"
             assert portal.audit.entries[-1]["status"] in (status, 303)
+
+    look(test)
+
+
+@pytest.mark.parametrize("action", ["NEW", "SAVEPOINT"])
+def test_what_became_of_a_form_is_unknown_where_records_do_not_answer(
+    action: str, look: Look
+) -> None:
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in()
+        if action != "NEW":
+            await _new(portal, browser)
+        address = NEW if action == "NEW" else f"{JOB}/savepoint"
+        form = (await browser.get(address)).form(address)
+
+        async def away(_: object) -> ActionRow:
+            raise Refusal("RecordsUnavailable", "The gateway's database does not answer.")
+
+        portal.gateway.jobs.submit = away  # type: ignore[method-assign,assignment]
+        page = await browser.refused(form, 503, **(ORDERS if action == "NEW" else {}))
+        (problems,) = page.find("div", class_="problems")
+        assert problems.text.startswith("It is not known whether this was accepted")
+        assert "Nothing was sent" not in problems.text
 
     look(test)
 
@@ -281,6 +311,33 @@ def test_two_people_at_once(look: Look) -> None:
         await portal.settled()
         spec = (await portal.gateway.row()).record.spec
         assert (list(spec.args), spec.parallelism) == (["--of-bob"], 4)
+
+    look(test)
+
+
+def test_what_is_accepted_while_a_form_is_on_its_way_counts(look: Look) -> None:
+    """Shows that whoever came second at the same moment is told as whoever came later."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in()
+        await _new(portal, browser)
+        form = (await browser.get(f"{JOB}/update")).form(f"{JOB}/update")
+        submission = portal.portal._actions.submission
+        submit = submission.submit
+
+        async def later(*given: Any) -> ActionRow:
+            await portal.gateway.done("UPDATE", args=["--of-another"])
+            return await submit(*given)
+
+        submission.submit = later  # type: ignore[method-assign,assignment]
+        page = await browser.refused(form, 409, parallelism="4")
+        submission.submit = submit  # type: ignore[method-assign]
+        assert "This was not accepted" in page.text
+        assert "since you opened this page: Update by tester at 2" in page.text
+        form = page.form(f"{JOB}/update")
+        assert (form.fields["args"], form.fields["parallelism"]) == ("--of-another", "4")
+        assert (await portal.gateway.row()).record.spec.parallelism != 4
+        await browser.sent(form)
 
     look(test)
 

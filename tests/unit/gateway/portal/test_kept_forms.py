@@ -46,9 +46,15 @@ def test_what_was_typed_is_there_after_a_sign_in(look: Look) -> None:
         kept = page.form(NEW).fields
         assert {name: kept[name] for name in TYPED} == TYPED
         assert await portal.gateway.rows() == []
+        await browser.refused(page.form(NEW), 400, entry_class="")
+        restored = f"{NEW}?kept={page.form(NEW).fields['kept']}"
+        assert "is here again" in (await browser.get(restored)).text, "nothing was sent so far"
         await browser.sent(page.form(NEW))
         await portal.settled()
         assert (await portal.gateway.row()).record.spec.args == ["--password", "hunter2"]
+        page = await browser.get(restored)
+        assert "is no longer there. It was not sent when the session ended." in page.text
+        assert "hunter2" not in page.html
 
     look(test)
 

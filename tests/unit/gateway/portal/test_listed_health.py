@@ -84,6 +84,25 @@ def test_a_cluster_that_cannot_be_reached_is_named(look: Look) -> None:
     look(test)
 
 
+def test_a_cluster_counts_as_away_only_while_that_is_what_was_seen_last(look: Look) -> None:
+    """Shows a list whose cluster was away, is back, and has not answered the page so far."""
+
+    async def test(portal: Opened) -> None:
+        await _jobs(portal, "orders")
+        browser = await portal.signed_in()
+        portal.seen.away = True
+        assert "cannot be reached" in (await browser.get(LIST)).text
+        portal.seen.away = False
+
+        async def waits(_: str) -> None:
+            """Have no answer so far."""
+
+        portal.portal._jobs._observed.attention = waits  # type: ignore[method-assign,assignment]
+        assert "cannot be reached" not in (await browser.get(LIST)).text
+
+    look(test)
+
+
 def test_changes_arrive(look: Look) -> None:
     async def test(portal: Opened) -> None:
         ids = await _jobs(portal, "orders")

@@ -167,6 +167,25 @@ def test_records_that_do_not_answer_are_told_and_waited_for(look: Look) -> None:
     look(test)
 
 
+def test_a_part_that_did_not_change_is_sent_when_records_answer_again(look: Look) -> None:
+    """Shows it, as the page says until then that they do not."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in()
+        board = portal.gateway.jobs.board
+        async with Stream(portal.app, browser, "/portal/events/jobs").opened() as stream:
+            first = await stream.event()
+            portal.gateway.jobs.board = _away  # type: ignore[method-assign,assignment]
+            assert (await stream.event())["event"] == "unavailable"
+            portal.gateway.jobs.board = board  # type: ignore[method-assign]
+            event = await stream.event()
+            while event["event"] == "unavailable":
+                event = await stream.event()
+            assert event == first
+
+    look(test)
+
+
 async def _away(_: JobSearch) -> JobBoardPage:
     raise Refusal("RecordsUnavailable", "The gateway's database does not answer.")
 
