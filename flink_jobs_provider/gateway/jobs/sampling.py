@@ -1,8 +1,9 @@
 """Recording how jobs are, once a minute: one request for a cluster, however many jobs it has.
 
 Gateways on the same records share the clusters: each minute of a cluster is claimed by the first
-one that is free. Details of a job are recorded where somebody looked at it, which asks for nothing
-more: each gateway records those that it has.
+one that is free. One that cannot observe the cluster leaves the minute to the others; that nobody
+could is recorded when it is nearly over. Details of a job are recorded where somebody looked at it,
+which asks for nothing more: each gateway records those that it has.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from flink_jobs_provider.gateway.jobs.background import where
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.store import ACTIVE, RecordsError
-from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
@@ -88,17 +89,14 @@ class Sampling:
         # The records first: a job that was recorded after the list was read is not missing in it.
         jobs = await self._process.call(self._store.jobs_to_sample, cluster)
         seen = await self._monitors.observe(cluster, ClusterMonitor.jobs)
-        if isinstance(seen, JobError):
-            found = [
-                StateSample(number, job_id, UNREACHABLE)
-                for number, job_id, status in jobs
-                if status in _EXPECTED
-            ]
-        else:
+        name = self._process.name
+        if not isinstance(seen, JobError):
             found = list(samples(jobs, seen))
-        await self._process.call(
-            self._store.put_samples, cluster, self._process.name, minute, found
-        )
+        elif await self._process.call(self._store.release_sampling, cluster, name, minute):
+            return
+        else:
+            found = list(_unobserved(jobs, seen))
+        await self._process.call(self._store.put_samples, cluster, name, minute, found)
 
     async def _put_loads(self, cluster: str, minute: int, age: float) -> None:
         """Record the details of jobs that somebody looked at, once in a minute.
@@ -119,6 +117,17 @@ class Sampling:
         loads = {number: load_of(new[job_id]) for job_id, number in numbers.items()}
         await self._process.call(self._store.put_loads, minute, loads)
         done.update(new)
+
+
+def _unobserved(jobs: Sequence[tuple[int, str, str]], error: JobError) -> Iterator[StateSample]:
+    """Yield the samples of a minute in which no gateway could observe the cluster.
+
+    One that answers, and does not let itself be observed, is not unreachable: there are none.
+    """
+    if isinstance(error, ClusterUnreachable):
+        for number, job_id, status in jobs:
+            if status in _EXPECTED:
+                yield StateSample(number, job_id, UNREACHABLE)
 
 
 def samples(jobs: Sequence[tuple[int, str, str]], seen: JobList) -> Iterator[StateSample]:

@@ -48,6 +48,9 @@ from flink_jobs_provider.model.action import STARTS, ActionResult
 
 #: Rows of a statement, and of a transaction that clears away, so that nobody waits long for it.
 _BATCH = 500
+#: Seconds of a minute after which nobody else tries to observe a cluster in it: each gateway tries
+#: every 5 s, and waits as long for an answer.
+_LATE = 40
 _SAMPLE = tuple(field.name for field in fields(StateSample) if field.name != "number")
 
 
@@ -93,6 +96,18 @@ class SampleRecords:
                     .values(claimed_by=gateway, claimed_until=database_now() + lease)
                 )
         return minute, due
+
+    def release_sampling(self, cluster: str, gateway: str, minute: int) -> bool:
+        """Leave a minute of a cluster to whoever can observe it; False where it is nearly over."""
+        with self._database.writing() as connection:
+            if time_of(connection) >= minute * MINUTE + _LATE:
+                return False
+            connection.execute(
+                update(SAMPLED)
+                .where(SAMPLED.c.cluster == cluster, SAMPLED.c.claimed_by == gateway)
+                .values(claimed_by=None, claimed_until=None)
+            )
+        return True
 
     def jobs_to_sample(self, cluster: str) -> list[tuple[int, str, str]]:
         """Return number, jobId and status of the live jobs of a cluster that ever ran."""

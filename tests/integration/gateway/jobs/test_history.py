@@ -6,7 +6,10 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from flink_jobs_provider.gateway.job_history import UNREACHABLE, JobPoint, Span
+from flink_jobs_provider.gateway.store import sample_records
 from tests.flink_cluster import FlinkCluster
 from tests.integration.gateway.jobs.gateway import QUICK, RealGateway, until
 from tests.unit.gateway.jobs.gateway import CLUSTER
@@ -16,9 +19,10 @@ RETAINED = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN
 
 
 def test_a_history_outlives_task_manager_job_manager_and_gateway(
-    tmp_path: Path, private_flink: FlinkCluster
+    tmp_path: Path, private_flink: FlinkCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows the minutes of one job: restarted, unreachable, and started again as a new one."""
+    monkeypatch.setattr(sample_records, "_LATE", 0)  # no other gateway is waited for
     flink = private_flink
     gateway = RealGateway(tmp_path, flink, intervals=replace(QUICK, sample=3600))
 

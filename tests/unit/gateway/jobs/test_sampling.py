@@ -28,7 +28,7 @@ from flink_jobs_provider.gateway.jobs.background import Threads
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, JarCache, JarOpener
 from flink_jobs_provider.gateway.jobs.sampling import Sampling, samples
 from flink_jobs_provider.gateway.monitors import Monitors
-from flink_jobs_provider.gateway.store import Store
+from flink_jobs_provider.gateway.store import Store, sample_records
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.observing.listed_jobs import JobList
@@ -118,8 +118,11 @@ def test_gateways_share_the_minutes_of_a_cluster(tmp_path: Path) -> None:
     asyncio.run(life())
 
 
-def test_a_cluster_that_goes_and_comes_back(tmp_path: Path) -> None:
+def test_a_cluster_that_goes_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Shows it away, back without the job, and with a later submission, under the same job."""
+    monkeypatch.setattr(sample_records, "_LATE", 0)
 
     async def life() -> None:
         async with _recorded(tmp_path) as recorded:
@@ -141,6 +144,49 @@ def test_a_cluster_that_goes_and_comes_back(tmp_path: Path) -> None:
             ]
             periods, _ = recorded.store.history(job.number, 0, 2**40)
             assert [each.sample.job_id for each in periods] == [*(job.job_id,) * 3, later]
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx.ConnectError("refused"), httpx.Response(401)], ids=["no route", "no access"]
+)
+def test_a_gateway_that_alone_cannot_observe_a_cluster_leaves_the_minute_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Answer
+) -> None:
+    monkeypatch.setattr(sample_records, "_LATE", 3600)
+
+    async def life() -> None:
+        async with _recorded(tmp_path) as recorded:
+            job = running_job(recorded.store, cluster=CLUSTER)
+            (one, _), (two, _) = recorded.gateway(), recorded.gateway()
+            recorded.flink.answer(_LIST, failure)
+            await one.sample()
+            assert recorded.states(job.number) == []
+            recorded.flink.answer(_LIST, ok(jobs=[_listed(str(job.job_id))]))
+            await two.sample()
+            await one.sample()
+            assert recorded.states(job.number) == [(1, "RUNNING")]
+
+    asyncio.run(life())
+
+
+def test_a_cluster_that_refuses_to_be_read_is_not_unreachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that its minute has no sample, and is tried no more."""
+    monkeypatch.setattr(sample_records, "_LATE", 0)
+
+    async def life() -> None:
+        async with _recorded(tmp_path) as recorded:
+            job = running_job(recorded.store, cluster=CLUSTER)
+            recorded.flink.answer(_LIST, httpx.Response(401))
+            (sampling, _) = recorded.gateway()
+            await sampling.sample()
+            sent = len(recorded.flink.sent)
+            await sampling.sample()
+            assert recorded.states(job.number) == []
+            assert len(recorded.flink.sent) == sent
 
     asyncio.run(life())
 

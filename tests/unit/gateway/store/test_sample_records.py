@@ -50,6 +50,16 @@ def test_a_gateway_that_dies_is_replaced_when_its_claim_has_run_out(store: Store
     assert store.put_samples(CLUSTER, "two", minute, [])
 
 
+def test_a_minute_that_is_released_is_free_until_it_is_nearly_over(store: Store) -> None:
+    minute, _ = store.claim_sampling("one", 60, [CLUSTER])
+    assert not store.release_sampling(CLUSTER, "one", minute - 1)
+    assert store.claim_sampling("two", 60, [CLUSTER])[1] == []
+    assert store.release_sampling(CLUSTER, "one", minute + 1)
+    assert store.claim_sampling("two", 60, [CLUSTER])[1] == [CLUSTER]
+    assert store.release_sampling(CLUSTER, "one", minute + 1)
+    assert store.put_samples(CLUSTER, "two", minute, [])
+
+
 def test_a_job_that_does_not_change_has_one_row(store: Store) -> None:
     job = running_job(store).number
     minute = store.claim_sampling("one", 60, [CLUSTER])[0]
