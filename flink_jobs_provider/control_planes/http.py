@@ -252,6 +252,12 @@ class _Answer(Generic[T]):
     begun: float
 
 
+def _retrieve(flight: asyncio.Task[None]) -> None:
+    """Retrieve an error that may have no caller: asyncio would report it with a traceback."""
+    if not flight.cancelled():
+        flight.exception()
+
+
 class SharedCall(Generic[T]):
     """Fetches an answer for everybody who waits for it, and never two at once."""
 
@@ -277,17 +283,13 @@ class SharedCall(Generic[T]):
         while self._latest is None or (
             self._latest.number <= begun_before and self._latest.begun < oldest
         ):
-            if self._flight is None:
-                self._flight = asyncio.create_task(self._refresh())
-                self._flight.add_done_callback(self._landed)
-            await asyncio.shield(self._flight)
+            flight = self._flight
+            # One that has ended is nobody's: to await it would not let the event loop go on.
+            if flight is None or flight.done():
+                flight = self._flight = asyncio.create_task(self._refresh())
+                flight.add_done_callback(_retrieve)
+            await asyncio.shield(flight)
         return self._latest.value
-
-    def _landed(self, flight: asyncio.Task[None]) -> None:
-        """Forget a fetch that has ended, whether or not anybody still waits for it."""
-        self._flight = None
-        if not flight.cancelled():
-            flight.exception()  # else asyncio reports it as never retrieved, with a traceback
 
     async def _refresh(self) -> None:
         self._begun += 1  # here, not where the task is made: until now all may share it

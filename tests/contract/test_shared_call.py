@@ -157,3 +157,22 @@ def test_a_failure_that_nobody_waits_for_is_nobodys() -> None:
         assert not reported
 
     asyncio.run(work())
+
+
+@pytest.mark.timeout(20)
+def test_a_call_just_as_a_request_ends_makes_another() -> None:
+    """Shows one that comes before those who waited for the request go on."""
+
+    async def work() -> None:
+        later: list[asyncio.Task[int]] = []
+
+        async def fetch() -> int:
+            if not later:
+                later.append(asyncio.create_task(shared.get()))
+            return len(later)
+
+        shared = SharedCall(fetch)
+        assert await shared.get() == 1
+        assert await later[0] == 1
+
+    asyncio.run(work())
