@@ -23,6 +23,7 @@ Document = Mapping[str, Any]
 R = TypeVar("R")
 
 _ACTIVE = frozenset(status.value for status in JobStatus if status.active)
+_ONLY_ACTIVE = {"active": "true"}
 #: What stands for concerns that are unknown, since the job's cluster does not answer.
 NOT_OBSERVED = "not observed"
 
@@ -123,10 +124,10 @@ class GatewayView:
 
     async def rows(self, *, ended: bool) -> list[JobRow]:
         """Return the active jobs, or all."""
-        jobs = await self.listed()
-        shown = [job for job in jobs.documents if ended or _is_active(job)]
-        ordered = sorted(shown, key=lambda job: (job["name"], -job["number"]))
-        return await _those_left(ordered, self._row)
+        which = {} if ended else _ONLY_ACTIVE
+        jobs = await self._listed(**which, health="checkpoints")
+        ordered = sorted(jobs.documents, key=lambda job: (job["name"], -job["number"]))
+        return list(map(_job_row, ordered))
 
     async def described(self, job: str, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """Observe a job for some seconds; return its facts, and its health as plain JSON types."""
@@ -174,31 +175,17 @@ class GatewayView:
         Raises:
             PermanentError: No such job is listed.
         """
+        if not wanted:
+            jobs = await self._listed(**_ONLY_ACTIVE, health=["load", "checkpoints"])
+            return by_urgency(list(map(_load_row, jobs.documents)))
         jobs = await self.listed()
-        shown = [job for job in jobs.documents if _is_active(job)]
-        if wanted:
-            fitting = {job["number"] for name in wanted for job in _fitting(jobs, name)}
-            shown = [job for job in shown if job["number"] in fitting]
-
-        async def row(job: Document) -> LoadRow:
-            seen = await self._client.get(f"jobs/{job['number']}")
-            return LoadRow.of(
-                job_name=seen["name"],
-                name=seen["name"],
-                job_id=seen["job_id"] or "",
-                status=_status(seen),
-                health=seen["health"],
-                concerns=_concerns(seen),
-            )
-
-        return by_urgency(await _those_left(shown, row))
+        fitting = {job["number"] for name in wanted for job in _fitting(jobs, name)}
+        shown = [job for job in jobs.documents if _is_active(job) and job["number"] in fitting]
+        return by_urgency(await _those_left(shown, self._load_of))
 
     async def listed(self) -> GatewayJobs:
         """Return the list of jobs, with what it shows to need attention."""
-        if self._filter is None:
-            self._filter = await self._chosen_cluster()
-        pages = self._client.pages("jobs", sort="oldest", **self._filter)
-        return GatewayJobs(tuple([each async for each in pages]))
+        return await self._listed()
 
     async def page(self, job: str) -> dict[str, Any]:
         """Return `job_name`, `job_id`, and the `url` of a job's page in the portal.
@@ -214,19 +201,25 @@ class GatewayView:
             )
         return {"job_name": found["name"], "job_id": found["job_id"], "url": found["page"]}
 
+    async def _listed(self, **query: Any) -> GatewayJobs:
+        if self._filter is None:
+            self._filter = await self._chosen_cluster()
+        pages = self._client.pages("jobs", sort="oldest", **self._filter, **query)
+        return GatewayJobs(tuple([each async for each in pages]))
+
     async def _chosen(self, job: str) -> Document:
-        return (await self.listed()).choose(job)
+        """Return a job: by its name, which one request finds, else by what names it otherwise."""
+        named = await self._listed(name=job)
+        return (named if named.documents else await self.listed()).choose(job)
+
+    async def _load_of(self, job: Document) -> LoadRow:
+        return _load_row(await self._client.get(f"jobs/{job['number']}"))
 
     async def _values(self, job: str, what: str, **query: Any) -> list[dict[str, Any]]:
         found = await self._chosen(job)
         answer = await self._client.get(f"jobs/{found['number']}/{what}", **query)
         values: list[dict[str, Any]] = answer["value"]
         return values
-
-    async def _row(self, job: Document) -> JobRow:
-        if not (_is_active(job) and job["job_id"]):
-            return _job_row(job)
-        return _job_row(await self._client.get(f"jobs/{job['number']}"))
 
     async def _last_failure(self, job: Document) -> str | None:
         if job["health"] is None:
@@ -273,6 +266,18 @@ def _job_row(job: Document) -> JobRow:
         last_checkpoint_age=_seconds(_milliseconds(completed), now) if completed else None,
         last_savepoint=job["last_savepoint"],
         dashboard_url=job["page"],
+    )
+
+
+def _load_row(job: Document) -> LoadRow:
+    """Return the load of a job, from its document with its health."""
+    return LoadRow.of(
+        job_name=job["name"],
+        name=job["name"],
+        job_id=job["job_id"] or "",
+        status=_status(job),
+        health=job["health"],
+        concerns=_concerns(job),
     )
 
 

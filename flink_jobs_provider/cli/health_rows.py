@@ -88,13 +88,6 @@ def attention_lines(facts: Facts) -> list[str]:
     ]
 
 
-def busiest_vertex(health: Facts) -> str | None:
-    """Return the name of the vertex that works most; None where no vertex reports it."""
-    told = [vertex for vertex in health["vertices"] if vertex["busy"] is not None]
-    busiest = max(told, key=lambda vertex: vertex["busy"], default=None)
-    return busiest["name"] if busiest else None
-
-
 def percent(share: float | None) -> str | None:
     """Return a share of time for people."""
     return None if share is None else f"{share:.0%}"
@@ -131,7 +124,7 @@ def trend_line(over: Facts) -> str:
 
 
 def _load_lines(health: Facts) -> dict[str, str | None]:
-    busiest = busiest_vertex(health)
+    busiest = health["busiest_vertex"]
     pending = health["pending_records"]
     return {
         "state": _state_line(health),

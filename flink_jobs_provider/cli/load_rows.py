@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from flink_jobs_provider.cli.health_rows import busiest_vertex, lag, percent, rate
+from flink_jobs_provider.cli.health_rows import lag, percent, rate
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.cli.job_rows import bounded
 from flink_jobs_provider.cli.printing import text
@@ -16,7 +16,7 @@ from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.attention import needs_attention
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor, Depth
-from flink_jobs_provider.observing.documents import health_document
+from flink_jobs_provider.observing.documents import HealthPart, partial_health_document
 from flink_jobs_provider.observing.health import JobHealth
 
 HEADINGS = (
@@ -77,7 +77,7 @@ class LoadRow:
             records_per_second=seen.get("throughput"),
             event_time_lag_ms=seen.get("event_time_lag_ms"),
             pending_records=seen.get("pending_records"),
-            busiest_vertex=busiest_vertex(seen) if seen else None,
+            busiest_vertex=seen.get("busiest_vertex"),
             needs_attention=concerns,
         )
 
@@ -103,6 +103,7 @@ async def load_rows(
 
     async def row(job: ObservedJob) -> LoadRow:
         seen = await monitor.job(job.job_id, depth=Depth.LOAD)
+        health = isinstance(seen, JobHealth) and partial_health_document(seen, [HealthPart.LOAD])
         listed = seen.job if isinstance(seen, JobHealth) else job
         concerns = needs_attention(monitor.history(job.job_id, Depth.LOAD))
         return LoadRow.of(
@@ -110,7 +111,7 @@ async def load_rows(
             name=job.name,
             job_id=job.job_id,
             status=listed.status.value,
-            health=health_document(seen) if isinstance(seen, JobHealth) else None,
+            health=health or None,
             concerns=tuple(each.concern.value for each in concerns),
         )
 

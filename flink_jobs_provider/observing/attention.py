@@ -6,7 +6,7 @@ A job that was cancelled, or came to its own end, needs none: somebody wanted it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -96,6 +96,11 @@ def needs_attention(
         *_checkpoints(newest),
         *_lag(seen),
     ]
+    return most_urgent_first(found)
+
+
+def most_urgent_first(found: Iterable[Attention]) -> tuple[Attention, ...]:
+    """Return reasons in the order of their concerns."""
     return tuple(sorted(found, key=lambda each: list(Concern).index(each.concern)))
 
 

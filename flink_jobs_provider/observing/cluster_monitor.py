@@ -19,7 +19,7 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     finite,
 )
 from flink_jobs_provider.control_planes.http import SharedCall
-from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.errors import ActionFailed, JobError
 from flink_jobs_provider.observing.attention import Attention, Observation, listed_attention
 from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memory, NotListed
 from flink_jobs_provider.observing.job_health import JobReader
@@ -34,6 +34,8 @@ _MEMORY = tuple(f"{pool}{part}" for pool in (_METASPACE, _HEAP) for part in (_US
 _JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
 #: For how many seconds a job is remembered after nobody looked at it.
 _FORGOTTEN_AFTER = 900.0
+#: Seconds between two searches for jobs to forget, which go through all that are watched.
+_FORGET_EVERY = 30.0
 #: The share of an interval that an observation may be old, for followers who are not in step.
 _IN_STEP = 0.9
 #: Seconds that a job list may be old of which single jobs are read.
@@ -44,6 +46,8 @@ _SHOWN_FOR = 60_000
 
 #: How many choices of metrics are remembered with their values.
 _CHOICES = 64
+#: Jobs of which the load is read at a time.
+_AT_ONCE = 8
 
 
 class Depth(Enum):
@@ -101,6 +105,7 @@ class ClusterMonitor:
         self._before: JobList | None = None
         self._readers: dict[str, JobReader] = {}
         self._watched: dict[tuple[str, Depth], _Watched] = {}
+        self._forgot = clock()
         self._listed = ListedJobs(
             client, self._metrics, partial(self._list.get, _LISTED_AGE), clock
         )
@@ -148,6 +153,38 @@ class ClusterMonitor:
         """Return a job's history, whose newest observation is at most `max_age` seconds old."""
         await self.job(job_id, max_age)
         return self.history(job_id)
+
+    async def loads(
+        self, job_ids: Collection[str], max_age: float, within: float
+    ) -> dict[str, tuple[Observation, ...] | JobError]:
+        """Return the histories of the load of several jobs, by jobId, or why one was not observed.
+
+        The job list is read once for all of them.
+
+        Args:
+            job_ids: The jobs.
+            max_age: Seconds that the newest observations may be old.
+            within: After how many seconds those are left out that are not observed by then.
+        """
+        await self._list.get(_LISTED_AGE)
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(job_id: str) -> tuple[Observation, ...] | JobError:
+            async with turns:
+                try:
+                    await self.job(job_id, max_age, Depth.LOAD)
+                except JobError as error:
+                    return error
+            return self.history(job_id, Depth.LOAD)
+
+        begun = {job_id: asyncio.create_task(one(job_id)) for job_id in job_ids}
+        try:
+            if begun:
+                await asyncio.wait(begun.values(), timeout=within)
+            return {job_id: task.result() for job_id, task in begun.items() if task.done()}
+        finally:
+            for task in begun.values():
+                task.cancel()
 
     def looked_at(self, max_age: float) -> dict[str, JobHealth]:
         """Return the jobs that were observed whole in the last `max_age` seconds, by jobId.
@@ -250,17 +287,22 @@ class ClusterMonitor:
         if reader is None:
             reader = JobReader(self._client, job_id, self._clock, self._sleep)
             self._readers[job_id] = reader
-        read = reader.observe if depth is Depth.WHOLE else reader.load
+        whole = depth is Depth.WHOLE
+        read = reader.observe if whole else reader.load
 
         async def observe() -> Observation:
-            listed = await self._list.get()
+            listed = await self._list.get(0.0 if whole else _LISTED_AGE)
             job = listed.snapshot.by_id.get(job_id)
             return await read(job, listed.at) if job else NotListed(job_id, listed.at)
 
         return _Watched(observe, self._clock)
 
     def _forget(self) -> None:
-        oldest = self._clock() - _FORGOTTEN_AFTER
+        now = self._clock()
+        if now - self._forgot < _FORGET_EVERY:
+            return
+        self._forgot = now
+        oldest = now - _FORGOTTEN_AFTER
         for key in [each for each, job in self._watched.items() if job.looked < oldest]:
             del self._watched[key]
         watched = {job_id for job_id, _ in self._watched}

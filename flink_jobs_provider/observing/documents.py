@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Any
 
 from flink_jobs_provider.control_planes.flink.inspection import (
@@ -17,29 +18,33 @@ from flink_jobs_provider.observing.health import JobHealth, Memory, VertexHealth
 from flink_jobs_provider.observing.trend import checkpoint_trend, trend
 
 
+class HealthPart(StrEnum):
+    """A part of a job's health that a list can have of each of its jobs."""
+
+    LOAD = "load"
+    CHECKPOINTS = "checkpoints"
+
+
 def health_document(health: JobHealth) -> dict[str, Any]:
     """Return the health of a job, without its exceptions."""
-    over = checkpoint_trend(health)
-    newest = newest_completed(health.checkpoints)
-    return {
+    vertices = [_vertex(each) for each in health.vertices]
+    return {**partial_health_document(health, HealthPart), "vertices": vertices}
+
+
+def partial_health_document(health: JobHealth, parts: Iterable[HealthPart]) -> dict[str, Any]:
+    """Return the state and the restarts of a job, with some parts of its health."""
+    made = {HealthPart.LOAD: _load, HealthPart.CHECKPOINTS: _checkpoints}
+    found = {
         "observed_at": iso_time(health.at),
         "state": health.job.state,
         "state_since": iso_time(health.state_since) or None,
         "restarts": health.restarts,
-        "rescales": health.rescales,
         "tasks": health.job.tasks,
         "running_tasks": health.job.running_tasks,
-        "throughput": health.throughput,
-        "busy": health.busiest.busy if health.busiest else None,
-        "backpressured": health.backpressured,
-        "event_time_lag_ms": health.event_time_lag,
-        "pending_records": health.pending_records,
-        "checkpoint_settings": asdict(health.settings) if health.settings else None,
-        "checkpoint_counts": asdict(health.counts),
-        "checkpoint_trend": asdict(over) if over else None,
-        "last_checkpoint": checkpoint_document(newest) if newest else None,
-        "vertices": [_vertex(each) for each in health.vertices],
     }
+    for part in parts:
+        found |= made[part](health)
+    return found
 
 
 def trend_document(seen: Sequence[Observation]) -> dict[str, Any] | None:
@@ -90,6 +95,30 @@ def exception_document(exception: JobException) -> dict[str, Any]:
 def memory_document(memory: Memory | None) -> dict[str, Any] | None:
     """Return a pool of memory, in bytes."""
     return asdict(memory) if memory else None
+
+
+def _load(health: JobHealth) -> dict[str, Any]:
+    busiest = health.busiest
+    return {
+        "rescales": health.rescales,
+        "throughput": health.throughput,
+        "busy": busiest.busy if busiest else None,
+        "busiest_vertex": busiest.name if busiest else None,
+        "backpressured": health.backpressured,
+        "event_time_lag_ms": health.event_time_lag,
+        "pending_records": health.pending_records,
+    }
+
+
+def _checkpoints(health: JobHealth) -> dict[str, Any]:
+    over = checkpoint_trend(health)
+    newest = newest_completed(health.checkpoints)
+    return {
+        "checkpoint_settings": asdict(health.settings) if health.settings else None,
+        "checkpoint_counts": asdict(health.counts),
+        "checkpoint_trend": asdict(over) if over else None,
+        "last_checkpoint": checkpoint_document(newest) if newest else None,
+    }
 
 
 def _vertex(vertex: VertexHealth) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from flink_jobs_provider.control_planes.flink.inspection import cluster_time
+from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor, Depth
 from flink_jobs_provider.observing.health import JobHealth, NotListed
 from tests.contract.flink.scripted import ScriptedFlink, Sent, ok
@@ -171,6 +172,24 @@ def test_a_job_of_which_only_the_load_is_read() -> None:
     assert not [each.path for each in flink.sent if "exceptions" in each.path]
     assert len(monitor.history(JOB, Depth.LOAD)) == 1
     assert monitor.history(JOB) == ()
+
+
+def test_the_load_of_many_jobs_takes_one_list() -> None:
+    """Shows that the list of a thousand jobs is not read again for each of some."""
+    jobs = ids(40)
+    flink = MonitoredFlink(dict.fromkeys(jobs, 0.0))
+    for job_id in jobs[1:]:
+        flink.answer(f"GET jobs/{job_id}", ok(now=NOW, vertices=[], timestamps={}))
+    flink.answer(f"GET jobs/{jobs[0]}", httpx.Response(500, json={"errors": ["x"]}))
+    for job_id in jobs:
+        flink.answer(f"GET jobs/{job_id}/metrics", httpx.Response(200, json=[{"id": "x"}]))
+    found = asyncio.run(flink.monitor().loads(jobs, 5.0, 60.0))
+    assert flink.count("GET jobs/overview") == 1
+    assert found.keys() == set(jobs)
+    assert isinstance(found[jobs[0]], ClusterUnreachable)
+    seen = found[jobs[1]]
+    assert isinstance(seen, tuple)
+    assert [type(each) for each in seen] == [JobHealth]
 
 
 def test_a_job_that_is_looked_at_all_the_time_is_remembered_for_a_quarter_of_an_hour() -> None:

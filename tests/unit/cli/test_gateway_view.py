@@ -53,16 +53,74 @@ def at(monitored: Monitored) -> httpx.ASGITransport:
 
 
 def test_rows_as_of_a_cluster() -> None:
-    """Shows restarts and checkpoints, which only the job's own document has."""
+    """Shows restarts and checkpoints, which no list has by itself."""
     monitored = Monitored()
-    monitored.planes.flink.answer(f"GET {OWN}", named("numRestarts"))
-    restarts = some({"id": "numRestarts", "value": "2"})
-    monitored.planes.flink.answer(f"GET {OWN}?get=fullRestarts,numRescales,numRestarts", restarts)
+    restarts = {"id": "numRestarts", "min": 2, "max": 2, "sum": 2, "avg": 2}
+    monitored.planes.flink.answer("GET jobs/metrics", named("numRestarts"))
+    monitored.planes.flink.answer(
+        f"GET jobs/metrics?get=numRestarts&agg=min,max,sum,avg&jobs={JOB_ID}", some(restarts)
+    )
     (row,) = through(at(monitored), lambda view: view.rows(ended=False))
     assert (row.title, row.status, row.job_id, row.owner) == (
         *("job1", "RUNNING", JOB_ID, "operator"),
     )
     assert (row.parallelism, row.restarts, row.last_checkpoint_age) == (4, 2, 10)
+
+
+class Counting(httpx.AsyncBaseTransport):
+    """Counts the requests to a gateway.
+
+    Attributes:
+        paths: Their paths.
+    """
+
+    def __init__(self, monitored: Monitored) -> None:
+        self.paths: list[str] = []
+        self._served = at(monitored)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Count a request, and have it answered."""
+        self.paths.append(request.url.path)
+        return await self._served.handle_async_request(request)
+
+
+@pytest.mark.parametrize(
+    ("command", "pages"),
+    [
+        (lambda view: view.rows(ended=False), 5),
+        (lambda view: view.rows(ended=True), 5),
+        (lambda view: view.load(()), 5),
+    ],
+    ids=["list", "list --all", "top"],
+)
+def test_a_thousand_jobs_are_a_request_a_page(
+    command: Callable[[GatewayView], Awaitable[list[Any]]], pages: int
+) -> None:
+    monitored = Monitored()
+    monitored.add_jobs(999)
+    gateway = Counting(monitored)
+    assert len(through(gateway, command)) == 1000
+    assert gateway.paths == ["/api/v1/jobs"] * pages
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        (lambda view: view.described("job500", 0), ["/500", "/500/exceptions"]),
+        (lambda view: view.checkpoints("job500"), ["/500/checkpoints"]),
+        (lambda view: view.exceptions("job500", 9), ["/500/exceptions"]),
+        (lambda view: view.metric_names("job500"), ["/500/metrics"]),
+    ],
+    ids=["describe", "checkpoints", "exceptions", "metrics"],
+)
+def test_one_job_of_a_thousand_is_found_by_one_request(
+    command: Callable[[GatewayView], Awaitable[Any]], more: list[str]
+) -> None:
+    monitored = Monitored()
+    monitored.add_jobs(999)
+    gateway = Counting(monitored)
+    through(gateway, command)
+    assert gateway.paths == [f"/api/v1/jobs{each}" for each in ["", *more]]
 
 
 def test_only_active_jobs_unless_all_are_wanted() -> None:
@@ -246,14 +304,7 @@ def test_a_watch_goes_on_while_an_action_is_in_progress() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [lambda view: view.rows(ended=False), lambda view: view.load(())],
-    ids=["list", "top"],
-)
-def test_a_job_that_is_deleted_after_it_was_listed_is_left_out(
-    command: Callable[[GatewayView], Awaitable[list[Any]]],
-) -> None:
+def test_a_job_that_is_deleted_after_it_was_listed_is_left_out() -> None:
     """Shows that the command goes on with the others; one that is about this job alone fails."""
     monitored = Monitored()
     monitored.gateway.run_job({**NEW, "jobName": "job2"})
@@ -266,7 +317,7 @@ def test_a_job_that_is_deleted_after_it_was_listed_is_left_out(
                 return httpx.Response(404, json={"error": error})
             return await served.handle_async_request(request)
 
-    (row,) = through(Deleting(), command)
+    (row,) = through(Deleting(), lambda view: view.load(["job1", "job2"]))
     assert row.job_name == "job1"
     with pytest.raises(JobError, match="There is no job '2'"):
         through(Deleting(), lambda view: view.described("job2", 0))

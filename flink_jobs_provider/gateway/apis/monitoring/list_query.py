@@ -10,15 +10,19 @@ from itertools import product
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.job_service import JobFilter, ListColumn
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.observing.documents import HealthPart
 
 PAGE, LARGEST_PAGE = 50, 200
 OLDEST, NEWEST = "oldest", "newest"
+#: Statuses of jobs that have not ended.
+ACTIVE = frozenset(status.value for status in JobStatus if status.active)
 #: Statuses that a list can be filtered by: those of jobs, and of what never ran.
 STATUSES = (*(str(status) for status in JobStatus), "DRAFT", "JOB_LAUNCH_FAILED")
 #: What `sort` may be: by creation, or a column, with - before it for the descending order.
 SORTS = (NEWEST, OLDEST, *(f"{sign}{each}" for each in ListColumn for sign in ("", "-")))
 PARAMETERS = (
-    *("cluster", "name", "status", "created_by", "needs_attention", "sort", "limit", "cursor"),
+    *("cluster", "name", "status", "active", "created_by", "needs_attention", "health"),
+    *("sort", "limit", "cursor"),
 )
 _CURSOR = re.compile(r"after-(\d{1,18})")
 
@@ -33,6 +37,7 @@ class ListQuery:
         newest_first: Whether the order is descending: the job that was created last first.
         beyond: The number of the last job of the page before; 0 for the first page.
         limit: Jobs of a page.
+        health: Parts of each job's health that are wanted, too.
     """
 
     filter: JobFilter
@@ -40,6 +45,7 @@ class ListQuery:
     newest_first: bool
     beyond: int
     limit: int
+    health: frozenset[HealthPart]
 
     def cursor(self, last: int) -> str:
         """Return the cursor of the page after the job of that number."""
@@ -56,7 +62,7 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
     Raises:
         RefusedProperties: A parameter is unknown, given twice, or invalid.
     """
-    problems = unfitting(given, PARAMETERS, several=("status",))
+    problems = unfitting(given, PARAMETERS, several=("status", "health"))
     first = {name: values[0] for name, values in given.items() if values}
     statuses = given.get("status", ())
     if wrong := [each for each in statuses if each not in STATUSES]:
@@ -70,10 +76,12 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
             f"order: {columns} (got {sort[:80]!r})."
         )
         problems.append(Problem("sort", text))
-    attention = first.get("needs_attention", "false")
-    if attention not in ("true", "false"):
-        text = f"needs_attention must be true or false (got {attention[:80]!r})."
-        problems.append(Problem("needs_attention", text))
+    attention = _flag(first, "needs_attention", problems)
+    active = _flag(first, "active", problems)
+    health = given.get("health", ())
+    if wrong := [each for each in health if each not in list(HealthPart)]:
+        text = f"health must be one of {', '.join(HealthPart)} (got {wrong[0][:80]!r})."
+        problems.append(Problem("health", text))
     limit = _limit(first, problems)
     cursor = _CURSOR.fullmatch(first.get("cursor", "after-0"))
     if cursor is None:
@@ -86,13 +94,14 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
             clusters=[key for key in readable if wanted is None or key == wanted.lower()],
             job_name=first.get("name"),
             created_by=first.get("created_by"),
-            standings=_standings(statuses) if statuses else None,
-            attention=attention == "true",
+            standings=_standings(statuses, active=active) if statuses or active else None,
+            attention=attention,
         ),
         column=_column(sort),
         newest_first=sort == NEWEST or sort.startswith("-"),
         beyond=int(cursor[1]) if cursor else 0,
         limit=limit,
+        health=frozenset(map(HealthPart, health)),
     )
 
 
@@ -142,9 +151,19 @@ def _column(sort: str) -> ListColumn:
     return ListColumn.CREATED if by in (NEWEST, OLDEST) else ListColumn(by)
 
 
-def _standings(statuses: Sequence[str]) -> set[tuple[str, str, str]]:
-    actions = [action.value for action in Action]
-    return set(product(statuses, actions, [result.value for result in ActionResult]))
+def _standings(statuses: Sequence[str], *, active: bool) -> set[tuple[str, str, str]]:
+    """Return the standings that are wanted; an action in progress makes a job an active one."""
+    found = set(product(statuses or ("", *STATUSES), map(str, Action), map(str, ActionResult)))
+    if not active:
+        return found
+    return {each for each in found if each[0] in ACTIVE or each[2] == ActionResult.IN_PROGRESS}
+
+
+def _flag(first: Mapping[str, str], name: str, problems: list[Problem]) -> bool:
+    text = first.get(name, "false")
+    if text not in ("true", "false"):
+        problems.append(Problem(name, f"{name} must be true or false (got {text[:80]!r})."))
+    return text == "true"
 
 
 def _number(text: str) -> int:

@@ -29,6 +29,7 @@ from flink_jobs_provider.gateway.http.routing import (
 )
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.observing.attention import Concern
+from flink_jobs_provider.observing.documents import HealthPart
 
 _REFUSED = Refused(
     reference("MonitoringError"),
@@ -97,6 +98,38 @@ _METRIC = object_of(metric=TEXT)
 _METRIC["properties"] |= dict.fromkeys(("vertex", "vertex_id", "value"), TEXT)
 _METRIC["properties"] |= {name: {"type": "number"} for name in ("min", "max", "sum", "avg")}
 
+_STATE: dict[str, Schema] = {
+    "observed_at": TEXT,
+    "state": TEXT,
+    "state_since": _MAYBE_TEXT,
+    "restarts": _MAYBE_WHOLE,
+    "tasks": _WHOLE,
+    "running_tasks": _WHOLE,
+}
+_LOAD: dict[str, Schema] = {
+    "rescales": _MAYBE_WHOLE,
+    "throughput": _MAYBE_NUMBER,
+    "busy": _MAYBE_NUMBER,
+    "busiest_vertex": _MAYBE_TEXT,
+    "backpressured": _MAYBE_NUMBER,
+    "event_time_lag_ms": _MAYBE_WHOLE,
+    "pending_records": _MAYBE_WHOLE,
+}
+_CHECKPOINTS: dict[str, Schema] = {
+    "checkpoint_settings": _MAYBE_OBJECT,
+    "checkpoint_counts": {"type": "object"},
+    "checkpoint_trend": _MAYBE_OBJECT,
+    "last_checkpoint": {"anyOf": [reference("Checkpoint"), {"type": "null"}]},
+}
+#: Of a list: with the parts that are asked for.
+_PARTIAL_HEALTH = object_of(**_STATE)
+_PARTIAL_HEALTH["properties"] |= _LOAD | _CHECKPOINTS
+_LISTED_JOB = _job()
+_LISTED_JOB["properties"] |= {
+    "health": {"anyOf": [reference("PartialJobHealth"), {"type": "null"}]},
+    "problem": _MAYBE_TEXT,
+}
+
 SCHEMAS: dict[str, Schema] = {
     "MonitoringError": object_of(error={"type": "object", "required": ["code", "message"]}),
     "Attention": object_of(
@@ -117,25 +150,10 @@ SCHEMAS: dict[str, Schema] = {
         output=TEXT,
     ),
     "MonitoredCluster": _CLUSTER,
-    "MonitoredJob": _job(),
+    "MonitoredJob": _LISTED_JOB,
+    "PartialJobHealth": _PARTIAL_HEALTH,
     "JobHealth": object_of(
-        observed_at=TEXT,
-        state=TEXT,
-        state_since=_MAYBE_TEXT,
-        restarts=_MAYBE_WHOLE,
-        rescales=_MAYBE_WHOLE,
-        tasks=_WHOLE,
-        running_tasks=_WHOLE,
-        throughput=_MAYBE_NUMBER,
-        busy=_MAYBE_NUMBER,
-        backpressured=_MAYBE_NUMBER,
-        event_time_lag_ms=_MAYBE_WHOLE,
-        pending_records=_MAYBE_WHOLE,
-        checkpoint_settings=_MAYBE_OBJECT,
-        checkpoint_counts={"type": "object"},
-        checkpoint_trend=_MAYBE_OBJECT,
-        last_checkpoint={"anyOf": [reference("Checkpoint"), {"type": "null"}]},
-        vertices={"type": "array", "items": {"type": "object"}},
+        **_STATE, **_LOAD, **_CHECKPOINTS, vertices={"type": "array", "items": {"type": "object"}}
     ),
     "JobWithHealth": _job(
         health={"anyOf": [reference("JobHealth"), {"type": "null"}]},
@@ -215,8 +233,20 @@ JOBS = _read(
             style="form",
             explode=True,
         ),
+        query_parameter(
+            "active",
+            {"enum": ["true", "false"]},
+            "Only those that run or are acted on.",
+        ),
         query_parameter("created_by", TEXT, "Who had it put on record."),
         query_parameter("needs_attention", {"enum": ["true", "false"]}, "Only those that do."),
+        query_parameter(
+            "health",
+            {"type": "array", "items": {"enum": list(HealthPart)}},
+            "A part of each job's health that is wanted, too; repeat it for several.",
+            style="form",
+            explode=True,
+        ),
         query_parameter("sort", {"enum": list(SORTS)}, "By creation, or by a column."),
         query_parameter("limit", {**_WHOLE, "minimum": 1, "maximum": LARGEST_PAGE}),
         query_parameter("cursor", TEXT, "`next` of the page before."),

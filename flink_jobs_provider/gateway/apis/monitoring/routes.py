@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -15,30 +14,28 @@ from flink_jobs_provider.gateway.apis.monitoring import openapi
 from flink_jobs_provider.gateway.apis.monitoring.inspection_routes import JOB_AGE, InspectionRoutes
 from flink_jobs_provider.gateway.apis.monitoring.job_events import job_events
 from flink_jobs_provider.gateway.apis.monitoring.job_query import trend_query
-from flink_jobs_provider.gateway.apis.monitoring.list_query import list_query
+from flink_jobs_provider.gateway.apis.monitoring.list_query import ACTIVE
+from flink_jobs_provider.gateway.apis.monitoring.list_route import LIST_AGE, ListRoute
 from flink_jobs_provider.gateway.apis.monitoring.presenter import (
     cluster_document,
     job_document,
     mask_for,
     point_document,
 )
-from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
 from flink_jobs_provider.gateway.apis.monitoring.record_routes import RecordRoutes
 from flink_jobs_provider.gateway.apis.monitoring.series_query import series_query
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
 from flink_jobs_provider.gateway.job_history import MINUTE, JobHistory
-from flink_jobs_provider.gateway.job_service import JobRow, JobService, ListColumn
+from flink_jobs_provider.gateway.job_service import JobRow, JobService
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.observing.attention import Attention, Observation, needs_attention
-from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
 from flink_jobs_provider.observing.documents import (
     health_document,
     trend_document,
@@ -58,9 +55,6 @@ SAVEPOINTS_PATH = f"{JOB_PATH}/savepoints"
 EVENTS_PATH = f"{JOB_PATH}/events"
 CHECKPOINTS_PATH = f"{JOB_PATH}/checkpoints"
 METRICS_PATH = f"{JOB_PATH}/metrics"
-#: Seconds that an observation of a list may be old.
-_LIST_AGE = 5.0
-_ACTIVE = frozenset(status.value for status in JobStatus if status.active)
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -96,6 +90,7 @@ class MonitoringFace:
         self._stopping = stopping
         self._clusters = {cluster.key: cluster for cluster in clusters}
         self._monitors = monitors
+        self._list = ListRoute(service, monitors, self._readable, self._page)
         self._inspection = InspectionRoutes(monitors, self._found)
         self._records = RecordRoutes(service, service, self._clusters, self._found)
 
@@ -104,7 +99,7 @@ class MonitoringFace:
         inspected = self._inspection
         return [
             DescribedRoute(CLUSTERS_PATH, self._list_clusters, ["GET"], openapi.CLUSTERS),
-            DescribedRoute(JOBS_PATH, self._list_jobs, ["GET"], openapi.JOBS),
+            DescribedRoute(JOBS_PATH, self._list.jobs, ["GET"], openapi.JOBS),
             DescribedRoute(JOB_PATH, self._job, ["GET"], openapi.JOB),
             DescribedRoute(EXCEPTIONS_PATH, inspected.exceptions, ["GET"], openapi.EXCEPTIONS),
             DescribedRoute(SERIES_PATH, self._series, ["GET"], openapi.SERIES),
@@ -120,46 +115,13 @@ class MonitoringFace:
         """List the clusters that the caller may read, with their slots, TaskManagers and memory."""
         keys = self._readable(caller(request))
         seen = await asyncio.gather(
-            *(self._monitors.observe(key, lambda each: each.cluster(_LIST_AGE)) for key in keys)
+            *(self._monitors.observe(key, lambda each: each.cluster(LIST_AGE)) for key in keys)
         )
         found = [
             cluster_document(self._clusters[key], each)
             for key, each in zip(keys, seen, strict=True)
         ]
         return JSONResponse({"value": found})
-
-    async def _list_jobs(self, request: Request) -> Response:
-        """List jobs of all clusters that the caller may read, a page at a time."""
-        principal = caller(request)
-        asked = list_query(query(request), self._readable(principal))
-        wanted = asked.filter
-        if wanted.attention or asked.column is ListColumn.ATTENTION:
-            noticed = (await self._seen(wanted.clusters)).values()
-            flagged = {job_id for each in noticed for job_id in each.attention}
-            wanted = replace(wanted, flagged=flagged)
-        rows, total = await self._service.found(
-            wanted,
-            offset=0,
-            limit=asked.limit + 1,
-            newest_first=asked.newest_first,
-            beyond=asked.beyond,
-            column=asked.column,
-        )
-        page = rows[: asked.limit]
-        more = asked.cursor(page[-1].number) if len(rows) > len(page) else None
-        seen = await self._seen(sorted({row.cluster for row in page}))
-        shown = [
-            job_document(
-                row,
-                with_record(row, _attention_of(seen.get(row.cluster), row)),
-                _mask(principal, row),
-                _listed(seen.get(row.cluster), row),
-                self._page(request, row.number),
-                observed=row.cluster in seen,
-            )
-            for row in page
-        ]
-        return JSONResponse({"value": shown, "total": total, "next": more})
 
     async def _job(self, request: Request) -> Response:
         """Show a job with its health, and what needs attention."""
@@ -196,7 +158,7 @@ class MonitoringFace:
             if isinstance(seen, JobError):
                 problem, attention = str(seen), None
             else:
-                attention = needs_attention(seen, expected=_is_active(row))
+                attention = needs_attention(seen, expected=row.status in ACTIVE)
                 newest = seen[-1]
                 if isinstance(newest, JobHealth):
                     health, listed = health_document(newest), newest.job
@@ -243,42 +205,11 @@ class MonitoringFace:
                 return row
         raise _not_found(str(number))
 
-    async def _seen(self, clusters: Sequence[str]) -> Mapping[str, _Seen]:
-        """Return what their lists show of clusters by their keys; without those that are silent."""
-        seen = await asyncio.gather(*(self._monitors.observe(key, _look) for key in clusters))
-        return {
-            key: each
-            for key, each in zip(clusters, seen, strict=True)
-            if not isinstance(each, JobError)
-        }
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a cluster's list shows, by jobId: what needs attention, and the jobs."""
-
-    attention: Mapping[str, Sequence[Attention]]
-    jobs: Mapping[str, ObservedJob]
-
-
-async def _look(monitor: ClusterMonitor) -> _Seen:
-    attention = await monitor.attention(_LIST_AGE)
-    listed = await monitor.jobs(_LIST_AGE)
-    return _Seen(attention, listed.snapshot.by_id)
-
 
 def _since(seen: Sequence[Observation], seconds: int) -> Sequence[Observation]:
     """Return the observations of the last so many seconds, and one a little older."""
     oldest = seen[-1].at - (seconds + JOB_AGE) * 1000
     return [each for each in seen if each.at >= oldest]
-
-
-def _attention_of(seen: _Seen | None, row: JobRow) -> Sequence[Attention] | None:
-    return None if seen is None else seen.attention.get(row.record.job_id or "", ())
-
-
-def _listed(seen: _Seen | None, row: JobRow) -> ObservedJob | None:
-    return seen.jobs.get(row.record.job_id or "") if seen else None
 
 
 def _not_found(number: str) -> Refusal:
@@ -287,7 +218,3 @@ def _not_found(number: str) -> Refusal:
 
 def _mask(principal: Principal, row: JobRow) -> Any:
     return mask_for(operates=principal.may(Role.OPERATE, row.cluster))
-
-
-def _is_active(row: JobRow) -> bool:
-    return row.status in _ACTIVE

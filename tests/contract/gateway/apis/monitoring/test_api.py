@@ -21,12 +21,17 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
-from flink_jobs_provider.gateway.apis.monitoring import MONITORING_PATHS, MonitoringFace
+from flink_jobs_provider.gateway.apis.monitoring import (
+    MONITORING_PATHS,
+    MonitoringFace,
+    listed_health,
+)
 from flink_jobs_provider.gateway.job_history import JobPoint, Load
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import Addresses, job_path
@@ -64,6 +69,19 @@ MEMORY = ("Metaspace.Used", "Metaspace.Max", "Heap.Used", "Heap.Max")
 OWN = f"jobs/{JOB_ID}/metrics"
 
 
+def listed_row(job_id: str, state: str = "RUNNING") -> dict[str, Any]:
+    """Return a job's row of a cluster's list."""
+    return {
+        "jid": job_id,
+        "name": "x",
+        "state": state,
+        "start-time": NOW - 60_000,
+        "end-time": -1 if state == "RUNNING" else NOW,
+        "duration": 60_000,
+        "tasks": {"total": 1, "running": 1},
+    }
+
+
 class Planes:
     """Opens the cluster that answers; the other one refuses connections."""
 
@@ -87,16 +105,7 @@ class Monitored:
         self.gateway = Gateway(monitors=Monitors([CLUSTER, OTHER], self.planes))
         self.gateway.run_job(NEW)
         flink = self.planes.flink
-        row = {
-            "jid": JOB_ID,
-            "name": "x",
-            "state": state,
-            "start-time": NOW - 60_000,
-            "end-time": -1 if state == "RUNNING" else NOW,
-            "duration": 60_000,
-            "tasks": {"total": 1, "running": 1},
-        }
-        flink.answer("GET jobs/overview", ok(jobs=[row]))
+        flink.answer("GET jobs/overview", ok(jobs=[listed_row(JOB_ID, state)]))
         overview = {"slots-total": 8, "slots-available": 3, "taskmanagers": 2}
         flink.answer("GET overview", ok(**overview, **{"flink-version": "2.3.0"}))
         flink.answer(f"GET jobs/{JOB_ID}", ok(now=NOW, vertices=[], timestamps={}))
@@ -104,6 +113,19 @@ class Monitored:
         entry = {"timestamp": NOW, "stacktrace": f"java.io.{SECRET}", "taskName": "count (1/2)"}
         failed = ok(exceptionHistory={"entries": [entry]})
         flink.answer(f"GET jobs/{JOB_ID}/exceptions?maxExceptions=16", failed)
+
+    def add_jobs(self, count: int) -> None:
+        """Put jobs alongside the first one, of which only restarts are reported."""
+        flink, rows = self.planes.flink, self.gateway.service.rows
+        listed = []
+        for number in range(1, count + 2):
+            job_id = f"{JOB_ID[:24]}{number:08x}"
+            record = rows[1].record.model_copy(update={"job_id": job_id})
+            rows[number] = replace(rows[1], number=number, job_name=f"job{number}", record=record)
+            listed.append(listed_row(job_id))
+            flink.answer(f"GET jobs/{job_id}", ok(now=NOW, vertices=[], timestamps={}))
+            flink.answer(f"GET jobs/{job_id}/metrics", named("numRestarts"))
+        flink.answer("GET jobs/overview", ok(jobs=listed))
 
     def get(self, path: str, caller: str | None = "operator") -> httpx.Response:
         """Read a path of the API."""
@@ -131,6 +153,87 @@ def test_a_list_of_jobs_with_what_needs_attention() -> None:
     assert [each["concern"] for each in shown["needs_attention"]] == ["failed"]
     assert shown["last_action"]["action"] == "NEW"
     assert shown["last_action"]["by"] == "operator"
+
+
+def test_a_list_with_parts_of_each_jobs_health() -> None:
+    """Shows the parts that are asked for, and what needs attention by them."""
+    monitored = Monitored()
+    monitored.planes.flink.answer(f"GET {OWN}", named("numRestarts"))
+    restarts = some({"id": "numRestarts", "value": "2"})
+    monitored.planes.flink.answer(f"GET {OWN}?get=fullRestarts,numRescales,numRestarts", restarts)
+    settings = ok(mode="exactly_once", interval=1000, timeout=5000)
+    monitored.planes.flink.answer(f"GET jobs/{JOB_ID}/checkpoints/config", settings)
+    failing = {**FAILED, "id": 4}
+    monitored.planes.flink.answer(
+        f"GET jobs/{JOB_ID}/checkpoints", ok(history=[failing, COMPLETED])
+    )
+
+    def shown(query: str) -> dict[str, Any]:
+        (job,) = monitored.get(f"jobs?{query}", "reader").json()["value"]
+        return dict(job)
+
+    state = {"observed_at", "state", "state_since", "restarts", "tasks", "running_tasks"}
+    load = {"rescales", "throughput", "busy", "busiest_vertex", "backpressured"}
+    load |= {"event_time_lag_ms", "pending_records"}
+    checkpoints = {f"checkpoint_{each}" for each in ("settings", "counts", "trend")}
+    checkpoints |= {"last_checkpoint"}
+    assert "health" not in shown("")
+    assert shown("health=load")["health"].keys() == state | load
+    assert shown("health=load")["needs_attention"] == []
+    assert shown("health=checkpoints")["health"].keys() == state | checkpoints
+    both = shown("health=checkpoints&health=load")
+    assert both["health"].keys() == state | load | checkpoints
+    assert (both["health"]["restarts"], both["health"]["last_checkpoint"]["id"]) == (2, 3)
+    assert [each["concern"] for each in both["needs_attention"]] == ["checkpoints failing"]
+    assert "hunter2" not in str(both)
+    assert both["problem"] is None
+
+
+def test_health_in_a_list_where_there_is_none() -> None:
+    """Shows a job that has ended, and one whose cluster does not answer: why, and nothing old."""
+    ended = Monitored()
+    ended.gateway.act("STOP")
+    (job,) = ended.get("jobs?health=load").json()["value"]
+    assert (job["health"], job["problem"]) == (None, None)
+    silent = Monitored()
+    silent.planes.flink.answer("GET jobs/overview", httpx.ConnectError("refused"))
+    (job,) = silent.get("jobs?health=load&health=checkpoints").json()["value"]
+    assert (job["health"], job["observed"]) == (None, False)
+    assert "no connection to" in job["problem"]
+
+
+def test_health_of_others_where_one_job_cannot_be_read() -> None:
+    monitored = Monitored()
+    monitored.add_jobs(1)
+    monitored.planes.flink.answer(f"GET jobs/{JOB_ID}", httpx.Response(500, json={"errors": ["x"]}))
+    one, other = monitored.get("jobs?health=load&sort=oldest").json()["value"]
+    assert (one["health"], "answered 500" in one["problem"]) == (None, True)
+    assert (other["health"]["state"], other["problem"]) == ("RUNNING", None)
+
+
+def test_health_that_is_not_observed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that a slow job withholds nothing of the others."""
+    monkeypatch.setattr(listed_health, "_WITHIN", 0.5)
+    monitored = Monitored()
+    monitored.add_jobs(1)
+    # Its metrics are not gathered yet, and are waited for.
+    monitored.planes.flink.answer(f"GET {OWN}", named())
+    one, other = monitored.get("jobs?health=load&sort=oldest").json()["value"]
+    assert (one["health"], "it was not observed within" in one["problem"]) == (None, True)
+    assert other["health"]["state"] == "RUNNING"
+
+
+def test_active_jobs_alone() -> None:
+    """Shows that one that has ended is active while an action on it is in progress."""
+    monitored = Monitored()
+    assert monitored.get("jobs?active=true").json()["total"] == 1
+    monitored.gateway.act("STOP")
+    assert monitored.get("jobs?active=true").json()["total"] == 0
+    assert monitored.get("jobs?active=false").json()["total"] == 1
+    monitored.gateway.service.hold = True
+    monitored.gateway.act("START")
+    assert monitored.get("jobs?active=true").json()["total"] == 1
+    assert monitored.get("jobs?active=true&status=RUNNING").json()["total"] == 0
 
 
 def test_a_list_page_by_page() -> None:
@@ -183,10 +286,10 @@ def test_control_characters_in_a_filter_are_refused(name: str, value: str) -> No
 
 
 def test_every_problem_of_a_query_at_once() -> None:
-    answer = Monitored().get("jobs?limit=0&sort=up&cursor=x&status=FINE&nothing=1&name=a&name=b")
-    error = error_of(answer, 400)
+    query = "limit=0&sort=up&cursor=x&status=FINE&nothing=1&name=a&name=b&active=yes&health=good"
+    error = error_of(Monitored().get(f"jobs?{query}"), 400)
     assert {each["target"] for each in error["details"]} == {
-        *("limit", "sort", "cursor", "status", "nothing", "name")
+        *("limit", "sort", "cursor", "status", "nothing", "name", "active", "health")
     }
 
 
@@ -501,16 +604,17 @@ def test_the_address_of_a_jobs_page(portal: bool) -> None:
         (lambda request, number: addresses.whole(request, job_path(number))) if portal else None,
     )
 
-    async def shown(request: Request) -> Response:
-        request.scope["principal"] = PRINCIPALS["operator"]
-        return await face._list_jobs(request)
+    class Operator(BaseHTTPMiddleware):
+        async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+            request.scope["principal"] = PRINCIPALS["operator"]
+            return await call_next(request)
 
-    app = Starlette(routes=[Route("/jobs", shown)])
+    app = Starlette(routes=face.routes(), middleware=[Middleware(Operator)])
 
     async def get() -> Any:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return (await client.get("/jobs")).json()
+            return (await client.get("/api/v1/jobs")).json()
 
     (job,) = asyncio.run(get())["value"]
     expected = "https://gateway.example.com/flink/portal/jobs/1" if portal else None
