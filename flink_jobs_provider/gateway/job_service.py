@@ -217,6 +217,8 @@ class JobFilter:
         flagged: JobIds of jobs that need attention as their clusters show it.
         attention: Whether only those are let through, and those whose record shows that they need
             it: that FAILED, are LOST, never came to run, or whose last action failed.
+        max_age: How many seconds ago the clusters may have been observed; None for fewer than a
+            gateway lets pass between two observations.
     """
 
     clusters: Sequence[str]
@@ -228,6 +230,7 @@ class JobFilter:
     entries: Mapping[str, str] = field(default_factory=dict)
     flagged: Collection[str] = ()
     attention: bool = False
+    max_age: float | None = None
 
 
 @dataclass(frozen=True)

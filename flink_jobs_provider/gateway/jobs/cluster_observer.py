@@ -66,14 +66,19 @@ class Observer:
         """
         await self._observations.get()
 
-    async def fresh(self) -> None:
-        """Refresh the records, if the cluster answers soon enough."""
+    async def fresh(self, max_age: float | None = None) -> None:
+        """Refresh the records, if the cluster answers soon enough.
+
+        Args:
+            max_age: For how many seconds an observation need not be repeated; by default those of
+                the intervals.
+        """
         if self.answered is False:
             return
         intervals = self._process.intervals
         try:
             async with asyncio.timeout(intervals.patience):
-                await self._observations.get(intervals.fresh)
+                await self._observations.get(intervals.fresh if max_age is None else max_age)
         except (JobError, TimeoutError):
             pass  # what was seen last is what there is to show
         except RecordsError as error:

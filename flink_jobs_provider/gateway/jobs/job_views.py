@@ -61,7 +61,7 @@ class Reading:
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
         clusters = {key: self.configured(key) for key in jobs.clusters}
-        await asyncio.gather(*(self._observers[key].fresh() for key in clusters))
+        await asyncio.gather(*(self._observers[key].fresh(jobs.max_age) for key in clusters))
         page, total = await self._ask(
             self._store.found,
             jobs,

@@ -101,8 +101,12 @@ class JobEntry(Base):
         _partial("live_jobs_by_identity", "identity", where=_LIVE),
         _partial("deleted_jobs", "deleted_at", where="deleted_at IS NOT NULL"),
         Index("jobs_of_a_name", "cluster", "job_name"),
+        # All that lists are searched and sorted by: also its own condition, else SQLite reads rows.
         _partial(
-            "live_jobs_as_listed", "cluster", "status", "job_name", "last_action", where=_LIVE
+            "live_jobs_as_listed",
+            *("cluster", "status", "job_name", "last_action"),
+            *("job_id", "started_at", "deleted_at", "number"),
+            where=_LIVE,
         ),
         {"sqlite_autoincrement": True},
     )

@@ -69,6 +69,7 @@ class MemoryService:
         refuses_with: Raised by the next submit.
         problems: What `ready` says.
         points: What `series` returns; `spans`: what it was asked for.
+        filters: What `found` was asked for.
     """
 
     hold: bool = False
@@ -82,6 +83,7 @@ class MemoryService:
     actions: dict[str, ActionRow] = field(default_factory=dict)
     points: list[JobPoint] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    filters: list[JobFilter] = field(default_factory=list)
     _given: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def submit(self, request: ActionRequest) -> ActionRow:
@@ -200,6 +202,7 @@ class MemoryService:
         column: ListColumn = ListColumn.CREATED,
     ) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it."""
+        self.filters.append(jobs)
 
         def place(row: JobRow) -> tuple[str, int]:
             by_name = column is ListColumn.NAME

@@ -55,7 +55,7 @@ class ListRoute:
         """List jobs of all clusters that the caller may read, a page at a time."""
         principal = caller(request)
         asked = list_query(query(request), self._readable(principal))
-        wanted = asked.filter
+        wanted = replace(asked.filter, max_age=LIST_AGE)
         if wanted.attention or asked.column is ListColumn.ATTENTION:
             noticed = (await self._seen(wanted.clusters)).values()
             flagged = {

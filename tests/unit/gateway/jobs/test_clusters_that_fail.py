@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.job_service import ActionRow
+from flink_jobs_provider.gateway.job_service import ActionRow, JobFilter
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
@@ -54,6 +54,21 @@ def test_an_action_fails_at_its_deadline_and_the_row_follows_later(live: Life) -
         await gateway.done("UPDATE")
 
     live(life)
+
+
+def test_a_list_asks_no_cluster_that_was_seen_as_lately_as_it_may(tmp_path: Path) -> None:
+    async def life() -> None:
+        gateway = Gateway(tmp_path, intervals=replace(STILL, fresh=0))
+        async with gateway.running():
+            await gateway.done("NEW")
+            gateway.flink.steps.clear()
+            for max_age in (3600, None):
+                jobs = JobFilter([CLUSTER], max_age=max_age)
+                page, _ = await gateway.jobs.found(jobs, offset=0, limit=1, newest_first=True)
+                assert [row.status for row in page] == ["RUNNING"]
+                assert bool(gateway.flink.steps) == (max_age is None)
+
+    asyncio.run(life())
 
 
 def test_a_launch_whose_answer_was_lost_shows_when_the_cluster_is_back(live: Life) -> None:

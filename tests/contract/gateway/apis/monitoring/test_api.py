@@ -33,6 +33,7 @@ from flink_jobs_provider.gateway.apis.monitoring import (
     listed_health,
 )
 from flink_jobs_provider.gateway.job_history import JobPoint, Load
+from flink_jobs_provider.gateway.jobs.background import Intervals
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import Addresses, job_path
 from flink_jobs_provider.model.savepoint import Savepoint
@@ -234,6 +235,15 @@ def test_active_jobs_alone() -> None:
     monitored.gateway.act("START")
     assert monitored.get("jobs?active=true").json()["total"] == 1
     assert monitored.get("jobs?active=true&status=RUNNING").json()["total"] == 0
+
+
+def test_a_list_takes_the_records_as_they_were_observed_lately() -> None:
+    """Shows that a page of all clusters does not wait until each has been observed again."""
+    monitored = Monitored()
+    monitored.get("jobs")
+    [asked] = monitored.gateway.service.filters
+    assert asked.max_age is not None
+    assert asked.max_age >= Intervals().observe
 
 
 def test_a_list_page_by_page() -> None:
