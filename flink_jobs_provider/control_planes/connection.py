@@ -7,6 +7,7 @@ clusters is opened: a preview without new jobs asks no cluster, and starts witho
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -36,22 +37,38 @@ def environment(reference: str) -> str:
     return value
 
 
+#: References whose values are sent in headers, which hold printable ASCII alone.
+_IN_HEADERS = re.compile(
+    r"(target\.)?(bearer_token|token|access_key|security_token|secret_headers\..+)"
+)
+_HEADER_VALUE = re.compile("[!-~]([ -~]*[!-~])?")
+
+
 def secret(resolve: Resolve, reference: str, path: str) -> str:
     """Return the secret that the property at a path refers to.
 
     Raises:
-        ClusterRefused: It leads nowhere.
+        ClusterRefused: It leads nowhere, or to what no header can hold: the HTTP client would
+            refuse it with a message that quotes it.
     """
+    kind, _, name = reference.partition(":")
+    where = "environment variable" if kind == "env" else "key of the stack's configuration"
     try:
-        return resolve(reference)
+        value = resolve(reference)
     except KeyError:
-        kind, _, name = reference.partition(":")
-        where = "environment variable" if kind == "env" else "key of the stack's configuration"
         raise ClusterRefused(
             f"{{field}} refers to {reference}, and there is no such {where}",
             remedy=f"Set {name}",
             field=path,
         ) from None
+    if _IN_HEADERS.fullmatch(path) and not _HEADER_VALUE.fullmatch(value):
+        raise ClusterRefused(
+            f"{{field}} refers to {reference}, and that {where} has characters that a header "
+            "cannot have",
+            remedy=f"Set {name} without line breaks, without spaces at its ends, in ASCII",
+            field=path,
+        )
+    return value
 
 
 @cache

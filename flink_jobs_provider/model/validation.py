@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -107,6 +108,7 @@ def problems_of(
         *([] if recorded else _keys_without_certificate(known, unknown)),
         *([] if recorded else _relative_restore_point(known)),
         *([] if recorded else _long_timeouts(known)),
+        *([] if recorded else _unsendable_headers(known)),
         *hdinsight.limits_of(known, set(unknown)),
         *dli_limits.limits_of(known, set(unknown)),
         *_not_on_target(known, unknown),
@@ -254,6 +256,16 @@ def _blanks_in_urls(inputs: dict[str, Any]) -> _Problems:
         (f"target.{name}", "must hold no blanks")
         for name in _URLS
         if isinstance(url := given.get(name), str) and len(url.strip().split()) > 1
+    ]
+
+
+def _unsendable_headers(inputs: dict[str, Any]) -> _Problems:
+    target = inputs.get("target")
+    headers = target.get("headers") if isinstance(target, dict) else None
+    return [
+        (f"target.headers.{name}", "must be ASCII without line breaks")
+        for name, value in (headers.items() if isinstance(headers, dict) else ())
+        if isinstance(value, str) and re.search(r"[^ -~\t]", value.strip())
     ]
 
 

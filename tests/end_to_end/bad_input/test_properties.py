@@ -84,6 +84,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (_target(bearer_token="pass"), "target.bearer_token", _REFERENCE),
     (_target(bearer_token="env:"), "target.bearer_token", _REFERENCE),
     (_target(headers={"a b": "x"}), "target.headers.a b", "must be a header name"),
+    (_target(headers={"a": "ü"}), "target.headers.a", "must be ASCII without line breaks"),
     (
         _target(headers={"Authorization": "pass"}),
         "target.headers.Authorization",

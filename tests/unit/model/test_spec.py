@@ -235,12 +235,13 @@ def test_records_come_back_from_the_state(
 def test_what_an_older_version_recorded_is_read() -> None:
     """Shows that rules for inputs alone keep no state from being read, or from going on."""
     loose = {
-        "target": {"url": "http://flink/one ", "headers": {"X-A": " b"}},
+        "target": {"url": "http://flink/one ", "headers": {"X-A": " b", "X-B": "ü"}},
         "entry_class": "shop.Orders ",
         "timeouts": {"running": "400d"},
     }
     assert {path for path, _ in problems_of(LEAST | loose)} == {
-        *("target.url", "target.headers.X-A", "entry_class", "timeouts.running")
+        *("target.url", "target.headers.X-A", "target.headers.X-B", "entry_class"),
+        "timeouts.running",
     }
     assert problems_of(LEAST | loose, recorded=True) == []
     outputs = {**LEAST, **loose, "jar_digest": "1" * 64, "status": "RUNNING", "job_id": "a" * 32}

@@ -37,6 +37,34 @@ def missing(target: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("target", "path"),
     [
+        ({**FLINK, "bearer_token": "config:key"}, "bearer_token"),
+        ({**FLINK, "secret_headers": {"X-Key": "config:key"}}, "secret_headers.X-Key"),
+        ({**HDINSIGHT, "token": "config:key"}, "token"),
+        ({**DLI, "token": "config:key"}, "token"),
+        ({**DLI, "access_key": "config:key", "secret_key": "config:there"}, "access_key"),
+    ],
+)
+@pytest.mark.parametrize("value", ["s3cret\n", " s3cret", "s3\r\ncret", "s3crét", "s3cret\x7f"])
+def test_a_secret_that_no_header_can_have(
+    target: dict[str, Any], path: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that it is refused before a client quotes it, and not quoted here either."""
+    monkeypatch.setitem(SECRETS, "key", value)
+    (problem,) = missing(target).items()
+    assert problem[0] == f"target.{path}"
+    assert problem[1].startswith("refers to config:key, and that key of the stack's configuration")
+    assert "s3" not in problem[1]
+
+
+def test_a_password_may_have_any_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SECRETS, "key", "ünd\n")
+    basic = {"username": "me", "password": "config:key"}
+    assert missing({**FLINK, "basic_auth": basic}) == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
         ({**FLINK, "bearer_token": "env:NOT_SET_HERE"}, "bearer_token"),
         (
             {**FLINK, "basic_auth": {"username": "me", "password": "env:NOT_SET_HERE"}},
