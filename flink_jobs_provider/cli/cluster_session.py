@@ -255,4 +255,5 @@ async def chosen_job(plane: FlinkRest, wanted: str) -> tuple[NamedJobs, Observed
     from flink_jobs_provider.cli.job_choice import choose
 
     jobs = await named_here(plane)
-    return jobs, choose(jobs, wanted)[0]
+    found = choose(jobs, wanted)[0]
+    return jobs.with_name(found, wanted), found

@@ -45,7 +45,7 @@ class FlinkView:
         jobs, found = await chosen_job(self._plane, job)
         seen = await observations(self._plane.client, found.job_id, seconds)
         if seconds:
-            jobs = await named_here(self._plane)
+            jobs = (await named_here(self._plane)).with_name(found, job)
             found = jobs.snapshot.by_id.get(found.job_id, found)
         return await job_facts(self._plane, jobs, found), health_facts(seen)
 

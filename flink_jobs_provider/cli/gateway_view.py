@@ -260,7 +260,7 @@ def _job_row(job: Document) -> JobRow:
         generation=generation_of(job_id) if job_id else None,
         parallelism=job["parallelism"],
         started_at=job["started_at"] or "",
-        age=_seconds(started, ended or now) if started else 0,
+        age=_seconds(started, ended or now) if started else None,
         restarts=health.get("restarts"),
         last_checkpoint_at=completed,
         last_checkpoint_age=_seconds(_milliseconds(completed), now) if completed else None,

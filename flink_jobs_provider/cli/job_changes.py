@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from flink_jobs_provider.cli.printing import text
 from flink_jobs_provider.cli.view_protocol import JobListing, ListedJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.savepoint import iso_time
@@ -39,7 +40,8 @@ class Change:
     def line(self) -> str:
         """Return it as a line for people."""
         arrow = f"{self.before} → " if self.before and self.before != self.status else ""
-        return f"{self.at}  {self.job_name}  {arrow}{self.status}  {self.tasks}  {self.job_id}"
+        now = f"{arrow}{self.status}  {self.tasks}"
+        return f"{self.at}  {text(self.job_name)}  {now}  {text(self.job_id)}"
 
 
 class Watch:

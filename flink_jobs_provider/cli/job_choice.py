@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
@@ -125,8 +125,14 @@ class NamedJobs:
         return self.names.get(identity_of(job.job_id))
 
     def owner(self, job: ObservedJob) -> str | None:
-        """Return the owner as far as it is known, or None for a job that is not ours."""
-        return self.owners.of(job.job_id) if self.job_name(job) is not None else None
+        """Return the owner as far as it is known, or None for a job that is not ours.
+
+        A job whose jars are gone has no known name; if an owner that is known here has the digits
+        in its jobId, it is that owner's.
+        """
+        owner = self.owners.of(job.job_id)
+        known = self.job_name(job) is not None or owner != owner_digits_of(job.job_id)
+        return owner if known else None
 
     def fitting(self, wanted: str) -> list[ObservedJob]:
         """Return the jobs that are meant.
@@ -152,6 +158,12 @@ class NamedJobs:
         if JobKey(wanted, "").shares_name(job.job_id):
             return wanted
         return self.job_name(job) or job.name
+
+    def with_name(self, job: ObservedJob, name: str) -> NamedJobs:
+        """Return the jobs with the job_name that a user gave one by, if its jobId has it."""
+        if not JobKey(name, "").shares_name(job.job_id):
+            return self
+        return replace(self, names={**self.names, identity_of(job.job_id): name})
 
     def described(self, jobs: Iterable[ObservedJob]) -> str:
         """Return jobs with their names, owners and ids, for a message."""

@@ -32,12 +32,13 @@ class JobRow:
     """One job of a cluster, for people.
 
     Attributes:
-        job_name: The name that its owner gave it; None for a job that is not ours.
+        job_name: The name that its owner gave it; None for a job that is not ours, and where its
+            name is unknown.
         name: The name that the program gave itself.
         owner: Whose it is, or the digits for an owner that is unknown here; None if not ours.
         generation: Its submission's number; None for a job that is not ours.
         started_at: When it was submitted, in UTC.
-        age: Seconds from then until now, or until it ended.
+        age: Seconds from then until now, or until it ended; None where it was never submitted.
         restarts: How often it was restarted; None where the cluster does not report it.
         last_checkpoint_at: When its newest checkpoint completed, in UTC.
         last_checkpoint_age: Seconds since then.
@@ -53,7 +54,7 @@ class JobRow:
     generation: int | None
     parallelism: int | None
     started_at: str
-    age: int
+    age: int | None
     restarts: int | None
     last_checkpoint_at: str | None
     last_checkpoint_age: int | None
@@ -67,7 +68,7 @@ class JobRow:
     @property
     def title(self) -> str:
         """What the job is called, and whether it is ours."""
-        return self.job_name or f"{self.name} (not ours)"
+        return self.job_name or f"{self.name} ({'name unknown' if self.owner else 'not ours'})"
 
 
 async def job_rows(plane: FlinkRest, jobs: NamedJobs, shown: Sequence[ObservedJob]) -> list[JobRow]:
@@ -92,7 +93,7 @@ async def bounded(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list
 async def _row(
     plane: FlinkRest, inspection: JobInspection, jobs: NamedJobs, job: ObservedJob, now: int
 ) -> JobRow:
-    name = jobs.job_name(job)
+    name, owner = jobs.job_name(job), jobs.owner(job)
     parallelism, restarts, (statistics, history) = await asyncio.gather(
         plane.parallelism(job.job_id),
         _restarts(inspection, job),
@@ -105,8 +106,8 @@ async def _row(
         name=job.name,
         status=job.status.value,
         job_id=job.job_id,
-        owner=jobs.owner(job),
-        generation=job.generation if name else None,
+        owner=owner,
+        generation=job.generation if owner else None,
         parallelism=parallelism,
         started_at=iso_time(job.started),
         age=_seconds(job.started, job.ended or now),

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from flink_jobs_provider.cli.health_rows import lag, percent, rate
 from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.cli.job_rows import bounded
+from flink_jobs_provider.cli.live_tables import FittingTable
 from flink_jobs_provider.cli.printing import text
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
@@ -183,13 +185,18 @@ def _number(value: float | None) -> str | None:
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
-def live_table(rows: Sequence[LoadRow], warning: str = "") -> Table:
+def live_table(rows: Sequence[LoadRow], warning: str = "") -> RenderableType:
     """Return rows as a table for a terminal, with a warning below."""
-    caption = warning or (None if rows else "No active jobs.")
-    table = Table(box=None, caption=caption, caption_justify="left", pad_edge=False)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right" if heading in RIGHT else "left")
-    for row in rows:
-        style = "yellow" if row.needs_attention else ""
-        table.add_row(*map(text, row.cells()), style=style)
-    return table
+    styles = ["yellow" if row.needs_attention else "" for row in rows]
+    table = FittingTable(
+        HEADINGS,
+        [
+            [Text(text(cell), style=style) for cell in row.cells()]
+            for row, style in zip(rows, styles, strict=True)
+        ],
+        right=RIGHT,
+        gives_way="busiest vertex",
+        leave_out=("pending", "busiest vertex", "backpressured", "records/s", "lag", "busy"),
+    )
+    below = warning or ("" if rows else "No active jobs.")
+    return Group(table, Text(below)) if below else table

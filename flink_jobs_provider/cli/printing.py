@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STYLES = {
     "RUNNING": "green",
     "running": "green",
@@ -36,15 +38,15 @@ def console(*, error: bool = False) -> Console:
 
 
 def say(line: str, *, error: bool = False) -> None:
-    """Print a line as it is."""
-    print(line, file=sys.stderr if error else sys.stdout)
+    """Print a line."""
+    print(printable(line), file=sys.stderr if error else sys.stdout)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print an error and exit."""
     err = console(error=True)
     err.print("[red]error:[/red] ", end="")
-    err.print(message, markup=False)
+    err.print(printable(message), markup=False)
     raise typer.Exit(code)
 
 
@@ -91,8 +93,13 @@ def say_facts(facts: Mapping[str, object]) -> None:
 
 
 def text(value: object) -> str:
-    """Return a value for people; None is `-`."""
-    return "-" if value is None else str(value)
+    """Return a value for people; None, and an empty text, is `-`."""
+    return printable(str(value)) if value is not None and value != "" else "-"
+
+
+def printable(line: str) -> str:
+    """Return a text without what a terminal would obey: names and causes come from programs."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", line)
 
 
 def ago(seconds: int | None) -> str | None:

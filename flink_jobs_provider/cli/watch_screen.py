@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from flink_jobs_provider.cli.job_changes import Change, Watch
-from flink_jobs_provider.cli.printing import ago, style_of
+from flink_jobs_provider.cli.printing import ago, style_of, text
 from flink_jobs_provider.cli.view_protocol import JobListing, ListedJob
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 _HEADINGS = ("job", "status", "tasks", "age", "needs attention", "job id")
 #: Changes that are shown below the table, and lines that are neither a job nor a change.
@@ -52,15 +53,18 @@ class Screen:
     def drawn(self) -> RenderableType:
         """Return what is shown now; jobs that the screen has no lines for are counted."""
         from rich.console import Group
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False)
-        for heading in _HEADINGS:
-            table.add_column(heading, justify="right" if heading in ("tasks", "age") else "left")
+        from flink_jobs_provider.cli.live_tables import FittingTable
+
         room = max(1, self._height() - len(self._changes) - _OTHER_LINES)
-        for job in self._jobs[:room]:
-            table.add_row(*self._cells(job))
+        table = FittingTable(
+            _HEADINGS,
+            [self._cells(job) for job in self._jobs[:room]],
+            right=("tasks", "age"),
+            gives_way="job id",
+            leave_out=("job id", "age", "tasks"),
+        )
         parts: list[RenderableType] = [table if self._jobs else Text("No active jobs.")]
         if hidden := len(self._jobs) - room:
             parts += [Text(f"and {hidden} more")] if hidden > 0 else []
@@ -72,14 +76,14 @@ class Screen:
             parts.append(Text(self._warning, style="yellow"))
         return Group(*parts)
 
-    def _cells(self, job: ListedJob) -> list[RenderableType]:
+    def _cells(self, job: ListedJob) -> list[Text]:
         from rich.text import Text
 
         age = ago(int(self._clock() - job.started) // 1000) if job.started else None
         tasks = "-" if job.tasks is None else f"{job.running_tasks}/{job.tasks}"
         concerns = ", ".join(job.needs_attention) or "-"
         return [
-            Text(job.name),
+            Text(text(job.name)),
             Text(job.status, style=style_of(job.status)),
             *(Text(tasks), Text(age or "-")),
             Text(concerns, style="yellow" if job.needs_attention else ""),

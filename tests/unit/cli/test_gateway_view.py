@@ -143,6 +143,21 @@ def test_a_job_with_its_health_and_its_last_action() -> None:
     assert attention_lines(health) == []
 
 
+def test_a_job_that_never_ran() -> None:
+    """Shows no age, and why its launch failed, with what to do."""
+    monitored = Monitored()
+    monitored.gateway.service.fails_with = "no slots"
+    monitored.gateway.run_job({**NEW, "jobName": "job2"})
+    (row,) = [
+        each
+        for each in through(at(monitored), lambda view: view.rows(ended=True))
+        if each.job_name == "job2"
+    ]
+    assert (row.status, row.age, row.started_at) == ("JOB_LAUNCH_FAILED", None, "")
+    _, health = through(at(monitored), lambda view: view.described("job2", 0))
+    assert attention_lines(health)[0].endswith("its last action, NEW, failed: no slots")
+
+
 def test_a_trend_that_is_too_long_is_refused_before_it_is_waited_for() -> None:
     async def describe(view: GatewayView) -> object:
         async with asyncio.timeout(5):

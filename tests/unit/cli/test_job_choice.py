@@ -72,6 +72,17 @@ def test_several_are_listed_with_name_owner_and_id() -> None:
     assert "one job must fit, and these do" in str(raised.value)
 
 
+def test_a_job_whose_jars_are_gone() -> None:
+    """Shows that its owner is known by its jobId, and its name once somebody gives it."""
+    gone, foreign = job_id("orders"), "f" * 32
+    jobs = named((gone, "Orders Job", "FAILED"), (foreign, "x", "RUNNING"))
+    (ours, other) = jobs.snapshot.jobs
+    assert (jobs.job_name(ours), jobs.owner(ours)) == (None, DEV)
+    assert (jobs.job_name(other), jobs.owner(other)) == (None, None)
+    assert jobs.with_name(ours, "orders").job_name(ours) == "orders"
+    assert jobs.with_name(other, "orders").job_name(other) is None
+
+
 def test_an_active_job_goes_before_ended_ones_and_the_newest_of_those() -> None:
     first, second = job_id("orders"), job_id("orders", generation=2)
     names = {identity_of(first): "orders"}

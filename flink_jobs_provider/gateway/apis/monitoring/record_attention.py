@@ -14,11 +14,11 @@ _START = "Start it again from its last savepoint or retained checkpoint"
 
 
 def with_record(row: JobRow, listed: Collection[Attention] | None) -> Sequence[Attention] | None:
-    """Return all reasons why a job of a list needs attention.
+    """Return all reasons why a job needs attention.
 
     Args:
         row: The job on record.
-        listed: What its cluster's list shows; None where the cluster does not answer.
+        listed: What its cluster shows; None where the cluster does not answer.
 
     Returns:
         None where the cluster does not answer, and the record alone shows nothing.

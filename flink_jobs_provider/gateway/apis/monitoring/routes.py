@@ -22,6 +22,7 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import (
     mask_for,
     point_document,
 )
+from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
 from flink_jobs_provider.gateway.apis.monitoring.record_routes import RecordRoutes
 from flink_jobs_provider.gateway.apis.monitoring.series_query import series_query
 from flink_jobs_provider.gateway.http.requests import caller, query
@@ -163,6 +164,7 @@ class MonitoringFace:
                 if isinstance(newest, JobHealth):
                     health, listed = health_document(newest), newest.job
                 changed = trend_document(_since(seen, over)) if over else None
+        attention = with_record(row, attention)
         shown = job_document(row, attention, mask, listed, page, observed=problem is None)
         return {**shown, "health": health, "trend": changed, "problem": problem}
 
