@@ -6,8 +6,11 @@ from flink_jobs_provider.artifacts.savepoint_files import (
     UNSEEN,
     Condition,
     Finding,
+    NoSnapshot,
     inspect_savepoint,
+    read_snapshot,
 )
+from flink_jobs_provider.artifacts.snapshot_metadata import MetadataError
 from flink_jobs_provider.artifacts.storage import (
     StorageError,
     file_exists,
@@ -21,6 +24,8 @@ __all__ = [
     "DirectoryEntry",
     "Finding",
     "Jar",
+    "MetadataError",
+    "NoSnapshot",
     "StorageError",
     "file_exists",
     "find_jar",
@@ -29,4 +34,5 @@ __all__ = [
     "list_entries",
     "list_names",
     "open_jar",
+    "read_snapshot",
 ]

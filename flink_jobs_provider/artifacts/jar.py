@@ -26,6 +26,7 @@ from flink_jobs_provider.artifacts.storage import (
     open_filesystem,
     plain_reason,
     reason_of,
+    why_unseen,
 )
 from flink_jobs_provider.model.errors import JarError, JarMissing, Signal
 
@@ -149,10 +150,7 @@ def _remote(uri: str) -> Jar:
     try:
         info = ask(filesystem, "info", path)
     except FileNotFoundError as error:
-        # fsspec's http also reports a server so that cannot be reached, or that refuses.
-        cause = error.__cause__
-        missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
-        if cause and not missing:
+        if cause := why_unseen(error):
             raise JarError(f"cannot open {uri}: {_reason(uri, cause)}") from None
         raise JarMissing(f"{uri} does not exist") from None
     except StorageError:

@@ -1,12 +1,9 @@
-"""Whether a savepoint or checkpoint exists and is complete, judged by its `_metadata` file.
+"""The `_metadata` file of a savepoint or checkpoint: whether it is complete, and what it tells.
 
 The file begins with a magic number and the version of its format. Since version 4 (Flink 1.15) it
 ends with the checkpoint's properties as a Java object (MetadataV4Serializer), which a file that was
-cut off lacks, or holds in part. The state files that it names are not read. Recorded on Flink
-1.20.5 and 2.3.0.
-
-Where that object ends is found after the grammar of the Java Object Serialization Specification, as
-far as plain objects, strings and enum constants need it.
+cut off lacks, or holds in part. So its two ends are enough to judge it. The state files that it
+names are not read. Recorded on Flink 1.20.5 and 2.3.0.
 """
 
 from __future__ import annotations
@@ -14,25 +11,34 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from flink_jobs_provider.artifacts.storage import StorageError, ask, open_filesystem
-from flink_jobs_provider.model.errors import Signal
+from flink_jobs_provider.artifacts.snapshot_metadata import (
+    FIRST_WITH_PROPERTIES,
+    MAGIC,
+    PROPERTIES_CLASS,
+    STREAM_HEADER,
+    CutOff,
+    DataInput,
+    JavaObjects,
+    MetadataError,
+    parse_metadata,
+)
+from flink_jobs_provider.artifacts.storage import (
+    StorageError,
+    answered,
+    ask,
+    open_filesystem,
+    plain_reason,
+    why_unseen,
+)
+from flink_jobs_provider.model.snapshot import SnapshotMetadata
 
-_MAGIC = 0x4960672D
-#: Since this version of the format the file ends with the checkpoint's properties.
-_WITH_PROPERTIES = 4
-_PROPERTIES = b"org.apache.flink.runtime.checkpoint.CheckpointProperties"
-_STREAM = b"\xac\xed\x00\x05"
 #: How much of the end is read: the properties take some 1,000 bytes.
 _TAIL = 16_384
 _HEAD = 8
-
-#: The tags and flags of a serialized object.
-_NULL, _REFERENCE, _CLASS, _OBJECT, _STRING = 0x70, 0x71, 0x72, 0x73, 0x74
-_BLOCK, _END_BLOCK, _ENUM = 0x77, 0x78, 0x7E
-_FIRST_HANDLE = 0x7E0000
-_WRITES_ITSELF = 0x01
-_SIZES = {"B": 1, "C": 2, "D": 8, "F": 4, "I": 4, "J": 8, "S": 2, "Z": 1}
+#: How large a file is read whole: a job of thousands of subtasks writes some 10 MB.
+LARGEST = 256 * 1024 * 1024
 
 
 class Condition(StrEnum):
@@ -94,143 +100,79 @@ def savepoint_size(uri: str) -> int | None:
         return None
 
 
+class NoSnapshot(StorageError):
+    """There is no savepoint or checkpoint at a path; the text is what is missing, in one line."""
+
+
+def read_snapshot(uri: str) -> SnapshotMetadata:
+    """Return what a savepoint or checkpoint holds, operator by operator.
+
+    It blocks while the file is read: call it in a thread.
+
+    Args:
+        uri: Its directory, or its `_metadata` file, local or in a store.
+
+    Raises:
+        NoSnapshot: There is none at that path.
+        StorageError: It cannot be read: the store, a package, a permission, or its size.
+        MetadataError: The file is none of Flink's, is cut off, or of a version not known here.
+    """
+    filesystem, path = open_filesystem(uri.rstrip("/"))
+    place = path if path.endswith("/_metadata") else f"{path}/_metadata"
+    try:
+        data = _content(filesystem, place)
+        if data is None and place != path:
+            data = _content(filesystem, path)  # a savepoint of one file, under a name of its own
+    except StorageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each store raises errors of its own
+        raise StorageError(plain_reason(error)) from None
+    if data is None:
+        raise NoSnapshot(_what_is_missing(filesystem, path))
+    return parse_metadata(data)
+
+
+def _content(filesystem: Any, path: str) -> bytes | None:
+    """Return the bytes of a file, or None where there is none."""
+    try:
+        if (info := ask(filesystem, "info", path)).get("type") == "directory":
+            return None
+        size = int(info.get("size") or 0)
+        if size <= LARGEST:
+            return bytes(filesystem.cat_file(path))
+    except NotADirectoryError:
+        return None
+    except FileNotFoundError as error:
+        if cause := why_unseen(error):
+            raise StorageError(plain_reason(cause)) from None
+        return None
+    raise StorageError(f"its _metadata has {size} bytes; {LARGEST} are read at most")
+
+
+def _what_is_missing(filesystem: Any, path: str) -> str:
+    if path.endswith("/_metadata") or path.startswith("http"):
+        return "there is no such file"
+    found = answered(lambda: ask(filesystem, "ls", path, detail=False), [])
+    return "the directory has no _metadata file" if found else "there is no such directory"
+
+
 def _judged(head: bytes, tail: bytes, size: int) -> Finding:
     if size < _HEAD:
         return Finding(Condition.TORN, f"its _metadata file has {size} bytes")
     magic, version = struct.unpack(">ii", head)
-    if magic != _MAGIC:
+    if magic != MAGIC:
         return Finding(Condition.TORN, "its _metadata file is none of Flink's")
-    if version < _WITH_PROPERTIES:
+    if version < FIRST_WITH_PROPERTIES:
         return WHOLE
     cut_off = Finding(Condition.TORN, f"its _metadata file is cut off, after {size} bytes")
-    begin = tail.rfind(_STREAM, 0, tail.rfind(_PROPERTIES) + 1)
-    if begin < 0 or _PROPERTIES not in tail:
+    properties = PROPERTIES_CLASS.encode()
+    begin = tail.rfind(STREAM_HEADER, 0, tail.rfind(properties) + 1)
+    if begin < 0 or properties not in tail:
         return cut_off
     try:
-        _Reader(tail, begin + len(_STREAM)).content()
-    except _CutOff:
+        JavaObjects(DataInput(tail, begin + len(STREAM_HEADER))).value()
+    except CutOff:
         return cut_off
-    except _UnknownObject:
+    except MetadataError:
         return UNSEEN  # a format of later versions
     return WHOLE
-
-
-class _CutOff(Signal):
-    """The bytes end before the object does."""
-
-
-class _UnknownObject(Signal):
-    """The object has a part that is not known here."""
-
-
-@dataclass(frozen=True)
-class _Class:
-    fields: tuple[str, ...]
-    writes_itself: bool
-    above: _Class | None
-
-
-class _Reader:
-    """Reads serialized Java objects from an offset behind the stream's header.
-
-    Raises:
-        _CutOff: The bytes end before the object does.
-        _UnknownObject: It has a part that is not known here.
-    """
-
-    def __init__(self, data: bytes, offset: int) -> None:
-        self._data = data
-        self._offset = offset
-        self._handles: list[_Class | None] = []
-
-    def content(self) -> None:
-        """Read one value of any kind."""
-        tag = self._byte()
-        if tag == _NULL:
-            return
-        if tag == _REFERENCE:
-            self._take(4)
-        elif tag == _STRING:
-            self._handles.append(None)
-            self._text()
-        elif tag == _ENUM:
-            self._class()
-            self._handles.append(None)
-            self.content()
-        elif tag == _OBJECT:
-            described = self._class()
-            self._handles.append(None)
-            self._values(described)
-        elif tag == _BLOCK:
-            self._take(self._byte())
-        else:
-            raise _UnknownObject(hex(tag))
-
-    def _class(self) -> _Class | None:
-        tag = self._byte()
-        if tag == _NULL:
-            return None
-        if tag == _REFERENCE:
-            index = int.from_bytes(self._take(4)) - _FIRST_HANDLE
-            if not 0 <= index < len(self._handles):
-                raise _UnknownObject("a reference to nothing")
-            return self._handles[index]
-        if tag != _CLASS:
-            raise _UnknownObject(hex(tag))
-        self._text()
-        self._take(8)
-        index = len(self._handles)
-        self._handles.append(None)
-        flags = self._byte()
-        fields = tuple(self._field() for _ in range(self._short()))
-        self._annotation()
-        described = _Class(fields, bool(flags & _WRITES_ITSELF), self._class())
-        self._handles[index] = described
-        return described
-
-    def _field(self) -> str:
-        kind = chr(self._byte())
-        self._text()
-        if kind in "[L":
-            self.content()
-        elif kind not in _SIZES:
-            raise _UnknownObject(kind)
-        return kind
-
-    def _values(self, described: _Class | None) -> None:
-        if described is None:
-            return
-        self._values(described.above)
-        for kind in described.fields:
-            if kind in _SIZES:
-                self._take(_SIZES[kind])
-            else:
-                self.content()
-        if described.writes_itself:
-            self._annotation()
-
-    def _annotation(self) -> None:
-        while self._peek() != _END_BLOCK:
-            self.content()
-        self._byte()
-
-    def _text(self) -> None:
-        self._take(self._short())
-
-    def _short(self) -> int:
-        return int.from_bytes(self._take(2))
-
-    def _byte(self) -> int:
-        return self._take(1)[0]
-
-    def _peek(self) -> int:
-        if self._offset >= len(self._data):
-            raise _CutOff
-        return self._data[self._offset]
-
-    def _take(self, count: int) -> bytes:
-        end = self._offset + count
-        if end > len(self._data):
-            raise _CutOff
-        taken, self._offset = self._data[self._offset : end], end
-        return taken

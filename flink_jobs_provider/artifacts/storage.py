@@ -262,6 +262,16 @@ def answered(call: Callable[[], Any], nothing: Any) -> Any:
         raise StorageError(reason_of(error)) from None
 
 
+def why_unseen(error: FileNotFoundError) -> BaseException | None:
+    """Return why a file could not be seen; None where there is none.
+
+    fsspec's http also reports a server so that cannot be reached, or that refuses.
+    """
+    cause = error.__cause__
+    missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
+    return None if missing else cause
+
+
 def modified_time(info: dict[str, Any]) -> float:
     """Return when a file was last changed, in seconds since the epoch; 0 where it is not known."""
     for name in ("mtime", "LastModified", "last_modified", "updated", "created"):

@@ -54,10 +54,13 @@
 
     Signal                           a way out of one call, for its caller alone
      ├─ StorageError                 a file cannot be read
-     │   └─ ContainerMissing         there is certainly no such bucket or container
+     │   ├─ ContainerMissing         there is certainly no such bucket or container
+     │   └─ NoSnapshot               there is no savepoint or checkpoint at a path
      ├─ UnreadableManifest           of a jar
-     ├─ _CutOff                      bytes end before the Java object does
-     ├─ _UnknownObject               a Java object has a part of an unknown kind
+     ├─ MetadataError                a savepoint's _metadata file is not as Flink writes it
+     │   ├─ CutOff                   it ends too early
+     │   ├─ UnknownObject            a Java object in it has a part of an unknown kind
+     │   └─ UnknownVersion           its format is of an unknown version
      ├─ FlinkAnswer                  an error answer of Flink itself
      ├─ DidNotStart                  a version did not come up
      ├─ NotNow                       a step was not accepted for now

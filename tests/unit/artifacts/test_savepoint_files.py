@@ -7,7 +7,16 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from flink_jobs_provider.artifacts.savepoint_files import Condition, inspect_savepoint
+from flink_jobs_provider.artifacts import savepoint_files
+from flink_jobs_provider.artifacts.savepoint_files import (
+    Condition,
+    NoSnapshot,
+    inspect_savepoint,
+    read_snapshot,
+)
+from flink_jobs_provider.artifacts.snapshot_metadata import MetadataError
+from flink_jobs_provider.artifacts.storage import StorageError
+from tests.contract.flink.record_snapshots import recorded
 from tests.savepoint_metadata import metadata
 
 
@@ -62,3 +71,47 @@ def test_an_object_store() -> None:
     memory.pipe_file("/savepoint-files/one/_metadata", metadata())
     assert inspect_savepoint("memory:///savepoint-files/one").condition is Condition.WHOLE
     assert inspect_savepoint("memory:///savepoint-files/two").condition is Condition.GONE
+
+
+FILE = recorded("2.3.0")["heap-stop"].metadata
+
+
+def test_what_a_snapshot_holds(tmp_path: Path) -> None:
+    """Shows that a directory, its file, and a file under another name are read alike."""
+    (tmp_path / "_metadata").write_bytes(FILE)
+    (tmp_path / "savepoint-1").write_bytes(FILE)
+    places = ["", "/", "/_metadata", "/savepoint-1"]
+    found = [read_snapshot(f"{tmp_path}{place}") for place in places]
+    found.append(read_snapshot(f"file:{tmp_path}"))
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/snapshots/one/_metadata", FILE)
+    found.append(read_snapshot("memory:///snapshots/one"))
+    assert len(found[0].operators) == 10
+    assert all(each == found[0] for each in found)
+
+
+def test_no_snapshot(tmp_path: Path) -> None:
+    """Shows that what is missing is named: the directory, its file, or the file that was given."""
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "part-1").touch()
+    with pytest.raises(NoSnapshot, match="the directory has no _metadata file"):
+        read_snapshot(str(tmp_path / "begun"))
+    with pytest.raises(NoSnapshot, match="there is no such directory"):
+        read_snapshot(str(tmp_path / "none"))
+    with pytest.raises(NoSnapshot, match="there is no such file"):
+        read_snapshot(str(tmp_path / "begun" / "_metadata"))
+    with pytest.raises(NoSnapshot, match="there is no such directory"):
+        read_snapshot("memory:///snapshots/none")
+
+
+def test_a_snapshot_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "_metadata").write_bytes(FILE[:-1])
+    with pytest.raises(MetadataError, match="expected a Java string, found 6 bytes before the end"):
+        read_snapshot(str(tmp_path))
+    with pytest.raises(StorageError, match="no known scheme"):
+        read_snapshot("nowhere://bucket/savepoint")
+    with pytest.raises(StorageError, match="connection refused"):
+        read_snapshot("http://127.0.0.1:9/savepoint")
+    monkeypatch.setattr(savepoint_files, "LARGEST", len(FILE) - 2)
+    with pytest.raises(StorageError, match=f"has {len(FILE) - 1} bytes; {len(FILE) - 2} are read"):
+        read_snapshot(str(tmp_path))
