@@ -35,6 +35,7 @@
      ├─ Refusal                      a gateway does not accept a request
      │   ├─ RefusedProperties        properties of it are invalid
      │   ├─ PageRefusal              it is answered with a page of the portal
+     │   ├─ StaleForm                a form of the portal is of an earlier session
      │   └─ ClusterUnavailable       it needs a cluster that does not answer
      ├─ RecordsError                 a gateway's database did not execute a statement
      │   ├─ RecordsUnavailable       it cannot be used now

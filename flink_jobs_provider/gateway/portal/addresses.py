@@ -17,6 +17,8 @@ SIGN_IN = "/portal/sign-in"
 SIGN_IN_LINK = "/portal/sign-in/link"
 SIGN_IN_ONCE = "/portal/sign-in/once"
 SIGN_OUT = "/portal/sign-out"
+#: Confirms that somebody is signed in, and shows nothing.
+SIGNED_IN = "/portal/signed-in"
 LANGUAGE = "/portal/language"
 ISSUER_SIGN_IN = "/portal/issuer"
 ISSUER_RETURN = "/portal/issuer/return"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -25,6 +25,22 @@ _MOST_FIELDS = 100
 _UPLOAD_TIME = 900.0
 
 
+class StaleForm(Refusal):
+    """A form that is not of the session that sends it; nothing of it is done.
+
+    Attributes:
+        fields: What it holds.
+    """
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = fields
+        super().__init__(
+            "AuthorizationFailed",
+            "The form is of an earlier sign-in, or of no page of this portal. Nothing was changed: "
+            "open the page again, and send it from there.",
+        )
+
+
 async def sent_form(
     request: Request, addresses: Addresses, key: str, limit: int
 ) -> Mapping[str, str]:
@@ -37,6 +53,7 @@ async def sent_form(
         limit: The longest body.
 
     Raises:
+        StaleForm: It is not of this session.
         Refusal: Another site's page has sent it, or it is no form.
     """
     fields = await read_form(request, addresses, limit)
@@ -77,20 +94,13 @@ async def sent_upload(
         file_limit: The longest file.
 
     Raises:
+        StaleForm: It is not of this session.
         Refusal: Another site's page has sent it, it is too long or late, or it is no form.
     """
     _check_origin(request, addresses)
     limited = content_stream(request, limit + file_limit, _UPLOAD_TIME)
-    parser = MultiPartParser(
-        request.headers, limited, max_files=1, max_fields=_MOST_FIELDS, max_part_size=limit
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        text = f"The form's content cannot be read: {error.message}"
-        raise Refusal("InvalidRequestContent", text) from None
-    texts = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    fields = {name: value.replace("\r\n", "\n") for name, value in texts.items()}
+    form = await _parsed(_parser(MultiPartParser, request, limited, limit))
+    fields = _texts(form.multi_items())
     files = [value for value in form.values() if isinstance(value, UploadFile)]
     try:
         _check_key(fields, key)
@@ -100,6 +110,78 @@ async def sent_upload(
     if not files:
         return SentUpload(fields, "", BytesIO())
     return SentUpload(fields, files[0].filename or "", files[0].file)
+
+
+async def read_upload_fields(
+    request: Request,
+    addresses: Addresses,
+    limit: int,
+    file_limit: int,
+    may_send: Callable[[Mapping[str, str]], bool],
+) -> dict[str, str]:
+    """Return the fields of a form that is sent with a file, of whichever session; not the file.
+
+    Args:
+        request: What was sent.
+        addresses: The portal's addresses.
+        limit: The longest form without the file.
+        file_limit: The longest file.
+        may_send: Whether the fields before the file permit to read on; the file is passed over.
+
+    Raises:
+        Refusal: Another site's page has sent it, it is too long or late, or it is no form.
+    """
+    _check_origin(request, addresses)
+    limited = content_stream(request, limit + file_limit, _UPLOAD_TIME)
+    parser = _parser(_FieldsAlone, request, limited, limit)
+    parser.may_send = may_send
+    form = await _parsed(parser)
+    await form.close()
+    return _texts(form.multi_items())
+
+
+class _FieldsAlone(MultiPartParser):
+    """Reads the fields of a form, and passes over its file.
+
+    Attributes:
+        may_send: Whether the fields before the file permit to read on.
+    """
+
+    may_send: Callable[[Mapping[str, str]], bool]
+
+    def on_headers_finished(self) -> None:
+        """Begin a field, or a file if that is permitted."""
+        super().on_headers_finished()
+        if self._current_part.file is not None and not self.may_send(_texts(self.items)):
+            raise MultiPartException("no file is permitted.")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Keep the data of a field."""
+        if self._current_part.file is None:
+            super().on_part_data(data, start, end)
+
+
+_Parser = TypeVar("_Parser", bound=MultiPartParser)
+
+
+def _parser(
+    kind: type[_Parser], request: Request, stream: AsyncGenerator[bytes, None], limit: int
+) -> _Parser:
+    return kind(request.headers, stream, max_files=1, max_fields=_MOST_FIELDS, max_part_size=limit)
+
+
+async def _parsed(parser: MultiPartParser) -> FormData:
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        text = f"The form's content cannot be read: {error.message}"
+        raise Refusal("InvalidRequestContent", text) from None
+
+
+def _texts(items: Iterable[tuple[str, str | UploadFile]]) -> dict[str, str]:
+    """Return the fields that are text, with their line ends as everywhere else."""
+    texts = {name: value for name, value in items if isinstance(value, str)}
+    return {name: value.replace("\r\n", "\n") for name, value in texts.items()}
 
 
 async def read_form(request: Request, addresses: Addresses, limit: int) -> dict[str, str]:
@@ -122,17 +204,13 @@ async def read_form(request: Request, addresses: Addresses, limit: int) -> dict[
         )
     except ValueError:
         raise Refusal("InvalidRequestContent", "The form's content cannot be read.") from None
-    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+    return _texts(pairs)
 
 
 def _check_key(fields: dict[str, str], key: str) -> None:
     """Check and remove what only a page of the sender's own session can fill in."""
     if not key or not hmac.compare_digest(fields.pop(KEY_FIELD, "").encode(), key.encode()):
-        raise Refusal(
-            "AuthorizationFailed",
-            "The form is of an earlier sign-in, or of no page of this portal. Nothing was changed: "
-            "open the page again, and send it from there.",
-        )
+        raise StaleForm(fields)
 
 
 def _check_origin(request: Request, addresses: Addresses) -> None:

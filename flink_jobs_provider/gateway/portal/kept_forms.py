@@ -25,6 +25,8 @@ from flink_jobs_provider.gateway.portal.visit import Visit
 OWNER_FIELD = "form_owner"
 #: Name of the query parameter by which a form is found again.
 KEPT = "kept"
+#: Name of the button that sends a file along, which is not kept.
+UPLOAD = "upload"
 #: Seconds that a form is kept, and how many are.
 _LIFETIME = 900.0
 _MOST = 200
@@ -55,17 +57,24 @@ class KeptForms:
         encoded = base64.urlsafe_b64encode(name.encode()).decode()
         return f"{encoded}.{self._mark(encoded)}"
 
-    def keep(self, path: str, values: Mapping[str, str]) -> str:
-        """Keep a form; return the key by which it is found, empty where it is nobody's.
+    def owner(self, values: Mapping[str, str]) -> str:
+        """Return whose form it is by its stamp; empty where it is nobody's."""
+        encoded, _, mark = values.get(OWNER_FIELD, "").partition(".")
+        if not hmac.compare_digest(mark.encode(), self._mark(encoded).encode()):
+            return ""
+        return base64.urlsafe_b64decode(encoded.encode()).decode()
+
+    def keep(self, path: str, values: Mapping[str, str], *, of: str | None = None) -> str:
+        """Keep a form; return the key by which it is found, empty where it is not kept.
 
         Args:
             path: Where it was sent.
             values: What its fields hold.
+            of: The name of the one whose form it must be; None for anybody's.
         """
-        encoded, _, mark = values.get(OWNER_FIELD, "").partition(".")
-        if not hmac.compare_digest(mark.encode(), self._mark(encoded).encode()):
+        owner = self.owner(values)
+        if not owner or (of is not None and owner != of):
             return ""
-        owner = base64.urlsafe_b64decode(encoded.encode()).decode()
         typed = {
             name: text
             for name, text in values.items()
@@ -109,6 +118,7 @@ def restored(kept: KeptForms, request: Request, visit: Visit, form: Form) -> Non
     if values is None:
         form.note = visit.text("form.not_kept")
         return
-    form.note = visit.text("form.kept")
+    uploads = UPLOAD in values
+    form.note = visit.text("form.kept_without_file") if uploads else visit.text("form.kept")
     form.kept = key
     form.values |= {name: values[name] for name in form.values if name in values}

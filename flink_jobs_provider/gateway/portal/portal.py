@@ -27,15 +27,17 @@ from flink_jobs_provider.gateway.portal.addresses import (
     SIGN_IN_LINK,
     SIGN_IN_ONCE,
     SIGN_OUT,
+    SIGNED_IN,
     STATIC,
     Addresses,
 )
 from flink_jobs_provider.gateway.portal.assets import Assets
+from flink_jobs_provider.gateway.portal.forms import StaleForm
 from flink_jobs_provider.gateway.portal.issuer_sign_in import IssuerAccess, IssuerPages
 from flink_jobs_provider.gateway.portal.jar_browser import JarBrowser
 from flink_jobs_provider.gateway.portal.jar_choice import JarChooser
 from flink_jobs_provider.gateway.portal.jar_uploads import JarUploads
-from flink_jobs_provider.gateway.portal.kept_forms import KeptForms
+from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms
 from flink_jobs_provider.gateway.portal.live import EVERY, Live, Part
 from flink_jobs_provider.gateway.portal.observed import Freshness, Observed
 from flink_jobs_provider.gateway.portal.pages import clusters_page, job_page, jobs_page
@@ -49,7 +51,7 @@ from flink_jobs_provider.gateway.portal.pages.sign_in_link import SignInLinkPage
 from flink_jobs_provider.gateway.portal.portal_conventions import PageRefusal, PortalConventions
 from flink_jobs_provider.gateway.portal.sessions import Cookies, Proofs, Sessions
 from flink_jobs_provider.gateway.portal.submission import Submission
-from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.templating import NOT_STORED, Templates
 from flink_jobs_provider.gateway.portal.visit import SESSION, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -96,14 +98,14 @@ class Portal:
         upload_bytes: int = 0,
     ) -> None:
         addresses = Addresses(public_url)
-        kept = KeptForms()
+        self._kept = kept = KeptForms()
         templates = Templates(addresses, kept.stamp)
         cookies = Cookies(addresses)
         sessions = Sessions(board, proofs, cookies, session_lifetime)
         self._addresses = addresses
         self._visits = visits = Visits(clusters, addresses, cookies)
         self.conventions = PortalConventions(
-            sessions, visits, addresses, templates, kept, body_bytes
+            sessions, visits, addresses, templates, kept, body_bytes, upload_bytes
         )
         finder = JobFinder(board)
         self._sign_in = SignInPages(
@@ -179,6 +181,7 @@ class Portal:
             self._route(SIGN_IN_ONCE, self._links.show),
             self._route(SIGN_IN_ONCE, self._links.sign_in, "POST"),
             self._route(SIGN_OUT, self._sign_in.sign_out, "POST"),
+            self._route(SIGNED_IN, self._sign_in.confirm),
             self._route(LANGUAGE, self._sign_in.choose_language),
             self._route(NEW_JOB, self._new_job.show),
             self._route(NEW_JOB, self._new_job.send, "POST"),
@@ -217,9 +220,20 @@ class Portal:
             try:
                 return await endpoint(request)
             except Refusal as refusal:
+                if isinstance(refusal, StaleForm) and (again := self._again(request, refusal)):
+                    return again
                 raise PageRefusal(refusal, self._visits.text(request)) from None
 
         return _PageRoute(path, in_their_language, methods=[method])
+
+    def _again(self, request: Request, stale: StaleForm) -> Response | None:
+        """Lead back to a form of an earlier session of the same person, with what they typed."""
+        if SESSION not in request.scope:
+            return None
+        visit = self._visits.of(request)
+        key = self._kept.keep(request.url.path, stale.fields, of=visit.name)
+        to = self._addresses.of(request.url.path, **{KEPT: key})
+        return RedirectResponse(to, 303, NOT_STORED) if key else None
 
 
 class _PageRoute(Route):

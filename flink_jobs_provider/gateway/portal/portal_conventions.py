@@ -12,7 +12,7 @@ from structlog.contextvars import get_contextvars
 
 from flink_jobs_provider.gateway.http.api_answers import fault, status_of, when_to_retry
 from flink_jobs_provider.gateway.portal.addresses import OPEN, SIGN_IN, STATIC, Addresses
-from flink_jobs_provider.gateway.portal.forms import read_form
+from flink_jobs_provider.gateway.portal.forms import has_file, read_form, read_upload_fields
 from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms
 from flink_jobs_provider.gateway.portal.sessions import Sessions
 from flink_jobs_provider.gateway.portal.templating import NOT_STORED, SECURITY_HEADERS, Templates
@@ -63,6 +63,7 @@ class PortalConventions:
         templates: Its pages.
         kept: What was typed into forms whose session has ended.
         body_bytes: The longest form.
+        upload_bytes: The largest file that comes with one.
     """
 
     fault = fault("the job's page", _REQUEST_ID)
@@ -75,6 +76,7 @@ class PortalConventions:
         templates: Templates,
         kept: KeptForms,
         body_bytes: int,
+        upload_bytes: int,
     ) -> None:
         self._sessions = sessions
         self._visits = visits
@@ -82,6 +84,7 @@ class PortalConventions:
         self._templates = templates
         self._kept = kept
         self._body_bytes = body_bytes
+        self._upload_bytes = upload_bytes
 
     async def principal(self, scope: Scope, receive: Receive) -> tuple[Principal, Receive]:
         """Return who a request is of; where nobody need be signed in, which address it is of."""
@@ -140,7 +143,20 @@ class PortalConventions:
     async def _kept_key(self, request: Request) -> str:
         """Keep what was typed into a form; return the key of it, empty where it is not kept."""
         try:
-            fields = await read_form(request, self._addresses, self._body_bytes)
+            fields = await self._fields(request)
         except Refusal:
             return ""
         return self._kept.keep(request.url.path, fields)
+
+    async def _fields(self, request: Request) -> Mapping[str, str]:
+        limit = self._body_bytes
+        if not has_file(request):
+            return await read_form(request, self._addresses, limit)
+        # Of somebody unknown no file is read, not even to pass over it.
+        return await read_upload_fields(
+            request,
+            self._addresses,
+            limit,
+            self._upload_bytes,
+            lambda fields: bool(self._kept.owner(fields)),
+        )

@@ -14,12 +14,12 @@ from flink_jobs_provider.gateway.portal.addresses import (
     CLUSTERS,
     ISSUER_SIGN_IN,
     LANGUAGE,
-    LIST_PART,
     NEW_JOB,
     PORTAL,
     SIGN_IN,
     SIGN_IN_ONCE,
     SIGN_OUT,
+    SIGNED_IN,
     STATIC,
     Addresses,
 )
@@ -84,13 +84,13 @@ class Templates:
             "worded": worded,
             "ISSUER_SIGN_IN": ISSUER_SIGN_IN,
             "LANGUAGE": LANGUAGE,
-            "LIST_PART": LIST_PART,
             "CLUSTERS": CLUSTERS,
             "NEW_JOB": NEW_JOB,
             "PORTAL": PORTAL,
             "SIGN_IN": SIGN_IN,
             "SIGN_IN_ONCE": SIGN_IN_ONCE,
             "SIGN_OUT": SIGN_OUT,
+            "SIGNED_IN": SIGNED_IN,
             "STATIC": STATIC,
         }
 

@@ -85,6 +85,10 @@ class SignInPages:
         self._write(request, None, "sign-in", refusal.code, status_of(refusal))
         return self._page(request, wanted, refusal)
 
+    async def confirm(self, _: Request) -> Response:
+        """Confirm that somebody is signed in, as the middleware has seen to; ask no cluster."""
+        return Response(status_code=204, headers=NOT_STORED)
+
     async def sign_out(self, request: Request) -> Response:
         """End the session."""
         visit = self._visits.of(request)

@@ -1,45 +1,72 @@
-// Forms that are not lost where they cannot be sent: before one is, the gateway is asked whether it
-// answers, and reads its records. If not, the page stays with what was typed.
+// Forms that are sent once, and not lost where they cannot be sent. Before one is sent, the gateway
+// is asked whether it answers, and whether somebody is signed in. If it does not answer, the page
+// stays with what was typed.
 const PATIENCE_MS = 5000;
+const LONG_MS = 30000;
+const PLAIN = "application/x-www-form-urlencoded";
+const [READY, ASKING, CLEARED, SENDING] = ["ready", "asking", "cleared", "sending"];
 
-async function answers(address) {
+async function asked(address) {
   try {
-    const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    return answer.status < 500;
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(address, { cache: "no-store", redirect: "manual", signal });
+    return { answers: answer.ok, signedOut: answer.status === 401 || answer.type === "opaqueredirect" };
   } catch {
-    return false;
+    return { answers: false, signedOut: false };
   }
 }
 
-class KeptForm {
+class SentForm {
   constructor(form) {
     this.form = form;
-    this.banner = form.querySelector("[data-unsent]");
-    this.asking = false;
-    this.asked = false;
+    this.state = READY;
+    form.addEventListener("submit", (event) => this.submit(event));
+    // The page is shown again, or the browser was stopped before an answer came.
+    addEventListener("pageshow", () => this.stopped());
+    globalThis.navigation?.addEventListener("navigateerror", () => this.stopped());
   }
 
-  async send(event) {
-    if (this.asked) return;
-    event.preventDefault();
-    if (this.asking) return;
-    this.asking = true;
-    this.banner.hidden = true;
-    const there = await answers(this.form.dataset.kept);
-    this.asking = false;
-    if (!there) {
-      this.banner.hidden = false;
+  submit(event) {
+    if (this.state === CLEARED || (this.state === READY && !this.form.dataset.kept)) {
+      this.become(SENDING);
       return;
     }
-    this.asked = true;
-    this.form.requestSubmit(event.submitter);
-    this.asked = false;
+    event.preventDefault();
+    if (this.state === READY) this.ask(event.submitter);
+  }
+
+  async ask(submitter) {
+    this.become(ASKING);
+    this.show("unsent", false);
+    const { answers, signedOut } = await asked(this.form.dataset.kept);
+    if (!answers && !signedOut) {
+      this.become(READY);
+      this.show("unsent", true);
+      return;
+    }
+    // The gateway keeps what was typed until the next sign-in, and no file.
+    if (signedOut && submitter?.hasAttribute("formenctype")) submitter.formEnctype = PLAIN;
+    this.state = CLEARED;
+    this.form.requestSubmit(submitter);
+  }
+
+  become(state) {
+    this.state = state;
+    this.show("sending", state === SENDING);
+    // Browsers without that event do not tell: somebody who waits for so long may press again.
+    if (state === SENDING && !globalThis.navigation) setTimeout(() => this.stopped(), LONG_MS);
+  }
+
+  stopped() {
+    if (this.state === SENDING) this.become(READY);
+  }
+
+  show(which, shown) {
+    const banner = this.form.querySelector(`[data-${which}]`);
+    if (banner) banner.hidden = !shown;
   }
 }
 
-export function keepForms(within) {
-  for (const form of within.querySelectorAll("form[data-kept]")) {
-    const kept = new KeptForm(form);
-    form.addEventListener("submit", (event) => kept.send(event));
-  }
+export function sendOnce(within) {
+  for (const form of within.querySelectorAll("form[method=post]")) new SentForm(form);
 }

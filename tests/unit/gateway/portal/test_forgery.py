@@ -52,7 +52,7 @@ def test_a_form_of_another_site_is_refused(look: Look) -> None:
 def test_a_form_without_its_key_is_refused(look: Look) -> None:
     async def test(portal: Opened) -> None:
         browser, sent = await _running(portal)
-        del sent["form_key"]
+        del sent["form_key"], sent["form_owner"]
         for address in (STOP, "/portal/new", "/portal/sign-out", SIGN_IN):
             for more in ({}, {"form_key": ""}, {"form_key": "0" * 64}, {"form_key": "ü"}):
                 answer = await browser.client.post(
@@ -61,6 +61,21 @@ def test_a_form_without_its_key_is_refused(look: Look) -> None:
                 assert answer.status_code == 403, (address, more)
         assert (await portal.gateway.row()).last.action == "NEW"
         assert (await browser.client.get("/portal/")).status_code == 200
+
+    look(test)
+
+
+def test_a_form_of_ones_own_without_its_key_is_shown_again(look: Look) -> None:
+    """Shows that nothing of it is done, and that its fields are there."""
+
+    async def test(portal: Opened) -> None:
+        browser, sent = await _running(portal)
+        sent |= {"form_key": "0" * 64}
+        answer = await browser.client.post(STOP, data=sent, headers={"Origin": HOST})
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith(f"{STOP}?kept=")
+        assert (await browser.get(answer.headers["location"])).form(STOP)
+        assert (await portal.gateway.row()).last.action == "NEW"
 
     look(test)
 

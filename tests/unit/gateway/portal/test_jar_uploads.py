@@ -28,7 +28,7 @@ UPDATE = "/portal/jobs/1/update"
 PLACE = f"{JARS}/uploads"
 
 
-def _look(
+def look_with_uploads(
     directory: Path,
     test: Callable[[Opened], Awaitable[None]],
     uploads: tuple[str, ...] = (PLACE,),
@@ -45,7 +45,7 @@ def _jar(directory: Path, note: str = "") -> bytes:
     return make_jar(directory / "made.jar", note).read_bytes()
 
 
-async def _upload(
+async def upload(
     browser: Browser,
     form: Form,
     name: str,
@@ -77,7 +77,7 @@ def test_a_jar_is_uploaded_and_what_was_typed_stays(tmp_path: Path) -> None:
         form = (await browser.get(NEW)).form(NEW)
         form.fields["upload_to"] = PLACE
         given = {"job_name": "orders", "args": "--a b", "options": "a.b: c\nd: e"}
-        answer = await _upload(browser, form, "mine.jar", content, **given)
+        answer = await upload(browser, form, "mine.jar", content, **given)
         assert answer.status_code == 200, answer.text
         page = Page(answer.text)
         kept = page.form(NEW).fields
@@ -89,13 +89,13 @@ def test_a_jar_is_uploaded_and_what_was_typed_stays(tmp_path: Path) -> None:
         assert _uploaded(tmp_path) == ["mine.jar"]
         entry = portal.audit.entries[-1]
         assert (entry["who"], entry["what"]) == ("ada", f"upload {PLACE}/mine.jar")
-        page = Page((await _upload(browser, form, "mine.jar", content)).text)
+        page = Page((await upload(browser, form, "mine.jar", content)).text)
         assert "The same jar was there already." in page.text
         await browser.sent(page.form(NEW), **given)
         await portal.settled()
         assert (await portal.gateway.row()).status == "RUNNING"
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 def test_an_update_takes_an_uploaded_jar(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_an_update_takes_an_uploaded_jar(tmp_path: Path) -> None:
         await portal.gateway.done("NEW", jar=f"file://{portal.gateway.jar}")
         form = (await browser.get(UPDATE)).form(UPDATE)
         form.fields["upload_to"] = PLACE
-        page = Page((await _upload(browser, form, "v2.jar", content)).text)
+        page = Page((await upload(browser, form, "v2.jar", content)).text)
         await browser.sent(page.form(UPDATE))
         await portal.settled()
         assert (await portal.gateway.row()).record.spec.jar.endswith("/uploads/v2.jar")
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 def test_another_content_of_the_same_name_stays_as_it_is(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_another_content_of_the_same_name_stays_as_it_is(tmp_path: Path) -> None
         browser = await portal.signed_in()
         form = (await browser.get(NEW)).form(NEW)
         form.fields["upload_to"] = PLACE
-        await _upload(browser, form, "mine.jar", first)
-        page = Page((await _upload(browser, form, "mine.jar", second)).text)
+        await upload(browser, form, "mine.jar", first)
+        page = Page((await upload(browser, form, "mine.jar", second)).text)
         (problem,) = page.find("p", role="alert", class_="problem")
         assert "is there already, with other content" in problem.text
         assert "give the file another name" in problem.text
@@ -130,7 +130,7 @@ def test_another_content_of_the_same_name_stays_as_it_is(tmp_path: Path) -> None
         assert _uploaded(tmp_path) == ["mine.jar"]
         assert portal.audit.entries[-1]["result"] == "Conflict"
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_is_not_uploaded(
         browser = await portal.signed_in()
         form = (await browser.get(NEW)).form(NEW)
         form.fields["upload_to"] = place
-        answer = await _upload(browser, form, name, content, job_name="typed")
+        answer = await upload(browser, form, name, content, job_name="typed")
         assert answer.status_code == 200, answer.text
         page = Page(answer.text)
         assert said in page.find("p", role="alert", class_="problem")[0].text
@@ -166,7 +166,7 @@ def test_what_is_not_uploaded(
             *("orders.jar", "uploads"),
         ]
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
@@ -179,11 +179,11 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
         browser = await portal.signed_in()
         form = (await browser.get(NEW)).form(NEW)
         form.fields["upload_to"] = PLACE
-        page = Page((await _upload(browser, form, "x.jar", content)).text)
+        page = Page((await upload(browser, form, "x.jar", content)).text)
         assert "leads out of the storage" in page.find("p", role="alert", class_="problem")[0].text
         assert list((tmp_path / "outside").iterdir()) == []
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 def test_who_may_not_upload(tmp_path: Path) -> None:
@@ -195,19 +195,23 @@ def test_who_may_not_upload(tmp_path: Path) -> None:
         browser = await portal.signed_in()
         form = (await browser.get(UPDATE)).form(UPDATE)
         form.fields["upload_to"] = PLACE
-        answer = await _upload(browser, form, "x.jar", content, origin="http://elsewhere")
+        answer = await upload(browser, form, "x.jar", content, origin="http://elsewhere")
         assert answer.status_code == 403
-        answer = await _upload(browser, form, "x.jar", content, form_key="0" * 64)
+        other = {"form_key": "0" * 64, "form_owner": ""}
+        answer = await upload(browser, form, "x.jar", content, **other)
         assert answer.status_code == 403
         reader = await portal.signed_in("reader", Role.READ)
         theirs = (await reader.get(UPDATE)).form(UPDATE)
         theirs.fields["upload_to"] = PLACE
-        assert (await _upload(reader, theirs, "x.jar", content)).status_code == 415
+        assert (await upload(reader, theirs, "x.jar", content)).status_code == 415
         stranger = await portal.browser()
-        assert (await _upload(stranger, form, "x.jar", content)).status_code == 401
+        answer = await upload(stranger, form, "x.jar", content, form_owner="")
+        assert answer.status_code == 401
+        answer = await upload(stranger, form, "x.jar", content)
+        assert answer.headers["location"].startswith("/portal/sign-in?"), "the session has ended"
         assert _uploaded(tmp_path) == []
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 def test_a_jar_that_is_too_large(tmp_path: Path) -> None:
@@ -218,12 +222,12 @@ def test_a_jar_that_is_too_large(tmp_path: Path) -> None:
         form = (await browser.get(NEW)).form(NEW)
         form.fields["upload_to"] = PLACE
         large = b"x" * (UPLOAD_BYTES + 70_000)
-        answer = await _upload(browser, form, "x.jar", large)
+        answer = await upload(browser, form, "x.jar", large)
         assert answer.status_code == 413
         assert "exceeded the maximum" in answer.text
         assert _uploaded(tmp_path) == []
 
-    _look(tmp_path, test)
+    look_with_uploads(tmp_path, test)
 
 
 def test_without_a_place_nothing_is_uploaded(tmp_path: Path) -> None:
@@ -233,10 +237,10 @@ def test_without_a_place_nothing_is_uploaded(tmp_path: Path) -> None:
         assert page.find("input", type="file") == []
         form = page.form(NEW)
         form.fields["upload_to"] = PLACE
-        assert (await _upload(browser, form, "x.jar", _jar(tmp_path))).status_code == 415
+        assert (await upload(browser, form, "x.jar", _jar(tmp_path))).status_code == 415
         assert _uploaded(tmp_path) == []
 
-    _look(tmp_path, test, uploads=())
+    look_with_uploads(tmp_path, test, uploads=())
 
 
 @pytest.mark.parametrize(

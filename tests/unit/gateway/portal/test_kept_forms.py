@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import httpx
+import pytest
 
 from flink_jobs_provider.gateway.auth.tokens import revoke_token
 from flink_jobs_provider.gateway.portal.kept_forms import OWNER_FIELD, KeptForms
 from flink_jobs_provider.gateway.principal import Role
 from tests.portal_pages import Page
-from tests.unit.gateway.portal.browsing import JARS, SIGN_IN, Browser, Look, Opened
+from tests.unit.gateway.portal.browsing import HOST, JARS, SIGN_IN, Browser, Look, Opened
+from tests.unit.gateway.portal.test_jar_uploads import look_with_uploads, upload
 
 NEW = "/portal/new"
 TYPED = {
@@ -57,6 +62,80 @@ def test_what_was_typed_is_there_after_a_sign_in(look: Look) -> None:
         assert "hunter2" not in page.html
 
     look(test)
+
+
+def test_a_form_of_an_earlier_session_is_shown_again(look: Look) -> None:
+    """Shows somebody who has signed in again elsewhere, and then sends a form that was open."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in("ada")
+        form = (await browser.get(NEW)).form(NEW)
+        revoke_token(portal.tokens_file, "ada")
+        await browser.sign_in(portal.token("ada"))
+        page = await browser.sent(form, **TYPED)
+        assert "What you typed before your session ended is here again" in page.text
+        assert {name: page.form(NEW).fields[name] for name in TYPED} == TYPED
+        assert await portal.gateway.rows() == []
+        browser.client.cookies.clear()
+        await browser.sign_in(portal.token("bob"))
+        await browser.refused(form, 403, **TYPED)
+
+    look(test)
+
+
+@pytest.mark.parametrize("signed_in_again", [False, True])
+def test_what_was_typed_beside_a_file_is_kept_and_the_file_is_not(
+    tmp_path: Path, signed_in_again: bool
+) -> None:
+    """Shows an upload after the session ended, as browsers without scripts send it."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in("ada")
+        form = (await browser.get(NEW)).form(NEW)
+        await _end_sessions(portal)
+        revoke_token(portal.tokens_file, "ada")
+        token = portal.token("ada")
+        if signed_in_again:
+            await browser.sign_in(token)
+        given = {**TYPED, "upload_to": f"{JARS}/uploads", "upload": "1"}
+        form.fields |= {name: "" for name in ("upload_to", "upload")}
+        answer = await upload(browser, form, "mine.jar", b"x" * 100_000, **given)
+        if signed_in_again:
+            page = await browser.get(answer.headers["location"])
+        else:
+            page = await _signed_in_again(browser, answer, token)
+        assert "no jar was uploaded. Choose its file again." in page.text
+        assert {name: page.form(NEW).fields[name] for name in TYPED} == TYPED
+        assert list((tmp_path / "storage/uploads").iterdir()) == []
+
+    look_with_uploads(tmp_path, test)
+
+
+def test_no_file_of_somebody_unknown_is_read(tmp_path: Path) -> None:
+    """Shows that its sender is refused before all of it has arrived."""
+
+    async def test(portal: Opened) -> None:
+        stranger = await portal.browser()
+        read = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal read
+            yield b"--a\r\nContent-Disposition: form-data; name=form_owner\r\n\r\nYWRh.0\r\n"
+            yield b"--a\r\nContent-Disposition: form-data; name=jar_file; filename=x\r\n\r\n"
+            for _ in range(10):
+                read += 1
+                yield b"x" * 1000
+            yield b"\r\n--a--\r\n"
+
+        answer = await stranger.client.post(
+            NEW,
+            content=endless(),
+            headers={"Origin": HOST, "Content-Type": "multipart/form-data; boundary=a"},
+        )
+        assert answer.status_code == 401
+        assert read <= 1
+
+    look_with_uploads(tmp_path, test)
 
 
 def test_nobody_else_sees_it(look: Look) -> None:

@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from flink_jobs_provider.gateway.portal.addresses import Addresses
+from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch
+from flink_jobs_provider.gateway.portal.addresses import SIGNED_IN, Addresses
 from flink_jobs_provider.gateway.principal import Role
+from flink_jobs_provider.gateway.refusals import Refusal
 from tests.portal_pages import Page
 from tests.unit.gateway.portal.browsing import SIGN_IN, Look, Opened, opened_portal
 
@@ -62,6 +64,30 @@ def test_pages_lead_to_the_sign_in_and_back(look: Look) -> None:
         assert answer.headers["location"] == "/portal/?q=orders&sort=-name"
         answer = await browser.client.get(SIGN_IN)
         assert (answer.status_code, answer.headers["location"]) == (303, "/portal/")
+
+    look(test)
+
+
+def test_whether_somebody_is_signed_in(look: Look) -> None:
+    """Shows that it is answered also where no cluster and no list of jobs can be read."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in()
+        board, portal.seen.away = portal.gateway.jobs.board, True
+
+        async def broken(_: JobSearch) -> JobBoardPage:
+            raise Refusal("RecordsUnavailable", "The gateway's database does not answer.")
+
+        portal.gateway.jobs.board = broken  # type: ignore[method-assign,assignment]
+        answer = await browser.client.get(SIGNED_IN)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["cache-control"] == "no-store"
+        portal.gateway.jobs.board = board  # type: ignore[method-assign]
+        assert portal.seen.sent == []
+        stranger = await portal.browser()
+        assert (await stranger.client.get(SIGNED_IN)).headers["location"].startswith(SIGN_IN)
+        scripted = {"Sec-Fetch-Mode": "cors"}
+        assert (await stranger.client.get(SIGNED_IN, headers=scripted)).status_code == 401
 
     look(test)
 
