@@ -13,7 +13,8 @@ from typing import Any
 from flink_jobs_provider.cli.printing import size
 from flink_jobs_provider.control_planes.flink.client import FlinkClient
 from flink_jobs_provider.model.observation import ENDED_STATES
-from flink_jobs_provider.observing.attention import Observation, needs_attention, span
+from flink_jobs_provider.observing.attention import Observation, needs_attention
+from flink_jobs_provider.observing.attention_sentences import span
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
 from flink_jobs_provider.observing.documents import (
     attention_document,

@@ -164,7 +164,8 @@ def refused_unread(conventions_of: ConventionsOf, path: str, refusal: Refusal) -
     The path is as far as it is known.
     """
     conventions = conventions_of(path)
-    return conventions.refused(refusal, conventions.headers(Headers({}), str(uuid.uuid4())))
+    headers = conventions.headers(Headers({}), str(uuid.uuid4()))
+    return conventions.refused(refusal, headers, None)
 
 
 _FOR_CALLERS = (

@@ -1,5 +1,7 @@
 """What needs attention, as a pure judgement of what was observed: why, since when, what to do.
 
+Each reason is a code and facts: see `attention_sentences`.
+
 A job that was cancelled, or came to its own end, needs none: somebody wanted it so.
 """
 
@@ -14,6 +16,14 @@ from typing import Protocol
 
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.observing.attention_sentences import (
+    ENGLISH,
+    Milliseconds,
+    Sentence,
+    Share,
+    Statement,
+    worded,
+)
 from flink_jobs_provider.observing.health import ClusterHealth, JobHealth, Memory, NotListed
 
 Observation = JobHealth | NotListed
@@ -31,8 +41,7 @@ _LAG_PERIODS, _LEAST_LAG = 3, 60_000
 _LEAST_BACKLOG_S = 60
 #: The share of metaspace from which on the next submissions may not fit.
 _FULL = 0.9
-#: Seconds of the units that lengths of time are in, beside the second; and such a length in a text.
-_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))
+#: A length of time in an English text.
 _SPAN = re.compile(r"\b[0-9]+ (?:days|h|min|s)\b")
 
 
@@ -59,15 +68,25 @@ class Attention:
 
     Attributes:
         concern: Its kind.
-        reason: What was observed, a sentence.
-        remedy: What to do, a sentence or two.
+        observed: What was observed.
+        advice: What to do, a sentence or two.
         since: Since when it has been so, as far as that is known: milliseconds since the epoch.
     """
 
     concern: Concern
-    reason: str
-    remedy: str
+    observed: Statement
+    advice: Statement
     since: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """What was observed, in English."""
+        return worded(self.observed, ENGLISH)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in English."""
+        return worded(self.advice, ENGLISH)
 
 
 def needs_attention(
@@ -151,24 +170,25 @@ def cluster_attention(now: ClusterHealth) -> tuple[Attention, ...]:
         found.append(
             Attention(
                 Concern.NO_TASK_MANAGERS,
-                "the cluster has active jobs and no TaskManagers",
-                "Start TaskManagers, or look into their logs for why they do not register",
+                Statement(Sentence.NO_TASK_MANAGERS),
+                Statement(Sentence.START_TASK_MANAGERS),
             )
         )
-    pools = (("a TaskManager", now.metaspace), ("the JobManager", now.job_manager_metaspace))
-    for whose, memory in pools:
+    pools = (
+        (Sentence.TASK_MANAGER_METASPACE, now.metaspace),
+        (Sentence.JOB_MANAGER_METASPACE, now.job_manager_metaspace),
+    )
+    for sentence, memory in pools:
         if memory and (memory.share or 0.0) >= _FULL:
-            found.append(_metaspace(whose, memory))
+            found.append(_metaspace(sentence, memory))
     return tuple(found)
 
 
-def _metaspace(whose: str, memory: Memory) -> Attention:
-    mebibytes = f"{memory.used >> 20} of {(memory.limit or 0) >> 20} MiB"
+def _metaspace(sentence: Sentence, memory: Memory) -> Attention:
     return Attention(
         Concern.METASPACE,
-        f"{whose} uses {mebibytes} of its metaspace",
-        "Each submission loads its classes anew, and some are never unloaded: restart the process "
-        "before it ends with an OutOfMemoryError, or give it more metaspace",
+        Statement.of(sentence, used=memory.used >> 20, limit=(memory.limit or 0) >> 20),
+        Statement(Sentence.FREE_METASPACE),
     )
 
 
@@ -178,17 +198,17 @@ def _newest_submissions(jobs: Sequence[ObservedJob]) -> dict[str, ObservedJob]:
 
 def _lost(now: NotListed, last: JobHealth | None, *, expected: bool) -> Iterator[Attention]:
     if last is None:
-        reason = "the cluster does not list it"
+        reason = Statement(Sentence.NOT_LISTED)
         active = expected
     else:
-        ago = span(now.at - last.at)
-        reason = f"the cluster no longer lists it; {ago} ago it was {last.job.state}"
+        ago, state = Milliseconds(now.at - last.at), last.job.state
+        reason = Statement.of(Sentence.NO_LONGER_LISTED, ago=ago, state=state)
         active = last.job.active
     if active:
         yield Attention(
             Concern.LOST,
             reason,
-            f"Has its JobManager been restarted? {_start_again(last)}",
+            Statement.of(Sentence.WAS_JOB_MANAGER_RESTARTED, start=_start_again(last)),
             last.at if last else None,
         )
 
@@ -198,26 +218,29 @@ def _failed(now: JobHealth) -> Iterator[Attention]:
         since = now.job.ended or now.state_since
         yield Attention(
             Concern.FAILED,
-            f"it FAILED {span(now.at - since)} ago{_because(now)}",
-            f"Fix the cause. {_start_again(now)}",
+            Statement.of(Sentence.FAILED_AGO, ago=Milliseconds(now.at - since)).because_of(
+                _cause(now)
+            ),
+            Statement.of(Sentence.FIX_AND_START, start=_start_again(now)),
             since,
         )
 
 
 def _unsettled(now: JobHealth) -> Iterator[Attention]:
     state, since = now.job.state, now.state_since
+    time = Milliseconds(now.at - since)
     if state == "SUSPENDED":
         yield Attention(
             Concern.SUSPENDED,
-            f"it has been SUSPENDED for {span(now.at - since)}",
-            "Its JobManager has lost leadership: another one should take the job over",
+            Statement.of(Sentence.SUSPENDED, time=time),
+            Statement(Sentence.AWAIT_LEADER),
             since,
         )
     elif state in ("RESTARTING", "FAILING", "RECONCILING"):
         yield Attention(
             Concern.RESTARTING,
-            f"it has been {state} for {span(now.at - since)}{_because(now)}",
-            "Read its exceptions. If it does not come up, fix the cause and start a new version",
+            Statement.of(Sentence.RESTARTING, state=state, time=time).because_of(_cause(now)),
+            Statement(Sentence.READ_EXCEPTIONS),
             since,
         )
 
@@ -233,9 +256,10 @@ def _restarted(seen: Sequence[JobHealth]) -> Iterator[Attention]:
     if times >= _MANY_RESTARTS:
         yield Attention(
             Concern.RESTARTED,
-            f"it failed and was restarted {times} times in the last {span(_RESTART_WINDOW)}"
-            f"{_because(now)}",
-            "Each restart goes back to the last checkpoint. Fix the cause in its exceptions",
+            Statement.of(
+                Sentence.RESTARTED, times=times, time=Milliseconds(_RESTART_WINDOW)
+            ).because_of(_cause(now)),
+            Statement(Sentence.FIX_RESTARTS),
             min((each.at for each in failures), default=None),
         )
 
@@ -244,8 +268,8 @@ def _redeployed(before: ObservedJob | None, now: ObservedJob) -> Iterator[Attent
     if before and now.healthy and now.redeployed_since(before):
         yield Attention(
             Concern.RESTARTED,
-            "its tasks were deployed anew since it was last observed",
-            "It was restarted after a failure, or rescaled: its exceptions tell which",
+            Statement(Sentence.REDEPLOYED),
+            Statement(Sentence.FAILED_OR_RESCALED),
             now.modified,
         )
 
@@ -256,8 +280,13 @@ def _tasks_not_running(job: ObservedJob, since: int, at: int) -> Iterator[Attent
     if waiting and at - since >= _LONGEST_DEPLOYMENT:
         yield Attention(
             Concern.TASKS_NOT_RUNNING,
-            f"{up} of {job.tasks} tasks run, and nothing has changed for {span(at - since)}",
-            "Does the cluster have free slots? Add TaskManagers, or look into the JobManager's log",
+            Statement.of(
+                Sentence.TASKS_NOT_RUNNING,
+                running=up,
+                tasks=job.tasks,
+                time=Milliseconds(at - since),
+            ),
+            Statement(Sentence.ADD_SLOTS),
             since,
         )
 
@@ -268,25 +297,30 @@ def _checkpoints(now: JobHealth) -> Iterator[Attention]:
         return
     done = now.last_completed
     since = max(now.state_since, done.completed if done else 0)
-    last = f"the last one completed {span(now.at - done.completed)} ago" if done else "none so far"
+    last = Statement(Sentence.NONE_COMPLETED)
+    if done:
+        last = Statement.of(Sentence.LAST_COMPLETED, ago=Milliseconds(now.at - done.completed))
     if now.at - since > settings.longest_gap:
         yield Attention(
             Concern.NO_CHECKPOINT,
-            f"no checkpoint has completed for {span(now.at - since)} ({last}), and one is due "
-            f"every {span(settings.interval)}",
-            "A failure now goes back that far. Look for backpressure, a timeout that is too short, "
-            "or storage that is slow or unreachable",
+            Statement.of(
+                Sentence.NO_CHECKPOINT,
+                time=Milliseconds(now.at - since),
+                last=last,
+                interval=Milliseconds(settings.interval),
+            ),
+            Statement(Sentence.SPEED_CHECKPOINTS_UP),
             since,
         )
     failed = now.failed_since_completed
     if failed:
-        why = f": {failed[0].failure}" if failed[0].failure else ""
-        what = f"its last {len(failed)} checkpoints" if len(failed) > 1 else "its last checkpoint"
+        what = Statement.of(Sentence.CHECKPOINT_FAILED, last=last)
+        if len(failed) > 1:
+            what = Statement.of(Sentence.CHECKPOINTS_FAILED, number=len(failed), last=last)
         yield Attention(
             Concern.CHECKPOINTS_FAILING,
-            f"{what} failed, and {last}{why}",
-            f"After {settings.tolerable_failures} tolerated failures in a row the job is "
-            "restarted. Fix the cause; a longer timeout helps where they expire",
+            what.because_of(failed[0].failure),
+            Statement.of(Sentence.FIX_CHECKPOINTS, tolerated=settings.tolerable_failures),
             failed[-1].triggered,
         )
 
@@ -296,23 +330,32 @@ def _lag(seen: Sequence[JobHealth]) -> Iterator[Attention]:
     if len(points) <= _LAG_PERIODS:
         return
     first, now = points[0], points[-1]
-    over = span(now.at - first.at)
-    slow = _slowest(now)
+    over = Milliseconds(now.at - first.at)
+    slowest = _slowest(now)
     lags = [each.event_time_lag for each in points]
     if _grows(lags) and (now.event_time_lag or 0) >= _LEAST_LAG:
         yield Attention(
             Concern.LAG_GROWING,
-            f"it is {span(now.event_time_lag or 0)} behind in event time, "
-            f"{span(first.event_time_lag or 0)} {over} ago",
-            f"{slow}. If it is idle, a source partition without records may hold watermarks back",
+            Statement.of(
+                Sentence.BEHIND,
+                lag=Milliseconds(now.event_time_lag or 0),
+                before=Milliseconds(first.event_time_lag or 0),
+                ago=over,
+            ),
+            Statement.of(Sentence.LOOK_AT_IDLE_SOURCES, slowest=slowest),
             first.at,
         )
     backlogs = [each.pending_records for each in points]
     if _grows(backlogs) and (now.pending_records or 0) > _LEAST_BACKLOG_S * (now.throughput or 0):
         yield Attention(
             Concern.LAG_GROWING,
-            f"{now.pending_records} records are pending, {first.pending_records} {over} ago",
-            f"{slow}. Raise the parallelism where it works all the time",
+            Statement.of(
+                Sentence.PENDING,
+                records=now.pending_records or 0,
+                before=first.pending_records or 0,
+                ago=over,
+            ),
+            Statement.of(Sentence.RAISE_PARALLELISM, slowest=slowest),
             first.at,
         )
 
@@ -338,35 +381,27 @@ def _grows(values: Sequence[int | None]) -> bool:
     return len(known) == len(values) and all(one < other for one, other in pairwise(known))
 
 
-def _slowest(now: JobHealth) -> str:
+def _slowest(now: JobHealth) -> Statement:
     busiest = now.busiest
     if busiest is None:
-        return "Look for the vertex that works all the time"
-    return f"{busiest.name} works {busiest.busy:.0%} of the time, more than any other vertex"
+        return Statement(Sentence.FIND_SLOWEST)
+    return Statement.of(Sentence.SLOWEST, vertex=busiest.name, share=Share(busiest.busy or 0.0))
 
 
-def _because(now: JobHealth) -> str:
-    return f": {now.exceptions[0].cause}" if now.exceptions else ""
+def _cause(now: JobHealth) -> str:
+    return now.exceptions[0].cause if now.exceptions else ""
 
 
-def _start_again(last: JobHealth | None) -> str:
+def _start_again(last: JobHealth | None) -> Statement:
     kept = last.settings is not None and last.settings.retained if last else False
     for each in last.checkpoints if last else ():
-        usable = each.kind == "savepoint" or kept
-        if usable and each.path and not each.discarded and each.status == "COMPLETED":
-            return f"Start it again from its last {each.kind}, {each.path}"
-    return "Start it again from its last savepoint or retained checkpoint"
+        savepoint = each.kind == "savepoint"
+        if (savepoint or kept) and each.path and not each.discarded and each.status == "COMPLETED":
+            code = Sentence.START_FROM_SAVEPOINT if savepoint else Sentence.START_FROM_CHECKPOINT
+            return Statement.of(code, path=each.path)
+    return Statement(Sentence.START_FROM_LAST)
 
 
 def without_spans(reason: str) -> str:
     """Return a reason without its lengths of time, which grow although nothing has changed."""
     return _SPAN.sub("", reason)
-
-
-def span(milliseconds: int) -> str:
-    """Return a length of time in one unit that people read, such as "3 min"."""
-    seconds = max(0, milliseconds) // 1000
-    for size, unit in _UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -113,8 +113,16 @@ class ApiConventions(Protocol):
     def headers(self, given: Headers, request_id: str) -> dict[str, str]:
         """Return the headers of every answer: client and log speak of the same request by them."""
 
-    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Response:
-        """Return the answer to a request that is refused."""
+    def refused(
+        self, refusal: Refusal, headers: Mapping[str, str], scope: Scope | None
+    ) -> Response:
+        """Return the answer to a request that is refused.
+
+        Args:
+            refusal: Why it is.
+            headers: Headers of the answer.
+            scope: The request; None for one that could not be read.
+        """
 
 
 #: Returns the conventions of the API that a path belongs to.
@@ -259,7 +267,7 @@ class Answering:
                         status=status,
                     )
                 )
-        return conventions.refused(refusal, headers)
+        return conventions.refused(refusal, headers, scope)
 
 
 class Authenticated:

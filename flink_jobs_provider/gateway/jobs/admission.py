@@ -154,8 +154,11 @@ class Admission:
         except QueueTimeout:
             if same_bytes:
                 return None  # the cluster may have it
-            text = "Other jars are being read, and it is not this one's turn yet. Nothing was begun"
-            raise Refusal("ServiceUnavailable", f"{text}: ask again later.") from None
+            raise Refusal(
+                "ServiceUnavailable",
+                "Other jars are being read, and it is not this one's turn yet. Nothing was begun: "
+                "ask again later.",
+            ) from None
         except (JarError, TimeoutError) as error:
             if same_bytes:
                 return None  # the cluster may have it

@@ -15,6 +15,7 @@ from flink_jobs_provider.gateway.portal.health_view import (
     moment,
 )
 from flink_jobs_provider.gateway.portal.job_view import short_name
+from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
@@ -84,6 +85,7 @@ def cluster_view(
     seen: ClusterHealth | JobError | None,
     answer: ClusterAnswer | None,
     ours: Collection[str],
+    text: Text,
 ) -> ClusterView:
     """Return a cluster as pages show it.
 
@@ -92,6 +94,7 @@ def cluster_view(
         seen: What was observed, or why it was not; None where nothing was so far.
         answer: How it answered the gateway's own observation last.
         ours: Identities of the jobs on record, of those that it lists.
+        text: The language of why it needs attention.
     """
     head = (cluster.key, short_name(cluster), cluster.name)
     if not isinstance(seen, ClusterHealth):
@@ -104,7 +107,7 @@ def cluster_view(
         health=seen,
         active=len(active),
         memories=list(_memories(seen)),
-        attention=[AttentionView.of(each) for each in cluster_attention(seen)],
+        attention=[AttentionView.of(each, text) for each in cluster_attention(seen)],
         strangers=[_stranger(job) for job in strangers[:_MOST_STRANGERS]],
         more_strangers=max(0, len(strangers) - _MOST_STRANGERS),
     )

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from flink_jobs_provider.control_planes.flink.inspection import Checkpoint, JobException
 from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.job_board import ClusterAnswer
+from flink_jobs_provider.gateway.portal.attention_texts import stated
+from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
 from flink_jobs_provider.observing.attention import (
     Attention,
@@ -48,13 +50,15 @@ class AttentionView:
     since: datetime | None
 
     @classmethod
-    def of(cls, attention: Attention, shown: Callable[[str], str] = masked_text) -> AttentionView:
-        """Return a reason as pages show it."""
+    def of(
+        cls, attention: Attention, text: Text, shown: Callable[[str], str] = masked_text
+    ) -> AttentionView:
+        """Return a reason as pages of a language show it."""
         return cls(
             attention.concern.name,
             "bad" if attention.concern in _BROKEN else "warn",
-            shown(attention.reason),
-            shown(attention.remedy),
+            shown(stated(attention.observed, text)),
+            shown(stated(attention.advice, text)),
             moment(attention.since),
         )
 
@@ -224,6 +228,7 @@ class HealthView:
 def health_view(
     seen: Sequence[Observation] | JobError | None,
     answer: ClusterAnswer | None,
+    text: Text,
     *,
     started: bool,
     expected: bool,
@@ -234,6 +239,7 @@ def health_view(
     Args:
         seen: What was observed of it lately, or why it was not; None where nothing was so far.
         answer: How its cluster answered the gateway's own observation last.
+        text: The language of why it needs attention.
         started: Whether it was ever submitted.
         expected: Whether it is recorded as active.
         reveal: Whether secrets are shown.
@@ -249,7 +255,7 @@ def health_view(
         started,
         listed=isinstance(newest, JobHealth),
         attention=[
-            AttentionView.of(each, shown) for each in needs_attention(seen, expected=expected)
+            AttentionView.of(each, text, shown) for each in needs_attention(seen, expected=expected)
         ],
         measured=Measured.of(newest, shown) if isinstance(newest, JobHealth) else None,
     )

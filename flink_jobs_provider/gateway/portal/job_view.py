@@ -21,7 +21,6 @@ from flink_jobs_provider.gateway.portal.stack_notes import has_stack_note
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.savepoint import Savepoint
-from flink_jobs_provider.observing.attention import Attention
 from flink_jobs_provider.observing.health import JobHealth
 from flink_jobs_provider.wire.hdinsight import PARALLELISM_KEY, SAVEPOINT_DIRECTORY_KEY
 
@@ -134,7 +133,7 @@ class ListedJob:
         cls,
         row: JobRow,
         cluster: ClusterConfiguration,
-        concerns: Sequence[Attention] = (),
+        concerns: Sequence[AttentionView] = (),
         health: JobHealth | None = None,
     ) -> ListedJob:
         """Return a job on record as the list shows it.
@@ -162,7 +161,7 @@ class ListedJob:
             parallelism=running or row.record.spec.parallelism,
             last=ActionView.of(row.last),
             declared=has_stack_note(row),
-            concerns=[AttentionView.of(each) for each in concerns],
+            concerns=concerns,
             restarts=health.restarts if health else None,
             checkpoint=moment(done.completed) if done else None,
             failing=len(health.failed_since_completed) if health else 0,

@@ -103,9 +103,13 @@ class PortalConventions:
         del given
         return {_REQUEST_ID: request_id, **SECURITY_HEADERS}
 
-    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Response:
+    def refused(
+        self, refusal: Refusal, headers: Mapping[str, str], scope: Scope | None
+    ) -> Response:
         """Return the answer to a request that is refused."""
         text, status = text_of(FALLBACK), status_of(refusal)
+        if scope is not None:
+            text = self._visits.text(Request(scope))
         if isinstance(refusal, PageRefusal):
             text = refusal.text
         if isinstance(refusal, PageRefusal) and refusal.asked and not refusal.scripted:

@@ -48,7 +48,7 @@ class Text:
     def counted(self, key: str, number: int, /, **values: object) -> str:
         """Return a phrase that counts something: there is one for one, and one for any other."""
         one = number == 1 or (number == 0 and self.language in _NONE_AS_ONE)
-        return self(f"{key}.{'one' if one else 'other'}", number=number, **values)
+        return self(f"{key}.{'one' if one else 'other'}", number=self.number(number), **values)
 
     def number(self, value: float, digits: int = 0) -> str:
         """Return a number as the language writes it."""

@@ -15,8 +15,8 @@ from flink_jobs_provider.observing.attention import (
     cluster_attention,
     listed_attention,
     needs_attention,
-    span,
 )
+from flink_jobs_provider.observing.attention_sentences import span
 from flink_jobs_provider.observing.health import JobHealth, Memory, NotListed
 from tests.unit.observing.sequences import (
     BATCH,

@@ -211,8 +211,11 @@ class DliConventions:
         del given  # the service takes no ids of its callers
         return {"X-Request-Id": request_id, GATEWAY_HEADER: "1"} | ALWAYS
 
-    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Response:
+    def refused(
+        self, refusal: Refusal, headers: Mapping[str, str], scope: Scope | None
+    ) -> Response:
         """Return the answer to a request that is refused."""
+        del scope  # all callers are answered in English
         status, code = code_of(refusal)
         refusal.wording = CALL_WORDS
         answer = {"error_code": code, "error_msg": refusal.message}

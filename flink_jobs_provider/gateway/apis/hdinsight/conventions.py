@@ -81,8 +81,11 @@ class ArmConventions:
             ids["x-ms-client-request-id"] = client_id
         return ids | ALWAYS
 
-    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Response:
+    def refused(
+        self, refusal: Refusal, headers: Mapping[str, str], scope: Scope | None
+    ) -> Response:
         """Return the answer to a request that is refused."""
+        del scope  # all callers are answered in English
         error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
         if refusal.target:
             error["target"] = refusal.target

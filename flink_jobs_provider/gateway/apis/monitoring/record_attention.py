@@ -8,9 +8,10 @@ from datetime import datetime
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.observing.attention import Attention, Concern
+from flink_jobs_provider.observing.attention_sentences import Sentence, Statement
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
-_START = "Start it again from its last savepoint or retained checkpoint"
+_START = Statement(Sentence.START_FROM_LAST)
 
 
 def with_record(row: JobRow, listed: Collection[Attention] | None) -> Sequence[Attention] | None:
@@ -32,15 +33,21 @@ def _recorded(row: JobRow) -> list[Attention]:
     """Return what the record shows, in the order of its urgency."""
     found = []
     if row.status == "FAILED":
-        found.append(Attention(Concern.FAILED, "it FAILED", _START, _time(row.ended_at)))
+        failed = Statement(Sentence.FAILED)
+        found.append(Attention(Concern.FAILED, failed, _START, _time(row.ended_at)))
     if row.status == "LOST":
-        reason = "it was active, and its cluster no longer lists it"
-        found.append(Attention(Concern.LOST, reason, _START))
+        found.append(Attention(Concern.LOST, Statement(Sentence.WAS_ACTIVE), _START))
     if row.status == LAUNCH_FAILED or row.last.result is ActionResult.FAILED:
         last = row.last
-        reason = f"its last action, {last.action}, failed: {last.output}"
-        remedy = "Remove the cause, and ask for the action again"
-        found.append(Attention(Concern.ACTION_FAILED, reason, remedy, _time(last.finished_at)))
+        failed = Statement.of(Sentence.ACTION_FAILED, action=str(last.action))
+        found.append(
+            Attention(
+                Concern.ACTION_FAILED,
+                failed.because_of(str(last.output)),
+                Statement(Sentence.REPEAT_ACTION),
+                _time(last.finished_at),
+            )
+        )
     return found
 
 

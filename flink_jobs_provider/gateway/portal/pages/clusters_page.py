@@ -14,6 +14,7 @@ from flink_jobs_provider.gateway.portal.cluster_view import ClusterView, cluster
 from flink_jobs_provider.gateway.portal.live import digest
 from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.identity import identity_of
@@ -72,15 +73,17 @@ class ClustersPage:
     async def html(self, request: Request, visit: Visit) -> str:
         """Return the clusters."""
         del request
-        views = await asyncio.gather(*(self._view(cluster) for cluster in visit.readable))
+        views = await asyncio.gather(
+            *(self._view(cluster, visit.text) for cluster in visit.readable)
+        )
         return self._templates.part(
             "clusters_part", visit.text, clusters=views, operable=visit.operable
         )
 
-    async def _view(self, cluster: ClusterConfiguration) -> ClusterView:
+    async def _view(self, cluster: ClusterConfiguration, text: Text) -> ClusterView:
         seen = await self._observed.cluster(cluster.key)
         ours: frozenset[str] = frozenset()
         if isinstance(seen, ClusterHealth):
             listed = {identity_of(job.job_id) for job in seen.snapshot.jobs if job.active}
             ours = await self._board.on_record(cluster.key, listed)
-        return cluster_view(cluster, seen, self._board.answers().get(cluster.key), ours)
+        return cluster_view(cluster, seen, self._board.answers().get(cluster.key), ours, text)

@@ -178,7 +178,7 @@ class JobPage:
             offers=offered,
             may_act=may_act,
             reveal=reveal,
-            health=self._health(row, seen, reveal=reveal),
+            health=self._health(row, seen, visit.text, reveal=reveal),
             timeline=await self._timeline(found, view, seen, offered, visit.text),
             trend=await self._trend(row, visit.text),
             history=[ActionView.of(action) for action in history[:HISTORY]],
@@ -191,10 +191,11 @@ class JobPage:
         job_id = row.record.job_id
         return await self._observed.job(row.cluster, job_id) if job_id else None
 
-    def _health(self, row: JobRow, seen: Seen, *, reveal: bool) -> HealthView:
+    def _health(self, row: JobRow, seen: Seen, text: Text, *, reveal: bool) -> HealthView:
         return health_view(
             seen,
             self._board.answers().get(row.cluster),
+            text,
             started=bool(row.record.job_id),
             expected=row.record.status.active and row.status == str(row.record.status),
             reveal=reveal,

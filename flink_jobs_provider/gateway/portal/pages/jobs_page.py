@@ -13,12 +13,13 @@ from starlette.responses import Response
 from flink_jobs_provider.gateway.job_board import JobBoard, JobOrder
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.portal.addresses import LIST_PART, PORTAL, Addresses
-from flink_jobs_provider.gateway.portal.health_view import away_view
+from flink_jobs_provider.gateway.portal.health_view import AttentionView, away_view
 from flink_jobs_provider.gateway.portal.job_search import PAGE, STATUSES, AskedSearch
 from flink_jobs_provider.gateway.portal.job_view import ListedJob, short_name
 from flink_jobs_provider.gateway.portal.live import digest
 from flink_jobs_provider.gateway.portal.observed import Observed
 from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.observing.attention import Attention, Concern, needs_attention
@@ -99,7 +100,7 @@ class JobsPage:
                 ListedJob.of(
                     row,
                     clusters[row.cluster],
-                    *_health(row, noticed, listed.get(row.cluster, {})),
+                    *_health(row, noticed, listed.get(row.cluster, {}), visit.text),
                 )
                 for row in page.rows
             ],
@@ -146,14 +147,15 @@ def _health(
     row: JobRow,
     noticed: Mapping[str, Sequence[Attention]],
     listed: Mapping[str, JobHealth],
-) -> tuple[list[Attention], JobHealth | None]:
+    text: Text,
+) -> tuple[list[AttentionView], JobHealth | None]:
     """Return why a job needs attention, each kind once, and its restarts and checkpoints."""
     job_id = row.record.job_id or ""
     health = listed.get(job_id)
     kinds = {each.concern: each for each in noticed.get(job_id, ())}
     if health:
         kinds = {each.concern: each for each in needs_attention([health])} | kinds
-    return list(kinds.values()), health
+    return [AttentionView.of(each, text) for each in kinds.values()], health
 
 
 def _asked(request: Request, visit: Visit) -> AskedSearch:

@@ -408,3 +408,27 @@ def test_a_new_job_whose_jar_cannot_be_read_is_on_record_as_failed(live: Life, k
         assert (await gateway.row()).status == "RUNNING"
 
     live(life)
+
+
+def test_what_was_decided_on_an_earlier_action_is_refused(live: Life) -> None:
+    """Shows a caller who names the last action that they know: nothing is begun behind their back.
+
+    The refusal says who has acted since; with the present action named, it is accepted.
+    """
+
+    async def life(gateway: Gateway) -> None:
+        seen = (await gateway.done("NEW")).last.id
+        row = await gateway.done("UPDATE", parallelism=3)
+        asked = replace(gateway.request("UPDATE", parallelism=4), seen=seen)
+        with pytest.raises(Refusal) as caught:
+            await gateway.jobs.submit(asked)
+        assert caught.value.code == "Conflict"
+        assert "changed since it was read: UPDATE by tester at 2" in caught.value.message
+        assert "Nothing was begun" in caught.value.message
+        assert (await gateway.row()).last.id == row.last.id
+        assert gateway.flink.the_job().job_id == row.record.job_id
+        accepted = await gateway.jobs.submit(replace(asked, seen=row.last.id))
+        await gateway.ended(accepted.id)
+        assert (await gateway.row()).record.spec.parallelism == 4
+
+    live(life)

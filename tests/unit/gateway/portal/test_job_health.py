@@ -88,7 +88,7 @@ def test_what_is_not_reported_is_not_shown_as_nothing(look: Look) -> None:
 
 
 def test_reasons_for_attention_with_what_to_do(look: Look) -> None:
-    """Shows them in French, too; what the service itself says is marked as English."""
+    """Shows them in French, too."""
 
     async def test(portal: Opened) -> None:
         job_id = await _job(portal)
@@ -102,7 +102,11 @@ def test_reasons_for_attention_with_what_to_do(look: Look) -> None:
         french = await (await portal.signed_in("bob", Accept_Language="fr")).get(PAGE)
         (needs,) = french.find("section", class_="card needs")
         assert "Points de contrôle en échec" in needs.text
-        assert french.find("p", class_="output", lang="en")
+        assert "ses 2 derniers points de contrôle ont échoué, et le dernier achevé" in needs.text
+        assert "Que faire : Échecs de suite qui sont tolérés : 0 ; après" in needs.text
+        listed = await (await portal.signed_in("eve", Accept_Language="fr")).get("/portal/")
+        reason = listed.find("span", class_="pill warn")[0].attributes["title"]
+        assert reason.startswith("ses 2 derniers points de contrôle ont échoué")
 
     look(test)
 

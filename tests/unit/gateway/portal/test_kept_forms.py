@@ -98,7 +98,7 @@ def test_what_was_typed_beside_a_file_is_kept_and_the_file_is_not(
         if signed_in_again:
             await browser.sign_in(token)
         given = {**TYPED, "upload_to": f"{JARS}/uploads", "upload": "1"}
-        form.fields |= {name: "" for name in ("upload_to", "upload")}
+        form.fields |= dict.fromkeys(("upload_to", "upload"), "")
         answer = await upload(browser, form, "mine.jar", b"x" * 100_000, **given)
         if signed_in_again:
             page = await browser.get(answer.headers["location"])

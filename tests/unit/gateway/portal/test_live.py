@@ -60,17 +60,23 @@ class Stream:
                 await serving
 
     async def event(self) -> dict[str, str]:
-        """Return the next event."""
+        """Return the next event; what comes meanwhile to show that the stream lives is none."""
         async with asyncio.timeout(30):
-            while "\r\n\r\n" not in self._text:
-                message = await self._received.get()
-                self._text += message.get("body", b"").decode()
+            while True:
+                event = await self._block()
+                if event.get("event"):
+                    return event
+
+    async def _block(self) -> dict[str, str]:
+        while "\r\n\r\n" not in self._text:
+            message = await self._received.get()
+            self._text += message.get("body", b"").decode()
         block, _, self._text = self._text.partition("\r\n\r\n")
         event: dict[str, str] = {}
         for line in block.split("\r\n"):
             name, _, value = line.partition(": ")
             event[name] = f"{event[name]}\n{value}" if name in event else value
-        return event if event.get("event") else await self.event()
+        return event
 
     async def ended(self) -> None:
         """Wait until the gateway has ended it."""

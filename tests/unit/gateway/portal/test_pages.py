@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -198,6 +199,30 @@ def test_french(look: Look) -> None:
         assert page.find("html", lang="en")
         assert "Savepoints" in page.text
         assert page.find("a", id="act-stop"), "it is the same page"
+
+    look(test)
+
+
+def test_numbers_and_what_stays_in_english_on_french_pages(look: Look) -> None:
+    """Shows decimals, and that plans and results of actions say to readers what they are in."""
+
+    async def test(portal: Opened) -> None:
+        await portal.gateway.done("NEW")
+        browser = await portal.signed_in(Accept_Language="fr")
+        page = await browser.get("/portal/jobs/1")
+        (took,) = page.find("td", data_label="Durée")
+        assert re.fullmatch(r"\d+,\d s", took.text), took.text
+        assert re.search(r"durée \d+,\d s", page.text)
+        (output,) = page.find("td", data_label="Résultat")
+        assert output.attributes["lang"] == "en"
+        assert page.find("p", class_="output good", lang="en")
+        form = (await browser.get("/portal/jobs/1/update")).form("/portal/jobs/1/update")
+        form.fields["review"] = "1"
+        page = await browser.refused(form, 200, parallelism="4")
+        (changes,) = page.find("ul", lang="en")
+        assert "parallelism" in changes.text
+        (how,) = page.find("p", class_="code", lang="en")
+        assert how.text.startswith("UPDATE")
 
     look(test)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from flink_jobs_provider.gateway.portal.service_texts import sentences, translated, worded
 from flink_jobs_provider.gateway.portal.text import FALLBACK, languages
 from flink_jobs_provider.gateway.refusals import ActionRemedy, Refusal
+from tests.unit.docs.pages import ROOT
 from tests.unit.gateway.portal.browsing import JARS, Look, Opened
 from tests.unit.gateway.test_documentation import _said
 
@@ -46,6 +49,40 @@ def test_each_language_has_every_remedy_of_a_refused_action(language: str) -> No
         refusal = Refusal("Conflict", "There is no job x on this cluster.", remedy=remedy)
         assert str(remedy.value) in refusal.message
         assert str(remedy.value) not in worded(refusal, language), remedy
+
+
+#: What no page shows: it is for programs, or of a face that the portal is not.
+NOT_ON_PAGES = {"There is no such file.", "A sign-in link is made for a bearer token."}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_each_language_has_what_forms_and_actions_are_refused_for(language: str) -> None:
+    """Shows it of all that is worded where a request is refused."""
+    found = {
+        each
+        for folder in ("portal", "jobs")
+        for path in sorted((ROOT / "flink_jobs_provider/gateway" / folder).rglob("*.py"))
+        for each in _refusals(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert len(found) > 30
+    missing = {each for each in found - NOT_ON_PAGES if translated(each, language) == each}
+    assert missing == set()
+
+
+def _refusals(tree: ast.AST) -> Iterator[str]:
+    """Yield what refusals say that are worded in place, with a word for each value."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id == "Refusal" and len(node.args) > 1:
+            said = node.args[1]
+            if isinstance(said, ast.Constant):
+                yield str(said.value)
+            elif isinstance(said, ast.JoinedStr) and isinstance(said.values[-1], ast.Constant):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "word"
+                    for part in said.values
+                )
 
 
 def test_what_has_no_entry_stays_as_it_is() -> None:
@@ -103,6 +140,9 @@ def test_refusals_are_in_french(look: Look) -> None:
         assert "Chemin du jar ne doit contenir ni . ni .." in page.text
         page = await browser.refused((await browser.get(f"{JOB}/start")).form(f"{JOB}/start"), 409)
         assert "START n'est pas possible tant que le travail orders est RUNNING." in page.text
+        page = await browser.get("/portal/nothing", 404)
+        assert "Il n'y a rien à cette adresse." in page.text
+        assert page.find("html")[0].attributes["lang"] == "fr"
         stranger = await portal.browser(accept_language="fr")
         answer = await stranger.sign_in("fjg_wrong")
         assert "Le jeton n&#39;est pas accepté" in answer.text
