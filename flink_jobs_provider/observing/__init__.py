@@ -8,6 +8,7 @@ Nothing here changes anything, and no action is decided by it: what an action de
 - `cluster_monitor.py`: reads clusters and jobs for all who look at the same time
 - `listed_jobs.py`: reads restarts and checkpoints of the jobs that a page lists
 - `attention.py`: judges what needs attention, a pure function of what was observed
+- `attention_sentences.py`: what is said of that, as codes and facts; its English sentences
 - `trend.py`: what changed between two observations
 - `documents.py`: all of that as plain JSON types
 """

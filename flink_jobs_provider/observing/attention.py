@@ -7,7 +7,6 @@ A job that was cancelled, or came to its own end, needs none: somebody wanted it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,8 +40,6 @@ _LAG_PERIODS, _LEAST_LAG = 3, 60_000
 _LEAST_BACKLOG_S = 60
 #: The share of metaspace from which on the next submissions may not fit.
 _FULL = 0.9
-#: A length of time in an English text.
-_SPAN = re.compile(r"\b[0-9]+ (?:days|h|min|s)\b")
 
 
 class Concern(StrEnum):
@@ -400,8 +397,3 @@ def _start_again(last: JobHealth | None) -> Statement:
             code = Sentence.START_FROM_SAVEPOINT if savepoint else Sentence.START_FROM_CHECKPOINT
             return Statement.of(code, path=each.path)
     return Statement(Sentence.START_FROM_LAST)
-
-
-def without_spans(reason: str) -> str:
-    """Return a reason without its lengths of time, which grow although nothing has changed."""
-    return _SPAN.sub("", reason)

@@ -6,6 +6,7 @@ have the English sentences, which are here; a face of another language has its o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -13,6 +14,8 @@ from typing import Protocol
 
 #: Seconds of the units that lengths of time are in, beside the second.
 _UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))
+#: A length of time in an English text.
+_SPAN = re.compile(r"\b[0-9]+ (?:days|h|min|s)\b")
 
 
 @unique
@@ -185,3 +188,8 @@ def span(milliseconds: int) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def without_spans(reason: str) -> str:
+    """Return a reason without its lengths of time, which grow although nothing has changed."""
+    return _SPAN.sub("", reason)

@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.observing.attention import without_spans
+from flink_jobs_provider.observing.attention_sentences import without_spans
 
 #: Seconds between two looks, and after which a silent stream says that it is still there.
 EVERY, _PING = 2.0, 15
