@@ -26,6 +26,7 @@ from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.in_memory import kept_in_memory, mark_processes
+from tests.promtool import why_no_promtool
 from tests.sharing import BySharing, refuse_unknown
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
 
@@ -73,6 +74,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"jars in ABFS were not tested: {reason}.")
     if reason := why_no_chromium():
         terminalreporter.write_line(f"the browser tests did not run: {reason}.")
+    if reason := why_no_promtool():
+        terminalreporter.write_line(f"the alerting rules were not evaluated: {reason}.")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -170,7 +170,8 @@ def _listed(row: JobRow, seen: Mapping[str, ClusterHealth]) -> ObservedJob | Non
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"flink_jobs_{name}", text, labels=["cluster", "job", *labels])
+    # Not `job`: Prometheus labels all that it scrapes so, by the name of its configuration.
+    return GaugeMetricFamily(f"flink_jobs_{name}", text, labels=["cluster", "job_name", *labels])
 
 
 def _cluster_gauge(name: str, text: str) -> GaugeMetricFamily:

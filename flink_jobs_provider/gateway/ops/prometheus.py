@@ -18,9 +18,12 @@ from prometheus_client import (
 
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.ops.job_metrics import JobMetrics
+from flink_jobs_provider.model.action import Action, ActionResult
 
 _METHODS = {"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+#: The errors of a server that it answers with.
+_ERRORS = ("500", "503")
 _ACTION_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
 
 
@@ -54,6 +57,10 @@ class Metrics:
             ["action", "result"],
             registry=registry,
         )
+        # From the first scrape on: Prometheus sees no increase of a counter that begins with 1.
+        for action in Action:
+            for result in (ActionResult.SUCCESS, ActionResult.FAILED):
+                self._actions.labels(action.value, result.value)
         self._action_seconds = Histogram(
             "flink_jobs_gateway_action_seconds",
             "Time from an action's acceptance to its end.",
@@ -83,6 +90,8 @@ class Metrics:
             seconds: Time from the request to its answer.
         """
         method = method if method in _METHODS else "OTHER"
+        for error in _ERRORS:  # from the route's first answer on, as above
+            self._requests.labels(method, route, error)
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(method, route).observe(seconds)
 

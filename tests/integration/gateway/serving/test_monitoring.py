@@ -71,7 +71,7 @@ def test_a_job_that_runs(flink_2: FlinkCluster, tmp_path: Path) -> None:
             names = set(re.findall(r"flink_jobs_\w+", used))
             told = client.get("/metrics").raise_for_status().text
             assert {name for name in names if f"{name}{{" not in told} == set()
-            assert 'job="orders",status="RUNNING"} 1.0' in told
+            assert 'job_name="orders",status="RUNNING"} 1.0' in told
             refused = client.get("/api/v1/jobs?sort=up")
             assert refused.json()["error"]["target"] == "sort"
         with gateway.client(operator) as client:
