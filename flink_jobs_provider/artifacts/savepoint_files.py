@@ -8,6 +8,7 @@ names are not read. Recorded on Flink 1.20.5 and 2.3.0.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,8 @@ _TAIL = 16_384
 _HEAD = 8
 #: How large a file is read whole: a job of thousands of subtasks writes some 10 MB.
 LARGEST = 256 * 1024 * 1024
+#: How many savepoints below a directory are named, where it is given instead of one of them.
+_MOST_NAMED = 3
 
 
 class Condition(StrEnum):
@@ -153,7 +156,13 @@ def _what_is_missing(filesystem: Any, path: str) -> str:
     if path.endswith("/_metadata") or path.startswith("http"):
         return "there is no such file"
     found = answered(lambda: ask(filesystem, "ls", path, detail=False), [])
-    return "the directory has no _metadata file" if found else "there is no such directory"
+    if not found:
+        return "there is no such directory"
+    names = sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+    below = [name for name in names if re.match(r"savepoint-|chk-\d", name)]
+    more = f" and {len(below) - _MOST_NAMED} more" if len(below) > _MOST_NAMED else ""
+    hint = f", but below it {', '.join(below[:_MOST_NAMED])}{more}" if below else ""
+    return f"the directory has no _metadata file{hint}"
 
 
 def _judged(head: bytes, tail: bytes, size: int) -> Finding:

@@ -9,7 +9,15 @@ from typing import Annotated
 
 import typer
 
-from flink_jobs_provider.cli import gateway, jobs, local, open_command, runs, watch_command
+from flink_jobs_provider.cli import (
+    gateway,
+    jobs,
+    local,
+    open_command,
+    runs,
+    savepoint_command,
+    watch_command,
+)
 from flink_jobs_provider.cli.printing import say_json
 
 app = typer.Typer(
@@ -22,6 +30,7 @@ app.add_typer(local.app, name="local")
 watch_command.register(jobs.app)
 open_command.register(app)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(savepoint_command.app, name="savepoint")
 app.add_typer(gateway.app, name="gateway")
 
 

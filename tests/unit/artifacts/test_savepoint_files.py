@@ -104,6 +104,19 @@ def test_no_snapshot(tmp_path: Path) -> None:
         read_snapshot("memory:///snapshots/none")
 
 
+def test_a_directory_of_snapshots(tmp_path: Path) -> None:
+    """Shows that those in a directory are named, where it is given itself."""
+    (tmp_path / "chk-7").mkdir()
+    (tmp_path / "shared").mkdir()
+    with pytest.raises(NoSnapshot) as caught:
+        read_snapshot(str(tmp_path))
+    assert str(caught.value) == "the directory has no _metadata file, but below it chk-7"
+    for number in range(4):
+        (tmp_path / f"savepoint-{number}").mkdir()
+    with pytest.raises(NoSnapshot, match=r"it chk-7, savepoint-0, savepoint-1 and 2 more$"):
+        read_snapshot(str(tmp_path))
+
+
 def test_a_snapshot_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "_metadata").write_bytes(FILE[:-1])
     with pytest.raises(MetadataError, match="expected a Java string, found 6 bytes before the end"):
