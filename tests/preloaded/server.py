@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 #: What the commands of tests load, one or the other.
 _MODULES = (
-    *("httpx", "fsspec.implementations.local", "psutil", "tenacity", "yaml", "rich.console"),
+    *("httpx", "fsspec.implementations.local", "psutil", "yaml", "rich.console"),
     *("pulumi", "pulumi.dynamic", "dill", "grpc", "grpc.aio"),
     "flink_jobs_provider",
     "flink_jobs_provider.cli.app",

@@ -14,7 +14,7 @@ import pytest
 #: Each costs tens or hundreds of milliseconds, and no `--help` needs any of them.
 HEAVY = {
     *("aiohttp", "asyncio", "cryptography", "fsspec", "grpc", "httpx", "jsonschema", "psutil"),
-    *("pulumi", "sqlalchemy", "starlette", "tenacity", "uvicorn", "yaml"),
+    *("pulumi", "sqlalchemy", "starlette", "uvicorn", "yaml"),
 }
 #: Measured: about 400 with rich, which renders the page.
 MOST_MODULES = 480
