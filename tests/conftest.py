@@ -25,7 +25,7 @@ from tests.chromium import why_no_chromium
 from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
-from tests.in_memory import kept_in_memory, mark_processes
+from tests.in_memory import kept_in_memory, mark_processes, parse_urls_once
 from tests.promtool import why_no_promtool
 from tests.sharing import BySharing, refuse_unknown
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of all random choices, unless one is given; the summary prints it."""
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(1 << 32))
+    parse_urls_once()
 
 
 @pytest.fixture

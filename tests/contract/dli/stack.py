@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling.dli.reconciler import StepReconciler
 from tests.contract.dli.fake_dli import PROJECT, FakeDli, Killed
 from tests.contract.stored_jars import STORED
+from tests.one_loop import run
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -32,9 +31,6 @@ TARGET = {
 JAR = "obs://jobs/jars/orders.jar"
 NAMED = "obs://elsewhere/savepoints/savepoint-1"
 BESIDE = "obs://bucket/beside"
-
-_LOOP = asyncio.Runner()
-atexit.register(_LOOP.close)
 
 
 def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
@@ -90,17 +86,17 @@ class Stack:
         assert wanted.jar_digest is not None
         jar = Jar(wanted.jar, Path(wanted.jar), wanted.jar_digest, "")
         STORED[wanted.jar] = wanted.jar_digest  # so it was read
-        self.record = _LOOP.run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
+        self.record = run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
         return self.recorded
 
     def refresh(self) -> JobRecord:
         """Read the job back."""
-        self.record = _LOOP.run(self._reconciler(self.recorded.spec).refresh(self.recorded))
+        self.record = run(self._reconciler(self.recorded.spec).refresh(self.recorded))
         return self.recorded
 
     def destroy(self) -> str | None:
         """End the job for good."""
-        removed = _LOOP.run(self._reconciler(self.recorded.spec).delete(self.recorded))
+        removed = run(self._reconciler(self.recorded.spec).delete(self.recorded))
         self.record = None
         return removed.savepoint
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling.hdinsight.reconciler import ActionReconciler
 from tests.contract.hdinsight.fake_arm import ENDPOINT, FakeArm
 from tests.contract.stored_jars import STORED
+from tests.one_loop import run
 from tests.unit.model.made_up_jobs import DIGEST_1, OWNER
 from tests.unit.reconciling.fake_clock import FakeClock
 
@@ -30,9 +29,6 @@ TARGET = {
 }
 JAR = "abfs://jobs@account.dfs.core.windows.net/jars/orders.jar"
 DIRECTORY = "abfs://jobs@account.dfs.core.windows.net/savepoints"
-
-_LOOP = asyncio.Runner()
-atexit.register(_LOOP.close)
 
 
 def spec(entry_class: str = "Old", **changes: Any) -> JobSpec:
@@ -89,17 +85,17 @@ class Stack:
         assert wanted.jar_digest is not None
         jar = Jar(wanted.jar, Path(wanted.jar), wanted.jar_digest, "")
         STORED[wanted.jar] = wanted.jar_digest  # so it was read
-        self.record = _LOOP.run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
+        self.record = run(self._reconciler(wanted).bring_about(self.record, wanted, jar))
         return self.recorded
 
     def refresh(self) -> JobRecord:
         """Read the job back."""
-        self.record = _LOOP.run(self._reconciler(self.recorded.spec).refresh(self.recorded))
+        self.record = run(self._reconciler(self.recorded.spec).refresh(self.recorded))
         return self.recorded
 
     def destroy(self) -> str | None:
         """End the job for good."""
-        removed = _LOOP.run(self._reconciler(self.recorded.spec).delete(self.recorded))
+        removed = run(self._reconciler(self.recorded.spec).delete(self.recorded))
         self.record = None
         return removed.savepoint
 

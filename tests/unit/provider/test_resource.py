@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -32,10 +31,6 @@ class _Engine(Mocks):
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Answer no calls."""
         raise NotImplementedError(args.token)
-
-
-_LOOP = asyncio.Runner()
-atexit.register(_LOOP.close)
 
 
 @pytest.fixture

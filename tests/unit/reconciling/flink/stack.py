@@ -6,8 +6,6 @@ recorded only when an operation has returned.
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -22,15 +20,12 @@ from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from tests.one_loop import run
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 
 T = TypeVar("T")
-
-#: One event loop for all tests, which makes thousands of short runs cheap.
-_LOOP = asyncio.Runner()
-atexit.register(_LOOP.close)
 
 
 class Stack:
@@ -89,7 +84,7 @@ class Stack:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something, at the clock's time."""
         with patch("flink_jobs_provider.reconciling.record_updates.now_text", self._now_text):
-            return _LOOP.run(work)
+            return run(work)
 
     def _now_text(self) -> str:
         return iso_time(self.time.now() * 1000)
