@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,10 @@ def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
+def _nothing(_step: str) -> None:
+    """Note no step."""
+
+
 class Gateway:
     """A gateway, its records and its cluster.
 
@@ -121,6 +127,7 @@ class Gateway:
         self.directory = directory
         self.url = url or f"sqlite:///{directory / 'gateway.db'}"
         self.intervals = intervals
+        self._config = config
         self.configuration = configuration(directory, **config)
         self.time = FakeClock()
         self.flink = FakeFlink(self.time)
@@ -153,6 +160,26 @@ class Gateway:
         await jobs._process.threads.close(30)
         await jobs._process.opener.close(30)
         self.store.close()
+
+    def left_by_a_kill(self, directory: Path) -> Gateway:
+        """Return what would be there, were the process killed now, in a directory of its own.
+
+        Its records and files are copied, and so is the cluster. No process of it runs.
+        """
+        left = copy(self)
+        left.directory, left.url = directory, f"sqlite:///{directory / 'gateway.db'}"
+        shutil.copytree(self.directory / "data", directory / "data")
+        with (
+            closing(sqlite3.connect(self.directory / "gateway.db")) as records,
+            closing(sqlite3.connect(directory / "gateway.db")) as copied,
+        ):
+            records.backup(copied)
+        left.configuration = configuration(directory, **self._config)
+        memo: dict[int, object] = {id(one): one for one in self.flink.submissions}
+        memo[id(self.flink.on_step)] = _nothing
+        left.time, left.flink = deepcopy((self.time, self.flink), memo)
+        left.finished = list(self.finished)
+        return left
 
     async def stop(self, timeout: float = 10) -> None:
         """Stop the process gracefully."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from tests.end_to_end.flink.targets import ALL
 from tests.unit.gateway.jobs.gateway import Gateway, until
@@ -19,6 +27,10 @@ from tests.unit.reconciling.flink.fake_job import Program
 PAUSES = [0, 400]
 #: The actions that leave a trigger on Flink; CI has each of the others after both pauses.
 TRIGGERING = {"STOP", "UPDATE", "SAVEPOINT", "UPDATE that fails"}
+
+JOB = "orders-0"
+#: Columns of the records that differ from run to run: times, and what is chosen at random.
+CHANGES = re.compile(r"_at$|_until$|^deadline$|^id$|^run_id$|^last_action$|^claimed_by$")
 
 Setup = Callable[[Gateway, str], Awaitable[None]]
 
@@ -92,29 +104,153 @@ def die_at(gateway: Gateway, point: int | str) -> None:
     if isinstance(point, int):
         gateway.flink.kill_at = point
         return
-    when, name = point.split(" ")
-    write = getattr(gateway.store, name)
 
-    def dying(*args: Any, **kwargs: Any) -> None:
-        if when == "after":
-            write(*args, **kwargs)
-        raise Killed(point)
+    def die(moment: str) -> None:
+        if moment == point:
+            raise Killed(point)
 
-    setattr(gateway.store, name, dying)
+    at_writes(gateway, die)
 
 
-async def died(gateway: Gateway, action_id: str) -> bool:
-    """Wait until the gateway has died, or the action has ended; whether it died."""
+def at_writes(gateway: Gateway, call: Callable[[str], None]) -> None:
+    """Have something called at the moments around the writes of an action to the records."""
+    for name in ("begin", "finish"):
+        setattr(gateway.store, name, partial(_written, getattr(gateway.store, name), name, call))
+
+
+def _written(
+    write: Callable[..., object], name: str, call: Callable[[str], None], *args: Any, **kwargs: Any
+) -> object:
+    call(f"before {name}")
+    result = write(*args, **kwargs)
+    call(f"after {name}")
+    return result
+
+
+async def begin(directory: Path, case: str) -> Gateway:
+    """Start a gateway, and set a case up; the files in memory are those of its cluster alone."""
+    MemoryFileSystem.store.clear()
+    gateway = Gateway(directory, cluster={"relaunch_lost": False})
+    await gateway.start()
+    await gateway.look()
+    await CASES[case][0](gateway, JOB)
+    gateway.finished.clear()
+    return gateway
+
+
+async def ask(gateway: Gateway, case: str, *, begins_later: bool) -> ActionRow:
+    """Ask for the action; it begins with its acceptance, or as if others were carried out first."""
+    _, action, given, _ = CASES[case]
+    if begins_later:
+        gateway.jobs._admission._begins = lambda: False
+    draft = case == "NEW of a draft"
+    changes = {"run_id": (await gateway.row(JOB)).run_id} if draft else given
+    return await gateway.submit(action, JOB, **changes)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a kill leaves.
+
+    Attributes:
+        point: Where the gateway was killed: at a step of the cluster, by its number, or at a write.
+        gateway: The records and the cluster, without a process.
+        action_id: The action that was asked for.
+        kept: The progress that must not be lost.
+        files: The savepoints and checkpoints.
+    """
+
+    point: int | str
+    gateway: Gateway
+    action_id: str
+    kept: int
+    files: dict[str, Any]
+
+
+async def left_by_kills(directory: Path, case: str) -> list[Left]:
+    """Return what is left by a kill at each step of the cluster, and around each write.
+
+    A killed process leaves its records and files, and the cluster. So each is a copy of one run,
+    taken at that moment; `test_a_kill_leaves_what_a_copy_has` shows it.
+    """
+    return [
+        *await _left_by_kills(directory, case, begins_later=True),
+        *await _left_by_kills(directory, case, begins_later=False),
+    ]
+
+
+async def _left_by_kills(directory: Path, case: str, *, begins_later: bool) -> list[Left]:
+    gateway = await begin(directory / f"later-{begins_later}", case)
+    kept = state_kept(gateway)
+    found: list[tuple[int | str, Gateway, dict[str, Any]]] = []
+
+    def note(point: int | str) -> None:
+        if str(point).endswith("begin") is begins_later and not gateway.finished:
+            copied = gateway.left_by_a_kill(directory / f"{point}")
+            found.append((point, copied, dict(MemoryFileSystem.store)))
+
+    gateway.flink.steps.clear()
+    gateway.flink.on_step = lambda _step: note(len(gateway.flink.steps))
+    at_writes(gateway, note)
+    accepted = await ask(gateway, case, begins_later=begins_later)
+    await gateway.ended(accepted.id)
     await until(lambda: not gateway.jobs.in_progress)
-    return all(row.id != action_id for row in gateway.finished)
+    await gateway.kill()
+    return [Left(point, copy, accepted.id, kept, files) for point, copy, files in found]
 
 
-async def begin_again(gateway: Gateway, pause: float) -> None:
-    """Start the gateway after it has died."""
+async def killed(directory: Path, case: str, point: int | str) -> Gateway:
+    """Return a gateway that was killed at a point."""
+    gateway = await begin(directory, case)
+    die_at(gateway, point)
+    await ask(gateway, case, begins_later=str(point).endswith("begin"))
+    await until(lambda: not gateway.jobs.in_progress)
     await gateway.kill()
     gateway.flink.kill_at = None
-    gateway.flink.pass_time(pause)
-    await gateway.start()
+    return gateway
+
+
+def test_a_kill_leaves_what_a_copy_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows it for a stop with a savepoint, at each step and around each write."""
+    monkeypatch.setattr("tests.unit.reconciling.flink.fake_flink._numbers", repeat(0))
+
+    async def each_point() -> int:
+        copies = await left_by_kills(tmp_path / "copies", "STOP")
+        for left in copies:
+            dead = await killed(tmp_path / f"killed-{left.point}", "STOP", left.point)
+            assert sorted(MemoryFileSystem.store) == sorted(left.files)
+            assert _left(dead) == _left(left.gateway), left.point
+        return len(copies)
+
+    assert asyncio.run(each_point()) > len(RECORDS) + 3
+
+
+def _left(gateway: Gateway) -> dict[str, object]:
+    """Return all that a kill leaves, but the times of the records and what is chosen at random."""
+    flink = gateway.flink
+    found: dict[str, object] = {
+        name: _alike(repr(getattr(flink, name)))
+        for name in ("jobs_by_id", "jars", "submissions", "starts", "progress_in", "saved", "steps")
+    }
+    found["files"] = sorted(path.name for path in (gateway.directory / "data").rglob("*"))
+    with closing(sqlite3.connect(gateway.directory / "gateway.db")) as records:
+        for table in ("jobs", "actions", "savepoints"):
+            rows = records.execute(f"SELECT * FROM {table} ORDER BY 1")
+            names = [column[0] for column in rows.description]
+            found[table] = [
+                {
+                    name: value is not None if CHANGES.search(name) else _alike(str(value))
+                    for name, value in zip(names, row, strict=True)
+                }
+                for row in rows
+            ]
+    return found
+
+
+def _alike(text: str) -> str:
+    """Return a text without what differs from run to run: directories of files, and times."""
+    text = re.sub(r"""/[^'"]*/(storage|data)/""", r"\1/", text)
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z", "NOW", text)
 
 
 async def check(gateway: Gateway, case: str, job: str, action_id: str, kept: int) -> None:
@@ -174,34 +310,19 @@ RECORDS = ["before begin", "after begin", "before finish", "after finish"]
     ],
 )
 def test_killed_at_each_step(tmp_path: Path, case: str, pause: float) -> None:
-    setup, action, given, _ = CASES[case]
+    async def each_step() -> list[int | str]:
+        copies = await left_by_kills(tmp_path, case)
+        for left in copies:
+            MemoryFileSystem.store.clear()
+            MemoryFileSystem.store.update(left.files)
+            left.gateway.flink.pass_time(pause)
+            await left.gateway.start()
+            await check(left.gateway, case, JOB, left.action_id, left.kept)
+            await left.gateway.kill()
+        return [left.point for left in copies]
 
-    async def each_step() -> int:
-        gateway = Gateway(tmp_path, cluster={"relaunch_lost": False})
-        await gateway.start()
-        steps = 0
-        for number, point in enumerate([*RECORDS, *range(200)]):
-            job = f"job-{number}"
-            for others in (gateway.flink.jobs_by_id, gateway.flink.jars, gateway.flink.programs):
-                others.clear()
-            gateway.flink.progress_in.clear()
-            await gateway.look()
-            await setup(gateway, job)
-            kept = state_kept(gateway)
-            gateway.finished.clear()
-            die_at(gateway, point)
-            if str(point).endswith("begin"):  # it is as if others were carried out first
-                gateway.jobs._admission._begins = lambda: False
-            draft = case == "NEW of a draft"
-            changes = {"run_id": (await gateway.row(job)).run_id} if draft else given
-            accepted = await gateway.submit(action, job, **changes)
-            if not await died(gateway, accepted.id):
-                break
-            steps += isinstance(point, int)
-            await begin_again(gateway, pause)
-            await check(gateway, case, job, accepted.id, kept)
-        await gateway.kill()
-        return steps
-
+    points = asyncio.run(each_step())
+    steps = [point for point in points if point not in RECORDS]
+    assert sorted(set(points) - set(steps)) == sorted(RECORDS)
     # What LIST_SAVEPOINT asks of the cluster is asked once, and is no step.
-    assert asyncio.run(each_step()) > (-1 if action == "LIST_SAVEPOINT" else 3)
+    assert len(steps) > (-1 if CASES[case][1] == "LIST_SAVEPOINT" else 3)
