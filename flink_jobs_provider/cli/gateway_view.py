@@ -148,7 +148,6 @@ class GatewayView:
             "last_failure": await self._last_failure(shown),
             "cluster": shown["cluster"],
             "last_action": _action_line(shown["last_action"]),
-            "problem": shown["problem"],
         }
         names = ("health", "needs_attention", "trend")
         return facts, {name: shown[name] for name in names}
@@ -266,6 +265,7 @@ def _job_row(job: Document) -> JobRow:
         last_checkpoint_age=_seconds(_milliseconds(completed), now) if completed else None,
         last_savepoint=job["last_savepoint"],
         dashboard_url=job["page"],
+        problem=job.get("problem"),
     )
 
 
@@ -313,7 +313,8 @@ def _status(job: Document) -> str:
 
 def _concerns(job: Document) -> tuple[str, ...]:
     recorded = tuple(each["concern"] for each in job["needs_attention"] or ())
-    return recorded if job["observed"] else (*recorded, NOT_OBSERVED)
+    observed = job["observed"] and not job.get("problem")
+    return recorded if observed else (*recorded, NOT_OBSERVED)
 
 
 def _tasks(job: Document) -> str | None:
@@ -327,9 +328,7 @@ def _retains(health: Document | None) -> bool | None:
 
 def _action_line(action: Document) -> str:
     when = action["finished_at"] or action["began_at"] or action["accepted_at"]
-    line = f"{action['action']} {action['result']} by {action['by']}, {when}"
-    failed = action["result"] == ActionResult.FAILED.value
-    return f"{line}: {action['output']}" if failed and action["output"] else line
+    return f"{action['action']} {action['result']} by {action['by']}, {when}"
 
 
 def _short(key: str) -> str:

@@ -5,6 +5,7 @@ The modules that do the work are imported by the commands: `--help` need not wai
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,6 +76,8 @@ def _say_rows(rows: list[JobRow], *, wide: bool) -> None:
         headings += ["job id", "last savepoint", "dashboard"]
     right = ("parallelism", "generation", "age", "restarts", "last checkpoint")
     say_table(headings, table, right=right)
+    for problem, jobs in Counter(row.problem for row in rows if row.problem).items():
+        say(f"{jobs} of {len(rows)} jobs are shown as last seen: {problem}", error=True)
 
 
 @app.command()

@@ -44,6 +44,7 @@ class JobRow:
         last_checkpoint_age: Seconds since then.
         dashboard_url: Its page in Flink's dashboard, or in a gateway's portal; None where there
             is none.
+        problem: Why it is shown as it was last seen, a sentence; None where it was observed.
     """
 
     job_name: str | None
@@ -60,6 +61,7 @@ class JobRow:
     last_checkpoint_age: int | None
     last_savepoint: str | None
     dashboard_url: str | None
+    problem: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the row as plain JSON types."""

@@ -176,6 +176,9 @@ def test_a_job_whose_cluster_does_not_answer() -> None:
     assert (facts["status"], facts["tasks"], health["health"]) == ("RUNNING", None, None)
     (row,) = through(at(monitored), lambda view: view.load(()))
     assert (row.busy, row.needs_attention) == (None, ("not observed",))
+    (listed,) = through(at(monitored), lambda view: view.rows(ended=False))
+    assert (listed.status, listed.restarts) == ("RUNNING", None)
+    assert "no connection to" in (listed.problem or "")
     with pytest.raises(ClusterUnreachable, match="no connection to"):
         through(at(monitored), lambda view: view.checkpoints("job1"))
 
