@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 # Where a company's own certificates are needed, the system has them.
 export UV_SYSTEM_CERTS ?= true
 
-# Tests start thousands of interpreters; without bytecode each would compile the project anew.
+# Tests start thousands of interpreters; without bytecode each would compile the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
 # A file that a failed command began is not taken for a made one.
@@ -33,7 +33,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
 	@$(UV) lock --quiet
 	@touch $@
 
-lock: | $(UV) ## Resolve the versions anew into requirements.lock
+lock: | $(UV) ## Resolve the versions again into requirements.lock
 	@$(UV) pip compile --quiet pyproject.toml --universal --generate-hashes --all-extras --group dev \
 	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 
@@ -140,7 +140,7 @@ test-versions: env ## What is shown on a real Flink, on each version from 1.17 t
 	    -k 'not hdinsight and not dli' || exit 1; \
 	done
 
-picture: env ## Take the picture of the portal in the README anew, from the example jobs
+picture: env ## Take the picture of the portal in the README again, from the example jobs
 	@python -m tools.portal_picture docs/portal-jobs.png
 
 bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md

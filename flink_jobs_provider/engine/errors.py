@@ -3,7 +3,7 @@
 EngineError
 ├── ProjectError             Pulumi.yaml is missing, unreadable or asks for another runtime
 ├── ConfigurationError       Pulumi.<stack>.yaml is unreadable
-├── PassphraseError          the passphrase is missing or wrong
+├── PassphraseError          the passphrase is missing or invalid
 ├── BackendError             the state's place cannot be used
 │   └── CheckpointError      the stack's checkpoint cannot be read or written
 ├── StackError               the stack does not exist, or exists already
@@ -46,7 +46,7 @@ class ConfigurationError(EngineError):
 
 
 class PassphraseError(EngineError):
-    """The passphrase is missing or wrong."""
+    """The passphrase is missing or invalid."""
 
 
 class BackendError(EngineError):

@@ -159,7 +159,7 @@ class JobBoard(JobService, JobHistory, Protocol):
         ...
 
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
-        """Record a session for so many seconds; what has expired is removed."""
+        """Record a session with its lifetime in seconds; remove what has expired."""
         ...
 
     async def session(self, digest: str) -> StoredSession | None:

@@ -1,8 +1,8 @@
 """How jobs were, minute by minute, for as long as the gateway keeps it.
 
 What the list of a cluster shows is on record for every minute: state, tasks, and whether they were
-deployed anew. Load and checkpoints take requests for each job: they are on record for the minutes
-in which somebody looked at the job.
+deployed again. Load and checkpoints take requests for each job: they are on record for the minutes
+in which somebody read the job.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ class JobPoint:
         job_id: Its latest submission in them.
         tasks: Tasks that it had, at the end.
         running_tasks: The fewest of them that ran or were done.
-        restarts: How often its tasks were seen to be deployed anew; once a minute at most.
-        load: Its load, where somebody looked at it: the greatest value of what should be low, the
+        restarts: How often its tasks were seen to be deployed again; once a minute at most.
+        load: Its load, where somebody read it: the greatest value of what should be low, the
             mean throughput, and the last of what is counted; else None.
     """
 
@@ -275,7 +275,7 @@ def _badness(state: str) -> int:
 
 
 def _restarts(periods: Sequence[StatePeriod]) -> list[int]:
-    """Return the minutes in which tasks of a submission were seen to be deployed anew."""
+    """Return the minutes in which tasks of a submission were seen to be deployed again."""
     listed = [each for each in periods if each.sample.state not in (NOT_LISTED, UNREACHABLE)]
     return [
         now.begins for before, now in pairwise(listed) if _redeployed(before.sample, now.sample)

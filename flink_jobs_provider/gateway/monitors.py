@@ -69,7 +69,7 @@ class Monitors:
             )
 
     def looked_at(self, cluster: str, max_age: float) -> dict[str, JobHealth]:
-        """Return the jobs of a cluster that somebody looked at in the last `max_age` seconds."""
+        """Return the jobs of a cluster that somebody read in the last `max_age` seconds."""
         monitor = self._monitors.get(cluster)
         return monitor.looked_at(max_age) if monitor else {}
 

@@ -166,7 +166,7 @@ class TemporaryError(JobError):
 
 
 class InvalidSpec(PermanentError):
-    """One or more properties of a job are wrong.
+    """One or more properties of a job are invalid.
 
     Args:
         problems: One pair for each problem: the property's path, and what would be right.

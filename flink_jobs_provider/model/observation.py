@@ -59,7 +59,7 @@ class ObservedJob:
         return self.state == "RUNNING" and 0 < self.tasks == up
 
     def redeployed_since(self, before: ObservedJob) -> bool:
-        """Whether tasks of this submission, all of which ran before, have been deployed anew.
+        """Whether tasks of this submission, all of which ran before, have been deployed again.
 
         A task that comes to its own end changes `modified`, too: then more of them have finished.
         """

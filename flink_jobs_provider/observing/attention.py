@@ -360,7 +360,7 @@ def _lag(seen: Sequence[JobHealth]) -> Iterator[Attention]:
 def _periods(seen: Sequence[JobHealth]) -> list[JobHealth]:
     """Return the newest observations that are a period of metrics apart, in their order.
 
-    A restart begins anew: after it a job catches up.
+    A restart begins again: after it a job catches up.
     """
     points: list[JobHealth] = []
     for each in reversed(seen):

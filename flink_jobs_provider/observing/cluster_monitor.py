@@ -1,4 +1,4 @@
-"""One cluster, observed for all who look at the same time; nothing is asked when nobody looks."""
+"""One cluster, observed for all who read it at the same time; nothing is asked when nobody does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _METASPACE, _HEAP = "Status.JVM.Memory.Metaspace", "Status.JVM.Memory.Heap"
 _USED, _LIMIT = ".Used", ".Max"
 _MEMORY = tuple(f"{pool}{part}" for pool in (_METASPACE, _HEAP) for part in (_USED, _LIMIT))
 _JOB_TOTALS = ("numRestarts", "numberOfFailedCheckpoints")
-#: For how many seconds a job is remembered after nobody looked at it.
+#: For how many seconds a job is remembered after it was last read.
 _FORGOTTEN_AFTER = 900.0
 #: Seconds between two searches for jobs to forget, which go through all that are watched.
 _FORGET_EVERY = 30.0
@@ -62,7 +62,7 @@ class Depth(Enum):
 
 
 class _Watched:
-    """A job that is looked at, and what was observed of it lately."""
+    """A job that is watched, and what was observed of it lately."""
 
     def __init__(self, observe: Callable[[], Awaitable[Observation]], clock: Any) -> None:
         self.recent = RecentObservations()
@@ -82,7 +82,7 @@ class ClusterMonitor:
     """Observes one cluster and its jobs.
 
     A list costs one request and a cluster five, whatever the number of jobs and of those who look.
-    A job that is looked at costs five, and one for each of its vertices.
+    A job that is read costs five, and one for each of its vertices.
 
     Args:
         client: The cluster's API.

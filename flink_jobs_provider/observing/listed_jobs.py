@@ -43,7 +43,7 @@ class _Known:
 
 
 class ListedJobs:
-    """Reads some jobs of a cluster: those of the pages that somebody looks at.
+    """Reads some jobs of a cluster: those of the pages that are open.
 
     Costs a request a job for its checkpoints, and one more the first time; for restarts one for 80
     jobs that were restarted equally often, as those are that never were.

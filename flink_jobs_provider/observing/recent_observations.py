@@ -1,6 +1,6 @@
 """What was observed of one job lately.
 
-However often a job is looked at, this reaches back equally far: beyond the newest observations, one
+However often a job is read, this reaches back equally far: beyond the newest observations, one
 is kept for each period in which a cluster gathers metrics.
 """
 

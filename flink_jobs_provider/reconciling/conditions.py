@@ -199,7 +199,7 @@ class NoRestartFor:
     """A job has run for some seconds without a restart, or came to its own end.
 
     A task that fails on its first records, or whose source finds nobody to read from, runs before
-    it fails. A restart without an exception is a rescale: the time begins anew when all tasks run
+    it fails. A restart without an exception is a rescale: the time begins again when all tasks run
     again.
     """
 

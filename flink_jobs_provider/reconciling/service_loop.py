@@ -123,8 +123,8 @@ class ServiceReconciler(ABC, Generic[Plane]):
 
     Where a job stands is read from the service in each turn: what is in progress on it is waited
     for, the next thing is decided, sent once, and waited for until the service shows its effect.
-    Then all is judged anew, until nothing is left to do. So a run that died anywhere is taken up by
-    the next one.
+    Then all is judged again, until nothing is left to do. So a run that died anywhere is taken up
+    by the next one.
     """
 
     #: The most turns of a change, and what the service calls what a turn does.

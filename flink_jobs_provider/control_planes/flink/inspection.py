@@ -285,7 +285,7 @@ class MetricReader:
         for names in _queries(sorted(there), _LONGEST_QUERY - len(chosen)):
             body = await self._get(f"{path}?get={names}&agg={_AGGREGATIONS}{chosen}")
             if not body:
-                self._names.pop(path, None)  # one of them is gone: list them anew next time
+                self._names.pop(path, None)  # one of them is gone: list them again next time
             found |= parse_aggregates(body)
         return found
 

@@ -83,7 +83,7 @@ def read_tokens(path: Path) -> TokensFile:
     """Read a tokens file.
 
     Raises:
-        TokensFileError: It is not there, wrong, or open to others.
+        TokensFileError: It is missing, invalid, or open to others.
     """
     try:
         mode = path.stat().st_mode
@@ -196,7 +196,7 @@ def create_token(
         lifetime: Seconds after which it expires; never, if not given.
 
     Raises:
-        TokensFileError: The name is taken or wrong, or the file cannot be read or written.
+        TokensFileError: The name is taken or invalid, or the file cannot be read or written.
     """
     token, digest = make_token()
     now = datetime.now(UTC).replace(microsecond=0)

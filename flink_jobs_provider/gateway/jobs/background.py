@@ -161,7 +161,7 @@ class Threads:
         return await asyncio.wrap_future(self._submit(partial(function, *args, **kwargs)))
 
     async def call_within(self, seconds: float, patience: float, function: Callable[[], R]) -> R:
-        """Call a function in one of the threads, which may take so many seconds.
+        """Call a function in one of the threads, which may take N seconds.
 
         They count from when a thread begins it: a call that waits for others is not slow itself.
 

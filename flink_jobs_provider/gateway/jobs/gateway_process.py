@@ -77,7 +77,7 @@ class JarCache:
 
         Args:
             needed: Digests of those that are needed.
-            grace: For so many seconds a jar stays that was opened: an action that needs it may
+            grace: Seconds for which a jar stays after it was opened: an action that needs it may
                 just be being accepted.
         """
         oldest = time.monotonic() - grace
@@ -232,11 +232,11 @@ _MARGIN = 2.0
 
 
 class LeaseLost(PermanentError):
-    """The claim on the action has run out: nothing more may be begun."""
+    """The claim on the action has expired: nothing more may be begun."""
 
 
 class Lease:
-    """A claim on one action; once it has run out, it stays so.
+    """A claim on one action; once it has expired, it stays so.
 
     Args:
         seconds: How long it is valid, from before the database was asked for it.

@@ -168,7 +168,7 @@ class Reading:
         return points(periods, loads, span)
 
     async def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
-        """Record a session for so many seconds; what has expired is removed."""
+        """Record a session with its lifetime in seconds; remove what has expired."""
         await self._ask(self._store.put_session, digest, proof, lifetime)
 
     async def session(self, digest: str) -> StoredSession | None:

@@ -2,7 +2,7 @@
 
 Gateways on the same records share the clusters: each minute of a cluster is claimed by the first
 one that is free. One that cannot observe the cluster leaves the minute to the others; that nobody
-could is recorded when it is nearly over. Details of a job are recorded where somebody looked at it,
+could is recorded when it is nearly over. Details of a job are recorded where somebody read it,
 which asks for nothing more: each gateway records those that it has.
 """
 
@@ -71,7 +71,7 @@ class Sampling:
             await asyncio.sleep(self._process.intervals.sample)
 
     async def sample(self) -> None:
-        """Record this minute, of the clusters of which nobody has; and what was looked at.
+        """Record this minute, of the clusters of which nobody has; and what was read.
 
         Raises:
             RecordsError: It cannot be recorded.
@@ -99,7 +99,7 @@ class Sampling:
         await self._process.call(self._store.put_samples, cluster, name, minute, found)
 
     async def _put_loads(self, cluster: str, minute: int, age: float) -> None:
-        """Record the details of jobs that somebody looked at, once in a minute.
+        """Record the details of jobs that somebody read, once in a minute.
 
         Args:
             cluster: The key of their cluster.

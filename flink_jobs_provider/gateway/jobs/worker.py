@@ -91,7 +91,7 @@ class Workers:
                 lease.lose()
 
     async def wait(self, timeout: float) -> None:
-        """Wait until all actions have ended, or so many seconds."""
+        """Wait until all actions have ended, or the seconds are over."""
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=timeout)
 

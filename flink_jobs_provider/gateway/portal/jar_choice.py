@@ -94,7 +94,7 @@ class JarChooser:
     async def uploaded(
         self, cluster: ClusterConfiguration, upload: SentUpload, form: Form, visit: Visit
     ) -> JarChoice:
-        """Put a jar that came with a form into its place, and fill in what it proposes."""
+        """Store a jar that came with a form, and fill in what it proposes."""
         text, directory = visit.text, upload.fields.get(UPLOAD_TO, "")
         with upload.content:
             if not upload.name:

@@ -55,7 +55,7 @@ class JarUploads:
     async def put(
         self, cluster: ClusterConfiguration, directory: str, name: str, content: BinaryIO
     ) -> UploadedJar:
-        """Put a jar into a directory.
+        """Write a jar into a directory.
 
         Args:
             cluster: The cluster whose storage it is.

@@ -90,7 +90,7 @@ class Cookies:
         *,
         returns: bool = False,
     ) -> None:
-        """Set a cookie for so many seconds; 0 removes it.
+        """Set a cookie for N seconds; 0 removes it.
 
         Args:
             request: Tells whether browsers reach the gateway over TLS.
@@ -200,7 +200,7 @@ class Sessions:
         return self._cookies.read(request, self._FORM_COOKIE)
 
     def keep_form_secret(self, request: Request, response: Response, secret: str) -> None:
-        """Have a browser that is not signed in keep the secret of its forms."""
+        """Set the secret of the forms of a browser that is not signed in."""
         self._cookies.set(request, response, self._FORM_COOKIE, secret, int(self._lifetime))
 
 

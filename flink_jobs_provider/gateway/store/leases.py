@@ -201,7 +201,7 @@ class Leases:
             lease: For how many seconds.
             clusters: Keys of the clusters that it serves.
             limit: How many at most.
-            held: Ids of actions that it has not let go of yet, though its claim has run out.
+            held: Ids of actions that it has not let go of yet, though its claim has expired.
         """
         if limit <= 0:
             return []

@@ -161,7 +161,7 @@ class Retention:
         self._database = database
 
     def sweep(self, actions: float, savepoints: float) -> Swept:
-        """Clear away what is older than so many seconds.
+        """Delete actions and savepoints that are older than N seconds each.
 
         The last action of a live job stays, and its newest savepoint. A deleted job goes when its
         last action has gone.

@@ -211,7 +211,7 @@ class SampleRecords:
         ]
 
     def sweep_history(self, age: float) -> int:
-        """Clear away what is older than so many seconds; return how many rows that were."""
+        """Delete rows that are older than `age` seconds; return their number."""
         with self._database.reading() as connection:
             oldest = _minute(connection) - int(age // MINUTE)
         states = select(STATES.c.job_number, STATES.c.begins).where(STATES.c.ends < oldest)

@@ -23,7 +23,7 @@ class SessionRecords:
         self._database = database
 
     def put_session(self, digest: str, proof: Mapping[str, Any], lifetime: float) -> None:
-        """Store a session for so many seconds; those that have expired are removed."""
+        """Store a session with its lifetime in seconds; remove those that have expired."""
         with self._database.writing() as connection:
             now: float = connection.execute(select(database_now())).scalar_one()
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))

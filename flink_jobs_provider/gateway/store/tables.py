@@ -224,7 +224,7 @@ class StateEntry(Base):
 
 
 class LoadEntry(Base):
-    """The load of a job in one minute in which somebody looked at it; see `job_history.Load`."""
+    """The load of a job in one minute in which somebody read it; see `job_history.Load`."""
 
     __tablename__ = "job_loads"
 

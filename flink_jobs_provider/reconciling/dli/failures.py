@@ -39,7 +39,7 @@ def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFai
         f"taken over {', '.join(names)}",
         now=f"{named(job)} is {job.status}, with the former values",
         remedy="Undo the change of these inputs; or destroy the job with on_delete "
-        '"savepoint", and create it anew with restore_from',
+        '"savepoint", and create it again with restore_from',
     )
 
 
@@ -69,7 +69,7 @@ def no_other_queue(wanted: JobSpec, job: StepJob) -> PermanentError:
         f"{wanted.job_name}: a gateway cannot move a job to another queue: that is another cluster",
         now=f"{named(job)} goes on as it was",
         remedy='Undo that change; or destroy the job with on_delete "savepoint", and create it '
-        "anew in the other queue with restore_from",
+        "again in the other queue with restore_from",
     )
 
 

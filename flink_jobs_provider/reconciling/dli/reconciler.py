@@ -58,7 +58,7 @@ class _Change(ChangeSteps):
         try:
             return await self._turn()
         except NotNow:
-            return None  # somebody was faster, or the service is busy: judge anew
+            return None  # somebody was faster, or the service is busy: judge again
         except JobError as error:
             error.complete(now=self._progress.standing)
             if error.now:

@@ -49,7 +49,7 @@ _PAUSE = 2.0
 
 
 class NotNow(Signal):
-    """A step was not accepted for now: observe again, and judge anew."""
+    """A step was not accepted for now: observe again, and judge again."""
 
 
 class StepRunner:

@@ -1,4 +1,4 @@
-"""How the wanted version comes to run: it replaces the running one, is taken over, or starts anew.
+"""How the wanted version comes to run: it replaces the running one, is taken over, or starts again.
 
 A version that runs is replaced, or taken over where it is the wanted one already. A job that does
 not run (new, stopped, failed, cancelled, or lost) starts from what is left of it.

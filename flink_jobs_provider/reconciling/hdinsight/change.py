@@ -117,7 +117,7 @@ class ActionChange:
         except ActionInProgress:
             if row is None:  # such as a killed run's NEW that was still on its way
                 await self._runner.let_lists_catch_up()
-            return None  # somebody was faster: wait for it, and judge anew
+            return None  # somebody was faster: wait for it, and judge again
 
     async def _adoptable(self, other: ActionJob) -> ActionJob | None:
         """Return a row of this name that nobody has marked, if it is just what is wanted.
@@ -283,7 +283,7 @@ class ActionChange:
     ) -> NextAction | None:
         """Return another way to start a changed version, where START does not take it along.
 
-        That is to delete the row and start anew from the savepoint; or, where only the row knows
+        That is to delete the row and start again from the savepoint; or, where only the row knows
         that, to start the previous version, which is updated then.
         """
         if step.action is not Action.START or not step.carries or row is None:
@@ -312,7 +312,7 @@ class ActionChange:
             return with_row(done(base, wanted, Action.SAVEPOINT, output), row)
         if order.version is None and not verdict.wanted:
             self._base = with_row(base, row)
-            return None  # the previous version runs: judged anew, it is updated
+            return None  # the previous version runs: judged again, it is updated
         if order.version is not None:
             differences = kept(order.version, row.version, self._recorded)
             if not differences and row.version.mark not in ("", order.version.mark):
@@ -352,7 +352,7 @@ def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> Acti
         f"taken over {', '.join(differences)}",
         now=f"Job {row.job_id} is {row.status_word}, with the former values",
         remedy="Undo the change of these inputs; or stop the job with desired_state, destroy it, "
-        "and create it anew with restore_from",
+        "and create it again with restore_from",
     )
 
 

@@ -255,7 +255,7 @@ def renewal(
     durable = verdict.named or (recorded and recorded.last_savepoint)
     if not origin or not same_path(origin, durable or None):
         raise StateUnavailable(
-            f"{wanted.job_name}: the job is {row.status_word}, and can be started anew from "
+            f"{wanted.job_name}: the job is {row.status_word}, and can be started again from "
             f"{origin or 'nothing'} alone, which is not recorded yet",
             now="Nothing was changed",
             remedy="Run a refresh, which records it, and then run again",

@@ -113,7 +113,7 @@ class _Removal:
         try:
             outcome = await self._runner.execute(order, rows, spec)
         except ActionInProgress:
-            return None  # somebody was faster: wait for it, and observe anew
+            return None  # somebody was faster: wait for it, and observe again
         except OrderRefused as refusal:
             if own_row(await self._plane.jobs(), self._recorded, spec) is None:
                 return None  # it has gone meanwhile

@@ -259,7 +259,7 @@ JOB = _read(
         query_parameter(
             "trend",
             {**_WHOLE, "minimum": 1, "maximum": LONGEST_TREND},
-            "Also what changed in the last so many seconds, as far as it was observed.",
+            "Also what changed in the last N seconds, as far as it was observed.",
         ),
     ),
 )

@@ -209,7 +209,7 @@ class MonitoringFace:
 
 
 def _since(seen: Sequence[Observation], seconds: int) -> Sequence[Observation]:
-    """Return the observations of the last so many seconds, and one a little older."""
+    """Return the observations of the last `seconds`, and one a little older."""
     oldest = seen[-1].at - (seconds + JOB_AGE) * 1000
     return [each for each in seen if each.at >= oldest]
 

@@ -20,7 +20,7 @@ _LISTED = (
 
 
 def upgrade() -> None:
-    """Make the index anew."""
+    """Make the index again."""
     live = sa.text("deleted_at IS NULL")
     op.drop_index("live_jobs_as_listed", "jobs")
     op.create_index(

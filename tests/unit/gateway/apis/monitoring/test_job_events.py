@@ -59,7 +59,7 @@ def test_that_time_goes_by_is_no_change() -> None:
 
 
 def _attention(seconds: int, cause: str) -> dict[str, Any]:
-    """Return a job that has been restarting for so many seconds."""
+    """Return a job that has been restarting for N seconds."""
     restarting = health(
         seconds / 60, job=job("RESTARTING", running_tasks=0), exceptions=(failure(0, cause),)
     )
