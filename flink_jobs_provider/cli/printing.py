@@ -118,9 +118,6 @@ def ago(seconds: int | None) -> str | None:
 
 def size(count: int) -> str:
     """Return a number of bytes in a unit that people read."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
+    from flink_jobs_provider.model.snapshot import size_text  # few commands need it
+
+    return size_text(count)

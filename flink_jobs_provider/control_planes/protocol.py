@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -90,35 +91,6 @@ class SavepointRequest:
         return self.purpose is not Purpose.SAVEPOINT
 
 
-@dataclass(frozen=True)
-class Vertex:
-    """A vertex of a job graph: operators that are chained into one task.
-
-    Attributes:
-        id: The id of its first operator, under which the vertex is listed everywhere.
-        operators: How its operators are described, the first one first.
-        source: Whether no other vertex feeds it.
-        keyed: Whether records reach it by key.
-    """
-
-    id: str
-    operators: tuple[str, ...] = ()
-    source: bool = False
-    keyed: bool = False
-
-
-@dataclass(frozen=True)
-class PlannedGraph:
-    """What a program would run, or a job runs.
-
-    Attributes:
-        parallelism: The highest among its vertices.
-    """
-
-    parallelism: int
-    vertices: tuple[Vertex, ...] = ()
-
-
 class ControlPlane(Protocol):
     """One cluster of one system. All raise the errors of `model.errors`.
 
@@ -148,14 +120,20 @@ class ControlPlane(Protocol):
     async def has_jars(self, identity: str) -> bool:
         """Return whether a submission of a job has left a jar, be it one that was cut short."""
 
-    async def plan(self, submission: Submission) -> PlannedGraph:
+    async def plan(self, submission: Submission) -> JobGraph:
         """Run the program's `main` as a submission would, and submit nothing."""
 
-    async def running_graph(self, job_id: str) -> PlannedGraph | None:
+    async def try_out(self, submission: Submission) -> JobGraph:
+        """Do the same, and leave no jar on the cluster that was not there before."""
+
+    async def running_graph(self, job_id: str) -> JobGraph | None:
         """Return the graph of a job; None where the cluster does not know it."""
 
     async def state_sizes(self, job_id: str) -> dict[str, int] | None:
         """Return the bytes of state by vertex id, as of a job's newest checkpoint; none without."""
+
+    async def max_parallelism(self, job_id: str) -> dict[str, int]:
+        """Return the most subtasks that each vertex of a job can have, by vertex id."""
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         """Make sure that a submission's jar is on the cluster, uploading it if it is missing.

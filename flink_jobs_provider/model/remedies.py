@@ -116,6 +116,10 @@ class Remedy(RemedyCode):
         "Give each operator the uid that it had, a fixed one; or set allow_non_restored_state to "
         "true, to drop that state"
     )
+    KEEP_PARALLELISM = (
+        "Set a parallelism of at most that; the maximum of a state is set when it begins, by "
+        "pipeline.max-parallelism or in the program"
+    )
     RESTART_AS_DECLARED = "Run again; or set restart_trigger, which restarts it as it is declared"
     NAME_SAVEPOINT_DIRECTORY = "Set savepoint_directory"
     FIX_PROGRAM = "Fix the jar, entry_class or args, and run again"

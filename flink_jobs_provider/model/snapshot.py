@@ -146,3 +146,13 @@ class SnapshotMetadata:
 
 #: The version of the format since which it has the operators' names and uids.
 FIRST_WITH_UIDS = 5
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes in a unit that people read."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

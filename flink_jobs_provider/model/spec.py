@@ -63,6 +63,18 @@ class UpgradeMode(StrEnum):
     STATELESS = "stateless"
 
 
+class StateCheckMode(StrEnum):
+    """What follows when the new version is seen not to go on from all state of the running one.
+
+    `strict`: the change is refused, and nothing stops. `warn`: it is printed, and the change goes
+    on. `off`: the two are not compared.
+    """
+
+    STRICT = "strict"
+    WARN = "warn"
+    OFF = "off"
+
+
 class OnDelete(StrEnum):
     """What is done to a running job when its resource is deleted."""
 
@@ -200,6 +212,12 @@ class JobSpec(BaseModel):
     ] = Field(
         default=False,
         description="Let state of operators that the new version no longer has be dropped.",
+    )
+    state_check: Annotated[StateCheckMode, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
+        StateCheckMode.STRICT,
+        description="Whether the state of the running version is compared with the operators of "
+        "the new one before anything stops: `strict` refuses to drop state without "
+        "`allow_non_restored_state`, `warn` prints it, `off` saves up to two more runs of `main`.",
     )
     savepoint_format: Annotated[SavepointFormat, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
         SavepointFormat.CANONICAL, description="Format of the savepoints that are taken."

@@ -42,6 +42,7 @@ class Plan:
         reasons: Why, the weightiest first.
         replaces: The inputs whose change makes it another job.
         discards_state: Whether state is dropped on purpose.
+        state: How the state of the running version suits the new one; empty where not compared.
         refusal: Why it will be refused; empty where it will not.
     """
 
@@ -52,6 +53,7 @@ class Plan:
     changed: tuple[Change, ...] = ()
     replaces: tuple[str, ...] = ()
     discards_state: bool = False
+    state: str = ""
     refusal: str = field(default="", repr=False)
 
     @property
@@ -66,7 +68,8 @@ class Plan:
         state = ", STATE IS DISCARDED" if self.discards_state else ""
         how = f", {self.how}" if self.how else ""
         why = f": {', '.join(self.reasons)}" if self.reasons else ""
-        return f"{self.job_name}: {action}{how}{state}{why}"
+        fits = f"; {self.state}" if self.state else ""
+        return f"{self.job_name}: {action}{how}{state}{why}{fits}"
 
 
 def plan(
@@ -161,7 +164,9 @@ def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ..
             'it, or upgrade_mode to "stateless" to drop its state.'
         )
     how = f"replace by a job that starts from {wanted.restore_from or 'nothing'}"
-    return Plan(wanted.job_name, Action.NEW, how, reasons, changed, replaces, dropped, refusal)
+    return Plan(
+        wanted.job_name, Action.NEW, how, reasons, changed, replaces, dropped, refusal=refusal
+    )
 
 
 def _towards_stopped(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:

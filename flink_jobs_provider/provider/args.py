@@ -374,6 +374,12 @@ class JobInputs(TypedDict, total=False):
     allow_non_restored_state: Input[bool] | None
     """Let state of operators that the new version no longer has be dropped."""
 
+    state_check: Input[str] | None
+    """Whether the state of the running version is compared with the operators of the new one before
+    anything stops: `strict` refuses to drop state without `allow_non_restored_state`, `warn` prints
+    it, `off` saves up to two more runs of `main`.
+    """
+
     savepoint_format: Input[str] | None
     """Format of the savepoints that are taken."""
 

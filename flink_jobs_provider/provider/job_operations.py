@@ -27,6 +27,7 @@ from flink_jobs_provider.provider.preview import (
     CreationPreviews,
     Foreseen,
     plan_start,
+    plan_with_state,
     restore_problems,
 )
 from flink_jobs_provider.provider.process import BackgroundLoop
@@ -165,11 +166,14 @@ class JobOperations:
         return await self._reconciler(recorded.spec).refresh_for_plan(recorded)
 
     async def _plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
-        find = None
-        target = wanted.target
-        if not target.is_job_service and self._clusters is not None:
-            find = Reconciler(self._clusters.of(target), local_paths=target.loopback).find_start
-        return await plan_start(recorded, wanted, find, offline=_is_offline())
+        target, offline = wanted.target, _is_offline()
+        if target.is_job_service or self._clusters is None:
+            return await plan_start(recorded, wanted, None, offline=offline)
+        reconciler = Reconciler(self._clusters.of(target), local_paths=target.loopback)
+        decided = await plan_start(recorded, wanted, reconciler.find_start, offline=offline)
+        if offline:
+            return decided
+        return await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
 
     def _reconciler(self, spec: JobSpec) -> JobReconciler:
         return reconciler_of(self._known_clusters(), spec.target, self._say)

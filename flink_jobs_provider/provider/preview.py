@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint
+from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint, open_jar
 from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.errors import ActionFailed, JobError
+from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
-from flink_jobs_provider.reconciling.flink.program_check import Trials
+from flink_jobs_provider.planning.state_verdict import StateVerdict
+from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S, Trials, refusal_of
 
 #: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0
@@ -28,6 +30,8 @@ _START_PATIENCE_S = 15.0
 
 #: Returns the state that a start of a recorded job restores, as the start itself finds it.
 FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
+#: Returns whether a version could go on from the state of the one that runs; None where none does.
+ForeseeState = Callable[[JobRecord, JobSpec, Jar], Awaitable[StateVerdict | None]]
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,36 @@ async def plan_start(
         return decided
     broken = RestorePoint(point.path, point.what, point.taken_at, point.behind, str(finding))
     return plan(recorded.model_copy(update={"restore_point": broken}), wanted)
+
+
+async def plan_with_state(
+    decided: Plan, recorded: JobRecord, wanted: JobSpec, foresee: ForeseeState
+) -> Plan:
+    """Return a plan with how the running version's state suits the new one, where it is carried.
+
+    A version that the run would refuse is refused by its plan.
+    """
+    carried = decided.action in (Action.UPDATE, Action.LAST_STATE_UPDATE)
+    off = wanted.state_check is StateCheckMode.OFF
+    restarts = any(change.cost is Cost.RESTART for change in decided.changed)
+    if decided.refusal or off or not (carried and restarts) or to_restore(recorded, wanted):
+        return decided
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            verdict = await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))
+    except ActionFailed as error:
+        return replace(decided, state=f"as things are, its start would fail: {error.reason}")
+    except JobError as error:
+        return replace(decided, state=f"state was not compared: {error.reason}")
+    except TimeoutError:
+        return replace(decided, state=f"state was not compared within {PATIENCE_S:.0f} s")
+    if verdict is None:
+        return decided
+    refused = refusal_of(verdict, wanted)
+    if refused is None:
+        return replace(decided, state=str(verdict))
+    refused.complete(now=f"Job {recorded.job_id} goes on as it was")
+    return replace(decided, state=str(verdict), refusal=str(refused))
 
 
 async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:

@@ -157,7 +157,10 @@ class ProviderService:
         if decided.replaces:
             self._registry.give_up(record, wanted)
         if decided.needed:
-            self.output.say_once(self.jobs.plan(record, wanted).line())
+            shown = self.jobs.plan(record, wanted)
+            self.output.say_once(shown.line())
+            if shown.refusal:
+                raise FlinkJobError(shown.refusal)
         self._warn_of_checkpoints(record, wanted)
         return difference
 

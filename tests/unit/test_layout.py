@@ -34,9 +34,13 @@ def test_few_names_are_used_in_several_rooms() -> None:
 
 
 def test_no_file_is_long() -> None:
-    """Shows that each file can be read in one go."""
+    """Shows that each file can be read in one go; what is generated below it does not count."""
     lengths = {
-        file.relative_to(_PACKAGE).as_posix(): len(file.read_text(encoding="utf-8").splitlines())
+        file.relative_to(_PACKAGE).as_posix(): len(
+            file.read_text(encoding="utf-8")
+            .partition("\n# Below this line: written by ")[0]
+            .splitlines()
+        )
         for file in _FILES
     }
     longer = {name: length for name, length in lengths.items() if length > _MOST_LINES}

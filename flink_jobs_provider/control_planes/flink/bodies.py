@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flink_jobs_provider.control_planes.protocol import (
-    PlannedGraph,
     SavepointRequest,
     Submission,
-    Vertex,
 )
 from flink_jobs_provider.model.duration import flink_milliseconds
 from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.job_graph import JobGraph, Vertex
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -167,7 +166,7 @@ def last_cause(text: str) -> str:
     return message if len(message) <= _MAX_LENGTH else message[:_MAX_LENGTH] + "…"
 
 
-def parse_graph(body: dict[str, Any]) -> PlannedGraph:
+def parse_graph(body: dict[str, Any]) -> JobGraph:
     """Read the body of `POST /jars/:id/plan`, or of `GET /jobs/:id/plan`.
 
     It is the same for a program that is planned and for a job that runs (measured on 1.20.5 and
@@ -176,7 +175,7 @@ def parse_graph(body: dict[str, Any]) -> PlannedGraph:
     """
     nodes = (body.get("plan") or {}).get("nodes") or []
     widest = max((int(node.get("parallelism") or 1) for node in nodes), default=1)
-    return PlannedGraph(widest, tuple(_vertex(node) for node in nodes if "id" in node))
+    return JobGraph(widest, tuple(_vertex(node) for node in nodes if "id" in node))
 
 
 def parse_state_sizes(body: dict[str, Any]) -> dict[str, int]:
@@ -195,13 +194,25 @@ def newest_checkpoint(body: dict[str, Any]) -> int | None:
 def _vertex(node: dict[str, Any]) -> Vertex:
     lines = str(node.get("description") or "").split("<br/>")
     operators = (line.lstrip(" :+-").strip() for line in lines)
-    inputs = node.get("inputs") or []
+    inputs = sorted(node.get("inputs") or [], key=lambda each: int(each.get("num") or 0))
     return Vertex(
         id=str(node["id"]),
         operators=tuple(operator for operator in operators if operator),
         source=not inputs,
         keyed=any(each.get("ship_strategy") == "HASH" for each in inputs),
+        parallelism=int(node.get("parallelism") or 1),
+        inputs=tuple(str(each["id"]) for each in inputs if "id" in each),
     )
+
+
+def parse_max_parallelism(body: dict[str, Any]) -> dict[str, int]:
+    """Read the maximum parallelism by vertex id from `GET /jobs/:id`, since 1.17."""
+    vertices = body.get("vertices") or []
+    return {
+        str(each["id"]): int(each["maxParallelism"])
+        for each in vertices
+        if int(each.get("maxParallelism") or 0) > 0
+    }
 
 
 #: An interval beyond this is Flink's way to say that there are no periodic checkpoints.

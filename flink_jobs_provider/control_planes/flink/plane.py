@@ -17,6 +17,7 @@ from flink_jobs_provider.control_planes.flink.bodies import (
     parse_checkpoints,
     parse_facts,
     parse_graph,
+    parse_max_parallelism,
     parse_overview,
     parse_state_sizes,
 )
@@ -29,12 +30,12 @@ from flink_jobs_provider.control_planes.http import Polling, SharedCall
 from flink_jobs_provider.control_planes.protocol import (
     Guard,
     MonotonicClock,
-    PlannedGraph,
     SavepointRequest,
     Sleep,
     Submission,
 )
 from flink_jobs_provider.model.errors import ActionFailed, ClusterRefused
+from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -123,15 +124,15 @@ class FlinkRest:
         """Return whether `GET /jars` lists jars of a job."""
         return await self._jars.has_any(identity)
 
-    async def plan(self, submission: Submission) -> PlannedGraph:
+    async def plan(self, submission: Submission) -> JobGraph:
         """Run `main` by `POST /jars/:id/plan`: what fails there would fail after the job's stop."""
         return await self._submissions.plan(submission)
 
-    async def try_out(self, submission: Submission) -> PlannedGraph:
+    async def try_out(self, submission: Submission) -> JobGraph:
         """Do the same, and leave no jar on the cluster that was not there before."""
         return await self._submissions.try_out(submission)
 
-    async def running_graph(self, job_id: str) -> PlannedGraph | None:
+    async def running_graph(self, job_id: str) -> JobGraph | None:
         """Read `GET /jobs/:id/plan`; None where the job is unknown."""
         try:
             return parse_graph(await self.client.get(f"jobs/{job_id}/plan"))
@@ -148,6 +149,13 @@ class FlinkRest:
             return parse_state_sizes(await self.client.get(f"{statistics}/details/{newest}"))
         except FlinkAnswer:
             return None  # a batch job has no statistics, and an old checkpoint no details
+
+    async def max_parallelism(self, job_id: str) -> dict[str, int]:
+        """Read the maximum parallelism of each vertex of `GET /jobs/:id`."""
+        try:
+            return parse_max_parallelism(await self.client.get(f"jobs/{job_id}", "vertices"))
+        except FlinkAnswer:
+            return {}
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         """Make sure that the jar is among `GET /jars`, uploading it if it is missing."""

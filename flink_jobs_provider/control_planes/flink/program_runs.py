@@ -24,7 +24,7 @@ from flink_jobs_provider.control_planes.flink.client import (
 )
 from flink_jobs_provider.control_planes.flink.jars import ClusterJars
 from flink_jobs_provider.control_planes.http import Polling
-from flink_jobs_provider.control_planes.protocol import PlannedGraph, Submission
+from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
@@ -33,6 +33,7 @@ from flink_jobs_provider.model.errors import (
     MainStillRuns,
 )
 from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.remedies import Remedy
 
@@ -156,13 +157,13 @@ class Submissions:
         self._broken_runs: dict[str, MainRuns] = {}  # by jobId: a break counts in a later try, too
         self._unanswered: set[str] = set()  # jobIds whose `main` was left running
 
-    async def plan(self, submission: Submission) -> PlannedGraph:
+    async def plan(self, submission: Submission) -> JobGraph:
         """Run `main` by `POST /jars/:id/plan`; raises what `try_out` does."""
         return await self._planned(
             submission, lambda: self._jars.ensure(submission, _PLAN_S), self._jars.lose
         )
 
-    async def try_out(self, submission: Submission) -> PlannedGraph:
+    async def try_out(self, submission: Submission) -> JobGraph:
         """Do the same, and leave no jar on the cluster that was not there before.
 
         Raises:
@@ -179,7 +180,7 @@ class Submissions:
         submission: Submission,
         provide: Callable[[], Awaitable[str]],
         lose: Callable[[str], None],
-    ) -> PlannedGraph:
+    ) -> JobGraph:
         """Run `main` for its plan.
 
         `provide` returns the id of its jar on the cluster; `lose` is called with one of no jar.

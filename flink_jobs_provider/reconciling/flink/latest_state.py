@@ -23,6 +23,8 @@ from flink_jobs_provider.artifacts import (
     list_directory,
     list_names,
 )
+from flink_jobs_provider.artifacts.savepoint_files import read_snapshot
+from flink_jobs_provider.artifacts.snapshot_metadata import MetadataError
 from flink_jobs_provider.artifacts.storage import Entry
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
 from flink_jobs_provider.model.action import JobStatus
@@ -39,6 +41,7 @@ from flink_jobs_provider.model.savepoint import (
     join,
     of_deletion,
 )
+from flink_jobs_provider.model.snapshot import SnapshotMetadata
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.waiter import Clock
 
@@ -63,6 +66,38 @@ class StateDirectories:
             return UNSEEN
         return await asyncio.to_thread(inspect_savepoint, path)
 
+    async def snapshot(self, spec: JobSpec, job_id: str, path: str) -> SnapshotMetadata | None:
+        """Return what the newest checkpoint of a running job holds, or a savepoint of it.
+
+        None where that cannot be read from here. A checkpoint may be replaced at any moment, and
+        the statistics of it are cached: then the newest one in the job's directory is read.
+
+        Args:
+            spec: The version that runs.
+            job_id: Its submission.
+            path: Where its newest savepoint or checkpoint is; empty where that is unknown.
+        """
+        found = await self._read(path) if path else None
+        if found is None:
+            for directory in await self._checkpoint_directories(spec):
+                entries = await self._checkpoints(directory, job_id)
+                newest = max(entries, key=lambda entry: entry.modified, default=None)
+                found = found or (await self._read(newest.path) if newest else None)
+        return found
+
+    async def _read(self, path: str) -> SnapshotMetadata | None:
+        if not self._readable(path):
+            return None
+        try:
+            return await asyncio.to_thread(read_snapshot, path)
+        except (StorageError, MetadataError):
+            return None
+
+    async def _checkpoints(self, directory: str, job_id: str) -> list[Entry]:
+        """Return the `_metadata` files of a submission's checkpoints below a directory."""
+        entries = await self._metadata(join(directory, job_id))
+        return [each for each in entries if re.search(r"/chk-\d+/_metadata$", each.path)]
+
     async def listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
         """Return the savepoints and checkpoints of a job's recorded and later submissions."""
         found = []
@@ -75,11 +110,8 @@ class StateDirectories:
         # Its checkpoints are where the version that ran had them, not where the next one will.
         directories = await self._checkpoint_directories(recorded.spec, spec)
         for directory in directories if recorded.job_id else ():
-            found += [
-                _point(entry, "checkpoint")
-                for entry in await self._metadata(join(directory, str(recorded.job_id)))
-                if re.search(r"/chk-\d+/_metadata$", entry.path)
-            ]
+            entries = await self._checkpoints(directory, str(recorded.job_id))
+            found += [_point(entry, "checkpoint") for entry in entries]
         return found
 
     async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:

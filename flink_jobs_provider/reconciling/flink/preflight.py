@@ -15,10 +15,11 @@ from typing import TypeAlias
 from weakref import WeakKeyDictionary, WeakSet
 
 from flink_jobs_provider.artifacts import Condition
-from flink_jobs_provider.control_planes.protocol import ControlPlane, PlannedGraph, Submission
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
@@ -239,7 +240,7 @@ class Preflight:
 
     async def program(
         self, submission: Submission, replaced: ObservedJob | None, now: str
-    ) -> PlannedGraph | None:
+    ) -> JobGraph | None:
         """Check that the program builds its job graph, and that there are slots enough for it.
 
         The program's `main` runs on the cluster, as it will when the job is submitted. A first

@@ -1,29 +1,16 @@
 """Running a program's `main` before a start: in a run to keep its state, in a preview to try it.
 
 In a preview, the `main` of new jobs runs for a plan, and nothing stays on the cluster.
-
-Flink finds state by operator id: a hash of the operator's uid, or of its place in the topology
-where it has none. Plans show the id of the first operator of each chain alone, and chains change
-with the topology. So where a vertex of the running job is missing from the new plan, both programs
-are planned once more without chaining, which shows the ids of all operators, and like is compared
-with like. The size of the state is known for a whole chain only. It is lost for certain when none
-of its operators is left, or when its first one is not, and that is a source or takes records by
-key: the others may have no state.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.protocol import (
-    ControlPlane,
-    PlannedGraph,
-    Submission,
-    Vertex,
-)
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
@@ -31,10 +18,13 @@ from flink_jobs_provider.model.errors import (
     JobError,
     PermanentError,
 )
+from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spec import JobSpec, StateCheckMode
 from flink_jobs_provider.planning.plan import previous_version
+from flink_jobs_provider.planning.state_verdict import Compatibility, StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.observer import Change, Observer
 from flink_jobs_provider.reconciling.flink.preflight import (
@@ -45,14 +35,9 @@ from flink_jobs_provider.reconciling.flink.preflight import (
     slots_registered,
 )
 from flink_jobs_provider.reconciling.flink.rollout import Roller
+from flink_jobs_provider.reconciling.flink.state_check import StateCheck, Successor
 from flink_jobs_provider.reconciling.flink.submissions import submission
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, constant_backoff
-
-#: Since Flink 1.19, and before.
-_WITHOUT_CHAINS = {
-    "pipeline.operator-chaining.enabled": "false",
-    "pipeline.operator-chaining": "false",
-}
 
 
 @dataclass(frozen=True)
@@ -63,6 +48,7 @@ class ProgramCheck:
     _observer: Observer
     _preflight: Preflight
     _roller: Roller
+    _state_check: StateCheck
     _say: Say
 
     async def check(
@@ -84,8 +70,9 @@ class ProgramCheck:
         try:
             request = submission(wanted, change.jar, generation, restore)
             planned = await self._preflight.program(request, replaced, now)
-            if carried and replaced and planned and not wanted.allow_non_restored_state:
-                await self._check_operators(change, replaced, request, planned, now)
+            compared = carried and wanted.state_check is not StateCheckMode.OFF
+            if compared and replaced and planned:
+                await self._check_state(change, replaced, request, planned, now)
         except ClusterTakenDown:
             raise
         except PermanentError:
@@ -94,42 +81,50 @@ class ProgramCheck:
             await self._roller.forget_jars(recorded, wanted, running, digest)
             raise
 
-    async def _check_operators(
+    async def _check_state(
         self,
         change: Change,
         replaced: ObservedJob,
         request: Submission,
-        planned: PlannedGraph,
+        planned: JobGraph,
         now: str,
     ) -> None:
-        """Refuse a version that certainly has no place for state of the running job.
+        """Refuse a version that would not go on from all state of the running job.
 
         Raises:
-            PermanentError: Operators with state are missing from the new version.
+            PermanentError: State would be dropped, or refused, and nothing permits that.
         """
-        running = await self._plane.running_graph(replaced.job_id)
-        if running is None or not planned.vertices:
-            return
-        known = {vertex.id for vertex in planned.vertices}
-        missing = [vertex for vertex in running.vertices if vertex.id not in known]
-        sizes = await self._plane.state_sizes(replaced.job_id) if missing else None
-        missing = [vertex for vertex in missing if sizes is None or sizes.get(vertex.id, 0) > 0]
-        if not missing:
-            return
-        unchained = None
-        if sizes is not None:
-            unchained = await self._unchained(
-                request, await self._running_version(change, replaced)
+        running = await self._running_version(change, replaced)
+        successor = Successor(replaced, running, request, planned)
+        verdict = await self._state_check.verdict(successor, self._plane.plan)
+        refusal = refusal_of(verdict, change.wanted)
+        if refusal is not None:
+            refusal.complete(now=now)
+            raise refusal
+        self._say(state_line(verdict, change.wanted))
+
+    async def foresee_state(
+        self, recorded: JobRecord, wanted: JobSpec, jar: Jar
+    ) -> StateVerdict | None:
+        """Return whether a version could go on from the state of the one that runs, for a preview.
+
+        Nothing stays on the cluster. None where no version runs.
+
+        Raises:
+            JobError: It cannot be found out; the reason is for the plan.
+        """
+        if (await self._plane.facts()).intercepts_exit is not True:
+            return StateVerdict(
+                why_unknown="main could end this cluster, so that it is not run in previews"
             )
-        if sizes is None or unchained is None:
-            self._report_unknown(request.job_name, missing)
-            return
-        lost = [vertex for vertex in missing if _is_lost(vertex, *unchained)]
-        if lost:
-            raise _refusal(request.job_name, lost, sizes, now)
-        new = {vertex.id for vertex in unchained[1].vertices}
-        if unknown := [vertex for vertex in missing if vertex.id not in new]:
-            self._report_unknown(request.job_name, unknown)
+        seen = await self._observer.observe(recorded, wanted)
+        if not seen.active:
+            return None
+        change = Change(recorded, wanted, jar, seen)
+        request = submission(wanted, jar, seen.next_generation(recorded), None)
+        running = await self._running_version(change, seen.active[0])
+        successor = Successor(seen.active[0], running, request)
+        return await self._state_check.verdict(successor, self._plane.try_out)
 
     async def _running_version(self, change: Change, current: ObservedJob) -> Submission | None:
         """Return the running version, or None where it is not the recorded one."""
@@ -143,64 +138,36 @@ class ProgramCheck:
         same_jar = isinstance(change.jar, Jar) and change.jar.digest == previous.jar_digest
         return submission(previous, change.jar if same_jar else str(previous.jar_digest), 1, None)
 
-    async def _unchained(
-        self, request: Submission, previous: Submission | None
-    ) -> tuple[PlannedGraph, PlannedGraph] | None:
-        """Return the graphs of the running and of the new version, each operator a vertex."""
-        if previous is None:
-            return None
-        try:
-            old, new = [await self._plan_unchained(each) for each in (previous, request)]
-        except ActionFailed:
-            return None  # the running program can no longer be planned
-        chained = [vertex for vertex in old.vertices if len(vertex.operators) > 1]
-        return None if chained or not old.vertices else (old, new)
 
-    async def _plan_unchained(self, submission: Submission) -> PlannedGraph:
-        spec = submission.spec
-        configuration = {**spec.flink_configuration, **_WITHOUT_CHAINS}
-        unchained = spec.model_copy(update={"flink_configuration": configuration})
-        return await self._plane.plan(replace(submission, spec=unchained))
-
-    def _report_unknown(self, job_name: str, vertices: list[Vertex]) -> None:
-        self._say(
-            f"{job_name}: whether the new version takes over all state is unknown until it "
-            f"starts: its plan does not show {_named(vertices)} of the running job. If Flink "
-            "refuses the state, the previous version is started again"
+def refusal_of(verdict: StateVerdict, wanted: JobSpec) -> PermanentError | None:
+    """Return the error of a version that is not to be started from a state, or None."""
+    if wanted.state_check is not StateCheckMode.STRICT:
+        return None
+    if verdict.unrestorable:
+        return PermanentError(
+            f"{wanted.job_name}: the new version cannot be started from the state of the running "
+            f"job: {'; '.join(verdict.unrestorable)}",
+            remedy=Remedy.KEEP_PARALLELISM,
         )
+    if verdict.dropped and not wanted.allow_non_restored_state:
+        return PermanentError(
+            f"{wanted.job_name}: the new version has no place for {verdict.size_dropped} of state "
+            f"of the running job: it has no operator with the id of {verdict.names_dropped}",
+            remedy=Remedy.KEEP_OPERATOR_IDS,
+        )
+    return None
 
 
-def _is_lost(vertex: Vertex, old: PlannedGraph, new: PlannedGraph) -> bool:
-    """Whether state of a vertex of the running job has certainly no place in the new version."""
-    left = {operator.id for operator in new.vertices}
-    if vertex.id in left or not vertex.operators:
-        return False  # its first operator is there, within another chain
-    members = [each for each in old.vertices if each.operators[0] in vertex.operators]
-    if not members:
-        return False
-    if not any(member.id in left for member in members):
-        return True
-    heads = [each for each in members if each.id == vertex.id] or [
-        each for each in members if each.operators[0] == vertex.operators[0]
-    ]
-    gone = bool(heads) and not any(head.id in left for head in heads)
-    return gone and (vertex.source or vertex.keyed)
-
-
-def _refusal(job_name: str, lost: list[Vertex], sizes: dict[str, int], now: str) -> PermanentError:
-    size = sum(sizes.get(vertex.id, 0) for vertex in lost)
-    return PermanentError(
-        f"{job_name}: the new version has no place for {size} bytes of state of the running job: "
-        f"it has no operator with the id of {_named(lost)}",
-        now=now,
-        remedy=Remedy.KEEP_OPERATOR_IDS,
+def state_line(verdict: StateVerdict, wanted: JobSpec) -> str:
+    """Return the line that a run prints of a verdict, before the running version is stopped."""
+    kind = verdict.compatibility
+    bad = kind is Compatibility.CANNOT_RESTORE or (
+        kind is Compatibility.DROPS and not wanted.allow_non_restored_state
     )
-
-
-def _named(vertices: list[Vertex]) -> str:
-    return ", ".join(
-        f"{' -> '.join(vertex.operators) or 'an operator'} ({vertex.id})" for vertex in vertices
-    )
+    unsure = kind is Compatibility.CANNOT_TELL
+    mark = "warning: " if bad or unsure else ""
+    then = ". If Flink refuses the state, the previous version is started again"
+    return f"{mark}{wanted.job_name}: {verdict}{then if bad or unsure else ''}"
 
 
 #: How long one program is tried, its upload included, in seconds.
@@ -216,7 +183,7 @@ class TrialPlane(Protocol):
     async def task_slots(self) -> tuple[int, int]:
         """Return how many task slots are free, and how many there are."""
 
-    async def try_out(self, submission: Submission) -> PlannedGraph:
+    async def try_out(self, submission: Submission) -> JobGraph:
         """Run the program's `main` as a submission would, and leave nothing on the cluster.
 
         Raises:

@@ -19,6 +19,7 @@ from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
+from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
@@ -34,6 +35,7 @@ from flink_jobs_provider.reconciling.flink.rollout import (
     WayBack,
     find_here,
 )
+from flink_jobs_provider.reconciling.flink.state_check import StateCheck
 from flink_jobs_provider.reconciling.flink.submissions import (
     Coming,
     EarlierRuns,
@@ -76,7 +78,14 @@ class Reconciler:
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
         starter, way_back = Starter(plane, watch, say), WayBack(plane, find_jar)
         self._roller = Roller(plane, starter, way_back, self._states, say)
-        self._programs = ProgramCheck(plane, self._observer, self._preflight, self._roller, say)
+        self._programs = ProgramCheck(
+            plane,
+            self._observer,
+            self._preflight,
+            self._roller,
+            StateCheck(plane, self._directories),
+            say,
+        )
         self._upgrader = Upgrader(
             self._preflight, self._stopper, self._programs, way_back, self._roller, say
         )
@@ -137,6 +146,15 @@ class Reconciler:
     async def find_start(self, recorded: JobRecord, wanted: JobSpec) -> RestorePoint | None:
         """Return what a start of a job that does not run would begin from, or None."""
         return await self._reader.find_start(recorded, wanted)
+
+    async def foresee_state(
+        self, recorded: JobRecord, wanted: JobSpec, jar: Jar
+    ) -> StateVerdict | None:
+        """Return whether the wanted version could go on from the state of the one that runs.
+
+        Nothing stays on the cluster. None where no version runs.
+        """
+        return await self._programs.foresee_state(recorded, wanted, jar)
 
     async def cancel(self, recorded: JobRecord) -> bool:
         """End a job without a savepoint; whether any of it ran. Its jars stay."""

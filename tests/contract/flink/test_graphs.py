@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from flink_jobs_provider.control_planes.flink.bodies import last_cause
-from flink_jobs_provider.control_planes.protocol import PlannedGraph, Vertex
+from flink_jobs_provider.model.job_graph import JobGraph, Vertex
 from tests.contract.flink.scripted import JOB_ID, ScriptedFlink, ok, recorded
 
 PLAN = {
@@ -25,12 +25,18 @@ PLAN = {
         },
     ]
 }
-GRAPH = PlannedGraph(
+GRAPH = JobGraph(
     3,
     (
-        Vertex("b717", ("count", "lines: Writer", "lines: Committer"), keyed=True),
+        Vertex(
+            "b717",
+            ("count", "lines: Writer", "lines: Committer"),
+            keyed=True,
+            parallelism=3,
+            inputs=("ca88",),
+        ),
         Vertex("ca88", ("Source: numbers",), source=True),
-        Vertex("f00d", ("[3]:Calc(select=[a + b])", "Map", "Sink", "Filter")),
+        Vertex("f00d", ("[3]:Calc(select=[a + b])", "Map", "Sink", "Filter"), inputs=("ca88",)),
     ),
 )
 

@@ -48,6 +48,7 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
         Cost.RECORDED,
         "allow_non_restored_state False → True",
     ),
+    ("state_check", "strict", "off", Cost.RECORDED, "state_check strict → off"),
     (
         "savepoint_format",
         "canonical",

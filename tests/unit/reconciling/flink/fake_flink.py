@@ -16,7 +16,6 @@ from itertools import count
 import fsspec
 
 from flink_jobs_provider.control_planes.protocol import (
-    PlannedGraph,
     SavepointRequest,
     Submission,
 )
@@ -26,6 +25,7 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     EntryClassUnusable,
 )
+from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -123,18 +123,22 @@ class FakeFlink:
         self._step("free slots")
         return self.slots - sum(job.parallelism for job in self.active()), self.slots
 
-    async def plan(self, submission: Submission) -> PlannedGraph:
+    async def plan(self, submission: Submission) -> JobGraph:
         self._step("plan")
         self._upload(submission)
         program = self._program(submission)
         if program.plan_error:
             raise ActionFailed(program.plan_error)
         self._step("planned")
+        return self._graph(submission, program)
+
+    @staticmethod
+    def _graph(submission: Submission, program: Program) -> JobGraph:
         chained = submission.spec.flink_configuration.get(_CHAINING) != "false"
         vertices = program.vertices if chained else program.operators or program.vertices
-        return PlannedGraph(program.parallelism or submission.spec.parallelism, vertices)
+        return JobGraph(program.parallelism or submission.spec.parallelism, vertices)
 
-    async def try_out(self, submission: Submission) -> PlannedGraph:
+    async def try_out(self, submission: Submission) -> JobGraph:
         jars = set(self.jars)
         self.steps.append("try out")
         program = self._program(submission)
@@ -142,16 +146,19 @@ class FakeFlink:
             kind = EntryClassUnusable if "ClassNotFound" in program.plan_error else ActionFailed
             raise kind(program.plan_error)
         assert set(self.jars) == jars
-        return PlannedGraph(program.parallelism or submission.spec.parallelism, program.vertices)
+        return self._graph(submission, program)
 
-    async def running_graph(self, job_id: str) -> PlannedGraph | None:
+    async def running_graph(self, job_id: str) -> JobGraph | None:
         job = self.jobs_by_id.get(job_id)
         vertices = job.program.ran_as or job.program.vertices if job else ()
-        return PlannedGraph(job.parallelism, vertices) if job else None
+        return JobGraph(job.parallelism, vertices) if job else None
 
     async def state_sizes(self, job_id: str) -> dict[str, int] | None:
         job = self.jobs_by_id[job_id]
         return dict(job.program.state_sizes) if job.completed else None
+
+    async def max_parallelism(self, job_id: str) -> dict[str, int]:
+        return dict(self.jobs_by_id[job_id].program.max_parallelism)
 
     async def provide_jar(self, submission: Submission, timeout: float) -> bool:
         self._step("list jars")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flink_jobs_provider.control_planes.protocol import Vertex
+from flink_jobs_provider.model.job_graph import Vertex
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 
 ENDED = ("FINISHED", "CANCELED", "FAILED")
@@ -35,6 +35,7 @@ class Program:
         operators: The same without chaining; as the graph where it has no chains.
         ran_as: The graph of its jobs, where each run of `main` makes other ids.
         state_sizes: Bytes of state by vertex id.
+        max_parallelism: The most subtasks of each vertex, by its id.
 
     """
 
@@ -57,6 +58,7 @@ class Program:
     operators: tuple[Vertex, ...] = ()
     ran_as: tuple[Vertex, ...] = ()
     state_sizes: tuple[tuple[str, int], ...] = ()
+    max_parallelism: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass

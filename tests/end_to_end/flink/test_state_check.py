@@ -1,0 +1,160 @@
+"""Whether a new version can go on from the state of now: said before anything stops, and true.
+
+Each verdict is compared with what Flink does: a version whose state is refused here is refused by
+Flink when it is not checked, and one whose state fits is started from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import TEST_JOBS_JAR, entry_class
+from tests.stack_project import StackProject
+from tests.waiting import wait_until
+
+SOURCES, OPERATORS = "numbers:n", "keyed:count:c,list:buffer:b,plain:print:p"
+#: The same without any uid.
+BARE_SOURCES, BARE = "numbers:", "keyed:count:,list:buffer:,plain:print:"
+
+
+@pytest.fixture(params=["flink_1", "flink_2"])
+def cluster(request: pytest.FixtureRequest) -> FlinkCluster:
+    """Return a cluster of each of two versions: before 2 no savepoint names a uid."""
+    found: FlinkCluster = request.getfixturevalue(request.param)
+    return found
+
+
+@dataclass
+class Orders:
+    """The job `orders`, which runs with a completed checkpoint."""
+
+    project: StackProject
+    cluster: FlinkCluster
+
+    def declare(
+        self, operators: str = OPERATORS, sources: str = SOURCES, *more: str, **inputs: Any
+    ) -> None:
+        """Declare its operators, and further arguments and inputs."""
+        args = ["--operators", operators, "--sources", sources, *more]
+        usual = {"jar": str(TEST_JOBS_JAR), "entry_class": entry_class("DeclaredOperators")}
+        self.project.declare("orders", args=args, **{"parallelism": 1, **usual, **inputs})
+
+    def start(self, *declared: str, **inputs: Any) -> str:
+        """Start it, and wait until its state is in a checkpoint; return its jobId."""
+        self.declare(*declared, **inputs)
+        self.project.up()
+        job_id = str(self.project.outputs("orders")["job_id"])
+        path = f"/jobs/{job_id}/checkpoints"
+        wait_until(lambda: self.cluster.get(path)["counts"]["completed"], 60, "a checkpoint")
+        return job_id
+
+    def assert_refused(self, job_id: str, *texts: str) -> None:
+        """Assert that preview and run refuse what is declared, with texts, and that it runs on."""
+        jars = self.cluster.get("/jars")["files"]
+        for shown in (self.project.preview(code=None), self.project.up(code=None)):
+            assert shown.code != 0, shown.text
+            shown.assert_says(*texts, f"Job {job_id} goes on as it was.")
+        assert self.cluster.jobs()[job_id]["state"] == "RUNNING"
+        assert self.cluster.get("/jars")["files"] == jars
+
+    def assert_flink_refuses(self, job_id: str) -> None:
+        """Assert that Flink refuses the state, which shows only after the stop without a check."""
+        self.project.jobs["orders"]["state_check"] = "off"
+        failed = self.project.failing_up()
+        failed.assert_says("orders: version 2 did not start: ", "The previous version runs again")
+        assert self.cluster.jobs()[job_id]["state"] == "FINISHED"
+
+    def assert_restored(self, text: str) -> None:
+        """Assert that the preview shows a text, and that the version is started from the state."""
+        shown = self.project.preview()
+        shown.assert_says("orders: UPDATE, stop with savepoint and restart: ", f"; {text}")
+        up = self.project.up()
+        up.assert_says(f"orders: {text}")
+        outputs = self.project.outputs("orders")
+        assert outputs["generation"] == 2
+        assert outputs["restored_from"] == outputs["last_savepoint"]
+        assert self.cluster.jobs()[outputs["job_id"]]["state"] == "RUNNING"
+
+
+@pytest.fixture
+def orders(cluster: FlinkCluster, make_stack: Callable[..., StackProject]) -> Orders:
+    """Return a job on a cluster."""
+    return Orders(make_stack(cluster.url), cluster)
+
+
+REFUSED = {
+    "an operator with state removed": ("keyed:count:c,plain:print:p", SOURCES, "of buffer ("),
+    "a uid renamed": ("keyed:count:c2,list:buffer:b,plain:print:p", SOURCES, "of count ("),
+    "a uid of the source renamed": (OPERATORS, "numbers:n2", "of Source: numbers ("),
+    "a uid taken away": ("keyed:count:,list:buffer:b,plain:print:p", SOURCES, "of count ("),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_state_that_would_be_dropped_is_refused(orders: Orders, case: str) -> None:
+    operators, sources, named = REFUSED[case]
+    job_id = orders.start()
+    orders.declare(operators, sources)
+    orders.assert_refused(
+        job_id, "STATE IS DROPPED: ", "orders: the new version has no place for ", named
+    )
+    orders.assert_flink_refuses(job_id)
+
+
+def test_a_uid_that_is_added_drops_the_state_that_was_kept_without_one(orders: Orders) -> None:
+    job_id = orders.start("keyed:count:,list:buffer:b")
+    orders.declare("keyed:count:c,list:buffer:b")
+    orders.assert_refused(job_id, "orders: the new version has no place for ", "of count (")
+    orders.assert_flink_refuses(job_id)
+
+
+def test_what_is_dropped_on_purpose_is_named(orders: Orders) -> None:
+    orders.start()
+    orders.declare("keyed:count:c,plain:print:p", allow_non_restored_state=True)
+    orders.assert_restored("STATE IS DROPPED: ")
+
+
+def test_a_parallelism_above_the_maximum_is_refused(orders: Orders) -> None:
+    job_id = orders.start(OPERATORS, SOURCES, "--max", "2")
+    orders.declare(parallelism=4)
+    orders.assert_refused(
+        job_id,
+        "state CANNOT BE RESTORED: ",
+        "parallelism 4 of count is above the maximum parallelism of its state, 2",
+    )
+    orders.assert_flink_refuses(job_id)
+
+
+FITS = {
+    "other arguments": (OPERATORS, SOURCES, "--rate", "50"),
+    "reordered operators": ("list:buffer:b,keyed:count:c,plain:print:p", SOURCES),
+    "an operator more": ("plain:more:m,keyed:count:c,list:buffer:b,plain:print:p", SOURCES),
+    "an operator without state less": ("keyed:count:c,list:buffer:b", SOURCES),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_state_whose_operators_have_their_uids_fits(orders: Orders, case: str) -> None:
+    orders.start()
+    orders.declare(*FITS[case])
+    orders.assert_restored("state fits (3 operators, ")
+
+
+def test_without_uids_the_same_operators_fit(orders: Orders) -> None:
+    orders.start(BARE, BARE_SOURCES)
+    orders.declare(BARE, BARE_SOURCES, "--rate", "50")
+    orders.assert_restored("state fits (3 operators, ")
+
+
+def test_without_uids_another_program_cannot_be_told(orders: Orders) -> None:
+    """Shows it of one whose state Flink restores, after one that begins otherwise is refused."""
+    job_id = orders.start(BARE, BARE_SOURCES)
+    orders.declare("plain:more:,keyed:count:,list:buffer:,plain:print:", BARE_SOURCES)
+    orders.assert_refused(job_id, "orders: the new version has no place for ", "count (")
+    orders.declare("keyed:count:,list:buffer:,plain:print:,plain:more:", BARE_SOURCES)
+    orders.assert_restored("whether state fits is unknown: no uid is set for ")
