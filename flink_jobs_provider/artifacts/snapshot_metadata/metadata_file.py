@@ -43,7 +43,7 @@ FIRST_WITH_PROPERTIES: Final = 4
 _FIRST_WITH_COORDINATORS, _FIRST_WITH_MERGED_CHANNELS = 3, 6
 _OLDEST, _NEWEST = 2, 6
 #: How much is kept of one file: more operators, names, and bytes of properties than Flink writes.
-_MOST_OPERATORS, _MOST_NAMES, _LONGEST_PROPERTIES = 100_000, 100_000, 65_536
+_MOST_OPERATORS, _MOST_NAMES, _LONGEST_PROPERTIES = 100_000, 20_000, 65_536
 _MASTER_STATE: Final = 0xC96B1696 - 2**32  # as a signed number
 
 

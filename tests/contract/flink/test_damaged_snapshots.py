@@ -120,40 +120,74 @@ def test_another_file() -> None:
 
 #: The head of a file, and of one operator of it.
 ONE = HEAD + struct.pack(">qii", 1, 0, 1)
-OPERATOR = b"\0\1o\0\1u" + bytes(16) + struct.pack(">iibii", 1, 1, 0, 1, 0)
+OPERATOR = b"\0\1o\0\1u" + bytes(16) + struct.pack(">iibi", 1, 1, 0, 1)
+#: A file without operators, up to its properties.
+OBJECT = HEAD + struct.pack(">qii", 1, 0, 0) + b"\xac\xed\0\5"
+#: As many operator states as one subtask may have, of names that hold a letter for the subtask.
+NAMES = b"".join(b"\0\6?%05d" % number + bytes(5) for number in range(10_000))
+#: Files that would take much memory, or a deep stack, and what was expected instead.
 HOSTILE = {
-    "operators": HEAD + struct.pack(">qii", 1, 0, 2**31 - 1) + bytes(1000),
-    "master states": HEAD + struct.pack(">qi", 1, 2**31 - 1) + bytes(1000),
-    "subtasks": ONE + OPERATOR[:-8] + struct.pack(">i", 2**31 - 1) + bytes(1000),
-    "names": ONE + OPERATOR + struct.pack(">ibi", 1, 4, 2**31 - 1) + bytes(1000),
-    "bytes": ONE + b"\0\0\0\0" + bytes(16) + struct.pack(">iibHi", 1, 1, 1, 0, 2**31 - 1),
-    "key groups": ONE + OPERATOR + struct.pack(">iibii", 0, 0, 3, 0, 2**31 - 1) + bytes(1000),
-    "channels": ONE + OPERATOR + struct.pack(">iibbi", 0, 0, 0, 0, 2**31 - 1) + bytes(1000),
-    "nested handles": ONE
+    "the number of operators, 100000 at most": HEAD
+    + struct.pack(">qii", 1, 0, 100_001)
+    + bytes(40) * 100_001,
+    "the number of operators (100000 of at least 32 bytes": HEAD
+    + struct.pack(">qii", 1, 0, 100_000)
+    + bytes(1000),
+    "the number of master states, 100000 at most": HEAD
+    + struct.pack(">qi", 1, 2**31 - 1)
+    + bytes(1000),
+    "the number of subtasks, 1 at most": ONE
+    + OPERATOR[:-4]
+    + struct.pack(">i", 2**31 - 1)
+    + bytes(1000),
+    "the number of operator states, 10000 at most": ONE
     + OPERATOR
-    + struct.pack(">ii", 0, 0)
-    + (struct.pack(">biiqi", 14, 0, 1, 0, 1)) * 10_000,
-    "nested streams": ONE
+    + struct.pack(">iibi", 0, 1, 4, 2**31 - 1)
+    + bytes(1000),
+    "20000 operator states at most": ONE
+    + OPERATOR[:-13]
+    + struct.pack(">iibi", 99, 99, 0, 99)
+    + b"".join(
+        struct.pack(">iibi", subtask, 1, 4, 10_000)
+        + NAMES.replace(b"?", b"%c" % (65 + subtask))
+        + bytes(15)
+        for subtask in range(3)
+    ),
+    "bytes of state (2147483647 of at least 1 bytes)": ONE
+    + b"\0\0\0\0"
+    + bytes(16)
+    + struct.pack(">iibHi", 1, 1, 1, 0, 2**31 - 1),
+    "the offsets of key groups (2147483647 of at least 8 bytes)": ONE
     + OPERATOR
-    + struct.pack(">iibii", 0, 0, 3, 0, 0)
+    + struct.pack(">iiibii", 0, 0, 0, 3, 0, 2**31 - 1)
+    + bytes(1000),
+    "the number of input channels with records (2147483647 of": ONE
+    + OPERATOR
+    + struct.pack(">iiibbi", 0, 0, 0, 0, 0, 2**31 - 1)
+    + bytes(1000),
+    "the materialized part of a changelog": ONE
+    + OPERATOR
+    + struct.pack(">iii", 0, 0, 0)
+    + struct.pack(">biiqi", 14, 0, 1, 0, 1) * 10_000,
+    "keyed state": ONE
+    + OPERATOR
+    + struct.pack(">iiibii", 0, 0, 0, 3, 0, 0)
     + struct.pack(">bii", 3, 0, 0) * 10_000,
-    "nested objects": HEAD
-    + struct.pack(">qii", 1, 0, 0)
-    + b"\xac\xed\0\5"
-    + (b"sr\0\1a" + bytes(8) + b"\2\0\1L\0\1f") * 3000,
-    "classes": HEAD
-    + struct.pack(">qii", 1, 0, 0)
-    + b"\xac\xed\0\5s"
-    + (b"r\0\1a" + bytes(8) + b"\2\0\0x") * 3000,
+    "a part of a Java object": OBJECT + (b"sr\0\1a" + bytes(8) + b"\2\0\1L\0\1f") * 3000,
+    "a Java class": OBJECT + b"s" + (b"r\0\1a" + bytes(8) + b"\2\0\0x") * 3000,
+    "properties of 65536 bytes at most": OBJECT + bytes(70_000),
 }
 
 
-@pytest.mark.parametrize("what", HOSTILE)
-def test_hostile_files(what: str) -> None:
+@pytest.mark.parametrize("expected", HOSTILE)
+def test_hostile_files(expected: str) -> None:
     """Shows that counts and depths that no file can hold are refused before any memory is taken."""
     tracemalloc.start()
     try:
-        assert isinstance(outcome(HOSTILE[what]), MetadataError)
-        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        error = outcome(HOSTILE[expected])
+        taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+    assert isinstance(error, MetadataError)
+    assert error.expected.startswith(expected)
+    assert taken < 40_000_000

@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 from flink_jobs_provider.artifacts import (
+    NoSnapshot,
     StorageError,
     list_directory,
     list_names,
     open_jar,
+    read_snapshot,
     storage,
 )
 from flink_jobs_provider.artifacts.uploaded_jars import remove_file, upload
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.errors import JarError
+from tests.contract.flink.record_snapshots import recorded
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import CLUSTER, GatewayProcess
 from tests.integration.provided_job import ProvidedJob, end_run
@@ -43,6 +46,25 @@ def test_a_jar_is_uploaded_read_changed_and_removed(bucket: Bucket, tmp_path: Pa
     with pytest.raises(JarError, match="does not exist"):
         open_jar(uri)
     assert list_directory(bucket.uri) == []
+
+
+def test_a_snapshot_is_read(bucket: Bucket, tmp_path: Path) -> None:
+    """Shows a savepoint's operators, and which of savepoint, directory and bucket is missing."""
+    file = tmp_path / "_metadata"
+    file.write_bytes(recorded("2.3.0")["heap-stop"].metadata)
+    place = f"{bucket.uri}/counting/savepoint-1"
+    upload(file, f"{place}/_metadata")
+    for spelt in (place, f"{place}/", f"{place}/_metadata"):
+        assert len(read_snapshot(spelt).operators) == 10
+    with pytest.raises(NoSnapshot, match=r"no _metadata file, but below it savepoint-1$"):
+        read_snapshot(f"{bucket.uri}/counting")
+    with pytest.raises(NoSnapshot, match="there is no such directory"):
+        read_snapshot(f"{bucket.uri}/none")
+    with pytest.raises(StorageError, match=r"the (bucket|container) no-such\S* does not exist"):
+        read_snapshot(bucket.missing)
+    bucket.lock_out()
+    with pytest.raises(StorageError, match=r"(?i)forbidden|authenticat|invalid"):
+        read_snapshot(place)
 
 
 def test_a_missing_jar_and_a_missing_bucket_are_two_errors(bucket: Bucket, tmp_path: Path) -> None:

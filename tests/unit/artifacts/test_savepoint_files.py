@@ -54,6 +54,14 @@ def test_a_format_that_is_not_known_is_not_called_torn(tmp_path: Path) -> None:
     assert condition(tmp_path, later) is Condition.UNSEEN
 
 
+def test_objects_in_objects_are_refused(tmp_path: Path) -> None:
+    """Shows that properties of more depth than Flink writes end no process."""
+    whole = metadata()
+    begin = whole.rfind(b"\xac\xed\x00\x05") + 4
+    nested = b"sr\x00\x01a" + bytes(8) + b"\x02\x00\x01L\x00\x01f"
+    assert condition(tmp_path, whole[:begin] + nested * 700 + whole[begin:]) is Condition.UNSEEN
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none", tmp_path / "none/_metadata"):
         found = inspect_savepoint(str(path))
