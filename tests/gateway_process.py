@@ -9,7 +9,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class GatewayProcess:
         flink_url: The cluster it serves.
         authority: Who signs its certificate; none for plain HTTP.
         preloaded: Whether it is forked off a process that has loaded what it needs.
+        command: What serves, if not the command itself; it is not forked off.
         more: Further entries of its configuration.
     """
 
@@ -50,9 +51,11 @@ class GatewayProcess:
         authority: trustme.CA | None = None,
         *,
         preloaded: bool = True,
+        command: Sequence[str] = (),
         **more: Any,
     ) -> None:
-        self._preloaded = preloaded
+        self._preloaded = preloaded and not command
+        self._command = command or COMMAND
         self.directory = directory
         self.config = directory / "gateway.yaml"
         self._authority = authority
@@ -113,7 +116,7 @@ class GatewayProcess:
             if self._preloaded:
                 started = start([*PLAIN_COMMAND, *words], whole, output=log.fileno())
             self._process = started or subprocess.Popen(
-                [*COMMAND, *words], stdout=log, stderr=subprocess.STDOUT, env=whole
+                [*self._command, *words], stdout=log, stderr=subprocess.STDOUT, env=whole
             )
         self.url = wait_until(self._address, 60, "the gateway serves")
 
@@ -145,6 +148,12 @@ class GatewayProcess:
         """All logs of all runs."""
         paths = [*self.directory.glob("log-*.txt"), self.directory / "audit.log"]
         return "\n".join(path.read_text() for path in paths)
+
+    @property
+    def pid(self) -> int:
+        """The id of its process, which is not a forked one."""
+        assert isinstance(self._process, subprocess.Popen)
+        return self._process.pid
 
     def send(self, number: int) -> None:
         """Send it a signal."""
