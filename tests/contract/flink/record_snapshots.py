@@ -214,7 +214,9 @@ class SnapshotRecorder:
     def write_old(self, name: str, version: int) -> None:
         """Keep a snapshot again, as Flink writes it in an older version of the format."""
         old = self._directory / "old"
-        self._flink_snapshots("write", str(version), str(self._files[name]), str(old))
+        flink_snapshots(
+            self._cluster.version, "write", str(version), str(self._files[name]), str(old)
+        )
         self.cases[f"{name}-v{version}"] = {"details": self.cases[name]["details"]}
         self._add(f"{name}-v{version}", old.read_bytes())
 
@@ -227,7 +229,7 @@ class SnapshotRecorder:
 
     def read_by_flink(self) -> None:
         """Add to each case what Flink reads of its operators."""
-        printed = self._flink_snapshots("read", *map(str, self._files.values()))
+        printed = flink_snapshots(self._cluster.version, "read", *map(str, self._files.values()))
         for name in self.cases:
             self.cases[name]["operators"] = []
         names = list(self._files)
@@ -235,10 +237,12 @@ class SnapshotRecorder:
             number, _, operator = line.partition(" ")
             self.cases[names[int(number)]]["operators"].append(operator)
 
-    def _flink_snapshots(self, *args: str) -> str:
-        libraries = fetch_flink(self._cluster.version) / "lib" / "*"
-        command = ["java", "-cp", str(libraries), str(_FLINK_SNAPSHOTS), *args]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+def flink_snapshots(version: str, *args: str) -> str:
+    """Run FlinkSnapshots.java with the classes of a release, and return what it prints."""
+    libraries = fetch_flink(version) / "lib" / "*"
+    command = ["java", "-cp", str(libraries), str(_FLINK_SNAPSHOTS), *args]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def record(recorder: SnapshotRecorder, version: str) -> None:

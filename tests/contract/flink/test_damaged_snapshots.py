@@ -29,6 +29,7 @@ FILES = [
         ("2.3.0", "rocksdb-checkpoint-v2"),
         ("2.0.1", "unaligned-checkpoint-v3"),
         ("1.17.2", "rocksdb-checkpoint"),
+        ("handmade", "old-handles"),
     )
 ]
 #: Of each file: to parse all 60,000 beginnings of them takes a minute.

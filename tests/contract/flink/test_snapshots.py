@@ -10,11 +10,13 @@ import pytest
 from flink_jobs_provider.artifacts.snapshot_metadata import parse_metadata
 from flink_jobs_provider.model.snapshot import (
     KeyedFormat,
+    MasterState,
     NamedState,
     OperatorSnapshot,
     SnapshotMetadata,
     StateKind,
 )
+from tests.contract.flink.handmade_snapshots import old_handles
 from tests.contract.flink.record_snapshots import Recorded, recorded
 
 #: The versions of the format that releases of Flink write.
@@ -61,7 +63,7 @@ def no_uid(of: dict[str, OperatorSnapshot]) -> str:
     return NO_UID_WITH_ENDED if ENDED in of else NO_UID
 
 
-@pytest.mark.parametrize(("version", "case"), CASES)
+@pytest.mark.parametrize(("version", "case"), [*CASES, ("handmade", "old-handles")])
 def test_operators_are_as_flink_reads_them(version: str, case: str) -> None:
     """Shows ids, parallelism, sizes and whether there is state, as Flink's own classes have it."""
     metadata, recording = found(version, case)
@@ -210,3 +212,25 @@ def test_older_formats_of_the_same_snapshot() -> None:
     for number in (3, 4):
         then, _ = found("2.0.1", f"unaligned-checkpoint-v{number}")
         assert then.size == found("2.0.1", "unaligned-checkpoint")[0].size
+
+
+def test_old_handles() -> None:
+    """Shows handles that only older releases write, a master state, and tasks half finished.
+
+    What Flink reads of the same bytes is shown with the other files.
+    """
+    metadata, recording = found("handmade", "old-handles")
+    assert recording.metadata == old_handles()
+    assert metadata.checkpoint_id == 7
+    assert metadata.master_states == (MasterState("hook", 1, 3),)
+    of = {int(operator.id, 16): operator for operator in metadata.operators}
+    assert of[1].kinds == (StateKind.KEYED, StateKind.RAW_KEYED)
+    assert [of[number].keyed_format for number in range(1, 6)] == [
+        KeyedFormat.FULL,
+        KeyedFormat.INCREMENTAL,
+        KeyedFormat.CHANGELOG,
+        KeyedFormat.FULL,
+        None,
+    ]
+    assert [of[number].stateful_subtasks for number in range(1, 6)] == [1, 2, 1, 1, 0]
+    assert [of[number].finished_subtasks for number in range(1, 6)] == [0, 0, 0, 1, 1]
