@@ -75,6 +75,24 @@ def test_a_jar_of_the_same_content_is_used_and_left(tmp_path: Path) -> None:
     assert flink.changes() == ["POST jars/theirs.jar/plan"]
 
 
+def test_a_running_version_is_planned_with_its_jar_on_the_cluster() -> None:
+    """Shows that a jar known by its digest alone is neither uploaded nor removed."""
+    flink = ScriptedFlink()
+    name = f"orders-{IDENTITY}-{'2' * 32}.jar"
+    flink.answer("GET jars", ok(files=[{"id": "running.jar", "name": name}]))
+    flink.answer("POST jars/running.jar/plan", PLANNED)
+    planned = asyncio.run(flink.plane().try_out(submission(jar="2" * 64)))
+    assert planned.parallelism == 3
+    assert flink.changes() == ["POST jars/running.jar/plan"]
+
+
+def test_a_running_version_whose_jar_is_gone_cannot_be_planned() -> None:
+    flink = empty()
+    with pytest.raises(ActionFailed, match="is no longer on the cluster"):
+        asyncio.run(flink.plane().try_out(submission(jar="2" * 64)))
+    assert flink.changes() == []
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_one_that_goes_meanwhile_is_uploaded(tmp_path: Path, version: str) -> None:
     flink = ScriptedFlink(version)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.flink_cluster import FlinkCluster
-from tests.job_jars import TEST_JOBS_JAR, entry_class
+from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes, entry_class
 from tests.stack_project import StackProject
 from tests.waiting import wait_until
 
@@ -111,6 +112,14 @@ def test_a_uid_that_is_added_drops_the_state_that_was_kept_without_one(orders: O
     orders.declare("keyed:count:c,list:buffer:b")
     orders.assert_refused(job_id, "orders: the new version has no place for ", "of count (")
     orders.assert_flink_refuses(job_id)
+
+
+def test_a_new_jar_is_compared_with_the_one_that_runs(orders: Orders, tmp_path: Path) -> None:
+    """Shows that a preview plans the running version with its jar on the cluster."""
+    job_id = orders.start()
+    jar = copy_with_other_bytes(TEST_JOBS_JAR, tmp_path / "other.jar")
+    orders.declare("keyed:count:c2,list:buffer:b,plain:print:p", jar=str(jar))
+    orders.assert_refused(job_id, "STATE IS DROPPED: ", "of count (")
 
 
 def test_what_is_dropped_on_purpose_is_named(orders: Orders) -> None:
