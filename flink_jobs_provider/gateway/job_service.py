@@ -233,6 +233,44 @@ class JobFilter:
     max_age: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PageOfJobs:
+    """A page of the jobs that pass a filter.
+
+    Attributes:
+        limit: How many there are at most.
+        newest_first: Whether the order is descending: the job that was created last first.
+        offset: How many jobs are left out.
+        beyond: The number of a job after which the page begins, in that order; 0 for none.
+        column: What is sorted by.
+    """
+
+    limit: int
+    newest_first: bool
+    offset: int = 0
+    beyond: int = 0
+    column: ListColumn = ListColumn.CREATED
+
+
+@dataclass(frozen=True)
+class JobsOfCluster:
+    """A page of the jobs of one cluster, in the order of their numbers.
+
+    Attributes:
+        cluster: Key of the cluster.
+        after: The number after which the page begins.
+        limit: How many at most.
+        job_name: Only the job of that name.
+        jar_name: Only jobs whose jar's file has that name.
+    """
+
+    cluster: str
+    after: int = 0
+    limit: int = 100
+    job_name: str | None = None
+    jar_name: str | None = None
+
+
 @dataclass(frozen=True)
 class Execution:
     """The latest submission of a job as its cluster has it.
@@ -281,25 +319,8 @@ class JobService(Protocol):
     async def cluster_of(self, number: int) -> str | None:
         """Return the key of the cluster that a job is on; None where there is no such job."""
 
-    async def found(
-        self,
-        jobs: JobFilter,
-        *,
-        offset: int,
-        limit: int,
-        newest_first: bool,
-        beyond: int = 0,
-        column: ListColumn = ListColumn.CREATED,
-    ) -> tuple[Sequence[JobRow], int]:
+    async def found(self, jobs: JobFilter, page: PageOfJobs) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all.
-
-        Args:
-            jobs: The filter.
-            offset: How many jobs are left out.
-            limit: How many there are at most.
-            newest_first: Whether the order is descending: the job that was created last first.
-            beyond: The number of a job after which the page begins, in that order; 0 for none.
-            column: What is sorted by.
 
         Raises:
             Refusal: No such cluster.
@@ -312,23 +333,8 @@ class JobService(Protocol):
             Refusal: No such job; the cluster cannot be asked now.
         """
 
-    async def jobs(
-        self,
-        cluster: str,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        job_name: str | None = None,
-        jar_name: str | None = None,
-    ) -> Sequence[JobRow]:
+    async def jobs(self, wanted: JobsOfCluster) -> Sequence[JobRow]:
         """Return a page of a cluster's jobs in the order of their numbers.
-
-        Args:
-            cluster: Key of the cluster.
-            after: The number after which the page begins.
-            limit: How many at most.
-            job_name: Only the job of that name.
-            jar_name: Only jobs whose jar's file has that name.
 
         Raises:
             Refusal: No such cluster.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flink_jobs_provider.control_planes.flink.bodies import parse_checkpointing, parse_graph
-from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
+from flink_jobs_provider.control_planes.flink.client import FlinkAnswer
 from flink_jobs_provider.control_planes.flink.inspection import (
     RESTARTS,
     Aggregate,
     JobException,
-    MetricReader,
     finite,
     parse_exceptions,
     parse_history,
@@ -26,6 +24,7 @@ from flink_jobs_provider.observing.health import (
     JobHealth,
     VertexHealth,
 )
+from flink_jobs_provider.observing.job_calls import JobCalls
 
 _RESCALES = "numRescales"
 #: Metrics of a task.
@@ -52,28 +51,10 @@ _NO_TIME = 9e18
 _EXCEPTIONS = 16
 
 
-class JobReader:
-    """Reads one job.
+class JobReader(JobCalls):
+    """Reads one job."""
 
-    Args:
-        client: The cluster's API.
-        job_id: Flink's jobId.
-        clock: Seconds that only ever grow.
-        sleep: Waits that many seconds.
-    """
-
-    def __init__(
-        self,
-        client: FlinkClient,
-        job_id: str,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._client = client
-        self._path = f"jobs/{job_id}"
-        self._job_id = job_id
-        self._metrics = MetricReader(client, clock, sleep)
-        self._settings: CheckpointSettings | None = None
+    _settings: CheckpointSettings | None = None
 
     async def load(self, job: ObservedJob, at: int) -> JobHealth:
         """Observe a job's state and load alone: a request, and one for each of its vertices.

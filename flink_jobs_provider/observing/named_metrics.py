@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.inspection import Aggregate, MetricReader
+from flink_jobs_provider.control_planes.flink.client import FlinkAnswer
+from flink_jobs_provider.control_planes.flink.inspection import Aggregate
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
+from flink_jobs_provider.observing.job_calls import JobCalls
 from flink_jobs_provider.observing.job_health import is_of_health
 
 #: Metrics of a job itself that are shown where none is asked for by name.
@@ -50,26 +50,8 @@ class MetricRow:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class JobMetrics:
-    """Reads metrics of one job by their names.
-
-    Args:
-        client: The cluster's API.
-        job_id: Flink's jobId.
-        clock: Seconds that only ever grow.
-        sleep: Waits that many seconds.
-    """
-
-    def __init__(
-        self,
-        client: FlinkClient,
-        job_id: str,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._client = client
-        self._job_id = job_id
-        self._reader = MetricReader(client, clock, sleep)
+class JobMetrics(JobCalls):
+    """Reads metrics of one job by their names."""
 
     async def named(self) -> list[MetricRow]:
         """Return the names of all metrics, without values."""
@@ -96,18 +78,18 @@ class JobMetrics:
         missing = [each for each in wanted if not any(_ends(name, each) for name in found)]
         if missing:
             raise _unknown(missing, {name for there in names.values() for name in there})
-        values = await self._reader.job_values(self._job_id, chosen[None])
+        values = await self._metrics.job_values(self._job_id, chosen[None])
         rows = [MetricRow(name, value=value) for name, value in sorted(values.items())]
         for vertex_id, title in vertices.items():
-            read = await self._reader.read(self._path(vertex_id), chosen[vertex_id])
+            read = await self._metrics.read(self._path_of(vertex_id), chosen[vertex_id])
             rows += [_row(name, title, vertex_id, read[name]) for name in sorted(read)]
         return rows
 
     async def _names(self, vertices: Collection[str]) -> dict[str | None, frozenset[str]]:
         """Return the names of all metrics: of the job itself under None, else by vertex id."""
         own, *others = await asyncio.gather(
-            self._reader.gathered(f"jobs/{self._job_id}/metrics"),
-            *(self._reader.gathered(self._path(each)) for each in vertices),
+            self._metrics.gathered(f"jobs/{self._job_id}/metrics"),
+            *(self._metrics.gathered(self._path_of(each)) for each in vertices),
         )
         return {None: own, **dict(zip(vertices, others, strict=True))}
 
@@ -119,7 +101,7 @@ class JobMetrics:
             raise ActionFailed(f"{self._client.url}/{path} answered {answer}") from None
         return {str(row["id"]): str(row["name"]) for row in body["vertices"]}
 
-    def _path(self, vertex_id: str) -> str:
+    def _path_of(self, vertex_id: str) -> str:
         return f"jobs/{self._job_id}/vertices/{vertex_id}/subtasks/metrics"
 
 

@@ -15,7 +15,8 @@ from flink_jobs_provider.gateway.job_service import (
     JobFacts,
     JobFilter,
     JobRow,
-    ListColumn,
+    JobsOfCluster,
+    PageOfJobs,
 )
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
@@ -49,29 +50,12 @@ class Reading:
         """Return the key of the cluster that a job is on; None where there is no such job."""
         return await self._ask(self._store.cluster_of, number)
 
-    async def found(
-        self,
-        jobs: JobFilter,
-        *,
-        offset: int,
-        limit: int,
-        newest_first: bool,
-        beyond: int = 0,
-        column: ListColumn = ListColumn.CREATED,
-    ) -> tuple[Sequence[JobRow], int]:
+    async def found(self, jobs: JobFilter, page: PageOfJobs) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all."""
         clusters = {key: self.configured(key) for key in jobs.clusters}
         await asyncio.gather(*(self._observers[key].fresh(jobs.max_age) for key in clusters))
-        page, total = await self._ask(
-            self._store.found,
-            jobs,
-            offset=offset,
-            limit=limit,
-            newest_first=newest_first,
-            beyond=beyond,
-            column=column,
-        )
-        return [_job_row(job, clusters[job.cluster]) for job in page], total
+        found, total = await self._ask(self._store.found, jobs, page)
+        return [_job_row(job, clusters[job.cluster]) for job in found], total
 
     async def execution(self, cluster: str, number: int) -> Execution | None:
         """Return the latest submission of a job; None where it was never started."""
@@ -91,26 +75,11 @@ class Reading:
             return Execution(job.job_id, job.job_name, job.status)
         return Execution(seen.job_id, seen.name, seen.state, seen.started, seen.ended)
 
-    async def jobs(
-        self,
-        cluster: str,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        job_name: str | None = None,
-        jar_name: str | None = None,
-    ) -> Sequence[JobRow]:
+    async def jobs(self, wanted: JobsOfCluster) -> Sequence[JobRow]:
         """Return a page of a cluster's jobs in the order of their numbers."""
-        configured = self.configured(cluster)
+        configured = self.configured(wanted.cluster)
         await self._observers[configured.key].fresh()
-        found = await self._ask(
-            self._store.jobs,
-            cluster,
-            after=after,
-            limit=limit,
-            job_name=job_name,
-            jar_name=jar_name,
-        )
+        found = await self._ask(self._store.jobs, wanted)
         return [_job_row(job, configured) for job in found]
 
     async def job(self, cluster: str, number: int) -> JobRow | None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from flink_jobs_provider.gateway.apis.job_inputs import masked_args
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.job_service import JobsOfCluster
 from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.action_forms import Form
 from flink_jobs_provider.gateway.portal.addresses import Addresses
@@ -172,7 +173,7 @@ class JarChooser:
     ) -> list[str]:
         """Fill in the arguments of the newest job of the same jar, if none of them is a secret."""
         url = cluster.storage.resolve(uri, "properties.jarName")
-        rows = await self.board.jobs(cluster.key, jar_name=uri.rpartition("/")[2])
+        rows = await self.board.jobs(JobsOfCluster(cluster.key, jar_name=uri.rpartition("/")[2]))
         for row in reversed(rows):
             args = " ".join(row.record.spec.args)
             if row.record.spec.jar == url and args and masked_args(args) == args:

@@ -142,15 +142,15 @@ class Portal:
         )
         self._actions = ActionPages(
             board,
-            finder,
             submission,
             chooser,
             kept,
             visits,
             templates,
             addresses,
-            audit,
             body_bytes,
+            finder,
+            audit,
         )
         self._new_job = NewJobPage(
             board, submission, chooser, kept, visits, templates, addresses, body_bytes

@@ -19,7 +19,12 @@ from flink_jobs_provider.gateway.http.property_problems import (
     collecting,
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
-from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
+from flink_jobs_provider.gateway.job_service import (
+    ActionRequest,
+    ActionRow,
+    JobRow,
+    JobsOfCluster,
+)
 from flink_jobs_provider.gateway.jobs.admission import first_inputs
 from flink_jobs_provider.gateway.jobs.transitions import (
     TAKES_NEW_BYTES,
@@ -152,7 +157,7 @@ class Submission:
         Raises:
             Refusal: It is not.
         """
-        rows = await self._board.jobs(wanted.cluster, job_name=wanted.job_name)
+        rows = await self._board.jobs(JobsOfCluster(wanted.cluster, job_name=wanted.job_name))
         check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
 
     async def submit(

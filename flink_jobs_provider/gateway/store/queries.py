@@ -20,7 +20,9 @@ from sqlalchemy import (
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
     JobFilter,
+    JobsOfCluster,
     ListColumn,
+    PageOfJobs,
 )
 from flink_jobs_provider.gateway.refusals import Refusal, read_output
 from flink_jobs_provider.gateway.store.database import Database
@@ -93,19 +95,11 @@ class Reads:
         with self._database.reading() as connection:
             return one_job(connection.execute(query))
 
-    def jobs(
-        self,
-        cluster: str,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        job_name: str | None = None,
-        jar_name: str | None = None,
-    ) -> list[StoredJob]:
+    def jobs(self, wanted: JobsOfCluster) -> list[StoredJob]:
         """Return a page of a cluster's jobs in the order of their numbers."""
-        given = {"of_name": job_name, "of_jar": jar_name}
+        given = {"of_name": wanted.job_name, "of_jar": wanted.jar_name}
         named = {name: value for name, value in given.items() if value is not None}
-        page = {"of_cluster": cluster, "after": after, "page": limit, **named}
+        page = {"of_cluster": wanted.cluster, "after": wanted.after, "page": wanted.limit, **named}
         with self._database.reading() as connection:
             return all_jobs(connection.execute(_page(*named), page))
 
@@ -117,16 +111,7 @@ class Reads:
         with self._database.reading() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def found(
-        self,
-        jobs: JobFilter,
-        *,
-        offset: int,
-        limit: int,
-        newest_first: bool,
-        beyond: int = 0,
-        column: ListColumn = ListColumn.CREATED,
-    ) -> tuple[list[StoredJob], int]:
+    def found(self, jobs: JobFilter, page: PageOfJobs) -> tuple[list[StoredJob], int]:
         """Return a page of the jobs that pass a filter, and how many pass it in all.
 
         Raises:
@@ -134,19 +119,20 @@ class Reads:
         """
         which = filtered(jobs, postgresql=self._database.shared)
         total = select(func.count()).select_from(which.subquery())
-        order = ordered_by(column, jobs.flagged, descending=newest_first)
+        column, descending = page.column, page.newest_first
+        order = ordered_by(column, jobs.flagged, descending=descending)
         # The numbers first: a sort or a step over rows must not carry their documents along.
-        numbers = which.order_by(*order).offset(offset).limit(limit)
+        numbers = which.order_by(*order).offset(page.offset).limit(page.limit)
         with self._database.reading() as connection:
-            if beyond:
-                place = _place_of(connection, beyond, jobs, column)
-                follows = after(beyond, place, column, jobs.flagged, descending=newest_first)
+            if page.beyond:
+                place = _place_of(connection, page.beyond, jobs, column)
+                follows = after(page.beyond, place, column, jobs.flagged, descending=descending)
                 numbers = numbers.where(follows)
-            page = list(connection.scalars(numbers))
-            rows = JOB_AND_LAST.where(JobEntry.number.in_(page))
+            listed = list(connection.scalars(numbers))
+            rows = JOB_AND_LAST.where(JobEntry.number.in_(listed))
             counted = int(connection.execute(total).scalar_one())
-            read = {job.number: job for job in all_jobs(connection.execute(rows))} if page else {}
-            return [read[number] for number in page], counted
+            read = {job.number: job for job in all_jobs(connection.execute(rows))} if listed else {}
+            return [read[number] for number in listed], counted
 
     def jobs_with_status(self, cluster: str, statuses: Sequence[str]) -> list[StoredJob]:
         """Return the jobs of a cluster that were last seen so."""

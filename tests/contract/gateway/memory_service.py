@@ -17,7 +17,9 @@ from flink_jobs_provider.gateway.job_service import (
     InputChange,
     JobFilter,
     JobRow,
+    JobsOfCluster,
     ListColumn,
+    PageOfJobs,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -191,31 +193,23 @@ class MemoryService:
         row = self.rows.get(number)
         return row.cluster if row else None
 
-    async def found(
-        self,
-        jobs: JobFilter,
-        *,
-        offset: int,
-        limit: int,
-        newest_first: bool,
-        beyond: int = 0,
-        column: ListColumn = ListColumn.CREATED,
-    ) -> tuple[Sequence[JobRow], int]:
+    async def found(self, jobs: JobFilter, page: PageOfJobs) -> tuple[Sequence[JobRow], int]:
         """Return a page of the jobs that pass a filter, and how many pass it."""
         self.filters.append(jobs)
 
         def place(row: JobRow) -> tuple[str, int]:
-            by_name = column is ListColumn.NAME
+            by_name = page.column is ListColumn.NAME
             return row.job_name if by_name else "", row.number
 
-        rows = sorted(self.rows.values(), key=place, reverse=newest_first)
+        rows = sorted(self.rows.values(), key=place, reverse=page.newest_first)
         found = [row for row in rows if _passes(row, jobs)]
         numbers = [row.number for row in found]
+        beyond = page.beyond
         begins = numbers.index(beyond) + 1 if beyond in numbers else 0
-        if beyond and column is ListColumn.CREATED:
-            past = (n < beyond if newest_first else n > beyond for n in numbers)
+        if beyond and page.column is ListColumn.CREATED:
+            past = (n < beyond if page.newest_first else n > beyond for n in numbers)
             begins = next((place for place, is_past in enumerate(past) if is_past), len(found))
-        return found[begins:][offset : offset + limit], len(found)
+        return found[begins:][page.offset : page.offset + page.limit], len(found)
 
     async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
         """Return the actions on a job, the newest first."""
@@ -240,25 +234,17 @@ class MemoryService:
             return None
         return Execution(row.record.job_id, "Job", "RUNNING", 1_700_000_000_000)
 
-    async def jobs(
-        self,
-        cluster: str,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        job_name: str | None = None,
-        jar_name: str | None = None,
-    ) -> Sequence[JobRow]:
+    async def jobs(self, wanted: JobsOfCluster) -> Sequence[JobRow]:
         """Return a page."""
         found = [
             row
             for number, row in sorted(self.rows.items())
-            if number > after
-            and row.cluster == cluster
-            and job_name in (None, row.job_name)
-            and jar_name in (None, row.as_given.get("jarName"))
+            if number > wanted.after
+            and row.cluster == wanted.cluster
+            and wanted.job_name in (None, row.job_name)
+            and wanted.jar_name in (None, row.as_given.get("jarName"))
         ]
-        return found[:limit]
+        return found[: wanted.limit]
 
     async def job(self, cluster: str, number: int) -> JobRow | None:
         """Return a job."""

@@ -24,7 +24,12 @@ from flink_jobs_provider.gateway.apis.dli.translation import AS_GIVEN, job_name_
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
-from flink_jobs_provider.gateway.job_service import GivenText, JobFilter, JobRow
+from flink_jobs_provider.gateway.job_service import (
+    GivenText,
+    JobFilter,
+    JobRow,
+    PageOfJobs,
+)
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -77,9 +82,7 @@ class ReadCalls:
         asked = _list_query(query(request), clusters)
         page, total = await self._calls.service.found(
             asked.jobs,
-            offset=asked.offset,
-            limit=asked.limit,
-            newest_first=asked.newest_first,
+            PageOfJobs(offset=asked.offset, limit=asked.limit, newest_first=asked.newest_first),
         )
         shown = detail if asked.show_detail else summary
         jobs = [_for(principal, row, shown(row, clusters[row.cluster])) for row in page]

@@ -32,7 +32,10 @@ from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import base_url, caller, is_text, json_body, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
-from flink_jobs_provider.gateway.job_service import JobService
+from flink_jobs_provider.gateway.job_service import (
+    JobService,
+    JobsOfCluster,
+)
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -109,10 +112,12 @@ class ArmFace:
         top = conventions.at_most(values)
         size = conventions.PAGE if top is None else min(top, conventions.PAGE)
         rows = await self._service.jobs(
-            cluster.key,
-            after=conventions.begins_after(values),
-            limit=size + 1,
-            **conventions.filtered(values, version),
+            JobsOfCluster(
+                cluster.key,
+                after=conventions.begins_after(values),
+                limit=size + 1,
+                **conventions.filtered(values, version),
+            ),
         )
         page = rows[:size]
         shown = [job_row(row, cluster, version) for row in page]
@@ -136,7 +141,11 @@ class ArmFace:
         api_version(query(request))
         job_name = request.path_params["job_name"].lower()
         usable = is_text(job_name)
-        found = await self._service.jobs(cluster.key, job_name=job_name) if usable else ()
+        found = (
+            await self._service.jobs(JobsOfCluster(cluster.key, job_name=job_name))
+            if usable
+            else ()
+        )
         row = next(iter(found), None)
         if row is None:
             message = f"There is no job {job_name[:63]!r} on this cluster."

@@ -22,7 +22,12 @@ from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
     collecting,
 )
-from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService
+from flink_jobs_provider.gateway.job_service import (
+    ActionRequest,
+    JobRow,
+    JobService,
+    JobsOfCluster,
+)
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration, Mounts
 from flink_jobs_provider.model.action import Action
@@ -115,7 +120,9 @@ class Translator:
         given = {name for name in VERSION_PROPERTIES if name in properties}
         if action is Action.NEW or not (given or properties.get("savePointName")):
             return None
-        rows = await self._service.jobs(self._cluster.key, job_name=properties["jobName"])
+        rows = await self._service.jobs(
+            JobsOfCluster(self._cluster.key, job_name=properties["jobName"])
+        )
         run_id = properties.get("runId")
         return next((row for row in rows if run_id in (None, row.run_id)), None)
 

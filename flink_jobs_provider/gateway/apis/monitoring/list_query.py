@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from flink_jobs_provider.gateway.http.property_problems import Problem, RefusedProperties
-from flink_jobs_provider.gateway.job_service import JobFilter, ListColumn
+from flink_jobs_provider.gateway.job_service import JobFilter, ListColumn, PageOfJobs
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.observing.documents import HealthPart
 
@@ -33,18 +33,12 @@ class ListQuery:
 
     Attributes:
         filter: The jobs that are wanted.
-        column: What is sorted by.
-        newest_first: Whether the order is descending: the job that was created last first.
-        beyond: The number of the last job of the page before; 0 for the first page.
-        limit: Jobs of a page.
+        page: Which of them, in which order.
         health: Parts of each job's health that are wanted, too.
     """
 
     filter: JobFilter
-    column: ListColumn
-    newest_first: bool
-    beyond: int
-    limit: int
+    page: PageOfJobs
     health: frozenset[HealthPart]
 
     def cursor(self, last: int) -> str:
@@ -97,10 +91,12 @@ def list_query(given: Mapping[str, Sequence[str]], readable: Collection[str]) ->
             standings=_standings(statuses, active=active) if statuses or active else None,
             attention=attention,
         ),
-        column=_column(sort),
-        newest_first=sort == NEWEST or sort.startswith("-"),
-        beyond=int(cursor[1]) if cursor else 0,
-        limit=limit,
+        PageOfJobs(
+            column=_column(sort),
+            newest_first=sort == NEWEST or sort.startswith("-"),
+            beyond=int(cursor[1]) if cursor else 0,
+            limit=limit,
+        ),
         health=frozenset(map(HealthPart, health)),
     )
 

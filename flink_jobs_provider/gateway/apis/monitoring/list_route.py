@@ -56,7 +56,7 @@ class ListRoute:
         principal = caller(request)
         asked = list_query(query(request), self._readable(principal))
         wanted = replace(asked.filter, max_age=LIST_AGE)
-        if wanted.attention or asked.column is ListColumn.ATTENTION:
+        if wanted.attention or asked.page.column is ListColumn.ATTENTION:
             noticed = (await self._seen(wanted.clusters)).values()
             flagged = {
                 job_id
@@ -65,15 +65,9 @@ class ListRoute:
                 for job_id in each.attention
             }
             wanted = replace(wanted, flagged=flagged)
-        rows, total = await self._service.found(
-            wanted,
-            offset=0,
-            limit=asked.limit + 1,
-            newest_first=asked.newest_first,
-            beyond=asked.beyond,
-            column=asked.column,
-        )
-        page = rows[: asked.limit]
+        limit = asked.page.limit
+        rows, total = await self._service.found(wanted, replace(asked.page, limit=limit + 1))
+        page = rows[:limit]
         more = asked.cursor(page[-1].number) if len(rows) > len(page) else None
         seen = await self._seen(sorted({row.cluster for row in page}))
         health: Mapping[int, ListedHealth] = {}

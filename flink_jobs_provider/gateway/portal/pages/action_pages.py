@@ -13,7 +13,6 @@ from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
 )
-from flink_jobs_provider.gateway.job_board import JobBoard
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
     Form,
@@ -23,14 +22,13 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     refused_after,
     shown_version,
 )
-from flink_jobs_provider.gateway.portal.addresses import Addresses
-from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
+from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice
 from flink_jobs_provider.gateway.portal.job_view import (
     ActionView,
     as_started_next,
     job_view,
 )
-from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms, restored
+from flink_jobs_provider.gateway.portal.kept_forms import KEPT, restored
 from flink_jobs_provider.gateway.portal.meanwhile import (
     in_progress,
     meanwhile,
@@ -43,18 +41,17 @@ from flink_jobs_provider.gateway.portal.offered_actions import (
 )
 from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, record_reveal
 from flink_jobs_provider.gateway.portal.pages.new_job_page import REVIEW
+from flink_jobs_provider.gateway.portal.pages.page_parts import FormPage
 from flink_jobs_provider.gateway.portal.pages.shown_action import SEEN, ShownAction
 from flink_jobs_provider.gateway.portal.stack_notes import sets_apart
 from flink_jobs_provider.gateway.portal.submission import (
     ActionPlan,
     Asked,
-    Submission,
     start_of_draft,
 )
-from flink_jobs_provider.gateway.portal.templating import Templates
 from flink_jobs_provider.gateway.portal.terminal import request_samples
 from flink_jobs_provider.gateway.portal.text import Text
-from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action
 
@@ -62,33 +59,17 @@ from flink_jobs_provider.model.action import Action
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
 
 
-@dataclass
-class ActionPages:
+@dataclass(frozen=True)
+class ActionPages(FormPage):
     """Shows the forms of actions, and takes what they send.
 
     Attributes:
-        board: What is known of the jobs.
         finder: Finds the job.
-        submission: Sends forms on.
-        chooser: Answers the buttons by which a jar is chosen.
-        kept: What was typed into forms whose session has ended.
-        visits: Who looks.
-        templates: The portal's pages.
-        addresses: Their addresses.
         audit: Where it is recorded who had secrets shown.
-        body_bytes: The longest form.
     """
 
-    board: JobBoard
     finder: JobFinder
-    submission: Submission
-    chooser: JarChooser
-    kept: KeptForms
-    visits: Visits
-    templates: Templates
-    addresses: Addresses
     audit: Audit
-    body_bytes: int
 
     async def show(self, request: Request) -> Response:
         """Return the form of an action on a job."""

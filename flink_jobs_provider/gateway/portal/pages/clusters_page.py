@@ -8,14 +8,12 @@ from collections.abc import Hashable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flink_jobs_provider.gateway.job_board import JobBoard
-from flink_jobs_provider.gateway.portal.addresses import CLUSTERS, Addresses
+from flink_jobs_provider.gateway.portal.addresses import CLUSTERS
 from flink_jobs_provider.gateway.portal.cluster_view import ClusterView, cluster_view
 from flink_jobs_provider.gateway.portal.live import digest
-from flink_jobs_provider.gateway.portal.observed import Observed
-from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.pages.page_parts import ListPage
 from flink_jobs_provider.gateway.portal.text import Text
-from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.observing.health import ClusterHealth
@@ -25,44 +23,22 @@ PART = "/portal/parts/clusters"
 EVENTS = "/portal/events/clusters"
 
 
-class ClustersPage:
-    """Shows the clusters that somebody may read; also a part of a page that is kept up to date.
-
-    Args:
-        board: What is known of the jobs.
-        observed: Observes the clusters.
-        visits: Who looks.
-        templates: The portal's pages.
-        addresses: Their addresses.
-    """
-
-    def __init__(
-        self,
-        board: JobBoard,
-        observed: Observed,
-        visits: Visits,
-        templates: Templates,
-        addresses: Addresses,
-    ) -> None:
-        self._board = board
-        self._observed = observed
-        self._visits = visits
-        self._templates = templates
-        self._addresses = addresses
+class ClustersPage(ListPage):
+    """Shows the clusters that somebody may read; also a part of a page that is kept up to date."""
 
     async def show(self, request: Request) -> Response:
         """Return the page."""
-        visit = self._visits.of(request)
+        visit = self.visits.of(request)
         part = await self.html(request, visit)
-        return self._templates.page(
+        return self.templates.page(
             "clusters",
             visit.text,
             visit,
-            here=self._addresses.of(CLUSTERS),
+            here=self.addresses.of(CLUSTERS),
             part=part,
             part_seen=digest(part),
-            part_url=self._addresses.of(PART),
-            events_url=self._addresses.of(EVENTS),
+            part_url=self.addresses.of(PART),
+            events_url=self.addresses.of(EVENTS),
         )
 
     def key(self, request: Request, visit: Visit) -> Hashable:
@@ -76,14 +52,14 @@ class ClustersPage:
         views = await asyncio.gather(
             *(self._view(cluster, visit.text) for cluster in visit.readable)
         )
-        return self._templates.part(
+        return self.templates.part(
             "clusters_part", visit.text, clusters=views, operable=visit.operable
         )
 
     async def _view(self, cluster: ClusterConfiguration, text: Text) -> ClusterView:
-        seen = await self._observed.cluster(cluster.key)
+        seen = await self.observed.cluster(cluster.key)
         ours: frozenset[str] = frozenset()
         if isinstance(seen, ClusterHealth):
             listed = {identity_of(job.job_id) for job in seen.snapshot.jobs if job.active}
-            ours = await self._board.on_record(cluster.key, listed)
-        return cluster_view(cluster, seen, self._board.answers().get(cluster.key), ours, text)
+            ours = await self.board.on_record(cluster.key, listed)
+        return cluster_view(cluster, seen, self.board.answers().get(cluster.key), ours, text)

@@ -10,17 +10,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flink_jobs_provider.gateway.job_board import JobBoard, JobOrder
+from flink_jobs_provider.gateway.job_board import JobOrder
 from flink_jobs_provider.gateway.job_service import JobRow
-from flink_jobs_provider.gateway.portal.addresses import LIST_PART, PORTAL, Addresses
+from flink_jobs_provider.gateway.portal.addresses import LIST_PART, PORTAL
 from flink_jobs_provider.gateway.portal.health_view import AttentionView, away_view
 from flink_jobs_provider.gateway.portal.job_search import PAGE, STATUSES, AskedSearch
 from flink_jobs_provider.gateway.portal.job_view import ListedJob, short_name
 from flink_jobs_provider.gateway.portal.live import digest
-from flink_jobs_provider.gateway.portal.observed import Observed
-from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.pages.page_parts import ListPage
 from flink_jobs_provider.gateway.portal.text import Text
-from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.observing.attention import Attention, Concern, needs_attention
 from flink_jobs_provider.observing.health import JobHealth
@@ -32,49 +31,27 @@ _MOST_NOTICED = 1000
 _COLUMNS = (JobOrder.NAME, JobOrder.STATUS, JobOrder.SINCE, JobOrder.CLUSTER)
 
 
-class JobsPage:
-    """Lists the jobs; also a part of a page that is kept up to date.
-
-    Args:
-        board: What is known of the jobs.
-        observed: Observes them.
-        visits: Who looks.
-        templates: The portal's pages.
-        addresses: Their addresses.
-    """
-
-    def __init__(
-        self,
-        board: JobBoard,
-        observed: Observed,
-        visits: Visits,
-        templates: Templates,
-        addresses: Addresses,
-    ) -> None:
-        self._board = board
-        self._observed = observed
-        self._visits = visits
-        self._templates = templates
-        self._addresses = addresses
+class JobsPage(ListPage):
+    """Lists the jobs; also a part of a page that is kept up to date."""
 
     async def show(self, request: Request) -> Response:
         """Return the page."""
-        visit = self._visits.of(request)
+        visit = self.visits.of(request)
         search = _asked(request, visit)
         listed = await self.html(request, visit)
         query = search.query()
-        return self._templates.page(
+        return self.templates.page(
             "jobs",
             visit.text,
             visit,
-            here=self._addresses.asked(PORTAL, query),
+            here=self.addresses.asked(PORTAL, query),
             search=search,
             statuses=STATUSES,
             clusters=[(one.key, short_name(one), one.name) for one in visit.readable],
             part=listed,
             part_seen=digest(listed),
-            part_url=self._addresses.asked(LIST_PART, query),
-            events_url=self._addresses.asked(EVENTS, query),
+            part_url=self.addresses.asked(LIST_PART, query),
+            events_url=self.addresses.asked(EVENTS, query),
         )
 
     def key(self, request: Request, visit: Visit) -> Hashable:
@@ -86,12 +63,12 @@ class JobsPage:
         search = _asked(request, visit)
         clusters = {one.key: one for one in visit.readable}
         shown = search.clusters or list(clusters)
-        seen = await asyncio.gather(*(self._observed.attention(key) for key in shown))
+        seen = await asyncio.gather(*(self.observed.attention(key) for key in shown))
         noticed = _noticed(seen)
-        page = await self._board.board(search.search(list(clusters), noticed))
+        page = await self.board.board(search.search(list(clusters), noticed))
         listed = await self._listed(page.rows)
-        answers = self._board.answers()
-        return self._templates.part(
+        answers = self.board.answers()
+        return self.templates.part(
             "jobs_part",
             visit.text,
             search=search,
@@ -121,7 +98,7 @@ class JobsPage:
             if row.record.job_id and row.record.status.active:
                 by_cluster[row.cluster].append(row.record.job_id)
         found = await asyncio.gather(
-            *(self._observed.listed(key, job_ids) for key, job_ids in by_cluster.items())
+            *(self.observed.listed(key, job_ids) for key, job_ids in by_cluster.items())
         )
         return dict(zip(by_cluster, found, strict=True))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.http.property_problems import RefusedProperties
-from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.job_service import JobsOfCluster
 from flink_jobs_provider.gateway.portal.action_forms import (
     VERSION_FIELDS,
     Form,
@@ -22,14 +21,14 @@ from flink_jobs_provider.gateway.portal.action_forms import (
     empty_new_job,
     refused_after,
 )
-from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL, Addresses
-from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice, JarChooser
+from flink_jobs_provider.gateway.portal.addresses import NEW_JOB, PORTAL
+from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice
 from flink_jobs_provider.gateway.portal.job_view import short_name
-from flink_jobs_provider.gateway.portal.kept_forms import KEPT, KeptForms, restored
-from flink_jobs_provider.gateway.portal.submission import ActionPlan, Submission
-from flink_jobs_provider.gateway.portal.templating import Templates
+from flink_jobs_provider.gateway.portal.kept_forms import KEPT, restored
+from flink_jobs_provider.gateway.portal.pages.page_parts import FormPage
+from flink_jobs_provider.gateway.portal.submission import ActionPlan
 from flink_jobs_provider.gateway.portal.terminal import request_samples
-from flink_jobs_provider.gateway.portal.visit import Visit, Visits
+from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import Action
@@ -42,29 +41,8 @@ _REQUIRED = ("job_name", "jar", "entry_class", "parallelism")
 _MOST_ASKED = 12
 
 
-@dataclass(frozen=True)
-class NewJobPage:
-    """Shows the form of a new job, and takes what it sends.
-
-    Attributes:
-        board: What is known of the jobs.
-        submission: Sends forms on.
-        chooser: Answers the buttons by which a jar is chosen.
-        kept: What was typed into forms whose session has ended.
-        visits: Who looks.
-        templates: The portal's pages.
-        addresses: Their addresses.
-        body_bytes: The longest form.
-    """
-
-    board: JobBoard
-    submission: Submission
-    chooser: JarChooser
-    kept: KeptForms
-    visits: Visits
-    templates: Templates
-    addresses: Addresses
-    body_bytes: int
+class NewJobPage(FormPage):
+    """Shows the form of a new job, and takes what it sends."""
 
     async def show(self, request: Request) -> Response:
         """Return the form."""
@@ -108,7 +86,7 @@ class NewJobPage:
             form.refuse_all(refusal, visit.text)
             return await self._page(request, visit, form, status_of(refusal))
         self.kept.sent(form.kept, request.url.path, visit.name)
-        rows = await self.board.jobs(cluster.key, job_name=action.job_name)
+        rows = await self.board.jobs(JobsOfCluster(cluster.key, job_name=action.job_name))
         to = self.addresses.job(rows[0].number) if rows else self.addresses.of(PORTAL)
         return RedirectResponse(to, 303)
 

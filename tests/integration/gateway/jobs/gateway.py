@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.control_planes.connection import Clusters
-from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, JobRow
+from flink_jobs_provider.gateway.job_service import (
+    ActionRequest,
+    ActionRow,
+    JobRow,
+    JobsOfCluster,
+)
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs, guard
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.store import Store
@@ -118,7 +123,7 @@ class RealGateway:
 
     async def row(self, job: str = "counted") -> JobRow:
         """Return a job's row."""
-        (row,) = await self.jobs.jobs(CLUSTER, job_name=job)
+        (row,) = await self.jobs.jobs(JobsOfCluster(CLUSTER, job_name=job))
         return row
 
     async def row_that(

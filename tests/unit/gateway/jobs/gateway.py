@@ -23,6 +23,7 @@ from flink_jobs_provider.gateway.job_service import (
     DraftRequest,
     InputChange,
     JobRow,
+    JobsOfCluster,
 )
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs
 from flink_jobs_provider.gateway.monitors import Monitors
@@ -267,12 +268,12 @@ class Gateway:
 
     async def row(self, job: str = "orders") -> JobRow:
         """Return a job's row."""
-        (row,) = await self.jobs.jobs(CLUSTER, job_name=job)
+        (row,) = await self.jobs.jobs(JobsOfCluster(CLUSTER, job_name=job))
         return row
 
     async def rows(self) -> list[JobRow]:
         """Return the rows of all jobs."""
-        return list(await self.jobs.jobs(CLUSTER))
+        return list(await self.jobs.jobs(JobsOfCluster(CLUSTER)))
 
     async def look(self) -> None:
         """Have the gateway look at the cluster."""

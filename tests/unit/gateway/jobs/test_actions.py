@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.gateway.http.api_answers import status_of
+from flink_jobs_provider.gateway.job_service import JobsOfCluster
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from tests.unit.gateway.jobs.conftest import Life
@@ -367,7 +368,7 @@ def test_no_jar_no_entry_class_no_such_file(live: Life) -> None:
             assert (status_of(refused.value), refused.value.target) == (400, target)
         assert await gateway.rows() == []
         with pytest.raises(Refusal) as refused:
-            await gateway.jobs.jobs("/another")
+            await gateway.jobs.jobs(JobsOfCluster("/another"))
         assert status_of(refused.value) == 404
 
     live(life)

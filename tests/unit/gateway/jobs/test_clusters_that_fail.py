@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.job_service import ActionRow, JobFilter
+from flink_jobs_provider.gateway.job_service import (
+    ActionRow,
+    JobFilter,
+    JobsOfCluster,
+    PageOfJobs,
+)
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import ClusterRefused
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
@@ -64,7 +69,7 @@ def test_a_list_asks_no_cluster_that_was_seen_as_lately_as_it_may(tmp_path: Path
             gateway.flink.steps.clear()
             for max_age in (3600, None):
                 jobs = JobFilter([CLUSTER], max_age=max_age)
-                page, _ = await gateway.jobs.found(jobs, offset=0, limit=1, newest_first=True)
+                page, _ = await gateway.jobs.found(jobs, PageOfJobs(limit=1, newest_first=True))
                 assert [row.status for row in page] == ["RUNNING"]
                 assert bool(gateway.flink.steps) == (max_age is None)
 
@@ -190,7 +195,7 @@ def test_a_cluster_that_does_not_let_us_in_fails_the_action(live: Life, before: 
         row = await gateway.do("STOP" if before else "NEW")
         assert row.result is ActionResult.FAILED
         assert "env:FLINK_TOKEN leads nowhere" in row.output
-        job = gateway.store.jobs(CLUSTER)[0]
+        job = gateway.store.jobs(JobsOfCluster(CLUSTER))[0]
         assert job.status == ("RUNNING" if before else "JOB_LAUNCH_FAILED")
 
     live(life)

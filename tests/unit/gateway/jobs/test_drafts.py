@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from flink_jobs_provider.gateway.job_service import (
     InputChange,
     JobFilter,
     JobRow,
+    PageOfJobs,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import Action, ActionResult
@@ -496,12 +496,12 @@ def test_jobs_are_found_by_number_and_in_pages(live: Life) -> None:
         await gateway.done("NEW", "two")
         assert await gateway.jobs.cluster_of(2) == CLUSTER
         assert await gateway.jobs.cluster_of(3) is None
-        page = partial(gateway.jobs.found, offset=0, limit=10, newest_first=False)
-        (first, second), total = await page(JobFilter([CLUSTER]))
+        page = PageOfJobs(limit=10, newest_first=False)
+        (first, second), total = await gateway.jobs.found(JobFilter([CLUSTER]), page)
         assert total == 2
         assert (first.number, first.job_name, first.status) == (1, "one", "DRAFT")
         assert (second.status, second.created_by) == ("RUNNING", "tester")
-        await refused(page(JobFilter(["/elsewhere"])), "ClusterNotFound")
+        await refused(gateway.jobs.found(JobFilter(["/elsewhere"]), page), "ClusterNotFound")
 
     live(life)
 

@@ -20,6 +20,8 @@ from flink_jobs_provider.gateway.job_service import (
     DraftRequest,
     InputChange,
     JobFilter,
+    JobsOfCluster,
+    PageOfJobs,
 )
 from flink_jobs_provider.gateway.jobs import Intervals, Jobs
 from flink_jobs_provider.gateway.jobs.gateway_process import LEAST_FREE
@@ -38,10 +40,10 @@ _CALLS: dict[str, Callable[[Jobs], Awaitable[Any]]] = {
     "change": lambda jobs: jobs.change(InputChange(CLUSTER, 1, 1, {"args": []}, {}, "me")),
     "cluster_of": lambda jobs: jobs.cluster_of(1),
     "found": lambda jobs: jobs.found(
-        JobFilter(clusters=[CLUSTER]), offset=0, limit=1, newest_first=True
+        JobFilter(clusters=[CLUSTER]), PageOfJobs(limit=1, newest_first=True)
     ),
     "execution": lambda jobs: jobs.execution(CLUSTER, 1),
-    "jobs": lambda jobs: jobs.jobs(CLUSTER),
+    "jobs": lambda jobs: jobs.jobs(JobsOfCluster(CLUSTER)),
     "job": lambda jobs: jobs.job(CLUSTER, 1),
     "operation": lambda jobs: jobs.operation("1"),
     "savepoints": lambda jobs: jobs.savepoints(CLUSTER, 1),

@@ -97,7 +97,7 @@ def test_a_cluster_counts_as_away_only_while_that_is_what_was_seen_last(look: Lo
         async def waits(_: str) -> None:
             """Have no answer so far."""
 
-        portal.portal._jobs._observed.attention = waits  # type: ignore[method-assign,assignment]
+        portal.portal._jobs.observed.attention = waits  # type: ignore[method-assign,assignment]
         assert "cannot be reached" not in (await browser.get(LIST)).text
 
     look(test)
@@ -118,7 +118,7 @@ def test_changes_arrive(look: Look) -> None:
 def test_many_who_look_cost_a_cluster_as_one_and_nobody_costs_nothing(look: Look) -> None:
     async def test(portal: Opened) -> None:
         ids = await _jobs(portal, "a", "b")
-        observed = portal.portal._jobs._observed
+        observed = portal.portal._jobs.observed
         assert observed is portal.portal._job._observed
         observed._freshness = replace(observed._freshness, listed=3600, cluster=3600, usable=3600)
         browsers: list[Browser] = [await portal.signed_in(f"p{number}") for number in range(3)]
@@ -140,7 +140,7 @@ def test_a_page_does_not_wait_long_for_a_cluster(look: Look) -> None:
     """Shows that what is late is shown later, and that a second look is not begun meanwhile."""
 
     async def test(portal: Opened) -> None:
-        monitors = portal.portal._jobs._observed._monitors
+        monitors = portal.portal._jobs.observed._monitors
         begun, answers = asyncio.Event(), asyncio.Event()
         looks = 0
 
@@ -169,7 +169,7 @@ def test_what_is_old_is_not_shown(look: Look) -> None:
 
     async def test(portal: Opened) -> None:
         now = 0.0
-        monitors = portal.portal._jobs._observed._monitors
+        monitors = portal.portal._jobs.observed._monitors
         hangs = False
 
         class Hanging:

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
+from flink_jobs_provider.gateway.job_service import (
+    GivenText,
+    JobFilter,
+    PageOfJobs,
+)
 from flink_jobs_provider.gateway.store import JobState, Store
 from tests.unit.gateway.store.entries import CLUSTER, add_job, finish, state
 
@@ -40,7 +44,7 @@ def _add(store: Store, name: str, given: dict[str, Any], cluster: str, status: s
 def names(store: Store, limit: int = 10, offset: int = 0, **filters: Any) -> list[str]:
     """Return the jobs of a page, newest first."""
     jobs = JobFilter(**{"clusters": [CLUSTER], **filters})
-    page, total = store.found(jobs, offset=offset, limit=limit, newest_first=True)
+    page, total = store.found(jobs, PageOfJobs(offset=offset, limit=limit, newest_first=True))
     assert total >= len(page)
     return [job.job_name for job in page]
 
@@ -78,7 +82,7 @@ def test_pages(filled: Store) -> None:
     assert names(filled, limit=2, offset=2, **BOTH) == ["named", "plain"]
     assert names(filled, limit=2, offset=4, **BOTH) == []
     assert names(filled, limit=0, **BOTH) == []
-    page, total = filled.found(JobFilter(**BOTH), offset=1, limit=1, newest_first=False)
+    page, total = filled.found(JobFilter(**BOTH), PageOfJobs(offset=1, limit=1, newest_first=False))
     assert ([job.job_name for job in page], total) == (["named"], 4)
 
 
@@ -89,13 +93,13 @@ def test_pages_beyond_a_job(filled: Store, newest_first: bool) -> None:
     beyond = 0
     for _ in range(4):
         (job,), total = filled.found(
-            JobFilter(**BOTH), offset=0, limit=1, newest_first=newest_first, beyond=beyond
+            JobFilter(**BOTH), PageOfJobs(limit=1, newest_first=newest_first, beyond=beyond)
         )
         seen.append(job.job_name)
         beyond = job.number
         assert total == 4
     assert seen == names(filled, **BOTH)[:: 1 if newest_first else -1]
     page, _ = filled.found(
-        JobFilter(**BOTH), offset=0, limit=1, newest_first=newest_first, beyond=beyond
+        JobFilter(**BOTH), PageOfJobs(limit=1, newest_first=newest_first, beyond=beyond)
     )
     assert page == []

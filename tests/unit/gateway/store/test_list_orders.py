@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from flink_jobs_provider.gateway.job_service import JobFilter, ListColumn
+from flink_jobs_provider.gateway.job_service import (
+    JobFilter,
+    ListColumn,
+    PageOfJobs,
+)
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import Store
 from flink_jobs_provider.model.action import ActionResult
@@ -36,7 +40,7 @@ def _jobs(store: Store) -> dict[int, str]:
             )
     return {
         job.number: job.job_name
-        for job in store.found(BOTH, offset=0, limit=9, newest_first=False)[0]
+        for job in store.found(BOTH, PageOfJobs(limit=9, newest_first=False))[0]
     }
 
 
@@ -63,7 +67,7 @@ def test_each_order_page_by_page(
     seen, beyond = "", 0
     while True:
         page, total = store.found(
-            BOTH, offset=0, limit=1, newest_first=descending, beyond=beyond, column=column
+            BOTH, PageOfJobs(limit=1, newest_first=descending, beyond=beyond, column=column)
         )
         assert total == 4
         if not page:
@@ -83,7 +87,7 @@ def test_a_page_after_a_job_of_another_cluster(store: Store, column: ListColumn)
 
     def page_after(number: int) -> None:
         of_one = JobFilter([CLUSTER])
-        store.found(of_one, offset=0, limit=9, newest_first=False, beyond=number, column=column)
+        store.found(of_one, PageOfJobs(limit=9, newest_first=False, beyond=number, column=column))
 
     page_after(numbers["c"])
     for number in (numbers["a"], max(numbers.values()) + 1):  # of the other cluster; cleared away
@@ -100,11 +104,7 @@ def test_a_page_after_a_job_that_was_deleted(store: Store) -> None:
         connection.execute(text("UPDATE jobs SET deleted_at = 1.0 WHERE job_name = 'b'"))
     rows, total = store.found(
         BOTH,
-        offset=0,
-        limit=9,
-        newest_first=False,
-        beyond=numbers["b"],
-        column=ListColumn.NAME,
+        PageOfJobs(limit=9, newest_first=False, beyond=numbers["b"], column=ListColumn.NAME),
     )
     assert ("".join(names[row.number] for row in rows), total) == ("cd", 3)
 
@@ -115,7 +115,7 @@ def test_jobs_that_need_attention(store: Store) -> None:
 
     def found(*flagged: str) -> str:
         wanted = JobFilter([CLUSTER, OTHER], attention=True, flagged=flagged)
-        rows, total = store.found(wanted, offset=0, limit=9, newest_first=False)
+        rows, total = store.found(wanted, PageOfJobs(limit=9, newest_first=False))
         assert total == len(rows)
         return "".join(names[row.number] for row in rows)
 

@@ -10,7 +10,12 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from flink_jobs_provider.gateway.job_board import JobOrder, JobSearch
-from flink_jobs_provider.gateway.job_service import GivenText, JobFilter
+from flink_jobs_provider.gateway.job_service import (
+    GivenText,
+    JobFilter,
+    JobsOfCluster,
+    PageOfJobs,
+)
 from flink_jobs_provider.gateway.store import ACTIVE, Store, StoredJob
 from flink_jobs_provider.gateway.store.tables import ActionEntry, JobEntry
 from tests.unit.gateway.store.entries import CLUSTER, state
@@ -76,9 +81,9 @@ def fill(store: Store) -> None:
 
 
 CALLS: dict[str, Callable[[Store], Any]] = {
-    "first page": lambda store: store.jobs(CLUSTER, limit=100),
-    "last page": lambda store: store.jobs(CLUSTER, after=JOBS - 100, limit=100),
-    "by name": lambda store: store.jobs(CLUSTER, job_name="job-500"),
+    "first page": lambda store: store.jobs(JobsOfCluster(CLUSTER, limit=100)),
+    "last page": lambda store: store.jobs(JobsOfCluster(CLUSTER, after=JOBS - 100, limit=100)),
+    "by name": lambda store: store.jobs(JobsOfCluster(CLUSTER, job_name="job-500")),
     "newest": lambda store: found(store),
     "newest by name": lambda store: found(store, job_name="job-500"),
     "by number": lambda store: store.job(CLUSTER, 501),
@@ -93,7 +98,7 @@ CALLS: dict[str, Callable[[Store], Any]] = {
 def found(store: Store, limit: int = 10, **filters: Any) -> tuple[list[StoredJob], int]:
     """Return the newest jobs that pass a filter, and how many pass it."""
     jobs = JobFilter([CLUSTER], **filters)
-    return store.found(jobs, offset=20, limit=limit, newest_first=True)
+    return store.found(jobs, PageOfJobs(offset=20, limit=limit, newest_first=True))
 
 
 @pytest.mark.parametrize(
@@ -181,8 +186,8 @@ def _asked(store: Store, call: Callable[[Store], object]) -> list[tuple[str, Any
 
 
 def test_a_page_is_as_many_rows_as_asked_for(crowded: Store) -> None:
-    assert len(crowded.jobs(CLUSTER, limit=100)) == 100
-    assert len(crowded.jobs("/another", after=JOBS - 300)) == 3
+    assert len(crowded.jobs(JobsOfCluster(CLUSTER, limit=100))) == 100
+    assert len(crowded.jobs(JobsOfCluster("/another", after=JOBS - 300))) == 3
 
 
 def _plan(store: Store, statement: str, parameters: Any) -> list[str]:

@@ -15,7 +15,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
-from flink_jobs_provider.gateway.job_service import JobFilter
+from flink_jobs_provider.gateway.job_service import (
+    JobFilter,
+    JobsOfCluster,
+    PageOfJobs,
+)
 from flink_jobs_provider.gateway.store import (
     Claim,
     DatabaseInUse,
@@ -107,7 +111,7 @@ def test_records_of_the_first_version_are_brought_up(
     store.release_all()
     (left,) = store.claim("two", 30, [CLUSTER], 10)
     assert (left.row.id, left.cancels_first) == ("b", False)
-    found, _ = store.found(JobFilter([CLUSTER]), offset=0, limit=10, newest_first=True)
+    found, _ = store.found(JobFilter([CLUSTER]), PageOfJobs(limit=10, newest_first=True))
     assert [one.created_by for one in found] == ["ci"]
 
 
@@ -187,7 +191,7 @@ def test_a_name_is_taken_once_on_each_cluster(store: Store) -> None:
         add_job(store)
     add_job(store, cluster="/another")
     add_job(store, "payments")
-    assert [job.job_name for job in store.jobs(CLUSTER)] == ["orders", "payments"]
+    assert [job.job_name for job in store.jobs(JobsOfCluster(CLUSTER))] == ["orders", "payments"]
 
 
 def test_a_second_action_names_the_first(store: Store) -> None:
@@ -316,7 +320,7 @@ def test_a_deleted_job_frees_its_name_and_is_not_listed(store: Store) -> None:
     one = accept(store, job, Action.DELETE)
     finish(store, one, deleted=True)
     assert store.live_job(CLUSTER, "orders") is None
-    assert store.jobs(CLUSTER) == []
+    assert store.jobs(JobsOfCluster(CLUSTER)) == []
     assert store.job(CLUSTER, job.number) is None
     ended = store.action(one.row.id)
     assert ended is not None
@@ -336,18 +340,18 @@ def test_a_failed_launch_gives_way_to_a_new_one(store: Store) -> None:
     with pytest.raises(RowChanged):
         add_job(store, replaces=(job.number, job.revision - 1))
     add_job(store, replaces=(job.number, job.revision))
-    (only,) = store.jobs(CLUSTER)
+    (only,) = store.jobs(JobsOfCluster(CLUSTER))
     assert only.run_id != job.run_id
 
 
 def test_pages_and_filters(store: Store) -> None:
     for name in ("a", "b", "c"):
         running_job(store, name)
-    assert [job.job_name for job in store.jobs(CLUSTER, limit=2)] == ["a", "b"]
-    assert [job.job_name for job in store.jobs(CLUSTER, after=2)] == ["c"]
-    assert [job.job_name for job in store.jobs(CLUSTER, job_name="b")] == ["b"]
-    assert len(store.jobs(CLUSTER, jar_name="orders.jar")) == 3
-    assert store.jobs(CLUSTER, jar_name="other.jar") == []
+    assert [job.job_name for job in store.jobs(JobsOfCluster(CLUSTER, limit=2))] == ["a", "b"]
+    assert [job.job_name for job in store.jobs(JobsOfCluster(CLUSTER, after=2))] == ["c"]
+    assert [job.job_name for job in store.jobs(JobsOfCluster(CLUSTER, job_name="b"))] == ["b"]
+    assert len(store.jobs(JobsOfCluster(CLUSTER, jar_name="orders.jar"))) == 3
+    assert store.jobs(JobsOfCluster(CLUSTER, jar_name="other.jar")) == []
     assert store.jobs_with_status(CLUSTER, ["LOST"]) == []
     assert len(store.jobs_with_status(CLUSTER, ["RUNNING"])) == 3
 
