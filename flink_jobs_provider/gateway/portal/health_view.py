@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 from flink_jobs_provider.control_planes.flink.inspection import Checkpoint, JobException
 from flink_jobs_provider.gateway.apis.job_inputs import masked_text
+from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
 from flink_jobs_provider.gateway.job_board import ClusterAnswer
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.portal.attention_texts import stated
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
@@ -213,7 +215,7 @@ class HealthView:
         away: Its cluster, where that does not answer.
         problem: Why the job itself could not be observed; empty where it was.
         listed: Whether its cluster lists it; None where nothing was observed yet.
-        attention: Why it needs attention, most urgent first.
+        attention: Why it needs attention, most urgent first: as it was observed, and by its record.
         measured: What was measured; None where nothing was.
     """
 
@@ -228,10 +230,9 @@ class HealthView:
 def health_view(
     seen: Sequence[Observation] | JobError | None,
     answer: ClusterAnswer | None,
+    row: JobRow,
     text: Text,
     *,
-    started: bool,
-    expected: bool,
     reveal: bool = False,
 ) -> HealthView:
     """Return the health of a job as its page shows it.
@@ -239,26 +240,39 @@ def health_view(
     Args:
         seen: What was observed of it lately, or why it was not; None where nothing was so far.
         answer: How its cluster answered the gateway's own observation last.
+        row: The job on record.
         text: The language of why it needs attention.
-        started: Whether it was ever submitted.
-        expected: Whether it is recorded as active.
         reveal: Whether secrets are shown.
     """
     shown: Callable[[str], str] = str if reveal else masked_text
+    started = bool(row.record.job_id)
+    observed = None if seen is None or isinstance(seen, JobError) else seen
+    attention = [
+        AttentionView.of(each, text, shown)
+        for each in with_record(row, _observed_attention(row, observed)) or ()
+        if each.concern is not Concern.ACTION_FAILED  # the page begins with the last action
+    ]
     away = away_view(seen, answer)
     if away or seen is None:
-        return HealthView(started, away)
-    if isinstance(seen, JobError):
-        return HealthView(started, problem=shown(str(seen)))
-    newest = seen[-1]
+        return HealthView(started, away, attention=attention)
+    if observed is None:
+        return HealthView(started, problem=shown(str(seen)), attention=attention)
+    newest = observed[-1]
     return HealthView(
         started,
         listed=isinstance(newest, JobHealth),
-        attention=[
-            AttentionView.of(each, text, shown) for each in needs_attention(seen, expected=expected)
-        ],
+        attention=attention,
         measured=Measured.of(newest, shown) if isinstance(newest, JobHealth) else None,
     )
+
+
+def _observed_attention(
+    row: JobRow, observed: Sequence[Observation] | None
+) -> Sequence[Attention] | None:
+    if observed is None:
+        return None
+    active = row.record.status.active and row.status == str(row.record.status)
+    return needs_attention(observed, expected=active)
 
 
 def away_view(seen: object, answer: ClusterAnswer | None) -> Away | None:

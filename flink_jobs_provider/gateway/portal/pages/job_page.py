@@ -195,9 +195,8 @@ class JobPage:
         return health_view(
             seen,
             self._board.answers().get(row.cluster),
+            row,
             text,
-            started=bool(row.record.job_id),
-            expected=row.record.status.active and row.status == str(row.record.status),
             reveal=reveal,
         )
 

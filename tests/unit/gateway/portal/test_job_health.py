@@ -218,6 +218,24 @@ def test_a_job_that_its_cluster_no_longer_lists(look: Look) -> None:
     look(test)
 
 
+@pytest.mark.parametrize("away", [False, True])
+def test_a_job_that_is_lost_on_record(away: bool, look: Look) -> None:
+    """Shows what to do long after its JobManager was restarted, and while its cluster is away."""
+
+    async def test(portal: Opened) -> None:
+        await _job(portal)
+        portal.gateway.flink.restart_job_manager()
+        await portal.gateway.look()
+        assert (await portal.gateway.row()).status == "LOST"
+        portal.seen.away = away
+        page = await (await portal.signed_in()).get(PAGE)
+        (needs,) = page.find("section", class_="card needs")
+        assert needs.text.startswith("Needs attention Lost it was active")
+        assert "What to do: Start it again from its last savepoint" in needs.text
+
+    look(test)
+
+
 def test_changes_of_health_arrive(look: Look) -> None:
     async def test(portal: Opened) -> None:
         job_id = await _job(portal)
