@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flink_jobs_provider.model.savepoint import canonical_path
 
@@ -30,6 +31,12 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@lru_cache(maxsize=4096)
+def _digits(what: str, text: str, number: int) -> str:
+    """Return the first digits of a digest; each list of jobs asks for those of the same names."""
+    return digest(what, text)[:number]
+
+
 @dataclass(frozen=True)
 class JobKey:
     """A job's identity over all its submissions: its name and its owner."""
@@ -40,12 +47,12 @@ class JobKey:
     @property
     def name_digits(self) -> str:
         """The digits that every job of this name shares, whoever owns it."""
-        return digest("name", self.name)[:_NAME]
+        return _digits("name", self.name, _NAME)
 
     @property
     def owner_digits(self) -> str:
         """The digits that every job of this owner has, whatever its name."""
-        return digest("owner", self.owner)[:_OWNER]
+        return _digits("owner", self.owner, _OWNER)
 
     @property
     def prefix(self) -> str:
