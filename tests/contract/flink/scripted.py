@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,13 @@ Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 def recorded(name: str, version: str = "2.3.0") -> httpx.Response:
     """Return what a real Flink answered in a case that `record.py` names."""
-    answers = json.loads((_RECORDED / f"flink-{version}.json").read_text(encoding="utf-8"))
-    return httpx.Response(answers[name]["status"], json=answers[name]["body"])
+    answer = _answers(version)[name]
+    return httpx.Response(answer["status"], json=answer["body"])
+
+
+@cache
+def _answers(version: str) -> Any:
+    return json.loads((_RECORDED / f"flink-{version}.json").read_text(encoding="utf-8"))
 
 
 def ok(**body: Any) -> httpx.Response:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
-from schemathesis import Case, GenerationMode
-from schemathesis.checks import not_a_server_error
+from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS
 from flink_jobs_provider.gateway.apis.hdinsight.schema import actions_of, body_schema
@@ -25,14 +16,9 @@ from flink_jobs_provider.gateway.http.routing import DescribedRoute
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 from tests.contract.gateway.calling import NEW, NEWEST, Gateway
+from tests.contract.gateway.fuzzing import EXAMPLES, fuzz
 from tests.contract.gateway.memory_service import PROJECT
 
-_CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 _PLACE = {
     "subscription": "Sub-1",
     "resource_group": "Group-1",
@@ -41,8 +27,6 @@ _PLACE = {
     "project_id": PROJECT,
     "job_id": "1",
 }
-#: More of them for each operation: FLINK_JOBS_FUZZ_EXAMPLES=1000.
-_EXAMPLES = int(os.environ.get("FLINK_JOBS_FUZZ_EXAMPLES", "20"))
 _RUNS = [
     (ApiVersion.V2024_05, GenerationMode.POSITIVE),
     (ApiVersion.V2024_05, GenerationMode.NEGATIVE),
@@ -66,21 +50,7 @@ def _fuzz(gateway: Gateway, version: ApiVersion, mode: GenerationMode, place: bo
         known = bool(place and names) and set(names) <= set(_PLACE)
         given_path = {name: _PLACE[name] for name in names} if known else None
 
-        @given(case=operation.as_strategy(generation_mode=mode, path_parameters=given_path))
-        @settings(
-            max_examples=_EXAMPLES,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        )
-        def send(case: Case[Any]) -> None:
-            nonlocal sent
-            sent += 1
-            response = case.call(app=app, headers={"Authorization": "Bearer operator"})
-            case.validate_response(response, checks=_CHECKS)
-
-        send()
+        sent += fuzz(operation, app, mode, given_path)
     return sent
 
 
@@ -89,14 +59,14 @@ def test_a_fuzzer_finds_no_fault(version: ApiVersion, mode: GenerationMode) -> N
     """Shows it for valid and for invalid requests to a cluster that is there."""
     gateway = Gateway()
     gateway.run_job(NEW)
-    assert _fuzz(gateway, version, mode, place=True) > 3 * _EXAMPLES
+    assert _fuzz(gateway, version, mode, place=True) > 3 * EXAMPLES
     assert 500 not in {status for _, _, status in gateway.metrics.counted}
 
 
 def test_a_fuzzer_finds_no_fault_in_paths() -> None:
     """Shows it for odd names in paths."""
     gateway = Gateway()
-    assert _fuzz(gateway, ApiVersion(NEWEST), GenerationMode.POSITIVE, place=False) > 3 * _EXAMPLES
+    assert _fuzz(gateway, ApiVersion(NEWEST), GenerationMode.POSITIVE, place=False) > 3 * EXAMPLES
     assert 500 not in {status for _, _, status in gateway.metrics.counted}
 
 

@@ -60,6 +60,10 @@ class Program:
     state_sizes: tuple[tuple[str, int], ...] = ()
     max_parallelism: tuple[tuple[str, int], ...] = ()
 
+    def __deepcopy__(self, _memo: object) -> Program:
+        """Return itself, which does not change."""
+        return self
+
 
 @dataclass
 class FakeJob:

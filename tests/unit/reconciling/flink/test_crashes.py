@@ -55,7 +55,8 @@ def _left_by_kills(
     found: list[tuple[Stack, dict[str, Any]]] = []
 
     def note(_step: str) -> None:
-        memo: dict[int, object] = {id(one): one for one in stack.flink.submissions}
+        unchanging = (*stack.flink.submissions, stack.record)
+        memo: dict[int, object] = {id(one): one for one in unchanging}
         copied = deepcopy(stack, memo)
         copied.flink.on_step = nothing
         found.append((copied, dict(MemoryFileSystem.store)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.refusals import Refusal, RefusalCode
@@ -208,7 +209,9 @@ def test_a_fault_is_told_without_its_reason() -> None:
     dli = Dli()
     number = dli.create()
     dli.gateway.service.refuses_with = RuntimeError("secret")
-    said = refused(dli.act("run", number), 500, "DLI.0999")
+    with capture_logs() as logs:
+        said = refused(dli.act("run", number), 500, "DLI.0999")
+    assert isinstance(logs[-1]["exc_info"], RuntimeError)
     assert "secret" not in said
     assert "X-Request-Id" in said
 
@@ -218,7 +221,9 @@ def test_a_fault_in_a_batch_is_no_success() -> None:
     dli = Dli()
     first, second = dli.create(name="one"), dli.create(name="two")
     dli.gateway.service.refuses_with = RuntimeError("secret")
-    refused(dli.act("run", first, second), 500, "DLI.0999")
+    with capture_logs() as logs:
+        refused(dli.act("run", first, second), 500, "DLI.0999")
+    assert isinstance(logs[-1]["exc_info"], RuntimeError)
 
 
 def test_what_is_no_route_no_json_too_large_or_too_fast() -> None:

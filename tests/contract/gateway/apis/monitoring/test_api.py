@@ -11,15 +11,8 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
-from schemathesis import Case, GenerationMode
-from schemathesis.checks import not_a_server_error
+from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -41,6 +34,7 @@ from flink_jobs_provider.model.target import FlinkTarget
 from tests.contract.flink.scripted import ScriptedFlink, ok
 from tests.contract.flink.test_metrics import named, some
 from tests.contract.gateway.calling import NEW, PRINCIPALS, ByName, Gateway, error_of
+from tests.contract.gateway.fuzzing import fuzz
 from tests.contract.gateway.memory_service import CLUSTER, OTHER
 from tests.savepoint_metadata import metadata
 from tests.waiting import wait_until
@@ -679,25 +673,5 @@ def test_a_fuzzer_finds_no_fault(mode: GenerationMode) -> None:
             continue
         place = {"number": "1"} if "{number}" in operation.path else None
 
-        @given(case=operation.as_strategy(generation_mode=mode, path_parameters=place))
-        @settings(
-            max_examples=20,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        )
-        def send(case: Case[Any]) -> None:
-            nonlocal sent
-            sent += 1
-            response = case.call(app=app, headers={"Authorization": "Bearer operator"})
-            checks = [
-                not_a_server_error,
-                status_code_conformance,
-                content_type_conformance,
-                response_schema_conformance,
-            ]
-            case.validate_response(response, checks=checks)
-
-        send()
+        sent += fuzz(operation, app, mode, place)
     assert sent >= 20
