@@ -19,14 +19,26 @@ from flink_jobs_provider.cli.cluster_session import (
 )
 from flink_jobs_provider.cli.job_inspection import app as app
 from flink_jobs_provider.cli.options import grouped
-from flink_jobs_provider.cli.printing import fail, say, say_either, say_json
+from flink_jobs_provider.cli.printing import (
+    fail,
+    say,
+    say_either,
+    say_json,
+    say_table,
+    size,
+    text,
+)
 
 if TYPE_CHECKING:
+    from flink_jobs_provider.cli.check_command import Checked
     from flink_jobs_provider.cli.job_actions import Listing
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 
+#: A missing file of such a name is not taken for a job's name.
+_JOB_FILES = (".yaml", ".yml", ".json")
+_STATE = ("operator", "size", "max parallelism", "verdict")
 DirectoryOption = Annotated[
     str | None,
     typer.Option("--directory", help="Where the savepoint goes; else the cluster's own."),
@@ -171,3 +183,54 @@ def start(
         f"{done['job_name']} is {done['status']} as job {done['job_id']}.",
         as_json=cluster.as_json,
     )
+
+
+@app.command()
+@grouped
+def check(
+    cluster: ClusterOptions,
+    job: Annotated[
+        str, typer.Argument(help="The job's file; or its job_name or jobId, with --jar.")
+    ],
+    jar: Annotated[
+        str | None, typer.Option(help="Path or URI of the new version's jar; else the file's.")
+    ] = None,
+    entry_class: Annotated[str | None, typer.Option(help="Its class with the main to run.")] = None,
+    args: Annotated[
+        str | None, typer.Option(help="Its arguments, in one text that is split at blanks.")
+    ] = None,
+    parallelism: Annotated[int | None, typer.Option(help="Its parallelism.")] = None,
+) -> None:
+    """Compare a running job's state with a new version; exit code 1 if an update is refused.
+
+    The new version's main runs on the cluster for its plan. Nothing is changed.
+    """
+    given = {"jar": jar, "entry_class": entry_class, "args": args, "parallelism": parallelism}
+
+    async def work(plane: FlinkRest, target: FlinkTarget) -> Checked:
+        from flink_jobs_provider.cli.check_command import check
+
+        new = {name: value for name, value in given.items() if value is not None}
+        return await check(plane, target, await named_here(plane), wanted, new)
+
+    path = Path(job)
+    wanted = path if path.is_file() or path.suffix in _JOB_FILES else job
+    done = cluster.run(work)
+    if cluster.as_json:
+        say_json(done.plain())
+    else:
+        say(f"{done.job_name}: {done.verdict}")
+        rows = [
+            (
+                text(each.name or each.id),
+                None if each.size is None else size(each.size),
+                each.max_parallelism,
+                done.verdict.of(each).value,
+            )
+            for each in done.verdict.held
+        ]
+        if rows:
+            say("")
+            say_table(_STATE, rows, right=("size", "max parallelism"))
+    if done.refusal:
+        fail(f"{done.job_name}: an update is refused: {done.refusal}.")

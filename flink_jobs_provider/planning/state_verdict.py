@@ -97,6 +97,12 @@ class StateVerdict:
             return Compatibility.CANNOT_TELL
         return Compatibility.FITS
 
+    def of(self, state: HeldState) -> Compatibility:
+        """Return how one state suits the new version; a reason of `unrestorable` names its own."""
+        if state in self.dropped:
+            return Compatibility.DROPS
+        return Compatibility.CANNOT_TELL if state in self.unknown else Compatibility.FITS
+
     @property
     def size_dropped(self) -> str:
         """The size of the state that would be dropped, as a text."""

@@ -113,17 +113,30 @@ class ProgramCheck:
         Raises:
             JobError: It cannot be found out; the reason is for the plan.
         """
+        seen = await self._observer.observe(recorded, wanted)
+        if not seen.active:
+            return None
+        running = await self._running_version(Change(recorded, wanted, jar, seen), seen.active[0])
+        request = submission(wanted, jar, seen.next_generation(recorded), None)
+        return await self._foresee(Successor(seen.active[0], running, request))
+
+    async def compare_state(
+        self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar
+    ) -> StateVerdict:
+        """Return the same for a job of which no record is at hand.
+
+        `declared` is what it was perhaps submitted as, which its jobId shows.
+        """
+        running = None
+        if declared is not None and (await self._observer.submitted_as(job, None, declared))[0]:
+            running = submission(declared, _jar_of(declared, jar), 1, None)
+        return await self._foresee(Successor(job, running, submission(wanted, jar, 1, None)))
+
+    async def _foresee(self, successor: Successor) -> StateVerdict:
         if (await self._plane.facts()).intercepts_exit is not True:
             return StateVerdict(
                 why_unknown="main could end this cluster, so that it is not run in previews"
             )
-        seen = await self._observer.observe(recorded, wanted)
-        if not seen.active:
-            return None
-        change = Change(recorded, wanted, jar, seen)
-        request = submission(wanted, jar, seen.next_generation(recorded), None)
-        running = await self._running_version(change, seen.active[0])
-        successor = Successor(seen.active[0], running, request)
         return await self._state_check.verdict(successor, self._plane.try_out)
 
     async def _running_version(self, change: Change, current: ObservedJob) -> Submission | None:
@@ -135,8 +148,13 @@ class ProgramCheck:
             same, _ = await self._observer.submitted_as(current, recorded, previous)
             if not same:
                 return None
-        same_jar = isinstance(change.jar, Jar) and change.jar.digest == previous.jar_digest
-        return submission(previous, change.jar if same_jar else str(previous.jar_digest), 1, None)
+        return submission(previous, _jar_of(previous, change.jar), 1, None)
+
+
+def _jar_of(version: JobSpec, jar: Jar | str) -> Jar | str:
+    """Return the jar of a version: the opened one where it has that, else its digest."""
+    same = isinstance(jar, Jar) and jar.digest == version.jar_digest
+    return jar if same else str(version.jar_digest)
 
 
 def refusal_of(verdict: StateVerdict, wanted: JobSpec) -> PermanentError | None:

@@ -156,6 +156,15 @@ class Reconciler:
         """
         return await self._programs.foresee_state(recorded, wanted, jar)
 
+    async def compare_state(
+        self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar
+    ) -> StateVerdict:
+        """Return the same for a job of which no record is at hand.
+
+        `declared` is what it was perhaps submitted as, which its jobId shows.
+        """
+        return await self._programs.compare_state(job, declared, wanted, jar)
+
     async def cancel(self, recorded: JobRecord) -> bool:
         """End a job without a savepoint; whether any of it ran. Its jars stay."""
         await self._await_unrecorded(recorded)
