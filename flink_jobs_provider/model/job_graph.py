@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import mmh3
 
 #: Beyond this many inputs, only the order that the plan shows is tried.
 _PERMUTED_INPUTS = 4
+#: The number of a node of the Table API, the class of a lambda, the address of an object.
+_OF_ONE_RUN = re.compile(r"\[\d+\]|\$\$Lambda\S*?/\w+|@[0-9a-f]+\b")
 _INVERSE_OF_37 = pow(37, -1, 256)
 
 
@@ -34,6 +37,11 @@ class Vertex:
     keyed: bool = False
     parallelism: int = 1
     inputs: tuple[str, ...] = ()
+
+    @cached_property
+    def described(self) -> tuple[str, ...]:
+        """How its operators are described, without what differs each time `main` is run."""
+        return tuple(_OF_ONE_RUN.sub("", each) for each in self.operators)
 
     @property
     def name(self) -> str:
@@ -60,7 +68,7 @@ class JobGraph:
     @property
     def shape(self) -> frozenset[tuple[str, tuple[str, ...], tuple[str, ...]]]:
         """All of its vertices but their parallelism: ids, operators and inputs."""
-        return frozenset((each.id, each.operators, each.inputs) for each in self.vertices)
+        return frozenset((each.id, each.described, each.inputs) for each in self.vertices)
 
     @cached_property
     def without_uid(self) -> frozenset[str]:

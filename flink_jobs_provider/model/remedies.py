@@ -114,7 +114,7 @@ class Remedy(RemedyCode):
     RENAME_OR_OWN = "Choose another job_name; or set owner, if the stack was renamed"
     KEEP_OPERATOR_IDS = (
         "Give each operator the uid that it had, a fixed one; or set allow_non_restored_state to "
-        "true, to drop that state"
+        "true, to drop that state; or state_check to warn, where setUidHash carries it over"
     )
     KEEP_PARALLELISM = (
         "Set a parallelism of at most that; the maximum of a state is set when it begins, by "

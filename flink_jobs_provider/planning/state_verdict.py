@@ -9,12 +9,12 @@ from ids is said to be unknown: serializers, for one, are seen only when a versi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from flink_jobs_provider.model.job_graph import JobGraph, Vertex
-from flink_jobs_provider.model.snapshot import size_text
+from flink_jobs_provider.model.snapshot import SnapshotMetadata, StateKind, size_text
 
 
 class Compatibility(StrEnum):
@@ -52,6 +52,19 @@ class HeldState:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What a running version has.
+
+    Attributes:
+        states: All its state.
+        finished: The operators all of whose subtasks have come to the end of their input.
+    """
+
+    states: tuple[HeldState, ...]
+    finished: tuple[HeldState, ...] = ()
+
+
+@dataclass(frozen=True)
 class ProgramGraphs:
     """The graphs of one program.
 
@@ -73,6 +86,7 @@ class StateVerdict:
         dropped: What the new version has no operator for.
         unrestorable: Why Flink would refuse the state, a clause for each reason.
         unknown: What may be restored or not.
+        finished: What has come to the end of its input, and has other operators next to it.
         without_uid: The names of operators without a uid, which make it so.
         why_unknown: Why nothing was compared, a clause; empty where something was.
         plans: How often `main` was run to find out.
@@ -82,6 +96,7 @@ class StateVerdict:
     dropped: tuple[HeldState, ...] = ()
     unrestorable: tuple[str, ...] = ()
     unknown: tuple[HeldState, ...] = ()
+    finished: tuple[HeldState, ...] = ()
     without_uid: tuple[str, ...] = ()
     why_unknown: str = ""
     plans: int = 0
@@ -93,7 +108,7 @@ class StateVerdict:
             return Compatibility.CANNOT_RESTORE
         if self.dropped:
             return Compatibility.DROPS
-        if self.unknown or self.why_unknown:
+        if self.unknown or self.finished or self.why_unknown:
             return Compatibility.CANNOT_TELL
         return Compatibility.FITS
 
@@ -136,11 +151,19 @@ class StateVerdict:
         """Why it is unknown whether the state fits."""
         if self.without_uid:
             return f"no uid is set for {', '.join(self.without_uid)}"
+        if not self.unknown:
+            return (
+                f"{_named(self.finished)} came to the end of its input, and the new version has "
+                "other operators before it or in its chain, which Flink refuses where they are new"
+            )
         return f"the plan of the new version does not show {_named(self.unknown)}"
 
 
 def compare(
-    held: Sequence[HeldState], old: ProgramGraphs | None, new: ProgramGraphs
+    held: Sequence[HeldState],
+    old: ProgramGraphs | None,
+    new: ProgramGraphs,
+    finished: Sequence[HeldState] = (),
 ) -> StateVerdict:
     """Return whether a new version can go on from a state.
 
@@ -149,9 +172,11 @@ def compare(
         old: The graphs of the version whose state it is, the first one as it ran; None where they
             are unknown.
         new: The graphs of the new version.
+        finished: The operators that have come to the end of their input.
     """
     found = _Comparison(old, new)
-    verdict = StateVerdict(held=tuple(held))
+    changed = tuple(each for each in finished if found.has_other_neighbours(each.id))
+    verdict = StateVerdict(held=tuple(held), finished=changed)
     for each in held:
         place = found.place_of(each)
         if place is _Place.GONE and each.size is not None:
@@ -196,7 +221,8 @@ class _Comparison:
         if self._is_gone_head(state.id):
             return _Place.GONE
         shown = self._is_there_by_place(state.id)
-        if not shown and (state.has_uid or self._had_uid(state.id)):
+        planned = self._new.unchained is not None  # else what is within its chains is not shown
+        if planned and not shown and (state.has_uid or self._had_uid(state.id)):
             return _Place.GONE
         return _Place.THERE if self._same else _Place.UNKNOWN
 
@@ -207,11 +233,12 @@ class _Comparison:
         members = self._members(vertex)
         if not members:
             alone = vertex is not None and len(vertex.operators) == 1
+            alone = alone and _CHAINED not in state.name
             return _Place.THERE if alone and self._has(state.id) else _Place.UNKNOWN
         if all(self._has(member.id) for member in members):
             return _Place.THERE
         here = [member for member in members if member.id in self._operators]
-        if not here and all(self._had_uid(member.id) for member in members):
+        if self._operators and not here and all(self._had_uid(member.id) for member in members):
             return _Place.GONE
         return _Place.GONE if self._is_gone_head(state.id) else _Place.UNKNOWN
 
@@ -223,7 +250,7 @@ class _Comparison:
         """Return the operators of a chain, as they are shown without chaining."""
         if vertex is None or self._old is None or not vertex.operators:
             return []
-        found = [each for each in self._old.vertices if each.operators[0] in vertex.operators]
+        found = [each for each in self._old.vertices if each.described[0] in vertex.described]
         return found if len(found) >= len(vertex.operators) else []
 
     def _has(self, operator: str) -> bool:
@@ -257,7 +284,18 @@ class _Comparison:
         """Return the ids of a chain's first operator: `main` may make another one each time."""
         members = self._members(vertex)
         same = [each.id for each in members if each.id == vertex.id]
-        return same or [each.id for each in members if each.operators[0] == vertex.operators[0]]
+        return same or [each.id for each in members if each.described[0] == vertex.described[0]]
+
+    def has_other_neighbours(self, operator: str) -> bool:
+        """Whether a chain that an operator begins has other operators now, or other inputs.
+
+        Flink refuses a chain of which some operators have come to the end of their input and others
+        have not, and one before which others go on (VertexFinishedStateChecker; measured on 2.3.0).
+        """
+        before, after = self._vertex(operator), self._new.chained.by_id.get(operator)
+        if before is None or after is None:
+            return False
+        return (before.described, before.inputs) != (after.described, after.inputs)
 
     def exceeded(self, state: HeldState) -> str:
         """Return why the parallelism of the new version is too high for a state; else nothing."""
@@ -286,6 +324,42 @@ class _Comparison:
             if not members and (state.id in anonymous or hidden) and not state.has_uid:
                 names[str(state)] = None
         return tuple(names)
+
+
+def held_in(snapshot: SnapshotMetadata, names: Mapping[str, str], *, drained: bool) -> Held:
+    """Return the state of a snapshot, and what of it has come to the end of its input.
+
+    Args:
+        snapshot: The newest one.
+        names: Names of operators by id, for snapshots that have none.
+        drained: Whether the new version starts from a savepoint: then no records are in flight, and
+            no files are merged, so that what has nothing else has no state.
+    """
+    states = {
+        each: HeldState(
+            each.id,
+            each.name or names.get(each.id, ""),
+            each.size,
+            each.max_parallelism,
+            has_uid=bool(each.uid),
+        )
+        for each in snapshot.operators
+    }
+    return Held(
+        tuple(
+            state
+            for each, state in states.items()
+            if each.has_state and (not drained or set(each.kinds) - _IN_FLIGHT)
+        ),
+        tuple(
+            state for each, state in states.items() if each.finished_subtasks == each.parallelism
+        ),
+    )
+
+
+#: How a chain is described where pipeline.vertex-description-mode is CASCADING.
+_CHAINED = " -> "
+_IN_FLIGHT = {StateKind.INPUT_CHANNEL, StateKind.OUTPUT_CHANNEL}
 
 
 def _named(states: Iterable[HeldState]) -> str:

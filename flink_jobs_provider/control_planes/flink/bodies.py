@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -191,9 +192,13 @@ def newest_checkpoint(body: dict[str, Any]) -> int | None:
     return max((int(each) for each in ids if each is not None), default=None)
 
 
+_NEXT_IN_CHAIN = re.compile("<br/>[ :]*[:+]- ")
+
+
 def _vertex(node: dict[str, Any]) -> Vertex:
-    lines = str(node.get("description") or "").split("<br/>")
-    operators = (line.lstrip(" :+-").strip() for line in lines)
+    # Each operator but the first has a branch of the tree before it; a name may have line breaks.
+    lines = _NEXT_IN_CHAIN.split(str(node.get("description") or "").removesuffix("<br/>"))
+    operators = (html.unescape(line).strip() for line in lines)
     inputs = sorted(node.get("inputs") or [], key=lambda each: int(each.get("num") or 0))
     return Vertex(
         id=str(node["id"]),

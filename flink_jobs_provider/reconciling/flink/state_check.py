@@ -9,7 +9,7 @@ planned so as well where that alone does not show that all state has its place.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -18,12 +18,15 @@ from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.snapshot import SnapshotMetadata
+from flink_jobs_provider.model.spec import UpgradeMode
 from flink_jobs_provider.planning.state_verdict import (
     Compatibility,
+    Held,
     HeldState,
     ProgramGraphs,
     StateVerdict,
     compare,
+    held_in,
 )
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 
@@ -73,48 +76,42 @@ class StateCheck:
         if ran is None or not ran.vertices:
             return StateVerdict(why_unknown="the cluster does not show the running job's operators")
         held = await self._held(successor, ran)
-        if not held:
+        if not held.states and not held.finished:
             return StateVerdict()
         programs = _Programs(self._plane, plan)
         chained = successor.planned or await programs.graph(successor.wanted, "new")
         if not chained.vertices:
             return StateVerdict(why_unknown="the plan of the new version shows no operators")
         new = ProgramGraphs(chained, await programs.unchained(successor.wanted, "new"))
-        found = compare(held, ProgramGraphs(ran), new)
+        found = compare(held.states, ProgramGraphs(ran), new, held.finished)
         if found.compatibility is not Compatibility.FITS and successor.running is not None:
             old = ProgramGraphs(ran, await programs.unchained(successor.running, "running"))
-            found = compare(_with_names(held, old), old, new)
+            found = compare(_with_names(held.states, old), old, new, held.finished)
         return replace(found, plans=programs.planned)
 
-    async def _held(self, successor: Successor, ran: JobGraph) -> list[HeldState]:
+    async def _held(self, successor: Successor, ran: JobGraph) -> Held:
         """Return the state of a running job, by operator where its newest snapshot shows that."""
-        job, names = successor.job, {each.id: each.operators for each in ran.vertices}
+        job = successor.job
         snapshot = await self._newest_snapshot(successor)
         if snapshot is not None:
-            return [
-                HeldState(
-                    each.id,
-                    each.name or next(iter(names.get(each.id, ())), ""),
-                    each.size,
-                    each.max_parallelism,
-                    has_uid=bool(each.uid),
-                )
-                for each in snapshot.operators
-                if each.has_state
-            ]
+            names = {each.id: each.operators[0] for each in ran.vertices if each.operators}
+            drained = successor.wanted.spec.upgrade_mode is not UpgradeMode.LAST_STATE
+            return held_in(snapshot, names, drained=drained)
         sizes = await self._plane.state_sizes(job.job_id)
         most = await self._plane.max_parallelism(job.job_id)
-        return [
-            HeldState(
-                vertex.id,
-                vertex.name,
-                None if sizes is None else sizes.get(vertex.id, 0),
-                most.get(vertex.id),
-                of_chain=True,
+        return Held(
+            tuple(
+                HeldState(
+                    vertex.id,
+                    vertex.name,
+                    None if sizes is None else sizes.get(vertex.id, 0),
+                    most.get(vertex.id),
+                    of_chain=True,
+                )
+                for vertex in ran.vertices
+                if sizes is None or sizes.get(vertex.id, 0) > 0
             )
-            for vertex in ran.vertices
-            if sizes is None or sizes.get(vertex.id, 0) > 0
-        ]
+        )
 
     async def _newest_snapshot(self, successor: Successor) -> SnapshotMetadata | None:
         statistics = await self._plane.checkpoints(successor.job.job_id)
@@ -128,7 +125,7 @@ class StateCheck:
         return await self._directories.snapshot(spec, successor.job.job_id, max(points)[1])
 
 
-def _with_names(held: list[HeldState], old: ProgramGraphs) -> list[HeldState]:
+def _with_names(held: Sequence[HeldState], old: ProgramGraphs) -> list[HeldState]:
     """Return states with names from a plan, which savepoints before Flink 2 do not have."""
     known = old.unchained.by_id if old.unchained else {}
     return [

@@ -47,6 +47,18 @@ def test_a_running_job_shows_its_graph() -> None:
     assert asyncio.run(flink.plane().running_graph(JOB_ID)) == GRAPH
 
 
+def test_names_of_operators_may_look_like_branches_and_have_line_breaks() -> None:
+    description = "two<br/>lines<br/>:- -- a -&gt; b<br/>:  +- +- c<br/>+- d"
+    flink = ScriptedFlink()
+    flink.answer(
+        f"GET jobs/{JOB_ID}/plan",
+        ok(plan={"nodes": [{"id": "b717", "description": description}]}),
+    )
+    found = asyncio.run(flink.plane().running_graph(JOB_ID))
+    assert found is not None
+    assert found.vertices[0].operators == ("two<br/>lines", "-- a -> b", "+- c", "d")
+
+
 def test_an_unknown_job_has_none() -> None:
     flink = ScriptedFlink()
     flink.answer(f"GET jobs/{JOB_ID}/plan", recorded("unknown-trigger"))

@@ -141,6 +141,10 @@ def test_a_parallelism_above_the_maximum_is_refused(orders: Orders) -> None:
 
 FITS = {
     "other arguments": (OPERATORS, SOURCES, "--rate", "50"),
+    "names like branches of a plan": (
+        "keyed:two\nlines:c,list:+- buffer -> <br/>:b,plain:---:p",
+        SOURCES,
+    ),
     "reordered operators": ("list:buffer:b,keyed:count:c,plain:print:p", SOURCES),
     "an operator more": ("plain:more:m,keyed:count:c,list:buffer:b,plain:print:p", SOURCES),
     "an operator without state less": ("keyed:count:c,list:buffer:b", SOURCES),

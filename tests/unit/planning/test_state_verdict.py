@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from flink_jobs_provider.model.job_graph import JobGraph, Vertex, operator_id
+from flink_jobs_provider.model.snapshot import OperatorSnapshot, SnapshotMetadata, StateKind
 from flink_jobs_provider.planning.state_verdict import (
     Compatibility,
     HeldState,
     ProgramGraphs,
     StateVerdict,
     compare,
+    held_in,
 )
 
 SOURCE = "bc764cd8ddf7a0cff126f51c16239658"  # Flink's id of a first source without a uid
@@ -135,3 +137,87 @@ def test_the_first_operator_of_a_chain_is_known_though_it_has_another_id_without
         graph(source, replace(head, id=COUNT)), graph(source, replace(alone, id=COUNT))
     )
     assert compare(held, old, gone).compatibility is Compatibility.DROPS
+    counted = ProgramGraphs(
+        graph(source, replace(head, operators=("[3]:count", "sink"))),
+        graph(source, replace(alone, operators=("[5]:count",)), sink),
+    )
+    assert compare(held, counted, gone).compatibility is Compatibility.DROPS
+
+
+def test_nothing_is_gone_of_a_program_that_was_not_planned_without_chaining() -> None:
+    """Shows it of a uid that the snapshot names: it may be within one of the chains."""
+    chained = ProgramGraphs(program().chained)
+    verdict = compare([replace(IN_SINK, has_uid=True)], None, chained)
+    assert verdict.compatibility is Compatibility.CANNOT_TELL
+    by_plan = compare([IN_SINK], program(), chained)
+    assert by_plan.compatibility is Compatibility.CANNOT_TELL
+    chain = HeldState(COUNT, "count -> sink", 4000, 128, of_chain=True)
+    of_chain = compare([chain], program(), ProgramGraphs(program(operator_id("more")).chained))
+    assert of_chain.compatibility is Compatibility.CANNOT_TELL
+
+
+def test_a_chain_in_one_line_is_not_taken_for_its_first_operator() -> None:
+    """Shows it of `pipeline.vertex-description-mode: CASCADING`: the sink's uid is another one."""
+    old = program()
+    cascading = ProgramGraphs(
+        graph(*(replace(each, operators=(each.name,)) for each in old.chained.vertices)),
+        old.unchained,
+    )
+    sink = Vertex(operator_id("other"), ("sink",), inputs=(COUNT,))
+    assert old.unchained is not None
+    new = ProgramGraphs(cascading.chained, graph(*old.unchained.vertices[:2], sink))
+    chain = HeldState(COUNT, "count -> sink", 4000, 128, of_chain=True)
+    assert compare([chain], cascading, new).compatibility is Compatibility.CANNOT_TELL
+
+
+LAMBDAS = (
+    "Window(TumblingProcessingTimeWindows(30000, 0), null, Zoo$$Lambda/0x00007f2a{}@7{})",
+    "Window(TumblingProcessingTimeWindows(30000, 0), null, Zoo$$Lambda$11{}/0x00000008{})",
+    "GroupAggregate[1{}]",
+)
+
+
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_what_differs_in_each_run_of_main_makes_no_other_program(name: str) -> None:
+    """Shows it of names as Flink 2.3.0 and the Table API make them."""
+    held = [HeldState(SOURCE, "Source: numbers", 10, 128)]
+    old, new = program(name=name.format(3, 4)), program(name=name.format(5, 6))
+    assert compare(held, old, new).compatibility is Compatibility.FITS
+    other = program(name="Other" + name)
+    assert compare(held, old, other).compatibility is Compatibility.CANNOT_TELL
+
+
+def snapshot(*operators: OperatorSnapshot) -> SnapshotMetadata:
+    return SnapshotMetadata(6, 1, operators)
+
+
+def test_records_in_flight_are_no_state_of_a_savepoint() -> None:
+    """Shows that a savepoint carries neither records in flight nor empty parts of merged files."""
+    counts = OperatorSnapshot(COUNT, kinds=(StateKind.KEYED,), has_state=True, size=9)
+    waits = OperatorSnapshot(SINK, kinds=(StateKind.INPUT_CHANNEL,), has_state=True, size=9)
+    empty = OperatorSnapshot(SOURCE, has_state=True)
+    unaligned = snapshot(counts, waits, empty)
+    by_savepoint = held_in(unaligned, {}, drained=True).states
+    assert [each.id for each in by_savepoint] == [COUNT]
+    by_checkpoint = held_in(unaligned, {}, drained=False).states
+    assert [each.id for each in by_checkpoint] == [COUNT, SINK, SOURCE]
+
+
+def test_an_operator_that_has_finished_takes_no_other_into_its_chain() -> None:
+    """Shows what Flink refuses as a vertex with mixed operator finished state."""
+    [finished] = held_in(
+        snapshot(OperatorSnapshot(COUNT, "count", parallelism=2, finished_subtasks=2)),
+        {},
+        drained=True,
+    ).finished
+    old = program()
+    longer = replace(old.chained.vertices[1], operators=("count", "new", "sink"))
+    new = ProgramGraphs(graph(NUMBERS, longer), old.unchained)
+    verdict = compare([IN_COUNT], old, new, [finished])
+    assert verdict.compatibility is Compatibility.CANNOT_TELL
+    assert str(verdict) == (
+        f"whether state fits is unknown: count ({COUNT}) came to the end of its input, and the "
+        "new version has other operators before it or in its chain, which Flink refuses where they "
+        "are new"
+    )
+    assert compare([IN_COUNT], old, old, [finished]).compatibility is Compatibility.FITS
