@@ -129,8 +129,11 @@ class ControlPlane(Protocol):
     async def running_graph(self, job_id: str) -> JobGraph | None:
         """Return the graph of a job; None where the cluster does not know it."""
 
-    async def state_sizes(self, job_id: str) -> dict[str, int] | None:
-        """Return the bytes of state by vertex id, as of a job's newest checkpoint; none without."""
+    async def state_sizes(self, job_id: str) -> dict[str, int | None] | None:
+        """Return the bytes of state by vertex id, as of a job's newest checkpoint; none without.
+
+        They are None where records in flight are among them.
+        """
 
     async def max_parallelism(self, job_id: str) -> dict[str, int]:
         """Return the most subtasks that each vertex of a job can have, by vertex id."""

@@ -179,10 +179,16 @@ def parse_graph(body: dict[str, Any]) -> JobGraph:
     return JobGraph(widest, tuple(_vertex(node) for node in nodes if "id" in node))
 
 
-def parse_state_sizes(body: dict[str, Any]) -> dict[str, int]:
-    """Read bytes of state by vertex id from `GET /jobs/:id/checkpoints/details/:id`."""
+def parse_state_sizes(body: dict[str, Any]) -> dict[str, int | None]:
+    """Read bytes of state by vertex id from `GET /jobs/:id/checkpoints/details/:id`.
+
+    The `state_size` of an unaligned checkpoint counts records in flight, too: then it is None.
+    """
     tasks = body.get("tasks") or {}
-    return {vertex: int(task.get("state_size") or 0) for vertex, task in tasks.items()}
+    return {
+        vertex: None if task.get("persisted_data") else int(task.get("state_size") or 0)
+        for vertex, task in tasks.items()
+    }
 
 
 def newest_checkpoint(body: dict[str, Any]) -> int | None:

@@ -139,7 +139,7 @@ class FlinkRest:
         except FlinkAnswer:
             return None
 
-    async def state_sizes(self, job_id: str) -> dict[str, int] | None:
+    async def state_sizes(self, job_id: str) -> dict[str, int | None] | None:
         """Read the details of the newest completed checkpoint; None where there is none."""
         statistics = f"jobs/{job_id}/checkpoints"
         try:

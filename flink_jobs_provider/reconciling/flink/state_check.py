@@ -104,12 +104,12 @@ class StateCheck:
                 HeldState(
                     vertex.id,
                     vertex.name,
-                    None if sizes is None else sizes.get(vertex.id, 0),
+                    size,
                     most.get(vertex.id),
                     of_chain=True,
                 )
                 for vertex in ran.vertices
-                if sizes is None or sizes.get(vertex.id, 0) > 0
+                if (size := None if sizes is None else sizes.get(vertex.id, 0)) != 0
             )
         )
 

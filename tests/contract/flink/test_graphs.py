@@ -76,12 +76,16 @@ def test_state_is_that_of_the_newest_checkpoint_or_savepoint() -> None:
     statistics = f"GET jobs/{JOB_ID}/checkpoints"
     latest = {"completed": {"id": 12}, "savepoint": {"id": 13}, "failed": {"id": 14}}
     flink.answer(statistics, ok(latest=latest), ok(latest={"completed": None}))
-    tasks = {"b717": {"state_size": 4860}, "ca88": {"state_size": 0}}
+    tasks = {
+        "b717": {"state_size": 4860, "persisted_data": 0},
+        "ca88": {"state_size": 0},
+        "f00d": {"state_size": 3200, "persisted_data": 3100},  # records in flight
+    }
     flink.answer(f"{statistics}/details/13", ok(id=13, tasks=tasks))
     plane = flink.plane()
 
     async def work() -> None:
-        assert await plane.state_sizes(JOB_ID) == {"b717": 4860, "ca88": 0}
+        assert await plane.state_sizes(JOB_ID) == {"b717": 4860, "ca88": 0, "f00d": None}
         assert await plane.state_sizes(JOB_ID) is None
 
     asyncio.run(work())

@@ -153,7 +153,7 @@ class FakeFlink:
         vertices = job.program.ran_as or job.program.vertices if job else ()
         return JobGraph(job.parallelism, vertices) if job else None
 
-    async def state_sizes(self, job_id: str) -> dict[str, int] | None:
+    async def state_sizes(self, job_id: str) -> dict[str, int | None] | None:
         job = self.jobs_by_id[job_id]
         return dict(job.program.state_sizes) if job.completed else None
 

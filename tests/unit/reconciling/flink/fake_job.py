@@ -57,7 +57,7 @@ class Program:
     vertices: tuple[Vertex, ...] = ()
     operators: tuple[Vertex, ...] = ()
     ran_as: tuple[Vertex, ...] = ()
-    state_sizes: tuple[tuple[str, int], ...] = ()
+    state_sizes: tuple[tuple[str, int | None], ...] = ()
     max_parallelism: tuple[tuple[str, int], ...] = ()
 
     def __deepcopy__(self, _memo: object) -> Program:

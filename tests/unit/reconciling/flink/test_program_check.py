@@ -235,6 +235,13 @@ def test_what_cannot_be_told_is_said_and_not_refused(old: Program, new: Program)
     assert line.endswith("If Flink refuses the state, the previous version is started again")
 
 
+def test_a_chain_with_records_in_flight_is_not_said_to_be_dropped() -> None:
+    """Shows it of one that may have no other state: a savepoint has no records in flight."""
+    old = replace(OLD, state_sizes=(("source", 10), ("count", None)))
+    assert [line for line in updated(RENAMED, old).said if UNKNOWN in line]
+    assert "orders: state fits (2 chains)" in updated(OLD, old).said
+
+
 def test_before_the_first_checkpoint_nothing_tells_what_has_state() -> None:
     stack = running("savepoint", OLD)
     stack.flink.the_job().completed = 0
