@@ -27,6 +27,7 @@ FILLED_IN: dict[str, Any] = {
     "desired_state": "running",
     "upgrade_mode": "savepoint",
     "allow_non_restored_state": False,
+    "state_check": "strict",
     "savepoint_format": "canonical",
     "on_delete": "cancel",
     "settle_time": "10s",
