@@ -185,7 +185,7 @@ _PANELS = [
 #: What the dashboard shows of one job that runs, seen by two gateways.
 _SHOWN: dict[str, tuple[dict[str, str], float]] = {
     "Jobs by status": ({"status": "RUNNING"}, 1),
-    "Times that tasks were deployed anew, per hour": (JOB, 0),
+    "Times that tasks were deployed again, per hour": (JOB, 0),
     "Tasks that do not run": (JOB, 0),
     "Free task slots": ({"cluster": CLUSTER}, 3),
     "Metaspace of TaskManagers in use": ({"cluster": CLUSTER}, 0.4),
