@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,7 +12,6 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STYLES = {
     "RUNNING": "green",
     "running": "green",
@@ -99,7 +97,11 @@ def text(value: object) -> str:
 
 def printable(line: str) -> str:
     """Return a text without what a terminal would obey: names and causes come from programs."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", line)
+    from flink_jobs_provider.model.redaction import (
+        without_controls,  # few commands print foreign text
+    )
+
+    return without_controls(line)
 
 
 def ago(seconds: int | None) -> str | None:

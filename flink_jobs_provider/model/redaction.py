@@ -35,6 +35,12 @@ _CREDENTIALS = [
 _DOTTED = re.compile(r"[A-Za-z0-9_.-]{10,}")
 _JSON_BEGINS = "eyJ"
 _SHORTEST_HEADER = 9
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def without_controls(text: str) -> str:
+    """Return a text without what a terminal would obey, or what turns the order of its text."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def mask_addresses(text: str) -> str:

@@ -15,7 +15,7 @@ from flink_jobs_provider.model.errors import (
     JobError,
 )
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses
+from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses, without_controls
 
 #: The record of a job whose cluster is gone for good can be dropped by hand.
 FORGET = (
@@ -58,6 +58,10 @@ class RunOutput:
         """Return a text without the known secrets."""
         return self._secrets.redact(text)
 
+    def _in_one_line(self, text: str) -> str:
+        """Return a text for an engine's log: names of operators, for one, come from programs."""
+        return without_controls(self.redact(text.replace("\n", " ")))
+
     def say_once(self, line: str) -> None:
         """Print a line once: a refresh and the step after it both diff a job."""
         if line not in self._printed:
@@ -67,7 +71,7 @@ class RunOutput:
     def say(self, line: str) -> None:
         """Print a line; after the engine's end, which the liveness check detects, it is dropped."""
         with suppress(OSError):
-            sys.stdout.write(self.redact(line) + "\n")
+            sys.stdout.write(self._in_one_line(line) + "\n")
             sys.stdout.flush()
 
     def outputs(self, record: JobRecord) -> dict[str, Any]:
@@ -90,7 +94,7 @@ class RunOutput:
                 f"{mask_addresses(' '.join(str(error).split()))} Set FLINK_JOBS_DEBUG=1 for the "
                 "traceback, and please report it."
             )
-        shown = FlinkJobError(self.redact(message))
+        shown = FlinkJobError(self._in_one_line(message))
         shown.partial = partial
         return shown
 

@@ -185,7 +185,8 @@ def state_line(verdict: StateVerdict, wanted: JobSpec) -> str:
     unsure = kind is Compatibility.CANNOT_TELL
     mark = "warning: " if bad or unsure else ""
     then = ". If Flink refuses the state, the previous version is started again"
-    return f"{mark}{wanted.job_name}: {verdict}{then if bad or unsure else ''}"
+    runs = f"; runs of main to see it: {verdict.plans}" if verdict.plans else ""
+    return f"{mark}{wanted.job_name}: {verdict}{runs}{then if bad or unsure else ''}"
 
 
 #: How long one program is tried, its upload included, in seconds.

@@ -18,6 +18,7 @@ def test_what_a_terminal_would_obey_is_not_printed(capsys: pytest.CaptureFixture
     assert "owned" in out
     assert not {"\x1b", "\x07", "\x9b"} & set(out)
     assert printable("a\n\tat b") == "a\n\tat b"
+    assert printable("\u202ecba") == "\N{REPLACEMENT CHARACTER}cba"
 
 
 def test_what_is_unknown_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.model.job_graph import Vertex
 from flink_jobs_provider.provider import dynamic
 from flink_jobs_provider.provider.dynamic import PREVIEW_KEY, FlinkJobProvider
 from flink_jobs_provider.provider.job_operations import secret_resolver
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.provider.test_calls import Job
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 from tests.unit.reconciling.flink.fake_job import Program
@@ -185,3 +187,58 @@ def test_offline_needs_nothing_that_reaches_a_cluster(
     assert list(wrong(provider, inputs)) == ["target.bearer_token"]
     monkeypatch.setenv("FLINK_JOBS_OFFLINE", "1")
     assert wrong(provider, inputs) == {}
+
+
+#: A job with state, a version without a place for it, and a name that would fool a terminal.
+_NAME = "count\x1b[2K\nall is well"
+_OLD = Program(vertices=(Vertex("count", (_NAME,), keyed=True),), state_sizes=(("count", 4000),))
+_NEW = replace(_OLD, vertices=(Vertex("renamed", (_NAME,), keyed=True),))
+
+
+def running_with_state(provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink) -> Job:
+    """Return a job that runs and has completed a checkpoint."""
+    flink.programs |= {"Old": _OLD, "New": _NEW}
+    job = Job(provider, {**inputs, "entry_class": "Old"})
+    job.create()
+    flink.pass_time(60)
+    flink.steps.clear()
+    return job
+
+
+def test_a_preview_refuses_what_would_drop_state(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Shows that the plan line says it too, in one line that no name of an operator breaks."""
+    job = running_with_state(provider, inputs, flink)
+    capsys.readouterr()
+    with pytest.raises(FlinkJobError, match=r"has no place for 4\.0 kB of state") as no:
+        job.diff(entry_class="New")
+    assert f"Job {flink.the_job().job_id} goes on as it was." in str(no.value)
+    [line] = capsys.readouterr().out.splitlines()
+    shown = "count\N{REPLACEMENT CHARACTER}[2K all is well"
+    assert line.endswith(f"; STATE IS DROPPED: 4.0 kB of {shown} (count)")
+    assert shown in str(no.value)
+    assert flink.the_job().savepoint == ""
+
+
+def test_a_preview_compares_state_as_state_check_asks(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = running_with_state(provider, inputs, flink)
+    assert job.diff(entry_class="New", state_check="off").changes
+    assert not [step for step in flink.steps if step in ("plan", "try out")]
+    capsys.readouterr()
+    assert job.diff(entry_class="New", state_check="warn").changes
+    assert "STATE IS DROPPED" in capsys.readouterr().out
+    assert flink.steps.count("try out") + flink.steps.count("plan") == 3
+    assert job.diff(parallelism=3).changes
+    assert "; state fits (1 chain, 4.0 kB)" in capsys.readouterr().out
+    flink.programs["New"] = Program(plan_error="IllegalStateException: no topic")
+    assert job.diff(entry_class="New", restart_trigger="other", args=["--x"]).changes
+    assert "; as things are, its start would fail: " in capsys.readouterr().out

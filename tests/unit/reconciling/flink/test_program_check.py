@@ -89,7 +89,7 @@ def test_a_renamed_operator_with_state_is_refused(mode: str) -> None:
 def test_what_says_so_in_words_is_let_through() -> None:
     """Shows that what is dropped is printed where that is permitted, and before the stop."""
     stack = updated(RENAMED, allow_non_restored_state=True)
-    line = "orders: STATE IS DROPPED: 4.0 kB of count -> sink (count)"
+    line = "orders: STATE IS DROPPED: 4.0 kB of count -> sink (count); runs of main to see it: 2"
     assert line in stack.said
     assert stack.said.index(line) < stack.said.index(stopping(stack))
     assert not [line for line in updated(RENAMED, mode="stateless").said if "DROPPED: " in line]
@@ -103,8 +103,8 @@ def stopping(stack: Stack) -> str:
 def test_a_warning_stops_nothing() -> None:
     stack = updated(RENAMED, state_check="warn")
     assert (
-        "warning: orders: STATE IS DROPPED: 4.0 kB of count -> sink (count). If Flink refuses the "
-        "state, the previous version is started again"
+        "warning: orders: STATE IS DROPPED: 4.0 kB of count -> sink (count); runs of main to see "
+        "it: 2. If Flink refuses the state, the previous version is started again"
     ) in stack.said
 
 
@@ -143,7 +143,8 @@ def test_a_parallelism_above_the_maximum_is_refused() -> None:
     )
     assert "parallelism" in error.remedy
     enough = replace(OLD, max_parallelism=(("source", 128), ("count", 4)))
-    assert "orders: state fits (2 chains, 4.0 kB)" in updated(new, enough).said
+    said = updated(new, enough).said
+    assert "orders: state fits (2 chains, 4.0 kB); runs of main to see it: 2" in said
 
 
 def test_dropping_state_does_not_permit_what_cannot_be_restored() -> None:
@@ -239,7 +240,7 @@ def test_a_chain_with_records_in_flight_is_not_said_to_be_dropped() -> None:
     """Shows it of one that may have no other state: a savepoint has no records in flight."""
     old = replace(OLD, state_sizes=(("source", 10), ("count", None)))
     assert [line for line in updated(RENAMED, old).said if UNKNOWN in line]
-    assert "orders: state fits (2 chains)" in updated(OLD, old).said
+    assert "orders: state fits (2 chains); runs of main to see it: 2" in updated(OLD, old).said
 
 
 def test_before_the_first_checkpoint_nothing_tells_what_has_state() -> None:
