@@ -109,7 +109,7 @@ def attention_documents(
     if attention is None:
         return None
     documents = [attention_document(each) for each in attention]
-    return [each | {"reason": mask(each["reason"])} for each in documents]
+    return [each | {name: mask(each[name]) for name in ("reason", "remedy")} for each in documents]
 
 
 def action_document(action: ActionRow, mask: Mask) -> dict[str, Any]:
