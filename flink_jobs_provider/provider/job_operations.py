@@ -83,9 +83,12 @@ class JobOperations:
         """Return the problems of the savepoint that a job is to start from."""
         return self._loop.run(restore_problems(spec, local=_is_offline()))
 
-    def plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
-        """Return the plan of a job, as its cluster and its state allow it."""
-        return self._loop.run(self._plan(recorded, wanted))
+    def plan(self, recorded: JobRecord, wanted: JobSpec, *, with_state: bool = False) -> Plan:
+        """Return the plan of a job, as its cluster and its state allow it.
+
+        `with_state` compares the state of the running version with the new one, for a preview.
+        """
+        return self._loop.run(self._plan(recorded, wanted, with_state=with_state))
 
     def observe(self, recorded: JobRecord) -> JobRecord:
         """Observe a job, as a refresh does."""
@@ -165,13 +168,15 @@ class JobOperations:
     async def _observe(self, recorded: JobRecord) -> JobRecord:
         return await self._reconciler(recorded.spec).refresh_for_plan(recorded)
 
-    async def _plan(self, recorded: JobRecord, wanted: JobSpec) -> Plan:
+    async def _plan(
+        self, recorded: JobRecord, wanted: JobSpec, *, with_state: bool = False
+    ) -> Plan:
         target, offline = wanted.target, _is_offline()
         if target.is_job_service or self._clusters is None:
             return await plan_start(recorded, wanted, None, offline=offline)
         reconciler = Reconciler(self._clusters.of(target), local_paths=target.loopback)
         decided = await plan_start(recorded, wanted, reconciler.find_start, offline=offline)
-        if offline:
+        if offline or not with_state:
             return decided
         return await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
 

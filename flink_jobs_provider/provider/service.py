@@ -106,6 +106,8 @@ class ProviderService:
         self._is_unknown = is_unknown
         self._is_watched = False
         self._is_warned_of_checkpoints = False
+        #: Whether the last check was of a preview: a run compares state itself, before it stops.
+        self._is_preview = False
         #: Resources that a refresh could not read; it diffs each once afterwards.
         self._unreadable_ids: set[str] = set()
         self._registry = RunRegistry()
@@ -132,6 +134,7 @@ class ProviderService:
     @_in_one_line
     def check(self, request: CheckRequest) -> Checked:
         """Validate all inputs, fill in defaults, and add the digest of the jar's content."""
+        self._is_preview = request.preview
         return self._checks.check(request)
 
     @_in_one_line
@@ -157,7 +160,7 @@ class ProviderService:
         if decided.replaces:
             self._registry.give_up(record, wanted)
         if decided.needed:
-            shown = self.jobs.plan(record, wanted)
+            shown = self.jobs.plan(record, wanted, with_state=self._is_preview)
             self.output.say_once(shown.line())
             if shown.refusal:
                 raise FlinkJobError(shown.refusal)

@@ -93,7 +93,9 @@ def test_no_request_is_left_out(running_job: CountedJob) -> None:
     running_job.next_version()
     running_job.project.up()
     assert requests_not_among(SAVEPOINT_POINTS, running_job.proxy.changes) == []
-    assert len(running_job.proxy.changes) == 6
+    plans = [each for each in running_job.proxy.changes if each.path.endswith("/plan")]
+    assert len(plans) in (2, 3), "state is compared by one or two further plans"
+    assert len(running_job.proxy.changes) == 5 + len(plans)
     running_job.assert_runs()
     running_job.proxy.begin()
     running_job.settled = False

@@ -149,6 +149,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"restore_from": " /x"}, "restore_from", _BLANKS),
     ({"restore_from": 3.0}, "restore_from", "must be a text"),
     ({"allow_non_restored_state": "maybe"}, "allow_non_restored_state", "must be true or false"),
+    ({"state_check": "always"}, "state_check", "must be 'strict', 'warn' or 'off'"),
     ({"savepoint_format": "json"}, "savepoint_format", "must be 'canonical' or 'native'"),
     ({"savepoint_trigger": ["x"]}, "savepoint_trigger", "must be a text"),
     ({"restart_trigger": 1.0}, "restart_trigger", "must be a text (got 1)"),

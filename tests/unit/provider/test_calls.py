@@ -82,8 +82,7 @@ def test_update(job: Job, flink: FakeFlink, capsys: pytest.CaptureFixture[str]) 
     found = job.diff(parallelism=4)
     assert (found.changes, found.replaces, found.delete_before_replace) == (True, [], False)
     assert capsys.readouterr().out == (
-        "orders: UPDATE, stop with savepoint and restart: parallelism 2 → 4; state was not "
-        "compared: main could end this cluster, so that it is not run in previews\n"
+        "orders: UPDATE, stop with savepoint and restart: parallelism 2 → 4\n"
     )
     second = job.update(parallelism=4)
     assert second["action"] == "UPDATE"

@@ -205,6 +205,13 @@ def running_with_state(provider: FlinkJobProvider, inputs: dict[str, Any], flink
     return job
 
 
+def previewed(job: Job, **changes: Any) -> Any:
+    """Return the difference, as a preview finds it."""
+    found = job.provider.check(job.state, {**job.inputs, **changes, PREVIEW_KEY: True})
+    assert not found.failures
+    return job.provider.diff("orders", job.state, {**found.inputs, "__provider": "gASV"})
+
+
 def test_a_preview_refuses_what_would_drop_state(
     provider: FlinkJobProvider,
     inputs: dict[str, Any],
@@ -215,7 +222,7 @@ def test_a_preview_refuses_what_would_drop_state(
     job = running_with_state(provider, inputs, flink)
     capsys.readouterr()
     with pytest.raises(FlinkJobError, match=r"has no place for 4\.0 kB of state") as no:
-        job.diff(entry_class="New")
+        previewed(job, entry_class="New")
     assert f"Job {flink.the_job().job_id} goes on as it was." in str(no.value)
     [line] = capsys.readouterr().out.splitlines()
     shown = "count\N{REPLACEMENT CHARACTER}[2K all is well"
@@ -231,14 +238,26 @@ def test_a_preview_compares_state_as_state_check_asks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     job = running_with_state(provider, inputs, flink)
-    assert job.diff(entry_class="New", state_check="off").changes
+    assert previewed(job, entry_class="New", state_check="off").changes
     assert not [step for step in flink.steps if step in ("plan", "try out")]
     capsys.readouterr()
-    assert job.diff(entry_class="New", state_check="warn").changes
+    assert previewed(job, entry_class="New", state_check="warn").changes
     assert "STATE IS DROPPED" in capsys.readouterr().out
     assert flink.steps.count("try out") + flink.steps.count("plan") == 3
-    assert job.diff(parallelism=3).changes
+    assert previewed(job, parallelism=3).changes
     assert "; state fits (1 chain, 4.0 kB)" in capsys.readouterr().out
     flink.programs["New"] = Program(plan_error="IllegalStateException: no topic")
-    assert job.diff(entry_class="New", restart_trigger="other", args=["--x"]).changes
+    assert previewed(job, entry_class="New", restart_trigger="other", args=["--x"]).changes
     assert "; as things are, its start would fail: " in capsys.readouterr().out
+
+
+def test_a_run_compares_state_itself_and_not_in_its_diff(
+    provider: FlinkJobProvider, inputs: dict[str, Any], flink: FakeFlink
+) -> None:
+    """Shows that a jar is not uploaded, and `main` not run, for a verdict that follows anyway."""
+    job = running_with_state(provider, inputs, flink)
+    assert job.diff(entry_class="New").changes
+    assert not [step for step in flink.steps if step in ("plan", "try out")]
+    with pytest.raises(FlinkJobError, match=r"has no place for 4\.0 kB of state"):
+        job.update(entry_class="New")
+    assert flink.the_job().savepoint == ""

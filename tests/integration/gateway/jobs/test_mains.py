@@ -84,7 +84,8 @@ def test_a_main_that_ends_the_cluster_and_a_cancel_of_what_was_lost(
     The other lost job is.
     """
     flink = start_flink(configuration={"cluster.intercept-user-system-exit": "DISABLED"})
-    gateway = RealGateway(tmp_path, flink, intervals=replace(QUICK, relaunch_after=10))
+    # An action that is taken up again, as after a crash, waits for a cluster that has gone down.
+    gateway = RealGateway(tmp_path, flink, intervals=replace(QUICK, relaunch_after=10, lease=60))
     exits = {"jar": str(TEST_JOBS_JAR), "entry_class": entry_class("ExitingMain")}
 
     async def life() -> None:
