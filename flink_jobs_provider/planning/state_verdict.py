@@ -10,8 +10,9 @@ from ids is said to be unknown: serializers, for one, are seen only when a versi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from flink_jobs_provider.model.job_graph import JobGraph, Vertex
 from flink_jobs_provider.model.snapshot import SnapshotMetadata, StateKind, size_text
@@ -175,19 +176,21 @@ def compare(
         finished: The operators that have come to the end of their input.
     """
     found = _Comparison(old, new)
-    changed = tuple(each for each in finished if found.has_other_neighbours(each.id))
-    verdict = StateVerdict(held=tuple(held), finished=changed)
+    dropped, unknown = [], []
     for each in held:
         place = found.place_of(each)
         if place is _Place.GONE and each.size is not None:
-            verdict = replace(verdict, dropped=(*verdict.dropped, each))
+            dropped.append(each)
         elif place is not _Place.THERE:
-            verdict = replace(verdict, unknown=(*verdict.unknown, each))
-        if reason := found.exceeded(each):
-            verdict = replace(verdict, unrestorable=(*verdict.unrestorable, reason))
-    if verdict.unknown:
-        verdict = replace(verdict, without_uid=found.names_without_uid(verdict.unknown))
-    return verdict
+            unknown.append(each)
+    return StateVerdict(
+        held=tuple(held),
+        dropped=tuple(dropped),
+        unrestorable=tuple(filter(None, map(found.exceeded, held))),
+        unknown=tuple(unknown),
+        finished=tuple(each for each in finished if found.has_other_neighbours(each.id)),
+        without_uid=found.names_without_uid(unknown),
+    )
 
 
 class _Place(StrEnum):
@@ -203,7 +206,7 @@ class _Comparison:
         self._new = new
         self._operators = new.unchained.by_id if new.unchained else {}
 
-    @property
+    @cached_property
     def _same(self) -> bool:
         """Whether both programs have the same operators at the same places."""
         new = self._new

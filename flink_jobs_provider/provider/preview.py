@@ -30,7 +30,7 @@ _START_PATIENCE_S = 15.0
 
 #: Returns the state that a start of a recorded job restores, as the start itself finds it.
 FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
-#: Returns whether a version could go on from the state of the one that runs; None where none does.
+#: Returns whether a version could go on from the state of the running one, or None without one.
 ForeseeState = Callable[[JobRecord, JobSpec, Jar], Awaitable[StateVerdict | None]]
 
 

@@ -143,7 +143,7 @@ class _Programs:
         self._cached = _graphs.setdefault(plane, {})
 
     async def unchained(self, submission: Submission, role: str) -> JobGraph | None:
-        """Return the graph with each operator as a vertex; None where it cannot be had so."""
+        """Return the graph with each operator as a vertex; None where it is unavailable so."""
         spec = submission.spec
         configuration = {**spec.flink_configuration, **_WITHOUT_CHAINS}
         alone = replace(

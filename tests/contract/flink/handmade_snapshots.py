@@ -88,7 +88,7 @@ def old_handles() -> bytes:
 
 
 def main() -> None:
-    """Have Flink read the file, and record what it reads."""
+    """Record what Flink reads of the file."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "_metadata"
         file.write_bytes(old_handles())

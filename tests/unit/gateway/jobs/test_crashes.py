@@ -113,7 +113,7 @@ def die_at(gateway: Gateway, point: int | str) -> None:
 
 
 def at_writes(gateway: Gateway, call: Callable[[str], None]) -> None:
-    """Have something called at the moments around the writes of an action to the records."""
+    """Call something at the moments around the writes of an action to the records."""
     for name in ("begin", "finish"):
         setattr(gateway.store, name, partial(_written, getattr(gateway.store, name), name, call))
 
