@@ -77,13 +77,14 @@ class StateDirectories:
             job_id: Its submission.
             path: Where its newest savepoint or checkpoint is; empty where that is unknown.
         """
-        found = await self._read(path) if path else None
-        if found is None:
-            for directory in await self._checkpoint_directories(spec):
-                entries = await self._checkpoints(directory, job_id)
-                newest = max(entries, key=lambda entry: entry.modified, default=None)
-                found = found or (await self._read(newest.path) if newest else None)
-        return found
+        if path and (found := await self._read(path)):
+            return found
+        for directory in await self._checkpoint_directories(spec):
+            entries = await self._checkpoints(directory, job_id)
+            newest = max(entries, key=lambda entry: entry.modified, default=None)
+            if newest and (found := await self._read(newest.path)):
+                return found
+        return None
 
     async def _read(self, path: str) -> SnapshotMetadata | None:
         if not self._readable(path):
