@@ -85,7 +85,16 @@ def gateway(flink_2: FlinkCluster, tmp_path: Path) -> Iterator[Gateway]:
 
 def test_a_job_as_on_its_cluster(gateway: Gateway, flink_2: FlinkCluster) -> None:
     """Shows that each command prints what it prints of Flink itself, and the gateway's page."""
-    (row,) = gateway.json("jobs", "list")
+    # The gateway answers from its last observation; one made at the job's start has no metrics yet.
+    (row,) = wait_until(
+        lambda: [
+            row
+            for row in gateway.json("jobs", "list")
+            if row["restarts"] is not None and row["last_checkpoint_age"] is not None
+        ],
+        30,
+        "a row with the job's restarts and last checkpoint",
+    )
     (direct,) = json.loads(jobs(flink_2, "list", "--json").stdout)
     assert set(row) == set(direct)
     same = set(row) - OWN - LATER
