@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -44,16 +44,24 @@ counting job of examples/ (parallelism 1, a checkpoint every 200 ms).
 
 
 class BenchGateway:
-    """A gateway, and one client of it."""
+    """A gateway, and one client of it.
 
-    def __init__(self, directory: Path, flink_url: str) -> None:
+    Args:
+        directory: Where its files are.
+        flink_url: Its cluster.
+        command: What serves, if not the command itself.
+    """
+
+    def __init__(self, directory: Path, flink_url: str, command: Sequence[str] = ()) -> None:
         directory.mkdir()
         limits = {
             "requests_per_second": 100_000,
             "burst": 100_000,
             "concurrent_actions": 64,
         }
-        self.process = GatewayProcess(directory, flink_url, preloaded=False, limits=limits)
+        self.process = GatewayProcess(
+            directory, flink_url, preloaded=False, command=command, limits=limits
+        )
         self.token = self.process.token("bench", Role.OPERATE)
         self.process.start()
         self.client = self.process.client(self.token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ import httpx
 
 from flink_jobs_provider.gateway.store import JobState, Store, stored_record
 from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.identity import identity_of
 from tests.bench.comparison import Aim, Comparison, Fact, Measured, in_turns
 from tests.bench.gateway_actions import BenchGateway
 from tests.flink_cluster import FLINK_2, FlinkCluster
@@ -61,8 +63,21 @@ def measure(directory: Path, rounds: int) -> Measured:
     return Measured("A gateway with many jobs on record", how, comparisons, facts)
 
 
-def fill_records(database: Path, records: int, clusters: Sequence[str] = (CLUSTER,)) -> None:
-    """Put one stopped job on record by the store, and copy its rows, for each cluster in turn."""
+def fill_records(
+    database: Path,
+    records: int,
+    clusters: Sequence[str] = (CLUSTER,),
+    job_id_of: Callable[[int], str] | None = None,
+) -> None:
+    """Put one stopped job on record by the store, and copy its rows, for each cluster in turn.
+
+    Args:
+        database: The records.
+        records: How many jobs.
+        clusters: Their clusters.
+        job_id_of: Returns the jobId of a job by its number: jobs of all clusters but the first then
+            run.
+    """
     keys = [cluster.lower() for cluster in clusters]
     with closing(Store(f"sqlite:///{database}")) as store:
         store.migrate()
@@ -78,6 +93,11 @@ def fill_records(database: Path, records: int, clusters: Sequence[str] = (CLUSTE
             texts = {key: str(job[key]).replace("job-0", name) for key in ("record", "as_given")}
             names = {"job_name": name, "run_id": f"run-{number}", "last_action": action_id}
             names["cluster"] = keys[number % len(keys)]
+            if job_id_of and number % len(keys):
+                job_id = job_id_of(number)
+                runs = {**json.loads(texts["record"]), "job_id": job_id, "status": "RUNNING"}
+                texts["record"] = json.dumps({**runs, "generation": 1})
+                names |= {"job_id": job_id, "identity": identity_of(job_id), "status": "RUNNING"}
             key = job["number"] + number
             _insert(connection, "jobs", {**job, **texts, **names, "number": key})
             own = {"number": action["number"] + number, "id": action_id, "job_number": key}
