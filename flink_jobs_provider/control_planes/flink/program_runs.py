@@ -218,8 +218,9 @@ class Submissions:
         """Upload the jar if it is not there, and run it under the submission's jobId.
 
         The id makes a repeat safe: a second job under it is refused, so after a lost answer the
-        request is sent again. A refusal of the first request is none of a repeat: `main` executes
-        two jobs (measured on 2.3.0; 1.20.5 accepts that, and starts the first of them alone).
+        request is sent again. Where the first request is refused so, another run has submitted the
+        same meanwhile; or `main` executes a second job, of another name than the one that is listed
+        (measured on 2.3.0; 1.20.5 accepts that, and starts the first of them alone).
 
         Raises:
             ActionFailed: The program or the savepoint is at fault; the text is the last cause.
@@ -244,10 +245,12 @@ class Submissions:
                 )
             except FlinkAnswer as refusal:
                 if _duplicate(refusal):
-                    if answer_lost:
+                    if answer_lost or await self._is_repeat(submission.job_id, refusal):
                         break
-                    known = await self._is_listed(submission.job_id)
-                    raise _refused_repeat(submission, known=known) from None
+                    raise ActionFailed(
+                        "main starts a second job, which a session cluster does not allow for one "
+                        f"jobId: Flink refused it as a repeat of {submission.job_id}"
+                    ) from None
                 if _no_such_jar(refusal) and self._clock() < deadline:
                     self._jars.lose(jar)
                     continue
@@ -340,6 +343,29 @@ class Submissions:
             raise error
         return listed
 
+    async def _is_repeat(self, job_id: str, refusal: FlinkAnswer) -> bool:
+        """Return whether another run submitted the same; a second job of `main` has another name.
+
+        Flink reports the name of the job that it refused, not its jobId (1.20.5 and 2.3.0).
+
+        Raises:
+            ActionFailed: The cluster does not list the job, or does not answer.
+        """
+        try:
+            listed = (await self._cluster.jobs()).by_id.get(job_id)
+        except ClusterUnreachable:
+            raise ActionFailed(
+                "Flink refused a job of main as a repeat of one that it knows, and did not answer "
+                f"whether that is {job_id}, the jobId that main was given"
+            ) from None
+        if listed is None:
+            raise ActionFailed(
+                f"main does not start its job under {job_id}, the jobId that it was given, but "
+                "under one of a job that the cluster knows already: Flink refused it as a repeat"
+            )
+        names = re.findall(r"Failed to execute job '(.*)'", refusal.text)
+        return not names or listed.name in names
+
     async def _is_listed(self, job_id: str) -> bool | None:
         """Return whether the cluster lists a job; None where it does not answer."""
         try:
@@ -352,28 +378,6 @@ def _duplicate(answer: FlinkAnswer) -> bool:
     return any(
         name in answer.text
         for name in ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissionException")
-    )
-
-
-def _refused_repeat(submission: Submission, *, known: bool | None) -> ActionFailed:
-    """Return the error for a repeat that is refused though no request went unanswered.
-
-    Flink does not report which jobId it refused (measured on 1.20.5 and 2.3.0): where the cluster
-    does not list the submission's, `main` has set one of its own.
-    """
-    if known is None:
-        return ActionFailed(
-            "Flink refused a job of main as a repeat of one that it knows, and did not answer "
-            f"whether that is {submission.job_id}, the jobId that main was given"
-        )
-    if known:
-        return ActionFailed(
-            "main starts a second job, which a session cluster does not allow for one jobId: "
-            f"Flink refused it as a repeat of {submission.job_id}"
-        )
-    return ActionFailed(
-        f"main does not start its job under {submission.job_id}, the jobId that it was given, but "
-        "under one of a job that the cluster knows already: Flink refused it as a repeat"
     )
 
 

@@ -48,8 +48,8 @@ def submit(flink: ScriptedFlink, timeout: float = 60) -> None:
     asyncio.run(flink.plane().submit(submission(), timeout))
 
 
-def listed() -> httpx.Response:
-    row = {"jid": JOB_ID, "name": "x", "state": "RUNNING", "tasks": {"total": 1, "running": 1}}
+def listed(name: str = "counting") -> httpx.Response:
+    row = {"jid": JOB_ID, "name": name, "state": "RUNNING", "tasks": {"total": 1, "running": 1}}
     return ok(jobs=[row])
 
 
@@ -63,13 +63,26 @@ def test_accepted(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", ["duplicate-running", "duplicate-ended"])
-def test_a_duplicate_of_the_first_request_is_a_second_job(version: str, case: str) -> None:
-    """Shows that a repeat is assumed only where an answer was lost."""
+def test_a_duplicate_of_another_name_is_a_second_job(version: str, case: str) -> None:
+    """Shows that the first job of `main` is not taken for the version, where no answer was lost."""
     flink = ScriptedFlink(version)
     flink.answer(RUN, recorded(case, version))
-    flink.answer("GET jobs/overview", listed())
+    flink.answer("GET jobs/overview", listed("the first of two"))
     with pytest.raises(ActionFailed, match="main starts a second job"):
         submit(flink)
+    assert flink.changes() == [RUN]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_duplicate_of_the_same_name_was_submitted_by_another_run(version: str) -> None:
+    """Shows that one of two runs which submit the same at once goes on with the other's job.
+
+    Before, it took that for a second job of `main`, and cancelled what the other had started.
+    """
+    flink = ScriptedFlink(version)
+    flink.answer(RUN, recorded("duplicate-running", version))
+    flink.answer("GET jobs/overview", listed())
+    submit(flink)
     assert flink.changes() == [RUN]
 
 
