@@ -10,6 +10,7 @@ from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
+    RestorePoint,
     Savepoint,
     SavepointReason,
     is_checkpoint,
@@ -87,6 +88,15 @@ def last_known(record: JobRecord | None, *states: str | None) -> str:
     text = f"the last savepoint of it that is known is {', and of just before that '.join(paths)}"
     older = older_savepoint(record, paths[-1])
     return f"{text}; the next older one is {older}" if older else text
+
+
+def with_found(recorded: JobRecord, point: RestorePoint | None) -> JobRecord:
+    """Return the record with a savepoint that it does not name yet."""
+    if point is None or point.what != "savepoint":
+        return recorded
+    if same_path(point.path, recorded.last_savepoint):
+        return recorded
+    return keep(recorded, point.path, SavepointReason.FOUND, point.taken_at)
 
 
 def add_aside(record: JobRecord, path: str, reason: SavepointReason, run: str = "") -> JobRecord:

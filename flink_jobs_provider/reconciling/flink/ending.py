@@ -31,6 +31,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     keep,
     record_of,
     savepoint_output,
+    with_found,
 )
 
 #: How long a job whose tasks do not all run is given to come up, before a savepoint is given up.
@@ -256,7 +257,7 @@ class Ender:
             record = keep(base, path, SavepointReason.STOP)
         status = JobStatus.STOPPED
         if not seen.active and recorded and recorded.status is not JobStatus.STOPPED:
-            path, record, status = await self._found_ended(recorded, seen)
+            path, record, status = await self._found_ended(recorded, wanted, seen)
         action = Action.STOP if path else record.action
         output = savepoint_output(path) if path else record.job_output
         return done(record, wanted, action, output).model_copy(
@@ -264,7 +265,7 @@ class Ender:
         )
 
     async def _found_ended(
-        self, recorded: JobRecord, seen: Seen
+        self, recorded: JobRecord, wanted: JobSpec, seen: Seen
     ) -> tuple[str | None, JobRecord, JobStatus]:
         """Return how a job is that ended before it was to be stopped.
 
@@ -274,8 +275,12 @@ class Ender:
         """
         newest = seen.ended[0] if seen.ended else None
         if newest is None or newest.generation < recorded.generation:
-            finished = recorded.status is JobStatus.FINISHED
-            return None, recorded, JobStatus.FINISHED if finished else JobStatus.STOPPED
+            if recorded.status is JobStatus.FINISHED:
+                return None, recorded, JobStatus.FINISHED
+            # Its cluster has forgotten it; a stop by a run that died has left its savepoint.
+            point = await self._states.newest(wanted, (), recorded)
+            whole = point if point and not point.broken else None
+            return None, with_found(recorded, whole), JobStatus.STOPPED
         if await self._states.came_to_its_end(newest):
             return None, recorded, JobStatus.FINISHED
         point = await self._states.of_ended(newest)

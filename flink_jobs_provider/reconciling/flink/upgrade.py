@@ -30,7 +30,7 @@ from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller, WayBack
 from flink_jobs_provider.reconciling.flink.submissions import Starter
 from flink_jobs_provider.reconciling.job_errors import broken_state, no_state, unclear
-from flink_jobs_provider.reconciling.record_updates import keep, record_of
+from flink_jobs_provider.reconciling.record_updates import keep, record_of, with_found
 from flink_jobs_provider.reconciling.waiter import Clock
 
 
@@ -78,7 +78,7 @@ class Origins:
                 return Origin(recorded, wanted.restore_from, Action.NEW)
             own = [job for job in seen.ended if job.job_id == recorded.job_id]
             point = await self._states.newest(recorded.spec, own, recorded)
-            base = _with_found(recorded, point)
+            base = with_found(recorded, point)
             return Origin(base, wanted.restore_from, Action.START, point.path if point else None)
         if wanted.upgrade_mode is UpgradeMode.STATELESS:
             return Origin(recorded, None, Action.STATELESS_UPDATE if existed else Action.NEW)
@@ -99,7 +99,7 @@ class Origins:
             older = await self._states.next_older(wanted, seen.ended, recorded, point)
             raise broken_state(wanted, recorded, point, older, self._clock.wall())
         self._say(f"{wanted.job_name}: going on from {point.with_age(self._clock.wall())}")
-        return Origin(_with_found(recorded, point), point.path, Action.START)
+        return Origin(with_found(recorded, point), point.path, Action.START)
 
     async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
         """Whether a run that died has started from the named savepoint, and got further since."""
@@ -150,15 +150,6 @@ class Origins:
             if point:
                 return point
         return None
-
-
-def _with_found(recorded: JobRecord, point: RestorePoint | None) -> JobRecord:
-    """Return the record with a savepoint that it does not name yet."""
-    if point is None or point.what != "savepoint":
-        return recorded
-    if same_path(point.path, recorded.last_savepoint):
-        return recorded
-    return keep(recorded, point.path, SavepointReason.FOUND, point.taken_at)
 
 
 @dataclass(frozen=True)
