@@ -72,7 +72,8 @@ class FakeFlink:
         unreachable: How many of the next calls get no answer.
         loses: Names of steps after which the answer is lost, each once.
         progress_in: The progress that each savepoint and checkpoint holds.
-        saved: The progress in the newest savepoint of the newest version.
+        saved: The progress in the newest savepoint of the newest version since its last fresh
+            start.
         starts: Each accepted submission, and what was saved before it.
 
     """
@@ -373,6 +374,7 @@ class FakeFlink:
     def _accept(self, submission: Submission, program: Program) -> FakeJob:
         self.submissions.append(submission)
         self.starts.append((submission, self.saved))
+        self.saved = self.saved if submission.restore_from else 0
         job = FakeJob(
             submission.job_id,
             program,

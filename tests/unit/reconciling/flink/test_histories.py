@@ -1,5 +1,9 @@
 # ruff: noqa: D102 - the names of the rules say what they do
-"""Any history of changes, kills and accidents: one job, and never behind a completed savepoint."""
+"""Any history of changes, kills and accidents: one job, and never behind a completed savepoint.
+
+State is dropped in stateless mode alone, which says so in words; and once nothing fails any more,
+what is declared runs.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,15 @@ BAD = [
     Program(comes_up=False),
     Program(stop_fault="goes on"),
     Program(stop_fault="takes the job down"),
+    Program(stop_fault="takes the job down slowly"),
+    Program(restarts_after=0.5),
+    Program(checkpoint_faults=1),
 ]
+#: Steps that the cluster carries out and whose answer is lost.
+LOSABLE = (
+    *("uploaded", "planned", "submitted", "cancelled", "checkpointed", "statistics", "jobs"),
+    *("stop triggered", "stop done", "savepoint triggered", "savepoint done", "free slots"),
+)
 
 
 class History(RuleBasedStateMachine):
@@ -59,7 +71,7 @@ class History(RuleBasedStateMachine):
     def change_version(self, entry_class: str) -> None:
         self.entry_class = entry_class
 
-    @rule(mode=st.sampled_from(["savepoint", "last-state"]))
+    @rule(mode=st.sampled_from(["savepoint", "last-state", "stateless"]))
     def change_mode(self, mode: str) -> None:
         self.mode = mode
 
@@ -136,6 +148,19 @@ class History(RuleBasedStateMachine):
         self.by_hand.add(copy.job_id)
         flink.saved = copy.base
 
+    @rule(steps=st.sets(st.sampled_from(LOSABLE), min_size=1, max_size=3))
+    def answers_are_lost(self, steps: set[str]) -> None:
+        self.stack.flink.loses |= steps
+
+    @precondition(lambda self: self.stack.record is not None)
+    @rule()
+    def destroy(self) -> None:
+        """Destroy it: what is created under its name then is another job, without its state."""
+        with suppress(JobError):
+            self.stack.destroy()
+            assert self.stack.flink.active() == []
+            self.stack.flink.saved = 0
+
     @rule(calls=st.integers(1, 4))
     def cluster_is_away(self, calls: int) -> None:
         self.stack.flink.unreachable = calls
@@ -152,6 +177,8 @@ class History(RuleBasedStateMachine):
     def never_behind_a_savepoint(self) -> None:
         """Check each start of ours against what had been saved before it."""
         for submission, saved in self.stack.flink.starts[self.checked :]:
+            if submission.restore_from is None and self.mode == "stateless":
+                continue
             if submission.job_id not in self.by_hand:
                 assert self._progress_of(submission) >= saved, (
                     f"{submission.job_id} started from {submission.restore_from}"
@@ -182,6 +209,7 @@ class History(RuleBasedStateMachine):
         flink = self.stack.flink
         flink.programs.clear()
         flink.unreachable = 0
+        flink.loses.clear()
         for job in flink.active():
             job.program = GOOD
         for _ in range(3):
