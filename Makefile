@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # A file that a failed command began is not taken for a made one.
 .DELETE_ON_ERROR:
-.PHONY: help env lock generated cluster stack up preview drift down check test-unit test test-versions picture bench
+.PHONY: help env lock generated cluster stack up preview drift down check test-unit test test-versions picture faults bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -142,6 +142,9 @@ test-versions: env ## What is shown on a real Flink, on each version from 1.17 t
 
 picture: env ## Take the picture of the portal in the README again, from the example jobs
 	@python -m tools.portal_picture docs/portal-jobs.png
+
+faults: env ## Strike each request of each action by each kind of fault; writes docs/faults.md
+	@python -m tests.faults.matrix $(FAULTS)
 
 bench: env ## Measure, as ratios in one run; writes docs/benchmarks.md
 	@python -m tests.bench

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,14 @@ from urllib.parse import urlsplit
 
 import psutil
 
-_NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
+#: Names a client among several of one process; the cluster does not get it.
+RUN_HEADER = "X-Run-Under-Test"
+_NOT_PASSED_ON = {
+    *("connection", "keep-alive", "transfer-encoding", "content-length", "host"),
+    RUN_HEADER.lower(),
+}
+#: By which a close of a socket is a reset.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Moment(Enum):
@@ -40,6 +48,10 @@ class Verdict(Enum):
     PASS = auto()
     DROP = auto()
     """The connection is closed without an answer."""
+    RESET = auto()
+    """The connection is reset."""
+    CUT = auto()
+    """The connection is closed when half of the cluster's answer was sent."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,8 @@ class Answer:
     status: int
     body: bytes = b"<html><body>Bad gateway</body></html>"
     content_type: str = "text/html"
+    cut: bool = False
+    """Whether the connection is closed when half of it was sent."""
 
 
 @dataclass
@@ -63,6 +77,8 @@ class Exchange:
     """The process that sent a request that may change something; 0 where it is not known."""
     status: int | None = None
     """What the cluster answered; none where it was not asked, or did not answer."""
+    run: str = ""
+    """What the header `RUN_HEADER` names, by which clients in one process differ."""
 
     @property
     def changing(self) -> bool:
@@ -173,13 +189,15 @@ class FaultProxy:
         with self._lock:
             return [exchange for exchange in self.exchanges if exchange.changing]
 
-    def record(self, method: str, path: str, client: tuple[str, int]) -> Exchange:
+    def record(self, method: str, path: str, client: tuple[str, int], run: str = "") -> Exchange:
         """Note down a request that has come in."""
         server = self._server.server_address[:2]
-        process = 0 if method == "GET" else _process_at(client, server)
+        # To find the process takes a while; a client that names its run needs it not.
+        process = 0 if method == "GET" or run else _process_at(client, server)
         with self._lock:
             self._changes += method != "GET"
-            exchange = Exchange(method, path, self._changes if method != "GET" else 0, process)
+            number = self._changes if method != "GET" else 0
+            exchange = Exchange(method, path, number, process, run=run)
             self.exchanges.append(exchange)
         return exchange
 
@@ -197,14 +215,15 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            exchange = proxy.record(self.command, self.path, self.client_address)
+            run = self.headers.get(RUN_HEADER, "")
+            exchange = proxy.record(self.command, self.path, self.client_address, run)
             answer = proxy.rule(exchange, Moment.BEFORE)
             if answer is Verdict.PASS:
                 answer = self.passed_on(exchange, body)
             if isinstance(answer, Answer):
                 self.give(answer)
             else:
-                self.drop()
+                self.drop(reset=answer is Verdict.RESET)
 
         def passed_on(self, exchange: Exchange, body: bytes) -> Answer | Verdict:
             headers = {
@@ -225,6 +244,8 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 connection.close()
             exchange.status = answer.status
             verdict = proxy.rule(exchange, Moment.AFTER)
+            if verdict is Verdict.CUT:
+                return replace(answer, cut=True)
             return answer if verdict is Verdict.PASS else verdict
 
         def give(self, answer: Answer) -> None:
@@ -232,11 +253,19 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(answer.body)
+            if answer.cut:
+                self.wfile.write(answer.body[: len(answer.body) // 2])
+                self.drop()
+            else:
+                self.wfile.write(answer.body)
 
-        def drop(self) -> None:
+        def drop(self, *, reset: bool = False) -> None:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            if reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+                self.connection.close()
+            else:
+                self.connection.shutdown(socket.SHUT_RDWR)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing: what came in is recorded."""

@@ -15,9 +15,9 @@ class CountingProxy(FaultProxy):
 
     began: list[float] = field(default_factory=list)
 
-    def record(self, method: str, path: str, client: tuple[str, int]) -> Exchange:
+    def record(self, method: str, path: str, client: tuple[str, int], run: str = "") -> Exchange:
         """Note down a request and the moment it came in."""
-        exchange = Exchange(method, path, 0, 0)
+        exchange = Exchange(method, path, 0, 0, run=run)
         with self._lock:
             self.exchanges.append(exchange)
             self.began.append(time.monotonic())

@@ -1,0 +1,123 @@
+"""The actions that faults befall: how a job is before, what is declared, and what is so after."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from flink_jobs_provider.model.record import JobRecord
+from tests.faults.matrix.matrix_job import MatrixJob
+from tests.faults.matrix.provider_runs import ProviderRun
+
+
+class State(Enum):
+    """How a job is."""
+
+    ABSENT = "absent"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class MatrixAction:
+    """One action on a job.
+
+    Attributes:
+        name: Of the vocabulary.
+        before: How the job is before.
+        after: How it is when the action is done.
+        declare: Edits what is declared.
+        undeclare: Edits it back, once it was seen to be done.
+    """
+
+    name: str
+    before: State
+    after: State
+    declare: Callable[[MatrixJob], None] = lambda _job: None
+    undeclare: Callable[[MatrixJob], None] = lambda _job: None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it is done by deleting the resource."""
+        return self.after is State.ABSENT
+
+
+def _mode(mode: str, *, fresh: bool = False) -> Callable[[MatrixJob], None]:
+    def declare(job: MatrixJob) -> None:
+        job.next_version(fresh_output=fresh)
+        job.inputs["upgrade_mode"] = mode
+
+    return declare
+
+
+def _undo_mode(job: MatrixJob) -> None:
+    job.inputs["upgrade_mode"] = "savepoint"
+
+
+def _savepoint(job: MatrixJob) -> None:
+    job.inputs["savepoint_trigger"] = str(int(job.inputs.get("savepoint_trigger", "0")) + 1)
+
+
+def _desired(state: str) -> Callable[[MatrixJob], None]:
+    return lambda job: job.inputs.update(desired_state=state)
+
+
+def _on_delete(what: str) -> Callable[[MatrixJob], None]:
+    return lambda job: job.inputs.update(on_delete=what)
+
+
+NEW = MatrixAction("NEW", State.ABSENT, State.RUNNING)
+UPDATE = MatrixAction("UPDATE", State.RUNNING, State.RUNNING, MatrixJob.next_version)
+STATELESS_UPDATE = MatrixAction(
+    "STATELESS_UPDATE",
+    State.RUNNING,
+    State.RUNNING,
+    _mode("stateless", fresh=True),
+    _undo_mode,
+)
+LAST_STATE_UPDATE = MatrixAction(
+    "LAST_STATE_UPDATE", State.RUNNING, State.RUNNING, _mode("last-state"), _undo_mode
+)
+STOP = MatrixAction("STOP", State.RUNNING, State.STOPPED, _desired("stopped"))
+START = MatrixAction("START", State.STOPPED, State.RUNNING, _desired("running"))
+SAVEPOINT = MatrixAction("SAVEPOINT", State.RUNNING, State.RUNNING, _savepoint)
+DELETE = MatrixAction("CANCEL + DELETE", State.RUNNING, State.ABSENT, _on_delete("cancel"))
+STOP_DELETE = MatrixAction("STOP + DELETE", State.RUNNING, State.ABSENT, _on_delete("savepoint"))
+ACTIONS: Sequence[MatrixAction] = (
+    *(NEW, UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START, SAVEPOINT),
+    *(DELETE, STOP_DELETE),
+)
+
+
+async def bring_to(job: MatrixJob, state: State) -> None:
+    """Bring a job to a state, undisturbed, where its state of before does."""
+    if state is State.ABSENT:
+        return
+    job.inputs["desired_state"] = "running"
+    if job.record is None or job.record.status != "RUNNING":
+        job.record = await job.run().up(job.record, job.wanted)
+        await job.assert_runs()
+    if state is State.STOPPED:
+        job.inputs["desired_state"] = "stopped"
+        job.record = await job.run().up(job.record, job.wanted)
+        await job.assert_stopped()
+
+
+async def perform(action: MatrixAction, job: MatrixJob, run: ProviderRun) -> JobRecord | None:
+    """Carry an action out in a run, and return what an engine then records."""
+    if action.deletes:
+        assert job.record is not None
+        # An engine has recorded what `on_delete` says by an `up` before.
+        removed = await run.destroy(job.record.model_copy(update={"spec": job.wanted}))
+        if removed.savepoint:
+            job.named.add(removed.savepoint)
+        return None
+    return await run.up(job.record, job.wanted)
+
+
+CHECKS: dict[State, Callable[[MatrixJob], Awaitable[None]]] = {
+    State.RUNNING: MatrixJob.assert_runs,
+    State.STOPPED: MatrixJob.assert_stopped,
+    State.ABSENT: MatrixJob.assert_gone,
+}

@@ -1,0 +1,151 @@
+"""All faults on one cluster: several jobs at once, each with a proxy of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from pathlib import Path
+from typing import TypeAlias
+
+from tests.fault_proxy import FaultProxy
+from tests.faults.matrix.actions import ACTIONS, MatrixAction, State
+from tests.faults.matrix.cases import Case, Outcome, Recovery, Tried, recorded_requests, tried
+from tests.faults.matrix.disturbances import Disturbance
+from tests.faults.matrix.kinds import KINDS, FaultKind, RequestOfRun
+from tests.faults.matrix.matrix_job import MatrixJob, Violated
+from tests.flink_cluster import FlinkCluster
+
+#: Of a cluster that many jobs pass through: what is shown of a job is fresh, and soon forgotten.
+CONFIGURATION = {"web.refresh-interval": "100", "jobstore.expiration-time": "180"}
+_LONGEST_S = 240.0
+Recorded: TypeAlias = Mapping[MatrixAction, Sequence[RequestOfRun]]
+#: How many faults befall one job, one after the other.
+_IN_A_ROW = 15
+
+
+@dataclass
+class Campaign:
+    """Tries faults, and remembers how each ended.
+
+    Attributes:
+        cluster: A cluster that has no other jobs.
+        root: An empty directory.
+        lanes: How many jobs are struck at the same time.
+        show: Called with a line of progress.
+    """
+
+    cluster: FlinkCluster
+    root: Path
+    lanes: int = 6
+    show: Callable[[str], None] = lambda _line: None
+    found: list[Tried] = field(default_factory=list)
+    restored: int = 0
+    _numbers: Iterator[int] = field(default_factory=count)
+    _began: float = field(default_factory=time.monotonic)
+    _total: int = 0
+
+    async def record(self, actions: Sequence[MatrixAction] = ACTIONS, reads: int = 2) -> Recorded:
+        """Return the requests of each action, as an undisturbed run of it makes them."""
+        recorded: dict[MatrixAction, list[RequestOfRun]] = {}
+        with FaultProxy(self.cluster.url) as proxy:
+            for action in actions:
+                job = self._job(action, proxy)
+                recorded[action] = await recorded_requests(action, job, reads)
+                await job.close()
+        return recorded
+
+    async def run(self, cases: Sequence[Case]) -> None:
+        """Try all of them; those of one action befall the same few jobs."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4 * self.lanes))
+        self._total = len(cases)
+        by_action: dict[str, list[Case]] = {}
+        for case in cases:
+            by_action.setdefault(case.action.name, []).append(case)
+        batches: asyncio.Queue[list[Case]] = asyncio.Queue()
+        for of_action in by_action.values():
+            for first in range(0, len(of_action), _IN_A_ROW):
+                batches.put_nowait(of_action[first : first + _IN_A_ROW])
+        with ExitStack() as stack:
+            proxies = [stack.enter_context(FaultProxy(self.cluster.url)) for _ in range(self.lanes)]
+            async with asyncio.TaskGroup() as lanes:
+                for proxy in proxies:
+                    lanes.create_task(self._lane(batches, proxy))
+
+    async def _lane(self, batches: asyncio.Queue[list[Case]], proxy: FaultProxy) -> None:
+        while not batches.empty():
+            await self._batch(batches.get_nowait(), proxy)
+
+    async def _batch(self, cases: list[Case], proxy: FaultProxy) -> None:
+        jobs: list[MatrixJob] = []
+        is_used = True
+        for case in cases:
+            if is_used:
+                jobs.append(self._job(case.action, proxy))
+            done = await self._tried(case, jobs[-1])
+            once = State.ABSENT in (case.action.before, case.action.after)
+            is_used = once or done.is_bad
+            self._add(done)
+            if is_used:
+                await jobs[-1].close()
+        for job in jobs:
+            await job.close()
+            try:
+                self.restored += await job.assert_savepoints_restore()
+            except Violated as error:
+                self._add(Tried(cases[-1], Outcome.LOST, "in these faults", 0.0, str(error)))
+
+    async def _tried(self, case: Case, job: MatrixJob) -> Tried:
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await tried(case, job)
+        except TimeoutError:
+            why = f"nothing came of it in {_LONGEST_S:g} s"
+            return Tried(case, Outcome.LOST, "?", _LONGEST_S, why)
+
+    def _job(self, action: MatrixAction, proxy: FaultProxy) -> MatrixJob:
+        name = "".join(c for c in action.name.lower() if c.isalnum())
+        return MatrixJob(f"{name}-{next(self._numbers)}", proxy, self.cluster, self.root)
+
+    def _add(self, done: Tried) -> None:
+        self.found.append(done)
+        if done.is_bad:
+            self.show(f"{done.outcome.value.upper()}: {done.case}\n  {done.ended}\n  {done.why}")
+        if len(self.found) % 50 == 0 or len(self.found) == self._total:
+            self.show(self.progress())
+
+    def progress(self) -> str:
+        """Return how far it has come, in a line."""
+        counted = Counter(each.outcome for each in self.found)
+        parts = [f"{counted[outcome]} {outcome.value}" for outcome in Outcome if counted[outcome]]
+        minutes = (time.monotonic() - self._began) / 60
+        return f"{len(self.found)} of {self._total} in {minutes:.1f} min: {', '.join(parts)}"
+
+
+def every_case(recorded: Recorded, kinds: Sequence[FaultKind] = KINDS) -> list[Case]:
+    """Return each kind of fault at each request of each action; the next runs take turns."""
+    recoveries = cycle(Recovery)
+    return [
+        Case(action, kind, request, next(recoveries))
+        for action, requests in recorded.items()
+        for request in requests
+        for kind in kinds
+        if kind.on_reads or not request.reads
+    ]
+
+
+def disturbed_cases(recorded: Recorded, disturbances: Iterable[Disturbance]) -> list[Case]:
+    """Return each disturbance at each request of each action where it is another fault."""
+    recoveries = cycle(Recovery)
+    return [
+        Case(action, each.kind, request, next(recoveries), each.begin, each.mend)
+        for each in disturbances
+        for action, requests in recorded.items()
+        for request in requests
+        if each.befalls(request)
+    ]

@@ -1,0 +1,184 @@
+"""One fault: an action that is struck at one of its requests, what a next run makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import Enum
+
+import httpx
+
+from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.record import JobRecord
+from tests.fault_proxy import let_pass
+from tests.faults.matrix.actions import CHECKS, MatrixAction, State, bring_to, perform
+from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike, requests_of
+from tests.faults.matrix.matrix_job import Doubled, MatrixJob, Violated
+from tests.faults.matrix.provider_runs import Killed, recorded_after
+
+#: How often an undisturbed run is tried, and how long it is until the next.
+_RUNS, _PAUSE_S = 3, 2.0
+
+
+class Outcome(Enum):
+    """What became of a fault."""
+
+    SURVIVED = "survived"
+    LOST = "lost"
+    DOUBLED = "doubled"
+    NOT_REACHED = "not reached"
+    """The run made no such request this time, such as a second poll."""
+
+
+class Recovery(Enum):
+    """What the next run is."""
+
+    SAME = "the same"
+    REFRESHED = "the same, with a refresh before"
+    ANOTHER = "another version"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault to be tried."""
+
+    action: MatrixAction
+    kind: FaultKind
+    request: RequestOfRun
+    recovery: Recovery = Recovery.SAME
+    begin: Callable[[MatrixJob], None] | None = None
+    """What befalls the cluster besides."""
+    mend: Callable[[MatrixJob], None] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.action.name}, {self.request}: {self.kind.name}; then {self.recovery.value}"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A fault that was tried.
+
+    Attributes:
+        ended: How the run ended that was struck: killed, with an error, or done all the same.
+        why: What was violated.
+        runs: How many undisturbed runs it took.
+    """
+
+    case: Case
+    outcome: Outcome
+    ended: str
+    seconds: float
+    why: str = ""
+    runs: int = 1
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something was lost or doubled."""
+        return self.outcome in (Outcome.LOST, Outcome.DOUBLED)
+
+
+async def recorded_requests(
+    action: MatrixAction, job: MatrixJob, reads: int = 2
+) -> list[RequestOfRun]:
+    """Return the requests of an undisturbed run of an action, and what it needs to be struck."""
+    await bring_to(job, action.before)
+    action.declare(job)
+    job.proxy.begin(let_pass)
+    run = job.run()
+    job.record = await perform(action, job, run)
+    await CHECKS[action.after](job)
+    action.undeclare(job)
+    return requests_of(job.proxy.exchanges, run.name, reads)
+
+
+async def tried(case: Case, job: MatrixJob) -> Tried:
+    """Strike an action at a request, run again undisturbed, and judge what is so then."""
+    began = time.monotonic()
+    ended, runs = "?", 1
+
+    def result(outcome: Outcome, why: str = "") -> Tried:
+        return Tried(case, outcome, ended, time.monotonic() - began, why, runs)
+
+    try:
+        await bring_to(job, case.action.before)
+        case.action.declare(job)
+        strike, ended = await _struck(case, job)
+        if case.mend:
+            await asyncio.to_thread(case.mend, job)
+        job.proxy.begin(let_pass)
+        runs = await _recover(case, job)
+    except Doubled as error:
+        return result(Outcome.DOUBLED, str(error))
+    except (Violated, JobError, httpx.HTTPError) as error:
+        return result(Outcome.LOST, f"{type(error).__name__}: {error}")
+    return result(Outcome.SURVIVED if strike.struck else Outcome.NOT_REACHED)
+
+
+async def _struck(case: Case, job: MatrixJob) -> tuple[Strike, str]:
+    """Carry the action out, and have it struck; return how its run ended."""
+    run, loop = job.run(hurried=True), asyncio.get_running_loop()
+    rivals: list[Future[JobRecord | None]] = []
+
+    def then() -> None:
+        if case.kind.kills:
+            run.kill()
+        if case.begin:
+            case.begin(job)
+        if case.kind.rival is Rival.NEXT_RUN:
+            run.orphan()
+        if case.kind.rival:
+            rival = perform(case.action, job, job.run(hurried=True))
+            rivals.append(asyncio.run_coroutine_threadsafe(rival, loop))
+
+    strike = Strike(case.kind, case.request, run.name, then)
+    job.proxy.begin(strike)
+    ended, recorded = "done", job.record
+    try:
+        recorded = await perform(case.action, job, run)
+    except Killed:
+        ended = "killed"
+    except JobError as error:
+        ended = f"failed: {error}"
+        recorded = recorded_after(error, job.record)
+    for rival in rivals:  # the state is written by the run that ends last
+        try:
+            recorded = await asyncio.wrap_future(rival)
+        except JobError as error:
+            ended += f"; the other failed: {error}"
+    job.record = recorded
+    return strike, ended
+
+
+async def _recover(case: Case, job: MatrixJob) -> int:
+    """Run again, undisturbed; check all that must hold, and return how many runs it took."""
+    action, after = case.action, case.action.after
+    if action.deletes:
+        if job.record is not None:
+            job.record = await perform(action, job, job.run())
+        await CHECKS[after](job)
+        return 1
+    if case.recovery is Recovery.ANOTHER:
+        job.next_version(fresh_output=job.inputs.get("upgrade_mode") == "stateless")
+        job.inputs["desired_state"] = "running"
+        after = State.RUNNING
+    runs = await _run_again(job, refresh=case.recovery is Recovery.REFRESHED)
+    await CHECKS[after](job)
+    action.undeclare(job)
+    return runs
+
+
+async def _run_again(job: MatrixJob, *, refresh: bool) -> int:
+    """Run until it succeeds: a cluster that was mended may not be well yet."""
+    for number in range(1, _RUNS):
+        try:
+            job.record = await job.run().up(job.record, job.wanted, refresh=refresh)
+        except JobError as error:
+            job.record = recorded_after(error, job.record)
+            await asyncio.sleep(_PAUSE_S)
+        else:
+            return number
+    job.record = await job.run().up(job.record, job.wanted, refresh=refresh)
+    return _RUNS

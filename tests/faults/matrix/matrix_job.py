@@ -1,0 +1,219 @@
+"""One counting job that faults befall: its versions, its record, and what must hold of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flink_jobs_provider.artifacts import open_jar
+from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from tests.counting_output import Counts, assert_counts_continuous
+from tests.fault_proxy import FaultProxy
+from tests.faults.matrix.kinds import ANSWERS_WITHIN
+from tests.faults.matrix.provider_runs import ProviderRun
+from tests.flink_cluster import FlinkCluster
+from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
+
+_OVER = ("FINISHED", "FAILED", "CANCELED")
+_numbers = count(1)
+
+
+class Violated(AssertionError):
+    """What must hold does not: state was lost."""
+
+
+class Doubled(Violated):
+    """Something was counted twice, or two jobs run."""
+
+
+class MatrixJob:
+    """A job of its own name, whose every version has another jar and another label.
+
+    Attributes:
+        record: What the stack's state says.
+        inputs: What is declared, to be edited.
+    """
+
+    def __init__(self, name: str, proxy: FaultProxy, cluster: FlinkCluster, root: Path) -> None:
+        self.name = name
+        self.proxy = proxy
+        self.cluster = cluster
+        self.directory = root / name
+        self.directory.mkdir(parents=True)
+        self.record: JobRecord | None = None
+        self.version = 0
+        self.restored: set[str] = set()
+        self.named: set[str] = set()
+        self.inputs: dict[str, Any] = {
+            "job_name": name,
+            "owner": "organization/faults/matrix",
+            "target": {"kind": "flink", "url": proxy.url},
+            "parallelism": 1,
+            "settle_time": "0s",
+            "flink_configuration": {RETENTION: RETAINED},
+        }
+        self.next_version(fresh_output=True)
+
+    def run(self, *, hurried: bool = False) -> ProviderRun:
+        """Return another run; a hurried one soon gives up waiting for answers."""
+        within = ANSWERS_WITHIN if hurried else 30
+        self.inputs["timeouts"] = {
+            "submit": f"{within}s",
+            "running": "30s",
+            "savepoint": "30s",
+            "cancel": "20s",
+        }
+        return ProviderRun(self.proxy.url, f"{self.name}-{next(_numbers)}", within)
+
+    @property
+    def wanted(self) -> JobSpec:
+        """What is declared now."""
+        return JobSpec.model_validate(self.inputs)
+
+    def next_version(self, *, fresh_output: bool = False) -> None:
+        """Declare another version; with `fresh_output` one that counts from the beginning."""
+        self.version += 1
+        if fresh_output:
+            self.output = self.directory / f"output-{self.version}"
+        jar = self.directory / f"job-{self.version}.jar"
+        copy_with_other_bytes(COUNTING_JAR, jar, f"{self.name} {self.version}")
+        self.inputs |= {"jar": str(jar), "jar_digest": open_jar(str(jar)).digest}
+        self.inputs["args"] = [
+            *("--output", str(self.output), "--label", self.label, "--rate", "50"),
+            *("--keys", "4", "--checkpoint-interval", "200"),
+        ]
+
+    @property
+    def label(self) -> str:
+        """What marks the lines of the declared version."""
+        return f"v{self.version}"
+
+    # What must hold
+
+    def active(self) -> list[str]:
+        """Return the submissions of this job that the cluster works on."""
+        prefix = self.wanted.key.prefix
+        rows = self.cluster.jobs().items()
+        return [id_ for id_, row in rows if id_.startswith(prefix) and row["state"] not in _OVER]
+
+    def counts(self) -> Counts:
+        """Return what was committed, of which nothing is missing, and nothing there twice."""
+        try:
+            return assert_counts_continuous(self.output)
+        except AssertionError as error:
+            kind = Doubled if "repeated" in str(error) else Violated
+            raise kind(str(error)) from None
+
+    async def assert_runs(self) -> None:
+        """Assert that the declared version alone runs, recorded so, and goes on counting."""
+        self._assert_recorded("RUNNING")
+        active = self.active()
+        if len(active) > 1:
+            raise Doubled(f"{len(active)} jobs run: {active}")
+        assert self.record is not None
+        if active != [self.record.job_id]:
+            raise Violated(f"{active} runs, and {self.record.job_id} is recorded")
+        before = self.counts().labels[self.label]
+        await until(lambda: self.counts().labels[self.label] > before, 20, "it counts no further")
+        if self.record.restored_from:
+            self.restored.add(self.record.restored_from)
+
+    async def assert_stopped(self) -> None:
+        """Assert that nothing runs, and that all that was counted is committed."""
+        self._assert_recorded("STOPPED")
+        self._assert_nothing_runs()
+        assert self.record is not None
+        if not self.record.last_savepoint:
+            raise Violated("it is stopped, and no savepoint is recorded")
+        self.counts()
+        try:
+            assert_counts_continuous(self.output, complete=True)
+        except AssertionError as error:
+            raise Violated(str(error)) from None
+
+    async def assert_gone(self) -> None:
+        """Assert that neither a job nor a jar of it is left on the cluster."""
+        self._assert_nothing_runs()
+        jars = [jar["name"] for jar in self.cluster.get("/jars")["files"]]
+        if left := [name for name in jars if self.wanted.key.prefix in name]:
+            raise Violated(f"jars were left: {left}")
+
+    def _assert_nothing_runs(self) -> None:
+        if active := self.active():
+            raise Doubled(f"it runs on: {active}")
+
+    def _assert_recorded(self, status: str) -> None:
+        if self.record is None or self.record.status != status:
+            raise Violated(f"it is recorded as {self.record and self.record.status}")
+        self.named |= {known.path for known in self.record.savepoints}
+
+    async def assert_savepoints_restore(self, most: int | None = None) -> int:
+        """Assert that a job starts from each savepoint that an output named; return how many.
+
+        Most were restored from on the way. What is started here would write to the same output,
+        so that all of the job's own must have ended, and been counted.
+        """
+        left = sorted(self.named - self.restored)[:most]
+        jar = self.cluster.upload(COUNTING_JAR)
+        for path in left:
+            words = ["--output", str(self.directory / "restored"), "--keys", "4"]
+            answer = self.cluster.submit(jar, words, savepointPath=path, parallelism=1)
+            if not answer.is_success:
+                raise Violated(f"no job starts from {path}: {last_line(answer.text)}")
+            job_id = answer.json()["jobid"]
+            try:
+                await until(partial(self._runs, job_id), 20, f"no job runs from {path}")
+            finally:
+                self.cluster.rest.patch(f"/jobs/{job_id}", params={"mode": "cancel"})
+            self.restored.add(path)
+        self.cluster.rest.delete(f"/jars/{jar}")
+        return len(left)
+
+    def _runs(self, job_id: str) -> bool:
+        row = self.cluster.jobs()[job_id]
+        if row["state"] in _OVER:
+            raise Violated(f"{job_id} is {row['state']}: {self.cluster.root_exception(job_id)}")
+        return bool(row["tasks"]["running"] == row["tasks"]["total"] > 0)
+
+    async def close(self) -> None:
+        """Cancel what runs of it."""
+
+        def ended() -> bool:
+            with suppress(httpx.HTTPError):  # its cluster may be on its way up
+                left = self.active()
+                for job_id in left:
+                    self.cluster.rest.patch(f"/jobs/{job_id}", params={"mode": "cancel"})
+                return not left
+            return False
+
+        await until(ended, 60, f"{self.name} does not end")
+
+
+async def until(condition: Callable[[], bool], timeout: float, what: str) -> None:
+    """Wait until a condition is true, without keeping other jobs of this process.
+
+    Raises:
+        Violated: It is not, in so many seconds on a quiet machine; `what` is then so.
+    """
+    deadline = time.monotonic() + 3 * timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Violated(f"not within {3 * timeout:g} s: {what}")
+        await asyncio.sleep(0.05)
+
+
+def last_line(text: str) -> str:
+    """Return the last cause in an answer of Flink."""
+    causes = re.findall(r"Caused by: ([^\\\n]+)", text)
+    return str(causes[-1] if causes else text[:200])
