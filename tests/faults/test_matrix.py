@@ -12,7 +12,7 @@ from tests.faults.matrix.cases import Outcome
 from tests.flink_cluster import FlinkCluster
 
 #: How many faults are chosen for each action; they take about a second each.
-_OF_EACH = 4
+_OF_EACH = 3
 
 
 async def _tried(campaign: Campaign, choices: random.Random) -> Recorded:
