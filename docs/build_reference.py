@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.inputs import Cost, name_for_programs, on_change
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
@@ -96,7 +97,7 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
     ActionResult: {
         "IN_PROGRESS": "never recorded by a session cluster",
         "SUCCESS": "done, and seen to be so",
-        "FAILED": "never recorded by a session cluster: a failed run leaves the record as it was",
+        "FAILED": "a new version did not start; `job_output` holds why, `job_id` what runs now",
     },
     SavepointReason: {
         "STOP": "`desired_state` became stopped",
@@ -183,6 +184,10 @@ Every input is an output too, under its own name. Beyond that:
 ### A savepoint in `savepoints`
 
 {_fields(Savepoint)}
+
+### A version in `history`
+
+{_fields(RecordedVersion)}
 """
 
 

@@ -11,6 +11,7 @@ import typer
 
 from flink_jobs_provider.cli import (
     gateway,
+    history_command,
     jobs,
     local,
     open_command,
@@ -28,6 +29,7 @@ app = typer.Typer(
 runs.register(app)
 app.add_typer(local.app, name="local")
 watch_command.register(jobs.app)
+history_command.register(jobs.app)
 open_command.register(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(savepoint_command.app, name="savepoint")

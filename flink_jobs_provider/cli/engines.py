@@ -173,11 +173,18 @@ def embedded(
         document: What is printed as JSON once the CLI has ended well, for commands of which it
             prints none; what it prints then goes to standard error.
     """
+    with engine_errors():
+        if _chosen(engine, quiet=quiet) is Engine.PULUMI:
+            _exit_with_pulumi(words, directory, document)
+        yield
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Show an error of the engine as a sentence and what to do, and end with its exit code."""
     from flink_jobs_provider.engine.errors import EngineError
 
     try:
-        if _chosen(engine, quiet=quiet) is Engine.PULUMI:
-            _exit_with_pulumi(words, directory, document)
         yield
     except EngineError as error:
         console = run_console(error=True)

@@ -14,6 +14,7 @@ from flink_jobs_provider.cli.job_rows import JobRow, job_facts, job_rows
 from flink_jobs_provider.cli.load_rows import LoadRow, load_rows
 from flink_jobs_provider.control_planes.flink.inspection import JobInspection
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
 from flink_jobs_provider.observing.documents import checkpoint_document, exception_document
@@ -60,6 +61,18 @@ class FlinkView:
         _, found = await chosen_job(self._plane, job)
         failures = await JobInspection(self._plane.client).exceptions(found.job_id, limit)
         return list(map(exception_document, failures))
+
+    async def versions(self, job: str) -> list[dict[str, Any]]:
+        """Raise: a cluster records no versions.
+
+        Raises:
+            PermanentError: Always.
+        """
+        raise PermanentError(
+            f"{job}: a Flink cluster has no record of a job's versions",
+            remedy="Name the stack that declares the job (--stack), or the gateway that has it on "
+            "record (--gateway)",
+        )
 
     async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Return metrics of a job by their names, by default those that tell its health.

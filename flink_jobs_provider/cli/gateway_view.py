@@ -160,6 +160,22 @@ class GatewayView:
         """Return the exceptions of a job, newest first."""
         return (await self._values(job, "exceptions"))[:limit]
 
+    async def versions(self, job: str) -> list[dict[str, Any]]:
+        """Return the versions of a job that were started, newest first."""
+        found = await self._values(job, "versions")
+        return [
+            {
+                "at": each["started_at"],
+                "result": ActionResult.SUCCESS.value,
+                **{
+                    name: value
+                    for name, value in each.items()
+                    if name not in ("accepted_at", "started_at")
+                },
+            }
+            for each in found
+        ]
+
     async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Return metrics of a job by their names, by default those that tell its health."""
         return await self._values(job, "metrics", get=list(wanted))

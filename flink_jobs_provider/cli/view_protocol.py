@@ -77,6 +77,13 @@ class JobView(Protocol):
     async def exceptions(self, job: str, limit: int) -> list[dict[str, Any]]:
         """Return the exceptions of a job, newest first."""
 
+    async def versions(self, job: str) -> list[dict[str, Any]]:
+        """Return the versions of a job that are on record, newest first.
+
+        Raises:
+            PermanentError: None are recorded there.
+        """
+
     async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Return metrics of a job by their names, by default those that tell its health."""
 

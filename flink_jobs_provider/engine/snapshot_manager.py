@@ -115,14 +115,15 @@ class SnapshotManager:
     def register(self, state: ResourceState, old: Record | None = None) -> Record:
         """Add a resource that is done, in the place of its old state."""
         record = self.register_unchanged(state, old)
-        # What an earlier run left pending of this resource is settled herewith.
+        self.settle(state.urn)
+        return record
+
+    def settle(self, urn: str) -> None:
+        """Drop what an earlier run left pending of a resource, which is done now."""
         self._inherited_operations = [
-            operation
-            for operation in self._inherited_operations
-            if operation.resource.urn != state.urn
+            operation for operation in self._inherited_operations if operation.resource.urn != urn
         ]
         self.touch()
-        return record
 
     def register_unchanged(self, state: ResourceState, old: Record | None) -> Record:
         """Add a resource whose state on disk is as good as the new one."""

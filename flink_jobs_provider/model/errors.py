@@ -214,7 +214,15 @@ class ClusterTakenDown(PermanentError):
 
 
 class ActionFailed(PermanentError):
-    """Flink carried the action out, and it failed."""
+    """Flink carried the action out, and it failed.
+
+    Attributes:
+        version: The version that did not start; 0 where no start of one failed.
+        partial: The job's record as it is after that; None where there is nothing to record.
+    """
+
+    version: int = 0
+    partial: object = None
 
 
 class EntryClassUnusable(ActionFailed):

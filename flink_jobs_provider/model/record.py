@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.savepoint import RestorePoint, Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 
@@ -21,6 +22,8 @@ _RARE = (
     "submitted_parallelism",
     "rescaled",
     "unconfirmed",
+    "history",
+    "version_inputs",
 )
 
 
@@ -95,6 +98,17 @@ class JobRecord(BaseModel):
     duplicates: list[str] = Field(
         default_factory=list, description="jobIds of further submissions that run at once."
     )
+    history: list[RecordedVersion] = Field(
+        default_factory=list,
+        description="The last 30 versions that were started or failed to start, newest first: "
+        "number, at, action, result, why, by, commit, jar, jar_digest, job_id, restored_from, "
+        "savepoint, failure; each where it is known.",
+    )
+    version_inputs: dict[str, str] = Field(
+        default_factory=dict,
+        description="The inputs of those versions in JSON, by number, for a rollback; always "
+        "secret in the state.",
+    )
 
     @property
     def rescales_in_place(self) -> bool:
@@ -110,7 +124,7 @@ class JobRecord(BaseModel):
         """Return all outputs as plain JSON types: the spec's own properties, and what was seen."""
         seen = self.model_dump(mode="json", exclude={"spec"})
         for name in _RARE:
-            if seen[name] is None:
+            if seen[name] in (None, [], {}):
                 del seen[name]
         return {**self.spec.plain(), **seen}
 

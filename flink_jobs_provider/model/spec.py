@@ -308,6 +308,16 @@ class JobSpec(BaseModel):
             return []  # the digits of all other jobs stay as they are
         return ["dli", self.target.queue, (self.dli or DliSettings()).of_version()]
 
+    def of_version(self) -> dict[str, Any]:
+        """Return the inputs that make this version, as plain JSON types, without a restore point.
+
+        Another value of any of them, but for where the jar lies, is another version.
+        """
+        of_target = {"dli"} if isinstance(self.target, DliTarget) else set()
+        names = {n for n, meaning in on_change(type(self)).items() if meaning.cost is Cost.RESTART}
+        names = (names - {"restore_from"}) | {"jar"} | of_target
+        return self.model_dump(mode="json", include=names, exclude_none=True)
+
     def carrying_on(self, former: JobSpec) -> JobSpec:
         """Return the spec as it continues a former one, with what it takes over from that one.
 

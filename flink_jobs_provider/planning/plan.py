@@ -63,13 +63,18 @@ class Plan:
 
     def line(self) -> str:
         """Return the plan in one line, as previews print it."""
+        return f"{self.job_name}: {self.summary}"
+
+    @property
+    def summary(self) -> str:
+        """The plan in one line, without the job's name."""
         nothing = "no restart" if self.how else "no action, recorded only"
         action = self.action.value if self.action else nothing
         state = ", STATE IS DISCARDED" if self.discards_state else ""
         how = f", {self.how}" if self.how else ""
         why = f": {', '.join(self.reasons)}" if self.reasons else ""
         fits = f"; {self.state}" if self.state else ""
-        return f"{self.job_name}: {action}{how}{state}{why}{fits}"
+        return f"{action}{how}{state}{why}{fits}"
 
 
 def plan(

@@ -98,6 +98,7 @@ class FlinkJobProvider(ResourceProvider):
             resource=str(news.get(RESOURCE_KEY) or ""),
             preview=bool(news.get(PREVIEW_KEY)),
             problems=tuple(problems_of_options(news, _olds)),
+            secret=secret_names(news),
         )
         checked = service().check(request)
         return CheckResult(checked.inputs, [CheckFailure(*each) for each in checked.failures])
@@ -179,6 +180,13 @@ async def secret_paths(props: dict[str, Any]) -> list[list[str | int]]:
 def has_outputs(props: dict[str, Any]) -> bool:
     """Whether any input is an output, which may be secret."""
     return any(True for _ in _outputs(props, []))
+
+
+def secret_names(inputs: dict[str, Any]) -> frozenset[str]:
+    """Return the names of the inputs that are secret, or hold what is."""
+    paths = inputs.get(SECRETS_KEY)
+    firsts = (path[0] if isinstance(path, list) else path for path in paths or ())
+    return frozenset(map(str, firsts)) if isinstance(paths, list) else frozenset()
 
 
 def secret_values(inputs: dict[str, Any]) -> list[str]:

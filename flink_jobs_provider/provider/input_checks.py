@@ -26,6 +26,7 @@ class CheckRequest:
         recorded: The inputs that are recorded of it; empty for a new resource.
         resource: A name that no other resource of the stack has; empty where it is unknown.
         problems: Problems of the resource itself: (its name or an option, why).
+        secret: The names of the inputs that are secret, or hold what is.
     """
 
     inputs: dict[str, Any]
@@ -33,6 +34,7 @@ class CheckRequest:
     resource: str = ""
     preview: bool = False
     problems: tuple[tuple[str, str], ...] = ()
+    secret: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class InputChecks:
         if contains_unknown(inputs, self._is_unknown):
             return Checked(inputs)
         spec = JobSpec.model_validate(inputs)
+        self._registry.mark_secret(spec, request.secret)
         if refusal := self._registry.declare(spec):
             return self._refused(inputs, [("job_name", refusal)])
         if problems := self._foreseen(request, spec, jar):

@@ -18,11 +18,12 @@ from flink_jobs_provider.control_planes.connection import (
 )
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import JobError, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import Target
 from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.provider.commit import commit_of
 from flink_jobs_provider.provider.preview import (
     CreationPreviews,
     Foreseen,
@@ -35,6 +36,7 @@ from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.version_history import Occasion, with_failure, with_history
 
 #: Problems of inputs: (property path, what would be valid).
 Problems = list[tuple[str, str]]
@@ -116,12 +118,15 @@ class JobOperations:
             PermanentError: Its jar has changed since it was planned, or another resource of the
                 stack has that job by another address.
         """
-        if recorded and (refusal := plan(recorded, wanted).refusal):
-            raise FlinkJobError(refusal)
+        decided = plan(recorded, wanted)
+        if recorded and decided.refusal:
+            raise FlinkJobError(decided.refusal)
         jar = _planned_jar(wanted)
+        secret = self._registry.secret_inputs(wanted)
+        occasion = Occasion(decided.summary, commit_of(), secret)
 
         async def work() -> JobRecord:
-            return await self._reconciler(wanted).bring_about(recorded, wanted, jar)
+            return await self.perform(recorded, wanted, jar, occasion)
 
         declared = self._registry.declarations.find(wanted.target, wanted.job_name)
         namesakes = self._registry.declarations.namesakes(declared)
@@ -134,6 +139,17 @@ class JobOperations:
                     f"{wanted.job_name}: job_name {declared_twice(other, declared)[:-1]}"
                 )
             return self._loop.run(work())
+
+    async def perform(
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar, occasion: Occasion
+    ) -> JobRecord:
+        """Bring a job to what is wanted, and list the version that was started, or was not."""
+        try:
+            record = await self._reconciler(wanted).bring_about(recorded, wanted, jar)
+        except ActionFailed as error:
+            error.partial = with_failure(recorded, error, wanted, occasion)
+            raise
+        return with_history(recorded, record, occasion)
 
     def declared_by_another(self, declared: Declaration) -> Declaration | None:
         """Return the declaration by which another resource has a job, or None."""

@@ -25,6 +25,9 @@ from flink_jobs_provider.provider.dynamic import (
     without_effect,
 )
 
+#: They hold the values of inputs that are secret, or were in a version before.
+_SECRET_OUTPUTS = ResourceOptions(additional_secret_outputs=["version_inputs"])
+
 
 class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     """A Flink job: declared here, run on its cluster, with its state carried over.
@@ -56,6 +59,8 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     dashboard_url: Output[str | None]
     other_version: Output[bool]
     duplicates: Output[list[str]]
+    history: Output[list[dict[str, Any]] | None]
+    version_inputs: Output[dict[str, str] | None]
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
             props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
         self._problems = invalid_name(resource_name)
         props[OPTIONS_KEY] = self._problems
+        opts = ResourceOptions.merge(opts, _SECRET_OUTPUTS)
         super().__init__(FlinkJobProvider(), resource_name, {**outputs, **props}, opts)
 
     def _get_providers(

@@ -76,7 +76,14 @@ class RunOutput:
 
     def outputs(self, record: JobRecord) -> dict[str, Any]:
         """Return a job's outputs, with known secrets masked in what its cluster reported."""
-        return {**record.outputs(), "job_output": self.redact(record.job_output)}
+        outputs = {**record.outputs(), "job_output": self.redact(record.job_output)}
+        if "history" in outputs:
+            outputs["history"] = [self._without_secrets(each) for each in outputs["history"]]
+        return outputs
+
+    def _without_secrets(self, document: dict[str, Any]) -> dict[str, Any]:
+        texts = {name: value for name, value in document.items() if isinstance(value, str)}
+        return {**document, **{name: self.redact(value) for name, value in texts.items()}}
 
     def error(self, error: Exception) -> FlinkJobError:
         """Return an error in one line: what happened, how the job is now, what to do."""

@@ -54,6 +54,7 @@ class RunRegistry:
         self._held: dict[_Job, JobRecord] = {}
         self._to_create: set[_Job] = set()
         self._given_up: dict[_Job, str] = {}
+        self._secret: dict[_Job, frozenset[str]] = {}
         self._lock = Lock()
         self.declarations = Declarations()
 
@@ -75,6 +76,14 @@ class RunRegistry:
             f"is that of a job whose resource, {replaced}, is replaced by one of another job in "
             f"this run, which ends it. {_ONE_AFTER_THE_OTHER}."
         )
+
+    def mark_secret(self, spec: JobSpec, names: frozenset[str]) -> None:
+        """Remember which inputs of a job the program declares as secret."""
+        self._secret[_job(spec)] = names
+
+    def secret_inputs(self, spec: JobSpec) -> frozenset[str]:
+        """Return the names of those inputs."""
+        return self._secret.get(_job(spec), frozenset())
 
     def is_declared(self, spec: JobSpec) -> bool:
         """Whether the program has declared a job by now."""

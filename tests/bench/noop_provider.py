@@ -52,7 +52,24 @@ OUTPUTS: dict[str, Any] = {
     "dashboard_url": "http://127.0.0.1:99999/#/job/running/" + "0" * 32 + "/overview",
     "other_version": False,
     "duplicates": [],
+    "history": [
+        {
+            "number": 1,
+            "at": "2026-11-01T00:00:00Z",
+            "action": "NEW",
+            "result": "SUCCESS",
+            "why": "NEW, first start, no state",
+            "by": "organization/bench/dev",
+            "jar": "/jars/counting.jar",
+            "jar_digest": "0" * 64,
+            "job_id": "0" * 32,
+        }
+    ],
+    "version_inputs": {"1": "0" * 240},
 }
+
+
+_SECRET_OUTPUTS = ResourceOptions(additional_secret_outputs=["version_inputs"])
 
 
 class NoopProvider(ResourceProvider):
@@ -92,5 +109,5 @@ class NoopJob(Resource, module="flink_jobs", name="NoopJob"):
             NoopProvider(),
             resource_name,
             {**dict.fromkeys(JobRecord.output_names()), "jar_digest": None, **inputs},
-            opts,
+            ResourceOptions.merge(opts, _SECRET_OUTPUTS),
         )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Condition, Jar, find_jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
@@ -129,6 +130,15 @@ class Launch:
         return None if same else previous
 
 
+def _to_be_recorded(failed: ActionFailed, launch: Launch, record: JobRecord | None) -> ActionFailed:
+    """Add to an error what is to be recorded of the job; nothing of one that was being created."""
+    failed.version = launch.generation
+    if record and launch.change.recorded and launch.change.recorded.job_id:
+        update = {"action_result": ActionResult.FAILED, "job_output": failed.happened}
+        failed.partial = record.model_copy(update=update)
+    return failed
+
+
 @dataclass(frozen=True)
 class Roller:
     """Starts versions so that one that fails leaves the previous one running."""
@@ -185,10 +195,12 @@ class Roller:
         if previous is None or previous.jar_digest is None:
             await self.forget_jars(recorded, wanted)
             state = await self._state_of(launch)
-            return ActionFailed(
+            failed = ActionFailed(
                 what, now=f"Nothing of it runs; {state}", remedy="Fix it, and run again"
             )
+            return _to_be_recorded(failed, launch, launch.base)
         self._say(f"{what}; going back to the previous version")
+        declared = previous
         previous = previous.model_copy(update={"settle_time": wanted.settle_time})
         try:
             jar = await self._way_back.jar(previous, launch.change.jar)
@@ -197,18 +209,23 @@ class Roller:
             return await self._still_runs(launch, error, f"{what}; going back, too")
         except (DidNotStart, JobError) as second:
             reason = second.reason if isinstance(second, JobError) else str(second)
-            return ActionFailed(
+            failed = ActionFailed(
                 what,
                 now=neither_started(reason, await self._state_of(launch)),
                 remedy="Fix it, and run again",
             )
+            return _to_be_recorded(failed, launch, launch.base)
         await self.forget_jars(recorded, wanted, started.job_id, previous.jar_digest)
-        return ActionFailed(
+        failed = ActionFailed(
             what,
             now=f"{RUNS_AGAIN} as job {started.job_id}, "
             + (f"from {launch.back}" if launch.back else "without state"),
             remedy="Fix the new version, and run again",
         )
+        record = launch.base
+        with suppress(JobError):  # if it cannot be seen now, the next run finds it by its jobId
+            record = await self.record(record, declared, started, launch.action)
+        return _to_be_recorded(failed, launch, record)
 
     async def _still_runs(self, launch: Launch, error: MainStillRuns, what: str) -> MainStillRuns:
         """Return the error of a version that may start when nobody waits for it, to be recorded."""

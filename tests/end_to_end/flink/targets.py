@@ -30,6 +30,8 @@ _OF_FLINK_ITSELF = {
     "asked for, not the one that runs",
     "test_a_job_that_starts_after_its_run_is_gone_on_with": "the gateway submits, in a time of its "
     "own",
+    "test_versions_are_listed_and_their_secrets_are_not": "what a version that failed leaves there "
+    "is the service's own record",
     "test_the_way_back_is_there_before_the_old_version_is_stopped": "the gateway keeps a copy of "
     "each jar",
 }

@@ -1,0 +1,215 @@
+"""What is recorded of each version of a job: why it was started, and the state that it left.
+
+The record before an action and the one after it show what happened in between, on every target.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.history import RecordedVersion
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.record_updates import now_text
+
+#: Older ones are no longer listed; nothing else of them is touched.
+VERSIONS_LISTED = 30
+#: Reasons of the savepoints that a version ends with.
+_AT_THE_END = (SavepointReason.UPDATE, SavepointReason.STOP)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a version is started by.
+
+    Attributes:
+        why: The plan.
+        commit: The commit that the run is of; empty where that is not known.
+        secret: The names of the inputs that are secret.
+    """
+
+    why: str
+    commit: str = ""
+    secret: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class VersionInputs:
+    """The inputs that made a version, and the names of those that are secret."""
+
+    inputs: dict[str, Any]
+    secret: frozenset[str] = frozenset()
+
+    def text(self) -> str:
+        """Return them as they are recorded.
+
+        In one text: an engine masks each secret text wherever it prints it, and would mask every
+        argument and path that also stands in here.
+        """
+        document = {"inputs": self.inputs, "secret": sorted(self.secret)}
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def of(cls, text: str) -> VersionInputs:
+        """Read them back."""
+        document = json.loads(text)
+        return cls(document["inputs"], frozenset(document["secret"]))
+
+
+def with_history(before: JobRecord | None, after: JobRecord, occasion: Occasion) -> JobRecord:
+    """Return a record with the version that was started since an earlier record, if one was."""
+    known = _known(before)
+    started = after.action in STARTS and known.misses(before, after)
+    known = _ended(known, before, after, started=started)
+    if started:
+        known = _Versions(
+            [_version(after, known.next_number(after.generation), occasion), *known.listed],
+            known.inputs,
+        ).with_inputs(after.spec, occasion)
+    return known.recorded_in(after)
+
+
+def with_failure(
+    before: JobRecord | None, error: ActionFailed, wanted: JobSpec, occasion: Occasion
+) -> JobRecord | None:
+    """Return what is to be recorded after a version did not start, with that version listed.
+
+    None where nothing is to be recorded.
+    """
+    after = error.partial
+    if before is None or not isinstance(after, JobRecord):
+        return None
+    known = _known(before)
+    runs_again = known.misses(before, after)
+    known = _ended(known, before, after, started=runs_again)
+    failed = RecordedVersion(
+        number=known.next_number(error.version),
+        at=now_text(),
+        action=after.action if runs_again else None,
+        result=ActionResult.FAILED,
+        why=occasion.why,
+        by=wanted.owner,
+        commit=occasion.commit,
+        jar=wanted.jar,
+        jar_digest=wanted.jar_digest,
+        failure=error.reason,
+    )
+    former = next((each for each in known.listed if each.started), None)
+    known = _Versions([failed, *known.listed], known.inputs)
+    if runs_again:
+        back = f" {former.number}" if former else ""
+        why = f"version {failed.number} did not start: back to version{back}"
+        again = Occasion(why, occasion.commit, _secret_of(known, former))
+        number = known.next_number(after.generation)
+        known = _Versions([_version(after, number, again), *known.listed], known.inputs)
+        known = known.with_inputs(after.spec, again)
+    return known.recorded_in(after)
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """The versions of a job, newest first, and the inputs of those that started, by number."""
+
+    listed: list[RecordedVersion]
+    inputs: dict[str, str]
+
+    def next_number(self, generation: int) -> int:
+        return max(generation, self.listed[0].number + 1 if self.listed else 1)
+
+    def misses(self, before: JobRecord | None, after: JobRecord) -> bool:
+        """Whether a record is of a version that is not listed.
+
+        A refresh may have shown it before the run that goes on with it.
+        """
+        known = {each.job_id for each in self.listed}
+        return _run(before) != _run(after) or after.job_id not in known
+
+    def with_inputs(self, spec: JobSpec, occasion: Occasion) -> _Versions:
+        text = VersionInputs(spec.of_version(), occasion.secret).text()
+        return _Versions(self.listed, {**self.inputs, str(self.listed[0].number): text})
+
+    def recorded_in(self, record: JobRecord) -> JobRecord:
+        listed = self.listed[:VERSIONS_LISTED]
+        numbers = {str(each.number) for each in listed}
+        inputs = {number: text for number, text in self.inputs.items() if number in numbers}
+        return record.model_copy(update={"history": listed, "version_inputs": inputs})
+
+
+def _known(before: JobRecord | None) -> _Versions:
+    """Return the versions in a record; of one that lists none, that which it is the record of."""
+    if before is None:
+        return _Versions([], {})
+    if before.history or before.job_id is None:
+        return _Versions(list(before.history), dict(before.version_inputs))
+    left = before.last_savepoint if before.status is JobStatus.STOPPED else None
+    version = RecordedVersion(
+        number=max(before.generation, 1),
+        at=before.started_at or "",
+        action=before.action if before.action in STARTS else None,
+        by=before.spec.owner,
+        jar=before.spec.jar,
+        jar_digest=before.spec.jar_digest,
+        job_id=before.job_id,
+        restored_from=before.restored_from,
+        savepoint=left,
+    )
+    # Which of its inputs were secret is not known here: all of them may have been.
+    all_secret = Occasion("", secret=frozenset(before.spec.of_version()) - {"jar", "jar_digest"})
+    return _Versions([version], {}).with_inputs(before.spec, all_secret)
+
+
+def _ended(
+    known: _Versions, before: JobRecord | None, after: JobRecord, *, started: bool
+) -> _Versions:
+    """Note the state that the version which ran before has left, if it has ended since."""
+    at = next((i for i, each in enumerate(known.listed) if each.started), None)
+    if before is None or at is None or known.listed[at].savepoint:
+        return known
+    seen = {each.path for each in before.savepoints}
+    taken = [
+        each.path
+        for each in after.savepoints
+        if each.path not in seen and each.reason in _AT_THE_END
+    ]
+    left = taken[0] if taken else None
+    if left is None and started:
+        origin = after.restored_from
+        named = origin and same_path(origin, after.spec.restore_from)
+        left = None if named else origin
+    if left is None:
+        return known
+    listed = list(known.listed)
+    listed[at] = listed[at].model_copy(update={"savepoint": left})
+    return _Versions(listed, known.inputs)
+
+
+def _version(record: JobRecord, number: int, occasion: Occasion) -> RecordedVersion:
+    return RecordedVersion(
+        number=number,
+        at=now_text(),
+        action=record.action or Action.NEW,
+        why=occasion.why,
+        by=record.spec.owner,
+        commit=occasion.commit,
+        jar=record.spec.jar,
+        jar_digest=record.spec.jar_digest,
+        job_id=record.job_id,
+        restored_from=record.restored_from,
+    )
+
+
+def _secret_of(known: _Versions, version: RecordedVersion | None) -> frozenset[str]:
+    text = known.inputs.get(str(version.number)) if version else None
+    return VersionInputs.of(text).secret if text else frozenset()
+
+
+def _run(record: JobRecord | None) -> tuple[object, ...] | None:
+    """Return what distinguishes one submission of a job from the next."""
+    if record is None or record.job_id is None:
+        return None
+    return record.job_id, record.run_id, record.started_at, record.generation
