@@ -91,6 +91,29 @@ class SavepointRequest:
         return self.purpose is not Purpose.SAVEPOINT
 
 
+class Mark(StrEnum):
+    """What stacks leave on a cluster to tell others of a running job that bears no other sign."""
+
+    ADOPTED = "adopted"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True)
+class JobMark:
+    """A mark on a job.
+
+    Attributes:
+        identity: Of the job that took it over, or released it.
+        id: The mark's own name on the cluster.
+        at: When it was put there, in seconds since the epoch by the cluster's clock.
+    """
+
+    kind: Mark
+    identity: str
+    id: str
+    at: float = 0.0
+
+
 class ControlPlane(Protocol):
     """One cluster of one system. All raise the errors of `model.errors`.
 
@@ -161,6 +184,15 @@ class ControlPlane(Protocol):
 
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
+
+    async def marks(self, job_id: str) -> tuple[JobMark, ...]:
+        """Return the marks on a job as they are now, the oldest first."""
+
+    async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
+        """Put a mark on a job."""
+
+    async def remove_mark(self, mark: JobMark) -> None:
+        """Remove a mark; it may be gone."""
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
         """Return a job's checkpoint statistics; None where the cluster no longer knows the job."""

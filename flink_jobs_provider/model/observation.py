@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.identity import JobKey, generation_of, name_digits_of
@@ -27,6 +27,7 @@ class ObservedJob:
             cluster's clock. It does not change while the job runs; a restart changes it, also one
             between two reads of the list (measured on 1.20.5 and 2.3.0).
         scheduler: The kind of its scheduler, such as "Adaptive"; empty before Flink 2.
+        recorded_generation: Its generation by its record. Of an adopted job the jobId tells none.
     """
 
     job_id: str
@@ -39,6 +40,7 @@ class ObservedJob:
     finished_tasks: int = 0
     modified: int = 0
     scheduler: str = ""
+    recorded_generation: int | None = None
 
     @property
     def active(self) -> bool:
@@ -78,7 +80,9 @@ class ObservedJob:
 
     @property
     def generation(self) -> int:
-        """The generation in the jobId, where the id is ours."""
+        """The generation of its record, or in the jobId, where the id is ours."""
+        if self.recorded_generation is not None:
+            return self.recorded_generation
         return generation_of(self.job_id)
 
     @property
@@ -103,7 +107,13 @@ class ClusterSnapshot:
             by_name.setdefault(name_digits_of(job.job_id), []).append(job)
         object.__setattr__(self, "_by_name", by_name)
 
-    def of(self, key: JobKey, *others: JobKey, recorded: str | None = None) -> list[ObservedJob]:
+    def of(
+        self,
+        key: JobKey,
+        *others: JobKey,
+        recorded: str | None = None,
+        generation: int | None = None,
+    ) -> list[ObservedJob]:
         """Return a job's submissions, newest first.
 
         Args:
@@ -112,6 +122,7 @@ class ClusterSnapshot:
             recorded: A jobId that the state names: it is ours whatever it is derived from, and
                 of its generation it is the one that counts. Another can have come late: a
                 request of a killed run that was still on its way.
+            generation: That of the recorded one, where its jobId is not derived from the key.
         """
         ours = {
             job.job_id: job
@@ -119,8 +130,8 @@ class ClusterSnapshot:
             for job in self._by_name.get(one.name_digits, ())
             if one.owns(job.job_id)
         }
-        if recorded in self.by_id:
-            ours[recorded] = self.by_id[recorded]
+        if recorded in self.by_id and recorded not in ours:
+            ours[recorded] = replace(self.by_id[recorded], recorded_generation=generation)
         return sorted(
             ours.values(),
             key=lambda job: (job.generation, job.job_id == recorded, job.age_key),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,7 @@ from flink_jobs_provider.model.spec import JobSpec
 
 #: Outputs that are omitted where there is none: older states were written without them.
 _RARE = (
+    "adopted",
     "run_id",
     "started_at",
     "honoured",
@@ -25,6 +27,19 @@ _RARE = (
     "history",
     "version_inputs",
 )
+
+
+class Adopted(StrEnum):
+    """What is known of the program of a job that was adopted, and not restarted since.
+
+    `same-graph`: the declared jar, args and options build its job graph. That is no proof that it
+    is the same program, but its state fits. `other-graph`: they build another one. `not-compared`:
+    the two were not compared.
+    """
+
+    SAME_GRAPH = "same-graph"
+    OTHER_GRAPH = "other-graph"
+    NOT_COMPARED = "not-compared"
 
 
 class JobRecord(BaseModel):
@@ -65,6 +80,12 @@ class JobRecord(BaseModel):
         None,
         description="Digest of the savepoint that a run which was not recorded started from, since "
         "it was named in restore_from; none as a rule.",
+    )
+    adopted: Adopted | None = Field(
+        None,
+        description="Of a job that was adopted and has not been restarted since: whether the "
+        "declared program builds the job graph that runs (`same-graph`, `other-graph`, "
+        "`not-compared`); none as a rule.",
     )
     running_parallelism: int | None = Field(
         None, description="Highest parallelism among the running vertices; the program may set it."
@@ -163,7 +184,9 @@ class Removed:
     Attributes:
         savepoint: The savepoint that was taken, where `on_delete` asks for one.
         state_reported: Whether its last state has been printed already.
+        released: How it goes on, where `on_delete` asks for that; empty where it was ended.
     """
 
     savepoint: str | None = None
     state_reported: bool = False
+    released: str = ""

@@ -136,6 +136,15 @@ class Remedy(RemedyCode):
         '{put_back}; or stop the job with a savepoint first (desired_state "stopped"), and start '
         "the new version from it"
     )
+    ACCEPT_NO_WAY_BACK = (
+        "Set allow_no_way_back to true; or stop the job with a savepoint first (desired_state "
+        '"stopped"), and start the new version from it; or set on_delete to "release", take the '
+        "resource out, and adopt the job again with the jar and args that it runs"
+    )
+    RELEASE_FIRST = (
+        'Set on_delete to "release" in the stack that has it, and delete it there; or set owner to '
+        "its owner, if that stack is no more"
+    )
     CHECK_TLS = "Check target.tls, and whether the address should be http or https"
     CHECK_CREDENTIALS = "Check target.basic_auth, target.bearer_token or target.secret_headers"
     SET_URL = "Set target.url to the address of the REST API itself"

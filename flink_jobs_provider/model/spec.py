@@ -76,10 +76,14 @@ class StateCheckMode(StrEnum):
 
 
 class OnDelete(StrEnum):
-    """What is done to a running job when its resource is deleted."""
+    """What is done to a running job when its resource is deleted.
+
+    `release`: nothing. The stack forgets it, and it goes on.
+    """
 
     CANCEL = "cancel"
     SAVEPOINT = "savepoint"
+    RELEASE = "release"
 
 
 class Timeouts(BaseModel):
@@ -201,6 +205,29 @@ class JobSpec(BaseModel):
         description="A savepoint to start from, when the job is new or when this changes.",
         examples=["s3://bucket/savepoints/orders/savepoint-1"],
     )
+    adopt: Annotated[
+        Annotated[str, Field(min_length=1)] | None,
+        OnChange(
+            Cost.RECORDED,
+            lambda _name, _old, new: (
+                f"adopt {short(new)} has no effect on a job that is recorded"
+                if new
+                else "adopt was removed"
+            ),
+        ),
+        OnlyOn("flink"),
+    ] = Field(
+        None,
+        description="A running job to take over when this one is new: its jobId, or the name that "
+        "Flink shows. It goes on as it is; the declared jar, args and options count from the first "
+        "change that restarts it, which carries its state over.",
+        examples=["00f1e2d3c4b5a69788776655443322ff"],
+    )
+    allow_no_way_back: Annotated[bool, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
+        default=False,
+        description="Let a job that was adopted be restarted although its program is not known to "
+        "be the declared one, so that nothing can be started again if the new version fails.",
+    )
     allow_non_restored_state: Annotated[
         bool,
         OnChange(Cost.RECORDED),
@@ -243,7 +270,8 @@ class JobSpec(BaseModel):
     )
     on_delete: Annotated[OnDelete, OnChange(Cost.RECORDED)] = Field(
         OnDelete.CANCEL,
-        description="`savepoint` stops the job with a savepoint when the resource is deleted.",
+        description="`savepoint` stops the job with a savepoint when the resource is deleted; "
+        "`release` forgets the job and leaves it running.",
     )
     settle_time: Annotated[SettleTime, OnChange(Cost.RECORDED)] = Field(
         "10s",

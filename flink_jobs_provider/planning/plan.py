@@ -14,6 +14,7 @@ from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
@@ -43,6 +44,7 @@ class Plan:
         replaces: The inputs whose change makes it another job.
         discards_state: Whether state is dropped on purpose.
         state: How the state of the running version suits the new one; empty where not compared.
+        adopts: The running job that is taken over as it is; empty where none is.
         refusal: Why it will be refused; empty where it will not.
     """
 
@@ -54,6 +56,7 @@ class Plan:
     replaces: tuple[str, ...] = ()
     discards_state: bool = False
     state: str = ""
+    adopts: str = ""
     refusal: str = field(default="", repr=False)
 
     @property
@@ -69,6 +72,8 @@ class Plan:
     def summary(self) -> str:
         """The plan in one line, without the job's name."""
         nothing = "no restart" if self.how else "no action, recorded only"
+        if self.adopts:
+            nothing = f"ADOPT job {self.adopts}"
         action = self.action.value if self.action else nothing
         state = ", STATE IS DISCARDED" if self.discards_state else ""
         how = f", {self.how}" if self.how else ""
@@ -142,6 +147,8 @@ def _refused(wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
 
 
 def _creation(wanted: JobSpec) -> Plan:
+    if wanted.adopt:
+        return Plan(wanted.job_name, None, "it goes on as it is", adopts=wanted.adopt)
     if wanted.desired_state is DesiredState.STOPPED:
         return Plan(wanted.job_name, None, reasons=("desired_state is stopped",))
     start = f"start from {wanted.restore_from}" if wanted.restore_from else "first start, no state"
@@ -168,6 +175,12 @@ def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ..
             f"the state of this one{at}. The job is untouched. Set restore_from to a savepoint of "
             'it, or upgrade_mode to "stateless" to drop its state.'
         )
+    if recorded.spec.on_delete is OnDelete.RELEASE and recorded.status.active:
+        refusal = (
+            f"{wanted.job_name}: a change of {' and '.join(replaces)} starts another job, and "
+            f'on_delete "release" would leave job {recorded.job_id} running alongside it. The job '
+            'is untouched. Set on_delete to "savepoint" or "cancel" in a run before.'
+        )
     how = f"replace by a job that starts from {wanted.restore_from or 'nothing'}"
     return Plan(
         wanted.job_name, Action.NEW, how, reasons, changed, replaces, dropped, refusal=refusal
@@ -191,7 +204,18 @@ def _restart(
         start = f"start from {wanted.restore_from}"
         action = Action.STATELESS_UPDATE if stateless else Action.UPDATE
         how = f"cancel and {start}" if stateless else f"stop with savepoint, and re{start} instead"
-    return Plan(wanted.job_name, action, how, reasons, changed, discards_state=stateless)
+    if recorded.adopted:
+        reasons = (*reasons, "it is the first restart since the job was adopted")
+    refusal = refusal_without_way_back(recorded, wanted)
+    return Plan(
+        wanted.job_name,
+        action,
+        how,
+        reasons,
+        changed,
+        discards_state=stateless,
+        refusal=str(refusal or ""),
+    )
 
 
 def _start(
@@ -244,6 +268,8 @@ def previous_version(recorded: JobRecord | None) -> JobSpec | None:
     if recorded is None or recorded.job_id is None or recorded.spec.jar_digest is None:
         return None
     if recorded.spec.desired_state is not DesiredState.RUNNING:
+        return None
+    if is_program_unknown(recorded):
         return None
     if recorded.status is JobStatus.FINISHED:
         return None  # it was at its end, and is not run again for the failure of another

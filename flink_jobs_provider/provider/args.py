@@ -371,6 +371,17 @@ class JobInputs(TypedDict, total=False):
     restore_from: Input[str] | None
     """A savepoint to start from, when the job is new or when this changes."""
 
+    adopt: Input[str] | None
+    """A running job to take over when this one is new: its jobId, or the name that Flink shows. It
+    goes on as it is; the declared jar, args and options count from the first change that restarts
+    it, which carries its state over.
+    """
+
+    allow_no_way_back: Input[bool] | None
+    """Let a job that was adopted be restarted although its program is not known to be the declared
+    one, so that nothing can be started again if the new version fails.
+    """
+
     allow_non_restored_state: Input[bool] | None
     """Let state of operators that the new version no longer has be dropped."""
 
@@ -390,7 +401,9 @@ class JobInputs(TypedDict, total=False):
     """Any text; a change of it restarts the job."""
 
     on_delete: Input[str] | None
-    """`savepoint` stops the job with a savepoint when the resource is deleted."""
+    """`savepoint` stops the job with a savepoint when the resource is deleted; `release` forgets
+    the job and leaves it running.
+    """
 
     settle_time: Input[str] | None
     """How long a version that was started must run without a restart before it counts as up; `0s`

@@ -57,7 +57,7 @@ class JobOperations:
         self._clusters = clusters
         self._prerequisites: Prerequisites | None = None
         self._loop = loop or BackgroundLoop()
-        self._previews = CreationPreviews(self._observe, self._plan)
+        self._previews = CreationPreviews(self._observe, self._plan, self._foresee_adoption)
 
     def connect(self, resolve: Resolve, guard: Guard) -> None:
         """Prepare the clusters' clients; `guard` is called before each request that changes any."""
@@ -183,6 +183,13 @@ class JobOperations:
 
     async def _observe(self, recorded: JobRecord) -> JobRecord:
         return await self._reconciler(recorded.spec).refresh_for_plan(recorded)
+
+    async def _foresee_adoption(self, wanted: JobSpec, jar: Jar | None) -> str | None:
+        if wanted.target.is_job_service:
+            return None
+        plane = self._known_clusters().of(wanted.target)
+        reconciler = Reconciler(plane, local_paths=wanted.target.loopback)
+        return await reconciler.foresee_adoption(wanted, jar)
 
     async def _plan(
         self, recorded: JobRecord, wanted: JobSpec, *, with_state: bool = False

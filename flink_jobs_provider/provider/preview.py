@@ -10,7 +10,7 @@ from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint, open_
 from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, JobError
+from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint
@@ -25,6 +25,8 @@ _SHARED_AGE_S = 15.0
 
 Observe = Callable[[JobRecord], Awaitable[JobRecord]]
 Decide = Callable[[JobRecord, JobSpec], Awaitable[Plan]]
+#: Returns the plan line of the adoption that a new job asks for, or None where it runs already.
+ForeseeAdoption = Callable[[JobSpec, Jar | None], Awaitable[str | None]]
 #: Seconds that a plan waits for a cluster, and for the storage of a savepoint.
 _START_PATIENCE_S = 15.0
 
@@ -48,9 +50,10 @@ class Foreseen:
 class CreationPreviews:
     """The plans of creations, by what the jobs' clusters show."""
 
-    def __init__(self, observe: Observe, decide: Decide) -> None:
+    def __init__(self, observe: Observe, decide: Decide, adoption: ForeseeAdoption) -> None:
         self._observe = observe
         self._decide = decide
+        self._adoption = adoption
         self._silent: set[str] = set()
         self._warnings: list[str] = []
         self._trials: dict[str, Trials] = {}
@@ -68,6 +71,11 @@ class CreationPreviews:
         The jar is given in a preview: whether it would start is to be found out. A run checks that
         itself, when it knows whether a killed run has started the job.
         """
+        adopts = spec.adopt is not None and (known is None or known.job_id is None)
+        if adopts and clusters is not None and spec.target.place not in self._silent:
+            adoption = await self._foresee_adoption(spec, jar)
+            if adoption is not None:
+                return adoption
         line, starts = await self._line(clusters, spec, known)
         warnings, self._warnings = self._warnings, []
         lines = [line] if line else []
@@ -86,6 +94,19 @@ class CreationPreviews:
         trial = await trials.try_out(spec, jar)
         return Foreseen((*lines, *trial.warnings), trial.problems)
 
+    async def _foresee_adoption(self, spec: JobSpec, jar: Jar | None) -> Foreseen | None:
+        """Return the plan of an adoption; None where the job runs already, or cannot be seen."""
+        try:
+            async with asyncio.timeout(_CREATION_PATIENCE_S if jar is None else PATIENCE_S):
+                line = await self._adoption(spec, jar)
+        except PermanentError as error:
+            # In a run the creation itself fails, with the state of things at that moment.
+            return Foreseen(problems=(("adopt", str(error)),) if jar is not None else ())
+        except (JobError, TimeoutError) as error:
+            self._silence(spec, error)
+            return None
+        return Foreseen((line,)) if line else None
+
     async def _line(
         self, clusters: Clusters | None, spec: JobSpec, known: JobRecord | None
     ) -> tuple[str, bool]:
@@ -95,6 +116,8 @@ class CreationPreviews:
             adopted = known.status.active and known.job_id
             return decided.line() if decided.needed else _adoption(known) if adopted else "", False
         first = plan(None, spec).line()
+        if spec.adopt and (clusters is None or spec.target.place in self._silent):
+            return f"{first}, if it runs: its cluster was not asked", False
         if clusters is None or spec.target.place in self._silent:
             return f"{first}, unless it runs already: its cluster was not asked", True
         try:

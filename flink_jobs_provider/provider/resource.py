@@ -51,6 +51,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     restore_point: Output[dict[str, Any] | None]
     honoured: Output[str | None]
     unconfirmed: Output[str | None]
+    adopted: Output[str | None]
     running_parallelism: Output[int | None]
     retains_checkpoints: Output[bool | None]
     submitted_parallelism: Output[dict[str, int] | None]

@@ -207,7 +207,7 @@ class ProviderService:
 
     @_in_one_line
     def delete(self, id_: str, recorded: dict[str, Any]) -> None:
-        """Execute CANCEL, or STOP with a savepoint if `on_delete` asks for it; and DELETE.
+        """Execute CANCEL, or STOP with a savepoint, and DELETE; or release it, as `on_delete` asks.
 
         A job that the program declares with another resource is left to that one.
         """
@@ -221,6 +221,10 @@ class ProviderService:
         now = "Whether it runs is not known; it was not deleted, and stays recorded"
         with naming(name, f"{job} could not be ended", now=now, remedy=FORGET):
             removed = self.jobs.remove(record)
+        if removed.released:
+            self._registry.observed(record)  # whoever creates it again in this run goes on with it
+            self.output.say_once(f"{name}: released, {removed.released}")
+            return
         self._registry.mark_ended(record, removed.savepoint)
         if removed.savepoint:
             self.output.say_once(f"{name}: deleted, its savepoint is {removed.savepoint}")

@@ -173,6 +173,8 @@ def order_refused(job_name: str, what: object, refusal: OrderRefused, now: str) 
 
 #: The beginning of the sentence that reports a successful rollback.
 RUNS_AGAIN = "The previous version runs again"
+#: The same for a job that was adopted: what ran before is known by its job graph alone.
+DECLARED_RUNS = "The version that was declared when the job was adopted runs"
 
 
 def no_way_back(previous: JobSpec, why: str, now: str, put_back: str) -> PermanentError:

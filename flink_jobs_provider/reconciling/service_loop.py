@@ -17,7 +17,7 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
 )
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spec import JobSpec, OnDelete
 from flink_jobs_provider.planning.plan import previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Judgement, Met, NotYet, Observation, Shown
@@ -170,13 +170,19 @@ class ServiceReconciler(ABC, Generic[Plane]):
         return record.model_copy(update={"honoured": None})
 
     async def delete(self, recorded: JobRecord) -> Removed:
-        """End a job for good, with a savepoint where `on_delete` asks for one.
+        """End a job for good, with a savepoint where `on_delete` asks for one; or release it.
 
         May be called again.
 
         Raises:
             JobError: It is not gone.
         """
+        if recorded.spec.on_delete is OnDelete.RELEASE:
+            return Removed(
+                released="nothing was asked of its job service, where it stays as it is, with its "
+                f"jar and savepoints; a resource with job_name {recorded.spec.job_name} and owner "
+                f"{recorded.spec.owner} takes it over"
+            )
         turn = self._removal(recorded)
         for _ in range(_MOST_REMOVING_TURNS):
             removed = await turn()

@@ -4,6 +4,9 @@ A jar is uploaded under a name that says whose it is and what it holds, so that 
 submission finds it, a rollback has it, and a deletion removes it:
 <job_name>-<18 digits of the job's identity>-<first 32 digits of the content's digest>.jar
 
+An empty jar is a mark on a running job that another stack can read, since the job itself bears
+none: that it was adopted or released, by whom, and its jobId in place of the digest.
+
 A jar that lies there only while programs are tried is named apart, so that no submission finds one
 which is about to be removed. One that a killed preview left behind is removed by a later one.
 """
@@ -12,9 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 import time
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
@@ -25,7 +31,12 @@ from flink_jobs_provider.control_planes.flink.client import (
     RequestTooLarge,
 )
 from flink_jobs_provider.control_planes.http import SharedCall
-from flink_jobs_provider.control_planes.protocol import MonotonicClock, Submission
+from flink_jobs_provider.control_planes.protocol import (
+    JobMark,
+    Mark,
+    MonotonicClock,
+    Submission,
+)
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterRefused,
@@ -36,6 +47,8 @@ from flink_jobs_provider.model.identity import identity_of
 
 #: Stands for the job's name in the name of a jar that is lent to previews; no job has such a name.
 LENT = "_preview"
+#: Stand for the job's name in the names of marks.
+_MARKS = {f"_{kind}": kind for kind in Mark}
 _IDENTITY = 18
 _DIGEST = 32
 #: Seconds for which a list is trusted. A jar that another process removed meanwhile shows when it
@@ -60,6 +73,11 @@ class UploadedJar:
     digest: str
     uploaded: float = 0.0
 
+    @property
+    def of_job(self) -> bool:
+        """Whether a job was submitted with it, or is to be."""
+        return self.job_name != LENT and self.job_name not in _MARKS
+
 
 class ClusterJars:
     """Uploads, finds and removes the jars of our jobs."""
@@ -76,7 +94,7 @@ class ClusterJars:
 
     async def list(self) -> tuple[UploadedJar, ...]:
         """Return the jars of jobs on the cluster."""
-        return tuple(jar for jar in await self._listing.get() if jar.job_name != LENT)
+        return tuple(jar for jar in await self._listing.get() if jar.of_job)
 
     async def _list(self) -> tuple[UploadedJar, ...]:
         try:
@@ -93,11 +111,12 @@ class ClusterJars:
 
     async def _present(self, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
         """Return the jars of jobs: those of a list, and what this process did since."""
+        return tuple(jar for jar in await self._all(max_age) if jar.of_job)
+
+    async def _all(self, max_age: float) -> tuple[UploadedJar, ...]:
         there = {jar.id: jar for jar in await self._listing.get(max_age)}
         there |= {jar_id: jar for jar_id, (jar, _) in self._uploaded.items()}
-        return tuple(
-            jar for jar in there.values() if jar.id not in self._gone and jar.job_name != LENT
-        )
+        return tuple(jar for jar in there.values() if jar.id not in self._gone)
 
     async def _of(self, identity: str, max_age: float = _TRUSTED_S) -> tuple[UploadedJar, ...]:
         return tuple(jar for jar in await self._present(max_age) if jar.prefix == identity)
@@ -234,11 +253,34 @@ class ClusterJars:
         self._uploaded[jar_id] = uploaded, self._clock()
         return jar_id
 
+    async def marks(self, job_id: str) -> tuple[JobMark, ...]:
+        """Return the marks of a job as they are now, the oldest first."""
+        found = [
+            JobMark(_MARKS[jar.job_name], jar.prefix, jar.id, jar.uploaded)
+            for jar in await self._listing.get(0.0)
+            if jar.job_name in _MARKS and jar.digest == job_id and jar.id not in self._gone
+        ]
+        return tuple(sorted(found, key=lambda mark: (mark.at, mark.id)))
+
+    async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
+        """Mark a job."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "mark.jar")
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n")
+            jar = Jar(str(path), path, job_id, "")
+            await self._upload(jar, f"_{kind}", identity, timeout)
+
     async def remove(self, identity: str, keep: frozenset[str]) -> None:
-        """Remove a job's jars, but for those with the digests to keep."""
+        """Remove a job's jars, but for those with the digests to keep; and its marks of adoption.
+
+        A job that was adopted has an owner of its own as soon as it has a jobId of its own.
+        """
         kept = {digest[:_DIGEST] for digest in keep}
-        for jar in await self._of(identity):
-            if jar.digest not in kept:
+        for jar in await self._all(_TRUSTED_S):
+            if jar.prefix != identity or (jar.of_job and jar.digest in kept):
+                continue
+            if jar.of_job or jar.job_name == f"_{Mark.ADOPTED}":
                 await self.discard(jar.id)
 
 

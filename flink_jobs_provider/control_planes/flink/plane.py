@@ -29,6 +29,8 @@ from flink_jobs_provider.control_planes.flink.program_runs import Submissions
 from flink_jobs_provider.control_planes.http import Polling, SharedCall
 from flink_jobs_provider.control_planes.protocol import (
     Guard,
+    JobMark,
+    Mark,
     MonotonicClock,
     SavepointRequest,
     Sleep,
@@ -209,6 +211,18 @@ class FlinkRest:
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
         await self._jars.remove(identity, keep)
+
+    async def marks(self, job_id: str) -> tuple[JobMark, ...]:
+        """Read the marks among `GET /jars`."""
+        return await self._jars.marks(job_id)
+
+    async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
+        """Upload an empty jar whose name is the mark."""
+        await self._jars.put_mark(kind, identity, job_id, timeout)
+
+    async def remove_mark(self, mark: JobMark) -> None:
+        """Remove the mark's jar."""
+        await self._jars.discard(mark.id)
 
     async def job_names(self) -> dict[str, str]:
         """Return the names of our jobs by the first 18 digits of their jobIds.

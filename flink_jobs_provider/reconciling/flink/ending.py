@@ -22,7 +22,7 @@ from flink_jobs_provider.model.spec import JobSpec, OnDelete
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import Seen, identities
+from flink_jobs_provider.reconciling.flink.observer import Seen, identities, submissions_of
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
 from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint
 from flink_jobs_provider.reconciling.record_updates import (
@@ -220,7 +220,7 @@ class Ender:
     async def cancel(self, recorded: JobRecord) -> bool:
         """End all submissions of a job without a savepoint; return whether any had not ended."""
         spec = recorded.spec
-        ours = (await self._plane.jobs()).of(spec.key, recorded=recorded.job_id)
+        ours = submissions_of(recorded, await self._plane.jobs())
         active = [job for job in ours if job.active]
         for job in active:
             await self._stopper.cancel(spec, job)
@@ -233,7 +233,7 @@ class Ender:
             JobError: It is not gone.
         """
         spec = recorded.spec
-        ours = (await self._plane.jobs()).of(spec.key, recorded=recorded.job_id)
+        ours = submissions_of(recorded, await self._plane.jobs())
         path = None
         for job in (job for job in ours if job.active):
             if spec.on_delete is OnDelete.SAVEPOINT:

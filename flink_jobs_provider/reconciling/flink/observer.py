@@ -11,7 +11,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, OwnedElsewhere
 from flink_jobs_provider.model.identity import JobKey, identity_of, spec_digits_of
 from flink_jobs_provider.model.inputs import Cost
-from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import (
@@ -97,8 +97,9 @@ class Observer:
             OwnedElsewhere: A job of this name runs for another owner.
         """
         snapshot = await self._plane.jobs()
-        recorded_id = recorded.job_id if recorded else None
-        ours = snapshot.of(wanted.key, *former_keys(recorded), recorded=recorded_id)
+        ours = snapshot.of(wanted.key)
+        if recorded:
+            ours = submissions_of(recorded, snapshot, wanted.key)
         strangers = snapshot.strangers(wanted.key, ours)
         if strangers:
             raise OwnedElsewhere(
@@ -148,6 +149,15 @@ class Observer:
         statistics = await self._plane.checkpoints(job.job_id)
         restored = statistics.restored_from if statistics else ""
         return bool(restored) and spec.digits(restored).startswith(digits), restored or None
+
+
+def submissions_of(
+    recorded: JobRecord, snapshot: ClusterSnapshot, *others: JobKey
+) -> list[ObservedJob]:
+    """Return the submissions of a recorded job, newest first; `others` are further identities."""
+    return snapshot.of(
+        recorded.spec.key, *others, recorded=recorded.job_id, generation=recorded.generation
+    )
 
 
 def identities(recorded: JobRecord | None, wanted: JobSpec) -> set[str]:
@@ -234,7 +244,7 @@ class Reader:
     async def find_start(self, recorded: JobRecord, wanted: JobSpec) -> RestorePoint | None:
         """Return what a start would begin from, found as the start itself finds it; or None."""
         snapshot = await self._plane.jobs(max_age=SHARED_AGE)
-        ours = snapshot.of(recorded.spec.key, recorded=recorded.job_id)
+        ours = submissions_of(recorded, snapshot)
         ended = [job for job in ours if not job.active]
         return await self._states.newest(wanted, ended, recorded)
 
@@ -248,7 +258,7 @@ class Reader:
         shown = recorded.unconfirmed in snapshot.by_id
         if shown:
             recorded = recorded.model_copy(update={"unconfirmed": None})
-        ours = snapshot.of(recorded.spec.key, recorded=recorded.job_id)
+        ours = submissions_of(recorded, snapshot)
         active = [job for job in ours if job.active]
         if active:
             return await self._active(recorded, active)

@@ -17,14 +17,20 @@ from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories, StateFinder
-from flink_jobs_provider.reconciling.flink.observer import Change, Observer, Reader, Seen
+from flink_jobs_provider.reconciling.flink.observer import (
+    Change,
+    Observer,
+    Reader,
+    Seen,
+    submissions_of,
+)
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
@@ -42,6 +48,7 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     Starter,
     submission,
 )
+from flink_jobs_provider.reconciling.flink.takeover import Takeover
 from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Origins, Upgrader
 from flink_jobs_provider.reconciling.job_errors import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.record_updates import done, keep, savepoint_output
@@ -93,6 +100,7 @@ class Reconciler:
         self._ender = Ender(plane, self._stopper, self._states, say)
         self._earlier = EarlierRuns(plane, watch, self._states, say)
         self._rescaler = Rescaler(plane, watch, say)
+        self._takeover = Takeover(plane, self._directories, say)
         self._reader = Reader(plane, self._states, self._observer, watch)
 
     async def bring_about(
@@ -121,6 +129,10 @@ class Reconciler:
             seen = await self._observer.observe(recorded, wanted)
             sent_before = recorded.unconfirmed is not None
         else:
+            if wanted.adopt and (recorded is None or recorded.job_id is None):
+                adopted = await self._takeover.take_over(wanted, jar)
+                if adopted is not None:
+                    return adopted
             seen = await self._observer.observe(recorded, wanted)
             coming = await self._earlier.await_unrecorded(recorded, wanted, seen)
             if coming is not Coming.NEVER:
@@ -155,6 +167,13 @@ class Reconciler:
         Nothing stays on the cluster. None where no version runs.
         """
         return await self._programs.foresee_state(recorded, wanted, jar)
+
+    async def foresee_adoption(self, wanted: JobSpec, jar: Jar | None) -> str | None:
+        """Return the plan line of the adoption that a new job asks for.
+
+        None where its own version runs already. With a jar, the program is compared with the job.
+        """
+        return await self._takeover.foresee(wanted, jar)
 
     async def compare_state(
         self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar
@@ -207,24 +226,30 @@ class Reconciler:
         return await self._directories.savepoints(spec)
 
     async def delete(self, recorded: JobRecord) -> Removed:
-        """End a job for good, with a savepoint where `on_delete` asks for one."""
+        """End a job for good, with a savepoint where `on_delete` asks for one; or release it."""
         if recorded.unconfirmed:
             recorded = await self._earlier.await_recorded(recorded, recorded.spec)
         else:
             await self._await_unrecorded(recorded)
         if recorded.unconfirmed:
             raise still_to_come(recorded.unconfirmed, recorded.spec)
+        if recorded.spec.on_delete is OnDelete.RELEASE:
+            ours = submissions_of(recorded, await self._plane.jobs())
+            active = [job for job in ours if job.active]
+            return Removed(released=await self._takeover.release(recorded, active))
         return await self._ender.delete(recorded)
 
     async def _await_unrecorded(self, recorded: JobRecord) -> None:
         """Wait for what a killed run may have submitted of a job that is to be ended."""
-        ours = (await self._plane.jobs()).of(recorded.spec.key, recorded=recorded.job_id)
+        ours = submissions_of(recorded, await self._plane.jobs())
         await self._earlier.await_unrecorded(recorded, recorded.spec, Seen(tuple(ours)))
 
     # A version runs
 
     async def _with_active(self, change: Change, current: ObservedJob) -> JobRecord:
         recorded, wanted = change.recorded, change.wanted
+        if recorded is None or recorded.job_id is None:
+            await self._takeover.check_is_ours(wanted, current)
         version = await self._observer.version(current, change)
         if not version.wanted:
             return await self._upgrader.replace(change, current, version)
@@ -274,6 +299,8 @@ class Reconciler:
         restore, generation = origin.restore, seen.next_generation(recorded)
         if generation == 1:
             generation += await self._directories.last_generation(wanted)
+        if recorded and recorded.adopted and restore:
+            await self._takeover.check_not_continued(recorded, seen, restore)
         unconfirmed = recorded.unconfirmed if recorded else None
         if unconfirmed:
             earlier = generation_of(unconfirmed)

@@ -35,7 +35,12 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     Starter,
     submission,
 )
-from flink_jobs_provider.reconciling.job_errors import RUNS_AGAIN, neither_started, no_way_back
+from flink_jobs_provider.reconciling.job_errors import (
+    DECLARED_RUNS,
+    RUNS_AGAIN,
+    neither_started,
+    no_way_back,
+)
 from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
 
 #: Returns the jar with a digest that was read from a URI; JarError where it is nowhere any more.
@@ -218,8 +223,8 @@ class Roller:
         await self.forget_jars(recorded, wanted, started.job_id, previous.jar_digest)
         failed = ActionFailed(
             what,
-            now=f"{RUNS_AGAIN} as job {started.job_id}, "
-            + (f"from {launch.back}" if launch.back else "without state"),
+            now=f"{DECLARED_RUNS if recorded and recorded.adopted else RUNS_AGAIN} as job "
+            f"{started.job_id}, " + (f"from {launch.back}" if launch.back else "without state"),
             remedy="Fix the new version, and run again",
         )
         record = launch.base
@@ -265,6 +270,7 @@ class Roller:
             update={
                 "job_id": started.job_id,
                 "unconfirmed": None,
+                "adopted": None,
                 "status": started.status,
                 "last_savepoint": comes_back_to(record, origin),
                 "generation": started.generation,

@@ -20,6 +20,7 @@ from flink_jobs_provider.model.savepoint import (
     same_path,
 )
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
+from flink_jobs_provider.planning.adoption import refusal_without_way_back
 from flink_jobs_provider.planning.plan import UPGRADES, newly_restores, previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
@@ -182,6 +183,8 @@ class Upgrader:
     async def replace(self, change: Change, current: ObservedJob, version: Version) -> JobRecord:
         """Replace a running version with the wanted one; all that can be is checked before."""
         recorded, wanted = change.recorded, change.wanted
+        if recorded and (refusal := refusal_without_way_back(recorded, wanted)):
+            raise refusal
         unchanged = f"Job {current.job_id} goes on as it was"
         generation = change.seen.next_generation(recorded)
         named, mode = version.restores, wanted.upgrade_mode

@@ -10,9 +10,11 @@ import pytest
 
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.http import TRIES
+from flink_jobs_provider.control_planes.protocol import Mark
 from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
 from tests.contract.flink.scripted import (
     IDENTITY,
+    JOB_ID,
     VERSIONS,
     ScriptedFlink,
     jar_file,
@@ -51,6 +53,37 @@ def test_nobody_gets_a_list_from_before_the_call() -> None:
 def listing(*names: str) -> httpx.Response:
     """Answer a list of jars by these names, with the ids 0.jar, 1.jar, and so on."""
     return ok(files=[{"id": f"{number}.jar", "name": name} for number, name in enumerate(names)])
+
+
+def test_marks_are_jars_of_no_job(tmp_path: Path) -> None:
+    """Shows what is uploaded as a mark, that it is found by jobId, and what removes it."""
+    flink = ScriptedFlink()
+    mark = f"_adopted-{IDENTITY}-{JOB_ID}.jar"
+    flink.answer("GET jars", listing(mark, f"_released-{'b' * 18}-{JOB_ID}.jar", "x.jar"))
+    flink.answer("POST jars/upload", ok(filename="/up/2.jar", status="success"))
+    flink.answer("DELETE jars/0.jar", ok())
+    flink.answer("DELETE jars/2.jar", ok())
+    plane = flink.plane()
+
+    async def work() -> None:
+        assert await plane.job_names() == {}
+        assert not await plane.has_jars(IDENTITY)
+        found = await plane.marks(JOB_ID)
+        assert [(each.kind, each.identity) for each in found] == [
+            (Mark.ADOPTED, IDENTITY),
+            (Mark.RELEASED, "b" * 18),
+        ]
+        assert await plane.marks("c" * 32) == ()
+        await plane.put_mark(Mark.ADOPTED, IDENTITY, "c" * 32, 60)
+        await plane.forget_jars(IDENTITY, frozenset({JOB_ID}))
+
+    asyncio.run(work())
+    [upload] = [each for each in flink.sent if each.path.endswith("upload")]
+    assert f"_adopted-{IDENTITY}-{'c' * 32}.jar" in str(upload.body)
+    assert {each.path for each in flink.sent if each.method == "DELETE"} == {
+        "jars/0.jar",
+        "jars/2.jar",
+    }
 
 
 def test_submissions_ask_for_the_list_once(tmp_path: Path) -> None:

@@ -270,6 +270,17 @@ def test_delete(on_delete: str, cancelled: str) -> None:
     assert path == (stack.arm.savepoints[-1] if on_delete == "savepoint" else None)
 
 
+def test_a_released_job_is_left_to_its_service() -> None:
+    """Shows that nothing is asked of the service, and that who declares it again has it."""
+    stack = running()
+    stack.up(spec(on_delete="release"))
+    before = stack.arm.actions()
+    assert stack.destroy() is None
+    stack.up(spec(on_delete="release"))
+    assert stack.arm.actions() == before == ["NEW"]
+    assert len(stack.arm.rows) == 1
+
+
 @pytest.mark.parametrize(
     ("output", "told"),
     [

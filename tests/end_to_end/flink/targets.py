@@ -24,8 +24,12 @@ _SETTLING = {
     "test_a_version_that_fails_soon_after_its_tasks_run_gives_way": _OWN_SETTLE_TIME,
     "test_a_source_that_finds_nobody_to_read_from_did_not_come_up": _OWN_SETTLE_TIME,
 }
+_ADOPTS = "the service has the jobs alone that were given to it"
 _OF_FLINK_ITSELF = {
     "test_two_addresses_of_one_cluster_are_one": "its other address is one of Flink's own",
+    "test_a_job_started_by_hand_is_adopted_changed_and_released": _ADOPTS,
+    "test_an_adopted_job_goes_back_to_what_was_declared": _ADOPTS,
+    "test_what_cannot_be_adopted_is_refused_in_the_preview": _ADOPTS,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",
     "test_a_job_that_starts_after_its_run_is_gone_on_with": "the gateway submits, in a time of its "

@@ -131,7 +131,7 @@ def test_each_mistake_has_a_line_of_its_own(tmp_path: Path) -> None:
     assert [line.split(" ")[0] for line in lines] == [f"{path}:{n}:" for n in (5, 6, 7, 8)]
     assert lines[0].endswith('args.1: YAML reads no as false: write "no" for the word')
     assert lines[1].endswith("paralelism: is unknown; did you mean parallelism?")
-    assert "zzz: is unknown; known are allow_non_restored_state, args, " in lines[2]
+    assert "zzz: is unknown; known are adopt, allow_no_way_back, " in lines[2]
     assert lines[3].endswith('on_delete: YAML reads no as false: write "no" for the word')
 
 

@@ -16,6 +16,8 @@ from itertools import count
 import fsspec
 
 from flink_jobs_provider.control_planes.protocol import (
+    JobMark,
+    Mark,
     SavepointRequest,
     Submission,
 )
@@ -89,6 +91,7 @@ class FakeFlink:
         self.cluster = ClusterFacts((2, 3, 0), f"{root}/savepoints", f"{root}/checkpoints")
         self.jobs_by_id: dict[str, FakeJob] = {}
         self.jars: set[tuple[str, str]] = set()
+        self.marked: list[tuple[str, JobMark]] = []
         self.submissions: list[Submission] = []
         self.starts: list[tuple[Submission, int]] = []
         self.programs: dict[str, Program] = {}
@@ -119,6 +122,20 @@ class FakeFlink:
 
     async def has_jars(self, identity: str) -> bool:
         return any(prefix == identity for prefix, _ in self.jars)
+
+    async def marks(self, job_id: str) -> tuple[JobMark, ...]:
+        self._step("marks")
+        return tuple(mark for marked, mark in self.marked if marked == job_id)
+
+    async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
+        self._step(f"put {kind}")
+        mark = JobMark(kind, identity, f"mark-{next(_numbers)}", self._time.now())
+        self.marked.append((job_id, mark))
+        self._step(f"{kind} put")
+
+    async def remove_mark(self, mark: JobMark) -> None:
+        self._step("remove mark")
+        self.marked = [each for each in self.marked if each[1] != mark]
 
     async def task_slots(self) -> tuple[int, int]:
         self._step("free slots")
@@ -239,6 +256,11 @@ class FakeFlink:
         self._step("forget jars")
         kept = {digest[:32] for digest in keep}
         self.jars = {jar for jar in self.jars if jar[0] != identity or jar[1] in kept}
+        self.marked = [
+            (job_id, mark)
+            for job_id, mark in self.marked
+            if (mark.kind, mark.identity) != (Mark.ADOPTED, identity)
+        ]
         self._step("jars forgotten")
 
     async def checkpoints(self, job_id: str) -> CheckpointStatistics | None:
