@@ -111,7 +111,14 @@ def test_without_a_way_back_nothing_is_stopped_unless_said_in_words(cause: str) 
     with pytest.raises(PermanentError, match="could not be started again"):
         stack.up(wanted)
     assert stack.flink.the_job() is job
-    stack.up(wanted.model_copy(update={"allow_no_way_back": True}))
+    permitted = wanted.model_copy(update={"allow_no_way_back": True})
+    stack.flink.programs["New"] = Program(task_error="RuntimeException: no")
+    failing = permitted.model_copy(update={"entry_class": "New"})
+    with pytest.raises(ActionFailed, match="Nothing of it runs; its state is in "):
+        stack.up(failing)
+    assert stack.flink.active() == []
+    assert [each.spec.entry_class for each in stack.flink.submissions] == ["Old", "New"]
+    stack.up(permitted)
     assert stack.flink.the_job().restored_from
 
 
