@@ -323,7 +323,7 @@ VALID = st.fixed_dictionaries(
         "desired_state": st.sampled_from(["running", "stopped"]),
         "upgrade_mode": st.sampled_from(["savepoint", "last-state", "stateless"]),
         "restore_from": st.just("s3://b/k"),
-        "adopt": st.text(min_size=1),
+        "adopt": st.text(min_size=1, max_size=9).filter(lambda text: text == text.strip()),
         "allow_no_way_back": st.booleans(),
         "allow_non_restored_state": st.booleans(),
         "state_check": st.sampled_from(["strict", "warn", "off"]),
