@@ -104,16 +104,16 @@ def _log_error(task: asyncio.Task[None]) -> None:
 
 @contextlib.asynccontextmanager
 async def reporting(
-    trouble: Callable[[], str], report: Callable[[str], Awaitable[object]], every: float
+    state: Callable[[], str], report: Callable[[str], Awaitable[object]], every: float
 ) -> AsyncIterator[None]:
-    """Report each change of what a step waits for while it goes on; nothing after its end.
+    """Report each change of how far a step is, or what it waits for; nothing after its end.
 
     A step goes on by itself for minutes while its cluster is away; without these reports nobody
     would know what it waits for.
 
     Args:
-        trouble: Returns what the step waits for; empty for nothing.
-        report: Reports a change; an empty line when the wait is over.
+        state: Returns how far the step is, or what it waits for; empty where nothing is known.
+        report: Reports a change; an empty line when a wait is over.
         every: Seconds between two checks.
     """
     over = asyncio.Event()
@@ -124,12 +124,12 @@ async def reporting(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(every):  # `wait_for` of Python 3.11 can lose a cancel
                     await over.wait()
-            now = trouble()
+            now = state()
             if now != reported and not over.is_set():
                 await report(now)
                 reported = now
 
-    watching = asyncio.create_task(watch(), name="trouble")
+    watching = asyncio.create_task(watch(), name="state")
     try:
         yield
     finally:

@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.served_clusters import places_masked
 from flink_jobs_provider.gateway.store import JobState, RecordsError, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
+from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
@@ -120,10 +121,17 @@ class Workers:
             return
 
         mask = partial(self._mask, job.cluster)
+        progress = ""
 
-        def trouble() -> str:
+        def say(line: str) -> None:
+            nonlocal progress
+            _log.info("operation %s: %s", action.row.id, line)
+            progress = mask(line)
+
+        def state() -> str:
+            """Return what the action waits for, or else how far it is."""
             error = self._trouble(job.cluster)
-            return ErrorOutput.of(error, mask) if error else ""
+            return ErrorOutput.of(error, mask) if error else progress
 
         async def report(line: str) -> None:
             if isinstance(line, ErrorOutput):
@@ -132,8 +140,8 @@ class Workers:
             await self._write(write, lease)
 
         while True:
-            async with self._slots, reporting(trouble, report, self._process.intervals.observe):
-                outcome, waits_for = await self._try(action, job, lease, begun, deadline)
+            async with self._slots, reporting(state, report, self._process.intervals.observe):
+                outcome, waits_for = await self._try(action, job, lease, (begun, deadline), say)
             if not lease.held:
                 _log.warning("the lease of operation %s has expired", action.row.id)
                 return
@@ -147,16 +155,24 @@ class Workers:
         await self._end(action, outcome, lease)
 
     async def _try(
-        self, action: StoredAction, job: StoredJob, lease: Lease, begun: float, deadline: float
+        self,
+        action: StoredAction,
+        job: StoredJob,
+        lease: Lease,
+        span: tuple[float, float],
+        say: Say,
     ) -> tuple[Outcome | None, str]:
-        """Try once; return how it ended, or what it waits for."""
+        """Try once; return how it ended, or what it waits for.
+
+        `span` is when it was begun, and its deadline, by the process's clock.
+        """
         executor: Executor | None = None
         try:
-            executor = await self._executor(action, job, lease)
+            executor = await self._executor(action, job, lease, say)
             return await executor.execute(), ""
         except JobError as error:
             failed = ErrorOutput.of(error, partial(self._mask, job.cluster))
-            left = self._ends(error, begun, deadline) - self._process.clock.now()
+            left = self._ends(error, *span) - self._process.clock.now()
             if left > 0:
                 return None, failed.followed_by(_until(left))
             message: str = failed
@@ -181,13 +197,11 @@ class Workers:
             return min(deadline, begun + self._process.intervals.slots)
         return deadline if isinstance(error, TemporaryError) else begun
 
-    async def _executor(self, action: StoredAction, job: StoredJob, lease: Lease) -> Executor:
+    async def _executor(
+        self, action: StoredAction, job: StoredJob, lease: Lease, say: Say
+    ) -> Executor:
         target, process = self._targets[job.cluster], self._process
         plane = process.planes.of(target)
-
-        def report(line: str) -> None:
-            _log.info("operation %s: %s", action.row.id, line)
-
         known = None
         if action.row.action is Action.LIST_SAVEPOINT:
             known = await self._write(partial(self._store.savepoints, job.number), lease)
@@ -196,7 +210,7 @@ class Workers:
             Reconciler(
                 plane,
                 local_paths=target.loopback,
-                say=report,
+                say=say,
                 clock=process.clock,
                 find_jar=process.opener.find,
             ),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.control_planes.protocol import SavepointRequest
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
     JobFilter,
@@ -326,5 +327,33 @@ def test_a_lost_job_that_is_cancelled_stays_down(tmp_path: Path) -> None:
             await lost(gateway)
             await gateway.look()
             assert (await gateway.done("CANCEL")).status == "CANCELED"
+
+    asyncio.run(life())
+
+
+def test_how_far_an_action_is_stands_in_its_row(tmp_path: Path) -> None:
+    """Shows the last line of the run while a savepoint is taken, and the result afterwards."""
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path, intervals=replace(STILL, observe=0.01))
+        async with gateway.running():
+            await gateway.done("NEW")
+            loop, noted, shown = asyncio.get_running_loop(), asyncio.Event(), []
+            take, note_wait = gateway.flink.take_savepoint, gateway.store.note_wait
+
+            def listen(action_id: str, gateway_name: str, output: str) -> None:
+                note_wait(action_id, gateway_name, output)
+                loop.call_soon_threadsafe(noted.set)
+
+            async def slow(request: SavepointRequest, timeout: float) -> str:
+                await noted.wait()
+                shown.append((await gateway.row()).last.output)
+                return await take(request, timeout)
+
+            gateway.store.note_wait = listen  # type: ignore[assignment,method-assign]
+            gateway.flink.take_savepoint = slow  # type: ignore[method-assign]
+            ended = await gateway.do("STOP")
+            assert shown == ["orders: stopping with a savepoint"]
+            assert ended.output.startswith("Savepoint completed")
 
     asyncio.run(life())
