@@ -15,6 +15,9 @@ from typing import Any, Protocol
 from flink_jobs_provider.gateway.job_history import JobHistory
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 #: Statuses of a job that has broken down.
@@ -141,6 +144,15 @@ class JobBoard(JobService, JobHistory, Protocol):
 
     def answers(self) -> Mapping[str, ClusterAnswer]:
         """Return, by key, how each cluster answered; without those not observed so far."""
+        ...
+
+    async def with_verdict(
+        self, cluster: str, planned: Plan, record: JobRecord, wanted: JobSpec
+    ) -> Plan:
+        """Return the plan of an update with how the running version's state suits the new one.
+
+        The jar is read, and `main` runs on the cluster; nothing of it stays.
+        """
         ...
 
     async def task_slots(self, cluster: str) -> tuple[int, int] | None:

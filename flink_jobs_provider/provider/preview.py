@@ -10,14 +10,14 @@ from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint, open_
 from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
+from flink_jobs_provider.model.errors import JobError, PermanentError
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.planning.state_verdict import StateVerdict
-from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S, Trials, refusal_of
+from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S, Trials, with_verdict
 
 #: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0
@@ -225,22 +225,11 @@ async def plan_with_state(
     restarts = any(change.cost is Cost.RESTART for change in decided.changed)
     if decided.refusal or off or not (carried and restarts) or to_restore(recorded, wanted):
         return decided
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            verdict = await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))
-    except ActionFailed as error:
-        return replace(decided, state=f"as things are, its start would fail: {error.reason}")
-    except JobError as error:
-        return replace(decided, state=f"state was not compared: {error.reason}")
-    except TimeoutError:
-        return replace(decided, state=f"state was not compared within {PATIENCE_S:.0f} s")
-    if verdict is None:
-        return decided
-    refused = refusal_of(verdict, wanted)
-    if refused is None:
-        return replace(decided, state=str(verdict))
-    refused.complete(now=f"Job {recorded.job_id} goes on as it was")
-    return replace(decided, state=str(verdict), refusal=str(refused))
+
+    async def verdict() -> StateVerdict | None:
+        return await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))
+
+    return await with_verdict(decided, recorded, wanted, verdict)
 
 
 async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
@@ -18,13 +18,20 @@ from flink_jobs_provider.gateway.job_service import (
     JobsOfCluster,
     PageOfJobs,
 )
+from flink_jobs_provider.gateway.jobs.background import QueueTimeout
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import StoredJob, read_record
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import Plan
+from flink_jobs_provider.planning.state_verdict import StateVerdict
+from flink_jobs_provider.reconciling.flink.program_check import with_verdict
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
 #: Seconds that a form waits for a cluster's free slots, and for how long it takes the same answer.
 _SLOTS_WITHIN = 2.0
@@ -109,6 +116,27 @@ class Reading:
         self.configured(cluster)
         found = await self._ask(self._store.watched_by_identity, cluster, sorted(identities))
         return frozenset(row.identity for row in found)
+
+    async def with_verdict(
+        self, cluster: str, planned: Plan, record: JobRecord, wanted: JobSpec
+    ) -> Plan:
+        """Return the plan of an update with how the running version's state suits the new one."""
+        process, configured = self._process, self.configured(cluster)
+
+        async def verdict() -> StateVerdict | None:
+            jar = await process.opener.open(wanted.jar, process.intervals.jar_queue)
+            reconciler = Reconciler(
+                process.plane(configured),
+                local_paths=configured.flink.loopback,
+                clock=process.clock,
+            )
+            new = wanted.model_copy(update={"jar_digest": jar.digest})
+            return await reconciler.foresee_state(record, new, jar)
+
+        try:
+            return await with_verdict(planned, record, wanted, verdict)
+        except QueueTimeout:
+            return replace(planned, state="state was not compared: other jars are being read")
 
     async def task_slots(self, cluster: str) -> tuple[int, int] | None:
         """Return how many task slots are free, and how many there are; None without an answer."""

@@ -37,6 +37,7 @@ from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import STARTS, Action
+from flink_jobs_provider.model.spec import StateCheckMode
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
@@ -62,7 +63,9 @@ class ActionPlan:
         how: How, as previews word it.
         discards_state: Whether state is dropped on purpose.
         changes: The inputs that would change, a line each.
-        takes_jar: Whether it runs the jar as it lies there by then: that is not read for a plan.
+        takes_jar: Whether it runs the jar as it lies there by then.
+        state: How the state of the running version suits the new one; empty where not compared.
+        refusal: Why the action would be refused for that; empty where it would not.
     """
 
     action: str
@@ -70,6 +73,8 @@ class ActionPlan:
     discards_state: bool
     changes: Sequence[str]
     takes_jar: bool = False
+    state: str = ""
+    refusal: str = ""
 
 
 class Submission:
@@ -134,6 +139,8 @@ class Submission:
             discards_state=planned.discards_state,
             changes=[masked_text(words(change.text)) for change in changed],
             takes_jar=_takes_jar(row, wanted),
+            state=masked_text(words(planned.state)),
+            refusal=masked_text(words(planned.refusal)) if planned.state else "",
         )
 
     async def _planned(self, row: JobRow | None, wanted: ActionRequest) -> Plan:
@@ -149,7 +156,12 @@ class Submission:
             wanted = replace(wanted, changes={"restore_from": row.next_restore, **wanted.changes})
         never_ran = row.status == LAUNCH_FAILED
         spec = wanted_spec(wanted, _PLAN, present, None, launch_failed=never_ran)
-        return plan(row.record if row.record.job_id else None, spec)
+        planned = plan(row.record if row.record.job_id else None, spec)
+        carries = planned.action in (Action.UPDATE, Action.LAST_STATE_UPDATE)
+        named = "restore_from" in wanted.changes
+        if not carries or named or spec.state_check is StateCheckMode.OFF:
+            return planned
+        return await self._board.with_verdict(wanted.cluster, planned, row.record, spec)
 
     async def _check_name(self, wanted: ActionRequest) -> None:
         """Check that a new job's name is free.

@@ -6,7 +6,8 @@ In a preview, the `main` of new jobs runs for a plan, and nothing stays on the c
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
@@ -23,7 +24,7 @@ from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec, StateCheckMode
-from flink_jobs_provider.planning.plan import previous_version
+from flink_jobs_provider.planning.plan import Plan, previous_version
 from flink_jobs_provider.planning.state_verdict import Compatibility, StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.observer import Change, Observer
@@ -191,6 +192,35 @@ def state_line(verdict: StateVerdict, wanted: JobSpec) -> str:
 
 #: How long one program is tried, its upload included, in seconds.
 PATIENCE_S = 60.0
+
+
+async def with_verdict(
+    decided: Plan,
+    recorded: JobRecord,
+    wanted: JobSpec,
+    foresee: Callable[[], Awaitable[StateVerdict | None]],
+) -> Plan:
+    """Return a plan with how the running version's state suits the new one.
+
+    A version that the run would refuse is refused by its plan. What keeps the two from being
+    compared is no fault of the job: the plan names it.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            verdict = await foresee()
+    except ActionFailed as error:
+        return replace(decided, state=f"as things are, its start would fail: {error.reason}")
+    except JobError as error:
+        return replace(decided, state=f"state was not compared: {error.reason}")
+    except TimeoutError:
+        return replace(decided, state=f"state was not compared within {PATIENCE_S:.0f} s")
+    if verdict is None:
+        return decided
+    refused = refusal_of(verdict, wanted)
+    if refused is None:
+        return replace(decided, state=str(verdict))
+    refused.complete(now=f"Job {recorded.job_id} goes on as it was")
+    return replace(decided, state=str(verdict), refusal=str(refused))
 
 
 class TrialPlane(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.portal_pages import Page
 from tests.unit.gateway.jobs.gateway import CLUSTER, make_jar
 from tests.unit.gateway.portal.browsing import JARS, Browser, Look, Opened
 from tests.unit.reconciling.flink.fake_flink import RETAINED
+from tests.unit.reconciling.flink.test_program_check import OLD, RENAMED
 
 NEW = "/portal/new"
 JOB = "/portal/jobs/1"
@@ -482,6 +484,42 @@ def test_what_an_update_changes_is_shown_before_it_is_sent(look: Look) -> None:
         assert "No input of the job changes." in page.text
         page = await browser.refused(form, 400, parallelism="none")
         assert page.problems["parallelism"].startswith("Parallelism must be")
+
+    look(test)
+
+
+@pytest.mark.parametrize(
+    ("entry_class", "shown", "refused"),
+    [
+        ("Same", "State fits (2 chains, 4.0 kB).", ""),
+        (
+            "Renamed",
+            "STATE IS DROPPED: 4.0 kB of count -> sink (count).",
+            "has no place for 4.0 kB",
+        ),
+    ],
+)
+def test_an_update_is_shown_with_whether_state_fits(
+    look: Look, entry_class: str, shown: str, refused: str
+) -> None:
+    """Shows the verdict before anything is sent, and why the update would be refused."""
+
+    async def test(portal: Opened) -> None:
+        flink = portal.gateway.flink
+        flink.cluster = replace(flink.cluster, intercepts_exit=True)
+        flink.programs |= {"Old": OLD, "Same": OLD, "Renamed": RENAMED}
+        browser = await portal.signed_in()
+        await _new(portal, browser, entry_class="Old")
+        flink.pass_time(60)  # it has completed a checkpoint
+        address = f"{JOB}/update"
+        form = (await browser.get(address)).form(address)
+        form.fields["review"] = "1"
+        page = await browser.refused(form, 200, entry_class=entry_class)
+        (plan,) = page.find("div", class_="card plan")
+        assert shown in plan.text
+        assert refused in plan.text
+        assert ("goes on as it was" in plan.text) == bool(refused)
+        assert (await portal.gateway.row()).last.action == "NEW"
 
     look(test)
 
