@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from flink_jobs_provider.cli import (
+    adopt_command,
     gateway,
     history_command,
     jobs,
@@ -30,6 +31,7 @@ runs.register(app)
 app.add_typer(local.app, name="local")
 watch_command.register(jobs.app)
 history_command.register(jobs.app)
+adopt_command.register(app)
 open_command.register(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(savepoint_command.app, name="savepoint")

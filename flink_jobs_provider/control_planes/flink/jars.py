@@ -262,6 +262,12 @@ class ClusterJars:
         ]
         return tuple(sorted(found, key=lambda mark: (mark.at, mark.id)))
 
+    async def marked_jobs(self) -> dict[str, Mark]:
+        """Return the mark that counts of each marked job, by jobId: of two, that of adoption."""
+        marks = [jar for jar in await self._listing.get(0.0) if jar.job_name in _MARKS]
+        marks.sort(key=lambda jar: _MARKS[jar.job_name] is Mark.ADOPTED)
+        return {jar.digest: _MARKS[jar.job_name] for jar in marks}
+
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         """Mark a job."""
         with tempfile.TemporaryDirectory() as directory:

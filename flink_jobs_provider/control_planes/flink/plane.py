@@ -216,6 +216,16 @@ class FlinkRest:
         """Read the marks among `GET /jars`."""
         return await self._jars.marks(job_id)
 
+    async def marked_jobs(self) -> dict[str, Mark]:
+        """Return the mark that counts of each marked job, by jobId."""
+        return await self._jars.marked_jobs()
+
+    async def entry_classes(self) -> list[str]:
+        """Return the entry classes that the manifests of the cluster's jars name."""
+        files = (await self._get("jars", "files"))["files"]
+        found = {str(each["name"]) for file in files for each in file.get("entry") or ()}
+        return sorted(found)
+
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         """Upload an empty jar whose name is the mark."""
         await self._jars.put_mark(kind, identity, job_id, timeout)
