@@ -239,8 +239,8 @@ class StackProject:
 
     def _command_line(self, *words: str) -> list[str]:
         self._write_jobs()
-        options = ["--engine", self.engine, "--cwd", str(self.root), "--stack", self.stack]
-        return [*self.command(), *words, *options]
+        engine = [] if words[0] == "jobs" else ["--engine", self.engine]  # they run no program
+        return [*self.command(), *words, *engine, "--cwd", str(self.root), "--stack", self.stack]
 
     def _whole_environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if "PULUMI" not in name}

@@ -16,6 +16,7 @@ from flink_jobs_provider.cli import (
     jobs,
     local,
     open_command,
+    rollback_command,
     runs,
     savepoint_command,
     watch_command,
@@ -32,6 +33,7 @@ app.add_typer(local.app, name="local")
 watch_command.register(jobs.app)
 history_command.register(jobs.app)
 adopt_command.register(app)
+rollback_command.register(jobs.app)
 open_command.register(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(savepoint_command.app, name="savepoint")

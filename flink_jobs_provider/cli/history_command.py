@@ -24,11 +24,39 @@ _HEADINGS = ("version", "at", "action", "result", "commit", "jar", "from", "left
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordOptions:
-    """Where a job is on record: in a stack, or with a gateway."""
+class StackRecordOptions:
+    """The stack in which a job is on record: its state is read and written here."""
 
     stack: StackOption = None
     cwd: DirectoryOption = Path()
+    as_json: JsonOption = False
+
+    def request(self) -> Request:
+        """Return the request to the embedded engine.
+
+        Raises:
+            StackError: The stack's state is not in files.
+        """
+        from flink_jobs_provider.engine.errors import BackendError, StackError
+        from flink_jobs_provider.engine.stacks import Request
+
+        request = Request(self.cwd, self.stack)
+        try:
+            request.place()
+        except BackendError as error:
+            raise StackError(
+                f"the versions of a stack's jobs are read and changed in a file:// backend alone: "
+                f"{error.message}",
+                "In another backend, `pulumi stack export` has them as the output history, and "
+                "the way back is a change of the program to the inputs of that version.",
+            ) from None
+        return request
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions(StackRecordOptions):
+    """Where a job is on record: in a stack, or with a gateway."""
+
     gateway: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +74,6 @@ class RecordOptions:
         str | None,
         typer.Option("--cluster", help="With a gateway: only this cluster, by key or name."),
     ] = None
-    as_json: JsonOption = False
 
     @property
     def view(self) -> ViewOptions | None:
@@ -54,12 +81,6 @@ class RecordOptions:
         if self.gateway is None and self.target_file is None:
             return None
         return ViewOptions(gateway=self.gateway, target_file=self.target_file, cluster=self.cluster)
-
-    def request(self, *, yes: bool = False) -> Request:
-        """Return the request to the embedded engine, which reads and writes the stack's state."""
-        from flink_jobs_provider.engine.stacks import Request
-
-        return Request(self.cwd, self.stack, yes)
 
 
 def register(app: typer.Typer) -> None:

@@ -5,11 +5,13 @@ An engine's worker threads call these; the work is done in one event loop that a
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from flink_jobs_provider.artifacts import Jar, open_jar
+from flink_jobs_provider.artifacts import Jar, find_jar, open_jar
 from flink_jobs_provider.control_planes.connection import (
     Clusters,
     Prerequisites,
@@ -18,10 +20,10 @@ from flink_jobs_provider.control_planes.connection import (
 )
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, JarError, JobError, PermanentError
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import Target
+from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.provider.commit import commit_of
 from flink_jobs_provider.provider.preview import (
@@ -36,6 +38,7 @@ from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.job_errors import no_jar_of_version
 from flink_jobs_provider.reconciling.version_history import Occasion, with_failure, with_history
 
 #: Problems of inputs: (property path, what would be valid).
@@ -126,7 +129,7 @@ class JobOperations:
         occasion = Occasion(decided.summary, commit_of(), secret)
 
         async def work() -> JobRecord:
-            return await self.perform(recorded, wanted, jar, occasion)
+            return await self._perform(recorded, wanted, jar, occasion)
 
         declared = self._registry.declarations.find(wanted.target, wanted.job_name)
         namesakes = self._registry.declarations.namesakes(declared)
@@ -140,12 +143,48 @@ class JobOperations:
                 )
             return self._loop.run(work())
 
-    async def perform(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar, occasion: Occasion
+    def find_jar(self, version: JobSpec, copy: str | None = None) -> Jar | str:
+        """Return the jar of a version that ran once; its digest where the cluster has it.
+
+        Args:
+            version: The version.
+            copy: Path or URI of a copy of its jar.
+
+        Raises:
+            PermanentError: It is nowhere any more, or the copy is another jar.
+        """
+        return self._loop.run(self._find_jar(version, copy))
+
+    def bring_back(
+        self, recorded: JobRecord, wanted: JobSpec, jar: Jar | str, occasion: Occasion
+    ) -> JobRecord:
+        """Bring a job to what an earlier version of it was."""
+        return self._loop.run(self._perform(recorded, wanted, jar, occasion))
+
+    async def _find_jar(self, version: JobSpec, copy: str | None) -> Jar | str:
+        digest, untouched = version.jar_digest or "", "Nothing was changed"
+        if copy is not None:
+            jar = await asyncio.to_thread(open_jar, copy)
+            if jar.digest != digest:
+                raise no_jar_of_version(version, f"is not the one at {copy}", untouched)
+            return replace(jar, uri=version.jar)
+        if isinstance(version.target, FlinkTarget):
+            return await self._on_flink(version.target).find_jar(version)
+        try:
+            return await asyncio.to_thread(find_jar, version.jar, digest)
+        except JarError as error:
+            raise no_jar_of_version(version, f"is unavailable: {error.reason}", untouched) from None
+
+    async def _perform(
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, occasion: Occasion
     ) -> JobRecord:
         """Bring a job to what is wanted, and list the version that was started, or was not."""
         try:
-            record = await self._reconciler(wanted).bring_about(recorded, wanted, jar)
+            if isinstance(wanted.target, FlinkTarget):
+                record = await self._on_flink(wanted.target).bring_about(recorded, wanted, jar)
+            else:
+                assert not isinstance(jar, str)  # noqa: S101 - only a Flink cluster has jars
+                record = await self._reconciler(wanted).bring_about(recorded, wanted, jar)
         except ActionFailed as error:
             error.partial = with_failure(recorded, error, wanted, occasion)
             raise
@@ -202,6 +241,10 @@ class JobOperations:
         if offline or not with_state:
             return decided
         return await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
+
+    def _on_flink(self, target: FlinkTarget) -> Reconciler:
+        plane = self._known_clusters().of(target)
+        return Reconciler(plane, local_paths=target.loopback, say=self._say)
 
     def _reconciler(self, spec: JobSpec) -> JobReconciler:
         return reconciler_of(self._known_clusters(), spec.target, self._say)

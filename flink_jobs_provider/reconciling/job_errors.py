@@ -187,6 +187,16 @@ def no_way_back(previous: JobSpec, why: str, now: str, put_back: str) -> Permane
     )
 
 
+def no_jar_of_version(version: JobSpec, why: str, now: str) -> PermanentError:
+    """Return the refusal to go back to a version whose jar is nowhere."""
+    digest = (version.jar_digest or "")[:12]
+    return PermanentError(
+        f"{version.job_name}: the jar of that version (SHA-256 {digest}…) {why}",
+        now=now,
+        remedy=f"Put that jar back at {version.jar}, or give a copy of it with --jar",
+    )
+
+
 def neither_started(why: str, state: str) -> str:
     """Return how a job is whose new version failed, and whose previous one did not start again."""
     return (

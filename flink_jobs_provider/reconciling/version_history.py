@@ -151,13 +151,16 @@ def _known(before: JobRecord | None) -> _Versions:
         number=max(before.generation, 1),
         at=before.started_at or "",
         action=before.action if before.action in STARTS else None,
-        by=before.spec.owner,
-        jar=before.spec.jar,
-        jar_digest=before.spec.jar_digest,
+        by="" if before.adopted else before.spec.owner,
+        why="started by others, and adopted" if before.adopted else "",
+        jar="" if before.adopted else before.spec.jar,
+        jar_digest=None if before.adopted else before.spec.jar_digest,
         job_id=before.job_id,
         restored_from=before.restored_from,
         savepoint=left,
     )
+    if before.adopted:  # what was declared with it may not be the program that runs
+        return _Versions([version], {})
     # Which of its inputs were secret is not known here: all of them may have been.
     all_secret = Occasion("", secret=frozenset(before.spec.of_version()) - {"jar", "jar_digest"})
     return _Versions([version], {}).with_inputs(before.spec, all_secret)

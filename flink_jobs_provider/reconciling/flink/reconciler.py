@@ -83,8 +83,8 @@ class Reconciler:
         self._preflight = Preflight(plane, self._states, Slots(plane, clock), say)
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
-        starter, way_back = Starter(plane, watch, say), WayBack(plane, find_jar)
-        self._roller = Roller(plane, starter, way_back, self._states, say)
+        starter, self._way_back = Starter(plane, watch, say), WayBack(plane, find_jar)
+        self._roller = Roller(plane, starter, self._way_back, self._states, say)
         self._programs = ProgramCheck(
             plane,
             self._observer,
@@ -94,7 +94,7 @@ class Reconciler:
             say,
         )
         self._upgrader = Upgrader(
-            self._preflight, self._stopper, self._programs, way_back, self._roller, say
+            self._preflight, self._stopper, self._programs, self._way_back, self._roller, say
         )
         self._adopter = Adopter(plane, self._states, starter, self._roller, say)
         self._ender = Ender(plane, self._stopper, self._states, say)
@@ -174,6 +174,14 @@ class Reconciler:
         None where its own version runs already. With a jar, the program is compared with the job.
         """
         return await self._takeover.foresee(wanted, jar)
+
+    async def find_jar(self, version: JobSpec) -> Jar | str:
+        """Return the jar of a version that ran once; its digest where the cluster has it.
+
+        Raises:
+            PermanentError: It is nowhere any more.
+        """
+        return await self._way_back.find(version, "Nothing was changed")
 
     async def compare_state(
         self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar

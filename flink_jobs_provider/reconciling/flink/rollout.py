@@ -39,6 +39,7 @@ from flink_jobs_provider.reconciling.job_errors import (
     DECLARED_RUNS,
     RUNS_AGAIN,
     neither_started,
+    no_jar_of_version,
     no_way_back,
 )
 from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
@@ -82,6 +83,22 @@ class WayBack:
                 f"Put that jar back at {previous.jar}",
             ) from None
         await self._provide(previous, jar)
+
+    async def find(self, version: JobSpec, now: str) -> Jar | str:
+        """Return the jar of a version that ran once; its digest where the cluster has it.
+
+        Raises:
+            PermanentError: It is neither on the cluster nor anywhere else.
+        """
+        digest = version.jar_digest or ""
+        if await self._provide(version, digest):
+            return digest
+        try:
+            return await self._find(version.jar, digest)
+        except JarError as error:
+            raise no_jar_of_version(
+                version, f"is no longer on the cluster, and {error.reason}", now
+            ) from None
 
     async def jar(self, previous: JobSpec, launched: Jar | str) -> Jar | str:
         """Return the previous version's jar, or its digest where the cluster may have it.

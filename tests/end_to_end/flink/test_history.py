@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 from tests.end_to_end.flink.counting_stack import CountingStack
@@ -12,32 +11,10 @@ from tests.job_jars import entry_class
 SECRET = "s3cret-l4bel"
 
 
-def history(stack: CountingStack, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `flink-jobs jobs history orders` on the stack."""
-    return command(stack, "history", "orders", *words)
-
-
-def command(stack: CountingStack, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `flink-jobs jobs` on the stack."""
-    project = stack.project
-    place = ["--cwd", str(project.root), "--stack", project.stack]
-    return subprocess.run(
-        [*project.command(), "jobs", *words, *place],
-        env=project._whole_environment(),
-        cwd=project.root,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
-
 def versions(stack: CountingStack) -> list[dict[str, Any]]:
     """Return the versions that the command lists, as JSON."""
-    shown = history(stack, "--json")
-    assert shown.returncode == 0, shown.stderr
-    found: list[dict[str, Any]] = json.loads(shown.stdout)
+    shown = stack.project.run("jobs", "history", "orders", "--json")
+    found: list[dict[str, Any]] = json.loads(shown.out)
     return found
 
 
@@ -85,7 +62,7 @@ def test_versions_are_listed_and_their_secrets_are_not(stack: CountingStack) -> 
     assert failed["result"] == "FAILED"
     assert "the task failed on purpose" in failed["failure"]
     assert back["why"] == "version 3 did not start: back to version 2"
-    table = history(stack).stdout.splitlines()
+    table = stack.project.run("jobs", "history", "orders").out.splitlines()
     assert " ".join(table[0].split()) == "version at action result commit jar from left why"
     assert table[3].split()[:1] == ["2"]
     assert "3f1c9ab0  " in table[3]
@@ -100,7 +77,5 @@ def test_versions_are_listed_and_their_secrets_are_not(stack: CountingStack) -> 
 def test_a_job_that_no_stack_has(stack: CountingStack) -> None:
     stack.declare("orders")
     stack.project.up()
-    unknown = command(stack, "history", "news")
-    assert unknown.returncode == 255
-    assert "has no resource whose job_name is 'news'" in unknown.stderr
-    assert "It has: orders." in unknown.stderr
+    unknown = stack.project.run("jobs", "history", "news", code=255)
+    unknown.assert_says("has no resource whose job_name is 'news'", "It has: orders.")

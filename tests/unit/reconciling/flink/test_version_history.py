@@ -10,7 +10,7 @@ import pytest
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.history import RecordedVersion
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.reconciling.version_history import (
     VERSIONS_LISTED,
     Occasion,
@@ -170,3 +170,13 @@ def test_a_record_of_before_there_was_a_history(orders: _Recording) -> None:
     assert (second.number, first.number, first.job_id) == (2, 1, old.job_id)
     assert first.savepoint == second.restored_from
     assert "args" in VersionInputs.of(orders.stack.recorded.version_inputs["1"]).secret
+
+
+def test_an_adopted_job_is_not_said_to_run_the_declared_program(orders: _Recording) -> None:
+    adopted = {"history": [], "version_inputs": {}, "adopted": Adopted.SAME_GRAPH}
+    orders.stack.record = orders.stack.recorded.model_copy(update=adopted)
+    orders.up(parallelism=3)
+    second, first = orders.versions
+    assert (first.why, first.jar, first.jar_digest) == ("started by others, and adopted", "", None)
+    assert first.savepoint == second.restored_from is not None
+    assert sorted(orders.stack.recorded.version_inputs) == ["2"]
