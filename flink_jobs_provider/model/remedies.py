@@ -117,8 +117,8 @@ class Remedy(RemedyCode):
         "true, to drop that state; or state_check to warn, where setUidHash carries it over"
     )
     KEEP_PARALLELISM = (
-        "Set a parallelism of at most that; the maximum of a state is set when it begins, by "
-        "pipeline.max-parallelism or in the program"
+        "Set a parallelism of at most that maximum, and leave pipeline.max-parallelism as it was: "
+        "the maximum of a state is set when it begins, by that option or in the program"
     )
     RESTART_AS_DECLARED = "Run again; or set restart_trigger, which restarts it as it is declared"
     NAME_SAVEPOINT_DIRECTORY = "Set savepoint_directory"

@@ -9,13 +9,14 @@ from ids is said to be unknown: serializers, for one, are seen only when a versi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from flink_jobs_provider.model.job_graph import JobGraph, Vertex
-from flink_jobs_provider.model.snapshot import SnapshotMetadata, StateKind, size_text
+from flink_jobs_provider.model.snapshot import size_text
+from flink_jobs_provider.planning.held_state import HeldState
 
 
 class Compatibility(StrEnum):
@@ -28,41 +29,33 @@ class Compatibility(StrEnum):
 
 
 @dataclass(frozen=True)
-class HeldState:
-    """State of one operator; or of a chain, where it is not known which of its operators hold it.
+class Maxima:
+    """The maximum parallelism that two versions are configured with; None where they are not.
 
-    Attributes:
-        id: The operator's id, or that of the first one of the chain.
-        name: How it is described; empty where that is unknown.
-        size: Its bytes; None where they are unknown.
-        max_parallelism: The most subtasks that it can be restored to; None where that is unknown.
-        has_uid: Whether its id is surely that of a uid.
-        of_chain: Whether it is of a chain.
+    Flink takes over the maximum of a state where a version sets none, and refuses a state whose
+    maximum is another one than is set (measured on 1.20.5 and 2.3.0). An operator may set its own.
     """
 
-    id: str
-    name: str = ""
-    size: int | None = None
-    max_parallelism: int | None = None
-    has_uid: bool = False
-    of_chain: bool = False
+    old: int | None = None
+    new: int | None = None
 
-    def __str__(self) -> str:
-        """Name it, with its id."""
-        return f"{self.name} ({self.id})" if self.name else self.id
+    def refuses(self, most: int, parallelisms: Iterable[int]) -> bool:
+        """Whether a state is refused for the maximum that it has.
+
+        Args:
+            most: That maximum. It is taken for the operator's own where neither the old version's
+                configuration nor its parallelism explains it.
+            parallelisms: Those of the old version's vertices.
+        """
+        if self.new is None or self.new in (most, self.old):
+            return False
+        derived = self.old is None and most in map(_default_maximum, parallelisms)
+        return derived or most == self.old
 
 
-@dataclass(frozen=True)
-class Held:
-    """What a running version has.
-
-    Attributes:
-        states: All its state.
-        finished: The operators all of whose subtasks have come to the end of their input.
-    """
-
-    states: tuple[HeldState, ...]
-    finished: tuple[HeldState, ...] = ()
+def _default_maximum(parallelism: int) -> int:
+    """Return the maximum that Flink chooses (`KeyGroupRangeAssignment` of Flink)."""
+    return min(max(1 << (parallelism + parallelism // 2 - 1).bit_length(), 1 << 7), 1 << 15)
 
 
 @dataclass(frozen=True)
@@ -165,6 +158,7 @@ def compare(
     old: ProgramGraphs | None,
     new: ProgramGraphs,
     finished: Sequence[HeldState] = (),
+    maxima: Maxima = Maxima(),
 ) -> StateVerdict:
     """Return whether a new version can go on from a state.
 
@@ -174,8 +168,9 @@ def compare(
             are unknown.
         new: The graphs of the new version.
         finished: The operators that have come to the end of their input.
+        maxima: The maximum parallelism that both are configured with.
     """
-    found = _Comparison(old, new)
+    found = _Comparison(old, new, maxima)
     dropped, unknown = [], []
     for each in held:
         place = found.place_of(each)
@@ -200,7 +195,8 @@ class _Place(StrEnum):
 
 
 class _Comparison:
-    def __init__(self, old: ProgramGraphs | None, new: ProgramGraphs) -> None:
+    def __init__(self, old: ProgramGraphs | None, new: ProgramGraphs, maxima: Maxima) -> None:
+        self._maxima = maxima
         self._ran = old.chained if old else None
         self._old = old.unchained if old else None
         self._new = new
@@ -301,16 +297,24 @@ class _Comparison:
         return (before.described, before.inputs) != (after.described, after.inputs)
 
     def exceeded(self, state: HeldState) -> str:
-        """Return why the parallelism of the new version is too high for a state; else nothing."""
+        """Return why the parallelism of the new version does not suit a state; else nothing."""
         most = state.max_parallelism
         vertex = self._operators.get(state.id) or self._new.chained.by_id.get(state.id)
-        if most is None or vertex is None or vertex.parallelism <= most:
+        if most is None or vertex is None:
             return ""
         name = state.name or vertex.name
-        return (
-            f"parallelism {vertex.parallelism} of {name} is above the maximum parallelism of its "
-            f"state, {most}"
-        )
+        if vertex.parallelism > most:
+            return (
+                f"parallelism {vertex.parallelism} of {name} is above the maximum parallelism of "
+                f"its state, {most}"
+            )
+        ran = self._ran.vertices if self._ran else ()
+        if self._maxima.refuses(most, (each.parallelism for each in ran)):
+            return (
+                f"the maximum parallelism of the state of {name} is {most}, and "
+                f"pipeline.max-parallelism is {self._maxima.new} now"
+            )
+        return ""
 
     def names_without_uid(self, unknown: Iterable[HeldState]) -> tuple[str, ...]:
         """Return the names of the operators without a uid, whose state may not be found again."""
@@ -329,40 +333,8 @@ class _Comparison:
         return tuple(names)
 
 
-def held_in(snapshot: SnapshotMetadata, names: Mapping[str, str], *, drained: bool) -> Held:
-    """Return the state of a snapshot, and what of it has come to the end of its input.
-
-    Args:
-        snapshot: The newest one.
-        names: Names of operators by id, for snapshots that have none.
-        drained: Whether the new version starts from a savepoint: then no records are in flight, and
-            no files are merged, so that what has nothing else has no state.
-    """
-    states = {
-        each: HeldState(
-            each.id,
-            each.name or names.get(each.id, ""),
-            each.size,
-            each.max_parallelism,
-            has_uid=bool(each.uid),
-        )
-        for each in snapshot.operators
-    }
-    return Held(
-        tuple(
-            state
-            for each, state in states.items()
-            if each.has_state and (not drained or set(each.kinds) - _IN_FLIGHT)
-        ),
-        tuple(
-            state for each, state in states.items() if each.finished_subtasks == each.parallelism
-        ),
-    )
-
-
 #: How a chain is described where pipeline.vertex-description-mode is CASCADING.
 _CHAINED = " -> "
-_IN_FLIGHT = {StateKind.INPUT_CHANNEL, StateKind.OUTPUT_CHANNEL}
 
 
 def _named(states: Iterable[HeldState]) -> str:

@@ -19,14 +19,13 @@ from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.snapshot import SnapshotMetadata
 from flink_jobs_provider.model.spec import UpgradeMode
+from flink_jobs_provider.planning.held_state import Held, HeldState, held_in
 from flink_jobs_provider.planning.state_verdict import (
     Compatibility,
-    Held,
-    HeldState,
+    Maxima,
     ProgramGraphs,
     StateVerdict,
     compare,
-    held_in,
 )
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 
@@ -83,10 +82,11 @@ class StateCheck:
         if not chained.vertices:
             return StateVerdict(why_unknown="the plan of the new version shows no operators")
         new = ProgramGraphs(chained, await programs.unchained(successor.wanted, "new"))
-        found = compare(held.states, ProgramGraphs(ran), new, held.finished)
+        maxima = _maxima(successor)
+        found = compare(held.states, ProgramGraphs(ran), new, held.finished, maxima)
         if found.compatibility is not Compatibility.FITS and successor.running is not None:
             old = ProgramGraphs(ran, await programs.unchained(successor.running, "running"))
-            found = compare(_with_names(held.states, old), old, new, held.finished)
+            found = compare(_with_names(held.states, old), old, new, held.finished, maxima)
         return replace(found, plans=programs.planned)
 
     async def _held(self, successor: Successor, ran: JobGraph) -> Held:
@@ -123,6 +123,17 @@ class StateCheck:
         )
         spec = (successor.running or successor.wanted).spec
         return await self._directories.snapshot(spec, successor.job.job_id, max(points)[1])
+
+
+def _maxima(successor: Successor) -> Maxima:
+    """Return the configured maxima; where the old one is unknown, that there is no change."""
+    new = _maximum(successor.wanted)
+    return Maxima(new if successor.running is None else _maximum(successor.running), new)
+
+
+def _maximum(version: Submission) -> int | None:
+    value = version.spec.flink_configuration.get("pipeline.max-parallelism", "").strip()
+    return int(value) if value.isdecimal() else None
 
 
 def _with_names(held: Sequence[HeldState], old: ProgramGraphs) -> list[HeldState]:

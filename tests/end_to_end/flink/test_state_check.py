@@ -129,6 +129,22 @@ def test_what_is_dropped_on_purpose_is_named(orders: Orders) -> None:
     orders.assert_restored("STATE IS DROPPED: ")
 
 
+@pytest.mark.parametrize("before", [{}, {"pipeline.max-parallelism": "64"}], ids=["unset", "64"])
+def test_another_maximum_parallelism_is_refused(orders: Orders, before: dict[str, str]) -> None:
+    job_id = orders.start(flink_configuration=before)
+    orders.declare(flink_configuration={"pipeline.max-parallelism": "256"})
+    orders.assert_refused(
+        job_id, "the maximum parallelism of the state of ", "pipeline.max-parallelism is 256 now"
+    )
+    orders.assert_flink_refuses(job_id)
+
+
+def test_a_maximum_parallelism_that_is_no_longer_set_is_that_of_the_state(orders: Orders) -> None:
+    orders.start(flink_configuration={"pipeline.max-parallelism": "64"})
+    orders.declare(flink_configuration={})
+    orders.assert_restored("state fits (")
+
+
 def test_a_parallelism_above_the_maximum_is_refused(orders: Orders) -> None:
     job_id = orders.start(OPERATORS, SOURCES, "--max", "2")
     orders.declare(parallelism=4)

@@ -8,13 +8,13 @@ import pytest
 
 from flink_jobs_provider.model.job_graph import JobGraph, Vertex, operator_id
 from flink_jobs_provider.model.snapshot import OperatorSnapshot, SnapshotMetadata, StateKind
+from flink_jobs_provider.planning.held_state import HeldState, held_in
 from flink_jobs_provider.planning.state_verdict import (
     Compatibility,
-    HeldState,
+    Maxima,
     ProgramGraphs,
     StateVerdict,
     compare,
-    held_in,
 )
 
 SOURCE = "bc764cd8ddf7a0cff126f51c16239658"  # Flink's id of a first source without a uid
@@ -42,6 +42,38 @@ def test_state_of_operators_that_are_there_fits() -> None:
     verdict = compare([IN_COUNT, IN_SINK], None, program())
     assert verdict.compatibility is Compatibility.FITS
     assert str(verdict) == "state fits (2 operators, 4.0 kB)"
+
+
+@pytest.mark.parametrize(
+    ("most", "old", "new", "refused"),
+    [
+        pytest.param(128, None, 256, True, id="set, where Flink had chosen"),
+        pytest.param(64, 64, 128, True, id="changed"),
+        pytest.param(64, 64, None, False, id="no longer set, so that Flink takes the state's"),
+        pytest.param(64, 64, 64, False, id="as before"),
+        pytest.param(128, None, 128, False, id="set to what the state has"),
+        pytest.param(16, None, 128, False, id="the operator's own"),
+        pytest.param(16, 64, 128, False, id="the operator's own, and changed elsewhere"),
+    ],
+)
+def test_another_maximum_parallelism_than_that_of_the_state(
+    most: int, old: int | None, new: int | None, refused: bool
+) -> None:
+    state = replace(IN_COUNT, max_parallelism=most)
+    verdict = compare([state], program(), program(), maxima=Maxima(old, new))
+    assert (verdict.compatibility is Compatibility.CANNOT_RESTORE) == refused
+    if refused:
+        assert str(verdict) == (
+            f"state CANNOT BE RESTORED: the maximum parallelism of the state of count is {most}, "
+            f"and pipeline.max-parallelism is {new} now"
+        )
+
+
+@pytest.mark.parametrize(("parallelism", "most"), [(1, 128), (85, 128), (86, 256), (30000, 32768)])
+def test_the_maximum_that_flink_chooses(parallelism: int, most: int) -> None:
+    """Shows it as `KeyGroupRangeAssignment.computeDefaultMaxParallelism` has it."""
+    assert Maxima(None, 7).refuses(most, [parallelism])
+    assert not Maxima(None, 7).refuses(most * 2, [parallelism])
 
 
 def test_state_of_an_operator_whose_uid_is_gone_is_dropped() -> None:
