@@ -219,7 +219,15 @@ class FlinkCluster:
         vertices = self.get(path)
         self.rest.put(path, json=dict.fromkeys(vertices, bounds)).raise_for_status()
 
-        wait_until(lambda: self.parallelism(job_id) == {parallelism}, 60, f"{job_id} is rescaled")
+        self.await_parallelism(job_id, parallelism)
+
+    def await_parallelism(self, job_id: str, parallelism: int) -> None:
+        """Wait until all vertices of a job run with a parallelism: Flink shows that late."""
+        wait_until(
+            lambda: self.parallelism(job_id) == {parallelism},
+            60,
+            f"all vertices of {job_id} have parallelism {parallelism}",
+        )
         self.await_tasks_running(job_id)
 
     def parallelism(self, job_id: str) -> set[int]:

@@ -123,7 +123,7 @@ def _say_job(facts: dict[str, Any], health: dict[str, Any]) -> None:
     if problem:
         say(f"its health is not known: {problem}", error=True)
     if retains is False and facts["status"] in ("RUNNING", "RESTARTING", "STARTING"):
-        from flink_jobs_provider.planning.plan import retention_warning
+        from flink_jobs_provider.planning.retention import retention_warning
 
         say(retention_warning(facts["job_name"] or facts["name"]), error=True)
 

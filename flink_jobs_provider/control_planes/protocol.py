@@ -43,6 +43,8 @@ class Submission:
         restore_from: Savepoint or checkpoint to start from; None for a fresh start.
         sent_before: Whether an earlier run may have sent it and got no answer: a refusal of its
             jobId is then a repeat.
+        parallelism: What it starts with instead of the spec's own, where others manage that; it
+            is not part of the jobId.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class Submission:
     jar: Jar | str
     restore_from: str | None
     sent_before: bool = False
+    parallelism: int | None = None
 
     @property
     def job_name(self) -> str:

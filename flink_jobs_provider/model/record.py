@@ -97,8 +97,9 @@ class JobRecord(BaseModel):
     )
     submitted_parallelism: dict[str, int] | None = Field(
         None,
-        description="The most that each vertex was submitted with, by vertex id; none where the "
-        "cluster's scheduler is not the adaptive one.",
+        description="The most that each vertex was submitted with, or was rescaled to by a change "
+        "of `parallelism` since, by vertex id; none where the cluster's scheduler is not the "
+        "adaptive one.",
     )
     rescaled: str | None = Field(
         None,
@@ -133,7 +134,7 @@ class JobRecord(BaseModel):
 
     @property
     def rescales_in_place(self) -> bool:
-        """Whether a rescaled job has checkpoints to go on from when it is rescaled back."""
+        """Whether its cluster rescales running jobs, and it has checkpoints to go on from then."""
         return self.retains_checkpoints is not None and bool(self.submitted_parallelism)
 
     @classmethod

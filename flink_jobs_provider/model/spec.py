@@ -27,6 +27,7 @@ from flink_jobs_provider.model.inputs import (
     refused_options,
     short,
 )
+from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path
 from flink_jobs_provider.model.target import DliTarget, Target
@@ -161,9 +162,23 @@ class JobSpec(BaseModel):
         examples=[["--topic", "orders"]],
     )
     parallelism: Annotated[
-        WholeNumber, OnChange(Cost.RESTART), StandsFor("parallelism.default")
+        WholeNumber,
+        OnChange(
+            Cost.RESTART,
+            reference="rescale while it runs, where the cluster can, else restart; nothing where "
+            "`parallelism_managed_by` is `other`",
+        ),
+        StandsFor("parallelism.default"),
     ] = Field(
         2, ge=1, le=MAX_PARALLELISM, description="Default parallelism of the job.", examples=[4]
+    )
+    parallelism_managed_by: Annotated[
+        ParallelismManager, OnChange(Cost.RECORDED), OnlyOn("flink")
+    ] = Field(
+        ParallelismManager.PROVIDER,
+        description="`other`: `parallelism` is that of the first start only, and whoever rescales "
+        "the running job over REST, such as an autoscaler, decides from then on. That is no drift, "
+        "and a restart keeps the parallelism that ran.",
     )
     flink_configuration: Annotated[FlinkConfiguration, OnChange(Cost.RESTART, _changed_options)] = (
         Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flink_jobs_provider.model.inputs import Cost, from_to, name_alone, on_change
+from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.wire.dli import AT_CREATION, DESCRIBING, WHILE_RUNNING
@@ -36,8 +37,13 @@ def changes(old: JobSpec, new: JobSpec) -> list[Change]:
         is_told_elsewhere = name == "dli" or (name == "jar" and old.jar_digest != new.jar_digest)
         if before == after or is_told_elsewhere:
             continue
-        cost = meanings[name].cost_of(before, after)
-        found.append(Change(name, cost, meanings[name].words(name, before, after)))
+        cost, text = (
+            meanings[name].cost_of(before, after),
+            meanings[name].words(name, before, after),
+        )
+        if name == "parallelism" and new.parallelism_managed_by is ParallelismManager.OTHER:
+            cost, text = Cost.RECORDED, f"{text} (for a first start: another one manages it)"
+        found.append(Change(name, cost, text))
     return sorted(found, key=lambda change: -change.cost)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
@@ -16,6 +15,10 @@ from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
+from flink_jobs_provider.planning.rescaling import (
+    is_to_be_rescaled_back,
+    rescales_while_it_runs,
+)
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 #: What a change of a running job is called, by its upgrade mode.
@@ -58,6 +61,11 @@ class Plan:
     state: str = ""
     adopts: str = ""
     refusal: str = field(default="", repr=False)
+
+    @property
+    def rescales(self) -> bool:
+        """Whether the job is rescaled while it runs."""
+        return self.how.startswith(_RESCALE)
 
     @property
     def needed(self) -> bool:
@@ -108,21 +116,25 @@ def plan(
         return _replacement(recorded, wanted, changed)
     if wanted.desired_state is DesiredState.STOPPED:
         return _towards_stopped(recorded, wanted, changed)
-    drifted = drift(recorded)
+    drifted = drift(recorded, wanted)
     if recorded.status is JobStatus.FINISHED and not asks_for_new_run(recorded, wanted):
         return planned(None, reasons=(*texts, "the job has finished"))
     if recorded.unconfirmed or not recorded.status.active:
         return _start(recorded, wanted, changed, (*drifted, *texts), now, is_fresh=is_fresh)
-    rescaled = bool(recorded.rescaled)
-    in_place = rescaled and recorded.rescales_in_place
-    if cost is Cost.RESTART or recorded.other_version or (rescaled and not in_place):
+    other, back = recorded.other_version, is_to_be_rescaled_back(recorded, wanted)
+    restarts = cost is Cost.RESTART or other
+    in_place = rescales_while_it_runs(recorded, wanted) or (
+        back and recorded.rescales_in_place and not restarts
+    )
+    if (restarts or back) and not in_place:
         return _restart(recorded, wanted, changed, (*drifted, *texts))
     if recorded.duplicates:
         how = "stop the older of the copies that run, with savepoint"
         how += f", and {_RESCALE}" if in_place else ""
         return planned(Action.STOP, how, (*drifted, *texts))
     if in_place:
-        how = _RESCALE + (", and take a savepoint" if cost is Cost.SAVEPOINT else "")
+        also = asks_for_savepoint(recorded, wanted)
+        how = _RESCALE + (", and take a savepoint" if also else "")
         return planned(Action.UPDATE, how, (*drifted, *texts))
     if cost is Cost.SAVEPOINT:
         return planned(Action.SAVEPOINT, "take a savepoint, the job goes on", texts)
@@ -296,8 +308,11 @@ def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
     return None if recorded and recorded.honoured == restore_digest(path) else path
 
 
-def drift(recorded: JobRecord) -> tuple[str, ...]:
-    """Return how the cluster differs from what was recorded as wanted."""
+def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]:
+    """Return how the cluster differs from what was recorded as wanted.
+
+    What others may change, as it is `wanted` now, is no drift.
+    """
     reasons = []
     if recorded.spec.desired_state is DesiredState.RUNNING and not recorded.status.active:
         failed = recorded.status is JobStatus.FAILED and recorded.job_output
@@ -309,7 +324,7 @@ def drift(recorded: JobRecord) -> tuple[str, ...]:
         reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
     if recorded.other_version and recorded.status.active:
         reasons.append("another version than the recorded one runs")
-    if recorded.rescaled and recorded.status.active:
+    if is_to_be_rescaled_back(recorded, wanted or recorded.spec) and recorded.status.active:
         reasons.append(f"it was rescaled over REST: {recorded.rescaled}")
     return tuple(reasons)
 
@@ -356,29 +371,6 @@ def last_words(recorded: JobRecord, now: float) -> str | None:
         return f"{happened}; its last known state is {last}"
     asked = recorded.spec.on_delete is OnDelete.CANCEL and recorded.status is not JobStatus.LOST
     return None if asked or recorded.job_id is None else f"{happened}; no state of it is known"
-
-
-def retention_warning(job_name: str) -> str:
-    """Return the warning of a job whose checkpoints are not retained."""
-    return (
-        f"warning: the checkpoints of {job_name} do not survive a cancel: a cancel from outside "
-        f"sets it back to its last savepoint. Set {RETENTION} to {RETAINED} in its "
-        "flink_configuration, or in the cluster's configuration"
-    )
-
-
-def is_set_back_by_a_cancel(record: JobRecord, wanted: JobSpec) -> bool:
-    """Whether a job runs whose checkpoints are not retained, though its spec does not ask for that.
-
-    Another value of the option asks for it, and so does dropping the state with each update. A
-    change of the option has yet to take effect.
-    """
-    if record.retains_checkpoints is not False or not record.status.active:
-        return False
-    if wanted.upgrade_mode is UpgradeMode.STATELESS:
-        return False
-    chosen = wanted.flink_configuration.get(RETENTION)
-    return chosen is None or chosen == RETAINED == record.spec.flink_configuration.get(RETENTION)
 
 
 def _known(recorded: JobRecord, now: float) -> str | None:

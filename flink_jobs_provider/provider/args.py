@@ -352,6 +352,12 @@ class JobInputs(TypedDict, total=False):
     parallelism: Input[int] | None
     """Default parallelism of the job."""
 
+    parallelism_managed_by: Input[str] | None
+    """`other`: `parallelism` is that of the first start only, and whoever rescales the running job
+    over REST, such as an autoscaler, decides from then on. That is no drift, and a restart keeps
+    the parallelism that ran.
+    """
+
     flink_configuration: Input[Mapping[str, Input[str]]] | None
     """Flink options passed with the submission."""
 

@@ -30,6 +30,7 @@ from flink_jobs_provider.provider.preview import (
     CreationPreviews,
     Foreseen,
     plan_start,
+    plan_with_rescale,
     plan_with_state,
     restore_problems,
 )
@@ -240,6 +241,7 @@ class JobOperations:
         decided = await plan_start(recorded, wanted, reconciler.find_start, offline=offline)
         if offline or not with_state:
             return decided
+        decided = await plan_with_rescale(decided, recorded, wanted, reconciler.foresee_rescale)
         return await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
 
     def _on_flink(self, target: FlinkTarget) -> Reconciler:

@@ -10,14 +10,16 @@ from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint, open_
 from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import JobError, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
+from flink_jobs_provider.planning.rescaling import rescales_while_it_runs
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S, Trials, with_verdict
+from flink_jobs_provider.reconciling.flink.rescale import Foresight
 
 #: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0
@@ -32,6 +34,8 @@ _START_PATIENCE_S = 15.0
 
 #: Returns the state that a start of a recorded job restores, as the start itself finds it.
 FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
+#: Returns whether a running job can be rescaled to its declared parallelism.
+ForeseeRescale = Callable[[JobRecord, JobSpec, Jar], Awaitable[Foresight]]
 #: Returns whether a version could go on from the state of the running one, or None without one.
 ForeseeState = Callable[[JobRecord, JobSpec, Jar], Awaitable[StateVerdict | None]]
 
@@ -213,6 +217,28 @@ async def plan_start(
     return plan(recorded.model_copy(update={"restore_point": broken}), wanted)
 
 
+async def plan_with_rescale(
+    decided: Plan, recorded: JobRecord, wanted: JobSpec, foresee: ForeseeRescale
+) -> Plan:
+    """Return a plan with whether its rescale can be made, or that of a restart where it cannot."""
+    if decided.action is not Action.UPDATE or not rescales_while_it_runs(recorded, wanted):
+        return decided
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found = await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))
+    except ActionFailed as error:
+        return replace(decided, state=f"as things are, it would fail: {error.reason}")
+    except JobError as error:
+        return replace(decided, state=f"it was not tried: {error.reason}")
+    except TimeoutError:
+        return replace(decided, state=f"it was not tried within {PATIENCE_S:.0f} s")
+    if not found.obstacle:
+        return replace(decided, state=found.lacks)
+    restart = plan(recorded.model_copy(update={"submitted_parallelism": None}), wanted)
+    why = f"not while it runs, since {found.obstacle}"
+    return replace(restart, reasons=(*restart.reasons, why))
+
+
 async def plan_with_state(
     decided: Plan, recorded: JobRecord, wanted: JobSpec, foresee: ForeseeState
 ) -> Plan:
@@ -225,6 +251,9 @@ async def plan_with_state(
     restarts = any(change.cost is Cost.RESTART for change in decided.changed)
     if decided.refusal or off or not (carried and restarts) or to_restore(recorded, wanted):
         return decided
+
+    if decided.rescales:
+        return decided  # the graph stays, and with it all state
 
     async def verdict() -> StateVerdict | None:
         return await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))

@@ -23,11 +23,10 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.plan import (
     drift,
-    is_set_back_by_a_cancel,
     last_words,
     plan,
-    retention_warning,
 )
+from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider.input_checks import Checked, CheckRequest, InputChecks, given
 from flink_jobs_provider.provider.job_operations import JobOperations, secret_resolver
 from flink_jobs_provider.provider.process import (

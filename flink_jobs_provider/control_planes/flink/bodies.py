@@ -69,6 +69,8 @@ def run_body(submission: Submission, version: tuple[int, ...]) -> dict[str, Any]
     """
     body = _inputs(submission.spec, RUN_FIELDS)
     body["jobId"] = submission.job_id
+    if submission.parallelism is not None:
+        body["parallelism"] = submission.parallelism
     if submission.restore_from:
         body["savepointPath"] = submission.restore_from
         mode = "claimMode" if version >= _CLAIM_MODE_SINCE else "restoreMode"

@@ -35,6 +35,12 @@ from flink_jobs_provider.reconciling.flink.preflight import (
     SlotCount,
     slots_registered,
 )
+from flink_jobs_provider.reconciling.flink.rescale import (
+    Foresight,
+    Suitability,
+    lacking_slots,
+    suits,
+)
 from flink_jobs_provider.reconciling.flink.rollout import Roller
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck, Successor
 from flink_jobs_provider.reconciling.flink.submissions import submission
@@ -103,6 +109,37 @@ class ProgramCheck:
             refusal.complete(now=now)
             raise refusal
         self._say(state_line(verdict, change.wanted))
+
+    async def check_rescale(self, change: Change, current: ObservedJob) -> Suitability:
+        """Return whether the running job can be rescaled to its declared parallelism.
+
+        Raises:
+            PermanentError: `main` does not build a job graph with it; nothing was changed.
+        """
+        now = f"Job {current.job_id} goes on as it was"
+        generation = change.seen.next_generation(change.recorded)
+        request = submission(change.wanted, change.jar, generation, None)
+        planned = await self._preflight.program(request, current, now)
+        if planned is None or not await self._plane.parallelism_bounds(current.job_id):
+            return Suitability({}, "its cluster rescales no running jobs")
+        return await suits(self._plane, planned, current)
+
+    async def foresee_rescale(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> Foresight:
+        """Return the same for a preview; where it cannot be found out, as nothing to tell.
+
+        Raises:
+            JobError: It cannot be found out; the reason is for the plan.
+        """
+        seen = await self._observer.observe(recorded, wanted)
+        running = [job for job in seen.active if job.job_id == recorded.job_id and job.healthy]
+        if not running or (await self._plane.facts()).intercepts_exit is not True:
+            return Foresight()
+        request = submission(wanted, jar, seen.next_generation(recorded), None)
+        planned = await self._plane.try_out(request)
+        to = await suits(self._plane, planned, running[0])
+        if to.obstacle:
+            return Foresight(obstacle=to.obstacle)
+        return Foresight(lacks=await lacking_slots(self._plane, to.bounds, running[0]))
 
     async def foresee_state(
         self, recorded: JobRecord, wanted: JobSpec, jar: Jar

@@ -19,6 +19,10 @@ from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
+from flink_jobs_provider.planning.rescaling import (
+    is_to_be_rescaled_back,
+    rescales_while_it_runs,
+)
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
@@ -33,7 +37,7 @@ from flink_jobs_provider.reconciling.flink.observer import (
 )
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
-from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
+from flink_jobs_provider.reconciling.flink.rescale import Foresight, Rescaler, rescaling
 from flink_jobs_provider.reconciling.flink.rollout import (
     FindJar,
     Launch,
@@ -183,6 +187,10 @@ class Reconciler:
         """
         return await self._way_back.find(version, "Nothing was changed")
 
+    async def foresee_rescale(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> Foresight:
+        """Return whether a running job can be rescaled to its declared parallelism."""
+        return await self._programs.foresee_rescale(recorded, wanted, jar)
+
     async def compare_state(
         self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar
     ) -> StateVerdict:
@@ -260,22 +268,46 @@ class Reconciler:
             await self._takeover.check_is_ours(wanted, current)
         version = await self._observer.version(current, change)
         if not version.wanted:
-            return await self._upgrader.replace(change, current, version)
+            record = await self._rescaled(change, current)
+            if record is None:
+                return await self._upgrader.replace(change, current, version)
+            return await self._with_savepoint(record, recorded or record, wanted, current)
         if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
             return await self._adopter.adopt(change, current, version)
         if recorded.spec.desired_state is DesiredState.STOPPED:  # a START that died, read back
             return await self._adopter.adopt(change, current, version)
-        if recorded.rescaled:
+        before = recorded
+        if is_to_be_rescaled_back(recorded, wanted):
             now = await rescaling(self._plane, recorded, current)
             recorded = recorded.model_copy(update=now)
-        if recorded.rescaled and not recorded.rescales_in_place:
-            change = replace(change, recorded=recorded)
-            return await self._upgrader.replace(change, current, version)
-        if recorded.rescaled:
-            recorded = await self._rescaler.bring_back(recorded, wanted, current)
-        if asks_for_savepoint(recorded, wanted):
-            return await self._savepoint(recorded, wanted, current)
-        return recorded.model_copy(
+            if recorded.rescales_in_place:
+                recorded = await self._rescaler.bring_back(recorded, wanted, current)
+            elif recorded.rescaled:
+                change = replace(change, recorded=recorded)
+                return await self._upgrader.replace(change, current, version)
+        record = recorded.model_copy(update={"rescaled": None})
+        return await self._with_savepoint(record, before, wanted, current)
+
+    async def _rescaled(self, change: Change, current: ObservedJob) -> JobRecord | None:
+        """Rescale a job while it runs, where parallelism alone differs; None where it restarts."""
+        recorded, wanted = change.recorded, change.wanted
+        if recorded is None or recorded.job_id != current.job_id or not current.healthy:
+            return None
+        if not rescales_while_it_runs(recorded, wanted):
+            return None
+        to = await self._programs.check_rescale(change, current)
+        if to.obstacle:
+            self._say(f"{wanted.job_name}: it is not rescaled while it runs: {to.obstacle}")
+            return None
+        return await self._rescaler.rescale(recorded, wanted, current, to)
+
+    async def _with_savepoint(
+        self, record: JobRecord, before: JobRecord, wanted: JobSpec, current: ObservedJob
+    ) -> JobRecord:
+        """Record a job that goes on, with a savepoint of it where one is newly asked for."""
+        if asks_for_savepoint(before, wanted):
+            return await self._savepoint(record, wanted, current)
+        return record.model_copy(
             update={"spec": wanted, "status": current.status, "duplicates": []}
         )
 

@@ -17,6 +17,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError, Signal
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling import Say
@@ -67,9 +68,11 @@ class Starter:
             TemporaryError: The cluster stopped answering: what runs is not known.
         """
         request = submission(spec, jar, generation, restore_from)
-        request = replace(request, sent_before=sent_before)
+        inherited = await self._inherited_parallelism(spec, generation)
+        request = replace(request, sent_before=sent_before, parallelism=inherited)
         origin = f"from {restore_from}" if restore_from else "without state"
-        self._say(f"{spec.job_name}: starting version {generation} {origin}")
+        kept = f", with parallelism {inherited}, which ran last" if inherited else ""
+        self._say(f"{spec.job_name}: starting version {generation} {origin}{kept}")
         try:
             if request.job_id not in (await self._plane.jobs()).by_id:
                 await self._plane.submit(request, spec.timeout("submit"))
@@ -77,6 +80,18 @@ class Starter:
         except ActionFailed as error:
             await self.end(request.job_id, spec)
             raise DidNotStart(error.reason) from None
+
+    async def _inherited_parallelism(self, spec: JobSpec, generation: int) -> int | None:
+        """Return the parallelism that a job ran with last, where others manage it.
+
+        It is read off the newest earlier submission that the cluster lists, so that a run which
+        goes on with a killed one finds the same. None where the declared one counts.
+        """
+        if spec.parallelism_managed_by is ParallelismManager.PROVIDER:
+            return None
+        ours = (await self._plane.jobs()).of(spec.key)
+        earlier = [job.job_id for job in ours if job.generation < generation]
+        return await self._plane.parallelism(earlier[0]) if earlier else None
 
     async def watch(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
         """Wait until a submitted version is up.

@@ -32,6 +32,12 @@ _OF_FLINK_ITSELF = {
     "test_what_cannot_be_adopted_is_refused_in_the_preview": _ADOPTS,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",
+    "test_it_is_rescaled_while_it_runs": "the service lists no parallelism that runs",
+    "test_the_default_scheduler_restarts_it": "the service lists no parallelism that runs",
+    "test_a_rescale_that_waits_for_a_checkpoint_gets_one": "the service lists no parallelism that "
+    "runs",
+    "test_where_slots_are_short_it_takes_what_there_is": "the service shows no slots",
+    "test_what_another_one_manages_is_kept": "the service has no such input",
     "test_a_job_that_starts_after_its_run_is_gone_on_with": "the gateway submits, in a time of its "
     "own",
     "test_versions_are_listed_and_their_secrets_are_not": "what a version that failed leaves there "

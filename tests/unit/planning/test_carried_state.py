@@ -7,7 +7,7 @@ import pytest
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.planning.plan import is_set_back_by_a_cancel
+from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel
 from tests.unit.model.made_up_jobs import spec
 
 KEPT = {"flink_configuration": {RETENTION: RETAINED}}

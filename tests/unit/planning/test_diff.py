@@ -50,6 +50,13 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
     ),
     ("state_check", "strict", "off", Cost.RECORDED, "state_check strict → off"),
     (
+        "parallelism_managed_by",
+        "provider",
+        "other",
+        Cost.RECORDED,
+        "parallelism_managed_by provider → other",
+    ),
+    (
         "savepoint_format",
         "canonical",
         "native",
@@ -87,6 +94,14 @@ def test_every_input_says_what_a_change_of_it_means() -> None:
     """Shows that no input can be added whose change would go unseen."""
     assert set(on_change(JobSpec)) == set(JobSpec.model_fields)
     assert {row[0] for row in CHANGES} == set(JobSpec.model_fields) - {"jar", "dli"}
+
+
+def test_a_parallelism_that_another_one_manages_touches_no_job() -> None:
+    """Shows that the declared one is that of a first start, and that the plan says so."""
+    old, new = (spec(parallelism=n, parallelism_managed_by="other") for n in (2, 4))
+    (change,) = changes(old, new)
+    assert change.cost is Cost.RECORDED
+    assert change.text == "parallelism 2 → 4 (for a first start: another one manages it)"
 
 
 def test_nothing_changed_is_no_change() -> None:

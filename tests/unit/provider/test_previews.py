@@ -261,3 +261,63 @@ def test_a_run_compares_state_itself_and_not_in_its_diff(
     with pytest.raises(FlinkJobError, match=r"has no place for 4\.0 kB of state"):
         job.update(entry_class="New")
     assert flink.the_job().savepoint == ""
+
+
+@pytest.mark.parametrize(
+    ("program", "slots", "line"),
+    [
+        (Program(), 8, "rescale while it runs, from a checkpoint: parallelism 2 → 4"),
+        (
+            Program(),
+            3,
+            "rescale while it runs, from a checkpoint: parallelism 2 → 4; 4 task slots are needed, "
+            "and it can have 3 now: it grows by itself when there are more",
+        ),
+        (
+            Program(other_graph_at=(4,)),
+            8,
+            "stop with savepoint and restart: parallelism 2 → 4, not while it runs, since its job "
+            "graph is another one then; it has no state",
+        ),
+        (
+            Program(max_parallelism=(("all", 3),)),
+            8,
+            "stop with savepoint and restart: parallelism 2 → 4, not while it runs, since "
+            "parallelism 4 of all is above its maximum, 3; it has no state",
+        ),
+    ],
+)
+def test_a_preview_tells_whether_a_job_is_rescaled_or_restarted(
+    program: Program,
+    slots: int,
+    line: str,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Shows that it is the program's plan that decides, and that nothing is left of it."""
+    flink.cluster = replace(flink.cluster, adaptive=True, fixed_slots=False)
+    flink.programs["A"], flink.slots = program, slots
+    job = Job(provider, {**inputs, "entry_class": "A", "parallelism": 2})
+    job.create()
+    flink.pass_time(60)
+    capsys.readouterr()
+    assert previewed(job, parallelism=4).changes
+    assert capsys.readouterr().out == f"orders: UPDATE, {line}\n"
+    assert "rescale" not in flink.steps
+
+
+def test_where_no_main_is_run_in_previews_the_record_tells(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flink.cluster = replace(flink.cluster, adaptive=True, fixed_slots=False, intercepts_exit=False)
+    job = Job(provider, {**inputs, "parallelism": 2})
+    job.create()
+    flink.steps.clear()
+    assert previewed(job, parallelism=4).changes
+    assert "rescale while it runs" in capsys.readouterr().out
+    assert "try out" not in flink.steps

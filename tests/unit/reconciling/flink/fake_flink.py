@@ -8,6 +8,7 @@ state is worth shows in its progress, which a restore takes over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     EntryClassUnusable,
 )
-from flink_jobs_provider.model.job_graph import JobGraph
+from flink_jobs_provider.model.job_graph import JobGraph, Vertex
 from flink_jobs_provider.model.observation import (
     Checkpointing,
     CheckpointStatistics,
@@ -70,7 +71,8 @@ class FakeFlink:
         programs: What an entry class does; one that is not named here behaves well.
         savepoint_fault: "goes on", "takes the job down" or "hangs": what every savepoint does.
         rescale_fault: Why a request to rescale a job is refused.
-        rescale_delay: After how many seconds it is carried out.
+        rescale_delay: After how many seconds it is carried out; on Flink 2, after how many a
+            checkpoint has it carried out.
         unreachable: How many of the next calls get no answer.
         loses: Names of steps after which the answer is lost, each once.
         progress_in: The progress that each savepoint and checkpoint holds.
@@ -154,7 +156,10 @@ class FakeFlink:
     def _graph(submission: Submission, program: Program) -> JobGraph:
         chained = submission.spec.flink_configuration.get(_CHAINING) != "false"
         vertices = program.vertices if chained else program.operators or program.vertices
-        return JobGraph(program.parallelism or submission.spec.parallelism, vertices)
+        parallelism = program.parallelism or submission.spec.parallelism
+        if submission.spec.parallelism in program.other_graph_at:
+            vertices = (Vertex("other", ("other",), parallelism=parallelism),)
+        return JobGraph(parallelism, vertices or _one_vertex(parallelism))
 
     async def try_out(self, submission: Submission) -> JobGraph:
         jars = set(self.jars)
@@ -169,7 +174,7 @@ class FakeFlink:
     async def running_graph(self, job_id: str) -> JobGraph | None:
         job = self.jobs_by_id.get(job_id)
         vertices = job.program.ran_as or job.program.vertices if job else ()
-        return JobGraph(job.parallelism, vertices) if job else None
+        return JobGraph(job.parallelism, vertices or _one_vertex(job.parallelism)) if job else None
 
     async def state_sizes(self, job_id: str) -> dict[str, int | None] | None:
         job = self.jobs_by_id[job_id]
@@ -243,6 +248,8 @@ class FakeFlink:
             job.checkpoint_faults_left -= 1
             raise ActionFailed("Checkpoint was declined")
         self._checkpoint(job)
+        if self._time.now() >= job.rescale_requested + self.rescale_delay:
+            job.rescales_at = self._time.now()
         self._step("checkpointed")
         return True
 
@@ -288,7 +295,9 @@ class FakeFlink:
         if self.rescale_fault:
             raise ActionFailed(self.rescale_fault)
         job.bounds = dict(bounds)
-        job.rescales_at = self._time.now() + self.rescale_delay
+        job.rescale_requested = self._time.now()
+        waits = self.cluster.version >= (2, 0)
+        job.rescales_at = math.inf if waits else self._time.now() + self.rescale_delay
         self._step("rescaled")
 
     async def parallelism_bounds(self, job_id: str) -> dict[str, int] | None:
@@ -397,16 +406,17 @@ class FakeFlink:
         self.submissions.append(submission)
         self.starts.append((submission, self.saved))
         self.saved = self.saved if submission.restore_from else 0
+        parallelism = program.parallelism or submission.parallelism or submission.spec.parallelism
         job = FakeJob(
             submission.job_id,
             program,
-            program.parallelism or submission.spec.parallelism,
+            parallelism,
             submission.spec.flink_configuration.get(_RETENTION) == RETAINED[_RETENTION],
             self._time.now(),
             checkpoints_below=_checkpoint_directory(submission)
             or self.cluster.checkpoint_directory,
             checkpoint_faults_left=program.checkpoint_faults,
-            bounds={"all": program.parallelism or submission.spec.parallelism},
+            bounds={"all": parallelism},
         )
         self.jobs_by_id[job.job_id] = job
         if submission.restore_from:
@@ -522,6 +532,11 @@ class FakeFlink:
         for path in [path for path in self.progress_in if path.startswith(below)]:
             if path != job.checkpoint:
                 self.remove(path)
+
+
+def _one_vertex(parallelism: int) -> tuple[Vertex, ...]:
+    """Return the graph of a program of which none is given; its id is as in the jobs' bounds."""
+    return (Vertex("all", ("all",), parallelism=parallelism),)
 
 
 def _checkpoint_directory(submission: Submission) -> str:

@@ -36,6 +36,7 @@ class Program:
         ran_as: The graph of its jobs, where each run of `main` makes other ids.
         state_sizes: Bytes of state by vertex id.
         max_parallelism: The most subtasks of each vertex, by its id.
+        other_graph_at: The parallelisms at which its graph is another one.
 
     """
 
@@ -59,6 +60,7 @@ class Program:
     ran_as: tuple[Vertex, ...] = ()
     state_sizes: tuple[tuple[str, int | None], ...] = ()
     max_parallelism: tuple[tuple[str, int], ...] = ()
+    other_graph_at: tuple[int, ...] = ()
 
     def __deepcopy__(self, _memo: object) -> Program:
         """Return itself, which does not change."""
@@ -93,6 +95,7 @@ class FakeJob:
     checkpoint_faults_left: int = 0
     bounds: dict[str, int] = field(default_factory=dict)
     rescales_at: float = 0.0
+    rescale_requested: float = 0.0
     fails_at: float = 0.0
     cached: tuple[float, CheckpointStatistics] | None = None
 

@@ -133,7 +133,7 @@ def test_one_that_fails_by_it_is_named_and_started_again() -> None:
     stack.flink.on_step = lambda step: (
         stack.flink.end(job, "FAILED", "no") if step == "rescaled" else None
     )
-    with pytest.raises(ActionFailed, match="rescaled back to its parallelism, and the job is FAIL"):
+    with pytest.raises(ActionFailed, match="it was rescaled, and the job is FAIL"):
         stack.up(spec)
     stack.refresh()
     stack.up(spec)
