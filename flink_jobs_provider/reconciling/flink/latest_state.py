@@ -111,9 +111,22 @@ class StateDirectories:
         # Its checkpoints are where the version that ran had them, not where the next one will.
         directories = await self._checkpoint_directories(recorded.spec, spec)
         for directory in directories if recorded.job_id else ():
-            entries = await self._checkpoints(directory, str(recorded.job_id))
-            found += [_point(entry, "checkpoint") for entry in entries]
+            for job_id in await self._submissions(directory, recorded):
+                entries = await self._checkpoints(directory, job_id)
+                found += [_point(entry, "checkpoint") for entry in entries]
         return found
+
+    async def _submissions(self, directory: str, recorded: JobRecord) -> set[str]:
+        """Return the recorded submission, and later ones that left checkpoints below a directory.
+
+        A run that ended before it could record its version may have been followed by the cluster's
+        end: then nothing else names that version.
+        """
+        names: list[str] = []
+        if self._readable(directory):
+            with contextlib.suppress(StorageError):
+                names = await asyncio.to_thread(list_names, directory)
+        return {str(recorded.job_id), *(n for n in names if self._counts(n, recorded))}
 
     async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:
         """Return where checkpoints of some versions can lie: their own places, the cluster's."""
