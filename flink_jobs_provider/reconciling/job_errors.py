@@ -12,6 +12,7 @@ from flink_jobs_provider.model.errors import (
     OwnedElsewhere,
     PermanentError,
     StateUnavailable,
+    TemporaryError,
 )
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
@@ -202,4 +203,14 @@ def neither_started(why: str, state: str) -> str:
     return (
         f"The previous version did not start again either: {why.rstrip('.')}. Nothing of it is "
         f"known to run; {state}"
+    )
+
+
+def vanished(happened: str, job_id: str) -> TemporaryError:
+    """Return the error of a job that its cluster lost meanwhile: the next run finds it LOST."""
+    return TemporaryError(
+        happened,
+        now=f"Job {job_id} is no longer listed: its JobManager may have restarted; nothing else "
+        "was started",
+        remedy="Run again: it goes on from the job's newest savepoint or retained checkpoint",
     )

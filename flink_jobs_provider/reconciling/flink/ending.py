@@ -24,7 +24,7 @@ from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, identities, submissions_of
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
-from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint
+from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint, vanished
 from flink_jobs_provider.reconciling.record_updates import (
     add_aside,
     done,
@@ -66,8 +66,8 @@ class Stopper:
         self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
         ended = await self.cancel(wanted, current)
         if ended is None:  # it may have completed another one since, and dropped this one
-            raise _vanished(
-                f"{wanted.job_name}: its cluster lost it while it was cancelled", current
+            raise vanished(
+                f"{wanted.job_name}: its cluster lost it while it was cancelled", current.job_id
             )
         return await self._states.of_ended(ended) or RestorePoint(origin, "checkpoint")
 
@@ -151,7 +151,7 @@ class Stopper:
             )
             seen = (await self._plane.jobs()).by_id.get(job.job_id)
             if seen is None:
-                raise _vanished(happened, job) from None
+                raise vanished(happened, job.job_id) from None
             if not seen.active:
                 raise StateUnavailable(
                     happened,
@@ -186,7 +186,7 @@ class Stopper:
                     job.job_id, wanted.timeout("cancel"), wanted.job_name
                 )
         if seen is None:
-            return _vanished(happened, job)
+            return vanished(happened, job.job_id)
         if seen.active:
             now = f"Job {job.job_id} is {seen.state}; no other version was started"
             return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
@@ -196,16 +196,6 @@ class Stopper:
         if point:
             remedy += f", {point}"
         return ActionFailed(happened, now=now, remedy=remedy)
-
-
-def _vanished(happened: str, job: ObservedJob) -> TemporaryError:
-    """Return the error of a job that its cluster lost meanwhile: the next run finds it LOST."""
-    return TemporaryError(
-        happened,
-        now=f"Job {job.job_id} is no longer listed: its JobManager may have restarted; nothing "
-        "else was started",
-        remedy="Run again: it goes on from the job's newest savepoint or retained checkpoint",
-    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, N
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
-from flink_jobs_provider.reconciling.job_errors import main_outlasts, still_to_come
+from flink_jobs_provider.reconciling.job_errors import main_outlasts, still_to_come, vanished
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,17 @@ class Starter:
         Raises:
             ActionFailed: It failed, did not come up in time, or came up without its state.
             DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
+            TemporaryError: Its cluster lost it, which is not the version's fault.
             PermanentError: A newer submission of the same job runs as well.
         """
+        try:
+            return await self._until_up(spec, job_id, restore_from)
+        except ActionFailed as error:
+            if job_id in (await self._plane.jobs()).by_id:
+                raise
+            raise vanished(f"{spec.job_name}: {error.happened}", job_id) from None
+
+    async def _until_up(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
         timeout = spec.timeout("running")
         deadline = self._watch.waiter.clock.now() + timeout
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,11 +17,13 @@ from flink_jobs_provider.model.record import JobRecord
 from tests.fault_proxy import let_pass
 from tests.faults.matrix.actions import CHECKS, MatrixAction, State, bring_to, perform
 from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike, requests_of
-from tests.faults.matrix.matrix_job import Doubled, MatrixJob, Violated
+from tests.faults.matrix.matrix_job import CountedTwice, Doubled, MatrixJob, Violated
 from tests.faults.matrix.provider_runs import Killed, recorded_after
 
 #: How often an undisturbed run is tried, and how long it is until the next.
 _RUNS, _PAUSE_S = 3, 2.0
+#: How a run reports that it ran the previous version again, or tried to.
+_ROLLED_BACK = re.compile(r"[Tt]he previous version (runs again|did not start again)")
 
 
 class Outcome(Enum):
@@ -29,6 +32,11 @@ class Outcome(Enum):
     SURVIVED = "survived"
     LOST = "lost"
     DOUBLED = "doubled"
+    WENT_BACK = "went back"
+    """The new version had committed before it failed; the previous one counts on from before that.
+
+    A rollback starts from the state that the stop left. The struck run's error has said so.
+    """
     NOT_REACHED = "not reached"
     """The run made no such request this time, such as a second poll."""
 
@@ -110,6 +118,9 @@ async def tried(case: Case, job: MatrixJob) -> Tried:
             await asyncio.to_thread(case.mend, job)
         job.proxy.begin(let_pass)
         runs = await _recover(case, job)
+    except CountedTwice as error:
+        went_back = _ROLLED_BACK.search(ended) is not None
+        return result(Outcome.WENT_BACK if went_back else Outcome.DOUBLED, str(error))
     except Doubled as error:
         return result(Outcome.DOUBLED, str(error))
     except (Violated, JobError, httpx.HTTPError) as error:

@@ -37,6 +37,10 @@ class Doubled(Violated):
     """Something was counted twice, or two jobs run."""
 
 
+class CountedTwice(Doubled):
+    """A number was counted twice."""
+
+
 class MatrixJob:
     """A job of its own name, whose every version has another jar and another label.
 
@@ -112,7 +116,7 @@ class MatrixJob:
         try:
             return assert_counts_continuous(self.output)
         except AssertionError as error:
-            kind = Doubled if "repeated" in str(error) else Violated
+            kind = CountedTwice if "repeated" in str(error) else Violated
             raise kind(str(error)) from None
 
     async def assert_runs(self) -> None:

@@ -27,6 +27,10 @@ What had to hold then, or the fault counts as one by which state was **lost**, o
 - the counting job of examples/, which writes exactly once, has counted every number, none twice,
   and goes on
 - a job starts from every savepoint that an output has named
+
+A fault **went back** where the new version failed by it after it had committed, and the struck run
+reported its rollback: the previous version starts from the state that the stop has left, so that
+what was committed since is counted again. None of that state is lost.
 """
 _NOTES = """\
 How it was done:
@@ -85,6 +89,7 @@ def _summary(done: Campaigns, tried: Sequence[Tried], machine: Machine) -> str:
         ("survived", f"**{counted[Outcome.SURVIVED]}**"),
         ("lost", f"**{counted[Outcome.LOST]}**"),
         ("doubled", f"**{counted[Outcome.DOUBLED]}**"),
+        ("went back, and said so", str(counted[Outcome.WENT_BACK])),
         ("not reached: the run made no such request", str(len(done.found) - len(tried))),
         ("took more than one undisturbed run", str(sum(each.runs > 1 for each in tried))),
         ("savepoints restored from at the end", str(done.restored)),
@@ -98,7 +103,7 @@ def _summary(done: Campaigns, tried: Sequence[Tried], machine: Machine) -> str:
 def _table(tried: Sequence[Tried]) -> str:
     kinds = list(dict.fromkeys(each.case.kind.name for each in tried))
     actions = [each.name for each in ACTIONS]
-    head = ["fault", *actions, "tried", "survived", "lost", "doubled"]
+    head = ["fault", *actions, "tried", "survived", "went back", "lost", "doubled"]
     rows = []
     for kind in sorted(kinds):
         of_kind = [each for each in tried if each.case.kind.name == kind]
@@ -124,7 +129,7 @@ def _cell(tried: Iterable[Tried]) -> str:
 
 def _totals(tried: Sequence[Tried]) -> list[str]:
     counted = Counter(each.outcome for each in tried)
-    each = (Outcome.SURVIVED, Outcome.LOST, Outcome.DOUBLED)
+    each = (Outcome.SURVIVED, Outcome.WENT_BACK, Outcome.LOST, Outcome.DOUBLED)
     return [str(len(tried)), *(str(counted[outcome]) for outcome in each)]
 
 

@@ -232,6 +232,29 @@ def test_a_job_that_its_cluster_loses_before_the_cancel() -> None:
     assert stack.flink.the_job().base == stack.flink.progress_in[old.checkpoint]
 
 
+@pytest.mark.parametrize("mode", ["savepoint", "last-state"])
+@pytest.mark.parametrize("to", ["New", "Other"])
+def test_a_new_version_that_its_cluster_loses(mode: str, to: str) -> None:
+    """Shows that it is not rolled back, and that the next run goes on from its own checkpoint.
+
+    No record names it yet. What it had counted and written since the stop would be counted again.
+    """
+    stack = running(mode)
+
+    def lose(step: str) -> None:
+        if step == "checkpointed":
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    with pytest.raises(TemporaryError, match="accepted, and the cluster no longer lists it"):
+        stack.up(version("New", mode))
+    assert [s.spec.entry_class for s in stack.flink.submissions] == ["Old", "New"]
+    stack.flink.on_step = lambda _step: None
+    stack.up(version(to, mode))
+    assert (origin(stack), entry_class(stack)) == ("checkpoint", to)
+    assert f"/{stack.flink.submissions[1].job_id}/" in stack.flink.the_job().restored_from
+
+
 def test_a_savepoint_that_hangs_is_left_to_the_cluster() -> None:
     """Shows that a slow savepoint overlaps nothing, and that the next run takes its result."""
     stack = running("savepoint")
