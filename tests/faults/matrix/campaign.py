@@ -89,7 +89,7 @@ class Campaign:
                 jobs.append(self._job(case.action, proxy))
             done = await self._tried(case, jobs[-1])
             once = State.ABSENT in (case.action.before, case.action.after)
-            is_used = once or done.is_bad
+            is_used = once or done.outcome not in (Outcome.SURVIVED, Outcome.NOT_REACHED)
             self._add(done)
             if is_used:
                 await jobs[-1].close()
