@@ -30,6 +30,7 @@
      │       │   ├─ Unanswered       whether a job service has accepted an action is unknown
      │       │   └─ Busy             a job service certainly did not accept it, for now
      │       ├─ ActionInProgress     an earlier action on the job has not ended
+     │       ├─ JobVanished          its cluster lost the job while it was worked on
      │       └─ DeadlineExceeded     what was waited for has not happened yet
      │           └─ MainStillRuns    a program's `main` outlasts the time for its submission
      ├─ Refusal                      a gateway does not accept a request
@@ -253,6 +254,17 @@ class ActionInProgress(TemporaryError):
 
 class DeadlineExceeded(TemporaryError):
     """What was waited for has not happened in the time allowed."""
+
+
+class JobVanished(TemporaryError):
+    """The cluster no longer lists a job that did not end: the next run finds it LOST.
+
+    Attributes:
+        partial: What is to be recorded of a new job, so that the next run goes on from its state;
+            None for nothing.
+    """
+
+    partial: object = None
 
 
 class MainStillRuns(DeadlineExceeded):

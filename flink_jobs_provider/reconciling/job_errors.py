@@ -9,10 +9,10 @@ from flink_jobs_provider.control_planes.service_planes import ActionJob, OrderRe
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
+    JobVanished,
     OwnedElsewhere,
     PermanentError,
     StateUnavailable,
-    TemporaryError,
 )
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
@@ -206,9 +206,9 @@ def neither_started(why: str, state: str) -> str:
     )
 
 
-def vanished(happened: str, job_id: str) -> TemporaryError:
-    """Return the error of a job that its cluster lost meanwhile: the next run finds it LOST."""
-    return TemporaryError(
+def vanished(happened: str, job_id: str) -> JobVanished:
+    """Return the error of a job that its cluster lost meanwhile."""
+    return JobVanished(
         happened,
         now=f"Job {job_id} is no longer listed: its JobManager may have restarted; nothing else "
         "was started",

@@ -19,6 +19,7 @@ from flink_jobs_provider.model.errors import (
     ClusterTakenDown,
     JarError,
     JobError,
+    JobVanished,
     MainStillRuns,
     TemporaryError,
 )
@@ -190,6 +191,9 @@ class Roller:
             raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
         except MainStillRuns as error:
             raise await self._still_runs(launch, error, wanted.job_name) from None
+        except JobVanished as error:
+            error.partial = await self._lost(launch)
+            raise
         except TemporaryError as error:
             if error.now:
                 raise
@@ -261,6 +265,26 @@ class Roller:
         reported.job_id = error.job_id
         reported.partial = base.model_copy(update={"unconfirmed": error.job_id})
         return reported
+
+    async def _lost(self, launch: Launch) -> JobRecord | None:
+        """Return what is to be recorded of a new job that its cluster lost; None without state.
+
+        Else nothing would name it, and the next run would start it from nothing.
+        """
+        wanted, base = launch.change.wanted, launch.base
+        if base is not None and base.job_id is not None:
+            return None
+        job_id = wanted.key.job_id(launch.generation, wanted.digits(launch.restore))
+        record = (base or JobRecord(spec=wanted, status=JobStatus.LOST)).model_copy(
+            update={
+                "spec": wanted,
+                "status": JobStatus.LOST,
+                "job_id": job_id,
+                "generation": launch.generation,
+                "restored_from": launch.restore,
+            }
+        )
+        return record if await self._states.newest(wanted, (), record) else None
 
     async def _state_of(self, launch: Launch) -> str:
         """Return where the state of a job is that does not run, as far as that is seen."""

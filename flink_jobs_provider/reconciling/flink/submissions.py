@@ -99,7 +99,7 @@ class Starter:
         Raises:
             ActionFailed: It failed, did not come up in time, or came up without its state.
             DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
-            TemporaryError: Its cluster lost it, which is not the version's fault.
+            JobVanished: Its cluster lost it, which is not the version's fault.
             PermanentError: A newer submission of the same job runs as well.
         """
         try:

@@ -9,10 +9,12 @@ from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
     JobError,
+    JobVanished,
     PermanentError,
     StateUnavailable,
     TemporaryError,
 )
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.flink.fake_flink import RETAINED
@@ -253,6 +255,32 @@ def test_a_new_version_that_its_cluster_loses(mode: str, to: str) -> None:
     stack.up(version(to, mode))
     assert (origin(stack), entry_class(stack)) == ("checkpoint", to)
     assert f"/{stack.flink.submissions[1].job_id}/" in stack.flink.the_job().restored_from
+
+
+@pytest.mark.parametrize("moment", ["submitted", "checkpointed"])
+def test_a_new_job_that_its_cluster_loses(moment: str) -> None:
+    """Shows that it is recorded once it has state, and that the next run goes on from that."""
+    stack = Stack()
+
+    def lose(step: str) -> None:
+        if step == moment:
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    with pytest.raises(JobVanished) as caught:
+        stack.up(version("Old", "savepoint"))
+    stack.flink.on_step = lambda _step: None
+    recorded = caught.value.partial
+    if moment == "submitted":  # no checkpoint has completed
+        assert recorded is None
+        stack.up(version("Old", "savepoint"))
+        assert origin(stack) == "nothing"
+        return
+    assert isinstance(recorded, JobRecord)
+    assert recorded.status is JobStatus.LOST
+    stack.record = recorded  # as engines keep it
+    stack.up(version("Old", "savepoint"))
+    assert origin(stack) == "checkpoint"
 
 
 def test_a_savepoint_that_hangs_is_left_to_the_cluster() -> None:
