@@ -11,8 +11,10 @@ from typing import Any
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange
 from flink_jobs_provider.gateway.refusals import ActionRemedy, Refusal
 from flink_jobs_provider.model.action import STARTS, Action
+from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.model.validation import problems_of
+from flink_jobs_provider.planning.diff import changes
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 #: The status of a job that was recorded and never started.
@@ -242,13 +244,29 @@ def wanted_spec(
         inputs["jar_digest"] = jar_digest
     if action in STARTS:
         inputs["desired_state"] = DesiredState.RUNNING.value
-    if action in TAKES_NEW_BYTES - {Action.NEW}:
+    if action in TAKES_NEW_BYTES - {Action.NEW} and not _changes_parallelism_alone(
+        action, present, inputs
+    ):
         inputs["restart_trigger"] = action_id
     if action is Action.STOP:
         inputs["desired_state"] = DesiredState.STOPPED.value
     if action is Action.SAVEPOINT:
         inputs["savepoint_trigger"] = action_id
     return check_spec(inputs)
+
+
+def _changes_parallelism_alone(
+    action: Action, present: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> bool:
+    """Whether an UPDATE of a job changes its parallelism, and nothing else that restarts it.
+
+    Such a job need not be restarted where its cluster rescales running jobs. The same inputs once
+    more are another version on purpose.
+    """
+    if action is not Action.UPDATE:
+        return False
+    found = changes(check_spec(present), check_spec(inputs))
+    return {each.name for each in found if each.cost >= Cost.RESTART} == {"parallelism"}
 
 
 def in_progress(job_name: str, what: str, first: ActionRow) -> Refusal:

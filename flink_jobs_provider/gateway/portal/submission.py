@@ -159,7 +159,7 @@ class Submission:
         planned = plan(row.record if row.record.job_id else None, spec)
         carries = planned.action in (Action.UPDATE, Action.LAST_STATE_UPDATE)
         named = "restore_from" in wanted.changes
-        if not carries or named or spec.state_check is StateCheckMode.OFF:
+        if not carries or planned.rescales or named or spec.state_check is StateCheckMode.OFF:
             return planned
         return await self._board.with_verdict(wanted.cluster, planned, row.record, spec)
 

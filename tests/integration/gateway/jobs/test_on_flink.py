@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.savepoint import same_path
 from tests.fault_proxy import Answer, Exchange, FaultProxy, Moment, Verdict
-from tests.flink_cluster import FlinkCluster
+from tests.flink_cluster import ADAPTIVE, FLINK_2, RESCALES, FlinkCluster, release_of
 from tests.integration.gateway.jobs.gateway import RealGateway, until
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.postgres_server import PostgresServer
@@ -85,6 +86,36 @@ def test_every_action_once(tmp_path: Path, flink_2: FlinkCluster) -> None:
         assert (await gateway.do("DELETE")).result is ActionResult.SUCCESS
         assert flink_2.get("/jars")["files"] == []
         assert is_there(taken)
+        await gateway.stop()
+
+    asyncio.run(life())
+
+
+@pytest.mark.skipif(release_of(FLINK_2) < RESCALES, reason="this Flink rescales no running job")
+def test_an_update_of_the_parallelism_alone_rescales_the_job(
+    tmp_path: Path, start_flink: Callable[..., FlinkCluster]
+) -> None:
+    """Shows that the same jobId runs on, and that the same inputs once more restart it."""
+    flink = start_flink(configuration=ADAPTIVE)
+    gateway = RealGateway(tmp_path, flink)
+
+    async def life() -> None:
+        await gateway.start()
+        first = (await gateway.done("NEW", **gateway.version("v1", parallelism=2))).record
+        assert first.job_id is not None
+        await gateway.counts("v1")
+        rescaled = await gateway.do("UPDATE", parallelism=4)
+        assert rescaled.output == "Rescaled to parallelism 4 while it ran"
+        assert gateway.active() == [first.job_id]
+        flink.await_parallelism(first.job_id, 4)
+        record = (await gateway.row()).record
+        assert (record.spec.parallelism, record.running_parallelism) == (4, 4)
+        await gateway.counts("v1")
+        again = (await gateway.done("UPDATE", parallelism=4)).record
+        assert again.job_id != first.job_id
+        assert gateway.active() == [again.job_id]
+        assert again.restored_from == again.last_savepoint
+        await gateway.counts("v1")
         await gateway.stop()
 
     asyncio.run(life())

@@ -182,6 +182,29 @@ def test_changes_are_laid_over_what_the_job_has() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "given", "restarts"),
+    [
+        (Action.UPDATE, {"parallelism": 4}, False),
+        (Action.UPDATE, {"parallelism": 4, "args": ["a"], "savepoint_directory": "/s"}, False),
+        (Action.UPDATE, {"parallelism": 3}, True),
+        (Action.UPDATE, {"parallelism": 4, "args": ["b"]}, True),
+        (Action.UPDATE, {"parallelism": 4, "restore_from": SAVEPOINT}, True),
+        (Action.LAST_STATE_UPDATE, {"parallelism": 4}, True),
+        (Action.STATELESS_UPDATE, {"parallelism": 4}, True),
+    ],
+)
+def test_an_update_of_the_parallelism_alone_need_not_restart(
+    action: Action, given: dict[str, Any], restarts: bool
+) -> None:
+    """Shows that only what asks for it by itself makes another version; digests say the rest."""
+    present = spec(args=["a"], parallelism=3, restart_trigger="before").plain()
+    wanted = wanted_spec(request(action, **given), "id", present, spec().jar_digest)
+    assert wanted.restart_trigger == ("id" if restarts else "before")
+    other = wanted_spec(request(Action.UPDATE, parallelism=4), "id", present, DIGEST_2)
+    assert other.restart_trigger == "id"
+
+
 def test_what_a_job_was_to_start_from_holds_until_it_has_run() -> None:
     present = spec(restore_from=SAVEPOINT).plain()
 
