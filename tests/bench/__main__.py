@@ -17,6 +17,7 @@ from tests.bench import (
     gateway_actions,
     gateway_records,
     portal_viewers,
+    state_check,
     submission,
     unchanged,
 )
@@ -38,6 +39,7 @@ def main() -> int:
         "gateway-actions": lambda directory: gateway_actions.measure(directory, options.rounds),
         "gateway-records": lambda directory: gateway_records.measure(directory, options.rounds),
         "portal-viewers": lambda directory: portal_viewers.measure(directory, options.rounds),
+        "state-check": lambda directory: state_check.measure(directory, options.rounds),
         "unchanged": lambda directory: unchanged.measure(directory, options.rounds, options.jobs),
     }
     unknown = set(options.names) - set(measures)
