@@ -195,9 +195,13 @@ class JobWatch:
         return await self.waiter.reach(self._plane.jobs, deadline, _AWAY_PAUSE)
 
     async def _restored_from(self, job_id: str) -> str:
-        """Return what a job's checkpoint statistics show it started from; empty where nothing."""
+        """Return what a job's checkpoint statistics show it started from; empty where nothing.
+
+        Once its tasks were restarted they show a checkpoint of its own instead.
+        """
         statistics = await self._plane.checkpoints(job_id)
-        return statistics.restored_from if statistics and statistics.enabled else ""
+        origin = statistics.restored_from if statistics and statistics.enabled else ""
+        return "" if f"/{job_id}/" in origin else origin
 
     async def request_checkpoint(self, job_id: str, timeout: float) -> CheckpointRequest:
         """Trigger a checkpoint; return how it ended."""

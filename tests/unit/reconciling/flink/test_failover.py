@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flink_jobs_provider.model.errors import StateUnavailable
-from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import FakeFlink, Killed
 from tests.unit.reconciling.flink.test_matrix import running, version
 
 
@@ -27,3 +27,21 @@ def test_a_checkpoint_that_a_cancel_deletes_is_not_gone_on_from() -> None:
     with pytest.raises(StateUnavailable, match="no savepoint can be taken"):
         stack.up(version("New", "savepoint"))
     assert stack.flink.the_job().active
+
+
+def test_a_version_of_a_killed_run_whose_tasks_were_restarted_is_adopted() -> None:
+    """Shows that a checkpoint of its own is no other state than the one it was started from."""
+    stack = running("savepoint")
+    stack.up(version("Old", "savepoint", desired_state="stopped"))
+    stack.flink.kill_before = "checkpoint"
+    with pytest.raises(Killed):
+        stack.up(version("Old", "savepoint"))
+    stack.flink.kill_before = ""
+    stack.flink.pass_time(60)
+    job = stack.flink.the_job()
+    assert job.checkpoint
+    job.restored_from = job.checkpoint  # as Flink shows it after a restart of the tasks
+    record = stack.up(version("Old", "savepoint"))
+    assert stack.flink.the_job() is job
+    assert record.job_id == job.job_id
+    assert record.status == "RUNNING"
