@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.inputs import Cost, name_for_programs, on_change
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
-from flink_jobs_provider.model.spec import JobSpec, Timeouts
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import (
     AzureCredential,
     BasicAuth,
@@ -34,6 +35,7 @@ from flink_jobs_provider.model.target.dli import (
     DliResourceSpec,
     DliSettings,
 )
+from flink_jobs_provider.model.timeouts import Timeouts
 from flink_jobs_provider.planning.diff import cost_of_dli
 
 PAGE = Path(__file__).with_name("resource-reference.md")
@@ -62,6 +64,7 @@ _OBJECTS: dict[type[BaseModel], str] = {
     DliResourceSpec: "Of a `DliResourceConfig`.",
     BasicAuth: "`basic_auth` of a target.",
     Tls: "`tls` of a target. Files are PEM files on the machine that runs Pulumi.",
+    HealthGate: "`health` of a job: see [the health gate](upgrades-and-state.md#the-health-gate).",
     Timeouts: 'Durations carry their unit: `"90s"`, `"10m"`, `"1h30m"`.',
 }
 _UNDESCRIBED = {
@@ -97,7 +100,8 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
     ActionResult: {
         "IN_PROGRESS": "never recorded by a session cluster",
         "SUCCESS": "done, and seen to be so",
-        "FAILED": "a new version did not start; `job_output` holds why, `job_id` what runs now",
+        "FAILED": "a new version did not start, or did not pass its health gate; `job_output` "
+        "holds why, `job_id` what runs now",
     },
     SavepointReason: {
         "STOP": "`desired_state` became stopped",

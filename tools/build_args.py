@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.inputs import name_for_programs
-from flink_jobs_provider.model.spec import JobSpec, Timeouts
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import (
     AzureCredential,
     BasicAuth,
@@ -29,6 +30,7 @@ from flink_jobs_provider.model.target import (
     Tls,
 )
 from flink_jobs_provider.model.target.dli import DliResourceConfig, DliResourceSpec, DliSettings
+from flink_jobs_provider.model.timeouts import Timeouts
 
 FILE = Path(__file__).parents[1] / "flink_jobs_provider" / "provider" / "args.py"
 _BELOW = "# Below this line: written by tools/build_args.py from the model.\n"
@@ -44,6 +46,7 @@ _OBJECTS: tuple[type[BaseModel], ...] = (
     DliTarget,
     DliResourceSpec,
     DliResourceConfig,
+    HealthGate,
     Timeouts,
 )
 #: Programs may give these by their places.

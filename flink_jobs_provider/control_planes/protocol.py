@@ -18,6 +18,7 @@ from flink_jobs_provider.model.observation import (
     CheckpointStatistics,
     ClusterFacts,
     ClusterSnapshot,
+    VitalSigns,
 )
 from flink_jobs_provider.model.savepoint import SavepointFormat
 from flink_jobs_provider.model.spec import JobSpec
@@ -220,6 +221,12 @@ class ControlPlane(Protocol):
 
         What failed before `since` does not count: milliseconds since the epoch, by the cluster's
         clock.
+        """
+
+    async def vital_signs(self, job_id: str, *, load: bool) -> VitalSigns:
+        """Return the numbers of a job that a health gate judges.
+
+        With `load` also those of its metrics, which a cluster gathers every ten seconds.
         """
 
     def dashboard(self, job_id: str) -> str:

@@ -14,7 +14,8 @@
      │   │   │   └─ RestoreUnclear   whether `restore_from` was restored before is not recorded
      │   │   ├─ ClusterTakenDown     a program may have ended the cluster it was tried on
      │   │   ├─ ActionFailed         Flink performed the action, and it failed
-     │   │   │   └─ EntryClassUnusable  the jar has no such class, or it has no main
+     │   │   │   ├─ EntryClassUnusable  the jar has no such class, or it has no main
+     │   │   │   └─ GateFailed       a version that is up did not pass its health gate
      │   │   ├─ UnknownMetric        a job has no metric of a name that was asked for
      │   │   ├─ NotEnoughSlots       a start needs more task slots than are free
      │   │   ├─ NoSavepointDirectory neither job nor cluster names one
@@ -228,6 +229,16 @@ class ActionFailed(PermanentError):
 
 class EntryClassUnusable(ActionFailed):
     """The jar has no class of that name, or the class cannot be run."""
+
+
+class GateFailed(ActionFailed):
+    """A version that is up did not pass its health gate.
+
+    Attributes:
+        check: The input of the gate that was not met.
+    """
+
+    check: str = ""
 
 
 class Missing(PermanentError):

@@ -33,7 +33,7 @@ class RecordedVersion(BaseModel):
     savepoint: str | None = Field(
         None, description="The state that it left: the savepoint or checkpoint that it ended with."
     )
-    failure: str = Field("", description="Why it did not start.")
+    failure: str = Field("", description="Why it did not start, or its health gate failed.")
 
     @model_serializer(mode="wrap")
     def _without_unknown(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

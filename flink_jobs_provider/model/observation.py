@@ -222,3 +222,27 @@ class CheckpointStatistics:
     checkpoint: str = ""
     checkpoint_time: int = 0
     last_completed: int = 0
+
+
+@dataclass(frozen=True)
+class VitalSigns:
+    """The numbers of a job that a health gate judges; what its cluster does not report is None.
+
+    Attributes:
+        exceptions: When it failed since its submission, as far as its cluster lists it, newest
+            first: in milliseconds since the epoch by the cluster's clock.
+        cause: Why it failed last; empty where it has not.
+        completed: How many checkpoints and savepoints it has completed since its submission.
+        checkpoint_times: Milliseconds that each listed completed checkpoint took, oldest first.
+        output: Records that its sinks have received since their tasks were deployed.
+        output_rate: Records per second that its sinks receive.
+        lag_ms: Milliseconds by which it is behind in event time.
+    """
+
+    exceptions: tuple[int, ...] = ()
+    cause: str = ""
+    completed: int = 0
+    checkpoint_times: tuple[int, ...] = ()
+    output: float | None = None
+    output_rate: float | None = None
+    lag_ms: float | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.health_gate import FailedGate
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.savepoint import RestorePoint, Savepoint
 from flink_jobs_provider.model.spec import JobSpec
@@ -26,6 +27,7 @@ _RARE = (
     "unconfirmed",
     "history",
     "version_inputs",
+    "gate_failed",
 )
 
 
@@ -116,6 +118,11 @@ class JobRecord(BaseModel):
         None,
         description="jobId of a submission whose `main` had not ended when `timeouts.submit` was "
         "up: it may still start; none as a rule.",
+    )
+    gate_failed: FailedGate | None = Field(
+        None,
+        description="The health gate that the running version did not pass, where `on_failure` is "
+        "`keep`: check, reason, earlier. The next run watches the version again; none as a rule.",
     )
     duplicates: list[str] = Field(
         default_factory=list, description="jobIds of further submissions that run at once."

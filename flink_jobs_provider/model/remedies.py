@@ -120,6 +120,10 @@ class Remedy(RemedyCode):
         "Set a parallelism of at most that maximum, and leave pipeline.max-parallelism as it was: "
         "the maximum of a state is set when it begins, by that option or in the program"
     )
+    CHANGE_OR_WATCH_AGAIN = (
+        "Change the job, which starts another version; or run again, which watches this one again; "
+        "or take health out, to accept it as it is"
+    )
     RESTART_AS_DECLARED = "Run again; or set restart_trigger, which restarts it as it is declared"
     NAME_SAVEPOINT_DIRECTORY = "Set savepoint_directory"
     FIX_PROGRAM = "Fix the jar, entry_class or args, and run again"

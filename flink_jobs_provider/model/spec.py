@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
+from flink_jobs_provider.model.duration import SettleTime, seconds, settle_seconds
+from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.identity import JobKey, digest
 from flink_jobs_provider.model.inputs import (
     MAX_PARALLELISM,
@@ -32,6 +33,7 @@ from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path
 from flink_jobs_provider.model.target import DliTarget, Target
 from flink_jobs_provider.model.target.dli import DliSettings
+from flink_jobs_provider.model.timeouts import Timeouts
 
 #: The inputs that another value of makes another version, in each digest since the first release.
 _IN_EVERY_DIGEST = {
@@ -85,17 +87,6 @@ class OnDelete(StrEnum):
     CANCEL = "cancel"
     SAVEPOINT = "savepoint"
     RELEASE = "release"
-
-
-class Timeouts(BaseModel):
-    """How long each step may take, as durations ("90s", "10m")."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    submit: Duration = Field("5m", description="Uploading the jar and having Flink accept the job.")
-    running: Duration = Field("10m", description="From accepted to all tasks running.")
-    savepoint: Duration = Field("30m", description="Taking a savepoint, and stopping with one.")
-    cancel: Duration = Field("5m", description="From a cancel to the job's end.")
 
 
 def _changed_options(name: str, old: dict[str, str], new: dict[str, str]) -> str:
@@ -292,6 +283,15 @@ class JobSpec(BaseModel):
         "10s",
         description="How long a version that was started must run without a restart before it "
         "counts as up; `0s` to the longest, `1h`.",
+    )
+    health: Annotated[HealthGate | None, OnChange(Cost.RECORDED, name_alone), OnlyOn("flink")] = (
+        Field(
+            None,
+            description="What a version must show after its start before it counts as up, and what "
+            "follows if it does not; `{}` takes all defaults. Without it, a version must run for "
+            "`settle_time` without a restart, and complete a checkpoint.",
+            examples=[{"window": "2m", "max_checkpoint_slowdown": 3.0}],
+        )
     )
     timeouts: Annotated[Timeouts, OnChange(Cost.RECORDED, name_alone)] = Field(
         default_factory=Timeouts,

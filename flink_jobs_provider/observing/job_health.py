@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flink_jobs_provider.control_planes.flink.bodies import parse_checkpointing, parse_graph
@@ -15,6 +15,16 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     finite,
     parse_exceptions,
     parse_history,
+)
+from flink_jobs_provider.control_planes.flink.vertex_metrics import (
+    EMIT_LAG,
+    EMITTED_RATE,
+    INPUT_WATERMARK,
+    OUTPUT_WATERMARK,
+    SOURCE,
+    emit_lag,
+    ending,
+    watermark,
 )
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.observation import ObservedJob
@@ -35,18 +45,11 @@ _TASK_METRICS = frozenset(
         "idleTimeMsPerSecond",
         "numRecordsInPerSecond",
         "numRecordsOutPerSecond",
-        "currentInputWatermark",
+        INPUT_WATERMARK,
     }
 )
-#: Metrics of an operator, whose names begin with the operator's.
-_EMITTED = ".numRecordsOutPerSecond"
-_OUTPUT_WATERMARK = ".currentOutputWatermark"
-_EMIT_LAG = ".currentEmitEventTimeLag"
+#: A metric of an operator, whose name begins with the operator's.
 _PENDING = ".pendingRecords"
-#: How the name of an operator begins that is a source.
-_SOURCE = "Source__"
-#: Watermarks that are no time: none so far, and the end of a bounded source (Long.MIN, Long.MAX).
-_NO_TIME = 9e18
 #: A cluster keeps 16 (`web.exception-history-size`).
 _EXCEPTIONS = 16
 
@@ -163,9 +166,9 @@ class JobReader(JobCalls):
 
 def is_of_health(name: str) -> bool:
     """Return whether a metric of a vertex is one that its health is read from."""
-    if name in _TASK_METRICS or name.endswith((_EMIT_LAG, _PENDING)):
+    if name in _TASK_METRICS or name.endswith((EMIT_LAG, _PENDING)):
         return True
-    return name.startswith(_SOURCE) and name.endswith((_EMITTED, _OUTPUT_WATERMARK))
+    return name.startswith(SOURCE) and name.endswith((EMITTED_RATE, OUTPUT_WATERMARK))
 
 
 def parse_vertex(
@@ -173,10 +176,8 @@ def parse_vertex(
 ) -> VertexHealth:
     """Read a vertex from its row in `GET /jobs/:id`, and its metrics."""
     records_out = _total(metrics.get("numRecordsOutPerSecond"))
-    emitted = [records_out] + [_total(found) for found in _ending(metrics, _EMITTED)]
-    pending = [found.total for found in _ending(metrics, _PENDING) if found.minimum >= 0]
-    # A lag of a source that has emitted nothing is -1, or another number that is none.
-    lags = [found.maximum for found in _ending(metrics, _EMIT_LAG) if found.maximum >= 0]
+    emitted = [records_out] + [_total(found) for found in ending(metrics, EMITTED_RATE)]
+    pending = [found.total for found in ending(metrics, _PENDING) if found.minimum >= 0]
     return VertexHealth(
         id=str(row["id"]),
         name=str(row.get("name") or ""),
@@ -192,8 +193,8 @@ def parse_vertex(
         emitted=max((each for each in emitted if each is not None), default=None)
         if source
         else None,
-        watermark=_watermark(metrics),
-        emit_lag=int(max(lags)) if lags else None,
+        watermark=watermark(metrics),
+        emit_lag=emit_lag(metrics),
         pending_records=int(sum(pending)) if pending else None,
     )
 
@@ -223,19 +224,6 @@ def parse_settings(body: dict[str, Any]) -> CheckpointSettings:
 def _state_since(job: ObservedJob, body: Mapping[str, Any]) -> int:
     since = (body.get("timestamps") or {}).get(job.state)
     return int(since or job.ended or job.modified or job.started)
-
-
-def _ending(metrics: Mapping[str, Aggregate], suffix: str) -> list[Aggregate]:
-    return [found for name, found in metrics.items() if name.endswith(suffix)]
-
-
-def _watermark(metrics: Mapping[str, Aggregate]) -> int | None:
-    found: Iterable[Aggregate | None] = (
-        metrics.get("currentInputWatermark"),
-        *_ending(metrics, _OUTPUT_WATERMARK),
-    )
-    times = [each.minimum for each in found if each and abs(each.minimum) < _NO_TIME]
-    return int(min(times)) if times else None
 
 
 def _share(found: Aggregate | None) -> float | None:

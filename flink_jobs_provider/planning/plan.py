@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.action import STARTS, Action, JobStatus
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
@@ -15,6 +15,7 @@ from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
+from flink_jobs_provider.planning.gate_words import gate_text
 from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
     rescales_while_it_runs,
@@ -48,6 +49,7 @@ class Plan:
         discards_state: Whether state is dropped on purpose.
         state: How the state of the running version suits the new one; empty where not compared.
         adopts: The running job that is taken over as it is; empty where none is.
+        gate: The health gate that a version must pass after its start; empty for none.
         refusal: Why it will be refused; empty where it will not.
     """
 
@@ -60,6 +62,7 @@ class Plan:
     discards_state: bool = False
     state: str = ""
     adopts: str = ""
+    gate: str = ""
     refusal: str = field(default="", repr=False)
 
     @property
@@ -70,7 +73,7 @@ class Plan:
     @property
     def needed(self) -> bool:
         """Whether there is anything to do or to record."""
-        return self.action is not None or bool(self.changed)
+        return self.action is not None or bool(self.changed or self.how)
 
     def line(self) -> str:
         """Return the plan in one line, as previews print it."""
@@ -87,7 +90,8 @@ class Plan:
         how = f", {self.how}" if self.how else ""
         why = f": {', '.join(self.reasons)}" if self.reasons else ""
         fits = f"; {self.state}" if self.state else ""
-        return f"{action}{how}{state}{why}{fits}"
+        gate = f"; {self.gate}" if self.gate else ""
+        return f"{action}{how}{state}{why}{fits}{gate}"
 
 
 def plan(
@@ -104,8 +108,13 @@ def plan(
     None then means that there is none.
     """
     now = time.time() if now is None else now
-    if recorded is None:
-        return _creation(wanted)
+    decided = _decided(recorded, wanted, now, is_fresh=is_fresh) if recorded else _creation(wanted)
+    starts = decided.action in STARTS and not decided.rescales
+    return replace(decided, gate=gate_text(recorded, wanted)) if starts else decided
+
+
+def _decided(recorded: JobRecord, wanted: JobSpec, now: float, *, is_fresh: bool) -> Plan:
+    """Return the same without what follows a start."""
     changed = tuple(changes(recorded.spec, wanted))
     cost = max((change.cost for change in changed), default=Cost.RECORDED)
     texts = tuple(change.text for change in changed)
@@ -137,7 +146,9 @@ def plan(
         how = _RESCALE + (", and take a savepoint" if also else "")
         return planned(Action.UPDATE, how, (*drifted, *texts))
     if cost is Cost.SAVEPOINT:
-        return planned(Action.SAVEPOINT, "take a savepoint, the job goes on", texts)
+        return planned(Action.SAVEPOINT, "take a savepoint, the job goes on", (*drifted, *texts))
+    if recorded.gate_failed and wanted.health:
+        return planned(None, "watched through its health gate again", (*drifted, *texts))
     how = ""
     if cost is Cost.IN_PLACE:
         how = "changed while it runs"
@@ -324,6 +335,8 @@ def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]
         reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
     if recorded.other_version and recorded.status.active:
         reasons.append("another version than the recorded one runs")
+    if recorded.gate_failed and recorded.status.active:
+        reasons.append(f"its health gate was not passed: {recorded.gate_failed.reason}")
     if is_to_be_rescaled_back(recorded, wanted or recorded.spec) and recorded.status.active:
         reasons.append(f"it was rescaled over REST: {recorded.rescaled}")
     return tuple(reasons)

@@ -235,6 +235,40 @@ class DliResourceConfig(InputObject):
 
 
 @dataclass(eq=False, repr=False)
+class HealthGate(InputObject):
+    """What a version must show after its start; with `{}`, all of it by default.
+
+    Args:
+        window: How long the version is watched, at most `1h`; `30s` if not given, and `settle_time`
+            for a job without checkpoints. The gate ends later where the checkpoints that it asks
+            for take longer, within `timeouts.running`.
+        max_restarts: How often it may be restarted after a failure.
+        min_checkpoints: How many checkpoints it must complete; a job without periodic ones needs
+            none.
+        max_checkpoint_slowdown: How many times as long its checkpoints may take as those of the
+            version before; not compared if not given.
+        require_output: Whether its sinks must receive records until the end of the window, if those
+            of the version before did.
+        max_lag_growth: By how much it may be further behind in event time than the version before,
+            at the end of the window; not compared if not given.
+        max_exceptions: How many exceptions Flink may list of it; as many as `max_restarts` if not
+            given.
+        on_failure: `rollback` runs the previous version again, `keep` leaves the version running.
+            The run fails either way.
+    """
+
+    _: KW_ONLY
+    window: Input[str] | None = None
+    max_restarts: Input[int] | None = None
+    min_checkpoints: Input[int] | None = None
+    max_checkpoint_slowdown: Input[float] | None = None
+    require_output: Input[bool] | None = None
+    max_lag_growth: Input[str] | None = None
+    max_exceptions: Input[int] | None = None
+    on_failure: Input[str] | None = None
+
+
+@dataclass(eq=False, repr=False)
 class Timeouts(InputObject):
     """How long each step may take, as durations ("90s", "10m").
 
@@ -414,6 +448,12 @@ class JobInputs(TypedDict, total=False):
     settle_time: Input[str] | None
     """How long a version that was started must run without a restart before it counts as up; `0s`
     to the longest, `1h`.
+    """
+
+    health: HealthGate | Input[Mapping[str, Any]] | None
+    """What a version must show after its start before it counts as up, and what follows if it does
+    not; `{}` takes all defaults. Without it, a version must run for `settle_time` without a
+    restart, and complete a checkpoint.
     """
 
     timeouts: Timeouts | Input[Mapping[str, Input[str]]] | None

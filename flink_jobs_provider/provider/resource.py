@@ -52,6 +52,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     honoured: Output[str | None]
     unconfirmed: Output[str | None]
     adopted: Output[str | None]
+    gate_failed: Output[dict[str, Any] | None]
     running_parallelism: Output[int | None]
     retains_checkpoints: Output[bool | None]
     submitted_parallelism: Output[dict[str, int] | None]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.observation import ObservedJob, VitalSigns
 from flink_jobs_provider.model.savepoint import same_path
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class _AllOf(Generic[T]):
         if not pending:
             return Met()
         dues = [each.due for each in pending if each.due is not None]
-        reasons = dict.fromkeys(each.reason for each in pending)
+        reasons = dict.fromkeys(each.reason for each in pending if each.reason)
         return NotYet("; ".join(reasons), min(dues, default=None))
 
 
@@ -144,6 +144,7 @@ class JobObservation:
         cause: Why it failed or was restarted since all its tasks ran; empty where that is unknown.
         restored_from: What its checkpoint statistics show it started from; empty where they show
             nothing, or are not read.
+        vitals: What a health gate judges; None before it is read, and without a gate.
     """
 
     job_id: str
@@ -151,6 +152,7 @@ class JobObservation:
     cause: str = ""
     restored_from: str = ""
     checkpoint: CheckpointRequest = field(default_factory=CheckpointRequest)
+    vitals: VitalSigns | None = None
 
 
 JobHistory: TypeAlias = Sequence[Observation[JobObservation]]
@@ -165,12 +167,12 @@ class TasksRunning:
         last = history[-1].seen
         job = last.job
         if job is None:
-            return Failed(_unlisted(last), self)
+            return Failed(unlisted(last), self)
         if job.healthy:
             return Met()
         if not job.active or _restarts(history) >= RESTARTS:
             return Failed(f"the job is {job.state}", self)
-        return NotYet(_running(job))
+        return NotYet(tasks_of(job))
 
 
 @dataclass(frozen=True)
@@ -186,12 +188,12 @@ class StillUp:
         last = history[-1].seen
         job = last.job
         if job is None:
-            return Failed(_unlisted(last), self)
+            return Failed(unlisted(last), self)
         if job.healthy and not last.cause:
             return Met()
         if not job.active or job.status is JobStatus.RESTARTING or last.cause:
             return Failed(f"the job is {job.state}", self)
-        return NotYet(_running(job))
+        return NotYet(tasks_of(job))
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class NoRestartFor:
         for each in history:
             job = each.seen.job
             if job is None:
-                return Failed(_unlisted(each.seen), self)
+                return Failed(unlisted(each.seen), self)
             if not job.active:
                 return Met() if job.healthy else Failed(f"the job is {job.state}", self)
             if up is not None and was_disturbed(up, job):
@@ -225,7 +227,7 @@ class NoRestartFor:
                 return Met()
         last = history[-1]
         if up is None:
-            return NotYet(_running(last.seen.job))
+            return NotYet(tasks_of(last.seen.job))
         ran = last.at - since
         reason = f"all tasks have run for {ran:.0f} of {self.seconds:.0f} s"
         return NotYet(reason, self.seconds - ran)
@@ -299,11 +301,13 @@ def _restarts(history: JobHistory) -> int:
     return restarts
 
 
-def _running(job: ObservedJob | None) -> str:
+def tasks_of(job: ObservedJob | None) -> str:
+    """Return how many tasks of a job run."""
     if job is None:
         return "the job is not listed"
     return f"the job is {job.state}, with {job.running_tasks} of {job.tasks} tasks running"
 
 
-def _unlisted(seen: JobObservation) -> str:
+def unlisted(seen: JobObservation) -> str:
+    """Return what happened to a job that its cluster does not list."""
     return f"job {seen.job_id} was accepted, and the cluster no longer lists it"

@@ -6,9 +6,11 @@ They also keep jobs of others untouched, and report what runs after a rollback.
 from __future__ import annotations
 
 from flink_jobs_provider.control_planes.service_planes import ActionJob, OrderRefused
+from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
+    GateFailed,
     JobVanished,
     OwnedElsewhere,
     PermanentError,
@@ -214,3 +216,21 @@ def vanished(happened: str, job_id: str) -> JobVanished:
         "was started",
         remedy="Run again: it goes on from the job's newest savepoint or retained checkpoint",
     )
+
+
+def gate_kept(record: JobRecord) -> GateFailed:
+    """Return the error for a version that did not pass its health gate, and is left running."""
+    name, failed = record.spec.job_name, record.gate_failed
+    check, reason = (failed.check, failed.reason) if failed else ("", "")
+    happened = f"{name}: version {record.generation} did not pass its health gate: {reason}"
+    error = GateFailed(
+        happened,
+        now=f"Job {record.job_id} was left running and is recorded, since health.on_failure is "
+        "keep",
+        remedy=Remedy.CHANGE_OR_WATCH_AGAIN,
+    )
+    error.check = check
+    error.partial = record.model_copy(
+        update={"action_result": ActionResult.FAILED, "job_output": error.happened}
+    )
+    return error

@@ -132,6 +132,7 @@ def done(record: JobRecord, wanted: JobSpec, action: Action | None, output: str)
             "other_version": False,
             "rescaled": None,
             "restore_point": None,
+            "gate_failed": None,
         }
     )
 

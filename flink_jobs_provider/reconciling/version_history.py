@@ -82,6 +82,8 @@ def with_failure(
     None where nothing is to be recorded.
     """
     after = error.partial
+    if isinstance(after, JobRecord) and after.gate_failed is not None:
+        return _with_kept(before, after, error, occasion)
     if before is None or not isinstance(after, JobRecord):
         return None
     known = _known(before)
@@ -109,6 +111,16 @@ def with_failure(
         known = _Versions([_version(after, number, again), *known.listed], known.inputs)
         known = known.with_inputs(after.spec, again)
     return known.recorded_in(after)
+
+
+def _with_kept(
+    before: JobRecord | None, after: JobRecord, error: ActionFailed, occasion: Occasion
+) -> JobRecord:
+    """Return the record of a version that is left running, though it was not healthy."""
+    record = with_history(before, after, occasion)
+    newest, *older = record.history
+    newest = newest.model_copy(update={"failure": error.reason})
+    return record.model_copy(update={"history": [newest, *older]})
 
 
 @dataclass(frozen=True)

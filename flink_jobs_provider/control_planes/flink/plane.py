@@ -23,9 +23,10 @@ from flink_jobs_provider.control_planes.flink.bodies import (
 )
 from flink_jobs_provider.control_planes.flink.checkpoints import CheckpointOperations
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer, FlinkClient
-from flink_jobs_provider.control_planes.flink.inspection import parse_exceptions
+from flink_jobs_provider.control_planes.flink.inspection import MetricReader, parse_exceptions
 from flink_jobs_provider.control_planes.flink.jars import ClusterJars
 from flink_jobs_provider.control_planes.flink.program_runs import Submissions
+from flink_jobs_provider.control_planes.flink.vital_signs import vital_signs
 from flink_jobs_provider.control_planes.http import Polling, SharedCall
 from flink_jobs_provider.control_planes.protocol import (
     Guard,
@@ -43,6 +44,7 @@ from flink_jobs_provider.model.observation import (
     CheckpointStatistics,
     ClusterFacts,
     ClusterSnapshot,
+    VitalSigns,
 )
 
 #: How the thread is called in which the JobManager runs a submission's `main`.
@@ -61,6 +63,7 @@ class FlinkRest:
     ) -> None:
         self.client = FlinkClient(http, guard, sleep)
         self._http = http
+        self._times = clock, sleep
         self._overview = SharedCall(self._fetch_jobs, clock)
         self._jars = ClusterJars(self.client, clock)
         polling = Polling(clock, sleep)
@@ -297,6 +300,12 @@ class FlinkRest:
             return ""
         found = parse_exceptions(body)
         return found[0].cause if found and found[0].trace and found[0].at >= since else ""
+
+    async def vital_signs(self, job_id: str, *, load: bool) -> VitalSigns:
+        """Read checkpoints and exceptions of a job, and with `load` metrics of its vertices."""
+        # Names of metrics that are missing while tasks start are not to be cached.
+        metrics = MetricReader(self.client, *self._times)
+        return await vital_signs(self.client, metrics, job_id, load=load)
 
     def dashboard(self, job_id: str) -> str:
         """Return the job's page on Flink's dashboard."""

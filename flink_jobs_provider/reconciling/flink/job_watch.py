@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
-from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob, VitalSigns
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import (
     CheckpointCompleted,
     CheckpointRequest,
+    Condition,
     Ended,
     JobObservation,
     Met,
@@ -46,6 +49,11 @@ _CACHE_MARGIN = 0.5
 #: A reason is not waited for any longer than this, in seconds, whatever the cluster's interval.
 _LONGEST_CACHE = 30.0
 
+
+#: The pause between two reads of vital signs, in seconds: Flink caches them for three.
+_VITALS_EVERY = 2.0
+#: Reads the vital signs of a job.
+ReadVitals = Callable[[str], Awaitable[VitalSigns]]
 
 #: Flink has reported why a job failed.
 _EXPLAINED = Shown[str](lambda cause: "" if cause else "no exception is shown")
@@ -96,8 +104,8 @@ class JobWatch:
         """Wait until a job whose tasks all run is up for good; return its row.
 
         It started from the state that it should have, runs for its settle time without a restart,
-        and has completed a checkpoint; or it came to its own end. A health gate is one more
-        condition. `up` is its row when all its tasks ran first.
+        and has completed a checkpoint; or it came to its own end. `up` is its row when all its
+        tasks ran first.
 
         Raises:
             ActionFailed: It did not stay up, or came up without its state.
@@ -107,21 +115,10 @@ class JobWatch:
         checkpoint = CheckpointCompleted(max(deadline - self.waiter.clock.now(), 1.0))
         settled = NoRestartFor(settle)
         gate = all_of(RestoredFrom(restore_from), TasksRunning(), settled, checkpoint)
-        origin = await self._restored_from(up.job_id) if restore_from else ""
-        upkeep = _Upkeep(self, up, origin, settle, checkpoint.within)
+        origin = await self.restored_from(up.job_id) if restore_from else ""
+        upkeep = Upkeep(self, up, origin, (settle, checkpoint.within))
         timeout = settle + spec.timeout("running")
-        try:
-            waited = await self.waiter.until(
-                upkeep.observe,
-                gate,
-                timeout,
-                first=upkeep.first,
-                wake=upkeep.request,
-                about=spec.job_name,
-            )
-        finally:
-            upkeep.request.cancel()
-            await asyncio.wait([upkeep.request])
+        waited = await upkeep.until(gate, timeout, spec.job_name)
         if waited.met and waited.last.job is not None:
             return waited.last.job
         if waited.failed and waited.failed.by is checkpoint:
@@ -133,7 +130,7 @@ class JobWatch:
         if waited.failed and isinstance(waited.failed.by, RestoredFrom):
             raise ActionFailed(waited.reason)
         over = isinstance(settled.judge(waited.history), Met)
-        raise _not_up(0 if over else settle, await self._why(waited, timeout))
+        raise not_up(0 if over else settle, await self._why(waited, timeout))
 
     async def is_up(self, spec: JobSpec, up: ObservedJob) -> ObservedJob:
         """Return a job's row just before it is recorded; `up` is its row when it had settled.
@@ -161,7 +158,7 @@ class JobWatch:
         )
         if waited.met and waited.last.job is not None:
             return waited.last.job
-        raise _not_up(spec.settle_seconds, await self._reason(waited))
+        raise not_up(spec.settle_seconds, await self._reason(waited))
 
     async def _reason(self, waited: Waited[JobObservation]) -> str:
         """Return how a job is, and why."""
@@ -194,7 +191,7 @@ class JobWatch:
         """Read the list; a cluster that does not answer for a moment is waited for."""
         return await self.waiter.reach(self._plane.jobs, deadline, _AWAY_PAUSE)
 
-    async def _restored_from(self, job_id: str) -> str:
+    async def restored_from(self, job_id: str) -> str:
         """Return what a job's checkpoint statistics show it started from; empty where nothing.
 
         Once its tasks were restarted they show a checkpoint of its own instead.
@@ -226,23 +223,59 @@ class JobWatch:
         return f"after {timeout:.0f} s {waited.reason}"
 
 
-class _Upkeep:
-    """Observes a job that came up, and has a checkpoint of it completed at the same time."""
+class Upkeep:
+    """Observes a job that came up, and has a checkpoint of it completed at the same time.
+
+    Args:
+        watch: Waits for jobs of its cluster.
+        up: The job's row when all its tasks ran first.
+        origin: What its statistics show it started from.
+        limits: How long it is to stay up, and how long a checkpoint may take, in seconds.
+        read: Reads its vital signs; None where nobody judges them.
+        requests: How many checkpoints are requested, one after the other.
+    """
 
     def __init__(
-        self, watch: JobWatch, up: ObservedJob, origin: str, settle: float, limit: float
+        self,
+        watch: JobWatch,
+        up: ObservedJob,
+        origin: str,
+        limits: tuple[float, float],
+        read: ReadVitals | None = None,
+        requests: int = 1,
     ) -> None:
         self._watch = watch
         self._up: ObservedJob | None = up
         self._origin = origin
         self._job_id = up.job_id
-        self._settle = settle
+        self._settle, limit = limits
+        self._requests = requests
         self._clock = watch.waiter.clock
         began = self._clock.now()
-        self._settles_until, self._checkpoint_until = began + settle, began + limit
+        self._settles_until, self._checkpoint_until = began + self._settle, began + limit
         self._checkpoint = CheckpointRequest()
+        self._read = read
+        self._vitals: VitalSigns | None = None
+        self._read_at = began - _VITALS_EVERY
         self.first = [Observation(self._observation(up, ""), began, began)]
         self.request = asyncio.create_task(self._request())
+
+    async def until(
+        self, condition: Condition[JobObservation], timeout: float, about: str
+    ) -> Waited[JobObservation]:
+        """Observe until a condition is met or has failed, or the time is up."""
+        try:
+            return await self._watch.waiter.until(
+                self.observe,
+                condition,
+                timeout,
+                first=self.first,
+                wake=self.request,
+                about=about,
+            )
+        finally:
+            self.request.cancel()
+            await asyncio.wait([self.request])
 
     async def observe(self, deadline: float) -> JobObservation:
         """Return how the job is, and what has disturbed it since all its tasks ran."""
@@ -253,10 +286,22 @@ class _Upkeep:
         if self.request.done():
             self.request.result()  # it raises what no other checkpoint would help against
         cause = await self._cause(job) if job and job.active else ""
+        await self._read_vitals()
         return self._observation(job, cause)
 
     def _observation(self, job: ObservedJob | None, cause: str) -> JobObservation:
-        return JobObservation(self._job_id, job, cause, self._origin, self._checkpoint)
+        return JobObservation(
+            self._job_id, job, cause, self._origin, self._checkpoint, self._vitals
+        )
+
+    async def _read_vitals(self) -> None:
+        """Read the vital signs, where that is due; those of before stay where it fails."""
+        now = self._clock.now()
+        if self._read is None or now - self._read_at < _VITALS_EVERY:
+            return
+        self._read_at = now
+        with suppress(ActionFailed, ClusterUnreachable):
+            self._vitals = await self._read(self._job_id)
 
     async def _cause(self, job: ObservedJob) -> str:
         """Return why tasks of the job failed since all of them ran; empty for a rescale."""
@@ -276,8 +321,11 @@ class _Upkeep:
             self._checkpoint = await self._watch.request_checkpoint(self._job_id, left)
             if not self._checkpoint.completed:
                 await self._clock.sleep(_CHECKPOINT_PAUSE)
+        for _ in range(self._requests - 1):
+            left = max(self._checkpoint_until - self._clock.now(), 1.0)
+            await self._watch.request_checkpoint(self._job_id, left)
 
 
-def _not_up(settle: float, why: str) -> ActionFailed:
+def not_up(settle: float, why: str) -> ActionFailed:
     """Return the error for a version that did not stay up."""
     return ActionFailed(did_not_stay_up(settle, why) if settle else why)

@@ -286,7 +286,8 @@ class Reader:
             "duplicates": [job.job_id for job in active[1:]],
         }
         if newest.job_id != recorded.job_id:
-            recorded = recorded.model_copy(update={"submitted_parallelism": None, "rescaled": None})
+            of_another = {"submitted_parallelism": None, "rescaled": None, "gate_failed": None}
+            recorded = recorded.model_copy(update=of_another)
             same, restored_from = await self._observer.submitted_as(newest, recorded, recorded.spec)
             update |= {
                 "job_id": newest.job_id,

@@ -23,7 +23,8 @@ from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointFormat, SavepointLayout
-from flink_jobs_provider.model.spec import JobSpec, Timeouts
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.timeouts import Timeouts
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import (
     Failed,

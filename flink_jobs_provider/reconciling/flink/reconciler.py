@@ -26,6 +26,8 @@ from flink_jobs_provider.planning.rescaling import (
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
+from flink_jobs_provider.reconciling.flink.failed_version import FailedVersions
+from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories, StateFinder
 from flink_jobs_provider.reconciling.flink.observer import (
@@ -39,11 +41,8 @@ from flink_jobs_provider.reconciling.flink.preflight import Preflight, Savepoint
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rescale import Foresight, Rescaler, rescaling
 from flink_jobs_provider.reconciling.flink.rollout import (
-    FindJar,
     Launch,
     Roller,
-    WayBack,
-    find_here,
 )
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck
 from flink_jobs_provider.reconciling.flink.submissions import (
@@ -54,6 +53,7 @@ from flink_jobs_provider.reconciling.flink.submissions import (
 )
 from flink_jobs_provider.reconciling.flink.takeover import Takeover
 from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Origins, Upgrader
+from flink_jobs_provider.reconciling.flink.way_back import FindJar, WayBack, find_here
 from flink_jobs_provider.reconciling.job_errors import finished_meanwhile, still_to_come
 from flink_jobs_provider.reconciling.record_updates import done, keep, savepoint_output
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -87,8 +87,10 @@ class Reconciler:
         self._preflight = Preflight(plane, self._states, Slots(plane, clock), say)
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
-        starter, self._way_back = Starter(plane, watch, say), WayBack(plane, find_jar)
-        self._roller = Roller(plane, starter, self._way_back, self._states, say)
+        gate = GateWatch(plane, watch, say)
+        starter, self._way_back = Starter(plane, watch, gate, say), WayBack(plane, find_jar)
+        failed = FailedVersions(plane, starter, self._stopper, self._states, say)
+        self._roller = Roller(plane, starter, self._way_back, self._states, failed, say)
         self._programs = ProgramCheck(
             plane,
             self._observer,
@@ -98,9 +100,9 @@ class Reconciler:
             say,
         )
         self._upgrader = Upgrader(
-            self._preflight, self._stopper, self._programs, self._way_back, self._roller, say
+            self._preflight, self._stopper, self._programs, self._way_back, gate, self._roller, say
         )
-        self._adopter = Adopter(plane, self._states, starter, self._roller, say)
+        self._adopter = Adopter(plane, self._states, starter, gate, self._roller, say)
         self._ender = Ender(plane, self._stopper, self._states, say)
         self._earlier = EarlierRuns(plane, watch, self._states, say)
         self._rescaler = Rescaler(plane, watch, say)
@@ -286,6 +288,9 @@ class Reconciler:
                 change = replace(change, recorded=recorded)
                 return await self._upgrader.replace(change, current, version)
         record = recorded.model_copy(update={"rescaled": None})
+        if record.gate_failed and wanted.health:
+            judged = await self._adopter.judge_again(record, wanted, current)
+            record = judged.model_copy(update={"spec": record.spec})
         return await self._with_savepoint(record, before, wanted, current)
 
     async def _rescaled(self, change: Change, current: ObservedJob) -> JobRecord | None:
@@ -307,9 +312,8 @@ class Reconciler:
         """Record a job that goes on, with a savepoint of it where one is newly asked for."""
         if asks_for_savepoint(before, wanted):
             return await self._savepoint(record, wanted, current)
-        return record.model_copy(
-            update={"spec": wanted, "status": current.status, "duplicates": []}
-        )
+        now = {"spec": wanted, "status": current.status, "duplicates": [], "gate_failed": None}
+        return record.model_copy(update=now)
 
     async def _savepoint(
         self, recorded: JobRecord, wanted: JobSpec, current: ObservedJob

@@ -1,33 +1,32 @@
-"""Starting a version, and going back to the previous one when it does not come up.
-
-The previous version's jar is found before that version is stopped: an upload directory is cleaned
-by hand, or gone with its JobManager's disk, while the jobs run on.
-"""
+"""Starting a version, and going back to the previous one when it does not come up."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from flink_jobs_provider.artifacts import Condition, Jar, find_jar
+from flink_jobs_provider.artifacts import Condition
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
-    JarError,
+    GateFailed,
     JobError,
     JobVanished,
     MainStillRuns,
     TemporaryError,
 )
+from flink_jobs_provider.model.health_gate import FailedGate
 from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import previous_version
 from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN, FailedVersions
+from flink_jobs_provider.reconciling.flink.gate_watch import Predecessor, keeps
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, identities, retention
 from flink_jobs_provider.reconciling.flink.submissions import (
@@ -36,89 +35,20 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     Starter,
     submission,
 )
+from flink_jobs_provider.reconciling.flink.way_back import WayBack
 from flink_jobs_provider.reconciling.job_errors import (
     DECLARED_RUNS,
     RUNS_AGAIN,
+    gate_kept,
     neither_started,
-    no_jar_of_version,
-    no_way_back,
 )
-from flink_jobs_provider.reconciling.record_updates import comes_back_to, done, older_savepoint
-
-#: Returns the jar with a digest that was read from a URI; JarError where it is nowhere any more.
-FindJar = Callable[[str, str], Awaitable[Jar]]
-
-
-async def find_here(uri: str, digest: str) -> Jar:
-    """Return a jar from where it was read, or from this machine's cache.
-
-    Raises:
-        JarError: It is in neither.
-    """
-    return await asyncio.to_thread(find_jar, uri, digest)
-
-
-@dataclass(frozen=True)
-class WayBack:
-    """Provides the jars of previous versions."""
-
-    _plane: ControlPlane
-    _find: FindJar
-
-    async def secure(self, previous: JobSpec, now: str) -> None:
-        """Make sure that the previous version can be started again.
-
-        Raises:
-            PermanentError: Its jar is neither on the cluster nor anywhere else.
-        """
-        digest = previous.jar_digest or ""
-        if await self._provide(previous, digest):
-            return
-        try:
-            jar = await self._find(previous.jar, digest)
-        except JarError as error:
-            raise no_way_back(
-                previous,
-                f"its jar (SHA-256 {digest[:12]}…) is no longer on the cluster, and {error.reason}",
-                now,
-                f"Put that jar back at {previous.jar}",
-            ) from None
-        await self._provide(previous, jar)
-
-    async def find(self, version: JobSpec, now: str) -> Jar | str:
-        """Return the jar of a version that ran once; its digest where the cluster has it.
-
-        Raises:
-            PermanentError: It is neither on the cluster nor anywhere else.
-        """
-        digest = version.jar_digest or ""
-        if await self._provide(version, digest):
-            return digest
-        try:
-            return await self._find(version.jar, digest)
-        except JarError as error:
-            raise no_jar_of_version(
-                version, f"is no longer on the cluster, and {error.reason}", now
-            ) from None
-
-    async def jar(self, previous: JobSpec, launched: Jar | str) -> Jar | str:
-        """Return the previous version's jar, or its digest where the cluster may have it.
-
-        `launched` is the jar of the version that did not start.
-        """
-        digest = previous.jar_digest or ""
-        if isinstance(launched, Jar) and launched.digest == digest:
-            return launched
-        if await self._provide(previous, digest):
-            return digest
-        try:
-            return await self._find(previous.jar, digest)
-        except JarError:
-            return digest
-
-    async def _provide(self, previous: JobSpec, jar: Jar | str) -> bool:
-        request = submission(previous, jar, 1, None)  # of its id only the identity counts
-        return await self._plane.provide_jar(request, previous.timeout("submit"))
+from flink_jobs_provider.reconciling.record_updates import (
+    comes_back_to,
+    done,
+    keep,
+    knows,
+    older_savepoint,
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +63,8 @@ class Launch:
         back: What the previous version starts from, if it must.
         action: What this is called in the record.
         sent_before: Whether an earlier run may have submitted the version, and got no answer.
+        before: What its health gate compares it with.
+        otherwise: What the previous version starts from where it does not start from `back`.
     """
 
     change: Change
@@ -142,6 +74,8 @@ class Launch:
     back: str | None
     action: Action
     sent_before: bool = False
+    before: Predecessor = field(default_factory=Predecessor)
+    otherwise: str | None = None
 
     @property
     def previous(self) -> JobSpec | None:
@@ -170,6 +104,7 @@ class Roller:
     _starter: Starter
     _way_back: WayBack
     _states: StateFinder
+    _failed: FailedVersions
     _say: Say
 
     async def launch(self, launch: Launch) -> JobRecord:
@@ -182,10 +117,18 @@ class Roller:
         recorded, wanted, jar = launch.change.recorded, launch.change.wanted, launch.change.jar
         try:
             started = await self._starter.start(
-                wanted, jar, launch.generation, launch.restore, sent_before=launch.sent_before
+                wanted,
+                jar,
+                launch.generation,
+                launch.restore,
+                sent_before=launch.sent_before,
+                before=launch.before,
             )
         except DidNotStart as failure:
-            raise await self._go_back(launch, str(failure)) from None
+            raise await self._go_back(launch, f"did not start: {failure}") from None
+        except GateFailed as failure:
+            job_id = submission(wanted, jar, launch.generation, launch.restore).job_id
+            raise await self.not_passed(launch, job_id, failure) from None
         except ClusterTakenDown as error:
             now = f"{error.now.removesuffix('.')}; {await self._state_of(launch)}"
             raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
@@ -211,12 +154,42 @@ class Roller:
     async def give_up(self, launch: Launch, job_id: str, failure: str) -> JobError:
         """End a version that a killed run started, run the previous one again; return the error."""
         await self._starter.end(job_id, launch.change.wanted)
-        return await self._go_back(launch, failure)
+        return await self._go_back(launch, f"did not start: {failure}")
 
-    async def _go_back(self, launch: Launch, failure: str) -> JobError:
+    async def not_passed(self, launch: Launch, job_id: str, failure: GateFailed) -> JobError:
+        """Return the error for a version that did not pass its health gate.
+
+        As the gate asks for, the previous version runs again, or this one is left and recorded.
+        """
+        wanted = launch.change.wanted
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        if keeps(wanted) and row is not None and row.active:
+            return await self._kept(launch, row, failure)
+        returned = await self._failed.end(wanted, job_id, failure, launch.restore, launch.back)
+        base = launch.base
+        taken = returned.path and not is_checkpoint(returned.path)
+        if base and returned.path and taken and not knows(base, returned.path):
+            base = keep(base, returned.path, SavepointReason.FOUND)
+        launch = replace(launch, base=base, back=returned.path, otherwise=returned.otherwise)
+        why = f"did not pass its health gate: {failure.reason}"
+        return await self._go_back(launch, why, returned.note)
+
+    async def _kept(self, launch: Launch, row: ObservedJob, failure: GateFailed) -> GateFailed:
+        """Return the error for a version that is left running, with what is to be recorded."""
+        wanted, jar = launch.change.wanted, launch.change.jar
+        started = Started(row.job_id, launch.generation, launch.restore, row.status)
+        record = await self.record(launch.base, wanted, started, launch.action)
+        digest = jar if isinstance(jar, str) else jar.digest
+        await self.forget_jars(launch.change.recorded, wanted, row.job_id, digest)
+        failed = FailedGate(
+            check=failure.check, reason=failure.reason, earlier=launch.before.numbers
+        )
+        return gate_kept(record.model_copy(update={"gate_failed": failed}))
+
+    async def _go_back(self, launch: Launch, why: str, note: str = "") -> JobError:
         """Run the previous version again, and return the error that reports both."""
         recorded, wanted = launch.change.recorded, launch.change.wanted
-        what = f"{wanted.job_name}: version {launch.generation} did not start: {failure}"
+        what = f"{wanted.job_name}: version {launch.generation} {why}"
         previous = launch.previous
         if previous is None or previous.jar_digest is None:
             await self.forget_jars(recorded, wanted)
@@ -226,11 +199,20 @@ class Roller:
             )
             return _to_be_recorded(failed, launch, launch.base)
         self._say(f"{what}; going back to the previous version")
-        declared = previous
-        previous = previous.model_copy(update={"settle_time": wanted.settle_time})
+        # Whether it is healthy was seen before: it is to come up, and no more.
+        terms = {"settle_time": wanted.settle_time, "health": None}
+        declared, back = previous, launch.back
+        previous = previous.model_copy(update=terms)
         try:
             jar = await self._way_back.jar(previous, launch.change.jar)
-            started = await self._starter.start(previous, jar, launch.generation + 1, launch.back)
+            try:
+                started = await self._starter.start(previous, jar, launch.generation + 1, back)
+            except DidNotStart as refused:
+                if launch.otherwise is None:
+                    raise
+                self._say(f"{wanted.job_name}: the previous version did not start: {refused}")
+                back, note = launch.otherwise, WRITTEN_AGAIN
+                started = await self._starter.start(previous, jar, launch.generation + 2, back)
         except MainStillRuns as error:
             return await self._still_runs(launch, error, f"{what}; going back, too")
         except (DidNotStart, JobError) as second:
@@ -245,7 +227,7 @@ class Roller:
         failed = ActionFailed(
             what,
             now=f"{DECLARED_RUNS if recorded and recorded.adopted else RUNS_AGAIN} as job "
-            f"{started.job_id}, " + (f"from {launch.back}" if launch.back else "without state"),
+            f"{started.job_id}, " + (f"from {back}" if back else "without state") + note,
             remedy="Fix the new version, and run again",
         )
         record = launch.base

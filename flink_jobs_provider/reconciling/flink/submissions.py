@@ -15,13 +15,20 @@ from enum import Enum, auto
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError, Signal
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    DeadlineExceeded,
+    GateFailed,
+    PermanentError,
+    Signal,
+)
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
+from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
@@ -48,6 +55,7 @@ class Starter:
 
     _plane: ControlPlane
     _watch: JobWatch
+    _gate: GateWatch
     _say: Say
 
     async def start(
@@ -58,13 +66,16 @@ class Starter:
         restore_from: str | None,
         *,
         sent_before: bool = False,
+        before: Predecessor | None = None,
     ) -> Started:
         """Start a version; one that does not come up is cancelled.
 
-        `sent_before` is whether an earlier run may have submitted it, and got no answer.
+        `sent_before` is whether an earlier run may have submitted it, and got no answer; `before`
+        what its health gate compares it with.
 
         Raises:
             DidNotStart: It does not run, for a reason that would come again.
+            GateFailed: It is up, and did not pass its health gate. It has not been ended.
             TemporaryError: The cluster stopped answering: what runs is not known.
         """
         request = submission(spec, jar, generation, restore_from)
@@ -76,7 +87,9 @@ class Starter:
         try:
             if request.job_id not in (await self._plane.jobs()).by_id:
                 await self._plane.submit(request, spec.timeout("submit"))
-            return await self.watch(spec, request.job_id, restore_from)
+            return await self.watch(spec, request.job_id, restore_from, before)
+        except GateFailed:
+            raise
         except ActionFailed as error:
             await self.end(request.job_id, spec)
             raise DidNotStart(error.reason) from None
@@ -93,23 +106,32 @@ class Starter:
         earlier = [job.job_id for job in ours if job.generation < generation]
         return await self._plane.parallelism(earlier[0]) if earlier else None
 
-    async def watch(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
-        """Wait until a submitted version is up.
+    async def watch(
+        self,
+        spec: JobSpec,
+        job_id: str,
+        restore_from: str | None,
+        before: Predecessor | None = None,
+    ) -> Started:
+        """Wait until a submitted version is up, and has passed its health gate.
 
         Raises:
+            GateFailed: It did not pass.
             ActionFailed: It failed, did not come up in time, or came up without its state.
             DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
             JobVanished: Its cluster lost it, which is not the version's fault.
             PermanentError: A newer submission of the same job runs as well.
         """
         try:
-            return await self._until_up(spec, job_id, restore_from)
+            return await self._until_up(spec, job_id, restore_from, before or Predecessor())
         except ActionFailed as error:
             if job_id in (await self._plane.jobs()).by_id:
                 raise
             raise vanished(f"{spec.job_name}: {error.happened}", job_id) from None
 
-    async def _until_up(self, spec: JobSpec, job_id: str, restore_from: str | None) -> Started:
+    async def _until_up(
+        self, spec: JobSpec, job_id: str, restore_from: str | None, before: Predecessor
+    ) -> Started:
         timeout = spec.timeout("running")
         deadline = self._watch.waiter.clock.now() + timeout
         try:
@@ -117,10 +139,29 @@ class Starter:
         except DeadlineExceeded as error:
             raise ActionFailed(f"it did not come up: {error.happened}") from None
         if job.active:
-            job = await self._watch.until_settled(spec, job, restore_from, deadline)
-            await self._alone(spec, job_id)
-            job = await self._watch.is_up(spec, job)
+            job = await self._settled(spec, job, restore_from, deadline, before)
         return Started(job_id, job.generation, restore_from, job.status)
+
+    async def _settled(
+        self,
+        spec: JobSpec,
+        job: ObservedJob,
+        restore_from: str | None,
+        deadline: float,
+        before: Predecessor,
+    ) -> ObservedJob:
+        gate = spec.health
+        if gate is None:
+            job = await self._watch.until_settled(spec, job, restore_from, deadline)
+        else:
+            job = await self._gate.until_passed(spec, gate, job, restore_from, deadline, before)
+        await self._alone(spec, job.job_id)
+        try:
+            return await self._watch.is_up(spec, job)
+        except ActionFailed as error:
+            if gate is None:
+                raise
+            raise GateFailed(f"health.max_restarts: {error.reason}") from None
 
     async def _alone(self, spec: JobSpec, job_id: str) -> None:
         """End older submissions that run at once; give way to a newer one."""

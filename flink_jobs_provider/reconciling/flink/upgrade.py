@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed
+from flink_jobs_provider.model.errors import ActionFailed, GateFailed, JobError
+from flink_jobs_provider.model.health_gate import EarlierNumbers, FailedGate
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,
     SavepointReason,
@@ -24,14 +26,16 @@ from flink_jobs_provider.planning.adoption import refusal_without_way_back
 from flink_jobs_provider.planning.plan import UPGRADES, newly_restores, previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
+from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, Seen, Version, started_from
 from flink_jobs_provider.reconciling.flink.preflight import Preflight
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
-from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller, WayBack
+from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.submissions import Starter
-from flink_jobs_provider.reconciling.job_errors import broken_state, no_state, unclear
-from flink_jobs_provider.reconciling.record_updates import keep, record_of, with_found
+from flink_jobs_provider.reconciling.flink.way_back import WayBack
+from flink_jobs_provider.reconciling.job_errors import broken_state, gate_kept, no_state, unclear
+from flink_jobs_provider.reconciling.record_updates import done, keep, record_of, with_found
 from flink_jobs_provider.reconciling.waiter import Clock
 
 
@@ -177,6 +181,7 @@ class Upgrader:
     _stopper: Stopper
     _programs: ProgramCheck
     _way_back: WayBack
+    _gate: GateWatch
     _roller: Roller
     _say: Say
 
@@ -199,9 +204,12 @@ class Upgrader:
             await self._way_back.secure(previous, unchanged)
         carried = named is None and mode is not UpgradeMode.STATELESS
         await self._programs.check(change, generation, named, current, unchanged, carried=carried)
+        before = Predecessor(await self._gate.numbers_before_stop(wanted, current))
         left = await self._end(mode, recorded, wanted, current, named)
         return await self._roller.launch(
-            Launch(change, left.base, generation, left.restore, left.back, left.action)
+            Launch(
+                change, left.base, generation, left.restore, left.back, left.action, before=before
+            )
         )
 
     async def _end(
@@ -235,6 +243,7 @@ class Adopter:
     _plane: ControlPlane
     _states: StateFinder
     _starter: Starter
+    _gate: GateWatch
     _roller: Roller
     _say: Say
 
@@ -246,8 +255,12 @@ class Adopter:
         recorded, wanted = change.recorded, change.wanted
         self._say(f"{wanted.job_name}: version {current.generation} was started before, adopted")
         origin = version.restored_from
+        ended = change.seen.ended[0] if change.seen.ended else None
+        before = Predecessor(await self._gate.numbers_of_ended(wanted, ended), watched_before=True)
         try:
-            started = await self._starter.watch(wanted, current.job_id, origin)
+            started = await self._starter.watch(wanted, current.job_id, origin, before)
+        except GateFailed as failure:
+            raise await self._not_passed(change, current, version, before, failure) from None
         except ActionFailed as error:
             launch = await self._interrupted(change, current, version)
             if launch:
@@ -266,20 +279,70 @@ class Adopter:
             action = Action.START
         return await self._roller.record(base, wanted, started, action)
 
+    async def judge_again(
+        self, recorded: JobRecord, wanted: JobSpec, current: ObservedJob
+    ) -> JobRecord:
+        """Watch a version that did not pass its health gate, and was left running.
+
+        It is neither ended nor restarted, whatever is seen.
+
+        Raises:
+            GateFailed: It does not pass now either.
+        """
+        failed = recorded.gate_failed
+        before = Predecessor(failed.earlier if failed else EarlierNumbers(), watched_before=True)
+        recorded = recorded.model_copy(update={"spec": wanted})
+        try:
+            started = await self._starter.watch(
+                wanted, current.job_id, recorded.restored_from, before
+            )
+        except GateFailed as failure:
+            again = FailedGate(check=failure.check, reason=failure.reason, earlier=before.numbers)
+            raise gate_kept(recorded.model_copy(update={"gate_failed": again})) from None
+        output = f"Version {recorded.generation} has passed its health gate"
+        return done(recorded, wanted, recorded.action, output).model_copy(
+            update={"status": started.status}
+        )
+
+    async def _not_passed(
+        self,
+        change: Change,
+        current: ObservedJob,
+        version: Version,
+        before: Predecessor,
+        failure: GateFailed,
+    ) -> JobError:
+        """Return the error for a version whose gate an earlier run began, or another has passed.
+
+        Where no other version was recorded, it may have run for long: it is left running.
+        """
+        launch = await self._interrupted(change, current, version, with_state=True)
+        if launch is not None and launch.base is not None:
+            origin, base = version.restored_from, launch.base
+            if origin and all(known.path != origin for known in base.savepoints):
+                base = keep(base, origin, SavepointReason.FOUND, taken_at="")
+            launch = replace(launch, base=base, before=before)
+            return await self._roller.not_passed(launch, current.job_id, failure)
+        return ActionFailed(
+            f"{change.wanted.job_name}: it did not pass its health gate: {failure.reason}",
+            now=f"It is job {current.job_id}, which an earlier run started, and was left running",
+            remedy=Remedy.CHANGE_OR_WATCH_AGAIN,
+        )
+
     async def _interrupted(
-        self, change: Change, current: ObservedJob, version: Version
+        self, change: Change, current: ObservedJob, version: Version, *, with_state: bool = False
     ) -> Launch | None:
         """Return the launch that a killed run began, or None where nothing is to go back to.
 
         A version that has completed a checkpoint of its own holds state that the previous one
-        would drop.
+        would drop, unless that can go on `with_state`.
         """
         recorded, wanted = change.recorded, change.wanted
         if recorded is None or recorded.job_id == current.job_id:
             return None
         row = (await self._plane.jobs()).by_id.get(current.job_id, current)
         statistics = await self._states.settled(row)
-        if statistics and statistics.completed:
+        if statistics and statistics.completed and not with_state:
             return None
         back = version.restored_from
         if back and newly_restores(recorded, wanted) and same_path(back, wanted.restore_from):

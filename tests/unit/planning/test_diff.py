@@ -73,6 +73,7 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
     ("allow_no_way_back", False, True, Cost.RECORDED, "allow_no_way_back False → True"),
     ("on_delete", "cancel", "savepoint", Cost.RECORDED, "on_delete cancel → savepoint"),
     ("settle_time", "10s", "0s", Cost.RECORDED, "settle_time 10s → 0s"),
+    ("health", None, {"window": "1m"}, Cost.RECORDED, "health changed"),
     ("timeouts", None, {"submit": "1m"}, Cost.RECORDED, "timeouts changed"),
 ]
 

@@ -33,6 +33,7 @@ def test_exported_names() -> None:
         "FlinkJobArgs",
         "FlinkSessionCluster",
         "HDInsightCluster",
+        "HealthGate",
         "Timeouts",
         "Tls",
     ]

@@ -34,6 +34,7 @@ from flink_jobs_provider.model.observation import (
     CheckpointStatistics,
     ClusterFacts,
     ClusterSnapshot,
+    VitalSigns,
 )
 from flink_jobs_provider.model.savepoint import canonical_path
 from tests.savepoint_metadata import metadata
@@ -314,6 +315,11 @@ class FakeFlink:
         if at is None:
             return job.failure
         return job.failure if since <= at * 1000 and self._time.now() - at >= _CACHE else ""
+
+    async def vital_signs(self, job_id: str, *, load: bool) -> VitalSigns:
+        self._step("vital signs")
+        job = self.jobs_by_id.get(job_id)
+        return job.vital_signs(self._time.now(), load=load) if job else VitalSigns()
 
     def dashboard(self, job_id: str) -> str:
         return f"http://flink:8081/#/job/running/{job_id}/overview"

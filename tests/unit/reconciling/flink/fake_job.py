@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.model.job_graph import Vertex
-from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
+from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob, VitalSigns
 
 ENDED = ("FINISHED", "CANCELED", "FAILED")
 
@@ -35,6 +35,10 @@ class Program:
         operators: The same without chaining; as the graph where it has no chains.
         ran_as: The graph of its jobs, where each run of `main` makes other ids.
         state_sizes: Bytes of state by vertex id.
+        checkpoint_ms: How long each checkpoint takes.
+        output_rate: Records per second that its sinks receive; None where that is not shown.
+        silent_after: They receive none any more when its tasks have run so many seconds.
+        lag_ms: How far it is behind in event time.
         max_parallelism: The most subtasks of each vertex, by its id.
         other_graph_at: The parallelisms at which its graph is another one.
 
@@ -61,6 +65,10 @@ class Program:
     state_sizes: tuple[tuple[str, int | None], ...] = ()
     max_parallelism: tuple[tuple[str, int], ...] = ()
     other_graph_at: tuple[int, ...] = ()
+    checkpoint_ms: int = 50
+    output_rate: float | None = None
+    silent_after: float = float("inf")
+    lag_ms: float | None = None
 
     def __deepcopy__(self, _memo: object) -> Program:
         """Return itself, which does not change."""
@@ -142,4 +150,20 @@ class FakeJob:
             checkpoint=self.checkpoint,
             checkpoint_time=int(self.checkpoint_time * 1000) if self.checkpoint else 0,
             last_completed=int(max(self.checkpoint_time, self.savepoint_time) * 1000),
+        )
+
+    def vital_signs(self, now: float, *, load: bool) -> VitalSigns:
+        """Return what a health gate judges."""
+        failed = self.restarted_at if self.failure else None
+        ran = now - self.up_at if self.up_at is not None and self.active else 0.0
+        rate = self.program.output_rate
+        output = None if rate is None else rate * min(ran, self.program.silent_after)
+        return VitalSigns(
+            exceptions=() if failed is None else (int(failed * 1000),),
+            cause=self.failure,
+            completed=self.completed,
+            checkpoint_times=(self.program.checkpoint_ms,) * min(self.completed, 10),
+            output=output if load else None,
+            output_rate=rate if load else None,
+            lag_ms=self.program.lag_ms if load else None,
         )

@@ -180,3 +180,32 @@ def test_an_adopted_job_is_not_said_to_run_the_declared_program(orders: _Recordi
     assert (first.why, first.jar, first.jar_digest) == ("started by others, and adopted", "", None)
     assert first.savepoint == second.restored_from is not None
     assert sorted(orders.stack.recorded.version_inputs) == ["2"]
+
+
+def test_a_kept_version_is_listed_with_what_its_gate_showed(orders: _Recording) -> None:
+    stack = orders.stack
+    stack.flink.programs["New"] = Program(checkpoint_ms=900)
+    stack.flink.pass_time(61)
+    gate = {"window": "5s", "max_checkpoint_slowdown": 2, "on_failure": "keep"}
+    record = orders.up(entry_class="New", health=gate)
+    kept, first = orders.versions
+    assert (kept.number, kept.job_id, kept.result) == (2, record.job_id, ActionResult.SUCCESS)
+    assert "health.max_checkpoint_slowdown: checkpoints take 900 ms, 50 ms" in kept.failure
+    assert first.savepoint == record.last_savepoint
+    orders.up(entry_class="New", health=gate)
+    assert len(orders.versions) == 2
+
+
+def test_a_version_that_did_not_pass_is_listed_with_the_one_that_runs_again(
+    orders: _Recording,
+) -> None:
+    stack = orders.stack
+    stack.flink.programs["New"] = Program(checkpoint_ms=900)
+    stack.flink.pass_time(61)
+    gate = {"window": "5s", "max_checkpoint_slowdown": 2}
+    record = orders.up(entry_class="New", health=gate)
+    again, failed, first = orders.versions
+    assert again.job_id == record.job_id == stack.flink.the_job().job_id
+    assert "did not pass its health gate" in failed.failure
+    assert again.restored_from == record.last_savepoint == record.savepoints[0].path
+    assert first.savepoint == record.savepoints[1].path

@@ -4,6 +4,7 @@ import flinkjobs.numbers.Arguments;
 import flinkjobs.numbers.NumberSource;
 
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.serialization.Encoder;
 import org.apache.flink.api.common.serialization.SimpleStringEncoder;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.connector.file.sink.FileSink;
@@ -41,6 +42,15 @@ public final class CountingJob {
     /** Declares the job without running it, with another way to count where one is given. */
     public static StreamExecutionEnvironment declare(
             Arguments arguments, KeyedProcessFunction<Long, Long, String> count, String countUid) {
+        return declare(arguments, count, countUid, new SimpleStringEncoder<>("UTF-8"));
+    }
+
+    /** Declares the job with another way to write lines. */
+    public static StreamExecutionEnvironment declare(
+            Arguments arguments,
+            KeyedProcessFunction<Long, Long, String> count,
+            String countUid,
+            Encoder<String> encoder) {
         String output = arguments.required("output");
         long keys = arguments.number("keys", 8, 1);
         long rate = arguments.number("rate", 100, 1);
@@ -68,8 +78,7 @@ public final class CountingJob {
             lines.setParallelism(countParallelism);
         }
         lines.sinkTo(
-                        FileSink.forRowFormat(
-                                        new Path(output), new SimpleStringEncoder<String>("UTF-8"))
+                        FileSink.forRowFormat(new Path(output), encoder)
                                 .withBucketAssigner(new BasePathBucketAssigner<>())
                                 .withRollingPolicy(OnCheckpointRollingPolicy.build())
                                 .build())

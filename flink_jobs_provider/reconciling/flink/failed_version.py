@@ -1,0 +1,95 @@
+"""Ending a version that was up and did not pass its health gate, without losing what it has done.
+
+Such a version may have completed checkpoints, and with each its sinks have committed records. The
+previous version goes on from its newest state then: from the savepoint of before, it would write
+those records once more. Where the version has swallowed records (`require_output`), it is the other
+way round: those are in its state, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.model.errors import GateFailed, JobError
+from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
+from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.flink.ending import Stopper
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.submissions import Starter
+from flink_jobs_provider.reconciling.health_conditions import OutputFlows
+
+
+@dataclass(frozen=True)
+class Return:
+    """What the previous version goes on from.
+
+    Attributes:
+        path: The savepoint or checkpoint; None for nothing.
+        otherwise: What it goes on from where it cannot be started from that; None for nothing else.
+        note: What follows from that, for people; empty for nothing.
+    """
+
+    path: str | None
+    otherwise: str | None = None
+    note: str = ""
+
+
+#: What follows from going back to the savepoint of before.
+WRITTEN_AGAIN = "; what the new version has committed since is written again"
+
+
+@dataclass(frozen=True)
+class FailedVersions:
+    """Ends versions that did not pass their health gates."""
+
+    _plane: ControlPlane
+    _starter: Starter
+    _stopper: Stopper
+    _states: StateFinder
+    _say: Say
+
+    async def end(
+        self,
+        wanted: JobSpec,
+        job_id: str,
+        failure: GateFailed,
+        restored: str | None,
+        back: str | None,
+    ) -> Return:
+        """End a version, and return what the previous one goes on from.
+
+        `restored` is what it was started from, `back` the state of the version before.
+        """
+        goes_on = restored == back or bool(restored and back and same_path(restored, back))
+        stateless = wanted.upgrade_mode is UpgradeMode.STATELESS
+        completed = await self._has_completed(job_id)
+        swallowed = failure.check == OutputFlows.check
+        if stateless or not goes_on or swallowed or not completed:
+            await self._starter.end(job_id, wanted)
+            note = WRITTEN_AGAIN if completed and not stateless and not swallowed else ""
+            return Return(back, note=note)
+        path = await self._newest_state(wanted, job_id)
+        if path is None:
+            return Return(back, note=WRITTEN_AGAIN)
+        return Return(path, back, "; it goes on from what the new version has done")
+
+    async def _has_completed(self, job_id: str) -> bool:
+        """Whether a version has completed a checkpoint: by that its sinks commit."""
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        statistics = await self._states.settled(row) if row else None
+        return bool(statistics and statistics.completed)
+
+    async def _newest_state(self, wanted: JobSpec, job_id: str) -> str | None:
+        """End a version with a savepoint, or return its newest retained checkpoint; or None."""
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        if row is not None and row.active:
+            try:
+                return await self._stopper.take(wanted, row, Purpose.STOP)
+            except JobError as error:
+                self._say(f"warning: no savepoint could be taken of the new version: {error}")
+        await self._starter.end(job_id, wanted)
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        point = await self._states.of_ended(row) if row else None
+        return point.path if point else None
