@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,11 +68,17 @@ class FlinkView:
         Raises:
             PermanentError: Always.
         """
-        raise PermanentError(
-            f"{job}: a Flink cluster has no record of a job's versions",
-            remedy="Name the stack that declares the job (--stack), or the gateway that has it on "
-            "record (--gateway)",
-        )
+        raise _not_recorded(job)
+
+    async def go_back(
+        self, job: str, _version: str, _savepoint: str | None, _say: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Raise: a cluster records no versions.
+
+        Raises:
+            PermanentError: Always.
+        """
+        raise _not_recorded(job)
 
     async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Return metrics of a job by their names, by default those that tell its health.
@@ -122,6 +128,14 @@ class FlinkView:
         jobs, found = await chosen_job(self._plane, job)
         url = self._plane.dashboard(found.job_id)
         return {"job_name": jobs.job_name(found) or found.name, "job_id": found.job_id, "url": url}
+
+
+def _not_recorded(job: str) -> PermanentError:
+    return PermanentError(
+        f"{job}: a Flink cluster has no record of a job's versions",
+        remedy="Name the stack that declares the job (--stack), or the gateway that has it on "
+        "record (--gateway)",
+    )
 
 
 def _fitting(jobs: NamedJobs, wanted: str) -> list[ObservedJob]:

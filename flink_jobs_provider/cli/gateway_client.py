@@ -1,4 +1,4 @@
-"""A gateway's monitoring API, as the commands that only read use it."""
+"""A gateway's monitoring API, as the commands use it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from flink_jobs_provider.control_planes.http import (
     retrying,
 )
 from flink_jobs_provider.control_planes.protocol import Resolve, Sleep
+from flink_jobs_provider.control_planes.service_planes import Unanswered
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterRefused,
@@ -48,7 +49,7 @@ class GatewayAddress(BaseModel):
 
 
 class GatewayClient(ServiceClient):
-    """Reads of one gateway; a temporary failure is retried."""
+    """Calls of one gateway; of reads a temporary failure is retried."""
 
     service = "a gateway"
     named_by = "the gateway's address"
@@ -89,6 +90,28 @@ class GatewayClient(ServiceClient):
         """
         return await retrying(self._sleep)(self._read_once, path, query)
 
+    async def act(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for an action by a path below `/api/v1/`; return the action. It is not retried.
+
+        Raises:
+            ClusterUnreachable: No connection; or no answer of its own, so that it is not known
+                whether it was begun.
+            ClusterRefused: It did not let us in, or serves no such API.
+            Missing: The path is that of a job that is not there.
+            ActionFailed: It refuses the request.
+        """
+        try:
+            answer: dict[str, Any] = self._answer(
+                await self._change("POST", f"api/v1/{path}", body)
+            )
+        except Unanswered as error:
+            error.complete(
+                now="Whether it was begun is not known",
+                remedy="`flink-jobs jobs describe` shows the job's last action",
+            )
+            raise
+        return answer
+
     async def pages(self, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
         """Yield the entries of a list, page by page."""
         cursor: dict[str, str] = {}
@@ -101,7 +124,9 @@ class GatewayClient(ServiceClient):
             cursor = {"cursor": page["next"]}
 
     async def _read_once(self, path: str, query: dict[str, Any]) -> Any:
-        response = await self._read(f"api/v1/{path}", params=query)
+        return self._answer(await self._read(f"api/v1/{path}", params=query))
+
+    def _answer(self, response: httpx.Response) -> Any:
         body = json_of(response)
         if response.is_success and isinstance(body, dict):
             return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -16,7 +17,7 @@ from flink_jobs_provider.cli.job_rows import JobRow, bounded
 from flink_jobs_provider.cli.load_rows import LoadRow, by_urgency
 from flink_jobs_provider.cli.view_protocol import ListedJob
 from flink_jobs_provider.model.action import ActionResult, JobStatus
-from flink_jobs_provider.model.errors import Missing, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, Missing, PermanentError
 from flink_jobs_provider.model.identity import generation_of
 
 Document = Mapping[str, Any]
@@ -24,6 +25,8 @@ R = TypeVar("R")
 
 _ACTIVE = frozenset(status.value for status in JobStatus if status.active)
 _ONLY_ACTIVE = {"active": "true"}
+#: Seconds between two looks at an action that goes on.
+_PAUSE_S = 1.0
 #: What stands for concerns that are unknown, since the job's cluster does not answer.
 NOT_OBSERVED = "not observed"
 
@@ -175,6 +178,41 @@ class GatewayView:
             }
             for each in found
         ]
+
+    async def go_back(
+        self, job: str, version: str, savepoint: str | None, say: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Run an earlier version of a job again, and wait for the action's end; return it."""
+        found = await self._chosen(job)
+        path, name = f"jobs/{found['number']}", found["name"]
+        known = (await self._client.get(f"{path}/versions", limit=200))["value"]
+        ids = [each["action_id"] for each in known if each["action_id"].startswith(version)]
+        if len(ids) != 1:
+            raise PermanentError(
+                f"{name}: one version must fit {version}, and {len(ids)} do",
+                now="Nothing was begun",
+                remedy="`flink-jobs jobs history` lists them by their action_id",
+            )
+        body = {"version": ids[0], "seen": found["last_action"]["id"]}
+        action = await self._client.act(
+            f"{path}/rollback", body | ({"savepoint": savepoint} if savepoint else {})
+        )
+        while action["finished_at"] is None:
+            say(f"{name}: {action['output'] or action['action'] + ' is in progress'}")
+            await asyncio.sleep(_PAUSE_S)
+            actions = (await self._client.get(f"{path}/actions", limit=200))["value"]
+            action = next(each for each in actions if each["id"] == action["id"])
+        if action["result"] != ActionResult.SUCCESS.value:
+            raise ActionFailed(f"{name}: {action['output']}")
+        shown = await self._client.get(path)
+        return {
+            "job_name": name,
+            "version": action["id"],
+            "back_to": ids[0],
+            "job_id": shown["job_id"],
+            "status": shown["status"],
+            "restored_from": shown["restored_from"],
+        }
 
     async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Return metrics of a job by their names, by default those that tell its health."""

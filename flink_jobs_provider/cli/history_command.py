@@ -123,7 +123,7 @@ def _of_stack(options: RecordOptions, job: str) -> list[dict[str, Any]]:
 def _row(version: dict[str, Any]) -> list[object]:
     digest, commit = version.get("jar_digest"), version.get("commit")
     return [
-        version.get("number"),
+        version.get("number") or version["action_id"][:8],
         version.get("at"),
         version.get("action"),
         version.get("result"),
@@ -131,7 +131,7 @@ def _row(version: dict[str, Any]) -> list[object]:
         digest[:12] if digest else None,
         _short(version.get("restored_from")),
         _short(version.get("savepoint")),
-        version.get("failure") or version.get("why"),
+        version.get("failure") or version.get("why") or f"by {version.get('by')}",
     ]
 
 

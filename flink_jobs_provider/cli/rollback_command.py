@@ -1,30 +1,27 @@
-"""`flink-jobs jobs rollback`: a job of a stack goes back to an earlier version of it."""
+"""`flink-jobs jobs rollback`: a job goes back to an earlier version, in a stack or a gateway."""
 
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flink_jobs_provider.cli.engines import engine_errors
-from flink_jobs_provider.cli.history_command import RecordedJob, StackRecordOptions
+from flink_jobs_provider.cli.history_command import RecordedJob, RecordOptions
 from flink_jobs_provider.cli.options import grouped
 from flink_jobs_provider.cli.printing import fail, say, say_either
 
 if TYPE_CHECKING:
+    from flink_jobs_provider.cli.cluster_session import ViewOptions
+    from flink_jobs_provider.cli.view_protocol import JobView
     from flink_jobs_provider.engine.resource_state import ResourceState
     from flink_jobs_provider.engine.stacks import OpenStack
     from flink_jobs_provider.provider.job_operations import JobOperations
     from flink_jobs_provider.provider.run_output import RunOutput
 
 
-class StateChoice(StrEnum):
-    """The state that a rollback starts from."""
-
-    NOW = "now"
-    THEN = "then"
+_NOW, _THEN = "now", "then"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,18 +30,20 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback(
-    options: StackRecordOptions,
+    options: RecordOptions,
     job: RecordedJob,
     to: Annotated[
-        int, typer.Option("--to", metavar="VERSION", help="Its number in `jobs history`.")
+        str, typer.Option("--to", metavar="VERSION", help="Its number, or id, in `jobs history`.")
     ],
     from_savepoint: Annotated[
-        StateChoice,
+        str,
         typer.Option(
+            metavar="now|then|PATH",
             help="now: the state that the job has, as an update does. then: the state that the "
-            "version ended with; what the job did since is dropped from its state.",
+            "version ended with; what the job did since is dropped from its state. With a "
+            "gateway instead of then: the path of a savepoint on record.",
         ),
-    ] = StateChoice.NOW,
+    ] = _NOW,
     jar: Annotated[
         str | None,
         typer.Option(help="Path or URI of a copy of that version's jar, where it is gone."),
@@ -53,11 +52,17 @@ def rollback(
         bool, typer.Option("--yes", "-y", help="Do not ask where state is dropped.")
     ] = False,
 ) -> None:
-    """Run an earlier version of a stack's job again, by the checks of an update.
+    """Run an earlier version of a job again, by the checks of an update.
 
-    It is recorded as a new version. The program stays as it is: the next `up` goes forward again,
-    unless the program is changed back, too.
+    It is recorded as a new version. The program of a stack stays as it is: the next `up` goes
+    forward again, unless the program is changed back, too.
     """
+    view = options.view
+    if view is not None:
+        _through_a_gateway(options, view, job, to, from_savepoint, jar, yes=yes)
+        return
+    if from_savepoint not in (_NOW, _THEN) or not to.isdigit():
+        fail("of a stack's job, --to is a number and --from-savepoint is now or then")
     with engine_errors():
         from flink_jobs_provider.engine.single_change import find_resource, locked
         from flink_jobs_provider.provider.run_output import FlinkJobError
@@ -66,7 +71,7 @@ def rollback(
         with locked(request, lambda text: say(f"warning: {text}", error=True)) as stack:
             state = find_resource(stack, "job_name", job)
             try:
-                done = _roll_back(stack, state, to, from_savepoint, jar, yes=yes)
+                done = _roll_back(stack, state, int(to), from_savepoint, jar, yes=yes)
             except FlinkJobError as error:
                 fail(str(error))
     line = (
@@ -75,6 +80,47 @@ def rollback(
         "now: its next `up` goes forward again, unless the program is changed back."
     )
     say_either(done, line, as_json=options.as_json)
+
+
+def _through_a_gateway(
+    options: RecordOptions,
+    view: ViewOptions,
+    job: str,
+    to: str,
+    from_savepoint: str,
+    jar: str | None,
+    *,
+    yes: bool,
+) -> None:
+    if jar is not None:
+        fail("--jar is for the job of a stack: a gateway reads its jars itself")
+    if from_savepoint == _THEN:
+        fail(
+            "a gateway does not record which state a version ended with: give the path of a "
+            "savepoint on record (--from-savepoint PATH)"
+        )
+    savepoint = None if from_savepoint == _NOW else from_savepoint
+    if savepoint:
+        _confirm(
+            f"What the job has done since {savepoint} was taken is not in the state that it goes "
+            "on from. A savepoint of now is taken first, and kept, where it runs.",
+            yes=yes,
+        )
+
+    async def work(shown: JobView) -> dict[str, Any]:
+        last = ""
+
+        def tell(line: str) -> None:
+            nonlocal last
+            if line != last:
+                say(line, error=True)
+            last = line
+
+        return await shown.go_back(job, to, savepoint, tell)
+
+    done = view.view(work, interrupted="interrupted; the action goes on, in the gateway")
+    line = f"{done['job_name']} is back at version {to}: job {done['job_id']}, {_origin(done)}"
+    say_either(done, f"{line}.", as_json=options.as_json)
 
 
 def _origin(done: dict[str, Any]) -> str:
@@ -86,7 +132,7 @@ def _roll_back(
     stack: OpenStack,
     state: ResourceState,
     number: int,
-    start: StateChoice,
+    start: str,
     copy: str | None,
     *,
     yes: bool,

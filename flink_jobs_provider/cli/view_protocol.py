@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -82,6 +82,22 @@ class JobView(Protocol):
 
         Raises:
             PermanentError: None are recorded there.
+        """
+
+    async def go_back(
+        self, job: str, version: str, savepoint: str | None, say: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Run an earlier version of a job again, and wait for the action's end; return it.
+
+        Args:
+            job: The job.
+            version: The version, or the first characters of its id.
+            savepoint: A savepoint on record to start from; the state of now, if None.
+            say: Called with what the action waits for.
+
+        Raises:
+            PermanentError: No version is recorded there, or not that one.
+            ActionFailed: It was refused, or it failed.
         """
 
     async def metrics(self, job: str, wanted: Sequence[str]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Protocol
@@ -163,11 +163,13 @@ class JobVersion:
         action: The action that started it.
         inputs: The inputs of `JobSpec` that it was started with, by name, without its target.
         jar_digest: The content of its jar.
+        as_given: What the face showed of it, in its own words.
     """
 
     action: ActionRow
     inputs: Mapping[str, Any]
     jar_digest: str
+    as_given: Mapping[str, Any] = field(default_factory=dict)
 
 
 class JobHistory(Protocol):
@@ -311,7 +313,7 @@ _SUMMARIES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
 def _summary(loads: Sequence[Load]) -> Load:
     """Return the load of several minutes; None where none of them has a value."""
     found = {}
-    for field in fields(Load):
-        told = [value for each in loads if (value := getattr(each, field.name)) is not None]
-        found[field.name] = _SUMMARIES.get(field.name, _last)(told) if told else None
+    for part in fields(Load):
+        told = [value for each in loads if (value := getattr(each, part.name)) is not None]
+        found[part.name] = _SUMMARIES.get(part.name, _last)(told) if told else None
     return Load(**found)

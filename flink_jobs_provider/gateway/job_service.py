@@ -46,6 +46,9 @@ class ActionRequest:
             cannot be read is recorded as an action that failed; otherwise it is refused.
         seen: Id of the job's last action as the caller knows it: refused where another one has
             been accepted since. Empty for whatever it was.
+        version: Id of the action that started an earlier version of the job, which is to be
+            started again: its inputs count, and the bytes of its jar. `changes` then holds a
+            savepoint at most, and `as_given` nothing.
     """
 
     cluster: str
@@ -61,6 +64,7 @@ class ActionRequest:
     new_bytes: bool = False
     fails_without_jar: str = ""
     seen: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def make_app(
             monitors,
             authenticator.authenticate,
             stopping or asyncio.Event(),
+            audit,
+            limits.body_bytes,
             job_page if portal else None,
         )
         served += face.routes()

@@ -5,6 +5,7 @@ A draft is a job that is started later; of a job on record, inputs may change fo
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 import uuid
@@ -56,6 +57,8 @@ from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 #: The service's own words (recorded traffic of 2023).
 _NO_JAR = "Job execution failed. \nFailed to download jar"
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
+#: The inputs of a job that are those of a version; a restart's trigger is each action's own.
+_OF_VERSION = ("jar", "entry_class", "args", "parallelism", "flink_configuration")
 #: How often a row may change under our hands before the caller is asked to retry.
 _TRIES = 10
 
@@ -82,8 +85,9 @@ class Admission:
         """
         # A caller is answered while it waits: what it gave up on is not to be begun later.
         latest = time.monotonic() + self._process.intervals.jar_queue
-        opened: Jar | None = None
-        asked = request
+        asked, opened = request, None
+        if request.version:
+            asked, opened = await self._of_version(request, cluster, latest)
         for _ in range(_TRIES):
             job = await self._ask(self._store.live_job, cluster.key, asked.job_name)
             if job is not None and job.last.finished_at is None:
@@ -105,6 +109,48 @@ class Admission:
             except RowChanged:
                 continue
         raise changes_now(asked.job_name)
+
+    async def _of_version(
+        self, request: ActionRequest, cluster: ClusterConfiguration, latest: float
+    ) -> tuple[ActionRequest, Jar]:
+        """Return the request with the inputs of an earlier version, and that version's jar.
+
+        Raises:
+            Refusal: There is no such version, or its jar is nowhere any more.
+        """
+        job = await self._ask(self._store.live_job, cluster.key, request.job_name)
+        found = (
+            await self._ask(self._store.versions_of, job.number, 1, request.version) if job else []
+        )
+        if job is None or not found:
+            raise Refusal(
+                "InvalidParameter",
+                f"Job {request.job_name} has no version {request.version} on record.",
+                target="version",
+            )
+        version = found[0]
+        uri = str(version.inputs.get("jar"))
+        try:
+            async with asyncio.timeout(latest - time.monotonic()):
+                jar = await self._process.opener.find(uri, version.jar_digest)
+        except (JarError, TimeoutError) as error:
+            reason = error.worded(ACTION_WORDS) if isinstance(error, JarError) else "it took long."
+            raise Refusal(
+                "InvalidParameter",
+                f"The jar of that version (SHA-256 {version.jar_digest[:12]}…) is unavailable: "
+                f"{reason} Nothing was begun.",
+                target="version",
+            ) from None
+        inputs = {name: version.inputs.get(name) for name in _OF_VERSION}
+        gone = dict.fromkeys(set(job.as_given) - set(version.as_given))
+        asked = replace(
+            request,
+            run_id=job.run_id,
+            version="",
+            changes={**inputs, **request.changes},
+            as_given={**gone, **version.as_given},
+        )
+        return asked, replace(jar, uri=uri)
 
     async def _jar_if_any(
         self,
@@ -183,6 +229,7 @@ class Admission:
         new_job = request.action is Action.NEW and not draft
         before = {} if job is None or new_job else dict(job.as_given)
         as_given = {**before, **request.as_given}
+        as_given = {name: value for name, value in as_given.items() if value is not None}
         process, starts = self._process, request.action in STARTS
         action = NewAction(
             id=action_id,

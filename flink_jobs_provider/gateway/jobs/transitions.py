@@ -77,6 +77,16 @@ _UPGRADES: Mapping[Action, UpgradeMode] = {
 }
 
 
+def starts_version(status: str) -> Action:
+    """Return the action that starts an earlier version of a job again, by the job's status.
+
+    It may be one that the status does not allow: `check` says what does.
+    """
+    if status == "STOPPED":
+        return Action.START
+    return Action.RE_LAUNCH if status in _BROKEN | {"FINISHED"} else Action.UPDATE
+
+
 def check(request: ActionRequest, status: str | None, run_id: str | None) -> None:
     """Check that an action may be asked for.
 

@@ -192,8 +192,10 @@ class SampleRecords:
             ]
             return periods, {minute: _load(load) for minute, load in connection.execute(loads)}
 
-    def versions_of(self, job_number: int, limit: int = 100) -> list[JobVersion]:
-        """Return the versions of a job that were started, newest first."""
+    def versions_of(
+        self, job_number: int, limit: int = 100, action_id: str | None = None
+    ) -> list[JobVersion]:
+        """Return the versions of a job that were started, newest first; or one, by its action."""
         query = ACTION_AND_JOB.where(
             ActionEntry.job_number == job_number,
             ActionEntry.action.in_([action.value for action in STARTS]),
@@ -201,11 +203,15 @@ class SampleRecords:
             # A draft, or a change of inputs, is on record as an action, and starts none.
             ActionEntry.jar_digest.is_not(None),
         )
+        if action_id is not None:
+            query = query.where(ActionEntry.id == action_id)
         query = query.order_by(ActionEntry.number.desc()).limit(limit)
         with self._database.reading() as connection:
             found = [entries(row) for row in connection.execute(query)]
         return [
-            JobVersion(action_row(action, job), action.wanted, action.jar_digest or "")
+            JobVersion(
+                action_row(action, job), action.wanted, action.jar_digest or "", action.as_given
+            )
             for job, action in found
             if action.wanted is not None
         ]

@@ -159,3 +159,38 @@ def test_a_watch_outlives_a_gateway_that_was_killed(gateway: Gateway) -> None:
         assert terminal.interrupt() == 130
     assert "needs attention" in terminal.seen
     assert "Traceback" not in terminal.seen
+
+
+def test_an_earlier_version_is_listed_and_gone_back_to(gateway: Gateway) -> None:
+    """Shows it with the state of now and from a savepoint, for who may operate alone."""
+    process = gateway.process
+    with process.client(process.token("two", Role.OPERATE)) as client:
+        given = {"flinkConfiguration": {"parallelism": "2"}}
+        assert run_job(client, "orders", "UPDATE", **given).status_code == 202
+        await_result(client, "orders")
+    first = gateway.json("jobs", "history", "orders")[-1]
+    assert (first["action"], first["by"], first["parallelism"]) == ("NEW", "operator", 1)
+    table = gateway.invoke("jobs", "history", "orders").output.splitlines()
+    assert table[-1].split()[:1] == [first["action_id"][:8]]
+    back = ("jobs", "rollback", "orders", "--to", first["action_id"][:8])
+    refused = gateway.invoke(*back, code=1)
+    assert "does not have the role 'operate'" in refused.output
+    gateway.environment["FLINK_JOBS_GATEWAY_TOKEN"] = process.token("three", Role.OPERATE)
+    unknown = gateway.invoke("jobs", "rollback", "orders", "--to", "nothing", code=1)
+    assert "one version must fit nothing, and 0 do. Nothing was begun." in unknown.output
+
+    before = gateway.json("jobs", "describe", "orders")
+    done = gateway.invoke(*back)
+    assert "orders is back at version " in done.output
+    now = gateway.json("jobs", "describe", "orders")
+    assert (before["parallelism"], now["parallelism"]) == (2, 1)
+    assert f"/{before['job_id']}/" in now["restored_from"]
+    newest = gateway.json("jobs", "history", "orders")[0]
+    assert (newest["action"], newest["by"], newest["parallelism"]) == ("UPDATE", "three", 1)
+
+    named = (*back, "--from-savepoint", now["restored_from"])
+    assert "confirm it with --yes" in gateway.invoke(*named, code=1).output
+    gateway.invoke(*named, "--yes")
+    again = gateway.json("jobs", "describe", "orders")
+    assert again["job_id"] != now["job_id"]
+    assert again["restored_from"] == now["restored_from"]

@@ -17,6 +17,7 @@ from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import (
     UNKNOWN,
 )
 from flink_jobs_provider.gateway.http.routing import (
+    READING,
     REASONS,
     TEXT,
     Operation,
@@ -39,6 +40,7 @@ _REFUSED = Refused(
         HTTPStatus.UNAUTHORIZED: "There is no token, or it is not accepted.",
         HTTPStatus.FORBIDDEN: "The caller has no such role.",
         HTTPStatus.NOT_FOUND: "There is no such job, or not for this caller.",
+        HTTPStatus.CONFLICT: "The job is not in a state for it, or an action is in progress.",
         HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; see Retry-After.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The gateway, or the job's cluster, does not work now.",
     },
@@ -277,6 +279,24 @@ SERIES = _read(
 _LATEST = (query_parameter("limit", {**_WHOLE, "minimum": 1, "maximum": LARGEST_PAGE}),)
 ACTIONS = _read("listActions", _list_of("ActionTaken"), _LATEST)
 VERSIONS = _read("listVersions", _list_of("JobVersion"), _LATEST)
+_ROLLBACK_BODY: Schema = {
+    "type": "object",
+    "required": ["version"],
+    "additionalProperties": False,
+    "properties": {
+        "version": {**TEXT, "minLength": 1, "description": "The action_id of a version."},
+        "savepoint": {**TEXT, "minLength": 1, "description": "A savepoint on record."},
+        "seen": {**TEXT, "minLength": 1, "description": "The id of the last action seen."},
+    },
+}
+ROLLBACK = Operation(
+    "goBackToVersion",
+    {202: answer("The action that was begun.", reference("ActionTaken"))},
+    _REFUSED,
+    refusals=(*READING, HTTPStatus.CONFLICT),
+    body=_ROLLBACK_BODY,
+    body_name="RollbackRequest",
+)
 SAVEPOINTS = _read("listSavepointsOnRecord", _list_of("SavepointOnRecord"), _LATEST)
 _STREAM: Schema = {"description": "Events.", "content": {"text/event-stream": {}}}
 EVENTS = Operation("followJob", {200: _STREAM}, _REFUSED)

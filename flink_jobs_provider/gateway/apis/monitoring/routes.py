@@ -24,7 +24,9 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import (
 )
 from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
 from flink_jobs_provider.gateway.apis.monitoring.record_routes import RecordRoutes
+from flink_jobs_provider.gateway.apis.monitoring.rollback_route import RollbackRoute
 from flink_jobs_provider.gateway.apis.monitoring.series_query import series_query
+from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
 from flink_jobs_provider.gateway.job_history import MINUTE, JobHistory
@@ -51,6 +53,7 @@ JOB_PATH = f"{JOBS_PATH}/{{number}}"
 EXCEPTIONS_PATH = f"{JOB_PATH}/exceptions"
 SERIES_PATH = f"{JOB_PATH}/series"
 ACTIONS_PATH = f"{JOB_PATH}/actions"
+ROLLBACK_PATH = f"{JOB_PATH}/rollback"
 VERSIONS_PATH = f"{JOB_PATH}/versions"
 SAVEPOINTS_PATH = f"{JOB_PATH}/savepoints"
 EVENTS_PATH = f"{JOB_PATH}/events"
@@ -72,6 +75,8 @@ class MonitoringFace:
         monitors: What observes them.
         authenticate: Returns who asks, again and again while a stream goes on.
         stopping: Set when the gateway stops.
+        audit: Where it is recorded who had a job go back.
+        body_bytes: How long a body may be.
         page_of: Returns the address of a job's page of the portal, for who sent a request; None
             where there is no portal.
     """
@@ -83,6 +88,8 @@ class MonitoringFace:
         monitors: Monitors,
         authenticate: Callable[[str | None], Awaitable[Principal]],
         stopping: asyncio.Event,
+        audit: Audit,
+        body_bytes: int,
         page_of: Callable[[Request, int], str] | None = None,
     ) -> None:
         self._page_of = page_of
@@ -94,6 +101,7 @@ class MonitoringFace:
         self._list = ListRoute(service, monitors, self._readable, self._page)
         self._inspection = InspectionRoutes(monitors, self._found)
         self._records = RecordRoutes(service, service, self._clusters, self._found)
+        self._way_back = RollbackRoute(service, self._clusters, self._found, audit, body_bytes)
 
     def routes(self) -> list[DescribedRoute]:
         """Return the routes of the API."""
@@ -106,6 +114,7 @@ class MonitoringFace:
             DescribedRoute(SERIES_PATH, self._series, ["GET"], openapi.SERIES),
             DescribedRoute(ACTIONS_PATH, self._records.actions, ["GET"], openapi.ACTIONS),
             DescribedRoute(VERSIONS_PATH, self._records.versions, ["GET"], openapi.VERSIONS),
+            DescribedRoute(ROLLBACK_PATH, self._way_back.rollback, ["POST"], openapi.ROLLBACK),
             DescribedRoute(SAVEPOINTS_PATH, self._records.savepoints, ["GET"], openapi.SAVEPOINTS),
             DescribedRoute(EVENTS_PATH, self._events, ["GET"], openapi.EVENTS),
             DescribedRoute(CHECKPOINTS_PATH, inspected.checkpoints, ["GET"], openapi.CHECKPOINTS),
