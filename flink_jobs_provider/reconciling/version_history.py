@@ -66,11 +66,12 @@ def with_history(before: JobRecord | None, after: JobRecord, occasion: Occasion)
     known = _known(before)
     started = after.action in STARTS and known.misses(before, after)
     known = _ended(known, before, after, started=started)
-    if started:
-        known = _Versions(
-            [_version(after, known.next_number(after.generation), occasion), *known.listed],
-            known.inputs,
-        ).with_inputs(after.spec, occasion)
+    if started or _is_rescaled(before, after):
+        version = _version(after, known.next_number(after.generation), occasion)
+        if not started:  # it goes on as it was, with another parallelism
+            version = version.model_copy(update={"action": Action.UPDATE, "restored_from": None})
+        known = _Versions([version, *known.listed], known.inputs)
+        known = known.with_inputs(after.spec, occasion)
     return known.recorded_in(after)
 
 
@@ -221,6 +222,14 @@ def _version(record: JobRecord, number: int, occasion: Occasion) -> RecordedVers
 def _secret_of(known: _Versions, version: RecordedVersion | None) -> frozenset[str]:
     text = known.inputs.get(str(version.number)) if version else None
     return VersionInputs.of(text).secret if text else frozenset()
+
+
+def _is_rescaled(before: JobRecord | None, after: JobRecord) -> bool:
+    """Whether a job was rescaled to another parallelism while it ran."""
+    if before is None or before.job_id != after.job_id:
+        return False
+    was, now = before.submitted_parallelism, after.submitted_parallelism
+    return was is not None and now is not None and was != now
 
 
 def _run(record: JobRecord | None) -> tuple[object, ...] | None:

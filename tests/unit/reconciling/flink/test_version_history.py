@@ -209,3 +209,20 @@ def test_a_version_that_did_not_pass_is_listed_with_the_one_that_runs_again(
     assert "did not pass its health gate" in failed.failure
     assert again.restored_from == record.last_savepoint == record.savepoints[0].path
     assert first.savepoint == record.savepoints[1].path
+
+
+def test_a_rescale_while_it_runs_is_a_version_under_the_same_job_id(orders: _Recording) -> None:
+    """Shows that nothing is said to have been restored, and that the next update closes it."""
+    before = orders.stack.recorded
+    bounds = {"v": 2}, {"v": 3}
+    before = before.model_copy(update={"submitted_parallelism": bounds[0]})
+    wanted = spec(parallelism=3)
+    done = {"spec": wanted, "action": Action.UPDATE, "submitted_parallelism": bounds[1]}
+    after = with_history(before, before.model_copy(update=done), Occasion("UPDATE, rescale"))
+    second, first = after.history
+    assert (second.number, second.action, second.why) == (2, Action.UPDATE, "UPDATE, rescale")
+    assert second.job_id == first.job_id == before.job_id
+    assert (second.restored_from, first.savepoint) == (None, None)
+    assert VersionInputs.of(after.version_inputs["2"]).inputs["parallelism"] == 3
+    again = with_history(after, after, Occasion("nothing"))
+    assert again.history == after.history
