@@ -5,7 +5,6 @@ A draft is a job that is started later; of a job on record, inputs may change fo
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 import uuid
@@ -16,6 +15,7 @@ from typing import Any
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.job_service import ActionRequest, DraftRequest, InputChange
 from flink_jobs_provider.gateway.jobs.background import QueueTimeout
+from flink_jobs_provider.gateway.jobs.earlier_versions import of_version
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
 from flink_jobs_provider.gateway.jobs.transitions import (
     DRAFT,
@@ -57,8 +57,6 @@ from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 #: The service's own words (recorded traffic of 2023).
 _NO_JAR = "Job execution failed. \nFailed to download jar"
 _BRINGS_NOTHING_ABOUT = (Action.CANCEL, Action.DELETE, Action.LIST_SAVEPOINT)
-#: The inputs of a job that are those of a version; a restart's trigger is each action's own.
-_OF_VERSION = ("jar", "entry_class", "args", "parallelism", "flink_configuration")
 #: How often a row may change under our hands before the caller is asked to retry.
 _TRIES = 10
 
@@ -87,7 +85,7 @@ class Admission:
         latest = time.monotonic() + self._process.intervals.jar_queue
         asked, opened = request, None
         if request.version:
-            asked, opened = await self._of_version(request, cluster, latest)
+            asked, opened = await of_version(self._process, request, cluster, latest)
         for _ in range(_TRIES):
             job = await self._ask(self._store.live_job, cluster.key, asked.job_name)
             if job is not None and job.last.finished_at is None:
@@ -109,48 +107,6 @@ class Admission:
             except RowChanged:
                 continue
         raise changes_now(asked.job_name)
-
-    async def _of_version(
-        self, request: ActionRequest, cluster: ClusterConfiguration, latest: float
-    ) -> tuple[ActionRequest, Jar]:
-        """Return the request with the inputs of an earlier version, and that version's jar.
-
-        Raises:
-            Refusal: There is no such version, or its jar is nowhere any more.
-        """
-        job = await self._ask(self._store.live_job, cluster.key, request.job_name)
-        found = (
-            await self._ask(self._store.versions_of, job.number, 1, request.version) if job else []
-        )
-        if job is None or not found:
-            raise Refusal(
-                "InvalidParameter",
-                f"Job {request.job_name} has no version {request.version} on record.",
-                target="version",
-            )
-        version = found[0]
-        uri = str(version.inputs.get("jar"))
-        try:
-            async with asyncio.timeout(latest - time.monotonic()):
-                jar = await self._process.opener.find(uri, version.jar_digest)
-        except (JarError, TimeoutError) as error:
-            reason = error.worded(ACTION_WORDS) if isinstance(error, JarError) else "it took long."
-            raise Refusal(
-                "InvalidParameter",
-                f"The jar of that version (SHA-256 {version.jar_digest[:12]}…) is unavailable: "
-                f"{reason} Nothing was begun.",
-                target="version",
-            ) from None
-        inputs = {name: version.inputs.get(name) for name in _OF_VERSION}
-        gone = dict.fromkeys(set(job.as_given) - set(version.as_given))
-        asked = replace(
-            request,
-            run_id=job.run_id,
-            version="",
-            changes={**inputs, **request.changes},
-            as_given={**gone, **version.as_given},
-        )
-        return asked, replace(jar, uri=uri)
 
     async def _jar_if_any(
         self,
