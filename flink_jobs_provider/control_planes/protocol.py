@@ -100,6 +100,7 @@ class Mark(StrEnum):
 
     ADOPTED = "adopted"
     RELEASED = "released"
+    MOVING = "moving"
 
 
 @dataclass(frozen=True)

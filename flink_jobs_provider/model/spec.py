@@ -229,6 +229,11 @@ class JobSpec(BaseModel):
         "change that restarts it, which carries its state over.",
         examples=["00f1e2d3c4b5a69788776655443322ff"],
     )
+    move: Annotated[bool, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
+        default=False,
+        description="Carry the job to another Flink cluster when its target changes: it is stopped "
+        "with a savepoint, and started from it there. Both must reach its savepoints.",
+    )
     allow_no_way_back: Annotated[bool, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
         default=False,
         description="Let a job that was adopted be restarted although its program is not known to "

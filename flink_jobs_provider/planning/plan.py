@@ -16,6 +16,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, Upgr
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
 from flink_jobs_provider.planning.gate_words import gate_text
+from flink_jobs_provider.planning.move import is_move, refusal_to_move
 from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
     rescales_while_it_runs,
@@ -181,10 +182,15 @@ def _creation(wanted: JobSpec) -> Plan:
 def _replacement(recorded: JobRecord, wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
     """Return the plan of another job in this one's place, to which no state is carried over.
 
-    A restore point that was named before is not the present state, so it permits nothing.
+    A restore point that was named before is not the present state, so it permits nothing. With
+    `move` it is the same job on another cluster.
     """
-    replaces = tuple(change.name for change in changed if change.cost is Cost.REPLACE)
     reasons = tuple(change.text for change in changed)
+    if is_move(recorded, wanted):
+        how = f"stop with savepoint on {recorded.spec.target.address}, and start from it on the new"
+        refusal = refusal_to_move(recorded, wanted, reasons)
+        return Plan(wanted.job_name, Action.UPDATE, how, reasons, changed, refusal=refusal)
+    replaces = tuple(change.name for change in changed if change.cost is Cost.REPLACE)
     dropped = not newly_restores(recorded, wanted) and (
         recorded.status is not JobStatus.STOPPED or recorded.last_savepoint is not None
     )
@@ -229,15 +235,9 @@ def _restart(
         how = f"cancel and {start}" if stateless else f"stop with savepoint, and re{start} instead"
     if recorded.adopted:
         reasons = (*reasons, "it is the first restart since the job was adopted")
-    refusal = refusal_without_way_back(recorded, wanted)
+    refusal = str(refusal_without_way_back(recorded, wanted) or "")
     return Plan(
-        wanted.job_name,
-        action,
-        how,
-        reasons,
-        changed,
-        discards_state=stateless,
-        refusal=str(refusal or ""),
+        wanted.job_name, action, how, reasons, changed, discards_state=stateless, refusal=refusal
     )
 
 

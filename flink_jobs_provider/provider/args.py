@@ -417,6 +417,11 @@ class JobInputs(TypedDict, total=False):
     it, which carries its state over.
     """
 
+    move: Input[bool] | None
+    """Carry the job to another Flink cluster when its target changes: it is stopped with a
+    savepoint, and started from it there. Both must reach its savepoints.
+    """
+
     allow_no_way_back: Input[bool] | None
     """Let a job that was adopted be restarted although its program is not known to be the declared
     one, so that nothing can be started again if the new version fails.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from flink_jobs_provider.model.errors import ActionFailed, JarError, JobError, P
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget, Target
+from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.provider.commit import commit_of
 from flink_jobs_provider.provider.preview import (
@@ -38,6 +40,7 @@ from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
+from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.reconciling.job_errors import no_jar_of_version
 from flink_jobs_provider.reconciling.version_history import Occasion, with_failure, with_history
@@ -181,7 +184,9 @@ class JobOperations:
     ) -> JobRecord:
         """Bring a job to what is wanted, and list the version that was started, or was not."""
         try:
-            if isinstance(wanted.target, FlinkTarget):
+            if recorded and is_move(recorded, wanted):
+                record = await self._move(recorded, wanted, jar)
+            elif isinstance(wanted.target, FlinkTarget):
                 record = await self._on_flink(wanted.target).bring_about(recorded, wanted, jar)
             else:
                 assert not isinstance(jar, str)  # noqa: S101 - only a Flink cluster has jars
@@ -223,6 +228,27 @@ class JobOperations:
 
     async def _observe(self, recorded: JobRecord) -> JobRecord:
         return await self._reconciler(recorded.spec).refresh_for_plan(recorded)
+
+    async def _move(self, recorded: JobRecord, wanted: JobSpec, jar: Jar | str) -> JobRecord:
+        """Carry a job to another cluster, or go on with it by another address of the same."""
+        assert not isinstance(jar, str)  # noqa: S101 - a rollback changes no target
+        clusters, one, other = self._known_clusters(), recorded.spec.target, wanted.target
+        if await is_same_cluster(clusters, one, other, wanted.job_name):
+            spec = recorded.spec.model_copy(update={"target": other})
+            same = recorded.model_copy(update={"spec": spec})
+            return await self._reconciler(wanted).bring_about(same, wanted, jar)
+        places = [
+            Place(
+                clusters.of(each),
+                Reconciler(clusters.of(each), local_paths=each.loopback, say=self._say),
+                each.address,
+                loopback=each.loopback,
+            )
+            for each in (one, other)
+            if not each.is_job_service
+        ]
+        old, new = places
+        return await Move(old, new, self._say, time.time).carry_over(recorded, wanted, jar)
 
     async def _foresee_adoption(self, wanted: JobSpec, jar: Jar | None) -> str | None:
         if wanted.target.is_job_service:

@@ -21,6 +21,7 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
+from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import (
     drift,
     last_words,
@@ -156,7 +157,7 @@ class ProviderService:
             return difference
         if decided.refusal:
             raise FlinkJobError(decided.refusal)
-        if decided.replaces:
+        if decided.replaces or is_move(record, wanted):
             self._registry.give_up(record, wanted)
         if decided.needed:
             shown = self.jobs.plan(record, wanted, with_state=self._is_preview)

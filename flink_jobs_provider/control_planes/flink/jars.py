@@ -5,7 +5,7 @@ submission finds it, a rollback has it, and a deletion removes it:
 <job_name>-<18 digits of the job's identity>-<first 32 digits of the content's digest>.jar
 
 An empty jar is a mark on a running job that another stack can read, since the job itself bears
-none: that it was adopted or released, by whom, and its jobId in place of the digest.
+none: that it was adopted, released or moved, by whom, and its jobId in place of the digest.
 
 A jar that lies there only while programs are tried is named apart, so that no submission finds one
 which is about to be removed. One that a killed preview left behind is removed by a later one.
@@ -263,8 +263,9 @@ class ClusterJars:
         return tuple(sorted(found, key=lambda mark: (mark.at, mark.id)))
 
     async def marked_jobs(self) -> dict[str, Mark]:
-        """Return the mark that counts of each marked job, by jobId: of two, that of adoption."""
-        marks = [jar for jar in await self._listing.get(0.0) if jar.job_name in _MARKS]
+        """Return the marks of adopted and released jobs, by jobId: of two, that of adoption."""
+        kinds = (f"_{Mark.ADOPTED}", f"_{Mark.RELEASED}")
+        marks = [jar for jar in await self._listing.get(0.0) if jar.job_name in kinds]
         marks.sort(key=lambda jar: _MARKS[jar.job_name] is Mark.ADOPTED)
         return {jar.digest: _MARKS[jar.job_name] for jar in marks}
 
@@ -280,13 +281,15 @@ class ClusterJars:
     async def remove(self, identity: str, keep: frozenset[str]) -> None:
         """Remove a job's jars, but for those with the digests to keep; and its marks of adoption.
 
-        A job that was adopted has an owner of its own as soon as it has a jobId of its own.
+        A job that was adopted has an owner of its own as soon as it has a jobId of its own. That
+        one is moving is over when a version of it is kept here.
         """
+        marks = {f"_{Mark.ADOPTED}", *((f"_{Mark.MOVING}",) if keep else ())}
         kept = {digest[:_DIGEST] for digest in keep}
         for jar in await self._all(_TRUSTED_S):
             if jar.prefix != identity or (jar.of_job and jar.digest in kept):
                 continue
-            if jar.of_job or jar.job_name == f"_{Mark.ADOPTED}":
+            if jar.of_job or jar.job_name in marks:
                 await self.discard(jar.id)
 
 

@@ -30,6 +30,7 @@ from flink_jobs_provider.reconciling.flink.failed_version import FailedVersions
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories, StateFinder
+from flink_jobs_provider.reconciling.flink.moving import check_not_moving
 from flink_jobs_provider.reconciling.flink.observer import (
     Change,
     Observer,
@@ -88,9 +89,9 @@ class Reconciler:
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
         gate = GateWatch(plane, watch, say)
-        starter, self._way_back = Starter(plane, watch, gate, say), WayBack(plane, find_jar)
+        starter, self.way_back = Starter(plane, watch, gate, say), WayBack(plane, find_jar)
         failed = FailedVersions(plane, starter, self._stopper, self._states, say)
-        self._roller = Roller(plane, starter, self._way_back, self._states, failed, say)
+        self._roller = Roller(plane, starter, self.way_back, self._states, failed, say)
         self._programs = ProgramCheck(
             plane,
             self._observer,
@@ -100,7 +101,7 @@ class Reconciler:
             say,
         )
         self._upgrader = Upgrader(
-            self._preflight, self._stopper, self._programs, self._way_back, gate, self._roller, say
+            self._preflight, self._stopper, self._programs, self.way_back, gate, self._roller, say
         )
         self._adopter = Adopter(plane, self._states, starter, gate, self._roller, say)
         self._ender = Ender(plane, self._stopper, self._states, say)
@@ -187,11 +188,17 @@ class Reconciler:
         Raises:
             PermanentError: It is nowhere any more.
         """
-        return await self._way_back.find(version, "Nothing was changed")
+        return await self.way_back.find(version, "Nothing was changed")
 
     async def foresee_rescale(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> Foresight:
         """Return whether a running job can be rescaled to its declared parallelism."""
         return await self._programs.foresee_rescale(recorded, wanted, jar)
+
+    async def check_start(self, base: JobRecord, wanted: JobSpec, jar: Jar, now: str) -> None:
+        """Check that a job which runs elsewhere could start here; `now` says how it is now."""
+        seen = await self._observer.observe(base, wanted)
+        change = Change(base, wanted, jar, seen)
+        await self._programs.check(change, seen.next_generation(base), None, None, now)
 
     async def compare_state(
         self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar
@@ -343,6 +350,8 @@ class Reconciler:
         restore, generation = origin.restore, seen.next_generation(recorded)
         if generation == 1:
             generation += await self._directories.last_generation(wanted)
+        if recorded and recorded.job_id:
+            await check_not_moving(self._plane, recorded)
         if recorded and recorded.adopted and restore:
             await self._takeover.check_not_continued(recorded, seen, restore)
         unconfirmed = recorded.unconfirmed if recorded else None

@@ -175,7 +175,7 @@ class Takeover:
     async def _check_owner(self, wanted: JobSpec, job: ObservedJob) -> None:
         marks = await self._plane.marks(job.job_id)
         self._check_adopters(wanted, job, marks)
-        if marks:
+        if any(mark.kind in (Mark.ADOPTED, Mark.RELEASED) for mark in marks):
             return  # it was released, or an earlier run of this stack has begun to adopt it
         declared = JobKey(job.name, "").name_digits == name_digits_of(job.job_id)
         if declared or await self._plane.has_jars(identity_of(job.job_id)):

@@ -86,6 +86,22 @@ def test_marks_are_jars_of_no_job(tmp_path: Path) -> None:
     }
 
 
+def test_the_mark_of_a_move_stays_until_a_version_runs_here_again() -> None:
+    flink = ScriptedFlink()
+    flink.answer("GET jars", listing(f"_moving-{IDENTITY}-{JOB_ID}.jar"))
+    flink.answer("DELETE jars/0.jar", ok())
+    plane = flink.plane()
+
+    async def work() -> None:
+        assert await plane.marked_jobs() == {}
+        await plane.forget_jars(IDENTITY, frozenset())
+        assert flink.count("DELETE jars/0.jar") == 0
+        await plane.forget_jars(IDENTITY, frozenset({"1" * 64}))
+        assert flink.count("DELETE jars/0.jar") == 1
+
+    asyncio.run(work())
+
+
 def test_submissions_ask_for_the_list_once(tmp_path: Path) -> None:
     """Shows that a thousand creations do not make Flink open a thousand jars a thousand times."""
     flink = ScriptedFlink()

@@ -25,11 +25,14 @@ _SETTLING = {
     "test_a_source_that_finds_nobody_to_read_from_did_not_come_up": _OWN_SETTLE_TIME,
 }
 _ADOPTS = "the service has the jobs alone that were given to it"
+_MOVES = "jobs are moved between Flink clusters"
 _OF_FLINK_ITSELF = {
     "test_two_addresses_of_one_cluster_are_one": "its other address is one of Flink's own",
     "test_a_job_started_by_hand_is_adopted_changed_and_released": _ADOPTS,
     "test_an_adopted_job_goes_back_to_what_was_declared": _ADOPTS,
     "test_what_cannot_be_adopted_is_refused_in_the_preview": _ADOPTS,
+    "test_a_job_is_moved_there_and_back_also_by_killed_runs": _MOVES,
+    "test_what_does_not_start_there_goes_on_here": _MOVES,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",
     "test_it_is_rescaled_while_it_runs": "the service lists no parallelism that runs",

@@ -70,6 +70,7 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
         Cost.RECORDED,
         "adopt orders has no effect on a job that is recorded",
     ),
+    ("move", False, True, Cost.RECORDED, "move False → True"),
     ("allow_no_way_back", False, True, Cost.RECORDED, "allow_no_way_back False → True"),
     ("on_delete", "cancel", "savepoint", Cost.RECORDED, "on_delete cancel → savepoint"),
     ("settle_time", "10s", "0s", Cost.RECORDED, "settle_time 10s → 0s"),

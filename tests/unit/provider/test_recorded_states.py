@@ -40,6 +40,7 @@ def test_its_provider_is_found_and_sees_no_change(kind: str) -> None:
 #: Inputs that came after that version, with their defaults.
 NEWER = {
     "allow_no_way_back": False,
+    "move": False,
     "parallelism_managed_by": "provider",
     "state_check": "strict",
 }

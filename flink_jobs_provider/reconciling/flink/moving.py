@@ -1,0 +1,239 @@
+"""Carrying a job to another Flink cluster with its state: stopped there, started from it here.
+
+Where it stands is read from both clusters. It is started on the new one only when it has ended on
+the old one; from then on a mark on the old one keeps it from being started there, which cannot see
+the new one. A run that died is taken up: the savepoint of the stop is found again, and a version
+that was started is adopted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import ControlPlane, Mark
+from flink_jobs_provider.model.action import Action, JobStatus
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    JobError,
+    PermanentError,
+    StateUnavailable,
+    TemporaryError,
+)
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
+from flink_jobs_provider.model.savepoint import RestorePoint
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.flink.observer import submissions_of
+from flink_jobs_provider.reconciling.flink.way_back import WayBack
+from flink_jobs_provider.reconciling.job_errors import (
+    broken_state,
+    finished_meanwhile,
+    neither_started,
+    no_state,
+)
+
+
+class ReconcilerHere(Protocol):
+    """What a move asks of the reconciler of each of the two clusters."""
+
+    way_back: WayBack
+
+    async def bring_about(
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
+    ) -> JobRecord:
+        """Make a job as it is wanted, and return what is now so."""
+
+    async def find_start(self, recorded: JobRecord, wanted: JobSpec) -> RestorePoint | None:
+        """Return what a start would begin from, or None."""
+
+    async def check_start(self, base: JobRecord, wanted: JobSpec, jar: Jar, now: str) -> None:
+        """Check that a job which runs elsewhere could start here."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the two clusters."""
+
+    plane: ControlPlane
+    reconciler: ReconcilerHere
+    address: str
+    loopback: bool = False
+
+
+@dataclass(frozen=True)
+class Move:
+    """Carries a job from one cluster to another."""
+
+    _old: Place
+    _new: Place
+    _say: Say
+    _wall: Callable[[], float]
+
+    async def carry_over(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> JobRecord:
+        """Move a job; may be called again after a crash at any point.
+
+        Raises:
+            JobError: What happened, where the job runs now, and what to do.
+        """
+        former = recorded.spec
+        listed = submissions_of(recorded, await self._old.plane.jobs())
+        active = [job for job in listed if job.active]
+        there = [job for job in (await self._new.plane.jobs()).of(wanted.key) if job.active]
+        base = recorded.model_copy(
+            update={
+                "spec": former.model_copy(update={"target": wanted.target}),
+                "status": JobStatus.STOPPED,
+                "generation": max([recorded.generation, *(job.generation for job in listed)]),
+                "submitted_parallelism": None,
+                "rescaled": None,
+            }
+        )
+        if there and active:
+            raise PermanentError(
+                f"{wanted.job_name}: it runs on both clusters, as job {active[0].job_id} on "
+                f"{self._old.address} and as job {there[0].job_id} on {self._new.address}",
+                now="Neither was touched",
+                remedy="End the one that is not to go on (flink-jobs jobs stop keeps its state), "
+                "and run again",
+            )
+        if there:
+            self._say(f"{wanted.job_name}: an earlier run started it on {self._new.address}")
+            return await self._moved(wanted, await self._start(base, wanted, jar))
+        now = f"Job {active[0].job_id} goes on as it was" if active else "Nothing of it runs"
+        await self._check_storage(former, wanted, now)
+        await self._new.reconciler.check_start(base, wanted, jar, now)
+        await self._old.reconciler.way_back.secure(former, now)
+        stopped = await self._stopped(recorded)
+        path = str(stopped.last_savepoint)
+        await self._mark(recorded, listed, active)
+        base = base.model_copy(update={"savepoints": stopped.savepoints, "last_savepoint": path})
+        try:
+            record = await self._start(base, wanted.model_copy(update={"restore_from": path}), jar)
+        except PermanentError as error:
+            raise await self._went_back(stopped, former, wanted, error) from None
+        except TemporaryError as error:
+            error.complete(now=f"It has ended on {self._old.address}; its state is in {path}")
+            raise
+        return await self._moved(wanted, record)
+
+    async def _start(self, base: JobRecord, wanted: JobSpec, jar: Jar) -> JobRecord:
+        # It is the version that ran: it is to come up, and no more. Its gate could end it later,
+        # with state that the old cluster would not go on from.
+        ungated = wanted.model_copy(update={"health": None})
+        return await self._new.reconciler.bring_about(base, ungated, jar)
+
+    async def _stopped(self, recorded: JobRecord) -> JobRecord:
+        """Stop the job where it is; return its record, with the state that it left.
+
+        Raises:
+            StateUnavailable: It has finished; or its state is not known, or cannot be restored.
+        """
+        former = recorded.spec
+        stop = former.model_copy(update={"desired_state": DesiredState.STOPPED})
+        stopped = await self._old.reconciler.bring_about(recorded, stop, str(former.jar_digest))
+        if stopped.status is JobStatus.FINISHED:
+            raise finished_meanwhile(former, stopped.job_id)
+        if stopped.action is Action.STOP and stopped.last_savepoint:
+            return stopped
+        point = await self._old.reconciler.find_start(recorded, former)
+        if point is None:
+            raise no_state(recorded, former, f"does not run on {self._old.address}")
+        if point.broken:
+            raise broken_state(former, recorded, point, None, self._wall())
+        update = {"status": JobStatus.STOPPED, "last_savepoint": point.path}
+        return recorded.model_copy(update=update)
+
+    async def _mark(
+        self, recorded: JobRecord, listed: list[ObservedJob], active: list[ObservedJob]
+    ) -> None:
+        """Keep every submission that the old cluster could go on with from being started there."""
+        prefix, timeout = recorded.spec.key.prefix, recorded.spec.timeout("submit")
+        ended = [job.job_id for job in [*active, *listed]]
+        for job_id in dict.fromkeys([str(recorded.job_id), *ended[:1]]):
+            marks = await self._old.plane.marks(job_id)
+            if not any(mark.kind is Mark.MOVING for mark in marks):
+                await self._old.plane.put_mark(Mark.MOVING, prefix, job_id, timeout)
+
+    async def _unmark(self, stopped: JobRecord) -> None:
+        rows = submissions_of(stopped, await self._old.plane.jobs())
+        for job_id in {str(stopped.job_id), *(row.job_id for row in rows)}:
+            for mark in await self._old.plane.marks(job_id):
+                if mark.kind is Mark.MOVING:
+                    await self._old.plane.remove_mark(mark)
+
+    async def _went_back(
+        self, stopped: JobRecord, former: JobSpec, wanted: JobSpec, error: PermanentError
+    ) -> JobError:
+        """Start the job where it was; return the error that reports both."""
+        there = [job for job in (await self._new.plane.jobs()).of(wanted.key) if job.active]
+        if there:
+            return error
+        what = f"{wanted.job_name}: it did not start on {self._new.address}: {error.reason}"
+        path = stopped.last_savepoint
+        self._say(f"{what}; going back to {self._old.address}")
+        await self._unmark(stopped)
+        running = former.model_copy(update={"desired_state": DesiredState.RUNNING})
+        try:
+            back = await self._old.reconciler.bring_about(stopped, running, str(former.jar_digest))
+        except JobError as second:
+            now = neither_started(second.reason, f"its state is in {path}")
+            return ActionFailed(what, now=now, remedy="Fix it, and run again")
+        failed = ActionFailed(
+            what,
+            now=f"It runs again on {self._old.address} as job {back.job_id}, from {path}",
+            remedy="Fix what it names, and run again",
+        )
+        failed.partial = back
+        return failed
+
+    async def _moved(self, wanted: JobSpec, record: JobRecord) -> JobRecord:
+        """Return the record of a job that was moved; its jars on the old cluster are removed."""
+        try:
+            await self._old.plane.forget_jars(wanted.key.prefix, frozenset())
+        except (ActionFailed, TemporaryError) as error:
+            self._say(f"{wanted.job_name}: old jars could not be removed: {error}")
+        return record.model_copy(update={"spec": wanted, "action": Action.UPDATE})
+
+    async def _check_storage(self, former: JobSpec, wanted: JobSpec, now: str) -> None:
+        """Refuse a move whose savepoint is on a disk that the new cluster certainly has not."""
+        directory = former.savepoint_directory
+        directory = directory or (await self._old.plane.facts()).savepoint_directory
+        if not directory:
+            raise StateUnavailable(
+                f"{wanted.job_name}: no savepoint can be taken, since neither the job nor "
+                f"{self._old.address} names a savepoint directory",
+                now=now,
+                remedy=Remedy.NAME_SAVEPOINT_DIRECTORY,
+            )
+        local = directory.startswith(("/", "file:"))
+        if local and self._old.loopback != self._new.loopback:
+            raise StateUnavailable(
+                f"{wanted.job_name}: its savepoints lie in {directory}, on the disks of "
+                f"{self._old.address}, which {self._new.address} does not have",
+                now=now,
+                remedy="Set savepoint_directory to a storage that both clusters reach, in a run "
+                "before",
+            )
+
+
+async def check_not_moving(plane: ControlPlane, recorded: JobRecord) -> None:
+    """Check that a job which is to be started was not carried to another cluster.
+
+    Raises:
+        StateUnavailable: It may run there.
+    """
+    marks = await plane.marks(str(recorded.job_id))
+    moving = next((mark for mark in marks if mark.kind is Mark.MOVING), None)
+    if moving is not None:
+        raise StateUnavailable(
+            f"{recorded.spec.job_name}: an earlier run was moving job {recorded.job_id} to another "
+            "cluster, where it may run",
+            now="Nothing was started here",
+            remedy="Declare the new target again, and run again to finish the move; or, if it "
+            f"does not run there, remove jar {moving.id} from this cluster",
+        )

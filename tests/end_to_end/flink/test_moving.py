@@ -1,0 +1,94 @@
+"""A job is carried to another real cluster by a change of its target, also by a killed run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.counting_output import assert_counts_continuous
+from tests.end_to_end.flink.counting_stack import CountingStack
+from tests.flink_cluster import FLINK_2, FlinkCluster
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[FlinkCluster]:
+    """Return a second cluster on this machine, with directories of its own."""
+    with closing(FlinkCluster(tmp_path, FLINK_2, slots=4)) as cluster:
+        yield cluster
+
+
+def active(cluster: FlinkCluster) -> list[str]:
+    """Return the jobs of a cluster that run."""
+    return [job for job, row in cluster.jobs().items() if row["state"] == "RUNNING"]
+
+
+def test_a_job_is_moved_there_and_back_also_by_killed_runs(
+    stack: CountingStack, elsewhere: FlinkCluster, tmp_path: Path
+) -> None:
+    """It counts on without a gap or a repeat, and runs on one of the two alone at each moment."""
+    here, there = stack.cluster, elsewhere
+    stack.declare("orders", move=True, savepoint_directory=str(tmp_path / "savepoints"))
+    stack.project.up()
+    stack.await_progress("orders")
+    first = stack.job_id("orders")
+
+    stack.change("orders", target={"url": there.url})
+    line = (
+        f"orders: UPDATE, stop with savepoint on {here.url}, and start from it on the new: cluster "
+        f"{here.url} → {there.url}"
+    )
+    stack.project.preview().assert_says(line)
+    assert active(here) == [first]
+    stack.project.up().assert_says(line)
+    second = stack.job_id("orders")
+    assert (active(here), active(there)) == ([], [second])
+    assert here.jobs()[first]["state"] == "FINISHED"
+    stack.await_progress("orders")
+    stack.project.preview("--refresh", "--expect-no-changes")
+
+    stack.change("orders", target={"url": here.url})
+    run = stack.project.start("up", "--yes", "--skip-preview")
+    wait_until(lambda: not active(there), 60, "the job ends where it was", interval=0.02)
+    stack.project.close()
+    run.communicate()
+    assert len(active(here)) + len(active(there)) <= 1
+    stack.project.cancel()
+    stack.project.up()
+    assert (active(here), active(there)) == ([stack.job_id("orders")], [])
+    stack.await_progress("orders")
+
+    stack.change("orders", desired_state="stopped")
+    stack.project.up()
+    assert assert_counts_continuous(stack.output("orders"), complete=True).total > 0
+
+
+def test_what_does_not_start_there_goes_on_here(stack: CountingStack, tmp_path: Path) -> None:
+    """Too few slots are refused before the stop; a start that fails there is taken back."""
+    broken = {"execution.checkpointing.dir": "file:///proc/none"}
+    directory = str(tmp_path / "savepoints")
+    with closing(FlinkCluster(tmp_path, FLINK_2, slots=4, configuration=broken)) as elsewhere:
+        stack.declare("wide", move=True, savepoint_directory=directory, parallelism=8)
+        stack.declare("orders", move=True, savepoint_directory=directory)
+        stack.project.up()
+        wide, orders = stack.job_id("wide"), stack.job_id("orders")
+        stack.await_progress("orders")
+        for name in ("wide", "orders"):
+            stack.change(name, target={"url": elsewhere.url})
+        stack.project.failing_up().assert_says(
+            "8 task slots are needed, 4 are free",
+            f"Job {wide} goes on as it was",
+            f"orders: it did not start on {elsewhere.url}: ",
+            f"It runs again on {stack.cluster.url} as job ",
+        )
+        assert active(elsewhere) == []
+        [again] = [job for job in active(stack.cluster) if job != wide]
+        assert again != orders
+        assert again == stack.job_id("orders")
+        assert f"/orders/{orders}/" in str(stack.restored_from(again))
+        stack.await_progress("orders")
+        stack.change("wide", move=False)
+        stack.project.failing_up().assert_says("a change of target starts another job")
