@@ -244,6 +244,24 @@ def test_a_refresh_does_not_forget_that_a_gate_was_not_passed() -> None:
     assert stack.plan(record.spec).needed
 
 
+def test_what_a_kept_version_failed_of_before_does_not_count_again() -> None:
+    stack = running(New=Program(restarts_after=4.0))
+    with pytest.raises(GateFailed) as caught:
+        stack.up(entry_class="New", health={**GATE, "on_failure": "keep"})
+    assert isinstance(caught.value.partial, JobRecord)
+    stack.record = caught.value.partial
+    stack.flink.pass_time(61)
+    assert stack.up(stack.record.spec).gate_failed is None
+
+
+def test_a_refresh_that_finds_another_version_does_not_show_the_gate_of_the_former() -> None:
+    stack, record = kept()
+    stack.flink.programs["Fixed"] = Program(output_rate=5.0)
+    stack.up(record.spec.model_copy(update={"entry_class": "Fixed"}))
+    stack.record = record  # as a run that was killed leaves it
+    assert stack.refresh().gate_failed is None
+
+
 def test_another_version_replaces_a_kept_one() -> None:
     stack, record = kept()
     stack.flink.programs["Fixed"] = Program(output_rate=5.0)
@@ -275,7 +293,8 @@ def test_the_next_run_judges_a_version_whose_gate_a_killed_run_began(
     }
 
     def kill(step: str) -> None:
-        if step == "vital signs" and stack.flink.the_job().completed > 1:
+        started = len(stack.flink.submissions) == 2
+        if step == "vital signs" and started and stack.flink.the_job().completed > 1:
             raise Killed(step)
 
     stack.flink.on_step = kill
