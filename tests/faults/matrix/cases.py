@@ -14,6 +14,7 @@ import httpx
 
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import UpgradeMode
 from tests.fault_proxy import let_pass
 from tests.faults.matrix.actions import CHECKS, MatrixAction, State, bring_to, perform
 from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike, requests_of
@@ -35,7 +36,8 @@ class Outcome(Enum):
     WENT_BACK = "went back"
     """The new version had committed before it failed; the previous one counts on from before that.
 
-    A rollback starts from the state that the stop left. The struck run's error has said so.
+    A rollback starts from the state that the stop left. The struck run's error has said so. A
+    stateless job that its cluster has lost starts afresh, as it declares.
     """
     NOT_REACHED = "not reached"
     """The run made no such request this time, such as a second poll."""
@@ -119,7 +121,8 @@ async def tried(case: Case, job: MatrixJob) -> Tried:
         job.proxy.begin(let_pass)
         runs = await _recover(case, job)
     except CountedTwice as error:
-        went_back = _ROLLED_BACK.search(ended) is not None
+        afresh = case.begin is not None and job.wanted.upgrade_mode is UpgradeMode.STATELESS
+        went_back = afresh or _ROLLED_BACK.search(ended) is not None
         return result(Outcome.WENT_BACK if went_back else Outcome.DOUBLED, str(error))
     except Doubled as error:
         return result(Outcome.DOUBLED, str(error))

@@ -30,7 +30,8 @@ What had to hold then, or the fault counts as one by which state was **lost**, o
 
 A fault **went back** where the new version failed by it after it had committed, and the struck run
 reported its rollback: the previous version starts from the state that the stop has left, so that
-what was committed since is counted again. None of that state is lost.
+what was committed since is counted again. None of that state is lost. So did a job that is declared
+stateless and whose cluster lost it: it starts afresh.
 """
 _NOTES = """\
 How it was done:
