@@ -198,7 +198,7 @@ class FlinkClient:
             self._met_flink = self._met_flink or bool(has)
             return body
         errors = body.get("errors") if isinstance(body, dict) else None
-        if not isinstance(errors, list):
+        if not isinstance(errors, list) or status in (408, 429):  # Flink has neither of the two
             raise self._not_flink(status)
         if status == 503:  # Flink itself answers so while it elects a leader
             raise ClusterUnreachable(

@@ -117,6 +117,32 @@ def test_a_lost_answer_whose_job_is_listed_is_not_sent_again(
     assert flink.changes() == [RUN]
 
 
+def test_an_error_of_a_cluster_that_has_accepted_the_job_is_no_refusal() -> None:
+    """Shows that the job which runs is not taken for one that did not start."""
+    flink = ScriptedFlink()
+    flink.answer(RUN, httpx.Response(500, json={"errors": ["Internal server error."]}))
+    flink.answer("GET jobs/overview", listed())
+    submit(flink)
+    assert flink.changes() == [RUN]
+
+
+def test_an_error_of_a_cluster_that_has_not_is_one() -> None:
+    flink = ScriptedFlink()
+    flink.answer(RUN, httpx.Response(500, json={"errors": ["Internal server error."]}))
+    flink.answer("GET jobs/overview", ok(jobs=[]))
+    with pytest.raises(ActionFailed, match="Internal server error"):
+        submit(flink)
+
+
+@pytest.mark.parametrize("status", [408, 429])
+def test_a_limit_of_what_is_in_between_is_no_refusal_of_flink(status: int) -> None:
+    """Shows that a submission is sent again, whatever shape the answer has."""
+    flink = ScriptedFlink()
+    flink.answer(RUN, httpx.Response(status, json={"errors": ["busy"]}), recorded("accepted"))
+    submit(flink)
+    assert flink.changes() == [RUN, RUN]
+
+
 @pytest.mark.parametrize("again", ["accepted", "duplicate-running"])
 def test_a_lost_answer_whose_job_is_not_listed_is_sent_again(again: str) -> None:
     """Shows that the jobId makes the repeat safe: accepted now, or refused as a duplicate."""
