@@ -81,6 +81,7 @@ class SavepointRequest:
     Attributes:
         directory: Where it is written; the system adds a name of its own below it.
         occasion: Tells one request from the next: the same again finds the same savepoint.
+        drain: Whether a stop fires all timers and windows first.
     """
 
     job_id: str
@@ -88,6 +89,7 @@ class SavepointRequest:
     purpose: Purpose
     format: SavepointFormat
     occasion: str = ""
+    drain: bool = False
 
     @property
     def stops(self) -> bool:

@@ -22,6 +22,16 @@ T = TypeVar("T")
 JOB_NAME_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 MAX_PARALLELISM = 32768  # Flink's own bound (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)
 
+#: The inputs that another value of makes another version, in each digest since the first release.
+IN_EVERY_DIGEST = {
+    "jar_digest",
+    "entry_class",
+    "args",
+    "parallelism",
+    "flink_configuration",
+    "restart_trigger",
+    "restore_from",
+}
 #: Options of Flink that no job sets, and why.
 _NEVER_SET = {
     "execution.savepoint-restore-mode": "savepoints are never claimed",
@@ -176,6 +186,12 @@ def from_to(name: str, old: Any, new: Any) -> str:
 def name_alone(name: str, _old: Any, _new: Any) -> str:
     """Return a change as "name changed", for values that may be long or secret."""
     return f"{name} changed"
+
+
+def changed_options(name: str, old: dict[str, str], new: dict[str, str]) -> str:
+    """Return a change as the names of the options that changed: values may be secret."""
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return f"{name} changed: {', '.join(keys)}"
 
 
 def short(value: Any) -> str:

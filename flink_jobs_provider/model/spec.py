@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flink_jobs_provider.model.duration import SettleTime, seconds, settle_seconds
+from flink_jobs_provider.model.duration import Duration, SettleTime, seconds, settle_seconds
 from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.identity import JobKey, digest
 from flink_jobs_provider.model.inputs import (
+    IN_EVERY_DIGEST,
     MAX_PARALLELISM,
     Arguments,
     Cost,
@@ -22,6 +23,7 @@ from flink_jobs_provider.model.inputs import (
     OnlyOn,
     StandsFor,
     WholeNumber,
+    changed_options,
     name_alone,
     on_change,
     options_with_an_input,
@@ -34,17 +36,6 @@ from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path,
 from flink_jobs_provider.model.target import DliTarget, Target
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.model.timeouts import Timeouts
-
-#: The inputs that another value of makes another version, in each digest since the first release.
-_IN_EVERY_DIGEST = {
-    "jar_digest",
-    "entry_class",
-    "args",
-    "parallelism",
-    "flink_configuration",
-    "restart_trigger",
-    "restore_from",
-}
 
 
 class DesiredState(StrEnum):
@@ -87,12 +78,6 @@ class OnDelete(StrEnum):
     CANCEL = "cancel"
     SAVEPOINT = "savepoint"
     RELEASE = "release"
-
-
-def _changed_options(name: str, old: dict[str, str], new: dict[str, str]) -> str:
-    """Name the options that changed: their values may be secret."""
-    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return f"{name} changed: {', '.join(keys)}"
 
 
 class JobSpec(BaseModel):
@@ -171,7 +156,7 @@ class JobSpec(BaseModel):
         "the running job over REST, such as an autoscaler, decides from then on. That is no drift, "
         "and a restart keeps the parallelism that ran.",
     )
-    flink_configuration: Annotated[FlinkConfiguration, OnChange(Cost.RESTART, _changed_options)] = (
+    flink_configuration: Annotated[FlinkConfiguration, OnChange(Cost.RESTART, changed_options)] = (
         Field(
             default_factory=dict,
             description="Flink options passed with the submission.",
@@ -196,6 +181,13 @@ class JobSpec(BaseModel):
         UpgradeMode.SAVEPOINT,
         description="How state is carried over a restart: `savepoint` stops with one and starts "
         "from it, `last-state` takes the latest retained checkpoint, `stateless` drops the state.",
+    )
+    max_checkpoint_age: Annotated[Duration | None, OnChange(Cost.RECORDED), OnlyOn("flink")] = (
+        Field(
+            None,
+            description="How old the checkpoint of a `last-state` update may be; older is refused.",
+            examples=["15m"],
+        )
     )
     restore_from: Annotated[
         Location | None,
@@ -284,6 +276,10 @@ class JobSpec(BaseModel):
         description="`savepoint` stops the job with a savepoint when the resource is deleted; "
         "`release` forgets the job and leaves it running.",
     )
+    drain: Annotated[bool, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
+        default=False,
+        description="Fire all timers and windows at a STOP, and at a deletion with a savepoint.",
+    )
     settle_time: Annotated[SettleTime, OnChange(Cost.RECORDED)] = Field(
         "10s",
         description="How long a version that was started must run without a restart before it "
@@ -345,7 +341,7 @@ class JobSpec(BaseModel):
         names = {
             name
             for name, meaning in on_change(type(self)).items()
-            if meaning.cost is Cost.RESTART and name not in _IN_EVERY_DIGEST
+            if meaning.cost is Cost.RESTART and name not in IN_EVERY_DIGEST
         }
         given = self.model_dump(mode="json", include=names, exclude_defaults=True) if names else {}
         return [[name, given[name]] for name in sorted(given)]

@@ -15,6 +15,7 @@ from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
+from flink_jobs_provider.planning.drift import drift
 from flink_jobs_provider.planning.gate_words import gate_text
 from flink_jobs_provider.planning.move import is_move, refusal_to_move
 from flink_jobs_provider.planning.rescaling import (
@@ -267,6 +268,8 @@ def _start(
         how = _NO_STATE
     else:
         how = f"start from {_newest_state(recorded, wanted, now)}"
+        if recorded.status is JobStatus.STOPPED and recorded.spec.drain:
+            how += ", stopped with drain: timers and windows have fired before their time"
     return Plan(wanted.job_name, action, how, reasons, changed, discards_state=discards)
 
 
@@ -317,29 +320,6 @@ def to_restore(recorded: JobRecord | None, wanted: JobSpec) -> str | None:
     if path is None or not newly_restores(recorded, wanted):
         return None
     return None if recorded and recorded.honoured == restore_digest(path) else path
-
-
-def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]:
-    """Return how the cluster differs from what was recorded as wanted.
-
-    What others may change, as it is `wanted` now, is no drift.
-    """
-    reasons = []
-    if recorded.spec.desired_state is DesiredState.RUNNING and not recorded.status.active:
-        failed = recorded.status is JobStatus.FAILED and recorded.job_output
-        cause = f" ({recorded.job_output.rstrip('.')})" if failed else ""
-        reasons.append(f"the job is {recorded.status} on its cluster{cause}")
-    if recorded.unconfirmed:
-        reasons.append(f"job {recorded.unconfirmed} was submitted and may yet start")
-    if recorded.duplicates:
-        reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
-    if recorded.other_version and recorded.status.active:
-        reasons.append("another version than the recorded one runs")
-    if recorded.gate_failed and recorded.status.active:
-        reasons.append(f"its health gate was not passed: {recorded.gate_failed.reason}")
-    if is_to_be_rescaled_back(recorded, wanted or recorded.spec) and recorded.status.active:
-        reasons.append(f"it was rescaled over REST: {recorded.rescaled}")
-    return tuple(reasons)
 
 
 def _newest_state(recorded: JobRecord, wanted: JobSpec, now: float) -> str:

@@ -408,6 +408,9 @@ class JobInputs(TypedDict, total=False):
     `last-state` takes the latest retained checkpoint, `stateless` drops the state.
     """
 
+    max_checkpoint_age: Input[str] | None
+    """How old the checkpoint of a `last-state` update may be; older is refused."""
+
     restore_from: Input[str] | None
     """A savepoint to start from, when the job is new or when this changes."""
 
@@ -449,6 +452,9 @@ class JobInputs(TypedDict, total=False):
     """`savepoint` stops the job with a savepoint when the resource is deleted; `release` forgets
     the job and leaves it running.
     """
+
+    drain: Input[bool] | None
+    """Fire all timers and windows at a STOP, and at a deletion with a savepoint."""
 
     settle_time: Input[str] | None
     """How long a version that was started must run without a restart before it counts as up; `0s`

@@ -32,6 +32,7 @@ from flink_jobs_provider.provider.preview import (
     CreationPreviews,
     Foreseen,
     plan_start,
+    plan_with_last_state,
     plan_with_rescale,
     plan_with_state,
     restore_problems,
@@ -268,6 +269,9 @@ class JobOperations:
         if offline or not with_state:
             return decided
         decided = await plan_with_rescale(decided, recorded, wanted, reconciler.foresee_rescale)
+        decided = await plan_with_last_state(
+            decided, recorded, wanted, reconciler.foresee_last_state
+        )
         return await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
 
     def _on_flink(self, target: FlinkTarget) -> Reconciler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -12,14 +13,16 @@ from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError, PermanentError
 from flink_jobs_provider.model.inputs import Cost
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import RestorePoint
+from flink_jobs_provider.model.savepoint import RestorePoint, age, iso_time
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.planning.rescaling import rescales_while_it_runs
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S, Trials, with_verdict
 from flink_jobs_provider.reconciling.flink.rescale import Foresight
+from flink_jobs_provider.reconciling.job_errors import too_old
 
 #: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0
@@ -34,6 +37,8 @@ _START_PATIENCE_S = 15.0
 
 #: Returns the state that a start of a recorded job restores, as the start itself finds it.
 FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
+#: Returns a running job, and when the state was taken that a cancel would leave, in milliseconds.
+FindLastState = Callable[[JobRecord], Awaitable[tuple[ObservedJob, int] | None]]
 #: Returns whether a running job can be rescaled to its declared parallelism.
 ForeseeRescale = Callable[[JobRecord, JobSpec, Jar], Awaitable[Foresight]]
 #: Returns whether a version could go on from the state of the running one, or None without one.
@@ -237,6 +242,28 @@ async def plan_with_rescale(
     restart = plan(recorded.model_copy(update={"submitted_parallelism": None}), wanted)
     why = f"not while it runs, since {found.obstacle}"
     return replace(restart, reasons=(*restart.reasons, why))
+
+
+async def plan_with_last_state(
+    decided: Plan, recorded: JobRecord, wanted: JobSpec, find: FindLastState
+) -> Plan:
+    """Return a plan with the age of the checkpoint that an update of last-state starts from.
+
+    One that the run would refuse is refused by its plan.
+    """
+    if decided.action is not Action.LAST_STATE_UPDATE or decided.refusal:
+        return decided
+    try:
+        async with asyncio.timeout(_START_PATIENCE_S):
+            found = await find(recorded)
+    except (JobError, TimeoutError):
+        return decided
+    if found is None:
+        return decided
+    (job, taken), now = found, time.time()
+    shown = replace(decided, how=f"{decided.how} ({age(iso_time(taken), now)})")
+    refused = too_old(wanted, job, taken, now)
+    return shown if refused is None else replace(shown, refusal=str(refused))
 
 
 async def plan_with_state(

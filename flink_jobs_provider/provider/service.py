@@ -21,9 +21,9 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
+from flink_jobs_provider.planning.drift import drift
 from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import (
-    drift,
     last_words,
     plan,
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flink_jobs_provider.control_planes.service_planes import ActionJob, OrderRefused
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
@@ -17,9 +18,10 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
 )
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
-from flink_jobs_provider.model.savepoint import RestorePoint, age, same_path
+from flink_jobs_provider.model.savepoint import RestorePoint, age, iso_time, same_path
 from flink_jobs_provider.model.spec import JobSpec
 
 #: What a job can start from, or do, whose state is not known; of what no gateway raises.
@@ -148,6 +150,23 @@ def no_retained_checkpoint(job_name: str, job_id: str) -> StateUnavailable:
         "when the job is cancelled",
         now=f"Job {job_id} goes on as it was",
         remedy=Remedy.RETAIN_CHECKPOINTS.of(option=RETENTION, value=RETAINED),
+    )
+
+
+def too_old(wanted: JobSpec, job: ObservedJob, taken: int, now: float) -> StateUnavailable | None:
+    """Return the refusal of an update of last-state from too old a checkpoint, or None.
+
+    It was taken at `taken`, in milliseconds since the epoch; `now` is in seconds.
+    """
+    limit = wanted.max_checkpoint_age
+    if limit is None or now - taken / 1000 <= seconds(limit):
+        return None
+    return StateUnavailable(
+        f"{wanted.job_name}: its newest retained state is {age(iso_time(taken), now)}, and "
+        f"max_checkpoint_age is {limit}: what came after it would be done again",
+        now=f"Job {job.job_id} goes on as it was",
+        remedy="See why its checkpoints do not complete; or set a higher max_checkpoint_age, or "
+        "upgrade_mode to savepoint",
     )
 
 

@@ -83,7 +83,7 @@ def savepoint_body(request: SavepointRequest, trigger_id: str) -> tuple[str, dic
     if request.stops:
         return f"jobs/{request.job_id}/stop", {
             "targetDirectory": request.directory,
-            "drain": False,
+            "drain": request.drain,
             "formatType": request.format.value.upper(),
             "triggerId": trigger_id,
         }

@@ -24,7 +24,7 @@ from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, identities, submissions_of
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
-from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint, vanished
+from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint, too_old, vanished
 from flink_jobs_provider.reconciling.record_updates import (
     add_aside,
     done,
@@ -48,13 +48,29 @@ class Stopper:
     _preflight: Preflight
     _say: Say
 
-    async def cancel_for_last_state(
-        self, wanted: SavepointTerms, current: ObservedJob
-    ) -> RestorePoint:
+    def _now(self) -> float:
+        return self._watch.waiter.clock.wall()
+
+    async def last_state_time(self, job: ObservedJob) -> int:
+        """Return when the state was taken that a job would go on from if it were cancelled now.
+
+        That is its newest checkpoint; its start, where none has completed since. It is in
+        milliseconds since the epoch.
+        """
+        statistics = await self._plane.checkpoints(job.job_id)
+        return (statistics.checkpoint_time if statistics else 0) or job.started
+
+    async def foresee_last_state(self, recorded: JobRecord) -> tuple[ObservedJob, int] | None:
+        """Return a running job, and when the state was taken that a cancel would leave; or None."""
+        row = (await self._plane.jobs()).by_id.get(recorded.job_id or "")
+        running = row is not None and row.active
+        return (row, await self.last_state_time(row)) if row and running else None
+
+    async def cancel_for_last_state(self, wanted: JobSpec, current: ObservedJob) -> RestorePoint:
         """Cancel a job whose checkpoints outlive it, and return the last of them.
 
         Raises:
-            StateUnavailable: Its checkpoints end with it; it goes on.
+            StateUnavailable: Its checkpoints end with it, or the newest is too old; it goes on.
             TemporaryError: The cluster lost it meanwhile.
         """
         retained = (await self._plane.checkpointing(current.job_id)).retained
@@ -63,6 +79,8 @@ class Stopper:
             origin = await self._states.restarts_from(current, retained=retained)
         if origin is None:
             raise no_retained_checkpoint(wanted.job_name, current.job_id)
+        if refusal := too_old(wanted, current, await self.last_state_time(current), self._now()):
+            raise refusal
         self._say(f"{wanted.job_name}: cancelling job {current.job_id}, to go on from {origin}")
         ended = await self.cancel(wanted, current)
         if ended is None:  # it may have completed another one since, and dropped this one
@@ -86,7 +104,13 @@ class Stopper:
             ) from None
 
     async def take(
-        self, wanted: SavepointTerms, job: ObservedJob, purpose: Purpose, occasion: str = ""
+        self,
+        wanted: SavepointTerms,
+        job: ObservedJob,
+        purpose: Purpose,
+        occasion: str = "",
+        *,
+        drain: bool = False,
     ) -> str:
         """Take a savepoint of a running job; an error states how the job is then.
 
@@ -96,7 +120,7 @@ class Stopper:
         layout = await self._preflight.savepoint_layout(wanted, now)
         place = layout.of_deletion if purpose is Purpose.DELETE else layout.of_submission
         request = SavepointRequest(
-            job.job_id, place(job.job_id), purpose, wanted.savepoint_format, occasion
+            job.job_id, place(job.job_id), purpose, wanted.savepoint_format, occasion, drain
         )
         try:
             await self._until_healthy(wanted, job)
@@ -115,6 +139,7 @@ class Stopper:
         self._say(
             f"{wanted.job_name}: "
             + ("stopping with a savepoint" if request.stops else "taking a savepoint")
+            + (", after all timers and windows have fired" if drain else "")
         )
         try:
             path = await self._plane.take_savepoint(request, wanted.timeout("savepoint"))
@@ -227,7 +252,8 @@ class Ender:
         path = None
         for job in (job for job in ours if job.active):
             if spec.on_delete is OnDelete.SAVEPOINT:
-                path = await self._stopper.take(spec, job, Purpose.DELETE)
+                drain = spec.drain and job is ours[0]  # an older copy has the same windows
+                path = await self._stopper.take(spec, job, Purpose.DELETE, drain=drain)
             else:
                 await self._stopper.cancel(spec, job)
         if path is None and spec.on_delete is OnDelete.SAVEPOINT and ours:
@@ -242,7 +268,8 @@ class Ender:
         record = recorded or JobRecord(spec=wanted, status=JobStatus.STOPPED)
         path = None
         for job in reversed(seen.active):  # the newest last: its savepoint is the one to go on from
-            path = await self._stopper.take(wanted, job, Purpose.STOP)
+            drain = wanted.drain and job is seen.active[0]  # an older copy has the same windows
+            path = await self._stopper.take(wanted, job, Purpose.STOP, drain=drain)
             base = record if recorded else record_of(wanted, job)
             record = keep(base, path, SavepointReason.STOP)
         status = JobStatus.STOPPED

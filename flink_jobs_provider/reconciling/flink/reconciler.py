@@ -40,7 +40,7 @@ from flink_jobs_provider.reconciling.flink.observer import (
 )
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
-from flink_jobs_provider.reconciling.flink.rescale import Foresight, Rescaler, rescaling
+from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
 from flink_jobs_provider.reconciling.flink.rollout import (
     Launch,
     Roller,
@@ -107,6 +107,8 @@ class Reconciler:
         self._ender = Ender(plane, self._stopper, self._states, say)
         self._earlier = EarlierRuns(plane, watch, self._states, say)
         self._rescaler = Rescaler(plane, watch, say)
+        self.foresee_rescale = self._programs.foresee_rescale
+        self.foresee_last_state = self._stopper.foresee_last_state
         self._takeover = Takeover(plane, self._directories, say)
         self._reader = Reader(plane, self._states, self._observer, watch)
 
@@ -189,10 +191,6 @@ class Reconciler:
             PermanentError: It is nowhere any more.
         """
         return await self.way_back.find(version, "Nothing was changed")
-
-    async def foresee_rescale(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> Foresight:
-        """Return whether a running job can be rescaled to its declared parallelism."""
-        return await self._programs.foresee_rescale(recorded, wanted, jar)
 
     async def check_start(self, base: JobRecord, wanted: JobSpec, jar: Jar, now: str) -> None:
         """Check that a job which runs elsewhere could start here; `now` says how it is now."""

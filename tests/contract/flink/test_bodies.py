@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,8 @@ def test_stop_is_spelt_in_camel_case_and_savepoint_with_hyphens() -> None:
         f"jobs/{JOB_ID}/stop",
         {"targetDirectory": "/s", "drain": False, "formatType": "CANONICAL", "triggerId": "t1"},
     )
+    drained = replace(stop, drain=True)
+    assert savepoint_body(drained, "t1")[1]["drain"] is True
     delete = SavepointRequest(JOB_ID, "/s", Purpose.DELETE, SavepointFormat.CANONICAL)
     assert savepoint_body(delete, "t1")[0] == f"jobs/{JOB_ID}/stop"
     goes_on = SavepointRequest(JOB_ID, "/s", Purpose.SAVEPOINT, SavepointFormat.NATIVE)

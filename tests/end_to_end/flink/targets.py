@@ -35,6 +35,7 @@ _OF_FLINK_ITSELF = {
     "test_what_does_not_start_there_goes_on_here": _MOVES,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",
+    "test_a_drained_job_is_stopped_and_starts_again": "the service has no such input",
     "test_it_is_rescaled_while_it_runs": "the service lists no parallelism that runs",
     "test_the_default_scheduler_restarts_it": "the service lists no parallelism that runs",
     "test_a_rescale_that_waits_for_a_checkpoint_gets_one": "the service lists no parallelism that "

@@ -72,6 +72,8 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
     ),
     ("move", False, True, Cost.RECORDED, "move False → True"),
     ("allow_no_way_back", False, True, Cost.RECORDED, "allow_no_way_back False → True"),
+    ("drain", False, True, Cost.RECORDED, "drain False → True"),
+    ("max_checkpoint_age", None, "1h", Cost.RECORDED, "max_checkpoint_age none → 1h"),
     ("on_delete", "cancel", "savepoint", Cost.RECORDED, "on_delete cancel → savepoint"),
     ("settle_time", "10s", "0s", Cost.RECORDED, "settle_time 10s → 0s"),
     ("health", None, {"window": "1m"}, Cost.RECORDED, "health changed"),

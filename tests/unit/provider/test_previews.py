@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from flink_jobs_provider.provider.dynamic import PREVIEW_KEY, FlinkJobProvider
 from flink_jobs_provider.provider.job_operations import secret_resolver
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.provider.test_calls import Job
-from tests.unit.reconciling.flink.fake_flink import FakeFlink
+from tests.unit.reconciling.flink.fake_flink import RETAINED, FakeFlink
 from tests.unit.reconciling.flink.fake_job import Program
 
 HERE = {"kind": "flink", "url": "http://127.0.0.1:8081"}
@@ -321,3 +322,25 @@ def test_where_no_main_is_run_in_previews_the_record_tells(
     assert previewed(job, parallelism=4).changes
     assert "rescale while it runs" in capsys.readouterr().out
     assert "try out" not in flink.steps
+
+
+def test_a_preview_tells_the_age_of_the_checkpoint(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Shows that one which the run would refuse is refused in the preview."""
+    inputs = {**inputs, "upgrade_mode": "last-state", "flink_configuration": RETAINED}
+    job = running_with_state(provider, inputs, flink)
+    # A preview compares with the time of this machine.
+    flink.the_job().checkpoint_time = time.time() - 600
+    flink.the_job().cached = None
+    capsys.readouterr()
+    assert previewed(job, restart_trigger="1").changes
+    assert "from the latest retained checkpoint (10 min old): restart_trigger" in (
+        capsys.readouterr().out
+    )
+    with pytest.raises(FlinkJobError, match="newest retained state is 10 min old, and max_ch"):
+        previewed(job, restart_trigger="1", max_checkpoint_age="5m")
+    assert previewed(job, restart_trigger="1", max_checkpoint_age="15m").changes

@@ -41,6 +41,7 @@ def test_its_provider_is_found_and_sees_no_change(kind: str) -> None:
 NEWER = {
     "allow_no_way_back": False,
     "move": False,
+    "drain": False,
     "parallelism_managed_by": "provider",
     "state_check": "strict",
 }

@@ -80,6 +80,7 @@ class FakeFlink:
         saved: The progress in the newest savepoint of the newest version since its last fresh
             start.
         starts: Each accepted submission, and what was saved before it.
+        savepoint_requests: Each request of a savepoint or stop, also a repeated one.
 
     """
 
@@ -97,6 +98,7 @@ class FakeFlink:
         self.marked: list[tuple[str, JobMark]] = []
         self.submissions: list[Submission] = []
         self.starts: list[tuple[Submission, int]] = []
+        self.savepoint_requests: list[SavepointRequest] = []
         self.programs: dict[str, Program] = {}
         self.progress_in: dict[str, int] = {}
         self.saved = 0
@@ -211,6 +213,7 @@ class FakeFlink:
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         self._step(request.purpose.value)
+        self.savepoint_requests.append(request)
         if request.job_id not in self.jobs_by_id:
             raise ActionFailed(f"the savepoint was refused: no job {request.job_id}")
         key = (request.job_id, request.purpose.value, request.occasion)

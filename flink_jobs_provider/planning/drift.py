@@ -1,0 +1,31 @@
+"""How a job on its cluster differs from what is recorded as wanted."""
+
+from __future__ import annotations
+
+from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.planning.rescaling import is_to_be_rescaled_back
+
+
+def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]:
+    """Return how the cluster differs from what was recorded as wanted.
+
+    What others may change, as it is `wanted` now, is no drift.
+    """
+    reasons = []
+    if recorded.spec.desired_state is DesiredState.RUNNING and not recorded.status.active:
+        failed = recorded.status is JobStatus.FAILED and recorded.job_output
+        cause = f" ({recorded.job_output.rstrip('.')})" if failed else ""
+        reasons.append(f"the job is {recorded.status} on its cluster{cause}")
+    if recorded.unconfirmed:
+        reasons.append(f"job {recorded.unconfirmed} was submitted and may yet start")
+    if recorded.duplicates:
+        reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
+    if recorded.other_version and recorded.status.active:
+        reasons.append("another version than the recorded one runs")
+    if recorded.gate_failed and recorded.status.active:
+        reasons.append(f"its health gate was not passed: {recorded.gate_failed.reason}")
+    if is_to_be_rescaled_back(recorded, wanted or recorded.spec) and recorded.status.active:
+        reasons.append(f"it was rescaled over REST: {recorded.rescaled}")
+    return tuple(reasons)
