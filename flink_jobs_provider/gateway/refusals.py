@@ -69,6 +69,9 @@ _SENTENCES: Mapping[RemedyCode, str] = {
     Remedy.WAIT_FOR_SAVEPOINT: "Ask again to wait for it",
     Remedy.STOP_FIRST: "{put_back}; or stop the job with a savepoint first (STOP), and start the "
     "new version from it",
+    Remedy.ACCEPT_NO_WAY_BACK: "Stop the job with a savepoint first (STOP), and start the new "
+    "version from it",
+    Remedy.RELEASE_FIRST: "Release it where it is declared first",
     Remedy.CHECK_TLS: "Check flink.tls in the gateway's configuration, and whether the address "
     "should be http or https",
     Remedy.CHECK_CREDENTIALS: "Check flink.basic_auth, flink.bearer_token or flink.secret_headers "

@@ -42,8 +42,13 @@ _OF_ARM = re.compile(
     r"\b(savePointName|jobName|entryClass|flinkConfiguration|RE_LAUNCH|\w*_UPDATE|UPDATE|CANCEL)\b"
 )
 _FACT = re.compile(r"\{(\w+)\}")
-#: Words of errors that a gateway does not raise: of uploads to other targets, of other owners.
-_NOT_A_GATEWAYS = ("jar_upload_directory", "set owner, if the stack was renamed")
+#: Words of errors that a gateway does not raise: of uploads to other targets, of other owners, of
+#: jobs that are adopted, released or moved.
+_NOT_A_GATEWAYS = (
+    *("jar_upload_directory", "set owner, if the stack was renamed"),
+    *("takes it over", "{field}: job <> of this stack runs", "Remove adopt"),
+    "a storage that both clusters reach",
+)
 
 
 _ERROR = StateUnavailable(

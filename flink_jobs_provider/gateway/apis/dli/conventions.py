@@ -71,6 +71,9 @@ _SENTENCES: Mapping[RemedyCode, str] = {
     "goes on from its latest retained checkpoint, one without drops its state",
     Remedy.STOP_FIRST: "{put_back}; or stop the job with trigger_savepoint, change it, and run it "
     "with resume_savepoint",
+    Remedy.ACCEPT_NO_WAY_BACK: "Stop the job with trigger_savepoint, change it, and run it "
+    "with resume_savepoint",
+    Remedy.RELEASE_FIRST: "Release it where it is declared first",
     ActionRemedy.NEW_OR_DELETE_DRAFT: "It was never started: a run starts it",
     ActionRemedy.START_OR_DELETE: "A run with resume_savepoint starts it from its last savepoint",
     ActionRemedy.RUN_AGAIN_OR_DELETE: f"It came to its own end; {_FROM_NOTHING}",
