@@ -23,13 +23,17 @@ from flink_jobs_provider.model.record import JobRecord
 #: What `check` of the real one adds to the inputs that the jobs of this benchmark have.
 FILLED_IN: dict[str, Any] = {
     "jar_digest": "0" * 64,
+    "parallelism_managed_by": "provider",
     "flink_configuration": {},
     "desired_state": "running",
     "upgrade_mode": "savepoint",
+    "move": False,
+    "allow_no_way_back": False,
     "allow_non_restored_state": False,
     "state_check": "strict",
     "savepoint_format": "canonical",
     "on_delete": "cancel",
+    "drain": False,
     "settle_time": "10s",
     "timeouts": {"submit": "5m", "running": "10m", "savepoint": "30m", "cancel": "5m"},
 }

@@ -17,6 +17,7 @@ _NAMES = (
     "gateway_actions",
     "gateway_records",
     "portal_viewers",
+    "state_check",
     "unchanged",
 )
 
