@@ -121,7 +121,7 @@ class Workers:
             return
 
         mask = partial(self._mask, job.cluster)
-        progress = ""
+        progress, waits_for = "", ""
 
         def say(line: str) -> None:
             nonlocal progress
@@ -129,9 +129,12 @@ class Workers:
             progress = mask(line)
 
         def state() -> str:
-            """Return what the action waits for, or else how far it is."""
+            """Return what the action waits for, or else how far it is.
+
+            What it waits for, since a try failed, stays on record.
+            """
             error = self._trouble(job.cluster)
-            return ErrorOutput.of(error, mask) if error else progress
+            return ErrorOutput.of(error, mask) if error else "" if waits_for else progress
 
         async def report(line: str) -> None:
             if isinstance(line, ErrorOutput):

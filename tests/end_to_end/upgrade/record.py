@@ -86,6 +86,8 @@ def main(destination: Path) -> None:
                 text = text.replace(place, sign)
             (destination / name).write_text(text.rstrip() + "\n", encoding="utf-8")
 
+        (destination / "jar").mkdir(exist_ok=True)
+        shutil.copyfile(COUNTING_JAR, destination / "jar/counting-job.jar")
         state = json.loads(project.checkpoint.read_text(encoding="utf-8"))
         write("state.json", json.dumps(state, indent=1))
         write("jobs.json", json.dumps(project.jobs, indent=1))

@@ -23,10 +23,11 @@ from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.model.savepoint import same_path
 from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import API, GatewayProcess
-from tests.job_jars import COUNTING_JAR
 from tests.stack_project import StackProject
 
 BEFORE = Path(__file__).parent / "before"
+#: The jar that the jobs of before run.
+JAR = BEFORE / "jar/counting-job.jar"
 _SERVED = ("hdinsight", "dli")
 
 
@@ -40,7 +41,7 @@ class TakenOver:
         opened.enter_context(closing(self.project))
         self.job_ids = self._job_ids()
         self._put_jars(root)
-        jar_id = cluster.upload(COUNTING_JAR)
+        jar_id = cluster.upload(JAR)
         for name, job_id in self.job_ids.items():
             args = json.loads(self.read("jobs.json"))[name]["args"]
             cluster.submit(jar_id, args, jobId=job_id, parallelism=1).raise_for_status()
@@ -85,15 +86,15 @@ class TakenOver:
             Path(each) for text in texts for each in re.findall(rf"{root}[\w./-]+\.jar", text)
         }:
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(COUNTING_JAR, path)
+            shutil.copyfile(JAR, path)
 
     def _open_gateway(self, directory: Path, name: str) -> GatewayProcess:
         """Return a gateway with the records of before, not started."""
         content: dict[str, Any] = yaml.safe_load(self.read(f"{name}.yaml"))
         data = directory / "data"
         (data / "jars").mkdir(parents=True)
-        digest = hashlib.sha256(COUNTING_JAR.read_bytes()).hexdigest()
-        shutil.copyfile(COUNTING_JAR, data / "jars" / f"{digest}.jar")
+        digest = hashlib.sha256(JAR.read_bytes()).hexdigest()
+        shutil.copyfile(JAR, data / "jars" / f"{digest}.jar")
         with closing(sqlite3.connect(data / "gateway.db")) as database:
             database.executescript(self.read(f"{name}.sql"))
         return GatewayProcess(directory, self.cluster.url, clusters=content["clusters"])
