@@ -254,7 +254,8 @@ class Submissions:
                 if _no_such_jar(refusal) and self._clock() < deadline:
                     self._jars.lose(jar)
                     continue
-                if refusal.status >= 500 and await self._is_listed(submission.job_id):
+                snapshot = await self._cluster.jobs() if refusal.status >= 500 else None
+                if snapshot and submission.job_id in snapshot.by_id:
                     break  # it has failed after it had accepted the job
                 raise ActionFailed(refusal.cause) from None
             except ClusterUnreachable as error:
