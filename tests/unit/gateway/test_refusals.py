@@ -43,11 +43,11 @@ _OF_ARM = re.compile(
 )
 _FACT = re.compile(r"\{(\w+)\}")
 #: Words of errors that a gateway does not raise: of uploads to other targets, of other owners, of
-#: jobs that are adopted, released or moved.
+#: jobs that are adopted, released or moved, and of an input that neither of its APIs has.
 _NOT_A_GATEWAYS = (
     *("jar_upload_directory", "set owner, if the stack was renamed"),
     *("takes it over", "{field}: job <> of this stack runs", "Remove adopt"),
-    "a storage that both clusters reach",
+    *("a storage that both clusters reach", "max_checkpoint_age"),
 )
 
 
