@@ -16,7 +16,7 @@ from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, age, iso_time
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
 from flink_jobs_provider.planning.rescaling import rescales_while_it_runs
 from flink_jobs_provider.planning.state_verdict import StateVerdict
@@ -273,14 +273,8 @@ async def plan_with_state(
 
     A version that the run would refuse is refused by its plan.
     """
-    carried = decided.action in (Action.UPDATE, Action.LAST_STATE_UPDATE)
-    off = wanted.state_check is StateCheckMode.OFF
-    restarts = any(change.cost is Cost.RESTART for change in decided.changed)
-    if decided.refusal or off or not (carried and restarts) or to_restore(recorded, wanted):
+    if all(change.cost is not Cost.RESTART for change in decided.changed):
         return decided
-
-    if decided.rescales:
-        return decided  # the graph stays, and with it all state
 
     async def verdict() -> StateVerdict | None:
         return await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))

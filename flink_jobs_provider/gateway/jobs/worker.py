@@ -133,8 +133,9 @@ class Workers:
 
             What it waits for, since a try failed, stays on record.
             """
-            error = self._trouble(job.cluster)
-            return ErrorOutput.of(error, mask) if error else "" if waits_for else progress
+            if error := self._trouble(job.cluster):
+                return ErrorOutput.of(error, mask)
+            return "" if waits_for else progress
 
         async def report(line: str) -> None:
             if isinstance(line, ErrorOutput):

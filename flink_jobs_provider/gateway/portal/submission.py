@@ -37,7 +37,6 @@ from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import STARTS, Action
-from flink_jobs_provider.model.spec import StateCheckMode
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
@@ -157,10 +156,6 @@ class Submission:
         never_ran = row.status == LAUNCH_FAILED
         spec = wanted_spec(wanted, _PLAN, present, None, launch_failed=never_ran)
         planned = plan(row.record if row.record.job_id else None, spec)
-        carries = planned.action in (Action.UPDATE, Action.LAST_STATE_UPDATE)
-        named = "restore_from" in wanted.changes
-        if not carries or planned.rescales or named or spec.state_check is StateCheckMode.OFF:
-            return planned
         return await self._board.with_verdict(wanted.cluster, planned, row.record, spec)
 
     async def _check_name(self, wanted: ActionRequest) -> None:

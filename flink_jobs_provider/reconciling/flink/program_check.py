@@ -12,6 +12,7 @@ from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
+from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterTakenDown,
@@ -24,7 +25,7 @@ from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec, StateCheckMode
-from flink_jobs_provider.planning.plan import Plan, previous_version
+from flink_jobs_provider.planning.plan import Plan, previous_version, to_restore
 from flink_jobs_provider.planning.state_verdict import Compatibility, StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.observer import Change, Observer
@@ -239,9 +240,15 @@ async def with_verdict(
 ) -> Plan:
     """Return a plan with how the running version's state suits the new one.
 
-    A version that the run would refuse is refused by its plan. What keeps the two from being
-    compared is no fault of the job: the plan names it.
+    The plan stays as it is where no state is carried over, or nothing is to be compared. A version
+    that the run would refuse is refused by its plan. What keeps the two from being compared is no
+    fault of the job: the plan names it.
     """
+    carried = decided.action in (Action.UPDATE, Action.LAST_STATE_UPDATE)
+    off = wanted.state_check is StateCheckMode.OFF
+    # A rescale leaves the graph as it is, and with it all state.
+    if not carried or off or decided.refusal or decided.rescales or to_restore(recorded, wanted):
+        return decided
     try:
         async with asyncio.timeout(PATIENCE_S):
             verdict = await foresee()

@@ -78,6 +78,12 @@ class Launch:
     otherwise: str | None = None
 
     @property
+    def job_id(self) -> str:
+        """The jobId of the version to start."""
+        change = self.change
+        return submission(change.wanted, change.jar, self.generation, self.restore).job_id
+
+    @property
     def previous(self) -> JobSpec | None:
         """The version to go back to; None where there is none, or that start would be the same."""
         previous = previous_version(self.change.recorded)
@@ -127,8 +133,7 @@ class Roller:
         except DidNotStart as failure:
             raise await self._go_back(launch, f"did not start: {failure}") from None
         except GateFailed as failure:
-            job_id = submission(wanted, jar, launch.generation, launch.restore).job_id
-            raise await self.not_passed(launch, job_id, failure) from None
+            raise await self.not_passed(launch, launch.job_id, failure) from None
         except ClusterTakenDown as error:
             now = f"{error.now.removesuffix('.')}; {await self._state_of(launch)}"
             raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
@@ -256,12 +261,11 @@ class Roller:
         wanted, base = launch.change.wanted, launch.base
         if base is not None and base.job_id is not None:
             return None
-        job_id = wanted.key.job_id(launch.generation, wanted.digits(launch.restore))
         record = (base or JobRecord(spec=wanted, status=JobStatus.LOST)).model_copy(
             update={
                 "spec": wanted,
                 "status": JobStatus.LOST,
-                "job_id": job_id,
+                "job_id": launch.job_id,
                 "generation": launch.generation,
                 "restored_from": launch.restore,
             }
