@@ -143,7 +143,7 @@ def disturbed_cases(recorded: Recorded, disturbances: Iterable[Disturbance]) -> 
     """Return each disturbance at each request of each action where it is another fault."""
     recoveries = cycle(Recovery)
     return [
-        Case(action, each.kind, request, next(recoveries), each.begin, each.mend)
+        Case(action, each.kind, request, next(recoveries), each.begin, each.repair)
         for each in disturbances
         for action, requests in recorded.items()
         for request in requests

@@ -60,8 +60,8 @@ class Case:
     request: RequestOfRun
     recovery: Recovery = Recovery.SAME
     begin: Callable[[MatrixJob], None] | None = None
-    """What befalls the cluster besides."""
-    mend: Callable[[MatrixJob], None] | None = None
+    """What happens to the cluster besides."""
+    repair: Callable[[MatrixJob], None] | None = None
 
     def __str__(self) -> str:
         return f"{self.action.name}, {self.request}: {self.kind.name}; then {self.recovery.value}"
@@ -116,8 +116,8 @@ async def tried(case: Case, job: MatrixJob) -> Tried:
         await bring_to(job, case.action.before)
         case.action.declare(job)
         strike, ended = await _struck(case, job)
-        if case.mend:
-            await asyncio.to_thread(case.mend, job)
+        if case.repair:
+            await asyncio.to_thread(case.repair, job)
         job.proxy.begin(let_pass)
         runs = await _recover(case, job)
     except CountedTwice as error:
@@ -185,7 +185,7 @@ async def _recover(case: Case, job: MatrixJob) -> int:
 
 
 async def _run_again(job: MatrixJob, *, refresh: bool) -> int:
-    """Run until it succeeds: a cluster that was mended may not be well yet."""
+    """Run until it succeeds: a cluster that was repaired may not be well yet."""
     for number in range(1, _RUNS):
         try:
             job.record = await job.run().up(job.record, job.wanted, refresh=refresh)

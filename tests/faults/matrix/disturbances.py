@@ -1,4 +1,4 @@
-"""What befalls the cluster itself, and its storage, at a request; mended before the next run."""
+"""What happens to a cluster and its storage at a request; repaired before the next run."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _RUN = r"POST /jars/…/run$"
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What befalls a cluster when a request is struck.
+    """What happens to a cluster when a request is struck.
 
     Attributes:
         kind: When, and what the client gets.
         requests: A pattern of the requests at which it is another fault.
         begin: Brings it about.
-        mend: Ends it; called when the run that was struck has ended.
+        repair: Ends it; called when the run that was struck has ended.
         configuration: Of the cluster that it befalls; none for one as tests have it.
         apart: Whether it befalls all jobs of its cluster at once.
     """
@@ -45,7 +45,7 @@ class Disturbance:
     kind: FaultKind
     requests: str
     begin: Callable[[MatrixJob], None]
-    mend: Callable[[MatrixJob], None] = lambda _job: None
+    repair: Callable[[MatrixJob], None] = lambda _job: None
     configuration: Mapping[str, str] = field(default_factory=dict)
     apart: bool = True
 

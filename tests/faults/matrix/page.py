@@ -15,7 +15,7 @@ _HEAD = """\
 
 Written by `make faults`; not edited by hand.
 
-What becomes of a job when a run of the provider is killed, loses answers, or meets a cluster that
+What happens to a job when a run of the provider is killed, loses answers, or meets a cluster that
 fails. Each action was first carried out undisturbed, which recorded its requests. Then each request
 was struck by each kind of fault, in a run of its own, on a real cluster. After each fault the next
 run was undisturbed: the same (as it was, or with a refresh before), or that of another version.
