@@ -22,13 +22,6 @@ from tests.stack_project import StackProject
 from tests.waiting import wait_until
 
 
-@pytest.fixture(params=["flink_1", "flink_2"])
-def cluster(request: pytest.FixtureRequest) -> FlinkCluster:
-    """Return a cluster of each of two versions."""
-    found: FlinkCluster = request.getfixturevalue(request.param)
-    return found
-
-
 @dataclass
 class Counted:
     """The job `orders`, which counts."""
@@ -92,10 +85,10 @@ class Counted:
 
 @pytest.fixture
 def counted(
-    cluster: FlinkCluster, make_stack: Callable[..., StackProject], tmp_path: Path
+    flink: FlinkCluster, make_stack: Callable[..., StackProject], tmp_path: Path
 ) -> Counted:
     """Return a counting job on a cluster."""
-    return Counted(make_stack(cluster.url), cluster, tmp_path / "counts")
+    return Counted(make_stack(flink.url), flink, tmp_path / "counts")
 
 
 #: Versions: their arguments, their gates besides the window, and what is said of them.

@@ -24,13 +24,6 @@ SOURCES, OPERATORS = "numbers:n", "keyed:count:c,list:buffer:b,plain:print:p"
 BARE_SOURCES, BARE = "numbers:", "keyed:count:,list:buffer:,plain:print:"
 
 
-@pytest.fixture(params=["flink_1", "flink_2"])
-def cluster(request: pytest.FixtureRequest) -> FlinkCluster:
-    """Return a cluster of each of two versions: before 2 no savepoint names a uid."""
-    found: FlinkCluster = request.getfixturevalue(request.param)
-    return found
-
-
 @dataclass
 class Orders:
     """The job `orders`, which runs with a completed checkpoint."""
@@ -86,9 +79,9 @@ class Orders:
 
 
 @pytest.fixture
-def orders(cluster: FlinkCluster, make_stack: Callable[..., StackProject]) -> Orders:
+def orders(flink: FlinkCluster, make_stack: Callable[..., StackProject]) -> Orders:
     """Return a job on a cluster."""
-    return Orders(make_stack(cluster.url), cluster)
+    return Orders(make_stack(flink.url), flink)
 
 
 REFUSED = {
