@@ -149,6 +149,29 @@ class Stopper:
             await self._watch.until_ended(job.job_id, wanted.timeout("cancel"), wanted.job_name)
         return path
 
+    async def take_whole(
+        self, terms: SavepointTerms, job: ObservedJob, purpose: Purpose, occasion: str = ""
+    ) -> str:
+        """Take a savepoint, and check that it is whole as far as that is seen; return its path.
+
+        While a job goes on, another one can be started from it, which claims nothing. The same
+        occasion finds the same savepoint for five minutes.
+
+        Raises:
+            ActionFailed: It failed, or was seen not to be whole.
+            StateUnavailable: None can be taken, since not all tasks of the job run.
+        """
+        path = await self.take(terms, job, purpose, occasion)
+        finding = await self._states.inspect(path)
+        if finding.broken:
+            ended = "ended with it" if purpose is not Purpose.SAVEPOINT else "goes on as it was"
+            raise ActionFailed(
+                f"{terms.job_name}: the savepoint {path} {finding}",
+                now=f"Job {job.job_id} {ended}",
+                remedy="See that the cluster writes savepoints to the storage that is read here",
+            )
+        return path
+
     async def cancel_stillborn(self, wanted: SavepointTerms, job: ObservedJob) -> bool:
         """Cancel a job that began from nothing and never got going; whether it was one."""
         if job.healthy:

@@ -116,37 +116,43 @@ class Slots:
         self._promises = _of_cluster.setdefault(plane, {})
 
     async def take(
-        self, job_id: str, needed: int, replaced: str = "", used: int = 0
+        self,
+        job_id: str,
+        needed: int,
+        replaced: str = "",
+        used: int = 0,
+        alongside: str = "",
     ) -> SlotCount | None:
         """Promise slots to a submission; return the slots where they are short.
 
         A first start that needs more than the cluster has waits a little: right after a restart of
         the cluster its TaskManagers are still on their way. `used` slots come free with the version
-        that is replaced.
+        that is replaced. One that runs `alongside` another job gets none of that job's; what was
+        promised to the same job does not count, as it is taken later.
         """
-        identity = identity_of(job_id)
+        own = {identity_of(job_id), identity_of(alongside)}
 
         async def observe(_deadline: float) -> SlotCount:
             # In this order: a job that is seen to run has its slots when the free ones are counted.
             snapshot = await self._plane.jobs()
             free, total = await self._plane.task_slots()
-            return SlotCount(free, total, self._outstanding(snapshot, but=identity))
+            return SlotCount(free, total, self._outstanding(snapshot, but=own))
 
-        enough = EnoughSlots(needed, used, 0 if replaced else REGISTERING)
+        enough = EnoughSlots(needed, used, 0 if replaced or alongside else REGISTERING)
         found = await self._waiter.until(
             observe, enough, _PATIENCE, backoff=constant_backoff(PAUSE)
         )
         if not found.met:
             return found.last
-        self._promises[identity] = _Promise(job_id, needed, replaced, used)
+        self._promises[identity_of(job_id)] = _Promise(job_id, needed, replaced, used)
         return None
 
     def give_back(self, identity: str) -> None:
         """Forget what a job was promised: it runs, or will not."""
         self._promises.pop(identity, None)
 
-    def _outstanding(self, snapshot: ClusterSnapshot, but: str) -> int:
-        others = (each for identity, each in self._promises.items() if identity != but)
+    def _outstanding(self, snapshot: ClusterSnapshot, but: set[str]) -> int:
+        others = (each for identity, each in self._promises.items() if identity not in but)
         return sum(promise.outstanding(snapshot) for promise in others)
 
 
@@ -240,7 +246,12 @@ class Preflight:
             )
 
     async def program(
-        self, submission: Submission, replaced: ObservedJob | None, now: str
+        self,
+        submission: Submission,
+        replaced: ObservedJob | None,
+        now: str,
+        *,
+        alongside: bool = False,
     ) -> JobGraph | None:
         """Check that the program builds its job graph, and that there are slots enough for it.
 
@@ -248,6 +259,9 @@ class Preflight:
         start is planned where slots are fixed: a job that does not fit would take every free slot
         until it gives up. The slots are promised to the submission until they are given back. It
         returns the program's plan, or None where it was not planned.
+
+        `alongside` is whether the running version goes on while this one runs: then its slots do
+        not come free.
 
         Raises:
             PermanentError: It would not start; nothing was changed.
@@ -271,8 +285,25 @@ class Preflight:
             error.complete(now=now)
             raise
         if facts.fixed_slots:
-            await self._take_slots(submission, planned.parallelism, replaced, now)
+            if alongside and replaced:
+                await self._take_slots_alongside(submission, planned.parallelism, replaced, now)
+            else:
+                await self._take_slots(submission, planned.parallelism, replaced, now)
         return planned
+
+    async def _take_slots_alongside(
+        self, submission: Submission, needed: int, other: ObservedJob, now: str
+    ) -> None:
+        """Promise slots to a submission that runs at the same time as another version."""
+        short = await self.slots.take(submission.job_id, needed, alongside=other.job_id)
+        if short is None:
+            return
+        raise PermanentError(
+            f"{submission.job_name}: {needed} task slots are needed alongside job {other.job_id}, "
+            f"which goes on; {short.free} are free{_promised(short)}",
+            now=now,
+            remedy="Lower parallelism, or add TaskManagers",
+        )
 
     async def _take_slots(
         self, submission: Submission, needed: int, replaced: ObservedJob | None, now: str
@@ -284,16 +315,18 @@ class Preflight:
         )
         if short is None:
             return
-        promised = (
-            f", {short.promised} of them promised to other jobs that are being started"
-            if short.promised
-            else ""
-        )
         freed = f", and {used} more when the present version stops" if used else ""
         kind = PermanentError if replaced else NotEnoughSlots
         raise kind(
             f"{submission.job_name}: {needed} task slots are needed, {short.free} are free"
-            f"{promised}{freed}",
+            f"{_promised(short)}{freed}",
             now=now,
             remedy="Lower parallelism, or add TaskManagers",
         )
+
+
+def _promised(short: SlotCount) -> str:
+    """Return in words how many of the free slots other jobs are about to take."""
+    if not short.promised:
+        return ""
+    return f", {short.promised} of them promised to other jobs that are being started"

@@ -12,7 +12,6 @@ from dataclasses import replace
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord, Removed
@@ -223,16 +222,7 @@ class Reconciler:
             ActionFailed: It failed, or was seen not to be whole.
             StateUnavailable: None can be taken, since not all tasks of the job run.
         """
-        path = await self._stopper.take(terms, job, purpose, occasion)
-        finding = await self._states.inspect(path)
-        if finding.broken:
-            ended = "ended with it" if purpose is not Purpose.SAVEPOINT else "goes on as it was"
-            raise ActionFailed(
-                f"{terms.job_name}: the savepoint {path} {finding}",
-                now=f"Job {job.job_id} {ended}",
-                remedy="See that the cluster writes savepoints to the storage that is read here",
-            )
-        return path
+        return await self._stopper.take_whole(terms, job, purpose, occasion)
 
     async def cancel_submission(
         self, terms: SavepointTerms, job: ObservedJob

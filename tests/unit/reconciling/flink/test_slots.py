@@ -9,7 +9,7 @@ import pytest
 
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
+from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots, SlotCount, Slots
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.unit.reconciling.flink.fake_job import Program
 from tests.unit.reconciling.flink.stack import Stack, jar
@@ -125,3 +125,20 @@ def test_an_update_counts_the_slots_of_the_version_that_it_replaces() -> None:
     assert caught.value.happened == (
         "orders: 11 task slots are needed, 0 are free, and 10 more when the present version stops."
     )
+
+
+def test_a_version_alongside_another_one_gets_none_of_its_slots() -> None:
+    """Shows that what was promised to the same job, which takes it later, is not counted twice."""
+    stack = Stack(slots=5)
+    stack.up(version("Old", "savepoint", parallelism=3))
+    slots = Slots(stack.flink, stack.time.clock())
+    running, copy = stack.flink.the_job().job_id, "f" * 32
+
+    async def take() -> list[SlotCount | None]:
+        return [
+            await slots.take(running[:18] + "0" * 14, 5, replaced=running, used=3),
+            await slots.take(copy, 2, alongside=running),
+            await slots.take(copy, 3, alongside=running),
+        ]
+
+    assert asyncio.run(take()) == [None, None, SlotCount(2, 5)]
