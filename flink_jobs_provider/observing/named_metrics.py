@@ -10,6 +10,7 @@ from typing import Any
 
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer
 from flink_jobs_provider.control_planes.flink.inspection import Aggregate
+from flink_jobs_provider.control_planes.flink.vertex_metrics import is_time, is_watermark
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError
 from flink_jobs_provider.observing.job_calls import JobCalls
 from flink_jobs_provider.observing.job_health import is_of_health
@@ -34,6 +35,8 @@ class MetricRow:
         metric: Its name in Flink.
         vertex: The name of the vertex; None for the job itself.
         value: The value of a job's own metric, as Flink writes it.
+        min: The least of its subtasks. A watermark that is no time (none so far, or after the end
+            of a bounded source) is None, and so are the sum and the mean of such ones.
     """
 
     metric: str
@@ -119,14 +122,19 @@ def _ends(name: str, wanted: str) -> bool:
 
 
 def _row(name: str, vertex: str, vertex_id: str, read: Aggregate) -> MetricRow:
+    least, most = read.minimum, read.maximum
+    total: float | None = read.total
+    mean: float | None = read.mean
+    if is_watermark(name) and not (is_time(least) and is_time(most)):
+        total = mean = None
     return MetricRow(
         name,
         vertex,
         vertex_id,
-        min=read.minimum,
-        max=read.maximum,
-        sum=read.total,
-        avg=read.mean,
+        min=least if not is_watermark(name) or is_time(least) else None,
+        max=most if not is_watermark(name) or is_time(most) else None,
+        sum=total,
+        avg=mean,
     )
 
 

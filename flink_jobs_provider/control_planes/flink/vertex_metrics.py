@@ -35,8 +35,18 @@ def watermark(metrics: Mapping[str, Aggregate]) -> int | None:
         metrics.get(INPUT_WATERMARK),
         *ending(metrics, OUTPUT_WATERMARK),
     )
-    times = [each.minimum for each in found if each and abs(each.minimum) < _NO_TIME]
+    times = [each.minimum for each in found if each and is_time(each.minimum)]
     return int(min(times)) if times else None
+
+
+def is_watermark(name: str) -> bool:
+    """Whether the values of a metric are watermarks."""
+    return name.endswith("Watermark")
+
+
+def is_time(value: float) -> bool:
+    """Whether a watermark is a time, in ms since 1970."""
+    return abs(value) < _NO_TIME
 
 
 def emit_lag(metrics: Mapping[str, Aggregate]) -> int | None:

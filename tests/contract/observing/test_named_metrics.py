@@ -47,6 +47,30 @@ def test_a_metric_by_its_name_or_the_last_part_of_it(name: str) -> None:
     assert found == MetricRow(PENDING, "Source: orders", VERTEX, None, 0, 7, 7, 3.5)
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "row"),
+    [
+        (-(2**63), -(2**63), (None, None)),
+        (-(2**63), 1_700_000_000_000, (None, 1_700_000_000_000)),
+        (1_600_000_000_000, 2**63 - 1, (1_600_000_000_000, None)),
+    ],
+)
+def test_a_watermark_that_is_no_time(
+    least: float, most: float, row: tuple[float | None, float | None]
+) -> None:
+    """Shows that no subtask without a watermark is shown as if it had reached a time."""
+    flink, name = ScriptedFlink(), "currentInputWatermark"
+    flink.answer(f"GET jobs/{JOB_ID}", ok(vertices=[{"id": VERTEX, "name": "Map"}]))
+    flink.answer(f"GET {OWN}", named())
+    flink.answer(f"GET {SUBTASKS}", named(name))
+    values = {"id": name, "min": least, "max": most, "sum": least + most, "avg": least}
+    flink.answer(f"GET {SUBTASKS}?get={name}{AGGREGATED}", some(values))
+    (found,) = asyncio.run(
+        JobMetrics(flink.plane().client, JOB_ID, flink.clock.now, flink.clock.sleep).rows([name])
+    )
+    assert found == MetricRow(name, "Map", VERTEX, None, *row)
+
+
 def test_a_metric_that_there_is_none_of() -> None:
     with pytest.raises(UnknownMetric, match="no metric pendingRecord; names like it: pendingRec"):
         asyncio.run(metrics_of(ScriptedFlink()).rows(["numRestarts", "pendingRecord"]))
