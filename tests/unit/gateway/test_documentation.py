@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
 
 from flink_jobs_provider.gateway.configuration import (
@@ -121,6 +124,25 @@ def test_the_rules_and_the_dashboard_have_what_is_needed_to_load_them() -> None:
         assert all(target["refId"] and target["expr"] for target in panel["targets"])
     for name in re.findall(r"\$\{?(\w+)", json.dumps(board)):
         assert name in known, name
+
+
+def test_grafana_reads_all_of_the_dashboard() -> None:
+    """Shows that Grafana's own types take the file, and know each of its fields."""
+    register_default_plugins()
+    board = json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+    read = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+    assert _fields(board) - _fields(read) == set()
+
+
+def _fields(value: object, path: str = "") -> set[tuple[str, str]]:
+    """Return each value of a document with its path."""
+    if isinstance(value, dict):
+        return {
+            field for key, inner in value.items() for field in _fields(inner, f"{path}/{key}")
+        }
+    if isinstance(value, list):
+        return {field for n, inner in enumerate(value) for field in _fields(inner, f"{path}/{n}")}
+    return {(path, repr(value))}
 
 
 def _messages() -> list[str]:
