@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import Locator, Request, Route, expect
+from playwright.sync_api import FilePayload, Locator, Request, Route, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.portal_user import NEW_JOB, PortalUser
@@ -131,20 +133,55 @@ def test_a_list_that_cannot_be_read_holds_up_no_form(
     assert asked == []
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "without-scripts"])
-@pytest.mark.parametrize("button", ["Upload", "Submit the job"])
-def test_what_was_typed_outlives_the_session(
-    open_window: OpenWindow, gateway: GatewayProcess, token: str, scripts: bool, button: str
-) -> None:
-    """Shows a form, and an upload, that are sent when nobody is signed in any more."""
+def _permit_uploads(gateway: GatewayProcess, **portal: int) -> Path:
+    """Start a gateway again that takes uploads; return the directory that they come to."""
     storage = gateway.directory / "storage"
     storage.mkdir()
     gateway.stop()
     cluster = gateway.content["clusters"][0]
     cluster["mounts"][PLACE] = f"file://{storage}"
     cluster["uploads"] = [PLACE]
+    gateway.content["portal"] |= portal
     gateway.write()
     gateway.start()
+    return storage
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "without-scripts"])
+def test_a_jar_that_is_too_large_loses_nothing_that_was_typed(
+    open_window: OpenWindow, gateway: GatewayProcess, token: str, scripts: bool
+) -> None:
+    """Shows that a script does not even send it, and that without scripts the form comes back."""
+    storage = _permit_uploads(gateway, upload_bytes=1 << 20)
+    large = FilePayload(name="large.jar", mimeType="", buffer=bytes((1 << 20) + 1))
+    user = open_window(java_script_enabled=scripts)
+    user.sign_in(token)
+    user.hands.press(user.link("New job"))
+    user.fill_in(**{**NEW_JOB, "Args": "--label typed"})
+    user.hands.press(user.page.locator("summary", has_text="Upload a jar"))
+    user.page.get_by_label("Jar file").set_input_files(large)
+    sent: list[str] = []
+    user.page.on("request", lambda request: sent.append(request.method))
+    user.hands.press(user.button("Upload"))
+    expect(user.page.get_by_text("The file is larger than").locator("visible=true")).to_be_visible()
+    for label, typed in {**NEW_JOB, "Args": "--label typed"}.items():
+        expect(user.field(label)).to_have_value(typed)
+    assert ("POST" in sent) == (not scripts)
+    assert list(storage.iterdir()) == []
+    if scripts:
+        assert user.page.locator("#jar_file").evaluate("input => input.files.length") == 1
+        user.page.locator("#jar_file").set_input_files([])
+        user.hands.press(user.button("Submit the job"))
+        expect(user.heading("counting")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "without-scripts"])
+@pytest.mark.parametrize("button", ["Upload", "Submit the job"])
+def test_what_was_typed_outlives_the_session(
+    open_window: OpenWindow, gateway: GatewayProcess, token: str, scripts: bool, button: str
+) -> None:
+    """Shows a form, and an upload, that are sent when nobody is signed in any more."""
+    storage = _permit_uploads(gateway)
     user = open_window(java_script_enabled=scripts)
     user.sign_in(token)
     user.hands.press(user.link("New job"))

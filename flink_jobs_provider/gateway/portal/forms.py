@@ -23,6 +23,9 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 100
 #: Seconds within which a file must have arrived.
 _UPLOAD_TIME = 900.0
+#: A file that is too large is passed over up to so many times of what a file may have: what was
+#: typed into the fields behind it is read, too.
+_PASSED_OVER = 4
 
 
 class StaleForm(Refusal):
@@ -69,11 +72,13 @@ class SentUpload:
         fields: Its other fields.
         name: The file's name; empty where no file was chosen.
         content: The file's bytes; whoever has the form closes them.
+        too_large: Whether the file is too large, so that its bytes are not all there.
     """
 
     fields: Mapping[str, str]
     name: str
     content: BinaryIO
+    too_large: bool = False
 
 
 def has_file(request: Request) -> bool:
@@ -98,8 +103,10 @@ async def sent_upload(
         Refusal: Another site's page has sent it, it is too long or late, or it is no form.
     """
     _check_origin(request, addresses)
-    limited = content_stream(request, limit + file_limit, _UPLOAD_TIME)
-    form = await _parsed(_parser(MultiPartParser, request, limited, limit))
+    limited = content_stream(request, limit + _PASSED_OVER * file_limit, _UPLOAD_TIME)
+    parser = _parser(_FieldsAndFile, request, limited, limit)
+    parser.room = file_limit
+    form = await _parsed(parser)
     fields = _texts(form.multi_items())
     files = [value for value in form.values() if isinstance(value, UploadFile)]
     try:
@@ -109,7 +116,7 @@ async def sent_upload(
         raise
     if not files:
         return SentUpload(fields, "", BytesIO())
-    return SentUpload(fields, files[0].filename or "", files[0].file)
+    return SentUpload(fields, files[0].filename or "", files[0].file, too_large=parser.room < 0)
 
 
 async def read_upload_fields(
@@ -138,6 +145,24 @@ async def read_upload_fields(
     form = await _parsed(parser)
     await form.close()
     return _texts(form.multi_items())
+
+
+class _FieldsAndFile(MultiPartParser):
+    """Reads the fields of a form, and its file as far as there is room for it.
+
+    Attributes:
+        room: How many more bytes the file may have; negative once it has had too many.
+    """
+
+    room: int
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Keep the data of a field, and of a file that is not too large."""
+        if self._current_part.file is not None:
+            self.room -= end - start
+            if self.room < 0:
+                return
+        super().on_part_data(data, start, end)
 
 
 class _FieldsAlone(MultiPartParser):

@@ -103,6 +103,9 @@ class JarChooser:
             try:
                 if not visit.may_act(cluster.key):
                     raise Refusal("AuthorizationFailed", text("reason.role"))
+                if upload.too_large:
+                    most = text("jars.too_large", size=text.size(self.upload_bytes))
+                    raise Refusal("RequestContentTooLarge", most)
                 jar = await self.uploads.put(cluster, directory, upload.name, upload.content)
             except Refusal as refusal:
                 self._record(cluster, visit, f"{directory}/{upload.name}", refusal)

@@ -254,6 +254,7 @@ class ActionPages(FormPage):
             choice=choice,
             mounts=cluster.mounts,
             uploads=cluster.uploads,
+            upload_bytes=self.chooser.upload_bytes,
             reviewable=job_action.action not in _BRINGS_NOTHING_ABOUT,
             plan=plan,
             review=REVIEW,

@@ -146,6 +146,7 @@ class NewJobPage(FormPage):
             slots={one.key: free for one, free in zip(some, slots, strict=True) if free},
             mounts=cluster.mounts if cluster else {},
             uploads=cluster.uploads if cluster else [],
+            upload_bytes=self.chooser.upload_bytes,
             clusters=[(one.key, short_name(one), one.name) for one in clusters],
             directories={short_name(one): one.savepoint_directory or "" for one in clusters},
             commands=request_samples(cluster, base, asked or example) if cluster else [],

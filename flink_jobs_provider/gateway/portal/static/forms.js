@@ -4,6 +4,7 @@
 const PATIENCE_MS = 5000;
 const LONG_MS = 30000;
 const PLAIN = "application/x-www-form-urlencoded";
+const WITH_FILE = "multipart/form-data";
 const [READY, ASKING, CLEARED, SENDING] = ["ready", "asking", "cleared", "sending"];
 
 async function asked(address) {
@@ -27,12 +28,25 @@ class SentForm {
   }
 
   submit(event) {
+    if (this.tooLarge(event.submitter)) {
+      event.preventDefault();
+      return;
+    }
     if (this.state === CLEARED || (this.state === READY && !this.form.dataset.kept)) {
       this.become(SENDING);
       return;
     }
     event.preventDefault();
     if (this.state === READY) this.ask(event.submitter);
+  }
+
+  // A file that the gateway would refuse is not sent; it stays chosen, as all else that was typed.
+  tooLarge(submitter) {
+    if (submitter?.formEnctype !== WITH_FILE) return false;
+    const input = this.form.querySelector("input[type=file][data-most]");
+    const found = [...(input?.files ?? [])].some((file) => file.size > Number(input.dataset.most));
+    this.show("too-large", found);
+    return found;
   }
 
   async ask(submitter) {
