@@ -137,9 +137,7 @@ def test_grafana_reads_all_of_the_dashboard() -> None:
 def _fields(value: object, path: str = "") -> set[tuple[str, str]]:
     """Return each value of a document with its path."""
     if isinstance(value, dict):
-        return {
-            field for key, inner in value.items() for field in _fields(inner, f"{path}/{key}")
-        }
+        return {field for key, inner in value.items() for field in _fields(inner, f"{path}/{key}")}
     if isinstance(value, list):
         return {field for n, inner in enumerate(value) for field in _fields(inner, f"{path}/{n}")}
     return {(path, repr(value))}
