@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange
+from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange, JobRow
 from flink_jobs_provider.gateway.refusals import ActionRemedy, Refusal
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.inputs import Cost
@@ -85,6 +85,31 @@ def starts_version(status: str) -> Action:
     if status == "STOPPED":
         return Action.START
     return Action.RE_LAUNCH if status in _BROKEN | {"FINISHED"} else Action.UPDATE
+
+
+def back_to_version(
+    row: JobRow, version: str, caller: str, *, savepoint: str | None = None, seen: str = ""
+) -> ActionRequest:
+    """Return the request for an earlier version of a job.
+
+    Args:
+        row: The job.
+        version: Id of the action that started the version.
+        caller: Who asks.
+        savepoint: The path of the savepoint to start from; None for the newest state.
+        seen: Id of the job's last action as the caller knows it; empty for whatever it is.
+    """
+    return ActionRequest(
+        row.cluster,
+        row.job_name,
+        starts_version(row.status),
+        {"restore_from": savepoint} if savepoint else {},
+        {},
+        caller,
+        run_id=row.run_id,
+        seen=seen,
+        version=version,
+    )
 
 
 def check(request: ActionRequest, status: str | None, run_id: str | None) -> None:

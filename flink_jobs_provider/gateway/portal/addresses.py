@@ -59,6 +59,10 @@ class Addresses:
         path = job_path(number)
         return self.of(f"{path}/{page}" if page else path, **query)
 
+    def version(self, number: int, version: str) -> str:
+        """Return the address of the way back to an earlier version of a job."""
+        return self.job(number, f"versions/{version}")
+
     def whole(self, request: Request, path: str) -> str:
         """Return an address that may be used elsewhere."""
         return f"{base_url(request, self._public_url)}{path}"

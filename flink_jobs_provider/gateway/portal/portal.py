@@ -43,6 +43,7 @@ from flink_jobs_provider.gateway.portal.observed import Freshness, Observed
 from flink_jobs_provider.gateway.portal.pages import clusters_page, job_page, jobs_page
 from flink_jobs_provider.gateway.portal.pages.action_pages import ActionPages
 from flink_jobs_provider.gateway.portal.pages.clusters_page import ClustersPage
+from flink_jobs_provider.gateway.portal.pages.go_back_page import GO_BACK, GoBackPage
 from flink_jobs_provider.gateway.portal.pages.job_page import JobFinder, JobPage
 from flink_jobs_provider.gateway.portal.pages.jobs_page import JobsPage
 from flink_jobs_provider.gateway.portal.pages.new_job_page import NewJobPage
@@ -155,6 +156,9 @@ class Portal:
         self._new_job = NewJobPage(
             board, submission, chooser, kept, visits, templates, addresses, body_bytes
         )
+        self._go_back = GoBackPage(
+            board, submission, chooser, kept, visits, templates, addresses, body_bytes, finder
+        )
         self._live = Live(sessions, visits, stopping or asyncio.Event(), every)
         self._assets = Assets()
 
@@ -194,6 +198,8 @@ class Portal:
             self._route(job_page.EVENTS, self._stream(self._job)),
             self._route(JOB, self._job.show),
             self._route(f"{JOB}/row.json", self._job.row),
+            self._route(GO_BACK, self._go_back.show),
+            self._route(GO_BACK, self._go_back.send, "POST"),
             self._route(f"{JOB}/{{action}}", self._actions.show),
             self._route(f"{JOB}/{{action}}", self._actions.send, "POST"),
         ]

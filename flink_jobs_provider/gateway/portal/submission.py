@@ -19,6 +19,7 @@ from flink_jobs_provider.gateway.http.property_problems import (
     collecting,
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.job_history import JobVersion
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
@@ -26,6 +27,7 @@ from flink_jobs_provider.gateway.job_service import (
     JobsOfCluster,
 )
 from flink_jobs_provider.gateway.jobs.admission import first_inputs
+from flink_jobs_provider.gateway.jobs.earlier_versions import no_version, with_inputs_of
 from flink_jobs_provider.gateway.jobs.transitions import (
     TAKES_NEW_BYTES,
     TAKES_NEXT_RESTORE,
@@ -43,6 +45,8 @@ from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 #: Status of the answer to a form that is accepted.
 _SEE_OTHER = 303
 _PLAN = "plan"
+#: Versions of a job that are looked through for one.
+MOST_VERSIONS = 100
 #: Inputs by which an action itself is written down.
 _OF_THE_ACTION = {"desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"}
 #: In place of a name that is invalid, so that the rest can be looked at.
@@ -151,12 +155,22 @@ class Submission:
         present = row.record.spec.plain()
         if wanted.action in STARTS:
             present |= row.next_inputs
+        digest = None
+        if wanted.version:
+            version = await self._version(row, wanted)
+            wanted, digest = with_inputs_of(wanted, row, version), version.jar_digest
         if wanted.action in TAKES_NEXT_RESTORE and row.next_restore:
             wanted = replace(wanted, changes={"restore_from": row.next_restore, **wanted.changes})
         never_ran = row.status == LAUNCH_FAILED
-        spec = wanted_spec(wanted, _PLAN, present, None, launch_failed=never_ran)
+        spec = wanted_spec(wanted, _PLAN, present, digest, launch_failed=never_ran)
         planned = plan(row.record if row.record.job_id else None, spec)
         return await self._board.with_verdict(wanted.cluster, planned, row.record, spec)
+
+    async def _version(self, row: JobRow, wanted: ActionRequest) -> JobVersion:
+        for each in await self._board.versions(row.cluster, row.number, limit=MOST_VERSIONS):
+            if each.action.id == wanted.version:
+                return each
+        raise no_version(row.job_name, wanted.version)
 
     async def _check_name(self, wanted: ActionRequest) -> None:
         """Check that a new job's name is free.
@@ -208,7 +222,7 @@ class Submission:
 
 def _takes_jar(row: JobRow | None, wanted: ActionRequest) -> bool:
     """Whether an action runs the jar as it lies there, not the bytes that ran before."""
-    if wanted.action not in STARTS:
+    if wanted.action not in STARTS or wanted.version:
         return False
     if row is None or row.record.spec.jar_digest is None or wanted.action in TAKES_NEW_BYTES:
         return True
@@ -236,7 +250,7 @@ def start_of_draft(row: JobRow, caller: str) -> ActionRequest:
 def _named(asked: Asked) -> tuple[str, str | None]:
     """Return the action and the job's name, as the audit log has them."""
     if isinstance(asked, ActionRequest):
-        return str(asked.action), asked.job_name
+        return "rollback" if asked.version else str(asked.action), asked.job_name
     return str(asked["action"]), asked["jobName"] or None
 
 

@@ -87,6 +87,27 @@ def reading_samples(
     return samples
 
 
+def rollback_samples(
+    base: str, job_name: str, number: int, body: Mapping[str, Any]
+) -> list[Sample]:
+    """Return the way back to a version as commands: of the monitoring API, and ours.
+
+    Args:
+        base: What callers reach the gateway by.
+        job_name: The job.
+        number: Its number.
+        body: Of the request: `version`, and `savepoint` where one is named.
+    """
+    url = f"{base}/api/v1/jobs/{number}/rollback"
+    words = ["flink-jobs", "jobs", "rollback", job_name, "--to", str(body["version"])]
+    if savepoint := body.get("savepoint"):
+        words += ["--from-savepoint", str(savepoint)]
+    return [
+        Sample("monitoring", _curl("POST", url, _AUTHORIZATION, body)),
+        Sample("command_line", shlex.join([*words, "--gateway", base])),
+    ]
+
+
 def _dli_request(
     cluster: ClusterConfiguration, base: str, properties: Mapping[str, Any], number: int
 ) -> str:

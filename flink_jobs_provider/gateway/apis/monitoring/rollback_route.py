@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from flink_jobs_provider.gateway.apis.monitoring.presenter import action_document, mask_for
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import caller, json_body
-from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService
-from flink_jobs_provider.gateway.jobs.transitions import starts_version
+from flink_jobs_provider.gateway.job_service import JobRow, JobService
+from flink_jobs_provider.gateway.jobs.transitions import back_to_version
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -62,16 +62,12 @@ class RollbackRoute:
                     "cluster of this job.",
                 )
             given = _checked(await json_body(request, self._body_bytes))
-            wanted = ActionRequest(
-                row.cluster,
-                row.job_name,
-                starts_version(row.status),
-                await self._state(row, given),
-                {},
+            wanted = back_to_version(
+                row,
+                given[_VERSION],
                 principal.name,
-                run_id=row.run_id,
+                savepoint=await self._savepoint(row, given),
                 seen=given.get(_SEEN, ""),
-                version=given[_VERSION],
             )
             try:
                 action = await self._jobs.submit(wanted)
@@ -81,11 +77,11 @@ class RollbackRoute:
             call.action_id = action.id
         return JSONResponse(action_document(action, mask_for(operates=True)), 202)
 
-    async def _state(self, row: JobRow, given: Mapping[str, str]) -> dict[str, Any]:
-        """Return the savepoint that is to be started from, as a change of the job's inputs."""
+    async def _savepoint(self, row: JobRow, given: Mapping[str, str]) -> str | None:
+        """Return the savepoint that is to be started from; None for the newest state."""
         path = given.get(_SAVEPOINT)
         if path is None:
-            return {}
+            return None
         recorded = [*await self._jobs.savepoints(row.cluster, row.number), *row.record.savepoints]
         if not any(same_path(each.path, path) for each in recorded):
             raise Refusal(
@@ -93,7 +89,7 @@ class RollbackRoute:
                 "savepoint must be the path of one of the job's savepoints on record.",
                 target=_SAVEPOINT,
             )
-        return {"restore_from": path}
+        return path
 
 
 def _checked(body: Any) -> dict[str, str]:

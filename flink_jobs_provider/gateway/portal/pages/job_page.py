@@ -29,6 +29,7 @@ from flink_jobs_provider.gateway.portal.timeline import (
     retained_checkpoints,
     timeline,
 )
+from flink_jobs_provider.gateway.portal.versions import MOST_SHOWN, version_views, way_back
 from flink_jobs_provider.gateway.portal.visit import Visit, Visits
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -113,6 +114,7 @@ class JobPage:
         self._audit = audit
         self._trends = SharedParts(_TREND_AGE)
         self._timelines = SharedParts(_PRESENCE_AGE)
+        self._versions = SharedParts(_TREND_AGE)
         self._presence = SavepointPresence(_PRESENCE_PATIENCE)
 
     async def show(self, request: Request) -> Response:
@@ -181,6 +183,7 @@ class JobPage:
             health=self._health(row, seen, visit.text, reveal=reveal),
             timeline=await self._timeline(found, view, seen, offered, visit.text),
             trend=await self._trend(row, visit.text),
+            versions=await self._versions_part(found, offered, visit.text),
             history=[ActionView.of(action) for action in history[:HISTORY]],
             more_history=len(history) > HISTORY,
             commands=reading_samples(cluster, base, row.job_name, row.number),
@@ -220,6 +223,26 @@ class JobPage:
 
         key = (found.row.number, text.language, offered.restart, tuple(newest), checkpoints)
         return await self._timelines.get(key, make)
+
+    async def _versions_part(self, found: FoundJob, offered: Offers, text: Text) -> str:
+        """Return the versions that were started; read anew when an action has begun or ended."""
+        row, cluster = found.row, found.cluster
+        action = way_back(row, offered)
+
+        async def make() -> str:
+            latest = await self._board.versions(cluster.key, row.number, limit=MOST_SHOWN + 1)
+            return self._templates.part(
+                "versions_part",
+                text,
+                versions=version_views(latest, cluster),
+                more=len(latest) > MOST_SHOWN,
+                action=action,
+                number=row.number,
+            )
+
+        return await self._versions.get(
+            (row.number, text.language, row.last.id, row.last.finished_at, action), make
+        )
 
     async def _trend(self, row: JobRow, text: Text) -> str:
         """Return how the job was over the last day; made once a while for all who look."""
