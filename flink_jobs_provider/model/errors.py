@@ -116,7 +116,15 @@ class JobError(FlinkJobsError):
             else one short sentence.
         field: Path of the property that it is about, in the words of a declared job; appended to
             what happened, where that does not hold `{field}`.
+
+    Attributes:
+        partial: The job's record as it is to be kept in spite of the error, so that the next run
+            goes on from there; None to leave what is recorded as it is.
+        accepted: Whether the cluster had accepted the submission that was being waited for.
     """
+
+    partial: object = None
+    accepted: bool = False
 
     def __init__(
         self, happened: str, *, now: str = "", remedy: str | RemedyCode = "", field: str = ""
@@ -220,11 +228,9 @@ class ActionFailed(PermanentError):
 
     Attributes:
         version: The version that did not start; 0 where no start of one failed.
-        partial: The job's record as it is after that; None where there is nothing to record.
     """
 
     version: int = 0
-    partial: object = None
 
 
 class EntryClassUnusable(ActionFailed):
@@ -268,14 +274,7 @@ class DeadlineExceeded(TemporaryError):
 
 
 class JobVanished(TemporaryError):
-    """The cluster no longer lists a job that did not end: the next run finds it LOST.
-
-    Attributes:
-        partial: What is to be recorded of a new job, so that the next run goes on from its state;
-            None for nothing.
-    """
-
-    partial: object = None
+    """The cluster no longer lists a job that did not end: the next run finds it LOST."""
 
 
 class MainStillRuns(DeadlineExceeded):
@@ -283,11 +282,9 @@ class MainStillRuns(DeadlineExceeded):
 
     Attributes:
         job_id: The jobId that the job would have.
-        partial: What is to be recorded, so that a later run finds that job; None for nothing.
     """
 
     job_id: str = ""
-    partial: object = None
 
 
 def worded(happened: str, now: str, remedy: str, field: str, wording: Wording) -> str:

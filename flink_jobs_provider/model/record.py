@@ -56,7 +56,11 @@ class JobRecord(BaseModel):
     )
     status: JobStatus = Field(description="What the job does, as last seen.")
     action: Action | None = Field(None, description="The last action that was carried out.")
-    action_result: ActionResult | None = Field(None, description="How that action ended.")
+    action_result: ActionResult | None = Field(
+        None,
+        description="How that action ended; IN_PROGRESS, without an action, while a new job that "
+        "its cluster has accepted was not seen up.",
+    )
     job_output: str = Field(
         "", description="What the last action reported; the reason, if it failed."
     )
@@ -76,7 +80,7 @@ class JobRecord(BaseModel):
     restore_point: RestorePoint | None = Field(
         None,
         description="What a start would begin from, as found by the last refresh of a job that "
-        "does not run: path, what, taken_at; none while it runs.",
+        "does not run, or by a stop that found it lost: path, what, taken_at; none while it runs.",
     )
     honoured: str | None = Field(
         None,
@@ -138,6 +142,16 @@ class JobRecord(BaseModel):
         description="The inputs of those versions in JSON, by number, for a rollback; always "
         "secret in the state.",
     )
+
+    @property
+    def never_came_up(self) -> bool:
+        """Whether it names a first version that its cluster accepted, and no run has seen up."""
+        return self.job_id is not None and self.action is None and self.action_result is not None
+
+    @property
+    def is_coming_up(self) -> bool:
+        """Whether that version was not ended, as far as is known."""
+        return self.never_came_up and self.action_result is ActionResult.IN_PROGRESS
 
     @property
     def rescales_in_place(self) -> bool:

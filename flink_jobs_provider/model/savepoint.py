@@ -114,6 +114,11 @@ def iso_time(milliseconds: float) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def epoch_seconds(time: str) -> float:
+    """Read such a time back, in seconds since the epoch; 0 for none."""
+    return datetime.fromisoformat(time).timestamp() if time else 0.0
+
+
 def canonical_path(path: str) -> str:
     """Spell a savepoint path one way, so that two spellings of one place compare equal.
 

@@ -139,6 +139,8 @@ def _decided(recorded: JobRecord, wanted: JobSpec, now: float, *, is_fresh: bool
     )
     if (restarts or back) and not in_place:
         return _restart(recorded, wanted, changed, (*drifted, *texts))
+    if recorded.is_coming_up:
+        return planned(Action.NEW, f"go on with job {recorded.job_id}", (*drifted, *texts))
     if recorded.duplicates:
         how = "stop the older of the copies that run, with savepoint"
         how += f", and {_RESCALE}" if in_place else ""
@@ -151,12 +153,15 @@ def _decided(recorded: JobRecord, wanted: JobSpec, now: float, *, is_fresh: bool
         return planned(Action.SAVEPOINT, "take a savepoint, the job goes on", (*drifted, *texts))
     if recorded.gate_failed and wanted.health:
         return planned(None, "watched through its health gate again", (*drifted, *texts))
-    how = ""
-    if cost is Cost.IN_PLACE:
-        how = "changed while it runs"
-        at_once = wanted.target.changes_running_jobs
-        how += "" if at_once else ", and on a gateway counting from the next start"
+    how = _changed_while_it_runs(wanted) if cost is Cost.IN_PLACE else ""
     return planned(None, how, texts)
+
+
+def _changed_while_it_runs(wanted: JobSpec) -> str:
+    at_once = wanted.target.changes_running_jobs
+    return "changed while it runs" + (
+        "" if at_once else ", and on a gateway counting from the next start"
+    )
 
 
 def _refused(wanted: JobSpec, changed: tuple[Change, ...]) -> Plan:
@@ -264,6 +269,8 @@ def _start(
         action, how, discards = Action.STATELESS_UPDATE, "start afresh", True
     elif recorded.status is JobStatus.FINISHED:
         how = _start_of_new_run(recorded, now)
+    elif is_fresh and recorded.restore_point is None and recorded.never_came_up:
+        how = f"first start, if job {recorded.job_id} is seen to have left no state"
     elif is_fresh and recorded.restore_point is None:
         how = _NO_STATE
     else:
@@ -293,7 +300,7 @@ def previous_version(recorded: JobRecord | None) -> JobSpec | None:
     """Return the version that an update which fails goes back to, or None."""
     if recorded is None or recorded.job_id is None or recorded.spec.jar_digest is None:
         return None
-    if recorded.spec.desired_state is not DesiredState.RUNNING:
+    if recorded.spec.desired_state is not DesiredState.RUNNING or recorded.never_came_up:
         return None
     if is_program_unknown(recorded):
         return None

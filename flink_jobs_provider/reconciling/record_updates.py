@@ -13,6 +13,7 @@ from flink_jobs_provider.model.savepoint import (
     RestorePoint,
     Savepoint,
     SavepointReason,
+    epoch_seconds,
     is_checkpoint,
     iso_time,
     same_path,
@@ -64,6 +65,25 @@ def knows(recorded: JobRecord, path: str) -> bool:
     origins = (recorded.last_savepoint, recorded.restored_from, recorded.spec.restore_from)
     paths = [*origins, *(savepoint.path for savepoint in recorded.savepoints)]
     return any(known and same_path(known, path) for known in paths)
+
+
+def recorded_state(recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+    """Return the newest state that the record names: its last savepoint, or its origin.
+
+    Of a job that was lost before it was to be stopped it is the checkpoint that was left.
+
+    What a version started from is newer than a savepoint taken before: an update of `last-state`
+    records no savepoint.
+    """
+    if recorded.status is JobStatus.STOPPED and (left := recorded.restore_point):
+        return [(epoch_seconds(left.taken_at), left)]
+    last, origin = recorded.last_savepoint or "", recorded.restored_from
+    of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in last
+    if origin and not (last and of_this_version):
+        when = recorded.taken_at(origin)
+        return [(epoch_seconds(when or recorded.taken_at(last)), RestorePoint.at(origin, when))]
+    when = recorded.taken_at(last)
+    return [(epoch_seconds(when), RestorePoint(last, "savepoint", when))] if last else []
 
 
 def older_savepoint(record: JobRecord | None, than: str) -> str | None:

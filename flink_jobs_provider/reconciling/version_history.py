@@ -85,10 +85,10 @@ def with_failure(
     after = error.partial
     if isinstance(after, JobRecord) and after.gate_failed is not None:
         return _with_kept(before, after, error, occasion)
-    if before is None or not isinstance(after, JobRecord):
+    if not isinstance(after, JobRecord):
         return None
     known = _known(before)
-    runs_again = known.misses(before, after)
+    runs_again = not after.never_came_up and known.misses(before, after)
     known = _ended(known, before, after, started=runs_again)
     failed = RecordedVersion(
         number=known.next_number(error.version),
@@ -157,7 +157,7 @@ def _known(before: JobRecord | None) -> _Versions:
     """Return the versions in a record; of one that lists none, that which it is the record of."""
     if before is None:
         return _Versions([], {})
-    if before.history or before.job_id is None:
+    if before.history or before.job_id is None or before.never_came_up:
         return _Versions(list(before.history), dict(before.version_inputs))
     left = before.last_savepoint if before.status is JobStatus.STOPPED else None
     version = RecordedVersion(

@@ -63,6 +63,7 @@ class Executor:
         jar: The jar to start, by digest where it is on the cluster alone; or None.
         known: The savepoints on record, for an action that lists them.
         settle_time: How long a version that was started must stay up.
+        left: What an earlier try has left of a job that never ran, and that was accepted then.
     """
 
     plane: ControlPlane
@@ -73,6 +74,7 @@ class Executor:
     jar: Jar | str | None
     known: list[Savepoint]
     settle_time: str
+    left: JobRecord | None = None
 
     def __post_init__(self) -> None:
         self._recorded = read_record(self.job.record, self.target)
@@ -104,6 +106,8 @@ class Executor:
             state = None
             if self._recorded.job_id is None:
                 state = JobState(self.job.record, LAUNCH_FAILED)
+                if self.left is not None:
+                    state = JobState(stored_record(self.left), self.left.status.value)
         return await self._with_end(Outcome(ActionResult.FAILED, error, state))
 
     async def _with_end(self, outcome: Outcome) -> Outcome:
@@ -243,6 +247,8 @@ class Executor:
         """Return what the reconciler begins from; a job that never ran is one to be created."""
         if self._recorded.job_id is not None:
             return self._recorded
+        if self.left is not None:
+            return self.left
         if self._recorded.generation == 0:
             return None
         spec = self._recorded.spec.model_copy(update={"restore_from": None})
@@ -266,6 +272,9 @@ class Executor:
     async def _state_after_failure(self) -> JobState | None:
         """Return what runs now, whichever version that is."""
         snapshot = await self.plane.jobs()
+        if self._recorded.job_id is None and self.left is not None:
+            seen = await self.reconciler.refresh(self.left)
+            return JobState(stored_record(seen), seen.status.value)
         seen = await self.reconciler.refresh(self._recorded)
         as_given = None
         if self._wanted is not None and seen.status.active and seen.other_version:

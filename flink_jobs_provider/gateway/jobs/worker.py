@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.served_clusters import places_masked
 from flink_jobs_provider.gateway.store import JobState, RecordsError, StoredAction, StoredJob
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.preflight import NotEnoughSlots
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
@@ -48,6 +49,8 @@ class Workers:
         self._slots = asyncio.Semaphore(process.configuration.limits.concurrent_actions)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases: dict[str, Lease] = {}
+        #: What failed tries have left of jobs that never ran, by action.
+        self._left: dict[str, JobRecord] = {}
         self._listeners: list[Callable[[ActionRow], None]] = []
 
     @property
@@ -105,6 +108,7 @@ class Workers:
     def _done(self, action_id: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(action_id, None)
         self._leases.pop(action_id, None)
+        self._left.pop(action_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("operation %s broke off: %s", action_id, where(error))
 
@@ -175,6 +179,8 @@ class Workers:
             executor = await self._executor(action, job, lease, say)
             return await executor.execute(), ""
         except JobError as error:
+            if executor is not None and isinstance(error.partial, JobRecord):
+                executor.left = self._left[action.row.id] = error.partial
             failed = ErrorOutput.of(error, partial(self._mask, job.cluster))
             left = self._ends(error, *span) - self._process.clock.now()
             if left > 0:
@@ -224,6 +230,7 @@ class Workers:
             await self._jar(action),
             known or [],
             process.configuration.settle_time,
+            self._left.get(action.row.id),
         )
 
     async def _jar(self, action: StoredAction) -> Jar | str | None:

@@ -295,13 +295,14 @@ class Ender:
             path = await self._stopper.take(wanted, job, Purpose.STOP, drain=drain)
             base = record if recorded else record_of(wanted, job)
             record = keep(base, path, SavepointReason.STOP)
-        status = JobStatus.STOPPED
+        status, left = JobStatus.STOPPED, None
         if not seen.active and recorded and recorded.status is not JobStatus.STOPPED:
             path, record, status = await self._found_ended(recorded, wanted, seen)
+            left = record.restore_point
         action = Action.STOP if path else record.action
         output = savepoint_output(path) if path else record.job_output
         return done(record, wanted, action, output).model_copy(
-            update={"status": status, "running_parallelism": None}
+            update={"status": status, "running_parallelism": None, "restore_point": left}
         )
 
     async def _found_ended(
@@ -310,9 +311,10 @@ class Ender:
         """Return how a job is that ended before it was to be stopped.
 
         Returns:
-            The savepoint of a stop by a run that died, or None; the record, with the savepoint
-            that was found; and the job's status.
+            The savepoint of a stop by a run that died, or None; the record, with the savepoint or
+            checkpoint that was found; and the job's status.
         """
+        recorded = recorded.model_copy(update={"restore_point": None})
         newest = seen.ended[0] if seen.ended else None
         if newest is None or newest.generation < recorded.generation:
             if recorded.status is JobStatus.FINISHED:
@@ -320,16 +322,15 @@ class Ender:
             # Its cluster has forgotten it; a stop by a run that died has left its savepoint.
             point = await self._states.newest(wanted, (), recorded)
             whole = point if point and not point.broken else None
-            return None, with_found(recorded, whole), JobStatus.STOPPED
+            return None, _ended_without_stop(recorded, "is no longer listed", whole), _STOPPED
         if await self._states.came_to_its_end(newest):
             return None, recorded, JobStatus.FINISHED
         point = await self._states.of_ended(newest)
-        if point is None or point.what != "savepoint":
-            return None, recorded, JobStatus.STOPPED
-        stopped = newest.state == "FINISHED"
-        reason = SavepointReason.STOP if stopped else SavepointReason.FOUND
-        record = keep(recorded, point.path, reason, point.taken_at)
-        return point.path if stopped else None, record, JobStatus.STOPPED
+        saved = point if point and point.what == "savepoint" else None
+        if newest.state != "FINISHED" or saved is None:
+            return None, _ended_without_stop(recorded, f"is {newest.state}", point), _STOPPED
+        record = keep(recorded, saved.path, SavepointReason.STOP, saved.taken_at)
+        return saved.path, record, _STOPPED
 
     async def stop_duplicate(
         self, recorded: JobRecord | None, wanted: JobSpec, older: ObservedJob
@@ -338,3 +339,16 @@ class Ender:
         self._say(f"{wanted.job_name}: two copies run; stopping the older one, {older.job_id}")
         path = await self._stopper.take(wanted, older, Purpose.STOP)
         return add_aside(recorded, path, SavepointReason.DUPLICATE) if recorded else None
+
+
+_STOPPED = JobStatus.STOPPED
+
+
+def _ended_without_stop(recorded: JobRecord, how: str, point: RestorePoint | None) -> JobRecord:
+    """Return the record of a job that ended before its stop, with the state that is left of it."""
+    state = f"its state is {point}" if point else "no savepoint or checkpoint of it is known"
+    output = f"Nothing was left to stop: job {recorded.job_id} {how}; {state}"
+    checkpoint = point if point and point.what == "checkpoint" else None
+    return with_found(recorded, point).model_copy(
+        update={"job_output": output, "restore_point": checkpoint}
+    )

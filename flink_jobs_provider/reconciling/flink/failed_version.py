@@ -1,9 +1,9 @@
-"""Ending a version that was up and did not pass its health gate, without losing what it has done.
+"""Ending a version that failed, without losing what it has done.
 
-Such a version may have completed checkpoints, and with each its sinks have committed records. The
-previous version goes on from its newest state then: from the savepoint of before, it would write
-those records once more. Where the version has swallowed records (`require_output`), it is the other
-way round: those are in its state, and nowhere else.
+A version that did not pass its health gate may have completed checkpoints, and with each its sinks
+have committed records. The previous version goes on from its newest state then: from the savepoint
+of before, it would write those records once more. Where the version has swallowed records
+(`require_output`), it is the other way round: those are in its state, and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.errors import GateFailed, JobError
-from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.savepoint import RestorePoint, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
@@ -36,13 +37,28 @@ class Return:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a version has left that was ended, and after which no other one is started.
+
+    Attributes:
+        row: Its last row; None where the cluster does not list it.
+        point: The newest state that it took itself; None for none.
+        completed: Whether it has completed a checkpoint.
+    """
+
+    row: ObservedJob | None = None
+    point: RestorePoint | None = None
+    completed: bool = False
+
+
 #: What follows from going back to the savepoint of before.
 WRITTEN_AGAIN = "; what the new version has committed since is written again"
 
 
 @dataclass(frozen=True)
 class FailedVersions:
-    """Ends versions that did not pass their health gates."""
+    """Ends versions that did not come up, or did not pass their health gates."""
 
     _plane: ControlPlane
     _starter: Starter
@@ -74,6 +90,28 @@ class FailedVersions:
         if path is None:
             return Return(back, note=WRITTEN_AGAIN)
         return Return(path, back, "; it goes on from what the new version has done")
+
+    async def end_alone(self, wanted: JobSpec, job_id: str) -> Left:
+        """End a version that has no previous one to go back to; return what it has left.
+
+        A cancel would drop checkpoints that are not retained, so it is stopped with a savepoint
+        first where it has completed any.
+        """
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        if row is not None and row.active:
+            retained = (await self._plane.checkpointing(job_id)).retained
+            if not retained and await self._states.has_completed(row):
+                await self._newest_state(wanted, job_id)
+            await self._starter.end(job_id, wanted)
+        return await self.left_by(job_id)
+
+    async def left_by(self, job_id: str) -> Left:
+        """Return what a version has left that has ended."""
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        statistics = await self._states.settled(row) if row else None
+        if row is None or not (statistics and statistics.completed):
+            return Left(row)
+        return Left(row, await self._states.of_ended(row), completed=True)
 
     async def _has_completed(self, job_id: str) -> bool:
         """Whether a version has completed a checkpoint: by that its sinks commit."""

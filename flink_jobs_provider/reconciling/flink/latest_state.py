@@ -12,7 +12,6 @@ import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from flink_jobs_provider.artifacts import (
     UNSEEN,
@@ -27,7 +26,6 @@ from flink_jobs_provider.artifacts.savepoint_files import read_snapshot
 from flink_jobs_provider.artifacts.snapshot_metadata import MetadataError
 from flink_jobs_provider.artifacts.storage import Entry
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
-from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
@@ -37,12 +35,14 @@ from flink_jobs_provider.model.savepoint import (
     SavepointLayout,
     SavepointReason,
     canonical_path,
+    epoch_seconds,
     iso_time,
     join,
     of_deletion,
 )
 from flink_jobs_provider.model.snapshot import SnapshotMetadata
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.record_updates import recorded_state
 from flink_jobs_provider.reconciling.waiter import Clock
 
 #: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
@@ -127,6 +127,18 @@ class StateDirectories:
             with contextlib.suppress(StorageError):
                 names = await asyncio.to_thread(list_names, directory)
         return {str(recorded.job_id), *(n for n in names if self._counts(n, recorded))}
+
+    async def lists_checkpoints(self, spec: JobSpec) -> bool:
+        """Whether all checkpoints of a version that are left can be listed from here."""
+        directories = await self._checkpoint_directories(spec)
+        if not directories or not all(self._readable(each) for each in directories):
+            return False
+        try:
+            for each in directories:
+                await asyncio.to_thread(list_names, each)
+        except StorageError:
+            return False
+        return True
 
     async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:
         """Return where checkpoints of some versions can lie: their own places, the cluster's."""
@@ -240,7 +252,7 @@ class StateFinder:
         if found is None:
             return None
         finding = await self.inspect(found.path)
-        taken = _seconds(found.taken_at)
+        taken = epoch_seconds(found.taken_at)
         behind = iso_time(completed) if 0 < taken < completed // 1000 else ""
         return replace(found, behind=behind, broken=str(finding) if finding.broken else "")
 
@@ -349,6 +361,13 @@ class StateFinder:
         own = f"/{job.job_id}/" in statistics.restored_from
         return None if own and not retained else statistics.restored_from or None
 
+    async def has_completed(self, job: ObservedJob) -> bool:
+        """Whether an active job has completed a checkpoint."""
+        statistics = await self._plane.checkpoints(job.job_id)
+        if statistics and statistics.enabled and not statistics.completed:
+            statistics = await self._fresh(job)
+        return bool(statistics and statistics.completed)
+
     async def settled(self, job: ObservedJob) -> CheckpointStatistics | None:
         """Read the statistics; once more after their cache has passed, if it may be older."""
         statistics = await self._plane.checkpoints(job.job_id)
@@ -369,25 +388,6 @@ class StateFinder:
         """Return the newest of what is recorded and what lies in the directories."""
         if recorded is None:
             return None
-        points = _recorded(recorded)
+        points = recorded_state(recorded)
         points += await self.directories.listed(spec, recorded)
         return max(points, key=lambda point: point[0])[1] if points else None
-
-
-def _recorded(recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
-    """Return the newest state that the record names: its last savepoint, or its origin.
-
-    What a version started from is newer than a savepoint taken before: an update of `last-state`
-    records no savepoint.
-    """
-    last, origin = recorded.last_savepoint or "", recorded.restored_from
-    of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in last
-    if origin and not (last and of_this_version):
-        when = recorded.taken_at(origin)
-        return [(_seconds(when or recorded.taken_at(last)), RestorePoint.at(origin, when))]
-    when = recorded.taken_at(last)
-    return [(_seconds(when), RestorePoint(last, "savepoint", when))] if last else []
-
-
-def _seconds(taken_at: str) -> float:
-    return datetime.fromisoformat(taken_at).timestamp() if taken_at else 0.0

@@ -236,6 +236,8 @@ class Reader:
         That is found as the start itself finds it.
         """
         seen = await self.refresh(recorded)
+        if seen.status is recorded.status is JobStatus.STOPPED:
+            return seen  # with the checkpoint that was left, where it was lost before its stop
         if seen.status.active or seen.status is JobStatus.STOPPED or seen.job_id is None:
             return seen.model_copy(update={"restore_point": None})
         point = await self.find_start(seen, seen.spec)

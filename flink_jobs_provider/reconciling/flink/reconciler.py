@@ -271,7 +271,8 @@ class Reconciler:
             return await self._with_savepoint(record, recorded or record, wanted, current)
         if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
             return await self._adopter.adopt(change, current, version)
-        if recorded.spec.desired_state is DesiredState.STOPPED:  # a START that died, read back
+        died = recorded.spec.desired_state is DesiredState.STOPPED  # a START, read back since
+        if died or recorded.is_coming_up:
             return await self._adopter.adopt(change, current, version)
         before = recorded
         if is_to_be_rescaled_back(recorded, wanted):

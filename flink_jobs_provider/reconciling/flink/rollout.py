@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from flink_jobs_provider.artifacts import Condition
+from flink_jobs_provider.artifacts import Condition, Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
@@ -13,7 +13,6 @@ from flink_jobs_provider.model.errors import (
     ClusterTakenDown,
     GateFailed,
     JobError,
-    JobVanished,
     MainStillRuns,
     TemporaryError,
 )
@@ -21,11 +20,13 @@ from flink_jobs_provider.model.health_gate import FailedGate
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointReason, is_checkpoint
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import previous_version
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN, FailedVersions
+from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN, FailedVersions, Left
+from flink_jobs_provider.reconciling.flink.first_version import FirstVersion, is_first
 from flink_jobs_provider.reconciling.flink.gate_watch import Predecessor, keeps
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, identities, retention
@@ -48,6 +49,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     keep,
     knows,
     older_savepoint,
+    with_found,
 )
 
 
@@ -84,6 +86,18 @@ class Launch:
         return submission(change.wanted, change.jar, self.generation, self.restore).job_id
 
     @property
+    def first(self) -> FirstVersion:
+        """The version to start, as the first one of its job."""
+        wanted = self.change.wanted
+        return FirstVersion(self.base, wanted, self.job_id, self.generation, self.restore)
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether what the version has done is kept if it fails: there is none to go back to."""
+        stateless = self.change.wanted.upgrade_mode is UpgradeMode.STATELESS
+        return self.previous is None and not stateless
+
+    @property
     def previous(self) -> JobSpec | None:
         """The version to go back to; None where there is none, or that start would be the same."""
         previous = previous_version(self.change.recorded)
@@ -94,7 +108,7 @@ class Launch:
 
 
 def _to_be_recorded(failed: ActionFailed, launch: Launch, record: JobRecord | None) -> ActionFailed:
-    """Add to an error what is to be recorded of the job; nothing of one that was being created."""
+    """Add to an error what is to be recorded of a job of which a version has run."""
     failed.version = launch.generation
     if record and launch.change.recorded and launch.change.recorded.job_id:
         update = {"action_result": ActionResult.FAILED, "job_output": failed.happened}
@@ -131,7 +145,7 @@ class Roller:
                 before=launch.before,
             )
         except DidNotStart as failure:
-            raise await self._go_back(launch, f"did not start: {failure}") from None
+            raise await self._did_not_start(launch, f"did not start: {failure}") from None
         except GateFailed as failure:
             raise await self.not_passed(launch, launch.job_id, failure) from None
         except ClusterTakenDown as error:
@@ -139,22 +153,58 @@ class Roller:
             raise ClusterTakenDown(error.happened, now=now, remedy=error.remedy) from None
         except MainStillRuns as error:
             raise await self._still_runs(launch, error, wanted.job_name) from None
-        except JobVanished as error:
-            error.partial = await self._lost(launch)
-            raise
         except TemporaryError as error:
-            if error.now:
-                raise
-            raise type(error)(
-                f"{wanted.job_name}: {error.happened}",
-                now=f"Whether version {launch.generation} runs is not known; "
-                f"{await self._state_of(launch)}",
-                remedy=error.remedy or "Run again to go on",
-            ) from None
+            first = is_first(launch.change.recorded)
+            partial = await launch.first.while_it_comes_up(error, self._states) if first else None
+            if not error.now:
+                state = f"it is recorded as job {launch.job_id}" if partial else None
+                error = type(error)(
+                    f"{wanted.job_name}: {error.happened}",
+                    now=f"Whether version {launch.generation} runs is not known; "
+                    f"{state or await self._state_of(launch)}",
+                    remedy=error.remedy or "Run again to go on",
+                )
+            error.partial = partial
+            raise error from None
         record = await self.record(launch.base, wanted, started, launch.action)
         digest = jar if isinstance(jar, str) else jar.digest
         await self.forget_jars(recorded, wanted, started.job_id, digest)
         return record
+
+    async def _did_not_start(self, launch: Launch, why: str) -> JobError:
+        """Return the error for a version that did not come up, once the previous one runs again.
+
+        Where there is none to go back to, what this one has done is kept.
+        """
+        if not launch.keeps_state:
+            await self._starter.end(launch.job_id, launch.change.wanted)
+            return await self._go_back(launch, why)
+        left = await self._failed.end_alone(launch.change.wanted, launch.job_id)
+        return await self._nothing_runs(launch, why, left)
+
+    async def _nothing_runs(self, launch: Launch, why: str, left: Left) -> ActionFailed:
+        """Return the error for a version that was ended, and has none before it to go back to."""
+        recorded, wanted, base = launch.change.recorded, launch.change.wanted, launch.base
+        await self.forget_jars(recorded, wanted)
+        remedy: str | Remedy = "Fix it, and run again"
+        if left.point is not None:
+            launch = replace(launch, back=left.point.path)
+            base = with_found(base, left.point) if base else None
+        state = await self._state_of(launch)
+        if left.completed and left.point is None:
+            ended = "the checkpoints that it had completed ended with it, as they are not retained"
+            state = f"{ended}; {state}{WRITTEN_AGAIN}" if launch.back else ended
+            remedy = remedy if launch.back else Remedy.RESTORE_OR_EMPTY_OR_STOPPED
+        failed = ActionFailed(
+            f"{wanted.job_name}: version {launch.generation} {why}",
+            now=f"Nothing of it runs; {state}",
+            remedy=remedy,
+        )
+        if not is_first(recorded):
+            return _to_be_recorded(failed, launch, base)
+        failed.version = launch.generation
+        failed.partial = launch.first.when_it_failed(left, failed.happened)
+        return failed
 
     async def give_up(self, launch: Launch, job_id: str, failure: str) -> JobError:
         """End a version that a killed run started, run the previous one again; return the error."""
@@ -197,12 +247,9 @@ class Roller:
         what = f"{wanted.job_name}: version {launch.generation} {why}"
         previous = launch.previous
         if previous is None or previous.jar_digest is None:
-            await self.forget_jars(recorded, wanted)
-            state = await self._state_of(launch)
-            failed = ActionFailed(
-                what, now=f"Nothing of it runs; {state}", remedy="Fix it, and run again"
-            )
-            return _to_be_recorded(failed, launch, launch.base)
+            stateless = wanted.upgrade_mode is UpgradeMode.STATELESS
+            left = Left() if stateless else await self._failed.left_by(launch.job_id)
+            return await self._nothing_runs(launch, why, left)
         self._say(f"{what}; going back to the previous version")
         # Whether it is healthy was seen before: it is to come up, and no more.
         terms = {"settle_time": wanted.settle_time, "health": None}
@@ -211,13 +258,13 @@ class Roller:
         try:
             jar = await self._way_back.jar(previous, launch.change.jar)
             try:
-                started = await self._starter.start(previous, jar, launch.generation + 1, back)
+                started = await self._start_again(previous, jar, launch.generation + 1, back)
             except DidNotStart as refused:
                 if launch.otherwise is None:
                     raise
                 self._say(f"{wanted.job_name}: the previous version did not start: {refused}")
                 back, note = launch.otherwise, WRITTEN_AGAIN
-                started = await self._starter.start(previous, jar, launch.generation + 2, back)
+                started = await self._start_again(previous, jar, launch.generation + 2, back)
         except MainStillRuns as error:
             return await self._still_runs(launch, error, f"{what}; going back, too")
         except (DidNotStart, JobError) as second:
@@ -240,6 +287,16 @@ class Roller:
             record = await self.record(record, declared, started, launch.action)
         return _to_be_recorded(failed, launch, record)
 
+    async def _start_again(
+        self, previous: JobSpec, jar: Jar | str, generation: int, back: str | None
+    ) -> Started:
+        """Start a previous version; one that does not come up is cancelled."""
+        try:
+            return await self._starter.start(previous, jar, generation, back)
+        except DidNotStart:
+            await self._starter.end(submission(previous, jar, generation, back).job_id, previous)
+            raise
+
     async def _still_runs(self, launch: Launch, error: MainStillRuns, what: str) -> MainStillRuns:
         """Return the error of a version that may start when nobody waits for it, to be recorded."""
         reported = MainStillRuns(
@@ -252,25 +309,6 @@ class Roller:
         reported.job_id = error.job_id
         reported.partial = base.model_copy(update={"unconfirmed": error.job_id})
         return reported
-
-    async def _lost(self, launch: Launch) -> JobRecord | None:
-        """Return what is to be recorded of a new job that its cluster lost; None without state.
-
-        Else nothing would name it, and the next run would start it from nothing.
-        """
-        wanted, base = launch.change.wanted, launch.base
-        if base is not None and base.job_id is not None:
-            return None
-        record = (base or JobRecord(spec=wanted, status=JobStatus.LOST)).model_copy(
-            update={
-                "spec": wanted,
-                "status": JobStatus.LOST,
-                "job_id": launch.job_id,
-                "generation": launch.generation,
-                "restored_from": launch.restore,
-            }
-        )
-        return record if await self._states.newest(wanted, (), record) else None
 
     async def _state_of(self, launch: Launch) -> str:
         """Return where the state of a job is that does not run, as far as that is seen."""

@@ -19,6 +19,7 @@ from flink_jobs_provider.model.errors import (
     ActionFailed,
     DeadlineExceeded,
     GateFailed,
+    JobError,
     PermanentError,
     Signal,
 )
@@ -46,7 +47,7 @@ class Started:
 
 
 class DidNotStart(Signal):
-    """A version that did not come up, and no longer runs; the text is the reason."""
+    """A version that did not come up; the text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,13 @@ class Starter:
         sent_before: bool = False,
         before: Predecessor | None = None,
     ) -> Started:
-        """Start a version; one that does not come up is cancelled.
+        """Start a version; one that does not come up is left as it is.
 
         `sent_before` is whether an earlier run may have submitted it, and got no answer; `before`
         what its health gate compares it with.
 
         Raises:
-            DidNotStart: It does not run, for a reason that would come again.
+            DidNotStart: It did not come up, for a reason that would come again.
             GateFailed: It is up, and did not pass its health gate. It has not been ended.
             TemporaryError: The cluster stopped answering: what runs is not known.
         """
@@ -84,15 +85,19 @@ class Starter:
         origin = f"from {restore_from}" if restore_from else "without state"
         kept = f", with parallelism {inherited}, which ran last" if inherited else ""
         self._say(f"{spec.job_name}: starting version {generation} {origin}{kept}")
+        accepted = False
         try:
             if request.job_id not in (await self._plane.jobs()).by_id:
                 await self._plane.submit(request, spec.timeout("submit"))
+            accepted = True
             return await self.watch(spec, request.job_id, restore_from, before)
         except GateFailed:
             raise
         except ActionFailed as error:
-            await self.end(request.job_id, spec)
             raise DidNotStart(error.reason) from None
+        except JobError as error:
+            error.accepted = accepted
+            raise
 
     async def _inherited_parallelism(self, spec: JobSpec, generation: int) -> int | None:
         """Return the parallelism that a job ran with last, where others manage it.

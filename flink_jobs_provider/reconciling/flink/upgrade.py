@@ -26,6 +26,7 @@ from flink_jobs_provider.planning.adoption import refusal_without_way_back
 from flink_jobs_provider.planning.plan import UPGRADES, newly_restores, previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
+from flink_jobs_provider.reconciling.flink.first_version import is_first, left_none
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, Seen, Version, started_from
@@ -94,6 +95,9 @@ class Origins:
             self._say(f"{wanted.job_name}: an earlier run left {point}, going on from it")
             return Origin(recorded, point.path, Action.START)
         point = await self._states.newest(wanted, seen.ended, recorded)
+        if point is None and await self._left_none(recorded, seen):
+            self._say(f"{wanted.job_name}: job {recorded.job_id} has left no state")
+            return Origin(recorded, None, Action.NEW)
         if point is None and recorded.status is JobStatus.FINISHED:
             return Origin(recorded, None, Action.START)  # as its plan has shown
         if point is None:
@@ -105,6 +109,13 @@ class Origins:
             raise broken_state(wanted, recorded, point, older, self._clock.wall())
         self._say(f"{wanted.job_name}: going on from {point.with_age(self._clock.wall())}")
         return Origin(with_found(recorded, point), point.path, Action.START)
+
+    async def _left_none(self, recorded: JobRecord, seen: Seen) -> bool:
+        """Whether no version came up, and the one that was accepted is seen to have left nothing.
+
+        Where that cannot be seen from here, a start from nothing might drop what it has done.
+        """
+        return recorded.never_came_up and await left_none(self._states, recorded, seen.ended)
 
     async def _honoured(self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen) -> bool:
         """Whether a run that died has started from the named savepoint, and got further since."""
@@ -228,8 +239,7 @@ class Upgrader:
             self._say(f"{wanted.job_name}: cancelling job {current.job_id}, its state is dropped")
             await self._stopper.cancel(wanted, current)
             return _Left(recorded, named, None, UPGRADES[mode])
-        never_ran = recorded is None or recorded.job_id is None
-        if never_ran and await self._stopper.cancel_stillborn(wanted, current):
+        if is_first(recorded) and await self._stopper.cancel_stillborn(wanted, current):
             return _Left(recorded, named, None, Action.NEW)
         path = await self._stopper.take(wanted, current, Purpose.STOP)
         base = keep(recorded or record_of(wanted, current), path, SavepointReason.UPDATE)
@@ -274,7 +284,7 @@ class Adopter:
         if base and origin and all(known.path != origin for known in base.savepoints):
             base = keep(base, origin, SavepointReason.FOUND, taken_at="")
         started = replace(started, generation=current.generation)
-        action = Action.UPDATE if recorded and recorded.job_id else Action.NEW
+        action = Action.NEW if is_first(recorded) else Action.UPDATE
         if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
             action = Action.START
         return await self._roller.record(base, wanted, started, action)

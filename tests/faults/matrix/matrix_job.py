@@ -139,12 +139,26 @@ class MatrixJob:
         self._assert_nothing_runs()
         assert self.record is not None
         if not self.record.last_savepoint:
-            raise Violated("it is stopped, and no savepoint is recorded")
+            await self._assert_lost_job_starts()
+            return
         self.counts()
         try:
             assert_counts_continuous(self.output, complete=True)
         except AssertionError as error:
             raise Violated(str(error)) from None
+
+    async def _assert_lost_job_starts(self) -> None:
+        """Assert that a job which was lost before its stop starts from a checkpoint of its own."""
+        assert self.record is not None
+        left = self.record.restore_point
+        if left is None:
+            raise Violated("it is stopped, and neither a savepoint nor a checkpoint is recorded")
+        self.counts()
+        self.inputs["desired_state"] = "running"
+        self.record = await self.run().up(self.record, self.wanted)
+        await self.assert_runs()
+        if self.record.restored_from != left.path:
+            raise Violated(f"it started from {self.record.restored_from}, and not {left}")
 
     async def assert_gone(self) -> None:
         """Assert that neither a job nor a jar of it is left on the cluster."""

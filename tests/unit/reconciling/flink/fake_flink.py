@@ -480,6 +480,7 @@ class FakeFlink:
         program, now = job.program, self._time.now()
         if program.fails_after is not None and ran >= program.fails_after:
             job.end("FAILED", now, program.late_error)
+            self._discard(job)
         elif program.finishes_after is not None and ran >= program.finishes_after:
             job.end("FINISHED", now)
         restarts = program.restarts_after or program.rescales_after

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.record import Adopted, JobRecord
@@ -19,6 +19,7 @@ from flink_jobs_provider.reconciling.version_history import (
     with_history,
 )
 from tests.unit.model.made_up_jobs import OWNER, spec
+from tests.unit.reconciling.flink.fake_flink import RETAINED
 from tests.unit.reconciling.flink.fake_job import Program
 from tests.unit.reconciling.flink.stack import Stack
 
@@ -144,12 +145,25 @@ def test_neither_version_came_up_and_the_next_run_has_the_state(orders: _Recordi
     assert orders.versions[0].restored_from == first.savepoint
 
 
-def test_a_creation_that_failed_records_nothing() -> None:
+def test_a_creation_that_failed_without_state_records_nothing() -> None:
     orders = _Recording()
-    orders.stack.flink.programs["Late"] = Program(fails_after=5.0)
+    orders.stack.flink.programs["Late"] = Program(fails_after=5.0, checkpoint_faults=100)
     with pytest.raises(AssertionError):
         orders.up(entry_class="Late", settle_time="10s")
     assert orders.stack.record is None
+
+
+def test_a_creation_that_failed_with_state_is_listed_as_a_version() -> None:
+    """Shows that the next run lists the version that goes on from its checkpoint after it."""
+    orders = _Recording()
+    orders.stack.flink.programs["Late"] = Program(fails_after=5.0)
+    retained = RETAINED
+    record = orders.up(entry_class="Late", settle_time="10s", flink_configuration=retained)
+    assert [(each.number, each.started) for each in orders.versions] == [(1, False)]
+    assert record.status is JobStatus.FAILED
+    orders.up()
+    assert [(each.number, each.started) for each in orders.versions] == [(2, True), (1, False)]
+    assert f"/{record.job_id}/chk-" in str(orders.versions[0].restored_from)
 
 
 def test_as_many_versions_are_listed_as_are_promised(orders: _Recording) -> None:

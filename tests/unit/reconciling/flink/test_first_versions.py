@@ -1,0 +1,180 @@
+"""A job whose first version was accepted, and was not seen up: nothing that it has done is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterUnreachable,
+    DeadlineExceeded,
+    JobError,
+    JobVanished,
+    StateUnavailable,
+)
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
+from tests.unit.model.made_up_jobs import spec
+from tests.unit.reconciling.flink.fake_flink import RETAINED
+from tests.unit.reconciling.flink.fake_job import Program
+from tests.unit.reconciling.flink.stack import Stack
+
+
+def version(entry_class: str = "Late", *, retained: bool = True, **changes: object) -> JobSpec:
+    """Return a version of the job."""
+    options = RETAINED if retained else {}
+    return spec(entry_class=entry_class, flink_configuration=options, **changes)
+
+
+def failed(stack: Stack, wanted: JobSpec) -> JobError:
+    """Create the job, which fails; what the error holds is recorded, as engines do."""
+    with pytest.raises(JobError) as caught:
+        stack.up(wanted)
+    if isinstance(caught.value.partial, JobRecord):
+        stack.record = JobRecord.from_outputs(caught.value.partial.outputs())
+    return caught.value
+
+
+def unreachable_after_a_checkpoint(stack: Stack) -> JobError:
+    """Create the job on a cluster that no longer answers once a checkpoint has completed."""
+
+    def hide(step: str) -> None:
+        if step == "checkpointed":
+            stack.flink.unreachable = 10_000
+
+    stack.flink.on_step = hide
+    error = failed(stack, version())
+    stack.flink.on_step = lambda _step: None
+    stack.flink.unreachable = 0
+    return error
+
+
+def test_it_is_recorded_once_it_was_accepted() -> None:
+    """Shows the record, its plan, and that the next run waits until it is up, once."""
+    stack = Stack()
+    error = unreachable_after_a_checkpoint(stack)
+    assert isinstance(error, ClusterUnreachable)
+    record = stack.recorded
+    assert (record.status, record.action_result) == (JobStatus.STARTING, ActionResult.IN_PROGRESS)
+    assert f"it is recorded as job {record.job_id}" in error.now
+    stack.refresh()
+    assert stack.plan(version()).summary == f"NEW, go on with job {record.job_id}"
+    after = stack.up(version())
+    assert (after.job_id, after.action) == (record.job_id, Action.NEW)
+    assert not after.never_came_up
+    assert len(stack.flink.submissions) == 1
+    assert not stack.plan(version()).needed
+
+
+@pytest.mark.parametrize("entry_class", ["Late", "Other"])
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_its_cluster_loses_it_before_the_next_run(entry_class: str, *, refreshed: bool) -> None:
+    """Shows that the next run goes on from its checkpoint, with the same version or another."""
+    stack = Stack()
+    unreachable_after_a_checkpoint(stack)
+    lost = stack.recorded.job_id
+    stack.flink.restart_job_manager()
+    if refreshed:
+        assert stack.refresh().status is JobStatus.LOST
+    stack.up(version(entry_class))
+    assert f"/{lost}/chk-" in stack.flink.the_job().restored_from
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_it_is_lost_without_a_checkpoint(*, readable: bool) -> None:
+    """Shows that it starts anew only where it is seen that there is no state of it."""
+    stack = Stack(readable)
+
+    def lose(step: str) -> None:
+        if step == "submitted":
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    assert isinstance(failed(stack, version()), JobVanished)
+    stack.flink.on_step = lambda _step: None
+    if readable:
+        assert stack.record is None
+        stack.up(version())
+        assert stack.flink.the_job().restored_from == ""
+        return
+    with pytest.raises(StateUnavailable, match="no savepoint or retained checkpoint of it is"):
+        stack.up(version())
+    assert stack.flink.active() == []
+    stack.up(version(upgrade_mode="stateless"))
+    assert stack.flink.the_job().restored_from == ""
+
+
+def test_it_ended_without_a_checkpoint_before_the_next_run() -> None:
+    """Shows that a job which is seen to have none is started anew."""
+    stack = Stack()
+    stack.flink.programs["Late"] = Program(checkpoint_faults=10_000)
+    short = {"running": "20s"}  # before a periodic checkpoint is due
+    assert isinstance(failed(stack, version(timeouts=short)), DeadlineExceeded)
+    first = stack.recorded.job_id
+    stack.flink.jobs_by_id[str(first)].end("FAILED", stack.time.now())
+    stack.flink.programs.clear()
+    stack.flink.pass_time(10)
+    record = stack.up(version())
+    assert record.action is Action.NEW
+    assert record.job_id != first
+    assert stack.flink.the_job().restored_from == ""
+
+
+FAILS, RESTARTS = Program(fails_after=5.0), Program(restarts_after=5.0)
+
+
+@pytest.mark.parametrize(
+    ("program", "retained", "status", "origin"),
+    [
+        (FAILS, True, JobStatus.FAILED, "chk-"),
+        (RESTARTS, True, JobStatus.CANCELED, "chk-"),
+        (RESTARTS, False, JobStatus.STOPPED, "savepoint-"),
+    ],
+)
+def test_it_fails_after_a_checkpoint(
+    program: Program, retained: bool, status: JobStatus, origin: str
+) -> None:
+    """Shows that its state is named, recorded and gone on from; one that runs is stopped."""
+    stack = Stack()
+    stack.flink.programs["Late"] = program
+    error = failed(stack, version(retained=retained, settle_time="10s"))
+    assert isinstance(error, ActionFailed)
+    assert stack.flink.active() == []
+    record = stack.recorded
+    assert record.status is status
+    stack.up(version("Fixed", retained=retained))
+    path = stack.flink.the_job().restored_from
+    assert f"/{record.job_id}/{origin}" in path
+    assert f"its state is in {path}" in error.now
+
+
+@pytest.mark.parametrize("program", [FAILS, replace(RESTARTS, stop_fault="goes on")])
+def test_its_state_ends_with_it(program: Program) -> None:
+    """Shows that the next run drops nothing by itself where no savepoint could be taken."""
+    stack = Stack()
+    stack.flink.programs["Late"] = program
+    error = failed(stack, version(retained=False, settle_time="10s"))
+    assert "the checkpoints that it had completed ended with it" in error.now
+    assert stack.flink.active() == []
+    assert stack.recorded.status in (JobStatus.CANCELED, JobStatus.FAILED)
+    with pytest.raises(StateUnavailable, match="no savepoint or retained checkpoint of it is"):
+        stack.up(version("Fixed", retained=False))
+    stack.up(version("Fixed", retained=False, upgrade_mode="stateless"))
+    assert stack.flink.the_job().restored_from == ""
+
+
+def test_a_start_that_fails_keeps_what_it_has_done() -> None:
+    """Shows it for a stopped job, whose savepoint is older than what the failed start has done."""
+    stack = Stack()
+    stack.up(version("Late", retained=False))
+    stack.up(version("Late", retained=False, desired_state="stopped"))
+    stack.flink.programs["Late"] = Program(restarts_after=5.0)
+    failed(stack, version("Late", retained=False, settle_time="10s"))
+    newest = max(stack.flink.jobs_by_id.values(), key=lambda job: job.submitted)
+    assert newest.stopped_with_savepoint
+    stack.flink.programs.clear()
+    stack.up(version("Late", retained=False))
+    assert stack.flink.the_job().restored_from == newest.savepoint
