@@ -70,12 +70,14 @@ def knows(recorded: JobRecord, path: str) -> bool:
 def recorded_state(recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
     """Return the newest state that the record names: its last savepoint, or its origin.
 
-    Of a job that was lost before it was to be stopped it is the checkpoint that was left.
+    Of a job that was lost before it was to be stopped, and of a first version that failed, it is
+    the checkpoint that was left.
 
     What a version started from is newer than a savepoint taken before: an update of `last-state`
     records no savepoint.
     """
-    if recorded.status is JobStatus.STOPPED and (left := recorded.restore_point):
+    names_it = recorded.status is JobStatus.STOPPED or recorded.never_came_up
+    if names_it and (left := recorded.restore_point):
         return [(epoch_seconds(left.taken_at), left)]
     last, origin = recorded.last_savepoint or "", recorded.restored_from
     of_this_version = recorded.status is JobStatus.STOPPED or f"/{recorded.job_id}/" in last

@@ -8,12 +8,15 @@ of before, it would write those records once more. Where the version has swallow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import GateFailed, JobError
+from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import ObservedJob
-from flink_jobs_provider.model.savepoint import RestorePoint, same_path
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import RestorePoint, iso_time, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
@@ -98,18 +101,35 @@ class FailedVersions:
         first where it has completed any.
         """
         row = (await self._plane.jobs()).by_id.get(job_id)
+        point, completed = None, False
         if row is not None and row.active:
+            statistics = await self._states.progress(row)
+            completed = statistics is not None and statistics.completed > 0
             retained = (await self._plane.checkpointing(job_id)).retained
-            if not retained and await self._states.has_completed(row):
+            if completed and not retained:
                 await self._newest_state(wanted, job_id)
+            elif statistics and statistics.checkpoint:
+                when = iso_time(statistics.checkpoint_time)
+                point = RestorePoint(statistics.checkpoint, "checkpoint", when)
             await self._starter.end(job_id, wanted)
-        return await self.left_by(job_id)
+        left = await self.left_by(wanted, job_id)
+        return replace(left, point=left.point or point, completed=left.completed or completed)
 
-    async def left_by(self, job_id: str) -> Left:
-        """Return what a version has left that has ended."""
+    async def left_by(self, wanted: JobSpec, job_id: str) -> Left:
+        """Return what a version has left that has ended.
+
+        Flink 2.3 may show no statistics of a job that was cancelled while its storage was full:
+        then its directories are read.
+        """
         row = (await self._plane.jobs()).by_id.get(job_id)
         statistics = await self._states.settled(row) if row else None
-        if row is None or not (statistics and statistics.completed):
+        if row is None or statistics is None:
+            record = JobRecord(spec=wanted, status=JobStatus.FAILED, job_id=job_id)
+            generation = generation_of(job_id)
+            record = record.model_copy(update={"generation": generation})
+            point = await self._states.newest(wanted, (), record)
+            return Left(row, point, completed=point is not None)
+        if not statistics.completed:
             return Left(row)
         return Left(row, await self._states.of_ended(row), completed=True)
 

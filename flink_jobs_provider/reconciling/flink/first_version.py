@@ -78,7 +78,7 @@ class FirstVersion:
         status = JobStatus.STOPPED if stopped else left.row.status
         record = self._record(status, ActionResult.FAILED, happened)
         if left.point is None or is_checkpoint(left.point.path):
-            return record
+            return record.model_copy(update={"restore_point": left.point})
         return keep(record, left.point.path, SavepointReason.FOUND, left.point.taken_at)
 
     def _record(self, status: JobStatus, result: ActionResult, output: str) -> JobRecord:

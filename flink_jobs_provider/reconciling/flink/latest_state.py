@@ -361,12 +361,12 @@ class StateFinder:
         own = f"/{job.job_id}/" in statistics.restored_from
         return None if own and not retained else statistics.restored_from or None
 
-    async def has_completed(self, job: ObservedJob) -> bool:
-        """Whether an active job has completed a checkpoint."""
+    async def progress(self, job: ObservedJob) -> CheckpointStatistics | None:
+        """Read an active job's statistics, anew if those cached show no completed checkpoint."""
         statistics = await self._plane.checkpoints(job.job_id)
         if statistics and statistics.enabled and not statistics.completed:
             statistics = await self._fresh(job)
-        return bool(statistics and statistics.completed)
+        return statistics
 
     async def settled(self, job: ObservedJob) -> CheckpointStatistics | None:
         """Read the statistics; once more after their cache has passed, if it may be older."""

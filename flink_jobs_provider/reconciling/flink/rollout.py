@@ -248,7 +248,7 @@ class Roller:
         previous = launch.previous
         if previous is None or previous.jar_digest is None:
             stateless = wanted.upgrade_mode is UpgradeMode.STATELESS
-            left = Left() if stateless else await self._failed.left_by(launch.job_id)
+            left = Left() if stateless else await self._failed.left_by(wanted, launch.job_id)
             return await self._nothing_runs(launch, why, left)
         self._say(f"{what}; going back to the previous version")
         # Whether it is healthy was seen before: it is to come up, and no more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
@@ -15,6 +16,7 @@ from flink_jobs_provider.model.errors import (
     JobVanished,
     StateUnavailable,
 )
+from flink_jobs_provider.model.observation import CheckpointStatistics
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import spec
@@ -149,6 +151,24 @@ def test_it_fails_after_a_checkpoint(
     path = stack.flink.the_job().restored_from
     assert f"/{record.job_id}/{origin}" in path
     assert f"its state is in {path}" in error.now
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_its_statistics_end_with_it(*, readable: bool) -> None:
+    """Shows a job as Flink 2.3 shows it that was cancelled while its storage was full."""
+    stack = Stack(readable)
+    stack.flink.programs["Late"] = RESTARTS
+    read = stack.flink.checkpoints
+
+    async def shown(job_id: str) -> CheckpointStatistics | None:
+        return await read(job_id) if stack.flink.jobs_by_id[job_id].active else None
+
+    with patch.object(stack.flink, "checkpoints", shown):
+        error = failed(stack, version(settle_time="10s"))
+        stack.up(version("Fixed"))
+    path = stack.flink.the_job().restored_from
+    assert "/chk-" in path
+    assert path in error.now
 
 
 @pytest.mark.parametrize("program", [FAILS, replace(RESTARTS, stop_fault="goes on")])
