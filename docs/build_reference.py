@@ -106,7 +106,7 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
     SavepointReason: {
         "STOP": "`desired_state` became stopped",
         "UPDATE": "a new version was to be started",
-        "SAVEPOINT": "`savepoint_trigger` changed",
+        "SAVEPOINT": "`savepoint_trigger` changed; or a new version was to be started alongside",
         "DELETE": "`on_delete` asked for it; printed, since the resource is gone then",
         "DUPLICATE": "of the older one of two copies that ran",
         "FOUND": "taken by an interrupted run or by somebody else, and found",
@@ -249,7 +249,7 @@ def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
 
 def _named(name: str, root: dict[str, Any]) -> str:
     choices = root["$defs"][name].get("enum")
-    if choices and len(choices) <= 3:
+    if choices and len(choices) <= 4:
         return ", ".join(f"`{choice}`" for choice in choices)
     if choices:
         return "text"

@@ -103,6 +103,8 @@ class Mark(StrEnum):
     ADOPTED = "adopted"
     RELEASED = "released"
     MOVING = "moving"
+    #: It was started alongside the version that it is to replace.
+    SWITCHING = "switching"
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class JobMark:
     Attributes:
         identity: Of the job that took it over, or released it.
         id: The mark's own name on the cluster.
+        job_id: The job that it is on.
         at: When it was put there, in seconds since the epoch by the cluster's clock.
     """
 
@@ -119,6 +122,7 @@ class JobMark:
     identity: str
     id: str
     at: float = 0.0
+    job_id: str = ""
 
 
 class ControlPlane(Protocol):
@@ -189,11 +193,20 @@ class ControlPlane(Protocol):
     async def find_savepoint(self, request: SavepointRequest) -> str | None:
         """Return the path of the savepoint that this request took, if the cluster still knows."""
 
+    async def await_savepoint(self, request: SavepointRequest, timeout: float) -> str | None:
+        """Wait for the savepoint that this request has begun to take; None where it has not.
+
+        None also where that failed, or the cluster knows no more of it.
+        """
+
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
 
     async def marks(self, job_id: str) -> tuple[JobMark, ...]:
         """Return the marks on a job as they are now, the oldest first."""
+
+    async def marks_by(self, identity: str) -> tuple[JobMark, ...]:
+        """Return the marks that a job's runs have put, as of a few seconds ago at most."""
 
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         """Put a mark on a job."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from flink_jobs_provider.model.action import JobStatus
@@ -27,7 +27,8 @@ class ObservedJob:
             cluster's clock. It does not change while the job runs; a restart changes it, also one
             between two reads of the list (measured on 1.20.5 and 2.3.0).
         scheduler: The kind of its scheduler, such as "Adaptive"; empty before Flink 2.
-        recorded_generation: Its generation by its record. Of an adopted job the jobId tells none.
+        recorded_generation: Its generation by its record. Of an adopted job the jobId tells none,
+            and one that outlived a newer submission counts as that one's equal.
     """
 
     job_id: str
@@ -122,7 +123,7 @@ class ClusterSnapshot:
             recorded: A jobId that the state names: it is ours whatever it is derived from, and
                 of its generation it is the one that counts. Another can have come late: a
                 request of a killed run that was still on its way.
-            generation: That of the recorded one, where its jobId is not derived from the key.
+            generation: That of the recorded one, which its jobId need not tell.
         """
         ours = {
             job.job_id: job
@@ -130,12 +131,25 @@ class ClusterSnapshot:
             for job in self._by_name.get(one.name_digits, ())
             if one.owns(job.job_id)
         }
-        if recorded in self.by_id and recorded not in ours:
+        if recorded in self.by_id and (generation is not None or recorded not in ours):
             ours[recorded] = replace(self.by_id[recorded], recorded_generation=generation)
         return sorted(
             ours.values(),
             key=lambda job: (job.generation, job.job_id == recorded, job.age_key),
             reverse=True,
+        )
+
+    @staticmethod
+    def ended(ours: Sequence[ObservedJob]) -> tuple[ObservedJob, ...]:
+        """Return those submissions of a job that have ended, and whose state counts.
+
+        That of one which an older one outlived does not: the job went on with the older one.
+        """
+        return tuple(
+            job
+            for at, job in enumerate(ours)
+            if not job.active
+            and not any(other.active or other.ended >= job.ended for other in ours[at + 1 :])
         )
 
     def strangers(self, key: JobKey, ours: Iterable[ObservedJob]) -> list[ObservedJob]:

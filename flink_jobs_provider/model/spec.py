@@ -50,11 +50,13 @@ class UpgradeMode(StrEnum):
 
     `savepoint`: stop with a savepoint and start from it. `last-state`: cancel, and start from the
     latest retained checkpoint. `stateless`: every start is a fresh one and state is dropped.
+    `blue-green`: start from a savepoint alongside the running version, which stops afterwards.
     """
 
     SAVEPOINT = "savepoint"
     LAST_STATE = "last-state"
     STATELESS = "stateless"
+    BLUE_GREEN = "blue-green"
 
 
 class StateCheckMode(StrEnum):
@@ -180,7 +182,8 @@ class JobSpec(BaseModel):
     upgrade_mode: Annotated[UpgradeMode, OnChange(Cost.RECORDED)] = Field(
         UpgradeMode.SAVEPOINT,
         description="How state is carried over a restart: `savepoint` stops with one and starts "
-        "from it, `last-state` takes the latest retained checkpoint, `stateless` drops the state.",
+        "from it, `last-state` takes the latest retained checkpoint, `stateless` drops the state; "
+        "`blue-green` runs both until the new version is up, which may write output twice.",
     )
     max_checkpoint_age: Annotated[Duration | None, OnChange(Cost.RECORDED), OnlyOn("flink")] = (
         Field(

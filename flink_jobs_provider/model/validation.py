@@ -109,6 +109,7 @@ def problems_of(
         *([] if recorded else _relative_restore_point(known)),
         *([] if recorded else _long_timeouts(known)),
         *([] if recorded else _unsendable_headers(known)),
+        *([] if recorded else _kept_alongside(known)),
         *hdinsight.limits_of(known, set(unknown)),
         *dli_limits.limits_of(known, set(unknown)),
         *_not_on_target(known, unknown),
@@ -148,6 +149,17 @@ def _is_not(name: str, given: Any, default: Any) -> bool:
 def _type_of(name: str) -> TypeAdapter[Any]:
     annotation: Any = JobSpec.model_fields[name].annotation
     return TypeAdapter(annotation)
+
+
+def _kept_alongside(inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return the problem of a gate that would leave two versions running."""
+    gate = inputs.get("health")
+    keeps = isinstance(gate, dict) and gate.get("on_failure") == "keep"
+    if keeps and inputs.get("upgrade_mode") == "blue-green":
+        yield (
+            "health.on_failure",
+            'must not be "keep" with upgrade_mode "blue-green": both versions would run on',
+        )
 
 
 def contains_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:

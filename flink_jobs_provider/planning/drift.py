@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.planning.rescaling import is_to_be_rescaled_back
+
+
+def begun_alongside(recorded: JobRecord) -> list[str]:
+    """Return the jobIds of newer versions that were started alongside the recorded one."""
+    return [id_ for id_ in recorded.duplicates if generation_of(id_) > recorded.generation]
 
 
 def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]:
@@ -20,7 +26,10 @@ def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]
         reasons.append(f"the job is {recorded.status} on its cluster{cause}")
     if recorded.unconfirmed:
         reasons.append(f"job {recorded.unconfirmed} was submitted and may yet start")
-    if recorded.duplicates:
+    if greens := begun_alongside(recorded):
+        which = " and ".join(greens)
+        reasons.append(f"a switch-over was cut short: job {which} runs alongside it")
+    elif recorded.duplicates:
         reasons.append(f"{len(recorded.duplicates) + 1} copies run at once")
     if recorded.other_version and recorded.status.active:
         reasons.append("another version than the recorded one runs")

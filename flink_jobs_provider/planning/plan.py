@@ -15,7 +15,7 @@ from flink_jobs_provider.model.savepoint import age, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
-from flink_jobs_provider.planning.drift import drift
+from flink_jobs_provider.planning.drift import begun_alongside, drift
 from flink_jobs_provider.planning.gate_words import gate_text
 from flink_jobs_provider.planning.move import is_move, refusal_to_move
 from flink_jobs_provider.planning.rescaling import (
@@ -29,11 +29,14 @@ UPGRADES: Mapping[UpgradeMode, Action] = {
     UpgradeMode.SAVEPOINT: Action.UPDATE,
     UpgradeMode.LAST_STATE: Action.LAST_STATE_UPDATE,
     UpgradeMode.STATELESS: Action.STATELESS_UPDATE,
+    UpgradeMode.BLUE_GREEN: Action.UPDATE,
 }
 _HOW = {
     UpgradeMode.SAVEPOINT: "stop with savepoint and restart",
     UpgradeMode.LAST_STATE: "cancel and restart from the latest retained checkpoint",
     UpgradeMode.STATELESS: "cancel and start afresh",
+    UpgradeMode.BLUE_GREEN: "start alongside it from a savepoint, and stop it when the new version "
+    "is up: OUTPUT IS WRITTEN BY BOTH UNTIL THEN",
 }
 _NO_STATE = "BUT NO SAVEPOINT OR RETAINED CHECKPOINT OF IT IS KNOWN: this is refused"
 _RESCALE = "rescale while it runs, from a checkpoint"
@@ -142,9 +145,11 @@ def _decided(recorded: JobRecord, wanted: JobSpec, now: float, *, is_fresh: bool
     if recorded.is_coming_up:
         return planned(Action.NEW, f"go on with job {recorded.job_id}", (*drifted, *texts))
     if recorded.duplicates:
+        green = begun_alongside(recorded)
         how = "stop the older of the copies that run, with savepoint"
+        how = f"cancel job {' and '.join(green)}; the job goes on as it is" if green else how
         how += f", and {_RESCALE}" if in_place else ""
-        return planned(Action.STOP, how, (*drifted, *texts))
+        return planned(Action.CANCEL if green else Action.STOP, how, (*drifted, *texts))
     if in_place:
         also = asks_for_savepoint(recorded, wanted)
         how = _RESCALE + (", and take a savepoint" if also else "")

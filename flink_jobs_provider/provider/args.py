@@ -405,7 +405,8 @@ class JobInputs(TypedDict, total=False):
 
     upgrade_mode: Input[str] | None
     """How state is carried over a restart: `savepoint` stops with one and starts from it,
-    `last-state` takes the latest retained checkpoint, `stateless` drops the state.
+    `last-state` takes the latest retained checkpoint, `stateless` drops the state; `blue-green`
+    runs both until the new version is up, which may write output twice.
     """
 
     max_checkpoint_age: Input[str] | None

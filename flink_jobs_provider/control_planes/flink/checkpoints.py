@@ -112,6 +112,22 @@ class CheckpointOperations:
         operation = await self._resume(request)
         return operation.path or None
 
+    async def await_begun(self, request: SavepointRequest, timeout: float) -> str | None:
+        """Wait for an earlier attempt; None where there is none, or it failed.
+
+        Raises:
+            DeadlineExceeded: It is still being taken.
+            TemporaryError: The cluster forgot the operation, or stopped answering.
+        """
+        deadline = self._clock() + timeout
+        operation = await self._resume(request)
+        if not operation.known:
+            return None
+        try:
+            return await self._wait(request, operation, deadline)
+        except ActionFailed:
+            return None
+
     async def _resume(self, request: SavepointRequest) -> Operation:
         """Find the latest attempt that is worth going on with, else the id of the next one.
 

@@ -5,7 +5,8 @@ submission finds it, a rollback has it, and a deletion removes it:
 <job_name>-<18 digits of the job's identity>-<first 32 digits of the content's digest>.jar
 
 An empty jar is a mark on a running job that another stack can read, since the job itself bears
-none: that it was adopted, released or moved, by whom, and its jobId in place of the digest.
+none: that it was adopted, released or moved, by whom, and its jobId in place of the digest. Another
+is on a version that was started alongside the one that it is to replace.
 
 A jar that lies there only while programs are tried is named apart, so that no submission finds one
 which is about to be removed. One that a killed preview left behind is removed by a later one.
@@ -256,11 +257,18 @@ class ClusterJars:
     async def marks(self, job_id: str) -> tuple[JobMark, ...]:
         """Return the marks of a job as they are now, the oldest first."""
         found = [
-            JobMark(_MARKS[jar.job_name], jar.prefix, jar.id, jar.uploaded)
+            _mark(jar)
             for jar in await self._listing.get(0.0)
             if jar.job_name in _MARKS and jar.digest == job_id and jar.id not in self._gone
         ]
         return tuple(sorted(found, key=lambda mark: (mark.at, mark.id)))
+
+    async def marks_by(self, identity: str) -> tuple[JobMark, ...]:
+        """Return the marks that a job's runs have put, as of a few seconds ago at most."""
+        jars = await self._all(_FRESH_S)
+        return tuple(
+            _mark(jar) for jar in jars if jar.job_name in _MARKS and jar.prefix == identity
+        )
 
     async def marked_jobs(self) -> dict[str, Mark]:
         """Return the marks of adopted and released jobs, by jobId: of two, that of adoption."""
@@ -291,6 +299,10 @@ class ClusterJars:
                 continue
             if jar.of_job or jar.job_name in marks:
                 await self.discard(jar.id)
+
+
+def _mark(jar: UploadedJar) -> JobMark:
+    return JobMark(_MARKS[jar.job_name], jar.prefix, jar.id, jar.uploaded, jar.digest)
 
 
 def _size(jar: Jar) -> str:

@@ -211,6 +211,10 @@ class FlinkRest:
         """Return the path of the savepoint that this request took in the last five minutes."""
         return await self._checkpoints.find(request)
 
+    async def await_savepoint(self, request: SavepointRequest, timeout: float) -> str | None:
+        """Wait for the savepoint that this request has begun to take, if it has."""
+        return await self._checkpoints.await_begun(request, timeout)
+
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
         await self._jars.remove(identity, keep)
@@ -218,6 +222,10 @@ class FlinkRest:
     async def marks(self, job_id: str) -> tuple[JobMark, ...]:
         """Read the marks among `GET /jars`."""
         return await self._jars.marks(job_id)
+
+    async def marks_by(self, identity: str) -> tuple[JobMark, ...]:
+        """Read them among `GET /jars`, as of a few seconds ago at most."""
+        return await self._jars.marks_by(identity)
 
     async def marked_jobs(self) -> dict[str, Mark]:
         """Return the mark that counts of each marked job, by jobId."""

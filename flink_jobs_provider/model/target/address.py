@@ -110,6 +110,10 @@ def is_local(jar: str) -> bool:
     return not separator or scheme in ("file", "local", "http", "https")
 
 
+#: Why a version is not started alongside the one that it replaces.
+RUNS_ONE_VERSION = "the service runs one version of a job at a time"
+
+
 def unreadable_jar(
     jar: Any,
     target: dict[str, Any],

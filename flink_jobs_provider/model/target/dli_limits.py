@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flink_jobs_provider.model.target.address import split_arguments, unreadable_jar
+from flink_jobs_provider.model.target.address import (
+    RUNS_ONE_VERSION,
+    split_arguments,
+    unreadable_jar,
+)
 from flink_jobs_provider.model.target.dli import DliTarget
 from flink_jobs_provider.wire import SPEC_NOTE
 from flink_jobs_provider.wire.dli import LONGEST_NAME, RESOURCES_V1
@@ -61,6 +65,8 @@ def _job(inputs: dict[str, Any], target: dict[str, Any], unknown: set[_Path]) ->
     example = "obs://bucket/dir/name.jar"
     yield from unreadable_jar(inputs.get("jar"), target, unknown, "service", example)
     yield from split_arguments(inputs.get("args"), "Data Lake Insight")
+    if inputs.get("upgrade_mode") == "blue-green":
+        yield "upgrade_mode", f'must not be "blue-green": {RUNS_ONE_VERSION}'
     name = inputs.get("job_name")
     if isinstance(name, str) and len(name) > LONGEST_NAME:
         yield "job_name", f"must have at most {LONGEST_NAME} characters there (got {len(name)})"

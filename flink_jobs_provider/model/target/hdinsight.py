@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from flink_jobs_provider.model.target.address import (
     KIND,
+    RUNS_ONE_VERSION,
     Reference,
     Segment,
     Tls,
@@ -220,6 +221,8 @@ def limits_of(inputs: dict[str, Any], unknown: set[tuple[int | str, ...]]) -> li
         problems.append(
             ("upgrade_mode", f'must not be "last-state" with api_version {version}, which lacks it')
         )
+    if inputs.get("upgrade_mode") == "blue-green":
+        problems.append(("upgrade_mode", f'must not be "blue-green": {RUNS_ONE_VERSION}'))
     return problems
 
 

@@ -14,7 +14,7 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
     TemporaryError,
 )
-from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason
@@ -172,6 +172,22 @@ class Stopper:
             )
         return path
 
+    async def await_stop(self, wanted: SavepointTerms, job: ObservedJob) -> bool:
+        """Wait for a stop that an earlier run has begun; whether the job has ended by it.
+
+        Raises:
+            DeadlineExceeded: It goes on.
+        """
+        request = SavepointRequest(job.job_id, "", Purpose.STOP, wanted.savepoint_format)
+        try:
+            path = await self._plane.await_savepoint(request, wanted.timeout("savepoint"))
+        except TemporaryError as error:
+            raise await self._savepoint_failed(wanted, job, request, error) from None
+        if path is None:
+            return False
+        await self._watch.until_ended(job.job_id, wanted.timeout("cancel"), wanted.job_name)
+        return True
+
     async def cancel_stillborn(self, wanted: SavepointTerms, job: ObservedJob) -> bool:
         """Cancel a job that began from nothing and never got going; whether it was one."""
         if job.healthy:
@@ -279,8 +295,9 @@ class Ender:
                 path = await self._stopper.take(spec, job, Purpose.DELETE, drain=drain)
             else:
                 await self._stopper.cancel(spec, job)
-        if path is None and spec.on_delete is OnDelete.SAVEPOINT and ours:
-            point = await self._states.of_ended(ours[0])
+        ended = ClusterSnapshot.ended(submissions_of(recorded, await self._plane.jobs()))
+        if path is None and spec.on_delete is OnDelete.SAVEPOINT and ended:
+            point = await self._states.of_ended(ended[0])
             path = point.path if point else None
         for identity in identities(recorded, spec):
             await self._plane.forget_jars(identity, frozenset())

@@ -56,10 +56,12 @@ class Predecessor:
         numbers: Those of the version before.
         watched_before: Whether the version may have run for long: what it failed of until now is
             then left aside.
+        runs_on: The jobId of the version before, where that is left running; empty else.
     """
 
     numbers: EarlierNumbers = field(default_factory=EarlierNumbers)
     watched_before: bool = False
+    runs_on: str = ""
 
 
 @dataclass(frozen=True)

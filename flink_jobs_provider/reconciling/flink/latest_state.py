@@ -192,7 +192,7 @@ class StateDirectories:
         """Whether a submission's savepoints are of the state that is to be carried on."""
         if job_id == recorded.job_id:
             return True
-        return recorded.spec.key.owns(job_id) and generation_of(job_id) >= recorded.generation
+        return recorded.spec.key.owns(job_id) and generation_of(job_id) > recorded.generation
 
     async def _metadata(self, directory: str) -> list[Entry]:
         if not self._readable(directory):

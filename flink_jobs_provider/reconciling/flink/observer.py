@@ -23,6 +23,7 @@ from flink_jobs_provider.model.savepoint import (
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.diff import changes
 from flink_jobs_provider.planning.plan import newly_restores
+from flink_jobs_provider.reconciling.flink.greens import greens_among, switching
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.rescale import rescaling
@@ -43,8 +44,8 @@ class Seen:
 
     @property
     def ended(self) -> tuple[ObservedJob, ...]:
-        """Those that have ended, and that the cluster still lists."""
-        return tuple(job for job in self.ours if not job.active)
+        """Those that have ended, that the cluster still lists, and whose state counts."""
+        return ClusterSnapshot.ended(self.ours)
 
     def next_generation(self, recorded: JobRecord | None) -> int:
         """Return a generation that no submission had: a terminal jobId cannot be used again."""
@@ -247,8 +248,7 @@ class Reader:
         """Return what a start would begin from, found as the start itself finds it; or None."""
         snapshot = await self._plane.jobs(max_age=SHARED_AGE)
         ours = submissions_of(recorded, snapshot)
-        ended = [job for job in ours if not job.active]
-        return await self._states.newest(wanted, ended, recorded)
+        return await self._states.newest(wanted, snapshot.ended(ours), recorded)
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now.
@@ -267,7 +267,7 @@ class Reader:
         quiet = recorded.model_copy(update={"duplicates": [], "other_version": False})
         if recorded.status is JobStatus.STOPPED or (recorded.job_id is None and not shown):
             return quiet
-        ended = [job for job in ours if job.generation >= recorded.generation]
+        ended = [job for job in snapshot.ended(ours) if job.generation >= recorded.generation]
         if ended:
             return await self._ended(quiet, ended[0])
         if not recorded.status.active:
@@ -282,6 +282,10 @@ class Reader:
         )
 
     async def _active(self, recorded: JobRecord, active: list[ObservedJob]) -> JobRecord:
+        if len(active) > 1:
+            marks = await switching(self._plane, identities(recorded, recorded.spec))
+            greens = greens_among(active, recorded, marks)
+            active = [*(job for job in active if job not in greens), *greens]
         newest = active[0]
         update: dict[str, object] = {
             "status": newest.status,

@@ -24,7 +24,7 @@ from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
-from flink_jobs_provider.model.spec import JobSpec, StateCheckMode
+from flink_jobs_provider.model.spec import JobSpec, StateCheckMode, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, previous_version, to_restore
 from flink_jobs_provider.planning.state_verdict import Compatibility, StateVerdict
 from flink_jobs_provider.reconciling import Say
@@ -77,7 +77,8 @@ class ProgramCheck:
         recorded, wanted = change.recorded, change.wanted
         try:
             request = submission(wanted, change.jar, generation, restore)
-            planned = await self._preflight.program(request, replaced, now)
+            alongside = carried and wanted.upgrade_mode is UpgradeMode.BLUE_GREEN
+            planned = await self._preflight.program(request, replaced, now, alongside=alongside)
             compared = carried and wanted.state_check is not StateCheckMode.OFF
             if compared and replaced and planned:
                 await self._check_state(change, replaced, request, planned, now)

@@ -22,7 +22,6 @@ from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
     rescales_while_it_runs,
 )
-from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.failed_version import FailedVersions
@@ -40,10 +39,7 @@ from flink_jobs_provider.reconciling.flink.observer import (
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
-from flink_jobs_provider.reconciling.flink.rollout import (
-    Launch,
-    Roller,
-)
+from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck
 from flink_jobs_provider.reconciling.flink.submissions import (
     Coming,
@@ -51,6 +47,7 @@ from flink_jobs_provider.reconciling.flink.submissions import (
     Starter,
     submission,
 )
+from flink_jobs_provider.reconciling.flink.switch_over import Greens, SwitchOver, outlived
 from flink_jobs_provider.reconciling.flink.takeover import Takeover
 from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Origins, Upgrader
 from flink_jobs_provider.reconciling.flink.way_back import FindJar, WayBack, find_here
@@ -99,16 +96,30 @@ class Reconciler:
             StateCheck(plane, self._directories),
             say,
         )
+        self._earlier = EarlierRuns(plane, watch, self._states, say)
+        greens = Greens(plane, self._observer, self._earlier)
+        self._switch_over = SwitchOver(
+            plane, self._observer, greens, starter, self._stopper, gate, self._roller, say
+        )
         self._upgrader = Upgrader(
-            self._preflight, self._stopper, self._programs, self.way_back, gate, self._roller, say
+            self._preflight,
+            self._stopper,
+            self._programs,
+            self.way_back,
+            gate,
+            self._roller,
+            self._switch_over,
+            say,
         )
         self._adopter = Adopter(plane, self._states, starter, gate, self._roller, say)
         self._ender = Ender(plane, self._stopper, self._states, say)
-        self._earlier = EarlierRuns(plane, watch, self._states, say)
         self._rescaler = Rescaler(plane, watch, say)
         self.foresee_rescale = self._programs.foresee_rescale
+        self.foresee_state = self._programs.foresee_state
+        self.compare_state = self._programs.compare_state
         self.foresee_last_state = self._stopper.foresee_last_state
         self._takeover = Takeover(plane, self._directories, say)
+        self.foresee_adoption = self._takeover.foresee
         self._reader = Reader(plane, self._states, self._observer, watch)
 
     async def bring_about(
@@ -146,6 +157,16 @@ class Reconciler:
             if coming is not Coming.NEVER:
                 seen = await self._observer.observe(recorded, wanted)
             sent_before = coming in (Coming.MAIN_RUNS, Coming.UNKNOWN)
+        seen, greens = await self._switch_over.greens.of(recorded, wanted, seen)
+        if greens:
+            change = Change(recorded, wanted, jar, seen)
+            switched = await self._switch_over.take_up(change, greens)
+            if switched is not None:
+                return switched
+            seen = await self._observer.observe(recorded, wanted)
+            if not any(job in seen.active for job in greens):
+                recorded = outlived(recorded, *(job.generation for job in greens))
+                seen = await self._observer.observe(recorded, wanted)
         if wanted.desired_state is DesiredState.STOPPED:
             return await self._ender.stop(recorded, wanted, seen)
         for older in seen.active[1:]:
@@ -167,22 +188,6 @@ class Reconciler:
         """Return what a start of a job that does not run would begin from, or None."""
         return await self._reader.find_start(recorded, wanted)
 
-    async def foresee_state(
-        self, recorded: JobRecord, wanted: JobSpec, jar: Jar
-    ) -> StateVerdict | None:
-        """Return whether the wanted version could go on from the state of the one that runs.
-
-        Nothing stays on the cluster. None where no version runs.
-        """
-        return await self._programs.foresee_state(recorded, wanted, jar)
-
-    async def foresee_adoption(self, wanted: JobSpec, jar: Jar | None) -> str | None:
-        """Return the plan line of the adoption that a new job asks for.
-
-        None where its own version runs already. With a jar, the program is compared with the job.
-        """
-        return await self._takeover.foresee(wanted, jar)
-
     async def find_jar(self, version: JobSpec) -> Jar | str:
         """Return the jar of a version that ran once; its digest where the cluster has it.
 
@@ -196,15 +201,6 @@ class Reconciler:
         seen = await self._observer.observe(base, wanted)
         change = Change(base, wanted, jar, seen)
         await self._programs.check(change, seen.next_generation(base), None, None, now)
-
-    async def compare_state(
-        self, job: ObservedJob, declared: JobSpec | None, wanted: JobSpec, jar: Jar
-    ) -> StateVerdict:
-        """Return the same for a job of which no record is at hand.
-
-        `declared` is what it was perhaps submitted as, which its jobId shows.
-        """
-        return await self._programs.compare_state(job, declared, wanted, jar)
 
     async def cancel(self, recorded: JobRecord) -> bool:
         """End a job without a savepoint; whether any of it ran. Its jars stay."""
@@ -246,6 +242,7 @@ class Reconciler:
             await self._await_unrecorded(recorded)
         if recorded.unconfirmed:
             raise still_to_come(recorded.unconfirmed, recorded.spec)
+        await self._switch_over.call_off(recorded)
         if recorded.spec.on_delete is OnDelete.RELEASE:
             ours = submissions_of(recorded, await self._plane.jobs())
             active = [job for job in ours if job.active]

@@ -107,7 +107,7 @@ class Launch:
         return None if same else previous
 
 
-def _to_be_recorded(failed: ActionFailed, launch: Launch, record: JobRecord | None) -> ActionFailed:
+def to_be_recorded(failed: ActionFailed, launch: Launch, record: JobRecord | None) -> ActionFailed:
     """Add to an error what is to be recorded of a job of which a version has run."""
     failed.version = launch.generation
     if record and launch.change.recorded and launch.change.recorded.job_id:
@@ -201,15 +201,15 @@ class Roller:
             remedy=remedy,
         )
         if not is_first(recorded):
-            return _to_be_recorded(failed, launch, base)
+            return to_be_recorded(failed, launch, base)
         failed.version = launch.generation
         failed.partial = launch.first.when_it_failed(left, failed.happened)
         return failed
 
-    async def give_up(self, launch: Launch, job_id: str, failure: str) -> JobError:
-        """End a version that a killed run started, run the previous one again; return the error."""
+    async def give_up(self, launch: Launch, job_id: str, why: str) -> JobError:
+        """End a version that was started before, run the previous one again; return the error."""
         await self._starter.end(job_id, launch.change.wanted)
-        return await self._go_back(launch, f"did not start: {failure}")
+        return await self._go_back(launch, why)
 
     async def not_passed(self, launch: Launch, job_id: str, failure: GateFailed) -> JobError:
         """Return the error for a version that did not pass its health gate.
@@ -274,7 +274,7 @@ class Roller:
                 now=neither_started(reason, await self._state_of(launch)),
                 remedy="Fix it, and run again",
             )
-            return _to_be_recorded(failed, launch, launch.base)
+            return to_be_recorded(failed, launch, launch.base)
         await self.forget_jars(recorded, wanted, started.job_id, previous.jar_digest)
         failed = ActionFailed(
             what,
@@ -285,7 +285,7 @@ class Roller:
         record = launch.base
         with suppress(JobError):  # if it cannot be seen now, the next run finds it by its jobId
             record = await self.record(record, declared, started, launch.action)
-        return _to_be_recorded(failed, launch, record)
+        return to_be_recorded(failed, launch, record)
 
     async def _start_again(
         self, previous: JobSpec, jar: Jar | str, generation: int, back: str | None

@@ -160,7 +160,7 @@ class Starter:
             job = await self._watch.until_settled(spec, job, restore_from, deadline)
         else:
             job = await self._gate.until_passed(spec, gate, job, restore_from, deadline, before)
-        await self._alone(spec, job.job_id)
+        await self._alone(spec, job.job_id, before.runs_on)
         try:
             return await self._watch.is_up(spec, job)
         except ActionFailed as error:
@@ -168,14 +168,14 @@ class Starter:
                 raise
             raise GateFailed(f"health.max_restarts: {error.reason}") from None
 
-    async def _alone(self, spec: JobSpec, job_id: str) -> None:
-        """End older submissions that run at once; give way to a newer one."""
+    async def _alone(self, spec: JobSpec, job_id: str, but: str) -> None:
+        """End older submissions that run at once, but for one; give way to a newer one."""
         snapshot = await self._plane.jobs()
         ours = snapshot.by_id.get(job_id)
         if ours is None:
             return
         for other in snapshot.of(spec.key):
-            if not other.active or other.job_id == job_id:
+            if not other.active or other.job_id in (job_id, but):
                 continue
             if _prevails(other, ours):
                 await self.end(job_id, spec)
@@ -301,7 +301,7 @@ class EarlierRuns:
         """
         job_id = str(recorded.unconfirmed)
         self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
-        coming = await self._until_shown(
+        coming = await self.until_shown(
             lambda snapshot: job_id in snapshot.by_id, wanted.timeout("submit")
         )
         if coming in (Coming.SHOWN, Coming.NEVER):
@@ -348,12 +348,12 @@ class EarlierRuns:
             return any(job.job_id not in known for job in ours)
 
         timeout = wanted.timeout("submit")
-        coming = await self._until_shown(shows_another, timeout, frozenset(passed_over))
+        coming = await self.until_shown(shows_another, timeout, frozenset(passed_over))
         if coming is Coming.MAIN_RUNS and trace is _Trace.CERTAIN:
             raise main_outlasts(wanted)
         return Coming.SHOWN if coming is Coming.NEVER else coming
 
-    async def _until_shown(
+    async def until_shown(
         self,
         shown: Callable[[ClusterSnapshot], bool],
         timeout: float,

@@ -34,9 +34,10 @@ from flink_jobs_provider.reconciling.flink.preflight import Preflight
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.submissions import Starter
+from flink_jobs_provider.reconciling.flink.switch_over import SwitchOver
 from flink_jobs_provider.reconciling.flink.way_back import WayBack
 from flink_jobs_provider.reconciling.job_errors import broken_state, gate_kept, no_state, unclear
-from flink_jobs_provider.reconciling.record_updates import done, keep, record_of, with_found
+from flink_jobs_provider.reconciling.record_updates import done, keep, knows, record_of, with_found
 from flink_jobs_provider.reconciling.waiter import Clock
 
 
@@ -194,6 +195,7 @@ class Upgrader:
     _way_back: WayBack
     _gate: GateWatch
     _roller: Roller
+    _switch_over: SwitchOver
     _say: Say
 
     async def replace(self, change: Change, current: ObservedJob, version: Version) -> JobRecord:
@@ -206,9 +208,10 @@ class Upgrader:
         named, mode = version.restores, wanted.upgrade_mode
         if named:
             await self._preflight.restore_point(wanted, named, unchanged)
-            if mode is UpgradeMode.LAST_STATE:  # its own state is left for the named one: save it
+            if mode is not UpgradeMode.STATELESS:  # its own state is left for it: save that
                 mode = UpgradeMode.SAVEPOINT
-        if mode is UpgradeMode.SAVEPOINT:
+        alongside = mode is UpgradeMode.BLUE_GREEN
+        if mode is UpgradeMode.SAVEPOINT or alongside:
             await self._preflight.savepoint_layout(wanted, unchanged)
         previous = previous_version(recorded)
         if previous and previous.jar_digest != wanted.jar_digest:
@@ -216,6 +219,8 @@ class Upgrader:
         carried = named is None and mode is not UpgradeMode.STATELESS
         await self._programs.check(change, generation, named, current, unchanged, carried=carried)
         before = Predecessor(await self._gate.numbers_before_stop(wanted, current))
+        if alongside:
+            return await self._switch_over.begin(change, current, generation, before)
         left = await self._end(mode, recorded, wanted, current, named)
         return await self._roller.launch(
             Launch(
@@ -274,7 +279,8 @@ class Adopter:
         except ActionFailed as error:
             launch = await self._interrupted(change, current, version)
             if launch:
-                raise await self._roller.give_up(launch, current.job_id, error.happened) from None
+                why = f"did not start: {error.happened}"
+                raise await self._roller.give_up(launch, current.job_id, why) from None
             raise ActionFailed(
                 f"{wanted.job_name}: {error.happened}",
                 now=f"It is job {current.job_id}, which an earlier run started",
@@ -283,6 +289,9 @@ class Adopter:
         base = recorded
         if base and origin and all(known.path != origin for known in base.savepoints):
             base = keep(base, origin, SavepointReason.FOUND, taken_at="")
+        former = await self._end_of_former(change, origin)
+        if base and former and not knows(base, former.path):
+            base = keep(base, former.path, SavepointReason.UPDATE, former.taken_at)
         started = replace(started, generation=current.generation)
         action = Action.NEW if is_first(recorded) else Action.UPDATE
         if recorded and recorded.spec.desired_state is DesiredState.STOPPED:
@@ -339,6 +348,18 @@ class Adopter:
             remedy=Remedy.CHANGE_OR_WATCH_AGAIN,
         )
 
+    async def _end_of_former(self, change: Change, origin: str | None) -> RestorePoint | None:
+        """Return the savepoint of the stop of the recorded version; None where it has none.
+
+        Where a version started alongside it, from `origin`, that is a later one.
+        """
+        job_id = change.recorded.job_id if change.recorded else None
+        former = next((job for job in change.seen.ended if job.job_id == job_id), None)
+        if former is None or former.state != "FINISHED" or f"/{job_id}/" not in (origin or ""):
+            return None
+        point = await self._states.of_ended(former)
+        return point if point and point.what == "savepoint" else None
+
     async def _interrupted(
         self, change: Change, current: ObservedJob, version: Version, *, with_state: bool = False
     ) -> Launch | None:
@@ -359,6 +380,8 @@ class Adopter:
             former = next((job for job in change.seen.ended if job.job_id == recorded.job_id), None)
             point = await self._states.of_ended(former) if former else None
             back = point.path if point else None
+        former_end = await self._end_of_former(change, back)
+        back = former_end.path if former_end else back
         if back is None and wanted.upgrade_mode is not UpgradeMode.STATELESS:
             return None
         launch = Launch(

@@ -102,6 +102,32 @@ def test_the_mark_of_a_move_stays_until_a_version_runs_here_again() -> None:
     asyncio.run(work())
 
 
+def test_marks_of_a_job_are_found_without_its_jobids() -> None:
+    """Shows it of the mark of a version that no list of jobs has yet, also of this process's own.
+
+    A removal of the job's jars leaves it.
+    """
+    flink = ScriptedFlink()
+    other = f"_switching-{'b' * 18}-{JOB_ID}.jar"
+    flink.answer("GET jars", listing(f"_switching-{IDENTITY}-{JOB_ID}.jar", other))
+    flink.answer("POST jars/upload", ok(filename="/up/2.jar", status="success"))
+    flink.answer("DELETE jars/2.jar", ok())
+    plane = flink.plane()
+
+    async def work() -> None:
+        (found,) = await plane.marks_by(IDENTITY)
+        assert (found.kind, found.job_id, found.id) == (Mark.SWITCHING, JOB_ID, "0.jar")
+        await plane.put_mark(Mark.SWITCHING, IDENTITY, "c" * 32, 60)
+        _, own = await plane.marks_by(IDENTITY)
+        assert own.job_id == "c" * 32
+        await plane.forget_jars(IDENTITY, frozenset())
+        assert len(await plane.marks_by(IDENTITY)) == 2
+        await plane.remove_mark(own)
+        assert await plane.marks_by(IDENTITY) == (found,)
+
+    asyncio.run(work())
+
+
 def test_submissions_ask_for_the_list_once(tmp_path: Path) -> None:
     """Shows that a thousand creations do not make Flink open a thousand jars a thousand times."""
     flink = ScriptedFlink()

@@ -54,6 +54,28 @@ def test_first_attempt(version: str) -> None:
     assert sent.body["targetDirectory"] == "/s"
 
 
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        (["unknown-trigger"], False),
+        (["stop-completed"], True),
+        ([IN_PROGRESS, IN_PROGRESS, "stop-completed"], True),
+        (["stop-ended-job-failed"], False),
+        ([IN_PROGRESS, IN_PROGRESS, "stop-ended-job-failed"], False),
+    ],
+)
+def test_one_that_was_begun_is_waited_for_and_none_is_requested(
+    answers: list[str | httpx.Response], found: bool
+) -> None:
+    flink = ScriptedFlink()
+    replies = [recorded(each) if isinstance(each, str) else each for each in answers]
+    flink.answer(poll(0), *replies)
+    path = asyncio.run(flink.plane().await_savepoint(request(), 60))
+    assert (path or "").startswith(PATH if found else "")
+    assert bool(path) == found
+    assert all(sent.method == "GET" for sent in flink.sent)
+
+
 def test_a_completed_one_is_returned_without_a_new_request() -> None:
     flink = ScriptedFlink()
     flink.answer(poll(0), recorded("stop-completed"))

@@ -24,6 +24,10 @@ def plan(recorded: JobRecord | None, wanted: JobSpec) -> Plan:
     return plan_at(recorded, wanted, NOW)
 
 
+#: A submission of the recorded generation, as a second copy is.
+OLDER = "e" * 18 + "000001" + "0" * 8
+#: One that was started alongside it.
+NEWER = "e" * 18 + "000002" + "0" * 8
 MODES = ("savepoint", "last-state", "stateless")
 ACTIVE = (JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RESTARTING)
 ENDED = (
@@ -93,10 +97,10 @@ WHILE_ACTIVE: dict[str, Row] = {
         (STOP,) * 3,
         "parallelism 2 → 4, desired_state running → stopped",
     ),
-    "two copies": ({}, {"duplicates": ["f" * 32]}, (ONE_COPY,) * 3, "2 copies run at once"),
+    "two copies": ({}, {"duplicates": [OLDER]}, (ONE_COPY,) * 3, "2 copies run at once"),
     "two copies and parallelism": (
         {"parallelism": 4},
-        {"duplicates": ["f" * 32]},
+        {"duplicates": [OLDER]},
         (UPDATE, LAST_STATE, AFRESH),
         "2 copies run at once, parallelism 2 → 4",
     ),
@@ -372,7 +376,26 @@ def test_a_restore_point_that_was_named_before_is_not_gone_back_to() -> None:
             "entry_class none → shop.Main, upgrade_mode savepoint → last-state",
         ),
         (
-            record(duplicates=["e" * 32, "f" * 32]),
+            record(),
+            {"upgrade_mode": "blue-green", "jar_digest": DIGEST_2, "health": {"window": "1m"}},
+            "orders: UPDATE, start alongside it from a savepoint, and stop it when the new version "
+            "is up: OUTPUT IS WRITTEN BY BOTH UNTIL THEN: jar content changed, upgrade_mode "
+            "savepoint → blue-green, health changed; health gate 1m",
+        ),
+        (
+            record(),
+            {"upgrade_mode": "blue-green", "restore_from": "/s/2"},
+            "orders: UPDATE, stop with savepoint, and restart from /s/2 instead: "
+            "restore_from /s/2, upgrade_mode savepoint → blue-green",
+        ),
+        (
+            record(duplicates=[NEWER]),
+            {},
+            f"orders: CANCEL, cancel job {NEWER}; the job goes on as it is: a switch-over was cut "
+            f"short: job {NEWER} runs alongside it",
+        ),
+        (
+            record(duplicates=[OLDER, "e" * 18 + "000001" + "f" * 8]),
             {},
             "orders: STOP, stop the older of the copies that run, with savepoint: "
             "3 copies run at once",

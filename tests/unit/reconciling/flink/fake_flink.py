@@ -132,9 +132,13 @@ class FakeFlink:
         self._step("marks")
         return tuple(mark for marked, mark in self.marked if marked == job_id)
 
+    async def marks_by(self, identity: str) -> tuple[JobMark, ...]:
+        self._step("marks")
+        return tuple(mark for _, mark in self.marked if mark.identity == identity)
+
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         self._step(f"put {kind}")
-        mark = JobMark(kind, identity, f"mark-{next(_numbers)}", self._time.now())
+        mark = JobMark(kind, identity, f"mark-{next(_numbers)}", self._time.now(), job_id)
         self.marked.append((job_id, mark))
         self._step(f"{kind} put")
 
@@ -261,6 +265,15 @@ class FakeFlink:
         self._step("find savepoint")
         key = (request.job_id, request.purpose.value, request.occasion)
         operation = self._operations.get(key)
+        return operation.path or None if operation else None
+
+    async def await_savepoint(self, request: SavepointRequest, timeout: float) -> str | None:
+        self._step("await savepoint")
+        key = (request.job_id, request.purpose.value, request.occasion)
+        operation = self._operations.get(key)
+        while operation and not operation.done:
+            await self._time.sleep(0.1)
+            self.pass_time()
         return operation.path or None if operation else None
 
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:

@@ -140,7 +140,7 @@ def test_changes_that_touch_nothing() -> None:
     record = stack.up(wanted)
     assert record.spec == wanted
     assert stack.flink.the_job() is job
-    assert set(stack.flink.steps) == {"jobs"}
+    assert set(stack.flink.steps) == {"jobs", "marks"}
 
 
 def test_a_first_checkpoint_that_fails_is_tried_again() -> None:
