@@ -143,6 +143,19 @@ def no_state(
     )
 
 
+def left_behind(wanted: JobSpec, version: int, restore: str | None) -> str:
+    """Return the line on what an earlier job of the same name and owner has left in storage.
+
+    It was deleted, or its run was killed before it could record it, and its cluster has forgotten
+    it: the two look alike.
+    """
+    start = f"starts from {restore}" if restore else "starts without state"
+    return (
+        f"{wanted.job_name}: an earlier job of this name and owner, version {version}, has left "
+        f"savepoints or checkpoints; this one {start}, and restore_from names another one"
+    )
+
+
 def no_retained_checkpoint(job_name: str, job_id: str) -> StateUnavailable:
     """Return the refusal of an update of last-state whose checkpoints end with the job."""
     return StateUnavailable(

@@ -51,7 +51,11 @@ from flink_jobs_provider.reconciling.flink.switch_over import Greens, SwitchOver
 from flink_jobs_provider.reconciling.flink.takeover import Takeover
 from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Origins, Upgrader
 from flink_jobs_provider.reconciling.flink.way_back import FindJar, WayBack, find_here
-from flink_jobs_provider.reconciling.job_errors import finished_meanwhile, still_to_come
+from flink_jobs_provider.reconciling.job_errors import (
+    finished_meanwhile,
+    left_behind,
+    still_to_come,
+)
 from flink_jobs_provider.reconciling.record_updates import done, keep, savepoint_output
 from flink_jobs_provider.reconciling.waiter import Clock
 
@@ -334,8 +338,9 @@ class Reconciler:
                 return over
         origin = await self._origins.of(recorded, wanted, seen)
         restore, generation = origin.restore, seen.next_generation(recorded)
-        if generation == 1:
-            generation += await self._directories.last_generation(wanted)
+        if generation == 1 and (former := await self._directories.last_generation(wanted)):
+            generation += former
+            self._say(left_behind(wanted, former, restore))
         if recorded and recorded.job_id:
             await check_not_moving(self._plane, recorded)
         if recorded and recorded.adopted and restore:

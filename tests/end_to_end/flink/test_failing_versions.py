@@ -130,7 +130,8 @@ def test_a_main_that_does_not_start_one_job_is_refused(orders: CountingStack, ta
     orders.declare("news", "--main", "twice", entry="UnusualMain")
     failed = orders.project.failing_up()
     failed.assert_says(second)
-    failed.assert_says("Nothing of it runs; it")  # has no state yet, or has a savepoint already
+    # The first of the two jobs may have completed a checkpoint, or not.
+    failed.assert_says("Nothing of it runs; ")
     assert orders.active("news") == []
 
 

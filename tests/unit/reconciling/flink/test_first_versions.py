@@ -109,6 +109,24 @@ def test_it_is_lost_without_a_checkpoint(*, readable: bool) -> None:
     assert stack.flink.the_job().restored_from == ""
 
 
+def test_an_earlier_job_of_its_name_is_named() -> None:
+    """Shows that a new job says so where it does not go on from what one before has left.
+
+    A run that was killed before it recorded its job is not told from one that was deleted.
+    """
+    stack = Stack()
+    stack.up(version())
+    assert not any("an earlier job" in line for line in stack.said)
+    stack.destroy()
+    stack.flink.restart_job_manager()
+    stack.up(version())
+    assert stack.flink.the_job().restored_from == ""
+    assert (
+        "orders: an earlier job of this name and owner, version 1, has left savepoints or "
+        "checkpoints; this one starts without state, and restore_from names another one"
+    ) in stack.said
+
+
 def test_it_ended_without_a_checkpoint_before_the_next_run() -> None:
     """Shows that a job which is seen to have none is started anew."""
     stack = Stack()
