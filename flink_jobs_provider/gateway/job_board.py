@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from flink_jobs_provider.gateway.job_history import JobHistory
 from flink_jobs_provider.gateway.job_service import ActionRow, JobRow, JobService
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan
@@ -147,11 +148,24 @@ class JobBoard(JobService, JobHistory, Protocol):
         ...
 
     async def with_verdict(
-        self, cluster: str, planned: Plan, record: JobRecord, wanted: JobSpec
+        self,
+        cluster: str,
+        planned: Plan,
+        record: JobRecord | None,
+        wanted: JobSpec,
+        jar_digest: str | None = None,
     ) -> Plan:
-        """Return the plan of an update with how the running version's state suits the new one.
+        """Return a plan with how what runs suits the version that is wanted.
 
-        The jar is read, and `main` runs on the cluster; nothing of it stays.
+        Of an update, that is the state of the running version; of an adoption, the job that is to
+        be adopted. The jar is read, and `main` runs on the cluster; nothing of it stays.
+
+        Args:
+            cluster: Key of the cluster.
+            planned: The plan.
+            record: The job as it is; None for a new one.
+            wanted: What it is to be.
+            jar_digest: The content that the jar must have; None for what lies there.
         """
         ...
 
@@ -162,8 +176,16 @@ class JobBoard(JobService, JobHistory, Protocol):
         """
         ...
 
-    async def on_record(self, cluster: str, identities: Collection[str]) -> frozenset[str]:
-        """Return which of some identities are those of jobs on record.
+    async def running_job(self, cluster: str, job_id: str) -> tuple[ObservedJob | None, int | None]:
+        """Return a job of a cluster's list, None where it lists none, and its parallelism.
+
+        Raises:
+            Refusal: No such cluster, or it does not answer.
+        """
+        ...
+
+    async def on_record(self, cluster: str, job_ids: Collection[str]) -> frozenset[str]:
+        """Return which of some jobIds belong to jobs on record.
 
         Raises:
             Refusal: No such cluster.

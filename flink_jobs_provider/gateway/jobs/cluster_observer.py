@@ -122,11 +122,20 @@ class Observer:
                 running[identity_of(job.job_id)].append(job)
         call, key = self._process.call, self._cluster.key
         rows = await call(self._store.watched, key, ACTIVE)
-        others = sorted(set(running) - {row.identity for row in rows})
+        known = {row.identity for row in rows}
+        known |= {identity_of(row.job_id) for row in rows if row.job_id}
+        others = [
+            job.job_id for start, jobs in running.items() if start not in known for job in jobs
+        ]
         if others:
-            rows += await call(self._store.watched_by_identity, key, others)
+            rows += await call(self._store.watched_of, key, others)
         for row in rows:
-            if not _as_recorded(row, running[row.identity]):
+            seen = list(running[row.identity])
+            if row.job_id and identity_of(row.job_id) != row.identity:  # it was adopted
+                seen += [
+                    job for job in running[identity_of(row.job_id)] if job.job_id == row.job_id
+                ]
+            if not _as_recorded(row, seen):
                 await self._refresh(row.number)
 
     async def _refresh(self, number: int) -> None:

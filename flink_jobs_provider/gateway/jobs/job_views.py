@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, StoredSession
 from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion, Span, points
 from flink_jobs_provider.gateway.job_service import (
@@ -25,6 +26,8 @@ from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.gateway.store import StoredJob, read_record
 from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.identity import identity_of
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
@@ -32,6 +35,7 @@ from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling.flink.program_check import with_verdict
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.flink.takeover import with_adoption
 
 #: Seconds that a form waits for a cluster's free slots, and for how long it takes the same answer.
 _SLOTS_WITHIN = 2.0
@@ -111,32 +115,63 @@ class Reading:
         self.configured(cluster)
         return await self._ask(self._store.actions_of, number, limit)
 
-    async def on_record(self, cluster: str, identities: Collection[str]) -> frozenset[str]:
-        """Return which of some identities are those of jobs on record."""
+    async def running_job(self, cluster: str, job_id: str) -> tuple[ObservedJob | None, int | None]:
+        """Return a job of a cluster's list, None where it lists none, and its parallelism."""
+        try:
+            plane = self._process.plane(self.configured(cluster))
+            job = (await plane.jobs(self._process.intervals.fresh)).by_id.get(job_id)
+            return job, await plane.parallelism(job_id) if job else None
+        except JobError as error:
+            raise ClusterUnavailable(error) from None
+
+    async def on_record(self, cluster: str, job_ids: Collection[str]) -> frozenset[str]:
+        """Return which of some jobIds are those of jobs on record."""
         self.configured(cluster)
-        found = await self._ask(self._store.watched_by_identity, cluster, sorted(identities))
-        return frozenset(row.identity for row in found)
+        found = await self._ask(self._store.watched_of, cluster, job_ids)
+        known = {row.job_id for row in found}
+        identities = {row.identity for row in found}
+        return frozenset(
+            each for each in job_ids if each in known or identity_of(each) in identities
+        )
 
     async def with_verdict(
-        self, cluster: str, planned: Plan, record: JobRecord, wanted: JobSpec
+        self,
+        cluster: str,
+        planned: Plan,
+        record: JobRecord | None,
+        wanted: JobSpec,
+        jar_digest: str | None = None,
     ) -> Plan:
-        """Return the plan of an update with how the running version's state suits the new one."""
+        """Return a plan with how what runs suits the version that is wanted."""
         process, configured = self._process, self.configured(cluster)
+        reconciler = Reconciler(
+            process.plane(configured), local_paths=configured.flink.loopback, clock=process.clock
+        )
+
+        async def opened() -> tuple[JobSpec, Jar]:
+            opener = process.opener
+            found = (
+                await opener.find(wanted.jar, jar_digest)
+                if jar_digest
+                else await opener.open(wanted.jar, process.intervals.jar_queue)
+            )
+            return wanted.model_copy(update={"jar_digest": found.digest}), found
 
         async def verdict() -> StateVerdict | None:
-            jar = await process.opener.open(wanted.jar, process.intervals.jar_queue)
-            reconciler = Reconciler(
-                process.plane(configured),
-                local_paths=configured.flink.loopback,
-                clock=process.clock,
-            )
-            new = wanted.model_copy(update={"jar_digest": jar.digest})
-            return await reconciler.foresee_state(record, new, jar)
+            assert record is not None  # noqa: S101 - so it was looked at
+            return await reconciler.foresee_state(record, *await opened())
+
+        async def adoption() -> str | None:
+            return await reconciler.foresee_adoption(*await opened())
 
         try:
-            return await with_verdict(planned, record, wanted, verdict)
+            if planned.adopts:
+                return await with_adoption(planned, adoption)
+            return (
+                planned if record is None else await with_verdict(planned, record, wanted, verdict)
+            )
         except QueueTimeout:
-            return replace(planned, state="state was not compared: other jars are being read")
+            return replace(planned, state="it was not compared: other jars are being read")
 
     async def task_slots(self, cluster: str) -> tuple[int, int] | None:
         """Return how many task slots are free, and how many there are; None without an answer."""

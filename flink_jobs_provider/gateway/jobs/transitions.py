@@ -6,6 +6,7 @@ Pure: it sees the request and the job's row, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange, JobRow
@@ -110,6 +111,18 @@ def back_to_version(
         seen=seen,
         version=version,
     )
+
+
+def adopting(request: ActionRequest, job: str, *, allow_no_way_back: bool) -> ActionRequest:
+    """Return the request for a new job as one that takes a running job over as it is.
+
+    Args:
+        request: NEW, of the job as it is declared.
+        job: The jobId that runs, or its name in Flink.
+        allow_no_way_back: Whether it may be restarted also where its program is not known.
+    """
+    adopted = {"adopt": job, "allow_no_way_back": allow_no_way_back or None}
+    return replace(request, changes={**request.changes, **adopted})
 
 
 def check(request: ActionRequest, status: str | None, run_id: str | None) -> None:

@@ -36,6 +36,8 @@ VERSION_FIELDS = (
     "options",
 )
 CONFIRM = "confirm"
+#: Fields of the form of a new job by which a running one is taken over.
+ADOPT, NO_WAY_BACK = "adopt", "allow_no_way_back"
 #: Which field a property of a runJob is shown in.
 _FIELDS = {
     "properties.jobName": "job_name",
@@ -102,6 +104,8 @@ def refused_after(form: Form, refusal: Refusal, text: Text) -> None:
 
 def field_of(target: str) -> str:
     """Return the name of the field that a property of a runJob is shown in; empty for none."""
+    if target == ADOPT:
+        return ADOPT
     if target in _FIELDS:
         return _FIELDS[target]
     return "options" if target.startswith(_OPTIONS) else ""
@@ -119,7 +123,8 @@ def in_labels(message: str, target: str, name: str, text: Text) -> str:
 
 def empty_new_job() -> dict[str, str]:
     """Return what the form of a new job holds at first."""
-    empty = dict.fromkeys(("cluster", "job_name", *VERSION_FIELDS, "savepoint", CONFIRM), "")
+    names = ("cluster", "job_name", *VERSION_FIELDS, "savepoint", CONFIRM, ADOPT, NO_WAY_BACK)
+    empty = dict.fromkeys(names, "")
     return {**empty, "parallelism": DEFAULT_PARALLELISM}
 
 

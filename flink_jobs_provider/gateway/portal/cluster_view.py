@@ -18,7 +18,6 @@ from flink_jobs_provider.gateway.portal.job_view import short_name
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.errors import JobError
-from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.attention import cluster_attention
 from flink_jobs_provider.observing.health import ClusterHealth, Memory
@@ -93,7 +92,7 @@ def cluster_view(
         cluster: The cluster.
         seen: What was observed, or why it was not; None where nothing was so far.
         answer: How it answered the gateway's own observation last.
-        ours: Identities of the jobs on record, of those that it lists.
+        ours: jobIds of its list that belong to jobs on record.
         text: The language of why it needs attention.
     """
     head = (cluster.key, short_name(cluster), cluster.name)
@@ -101,7 +100,7 @@ def cluster_view(
         away = away_view(seen, answer)
         return ClusterView(*head, away, "" if away or seen is None else masked_text(str(seen)))
     active = [job for job in seen.snapshot.jobs if job.active]
-    strangers = [job for job in active if identity_of(job.job_id) not in ours]
+    strangers = [job for job in active if job.job_id not in ours]
     return ClusterView(
         *head,
         health=seen,

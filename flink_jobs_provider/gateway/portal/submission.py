@@ -31,9 +31,11 @@ from flink_jobs_provider.gateway.jobs.earlier_versions import no_version, with_i
 from flink_jobs_provider.gateway.jobs.transitions import (
     TAKES_NEW_BYTES,
     TAKES_NEXT_RESTORE,
+    adopting,
     check,
     wanted_spec,
 )
+from flink_jobs_provider.gateway.portal.action_forms import ADOPT, NO_WAY_BACK
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -137,20 +139,21 @@ class Submission:
             raise in_arm_words(refusal) from None
         changed = [change for change in planned.changed if change.name not in _OF_THE_ACTION]
         return ActionPlan(
-            action=str(wanted.action),
+            action="ADOPT" if planned.adopts else str(wanted.action),
             how=masked_text(words(planned.how)),
             discards_state=planned.discards_state,
             changes=[masked_text(words(change.text)) for change in changed],
             takes_jar=_takes_jar(row, wanted),
             state=masked_text(words(planned.state)),
-            refusal=masked_text(words(planned.refusal)) if planned.state else "",
+            refusal=masked_text(words(planned.refusal)) if planned.state or planned.adopts else "",
         )
 
     async def _planned(self, row: JobRow | None, wanted: ActionRequest) -> Plan:
         if row is None:
             await self._check_name(wanted)
             present = first_inputs(self._clusters[wanted.cluster], wanted.job_name)
-            return plan(None, wanted_spec(wanted, _PLAN, present, None))
+            spec = wanted_spec(wanted, _PLAN, present, None)
+            return await self._board.with_verdict(wanted.cluster, plan(None, spec), None, spec)
         check(wanted, row.status, row.run_id)
         present = row.record.spec.plain()
         if wanted.action in STARTS:
@@ -164,7 +167,7 @@ class Submission:
         never_ran = row.status == LAUNCH_FAILED
         spec = wanted_spec(wanted, _PLAN, present, digest, launch_failed=never_ran)
         planned = plan(row.record if row.record.job_id else None, spec)
-        return await self._board.with_verdict(wanted.cluster, planned, row.record, spec)
+        return await self._board.with_verdict(wanted.cluster, planned, row.record, spec, digest)
 
     async def _version(self, row: JobRow, wanted: ActionRequest) -> JobVersion:
         for each in await self._board.versions(row.cluster, row.number, limit=MOST_VERSIONS):
@@ -180,6 +183,24 @@ class Submission:
         """
         rows = await self._board.jobs(JobsOfCluster(wanted.cluster, job_name=wanted.job_name))
         check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
+
+    async def adoption(
+        self, cluster: str, properties: Mapping[str, Any], form: Mapping[str, str], caller: str
+    ) -> ActionRequest:
+        """Return what asks for a running job to be taken over.
+
+        Args:
+            cluster: Key of its cluster.
+            properties: Of the runJob that would start it as a new job.
+            form: The form's fields: which job, and whether it may be restarted in any case.
+            caller: Who asks.
+
+        Raises:
+            Refusal: A property is invalid: every problem at once.
+        """
+        request = await self._request(cluster, properties, caller)
+        allowed = bool(form[NO_WAY_BACK])
+        return adopting(request, form[ADOPT], allow_no_way_back=allowed)
 
     async def submit(
         self, request: Request, visit: Visit, cluster: str, asked: Asked, seen: str = ""
@@ -222,7 +243,7 @@ class Submission:
 
 def _takes_jar(row: JobRow | None, wanted: ActionRequest) -> bool:
     """Whether an action runs the jar as it lies there, not the bytes that ran before."""
-    if wanted.action not in STARTS or wanted.version:
+    if wanted.action not in STARTS or wanted.version or wanted.changes.get("adopt"):
         return False
     if row is None or row.record.spec.jar_digest is None or wanted.action in TAKES_NEW_BYTES:
         return True
@@ -250,7 +271,8 @@ def start_of_draft(row: JobRow, caller: str) -> ActionRequest:
 def _named(asked: Asked) -> tuple[str, str | None]:
     """Return the action and the job's name, as the audit log has them."""
     if isinstance(asked, ActionRequest):
-        return "rollback" if asked.version else str(asked.action), asked.job_name
+        what = "rollback" if asked.version else str(asked.action)
+        return "adopt" if asked.changes.get("adopt") else what, asked.job_name
     return str(asked["action"]), asked["jobName"] or None
 
 

@@ -87,6 +87,30 @@ def reading_samples(
     return samples
 
 
+def adoption_samples(
+    cluster: ClusterConfiguration,
+    base: str,
+    job_id: str,
+    properties: Mapping[str, Any],
+    *,
+    allowed: bool,
+) -> list[Sample]:
+    """Return the adoption of a running job as a command of the monitoring API.
+
+    Args:
+        cluster: The job's cluster.
+        base: What callers reach the gateway by.
+        job_id: What runs.
+        properties: Of the runJob that would start it as a new job.
+        allowed: Whether it may be restarted also where its program is not known.
+    """
+    shown = masked_row({"id": "", "properties": dict(properties)})["properties"]
+    body: dict[str, Any] = {"cluster": cluster.key, "adopt": job_id, "properties": shown}
+    if allowed:
+        body["allow_no_way_back"] = True
+    return [Sample("monitoring", _curl("POST", f"{base}/api/v1/jobs", _AUTHORIZATION, body))]
+
+
 def rollback_samples(
     base: str, job_name: str, number: int, body: Mapping[str, Any]
 ) -> list[Sample]:

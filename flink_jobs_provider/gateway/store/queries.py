@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +45,7 @@ from flink_jobs_provider.gateway.store.tables import (
     database_now,
 )
 from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 
 _JOB_COLUMNS = tuple(JOBS.c.keys())
@@ -144,9 +145,16 @@ class Reads:
         """Return what is to be compared with the cluster, of the jobs last seen in a status."""
         return self._watched(cluster, JobEntry.status.in_(statuses))
 
-    def watched_by_identity(self, cluster: str, identities: Sequence[str]) -> list[Watched]:
-        """Return the same of the jobs whose jobIds begin with one of those digits."""
-        return self._watched(cluster, JobEntry.identity.in_(identities))
+    def watched_of(self, cluster: str, job_ids: Collection[str]) -> list[Watched]:
+        """Return the same of the jobs that jobIds of a cluster's list belong to.
+
+        A jobId belongs to a job by the digits that it begins with; one that a job has adopted, by
+        the job's record.
+        """
+        identities = sorted({identity_of(job_id) for job_id in job_ids})
+        found = self._watched(cluster, JobEntry.identity.in_(identities))
+        found += self._watched(cluster, JobEntry.job_id.in_(sorted(job_ids)))
+        return list({row.number: row for row in found}.values())
 
     def _watched(self, cluster: str, which: ColumnElement[bool]) -> list[Watched]:
         query = select(

@@ -10,22 +10,26 @@ What a job runs is not shown by its cluster. The declared program is compared by
 
 from __future__ import annotations
 
+import asyncio
 import re
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, JobMark, Mark
-from flink_jobs_provider.model.errors import ActionFailed, OwnedElsewhere, PermanentError
+from flink_jobs_provider.model.errors import ActionFailed, JobError, OwnedElsewhere, PermanentError
 from flink_jobs_provider.model.identity import JobKey, identity_of, name_digits_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointReason, iso_time, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode
+from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.observer import Seen, retention
+from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S
 from flink_jobs_provider.reconciling.flink.state_check import PlanProgram
 from flink_jobs_provider.reconciling.flink.submissions import submission
 from flink_jobs_provider.reconciling.record_updates import keep
@@ -264,6 +268,23 @@ class Takeover:
             taken = iso_time(statistics.savepoint_time)
             return keep(record, statistics.savepoint, SavepointReason.FOUND, taken)
         return record
+
+
+async def with_adoption(decided: Plan, foresee: Callable[[], Awaitable[str | None]]) -> Plan:
+    """Return the plan of an adoption with which job it takes over, and how the program suits that.
+
+    Args:
+        decided: The plan.
+        foresee: Returns the plan line of the adoption; None where the job's own version runs.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            line = await foresee()
+    except JobError as error:
+        return replace(decided, refusal=str(error))
+    except TimeoutError:
+        return replace(decided, state=f"it was not compared within {PATIENCE_S:.0f} s")
+    return replace(decided, state=line.partition(": ADOPT ")[2]) if line else decided
 
 
 def _named(snapshot: ClusterSnapshot, adopt: str) -> list[ObservedJob]:

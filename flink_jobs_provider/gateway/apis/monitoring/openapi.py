@@ -297,6 +297,32 @@ ROLLBACK = Operation(
     body=_ROLLBACK_BODY,
     body_name="RollbackRequest",
 )
+_ADOPT_BODY: Schema = {
+    "type": "object",
+    "required": ["cluster", "adopt", "properties"],
+    "additionalProperties": False,
+    "properties": {
+        "cluster": {**TEXT, "minLength": 1, "description": "The key of a cluster."},
+        "adopt": {**TEXT, "minLength": 1, "description": "The jobId that runs, or its name."},
+        "properties": {
+            "type": "object",
+            "required": ["jobName"],
+            "description": "Of the runJob that would start it as a new job; no action is needed.",
+        },
+        "allow_no_way_back": {
+            "type": "boolean",
+            "description": "Whether it may be restarted also where its program is not known.",
+        },
+    },
+}
+ADOPT = Operation(
+    "adoptJob",
+    {202: answer("The action that was begun.", reference("ActionTaken"))},
+    _REFUSED,
+    refusals=(*READING, HTTPStatus.CONFLICT),
+    body=_ADOPT_BODY,
+    body_name="AdoptionRequest",
+)
 SAVEPOINTS = _read("listSavepointsOnRecord", _list_of("SavepointOnRecord"), _LATEST)
 _STREAM: Schema = {"description": "Events.", "content": {"text/event-stream": {}}}
 EVENTS = Operation("followJob", {200: _STREAM}, _REFUSED)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flink_jobs_provider.gateway.apis.monitoring import openapi
+from flink_jobs_provider.gateway.apis.monitoring.audited_actions import AuditedActions
 from flink_jobs_provider.gateway.apis.monitoring.inspection_routes import JOB_AGE, InspectionRoutes
 from flink_jobs_provider.gateway.apis.monitoring.job_events import job_events
 from flink_jobs_provider.gateway.apis.monitoring.job_query import trend_query
@@ -24,7 +25,6 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import (
 )
 from flink_jobs_provider.gateway.apis.monitoring.record_attention import with_record
 from flink_jobs_provider.gateway.apis.monitoring.record_routes import RecordRoutes
-from flink_jobs_provider.gateway.apis.monitoring.rollback_route import RollbackRoute
 from flink_jobs_provider.gateway.apis.monitoring.series_query import series_query
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.http.requests import caller, query
@@ -75,7 +75,7 @@ class MonitoringFace:
         monitors: What observes them.
         authenticate: Returns who asks, again and again while a stream goes on.
         stopping: Set when the gateway stops.
-        audit: Where it is recorded who had a job go back.
+        audit: Where it is recorded who changed what.
         body_bytes: How long a body may be.
         page_of: Returns the address of a job's page of the portal, for who sent a request; None
             where there is no portal.
@@ -101,7 +101,7 @@ class MonitoringFace:
         self._list = ListRoute(service, monitors, self._readable, self._page)
         self._inspection = InspectionRoutes(monitors, self._found)
         self._records = RecordRoutes(service, service, self._clusters, self._found)
-        self._way_back = RollbackRoute(service, self._clusters, self._found, audit, body_bytes)
+        self._actions = AuditedActions(service, self._clusters, self._found, audit, body_bytes)
 
     def routes(self) -> list[DescribedRoute]:
         """Return the routes of the API."""
@@ -109,12 +109,13 @@ class MonitoringFace:
         return [
             DescribedRoute(CLUSTERS_PATH, self._list_clusters, ["GET"], openapi.CLUSTERS),
             DescribedRoute(JOBS_PATH, self._list.jobs, ["GET"], openapi.JOBS),
+            DescribedRoute(JOBS_PATH, self._actions.adopt, ["POST"], openapi.ADOPT),
             DescribedRoute(JOB_PATH, self._job, ["GET"], openapi.JOB),
             DescribedRoute(EXCEPTIONS_PATH, inspected.exceptions, ["GET"], openapi.EXCEPTIONS),
             DescribedRoute(SERIES_PATH, self._series, ["GET"], openapi.SERIES),
             DescribedRoute(ACTIONS_PATH, self._records.actions, ["GET"], openapi.ACTIONS),
             DescribedRoute(VERSIONS_PATH, self._records.versions, ["GET"], openapi.VERSIONS),
-            DescribedRoute(ROLLBACK_PATH, self._way_back.rollback, ["POST"], openapi.ROLLBACK),
+            DescribedRoute(ROLLBACK_PATH, self._actions.rollback, ["POST"], openapi.ROLLBACK),
             DescribedRoute(SAVEPOINTS_PATH, self._records.savepoints, ["GET"], openapi.SAVEPOINTS),
             DescribedRoute(EVENTS_PATH, self._events, ["GET"], openapi.EVENTS),
             DescribedRoute(CHECKPOINTS_PATH, inspected.checkpoints, ["GET"], openapi.CHECKPOINTS),

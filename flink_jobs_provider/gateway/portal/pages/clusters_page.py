@@ -15,7 +15,6 @@ from flink_jobs_provider.gateway.portal.pages.page_parts import ListPage
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.observing.health import ClusterHealth
 
 #: Where the clusters alone are, and their changes.
@@ -60,6 +59,6 @@ class ClustersPage(ListPage):
         seen = await self.observed.cluster(cluster.key)
         ours: frozenset[str] = frozenset()
         if isinstance(seen, ClusterHealth):
-            listed = {identity_of(job.job_id) for job in seen.snapshot.jobs if job.active}
+            listed = {job.job_id for job in seen.snapshot.jobs if job.active}
             ours = await self.board.on_record(cluster.key, listed)
         return cluster_view(cluster, seen, self.board.answers().get(cluster.key), ours, text)

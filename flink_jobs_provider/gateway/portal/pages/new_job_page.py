@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.http.property_problems import RefusedProperties
 from flink_jobs_provider.gateway.job_service import JobsOfCluster
 from flink_jobs_provider.gateway.portal.action_forms import (
+    ADOPT,
+    NO_WAY_BACK,
     VERSION_FIELDS,
     Form,
     Sent,
@@ -26,8 +29,8 @@ from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice
 from flink_jobs_provider.gateway.portal.job_view import short_name
 from flink_jobs_provider.gateway.portal.kept_forms import KEPT, restored
 from flink_jobs_provider.gateway.portal.pages.page_parts import FormPage
-from flink_jobs_provider.gateway.portal.submission import ActionPlan
-from flink_jobs_provider.gateway.portal.terminal import request_samples
+from flink_jobs_provider.gateway.portal.submission import ActionPlan, Asked
+from flink_jobs_provider.gateway.portal.terminal import Sample, adoption_samples, request_samples
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -36,13 +39,17 @@ from flink_jobs_provider.model.action import Action
 #: Name of the button that asks what a form would do.
 REVIEW = "review"
 _FIELDS = ("job_name", *VERSION_FIELDS, "savepoint")
+_OF_ADOPTION = ("job_name", *VERSION_FIELDS)
 _REQUIRED = ("job_name", "jar", "entry_class", "parallelism")
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+#: What the name that a program gives itself may hold, and a job's name may not.
+_UNNAMED = re.compile(r"[^a-z0-9_-]+")
 #: Clusters of a choice whose free slots are asked for.
 _MOST_ASKED = 12
 
 
 class NewJobPage(FormPage):
-    """Shows the form of a new job, and takes what it sends."""
+    """Shows the form of a new job, also of one that runs and is adopted; takes what it sends."""
 
     async def show(self, request: Request) -> Response:
         """Return the form."""
@@ -51,6 +58,12 @@ class NewJobPage(FormPage):
         operable = _operable(visit)
         if operable:
             values["cluster"] = operable[0].key
+        query = request.query_params
+        if (adopt := query.get(ADOPT)) and _JOB_ID.fullmatch(adopt):
+            if not any(one.key == query.get("cluster") for one in operable):
+                raise Refusal("AuthorizationFailed", visit.text("reason.role"))
+            values |= {ADOPT: adopt, "cluster": query["cluster"]}
+            values |= await self._as_it_runs(query["cluster"], adopt)
         form = Form(values)
         restored(self.kept, request, visit, form)
         return await self._page(request, visit, form, 200)
@@ -76,10 +89,15 @@ class NewJobPage(FormPage):
         if form.problems:
             return await self._page(request, visit, form, 400)
         try:
+            asked: Asked = properties
+            if form.values[ADOPT]:
+                asked = await self.submission.adoption(
+                    cluster.key, properties, form.values, visit.name
+                )
             if REVIEW in sent:
-                plan = await self.submission.plan(cluster.key, None, properties, visit.name)
+                plan = await self.submission.plan(cluster.key, None, asked, visit.name)
                 return await self._page(request, visit, form, 200, plan=plan, asked=properties)
-            action = await self.submission.submit(request, visit, cluster.key, properties)
+            action = await self.submission.submit(request, visit, cluster.key, asked)
         except Refusal as refusal:
             if REVIEW not in sent:
                 refused_after(form, refusal, visit.text)
@@ -90,6 +108,12 @@ class NewJobPage(FormPage):
         to = self.addresses.job(rows[0].number) if rows else self.addresses.of(PORTAL)
         return RedirectResponse(to, 303)
 
+    async def _as_it_runs(self, cluster: str, job_id: str) -> dict[str, str]:
+        """Return what is known of a running job, for the fields of its adoption."""
+        job, parallelism = await self.board.running_job(cluster, job_id)
+        name = _UNNAMED.sub("-", job.name.lower()).strip("-_")[:40] if job else ""
+        return {"job_name": name, "parallelism": str(parallelism or "")}
+
     async def _request(
         self, cluster: ClusterConfiguration, form: Form, visit: Visit
     ) -> dict[str, Any]:
@@ -98,7 +122,8 @@ class NewJobPage(FormPage):
             if not form.values[name].strip():
                 form.refuse(name, visit.text("problem.required"))
         new = Sent(Action.NEW, form.values["job_name"].strip())
-        properties = new.request(form, _FIELDS, visit.text)
+        fields = _OF_ADOPTION if form.values[ADOPT] else _FIELDS
+        properties = new.request(form, fields, visit.text)
         if properties.get("savePointName") and drops_unclaimed(properties):
             confirm_unclaimed(form, new.job_name, visit.text)
         try:
@@ -139,7 +164,7 @@ class NewJobPage(FormPage):
             status,
             here=self.addresses.of(NEW_JOB),
             form=form,
-            fields=_FIELDS,
+            fields=_OF_ADOPTION if form.values[ADOPT] else _FIELDS,
             choice=choice,
             plan=plan,
             review=REVIEW,
@@ -149,8 +174,16 @@ class NewJobPage(FormPage):
             upload_bytes=self.chooser.upload_bytes,
             clusters=[(one.key, short_name(one), one.name) for one in clusters],
             directories={short_name(one): one.savepoint_directory or "" for one in clusters},
-            commands=request_samples(cluster, base, asked or example) if cluster else [],
+            commands=self._commands(cluster, base, form, asked or example) if cluster else [],
         )
+
+    def _commands(
+        self, cluster: ClusterConfiguration, base: str, form: Form, asked: Mapping[str, Any]
+    ) -> list[Sample]:
+        if not form.values[ADOPT]:
+            return request_samples(cluster, base, asked)
+        allowed = bool(form.values[NO_WAY_BACK])
+        return adoption_samples(cluster, base, form.values[ADOPT], asked, allowed=allowed)
 
 
 def _operable(visit: Visit) -> list[ClusterConfiguration]:

@@ -21,6 +21,7 @@ from tests.job_jars import COUNTING_JAR
 from tests.portal_pages import Form, Page
 from tests.waiting import wait_until
 
+COUNTING_CLASS = "flinkjobs.counting.CountingJob"
 NEW, SIGN_IN = "/portal/new", "/portal/sign-in"
 
 
@@ -104,7 +105,7 @@ def test_every_step_by_forms(portal: _Portal, tmp_path: Path) -> None:
         form,
         job_name="counting",
         jar=f"abfs://jobs@account/{COUNTING_JAR.name}",
-        entry_class="flinkjobs.counting.CountingJob",
+        entry_class=COUNTING_CLASS,
         args=f"{args} --label one",
         parallelism="1",
     )
@@ -147,6 +148,52 @@ def test_every_step_by_forms(portal: _Portal, tmp_path: Path) -> None:
     address = f"{portal.job}/delete"
     portal.send(portal.get(address).form(address), confirm="counting")
     wait_until(lambda: "There are no jobs yet" in portal.get("/portal/").text or None, 60, "gone")
+
+
+def test_a_job_started_by_hand_is_adopted_changed_and_goes_back(
+    portal: _Portal, flink_2: FlinkCluster, tmp_path: Path
+) -> None:
+    """Shows that nothing restarts at the adoption, and that no count is missing or repeated."""
+    output = tmp_path / "out"
+    args = ["--output", str(output), "--rate", "200", "--checkpoint-interval", "200"]
+    job_id = flink_2.run(COUNTING_JAR, args, entryClass=COUNTING_CLASS, parallelism=1)
+    began = flink_2.jobs()[job_id]["start-time"]
+
+    def listed() -> str:
+        found = _links(portal.get("/portal/clusters"))
+        assert any(f"adopt={job_id}" in each for each in found)
+        return next(each for each in found if f"adopt={job_id}" in each)
+
+    page = portal.get(wait_until(listed, 30, "the job is listed"))
+    assert page.form(NEW).fields["parallelism"] == "1"
+    given = {
+        "job_name": "counting",
+        "jar": f"abfs://jobs@account/{COUNTING_JAR.name}",
+        "entry_class": COUNTING_CLASS,
+        "args": " ".join(args),
+    }
+    portal.job = portal.send(page.form(NEW), **given)
+    page = portal.settled()
+    assert (portal.status(page), page.fact("Flink's jobId")) == ("RUNNING", job_id)
+    assert flink_2.jobs()[job_id]["start-time"] == began
+    assert not any(f"adopt={job_id}" in each for each in _links(portal.get("/portal/clusters")))
+    page = portal.act("update", parallelism="2")
+    second = page.fact("Flink's jobId")
+    assert (second != job_id, portal.status(page)) == (True, "RUNNING")
+    assert job_id in page.fact("Started from")
+    back = page.link("Go back to it")
+    page = portal.get(back)
+    assert page.fact("Parallelism") == "1"
+    portal.send(page.form(back))
+    page = portal.settled()
+    assert (portal.status(page), page.fact("Parallelism")) == ("RUNNING", "1")
+    assert second in page.fact("Started from")
+    portal.act("stop")
+    assert_counts_continuous(output, complete=True)
+
+
+def _links(page: Page) -> list[str]:
+    return [each.attributes.get("href", "") for each in page.find("a")]
 
 
 def _shows_health(portal: _Portal) -> None:

@@ -20,8 +20,10 @@ from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.model.action import ActionResult
 from tests.end_to_end.flink.targets import ALL
 from tests.unit.gateway.jobs.gateway import Gateway, until
+from tests.unit.gateway.jobs.test_adoption import foreign_job
 from tests.unit.reconciling.flink.fake_flink import RETAINED, Killed
 from tests.unit.reconciling.flink.fake_job import Program
+from tests.unit.reconciling.flink.test_adopting import FOREIGN
 
 #: Until the gateway is started again, in seconds: at once, and when Flink has forgotten triggers.
 PAUSES = [0, 400]
@@ -78,6 +80,11 @@ async def bad_update(gateway: Gateway, job: str) -> None:
     gateway.flink.programs["New"] = Program(task_error="RuntimeException: no")
 
 
+async def foreign(gateway: Gateway, _job: str) -> None:
+    """Have a job run that somebody else started."""
+    foreign_job(gateway.flink)
+
+
 #: What is there before, the action with its inputs, and the status it leaves; none for no job.
 CASES: dict[str, tuple[Setup, str, dict[str, Any], str | None]] = {
     "NEW": (nothing, "NEW", {}, "RUNNING"),
@@ -94,6 +101,7 @@ CASES: dict[str, tuple[Setup, str, dict[str, Any], str | None]] = {
     "NEW of a draft": (drafted, "NEW", {}, "RUNNING"),
     "START of what was changed": (changed, "START", {}, "RUNNING"),
     "DELETE of what runs": (running, "DELETE", {"cancels_first": True}, None),
+    "NEW that adopts": (foreign, "NEW", {"adopt": FOREIGN}, "RUNNING"),
     "UPDATE that fails": (bad_update, "UPDATE", {"entry_class": "New"}, "RUNNING"),
 }
 

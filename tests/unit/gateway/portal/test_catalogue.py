@@ -76,7 +76,7 @@ def test_every_phrase_is_used_and_there() -> None:
         "does": {Action.NEW, *(each.action for each in JOB_ACTIONS)},
         "drops": {each.action for each in JOB_ACTIONS if each.drops},
         "language": set(languages()),
-        "api": {"hdinsight", "dli", "flink"},
+        "api": {"hdinsight", "dli", "flink", "monitoring", "command_line"},
         "concern": {each.name for each in Concern},
         "checkpoint_kind": {"checkpoint", "savepoint"},
         "unit": set(UNITS),

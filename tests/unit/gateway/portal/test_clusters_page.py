@@ -97,11 +97,11 @@ def test_jobs_that_are_not_ours(look: Look) -> None:
         assert stranger.text == "<script>alert(1)</script>"
         assert "<script>alert" not in page.html
         assert page.find("td", data_label="Flink's jobId")[0].text == "f" * 32
-        assert "To hand one over, stop it with a savepoint" in page.text
-        assert "/portal/new" in {each.attributes.get("href") for each in page.find("a")}
+        assert "Adopting one puts it on this gateway's records" in page.text
+        assert f"adopt={'f' * 32}" in page.link("Adopt")
         reader = await (await portal.signed_in("rob", Role.READ)).get(PAGE)
         assert reader.find("th", data_label="Name")
-        assert "To hand one over" not in reader.text
+        assert "Adopting one" not in reader.text
 
     look(test)
 

@@ -89,7 +89,7 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "by number": lambda store: store.job(CLUSTER, 501),
     "live job": lambda store: store.live_job(CLUSTER, "job-500"),
     "by status": lambda store: store.watched(CLUSTER, ACTIVE),
-    "by identity": lambda store: store.watched_by_identity(CLUSTER, [f"{500:018x}"]),
+    "by job id": lambda store: store.watched_of(CLUSTER, [f"{500:032x}"]),
     "operation": lambda store: store.action("action-500"),
     "left behind": lambda store: store.claim("one", 30, [CLUSTER], 100),
 }

@@ -1,4 +1,4 @@
-"""The one request of this API that changes a job: the way back to an earlier version of it."""
+"""The requests of this API that change something: adoption, and the way back to a version."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flink_jobs_provider.gateway.apis.hdinsight.conventions import NEWEST
+from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
+from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.apis.monitoring.presenter import action_document, mask_for
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import caller, json_body
 from flink_jobs_provider.gateway.job_service import JobRow, JobService
-from flink_jobs_provider.gateway.jobs.transitions import back_to_version
-from flink_jobs_provider.gateway.principal import Role
+from flink_jobs_provider.gateway.jobs.transitions import adopting, back_to_version
+from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.wire.hdinsight import JOB_TYPE
 
 #: What a body may hold, and what it must.
 _VERSION, _SAVEPOINT, _SEEN = "version", "savepoint", "seen"
 _NAMES = frozenset({_VERSION, _SAVEPOINT, _SEEN})
+_CLUSTER, _ADOPT, _PROPERTIES = "cluster", "adopt", "properties"
+_NO_WAY_BACK = "allow_no_way_back"
+_OF_ADOPTION = {_CLUSTER: str, _ADOPT: str, _PROPERTIES: dict, _NO_WAY_BACK: bool}
 
 
-class RollbackRoute:
-    """Starts earlier versions of jobs again. Each request is audited, also one that is refused.
+class AuditedActions:
+    """Begins actions on jobs. Each request is audited, also one that is refused.
 
     Args:
         jobs: The jobs on record.
@@ -55,12 +63,7 @@ class RollbackRoute:
         async with audited(self._audit, request, call, _answer_to, 202):
             row = await self._found(request)
             call.cluster, call.job = row.cluster, row.job_name
-            if not principal.may(Role.OPERATE, row.cluster):
-                raise Refusal(
-                    "AuthorizationFailed",
-                    f"The client '{principal.name}' does not have the role 'operate' on the "
-                    "cluster of this job.",
-                )
+            _authorize(principal, row.cluster)
             given = _checked(await json_body(request, self._body_bytes))
             wanted = back_to_version(
                 row,
@@ -77,6 +80,33 @@ class RollbackRoute:
             call.action_id = action.id
         return JSONResponse(action_document(action, mask_for(operates=True)), 202)
 
+    async def adopt(self, request: Request) -> Response:
+        """Begin to take a running job over as it is; returns the action."""
+        principal = caller(request)
+        call = AuditedCall(principal, "adopt")
+        async with audited(self._audit, request, call, _answer_to, 202):
+            if not any(principal.may(Role.OPERATE, key) for key in self._clusters):
+                _authorize(principal, "")
+            given = _checked_adoption(await json_body(request, self._body_bytes))
+            cluster = self._clusters.get(given[_CLUSTER].lower())
+            if cluster is None or not principal.may(Role.READ, cluster.key):
+                raise Refusal("NotFound", "There is no such cluster.", target=_CLUSTER)
+            call.cluster = cluster.key
+            _authorize(principal, cluster.key)
+            asked = {**given[_PROPERTIES], "action": str(Action.NEW), "jobType": JOB_TYPE}
+            properties = validated({_PROPERTIES: asked}, NEWEST)
+            call.job = properties["jobName"]
+            wanted = await Translator(cluster, self._jobs).request(properties, principal.name)
+            allowed = given.get(_NO_WAY_BACK, False)
+            wanted = adopting(wanted, given[_ADOPT], allow_no_way_back=allowed)
+            try:
+                action = await self._jobs.submit(wanted)
+            except Refusal as refusal:
+                refusal.mask(cluster.storage.in_callers_words)
+                raise in_arm_words(refusal) from None
+            call.action_id = action.id
+        return JSONResponse(action_document(action, mask_for(operates=True)), 202)
+
     async def _savepoint(self, row: JobRow, given: Mapping[str, str]) -> str | None:
         """Return the savepoint that is to be started from; None for the newest state."""
         path = given.get(_SAVEPOINT)
@@ -90,6 +120,42 @@ class RollbackRoute:
                 target=_SAVEPOINT,
             )
         return path
+
+
+def _authorize(principal: Principal, cluster: str) -> None:
+    """Check that a caller may act.
+
+    Raises:
+        Refusal: They may not.
+    """
+    if not principal.may(Role.OPERATE, cluster):
+        raise Refusal(
+            "AuthorizationFailed",
+            f"The client '{principal.name}' does not have the role 'operate' on the cluster of "
+            "this job.",
+        )
+
+
+def _checked_adoption(body: Any) -> dict[str, Any]:
+    """Return the properties of a body.
+
+    Raises:
+        Refusal: It holds others, or lacks one.
+    """
+    if not isinstance(body, dict):
+        names = ", ".join((_CLUSTER, _ADOPT, _PROPERTIES))
+        raise Refusal("InvalidParameter", f"The body must be an object with {names}.")
+    for name, value in body.items():
+        kind = _OF_ADOPTION.get(name)
+        if kind is None:
+            raise Refusal("InvalidParameter", f"There is no property {name[:40]!r}.", target=name)
+        if not isinstance(value, kind) or value == "":
+            words = {str: "a text", dict: "an object", bool: "true or false"}
+            raise Refusal("InvalidParameter", f"{name} must be {words[kind]}.", target=name)
+    for name in (_CLUSTER, _ADOPT, _PROPERTIES):
+        if name not in body:
+            raise Refusal("InvalidParameter", f"{name} must be given.", target=name)
+    return body
 
 
 def _checked(body: Any) -> dict[str, str]:
