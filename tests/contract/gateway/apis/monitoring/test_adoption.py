@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.gateway.apis.monitoring.test_api import CLUSTER, Monitored
+from tests.contract.gateway.apis.monitoring.test_api import Monitored
 from tests.contract.gateway.calling import error_of
+from tests.contract.gateway.memory_service import CLUSTER
 
 PROPERTIES = {
     "jobName": "orders",
