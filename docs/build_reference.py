@@ -20,6 +20,7 @@ from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.inputs import Cost, name_for_programs, on_change
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.rehearsal import Rehearsal
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import (
@@ -65,6 +66,8 @@ _OBJECTS: dict[type[BaseModel], str] = {
     BasicAuth: "`basic_auth` of a target.",
     Tls: "`tls` of a target. Files are PEM files on the machine that runs Pulumi.",
     HealthGate: "`health` of a job: see [the health gate](upgrades-and-state.md#the-health-gate).",
+    Rehearsal: "`rehearsal` of a job: see [how an upgrade is "
+    "proven](how-an-upgrade-is-proven.md#rehearse).",
     Timeouts: 'Durations carry their unit: `"90s"`, `"10m"`, `"1h30m"`.',
 }
 _UNDESCRIBED = {
@@ -100,8 +103,8 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
     ActionResult: {
         "IN_PROGRESS": "never recorded by a session cluster",
         "SUCCESS": "done, and seen to be so",
-        "FAILED": "a new version did not start, or did not pass its health gate; `job_output` "
-        "holds why, `job_id` what runs now",
+        "FAILED": "a new version did not start, or it or its rehearsal did not pass its health "
+        "gate; `job_output` holds why, `job_id` what runs now",
     },
     SavepointReason: {
         "STOP": "`desired_state` became stopped",
@@ -109,6 +112,7 @@ _WORDS: dict[type[StrEnum], dict[str, str]] = {
         "SAVEPOINT": "`savepoint_trigger` changed; or a new version was to be started alongside",
         "DELETE": "`on_delete` asked for it; printed, since the resource is gone then",
         "DUPLICATE": "of the older one of two copies that ran",
+        "REHEARSAL": "a copy of a new version was started from it, while the job went on",
         "FOUND": "taken by an interrupted run or by somebody else, and found",
     },
 }

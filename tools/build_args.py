@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.inputs import name_for_programs
+from flink_jobs_provider.model.rehearsal import Rehearsal
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import (
     AzureCredential,
@@ -47,6 +48,7 @@ _OBJECTS: tuple[type[BaseModel], ...] = (
     DliResourceSpec,
     DliResourceConfig,
     HealthGate,
+    Rehearsal,
     Timeouts,
 )
 #: Programs may give these by their places.

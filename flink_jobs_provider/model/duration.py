@@ -90,6 +90,11 @@ def seconds_at_most(duration: str, longest: str) -> float:
     return length
 
 
+def _window(duration: str) -> str:
+    seconds_at_most(duration, LONGEST_SETTLE_TIME)
+    return duration
+
+
 def _settle_time(duration: str) -> str:
     settle_seconds(duration)
     return duration
@@ -133,6 +138,9 @@ SettleTime = Annotated[
     AfterValidator(_settle_time),
     _with_unit(_settle_time, "10s"),
 ]
+
+#: How long a version is watched.
+Window = Annotated[Duration, AfterValidator(_window)]
 
 
 def flink_milliseconds(text: str) -> Decimal | None:

@@ -15,7 +15,8 @@
      │   │   ├─ ClusterTakenDown     a program may have ended the cluster it was tried on
      │   │   ├─ ActionFailed         Flink performed the action, and it failed
      │   │   │   ├─ EntryClassUnusable  the jar has no such class, or it has no main
-     │   │   │   └─ GateFailed       a version that is up did not pass its health gate
+     │   │   │   ├─ GateFailed       a version that is up did not pass its health gate
+     │   │   │   └─ RehearsalFailed  a copy of a version did not; the job was not touched
      │   │   ├─ UnknownMetric        a job has no metric of a name that was asked for
      │   │   ├─ NotEnoughSlots       a start needs more task slots than are free
      │   │   ├─ NoSavepointDirectory neither job nor cluster names one
@@ -245,6 +246,10 @@ class GateFailed(ActionFailed):
     """
 
     check: str = ""
+
+
+class RehearsalFailed(ActionFailed):
+    """A copy of a new version did not come up, or did not pass its health gate; it was ended."""
 
 
 class Missing(PermanentError):

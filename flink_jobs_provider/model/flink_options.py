@@ -27,6 +27,7 @@ from flink_jobs_provider.model.target.dli_limits import is_cloud
 #: The option that has the checkpoints of a job outlive a cancel, by its name of 1.11 to 2.3.
 RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 RETAINED = "RETAIN_ON_CANCELLATION"
+DISCARDED = "DELETE_ON_CANCELLATION"
 
 #: Keys are long and share their beginnings: what is less alike is another option.
 _NEAR = 0.9

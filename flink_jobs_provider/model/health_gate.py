@@ -5,14 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from flink_jobs_provider.model.duration import (
-    LONGEST_SETTLE_TIME,
-    Duration,
-    seconds,
-    seconds_at_most,
-)
+from flink_jobs_provider.model.duration import Duration, Window, seconds
 from flink_jobs_provider.model.inputs import WholeNumber
 
 #: How long a version that takes checkpoints is watched where no window is given.
@@ -30,11 +25,6 @@ class OnGateFailure(StrEnum):
     KEEP = "keep"
 
 
-def _window(duration: str) -> str:
-    seconds_at_most(duration, LONGEST_SETTLE_TIME)
-    return duration
-
-
 def _ratio(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError(f"must be a number (got {value})")
@@ -49,7 +39,7 @@ class HealthGate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: Annotated[Duration, AfterValidator(_window)] | None = Field(
+    window: Window | None = Field(
         None,
         description="How long the version is watched, at most `1h`; `30s` if not given, and "
         "`settle_time` for a job without checkpoints. The gate ends later where the checkpoints "

@@ -22,6 +22,8 @@ from flink_jobs_provider.model.savepoint import canonical_path
 
 _NAME, _OWNER, _GENERATION, _SPEC = 12, 6, 6, 8
 MAX_GENERATION = 16**_GENERATION - 1
+#: What the name of a rehearsal begins with.
+REHEARSAL_OF = "rehearsal of "
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -58,6 +60,14 @@ class JobKey:
     def prefix(self) -> str:
         """The digits that all submissions of this job share."""
         return self.name_digits + self.owner_digits
+
+    @property
+    def rehearsal(self) -> JobKey:
+        """The identity of this job's rehearsals.
+
+        No job can have such a name, so that none of them is taken for a submission of one.
+        """
+        return JobKey(f"{REHEARSAL_OF}{self.name}", self.owner)
 
     def job_id(self, generation: int, spec_digits: str) -> str:
         """Return the jobId of one submission.

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from enum import IntEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 T = TypeVar("T")
 
@@ -108,6 +108,7 @@ Location = Annotated[str, AfterValidator(_location)]
 Directory = Annotated[str, AfterValidator(_directory)]
 Arguments = Annotated[list[str], BeforeValidator(_split_args)]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+Parallelism = Annotated[int, Field(ge=1, le=MAX_PARALLELISM), BeforeValidator(_whole_number)]
 FlinkConfiguration = dict[str, Annotated[str, BeforeValidator(scalar_text)]]
 
 

@@ -28,6 +28,7 @@ _RARE = (
     "history",
     "version_inputs",
     "gate_failed",
+    "rehearsals",
 )
 
 
@@ -130,6 +131,11 @@ class JobRecord(BaseModel):
     )
     duplicates: list[str] = Field(
         default_factory=list, description="jobIds of further submissions that run at once."
+    )
+    rehearsals: list[str] = Field(
+        default_factory=list,
+        description="jobIds of rehearsals of this job that run, as a run that died leaves one; the "
+        "next run ends them. None as a rule.",
     )
     history: list[RecordedVersion] = Field(
         default_factory=list,

@@ -19,6 +19,7 @@ class SavepointReason(StrEnum):
     SAVEPOINT = "SAVEPOINT"
     DELETE = "DELETE"
     DUPLICATE = "DUPLICATE"
+    REHEARSAL = "REHEARSAL"
     FOUND = "FOUND"
 
 

@@ -32,7 +32,9 @@ from flink_jobs_provider.model.inputs import (
 )
 from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.redaction import mask_addresses
+from flink_jobs_provider.model.rehearsal import Rehearsal
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path
+from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.model.target import DliTarget, Target
 from flink_jobs_provider.model.target.dli import DliSettings
 from flink_jobs_provider.model.timeouts import Timeouts
@@ -57,18 +59,6 @@ class UpgradeMode(StrEnum):
     LAST_STATE = "last-state"
     STATELESS = "stateless"
     BLUE_GREEN = "blue-green"
-
-
-class StateCheckMode(StrEnum):
-    """What follows when the new version is seen not to go on from all state of the running one.
-
-    `strict`: the change is refused, and nothing stops. `warn`: it is printed, and the change goes
-    on. `off`: the two are not compared.
-    """
-
-    STRICT = "strict"
-    WARN = "warn"
-    OFF = "off"
 
 
 class OnDelete(StrEnum):
@@ -295,6 +285,15 @@ class JobSpec(BaseModel):
             "follows if it does not; `{}` takes all defaults. Without it, a version must run for "
             "`settle_time` without a restart, and complete a checkpoint.",
             examples=[{"window": "2m", "max_checkpoint_slowdown": 3.0}],
+        )
+    )
+    rehearsal: Annotated[Rehearsal | None, OnChange(Cost.RECORDED, name_alone), OnlyOn("flink")] = (
+        Field(
+            None,
+            description="Before an UPDATE stops the job, a copy of the new version starts from a "
+            "savepoint of the running one, with these inputs instead of the job's own. It must "
+            "pass the health gate, and is cancelled.",
+            examples=[{"args": ["--topic", "orders-rehearsal"], "window": "1m"}],
         )
     )
     timeouts: Annotated[Timeouts, OnChange(Cost.RECORDED, name_alone)] = Field(

@@ -24,6 +24,7 @@ from flink_jobs_provider.model.inputs import (
     refused_options,
     suggestion,
 )
+from flink_jobs_provider.model.rehearsal import SAME_OUTPUT
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS, dli_limits, hdinsight
 
@@ -44,7 +45,7 @@ _PLAIN = {
 _SAYS_ALL = {"missing", "string_too_short"}
 #: Properties that no program gives.
 _COMPUTED = {"jar_digest"}
-_MAY_BE_SECRET = {"target", "args", "flink_configuration"}
+_MAY_BE_SECRET = {"target", "args", "flink_configuration", "rehearsal"}
 _KINDS = {
     bool: "boolean",
     int: "number",
@@ -59,6 +60,7 @@ _Problems = list[tuple[str, str]]
 
 #: Texts that may have blanks around them. Without its blanks an owner would be another one.
 _FREE = {"args", "flink_configuration", "owner", "savepoint_trigger", "restart_trigger"}
+_FREE_OF_REHEARSAL = {"args", "flink_configuration"}
 _FREE_OF_DLI = {"desc", "tags", "flink_log_config"}
 _URLS = ("url", "endpoint")
 
@@ -88,10 +90,10 @@ def problems_of(
     if ("target", "kind") in unknown:
         unknown.append(("target",))  # what it must have depends on what it is
     problems = [] if recorded else _blanks_in(known)
-    configuration = known.get("flink_configuration")
-    if isinstance(configuration, dict):
-        refused = refused_options(configuration, options_with_an_input(JobSpec), names)
-        problems += [("flink_configuration", why) for why in refused]
+    problems += _refused_options(known, "flink_configuration", names)
+    if isinstance(rehearsal := known.get("rehearsal"), dict):
+        found = _refused_options(rehearsal, "flink_configuration", names)
+        problems += [(f"rehearsal.{path}", why) for path, why in found]
     ruled = {path for path, _ in problems}
     try:
         JobSpec.model_validate(known)
@@ -110,11 +112,41 @@ def problems_of(
         *([] if recorded else _long_timeouts(known)),
         *([] if recorded else _unsendable_headers(known)),
         *([] if recorded else _kept_alongside(known)),
+        *([] if recorded else _idle_rehearsal(known, unknown)),
         *hdinsight.limits_of(known, set(unknown)),
         *dli_limits.limits_of(known, set(unknown)),
         *_not_on_target(known, unknown),
     ]
     return problems + [limit for limit in limits if limit[0] not in named]
+
+
+def _refused_options(
+    inputs: dict[str, Any], name: str, names: Mapping[str, str] | None
+) -> _Problems:
+    configuration = inputs.get(name)
+    if not isinstance(configuration, dict):
+        return []
+    refused = refused_options(configuration, options_with_an_input(JobSpec), names)
+    return [(name, why) for why in refused]
+
+
+def _idle_rehearsal(
+    inputs: dict[str, Any], unknown: list[tuple[int | str, ...]]
+) -> Iterator[tuple[str, str]]:
+    """Return the problem of a rehearsal that would write where the job itself does."""
+    redirecting = ("args", "flink_configuration", "rehearsal")
+    if not inputs.get("rehearsal") and inputs.get("rehearsal") != {}:
+        return
+    if any(path[0] in redirecting for path in unknown):
+        return
+    with suppress(ValidationError):  # what is invalid has a problem of its own
+        rehearsal = _type_of("rehearsal").validate_python(inputs["rehearsal"])
+        args = _type_of("args").validate_python(inputs.get("args") or [])
+        configuration = _type_of("flink_configuration").validate_python(
+            inputs.get("flink_configuration") or {}
+        )
+        if not rehearsal.changes(args, configuration):
+            yield "rehearsal", SAME_OUTPUT
 
 
 def _not_on_target(
@@ -237,9 +269,9 @@ def _got(detail: ErrorDetails) -> str:
 def _blanks_in(inputs: dict[str, Any]) -> _Problems:
     """Return the problems of texts with blanks where none may be: (path, what would be valid)."""
     bounded = {name: value for name, value in inputs.items() if name not in _FREE}
-    dli = bounded.get("dli")
-    if isinstance(dli, dict):
-        bounded["dli"] = {name: value for name, value in dli.items() if name not in _FREE_OF_DLI}
+    for name, free in (("dli", _FREE_OF_DLI), ("rehearsal", _FREE_OF_REHEARSAL)):
+        if isinstance(given := bounded.get(name), dict):
+            bounded[name] = {each: value for each, value in given.items() if each not in free}
     blanks = dict(blanks_around(bounded))  # a header's name and value are one property
     return [*blanks.items(), *_blanks_in_urls(inputs)]
 

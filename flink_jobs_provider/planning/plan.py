@@ -11,18 +11,19 @@ from flink_jobs_provider.model.action import STARTS, Action, JobStatus
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import age, same_path
+from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
 from flink_jobs_provider.planning.drift import begun_alongside, drift
 from flink_jobs_provider.planning.gate_words import gate_text
+from flink_jobs_provider.planning.known_state import known_state, last_state
 from flink_jobs_provider.planning.move import is_move, refusal_to_move
+from flink_jobs_provider.planning.rehearsed_copy import obstacle_to_rehearsal, refusal_to_rehearse
 from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
     rescales_while_it_runs,
 )
-from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 #: What a change of a running job is called, by its upgrade mode.
 UPGRADES: Mapping[UpgradeMode, Action] = {
@@ -55,6 +56,8 @@ class Plan:
         state: How the state of the running version suits the new one; empty where not compared.
         adopts: The running job that is taken over as it is; empty where none is.
         gate: The health gate that a version must pass after its start; empty for none.
+        rehearses: Whether a copy of the version is started and watched before.
+        unrehearsed: Why none is, though `rehearsal` is declared; empty where that is not so.
         refusal: Why it will be refused; empty where it will not.
     """
 
@@ -68,6 +71,8 @@ class Plan:
     state: str = ""
     adopts: str = ""
     gate: str = ""
+    rehearses: bool = False
+    unrehearsed: str = ""
     refusal: str = field(default="", repr=False)
 
     @property
@@ -96,7 +101,9 @@ class Plan:
         why = f": {', '.join(self.reasons)}" if self.reasons else ""
         fits = f"; {self.state}" if self.state else ""
         gate = f"; {self.gate}" if self.gate else ""
-        return f"{action}{how}{state}{why}{fits}{gate}"
+        before = "REHEARSE, then " if self.rehearses else ""
+        unrehearsed = f"; not rehearsed, since {self.unrehearsed}" if self.unrehearsed else ""
+        return f"{before}{action}{how}{state}{why}{fits}{unrehearsed}{gate}"
 
 
 def plan(
@@ -114,8 +121,30 @@ def plan(
     """
     now = time.time() if now is None else now
     decided = _decided(recorded, wanted, now, is_fresh=is_fresh) if recorded else _creation(wanted)
-    starts = decided.action in STARTS and not decided.rescales
-    return replace(decided, gate=gate_text(recorded, wanted)) if starts else decided
+    if recorded and recorded.rehearsals and not decided.action and not decided.how:
+        which = ", ".join(recorded.rehearsals)
+        return replace(decided, how=f"end the rehearsal that an earlier run left, job {which}")
+    if decided.action in STARTS and not decided.rescales:
+        decided = replace(decided, gate=gate_text(recorded, wanted))
+    return _with_rehearsal(decided, recorded, wanted)
+
+
+def _with_rehearsal(decided: Plan, recorded: JobRecord | None, wanted: JobSpec) -> Plan:
+    """Return a plan with whether its start is rehearsed, where `rehearsal` is declared."""
+    if wanted.rehearsal is None or decided.action is None or decided.refusal:
+        return decided
+    runs = recorded and recorded.status.active and not recorded.unconfirmed
+    why_not = obstacle_to_rehearsal(
+        decided.action if runs or decided.action is not Action.UPDATE else Action.START,
+        wanted.upgrade_mode,
+        rescales=decided.rescales,
+        moves=recorded is not None and is_move(recorded, wanted),
+        names_start=recorded is not None and to_restore(recorded, wanted) is not None,
+    )
+    if why_not is not None:
+        return replace(decided, unrehearsed=why_not)
+    refused = refusal_to_rehearse(wanted)
+    return replace(decided, rehearses=refused is None, refusal=str(refused or ""))
 
 
 def _decided(recorded: JobRecord, wanted: JobSpec, now: float, *, is_fresh: bool) -> Plan:
@@ -341,12 +370,7 @@ def _newest_state(recorded: JobRecord, wanted: JobSpec, now: float) -> str:
         return "its newest state, if that is known to be newer than its last start"
     if target.finds_newest_state and not stopped:
         return "its newest savepoint or checkpoint"
-    return _known(recorded, now) or "its newest savepoint or checkpoint"
-
-
-def last_state(recorded: JobRecord, now: float) -> str | None:
-    """Return the last state of a job that a record knows, with its age; None for none."""
-    return _known(recorded, now) or recorded.restored_from
+    return known_state(recorded, now) or "its newest savepoint or checkpoint"
 
 
 def _start_of_new_run(recorded: JobRecord, now: float) -> str:
@@ -355,38 +379,3 @@ def _start_of_new_run(recorded: JobRecord, now: float) -> str:
     if where is None:
         return "start from nothing, since no state is known of the run that finished"
     return f"start from {where}, so that what the finished run did after it is done again"
-
-
-def last_words(recorded: JobRecord, now: float) -> str | None:
-    """Return where the last state of a job is that was deleted without a savepoint, or None.
-
-    None is for a job that was cancelled, as `on_delete` asks for, and has no known state.
-    """
-    happened = last_state_prefix(recorded.spec.job_name)
-    if recorded.status is JobStatus.LOST:
-        happened += "; its cluster no longer knew it (LOST)"
-    if recorded.status is not JobStatus.STOPPED:
-        happened += ", no savepoint was taken of it"
-    point = recorded.restore_point
-    if point:
-        broken = f", which {point.broken}" if point.broken else ""
-        return f"{happened}; its last known state is {point.with_age(now)}{broken}"
-    last = last_state(recorded, now)
-    if last:
-        return f"{happened}; its last known state is {last}"
-    asked = recorded.spec.on_delete is OnDelete.CANCEL and recorded.status is not JobStatus.LOST
-    return None if asked or recorded.job_id is None else f"{happened}; no state of it is known"
-
-
-def _known(recorded: JobRecord, now: float) -> str | None:
-    """Return the state that a refresh has found, or that is recorded, with its age."""
-    if point := recorded.restore_point:
-        shown = point.with_age(now)
-        if not point.broken:
-            return shown
-        checked = recorded.spec.target.checks_state_before_start
-        fate = "this is refused" if checked else "a start from it fails"
-        return f"{shown}, WHICH {point.broken.upper()}: {fate}"
-    path = recorded.last_savepoint
-    taken_at = recorded.taken_at(path)
-    return f"{path} ({age(taken_at, now)})" if taken_at else path

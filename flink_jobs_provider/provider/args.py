@@ -269,6 +269,27 @@ class HealthGate(InputObject):
 
 
 @dataclass(eq=False, repr=False)
+class Rehearsal(InputObject):
+    """How the copy differs from the job: it needs other `args` or `flink_configuration`.
+
+    Args:
+        args: All arguments of `main`, instead of the job's own: such as send its output elsewhere.
+        flink_configuration: Flink options that are added to the job's own, or win.
+        parallelism: Default parallelism of the copy; the job's own if not given.
+        window: How long the copy is watched, at most `1h`; that of `health` if not given.
+        allow_restored_sinks: Let sinks that commit with checkpoints go on from their state in the
+            copy: only where that holds nothing to commit, as of Kafka's with at-least-once.
+    """
+
+    _: KW_ONLY
+    args: Input[Sequence[Input[str]]] | None = None
+    flink_configuration: Input[Mapping[str, Input[str]]] | None = None
+    parallelism: Input[int] | None = None
+    window: Input[str] | None = None
+    allow_restored_sinks: Input[bool] | None = None
+
+
+@dataclass(eq=False, repr=False)
 class Timeouts(InputObject):
     """How long each step may take, as durations ("90s", "10m").
 
@@ -466,6 +487,12 @@ class JobInputs(TypedDict, total=False):
     """What a version must show after its start before it counts as up, and what follows if it does
     not; `{}` takes all defaults. Without it, a version must run for `settle_time` without a
     restart, and complete a checkpoint.
+    """
+
+    rehearsal: Rehearsal | Input[Mapping[str, Any]] | None
+    """Before an UPDATE stops the job, a copy of the new version starts from a savepoint of the
+    running one, with these inputs instead of the job's own. It must pass the health gate, and is
+    cancelled.
     """
 
     timeouts: Timeouts | Input[Mapping[str, Input[str]]] | None

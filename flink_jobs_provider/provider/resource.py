@@ -61,6 +61,7 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
     dashboard_url: Output[str | None]
     other_version: Output[bool]
     duplicates: Output[list[str]]
+    rehearsals: Output[list[str] | None]
     history: Output[list[dict[str, Any]] | None]
     version_inputs: Output[dict[str, str] | None]
 

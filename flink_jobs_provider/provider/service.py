@@ -22,11 +22,9 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.drift import drift
+from flink_jobs_provider.planning.known_state import last_words
 from flink_jobs_provider.planning.move import is_move
-from flink_jobs_provider.planning.plan import (
-    last_words,
-    plan,
-)
+from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider.input_checks import Checked, CheckRequest, InputChecks, given
 from flink_jobs_provider.provider.job_operations import JobOperations, secret_resolver

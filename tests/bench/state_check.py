@@ -12,7 +12,8 @@ from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.control_planes.flink.client import open_client
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.bench.comparison import SHORT, Aim, Comparison, Measured

@@ -30,7 +30,7 @@ from flink_jobs_provider.model.savepoint import (
 )
 from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.planning.plan import last_state, last_words
+from flink_jobs_provider.planning.known_state import last_state, last_words
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED, last_state_prefix
 

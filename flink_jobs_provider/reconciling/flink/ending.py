@@ -22,7 +22,12 @@ from flink_jobs_provider.model.spec import JobSpec, OnDelete
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import Seen, identities, submissions_of
+from flink_jobs_provider.reconciling.flink.observer import (
+    Seen,
+    identities,
+    rehearsal_identities,
+    submissions_of,
+)
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
 from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint, too_old, vanished
 from flink_jobs_provider.reconciling.record_updates import (
@@ -299,7 +304,7 @@ class Ender:
         if path is None and spec.on_delete is OnDelete.SAVEPOINT and ended:
             point = await self._states.of_ended(ended[0])
             path = point.path if point else None
-        for identity in identities(recorded, spec):
+        for identity in identities(recorded, spec) | rehearsal_identities(recorded, spec):
             await self._plane.forget_jars(identity, frozenset())
         return Removed(path)
 

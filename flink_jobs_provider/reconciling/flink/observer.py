@@ -33,9 +33,15 @@ from flink_jobs_provider.reconciling.record_updates import keep
 
 @dataclass(frozen=True)
 class Seen:
-    """What a cluster shows of a job: its submissions, newest first."""
+    """What a cluster shows of a job.
+
+    Attributes:
+        ours: Its submissions, newest first.
+        rehearsals: Copies of it that run, which are no submissions of it.
+    """
 
     ours: tuple[ObservedJob, ...]
+    rehearsals: tuple[ObservedJob, ...] = ()
 
     @property
     def active(self) -> tuple[ObservedJob, ...]:
@@ -109,7 +115,7 @@ class Observer:
                 now="It was not touched",
                 remedy=Remedy.RENAME_OR_OWN,
             )
-        return Seen(tuple(ours))
+        return Seen(tuple(ours), rehearsals_of(recorded, wanted, snapshot))
 
     async def version(self, job: ObservedJob, change: Change) -> Version:
         """Return which version a submission is.
@@ -159,6 +165,20 @@ def submissions_of(
     return snapshot.of(
         recorded.spec.key, *others, recorded=recorded.job_id, generation=recorded.generation
     )
+
+
+def rehearsals_of(
+    recorded: JobRecord | None, wanted: JobSpec, snapshot: ClusterSnapshot
+) -> tuple[ObservedJob, ...]:
+    """Return the rehearsals of a job that have not ended."""
+    others = (key.rehearsal for key in former_keys(recorded))
+    found = snapshot.of(wanted.key.rehearsal, *others)
+    return tuple(job for job in found if job.active)
+
+
+def rehearsal_identities(recorded: JobRecord | None, wanted: JobSpec) -> set[str]:
+    """Return what jobIds of a job's rehearsals begin with."""
+    return {key.rehearsal.prefix for key in (wanted.key, *former_keys(recorded))}
 
 
 def identities(recorded: JobRecord | None, wanted: JobSpec) -> set[str]:
@@ -257,6 +277,9 @@ class Reader:
         last is an error, and a job that has vanished is LOST, not gone.
         """
         snapshot = await self._plane.jobs(max_age=SHARED_AGE)
+        left = [job.job_id for job in rehearsals_of(recorded, recorded.spec, snapshot)]
+        if left != recorded.rehearsals:
+            recorded = recorded.model_copy(update={"rehearsals": left})
         shown = recorded.unconfirmed in snapshot.by_id
         if shown:
             recorded = recorded.model_copy(update={"unconfirmed": None})

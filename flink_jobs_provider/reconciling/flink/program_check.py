@@ -24,7 +24,8 @@ from flink_jobs_provider.model.job_graph import JobGraph
 from flink_jobs_provider.model.observation import ClusterFacts, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
-from flink_jobs_provider.model.spec import JobSpec, StateCheckMode, UpgradeMode
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
+from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.planning.plan import Plan, previous_version, to_restore
 from flink_jobs_provider.planning.state_verdict import Compatibility, StateVerdict
 from flink_jobs_provider.reconciling import Say

@@ -34,10 +34,12 @@ from flink_jobs_provider.reconciling.flink.observer import (
     Observer,
     Reader,
     Seen,
+    rehearsals_of,
     submissions_of,
 )
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
+from flink_jobs_provider.reconciling.flink.rehearsing import Rehearser
 from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck
@@ -92,13 +94,12 @@ class Reconciler:
         starter, self.way_back = Starter(plane, watch, gate, say), WayBack(plane, find_jar)
         failed = FailedVersions(plane, starter, self._stopper, self._states, say)
         self._roller = Roller(plane, starter, self.way_back, self._states, failed, say)
+        state_check = StateCheck(plane, self._directories)
         self._programs = ProgramCheck(
-            plane,
-            self._observer,
-            self._preflight,
-            self._roller,
-            StateCheck(plane, self._directories),
-            say,
+            plane, self._observer, self._preflight, self._roller, state_check, say
+        )
+        self._rehearser = Rehearser(
+            plane, self._preflight, self._stopper, starter, state_check, say
         )
         self._earlier = EarlierRuns(plane, watch, self._states, say)
         greens = Greens(plane, self._observer, self._earlier)
@@ -111,6 +112,7 @@ class Reconciler:
             self._programs,
             self.way_back,
             gate,
+            self._rehearser,
             self._roller,
             self._switch_over,
             say,
@@ -161,6 +163,9 @@ class Reconciler:
             if coming is not Coming.NEVER:
                 seen = await self._observer.observe(recorded, wanted)
             sent_before = coming in (Coming.MAIN_RUNS, Coming.UNKNOWN)
+        await self._rehearser.end_left_over(wanted, seen.rehearsals)
+        if recorded and recorded.rehearsals:
+            recorded = recorded.model_copy(update={"rehearsals": []})
         seen, greens = await self._switch_over.greens.of(recorded, wanted, seen)
         if greens:
             change = Change(recorded, wanted, jar, seen)
@@ -255,8 +260,12 @@ class Reconciler:
 
     async def _await_unrecorded(self, recorded: JobRecord) -> None:
         """Wait for what a killed run may have submitted of a job that is to be ended."""
-        ours = submissions_of(recorded, await self._plane.jobs())
-        await self._earlier.await_unrecorded(recorded, recorded.spec, Seen(tuple(ours)))
+        snapshot = await self._plane.jobs()
+        seen = Seen(tuple(submissions_of(recorded, snapshot)))
+        await self._earlier.await_unrecorded(recorded, recorded.spec, seen)
+        await self._rehearser.end_left_over(
+            recorded.spec, rehearsals_of(recorded, recorded.spec, snapshot)
+        )
 
     # A version runs
 

@@ -29,7 +29,12 @@ from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN, 
 from flink_jobs_provider.reconciling.flink.first_version import FirstVersion, is_first
 from flink_jobs_provider.reconciling.flink.gate_watch import Predecessor, keeps
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import Change, identities, retention
+from flink_jobs_provider.reconciling.flink.observer import (
+    Change,
+    identities,
+    rehearsal_identities,
+    retention,
+)
 from flink_jobs_provider.reconciling.flink.submissions import (
     DidNotStart,
     Started,
@@ -359,7 +364,7 @@ class Roller:
 
         That with the digest is kept, under the identity of the version that runs.
         """
-        for identity in identities(recorded, wanted):
+        for identity in identities(recorded, wanted) | rehearsal_identities(recorded, wanted):
             kept = running is not None and identity_of(running) == identity
             try:
                 await self._plane.forget_jars(

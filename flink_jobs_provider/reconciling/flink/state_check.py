@@ -20,6 +20,7 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.snapshot import SnapshotMetadata
 from flink_jobs_provider.model.spec import UpgradeMode
 from flink_jobs_provider.planning.held_state import Held, HeldState, held_in
+from flink_jobs_provider.planning.rehearsed_state import RehearsedState, rehearsed_state
 from flink_jobs_provider.planning.state_verdict import (
     Compatibility,
     Maxima,
@@ -88,6 +89,22 @@ class StateCheck:
             old = ProgramGraphs(ran, await programs.unchained(successor.running, "running"))
             found = compare(_with_names(held.states, old), old, new, held.finished, maxima)
         return replace(found, plans=programs.planned)
+
+    async def rehearsed(
+        self, successor: Successor, copy: Submission, plan: PlanProgram, savepoint: str = ""
+    ) -> RehearsedState:
+        """Return how the state of a running version suits a copy of the new one.
+
+        What the job has is read off its newest checkpoint or savepoint, where none is given.
+        """
+        programs = _Programs(self._plane, plan)
+        if savepoint:
+            spec, job_id = successor.wanted.spec, successor.job.job_id
+            snapshot = await self._directories.snapshot(spec, job_id, savepoint)
+        else:
+            snapshot = await self._newest_snapshot(successor)
+        wanted = await programs.unchained(successor.wanted, "new")
+        return rehearsed_state(snapshot, wanted, await programs.unchained(copy, "copy"))
 
     async def _held(self, successor: Successor, ran: JobGraph) -> Held:
         """Return the state of a running job, by operator where its newest snapshot shows that."""

@@ -24,7 +24,8 @@ from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointReason, iso_time, same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, StateCheckMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
+from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories

@@ -32,6 +32,7 @@ from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, Seen, Version, started_from
 from flink_jobs_provider.reconciling.flink.preflight import Preflight
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
+from flink_jobs_provider.reconciling.flink.rehearsing import Rehearser
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.submissions import Starter
 from flink_jobs_provider.reconciling.flink.switch_over import SwitchOver
@@ -194,6 +195,7 @@ class Upgrader:
     _programs: ProgramCheck
     _way_back: WayBack
     _gate: GateWatch
+    _rehearser: Rehearser
     _roller: Roller
     _switch_over: SwitchOver
     _say: Say
@@ -221,6 +223,9 @@ class Upgrader:
         before = Predecessor(await self._gate.numbers_before_stop(wanted, current))
         if alongside:
             return await self._switch_over.begin(change, current, generation, before)
+        if wanted.rehearsal and carried and mode is UpgradeMode.SAVEPOINT:
+            change = await self._rehearser.rehearse(change, current, before)
+            recorded = change.recorded
         left = await self._end(mode, recorded, wanted, current, named)
         return await self._roller.launch(
             Launch(

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.end_to_end.flink.counted_versions import Counted
 from tests.end_to_end.flink.counting_stack import CountingStack
 from tests.end_to_end.flink.targets import (
     ALL,
@@ -78,3 +79,11 @@ def stack_on(
 def stack(flink_2: FlinkCluster, stack_on: StackOn) -> CountingStack:
     """Return a stack on Flink 2.3."""
     return stack_on(flink_2)
+
+
+@pytest.fixture
+def counted(
+    flink: FlinkCluster, make_stack: Callable[..., StackProject], tmp_path: Path
+) -> Counted:
+    """Return a counting job on a cluster of each of two versions."""
+    return Counted(make_stack(flink.url), flink, tmp_path / "counts")

@@ -33,7 +33,14 @@ def test_as_many_properties_as_a_real_job() -> None:
     assert noop["timeouts"] == real["timeouts"]
     # A job that runs on a session cluster has none of these, and then there are no such outputs.
     none = {"run_id", "started_at", "honoured", "restore_point"}
-    none |= {"submitted_parallelism", "rescaled", "unconfirmed", "adopted", "gate_failed"}
+    none |= {
+        "submitted_parallelism",
+        "rescaled",
+        "unconfirmed",
+        "adopted",
+        "gate_failed",
+        "rehearsals",
+    }
     assert OUTPUTS.keys() == set(JobRecord.output_names()) - none
 
 

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from flink_jobs_provider.job_files import job_file_schema
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.rehearsal import SAME_OUTPUT
 from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.validation import problems_of
@@ -81,6 +82,18 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"health": {"max_lag_growth": 30}}, "health.max_lag_growth", 'its unit, such as "30s"'),
     ({"health": {"on_failure": "stop"}}, "health.on_failure", "must be 'rollback' or 'keep'"),
     ({"health": {"windows": "30s"}}, "health.windows", "is not a property"),
+    ({"rehearsal": "30s"}, "rehearsal", "must be an object"),
+    ({"rehearsal": {"argument": []}}, "rehearsal.argument", "is not a property"),
+    ({"rehearsal": {"args": [7]}}, "rehearsal.args[0]", "must be a text"),
+    ({"rehearsal": {"parallelism": 0}}, "rehearsal.parallelism", "greater than or equal to 1"),
+    ({"rehearsal": {"args": ["x"], "window": "2h"}}, "rehearsal.window", 'must be at most "1h"'),
+    ({"rehearsal": {}}, "rehearsal", SAME_OUTPUT),
+    ({"rehearsal": {"args": ["x"]}, "args": ["x"]}, "rehearsal", SAME_OUTPUT),
+    (
+        {"rehearsal": {"flink_configuration": {"parallelism.default": "3"}}},
+        "rehearsal.flink_configuration",
+        "must not set parallelism.default: use parallelism",
+    ),
     ({"savepoint_format": "zip"}, "savepoint_format", "must be 'canonical' or 'native'"),
     ({"savepoint_trigger": ["a"]}, "savepoint_trigger", "must be a text"),
     ({"restart_trigger": ["a"]}, "restart_trigger", "must be a text"),
@@ -329,7 +342,7 @@ def test_the_schema_is_one() -> None:
         and "must not set" not in row[2]
         and "without blanks" not in row[2]
         and 'must be at most "' not in row[2]
-        and row[2] != "use savepoint_directory"
+        and row[2] not in ("use savepoint_directory", SAME_OUTPUT)
     ],
     ids=str,
 )

@@ -34,6 +34,7 @@ def test_exported_names() -> None:
         "FlinkSessionCluster",
         "HDInsightCluster",
         "HealthGate",
+        "Rehearsal",
         "Timeouts",
         "Tls",
     ]

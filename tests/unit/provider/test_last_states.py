@@ -9,7 +9,7 @@ import pytest
 
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.planning.plan import last_words
+from flink_jobs_provider.planning.known_state import last_words
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.provider.test_calls import Job
