@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from flink_jobs_provider.artifacts.storage import local_path
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.setting_types import Settings, from_file
+from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.inputs import Directory
 from flink_jobs_provider.model.target import FlinkTarget
 
@@ -234,6 +235,11 @@ class ClusterConfiguration(Settings):
         "portal. They lie below mounts that are directories of this machine.",
         examples=[["abfs://container@account/uploads"]],
     )
+    health: HealthGate | None = Field(
+        None,
+        description="What each version must show that an action starts: the health gate of "
+        "resources. No gate, if not given.",
+    )
     relaunch_lost: bool = Field(
         default=True,
         description="Start again, from its newest state, a job that the cluster lost: one that "
@@ -247,6 +253,11 @@ class ClusterConfiguration(Settings):
             return self.id.lower()
         assert self.dli is not None  # noqa: S101 - so it was checked
         return f"dli/{self.dli.project_id}/{self.dli.queues[0]}".lower()
+
+    def gated(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return inputs of a job with the health gate of this cluster, or none."""
+        gate = {"health": self.health.model_dump(mode="json")} if self.health else {}
+        return {name: value for name, value in inputs.items() if name != "health"} | gate
 
     @cached_property
     def storage(self) -> Mounts:

@@ -230,7 +230,7 @@ def _present(
     if request.action in _BRINGS_NOTHING_ABOUT:
         return {}
     if job is not None and (request.action is not Action.NEW or job.status == DRAFT):
-        return read_spec(job.record["spec"], cluster.flink).plain()
+        return cluster.gated(read_spec(job.record["spec"], cluster.flink).plain())
     return first_inputs(cluster, request.job_name)
 
 
@@ -353,7 +353,7 @@ def first_inputs(cluster: ClusterConfiguration, job_name: str) -> dict[str, Any]
     }
     if cluster.savepoint_directory:
         inputs["savepoint_directory"] = cluster.savepoint_directory
-    return inputs
+    return cluster.gated(inputs)
 
 
 def new_run_id() -> str:

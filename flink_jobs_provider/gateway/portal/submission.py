@@ -49,8 +49,8 @@ _SEE_OTHER = 303
 _PLAN = "plan"
 #: Versions of a job that are looked through for one.
 MOST_VERSIONS = 100
-#: Inputs by which an action itself is written down.
-_OF_THE_ACTION = {"desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"}
+#: Inputs that are not the job's own: of each action, and of the cluster's configuration.
+_NOT_OF_THE_JOB = {"health", "desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"}
 #: In place of a name that is invalid, so that the rest can be looked at.
 _ANY_NAME = "job"
 
@@ -68,6 +68,7 @@ class ActionPlan:
         how: How, as previews word it.
         discards_state: Whether state is dropped on purpose.
         changes: The inputs that would change, a line each.
+        gate: The health gate that follows the start; empty for none.
         takes_jar: Whether it runs the jar as it lies there by then.
         state: How the state of the running version suits the new one; empty where not compared.
         refusal: Why the action would be refused for that; empty where it would not.
@@ -77,6 +78,7 @@ class ActionPlan:
     how: str
     discards_state: bool
     changes: Sequence[str]
+    gate: str = ""
     takes_jar: bool = False
     state: str = ""
     refusal: str = ""
@@ -137,12 +139,13 @@ class Submission:
         except Refusal as refusal:
             refusal.mask(words)
             raise in_arm_words(refusal) from None
-        changed = [change for change in planned.changed if change.name not in _OF_THE_ACTION]
+        changed = [change for change in planned.changed if change.name not in _NOT_OF_THE_JOB]
         return ActionPlan(
             action="ADOPT" if planned.adopts else str(wanted.action),
             how=masked_text(words(planned.how)),
             discards_state=planned.discards_state,
             changes=[masked_text(words(change.text)) for change in changed],
+            gate=planned.gate,
             takes_jar=_takes_jar(row, wanted),
             state=masked_text(words(planned.state)),
             refusal=masked_text(words(planned.refusal)) if planned.state or planned.adopts else "",
@@ -155,7 +158,7 @@ class Submission:
             spec = wanted_spec(wanted, _PLAN, present, None)
             return await self._board.with_verdict(wanted.cluster, plan(None, spec), None, spec)
         check(wanted, row.status, row.run_id)
-        present = row.record.spec.plain()
+        present = self._clusters[row.cluster].gated(row.record.spec.plain())
         if wanted.action in STARTS:
             present |= row.next_inputs
         digest = None
