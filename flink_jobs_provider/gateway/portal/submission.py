@@ -50,7 +50,10 @@ _PLAN = "plan"
 #: Versions of a job that are looked through for one.
 MOST_VERSIONS = 100
 #: Inputs that are not the job's own: of each action, and of the cluster's configuration.
-_NOT_OF_THE_JOB = {"health", "desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"}
+_NOT_OF_THE_JOB = {
+    *("desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"),
+    "health",
+}
 #: In place of a name that is invalid, so that the rest can be looked at.
 _ANY_NAME = "job"
 

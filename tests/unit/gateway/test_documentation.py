@@ -75,7 +75,8 @@ def test_every_property_is_on_the_page() -> None:
     """Shows that no property can be added without being described."""
     schema = configuration_schema()
     parts = {name: part for name, part in schema["$defs"].items() if "properties" in part}
-    elsewhere = {"FlinkTarget", "BasicAuth", "Tls", "HealthGate"}  # the reference of resources has them
+    # The reference of resources has these.
+    elsewhere = {"FlinkTarget", "BasicAuth", "Tls", "HealthGate"}
     names = set(schema["properties"])
     for name in set(parts) - elsewhere:
         names |= set(parts[name]["properties"])
