@@ -78,7 +78,7 @@ async def check(
     """
     if isinstance(wanted, Path):
         inputs = start_inputs(wanted, target)
-        declared, _ = await _opened(inputs)
+        declared, _ = await opened(inputs)
         job, name = choose(jobs, declared.job_name)
     else:
         job, name = choose(jobs, wanted)
@@ -92,14 +92,14 @@ async def check(
             f"{name}: which program it is to be compared with is not known",
             remedy="Give its jar with --jar, or the job's file instead of its name",
         )
-    version, jar = await _opened({**inputs, **given})
+    version, jar = await opened({**inputs, **given})
     reconciler = Reconciler(plane, local_paths=target.loopback)
     verdict = await reconciler.compare_state(job, declared, version, jar)
     refused = refusal_of(verdict, version)
     return Checked(name, job.job_id, verdict, refused.reason if refused else "")
 
 
-async def _opened(inputs: dict[str, Any]) -> tuple[JobSpec, Jar]:
+async def opened(inputs: dict[str, Any]) -> tuple[JobSpec, Jar]:
     """Return the version that inputs declare, with its jar."""
     if problems := problems_of(inputs):
         raise InvalidSpec(problems)

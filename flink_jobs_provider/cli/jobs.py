@@ -32,6 +32,7 @@ from flink_jobs_provider.cli.printing import (
 if TYPE_CHECKING:
     from flink_jobs_provider.cli.check_command import Checked
     from flink_jobs_provider.cli.job_actions import Listing
+    from flink_jobs_provider.cli.rehearse_command import Rehearsed
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
@@ -234,3 +235,31 @@ def check(
             say_table(_STATE, rows, right=("size", "max parallelism"))
     if done.refusal:
         fail(f"{done.job_name}: an update is refused: {done.refusal}.")
+
+
+@app.command()
+@grouped
+def rehearse(
+    cluster: ClusterOptions,
+    file: Annotated[Path, typer.Argument(help="The job's file, with a rehearsal.")],
+) -> None:
+    """Run a copy of a job's new version on a savepoint of it; exit code 1 if it does not pass.
+
+    The job goes on as it is, and the copy is ended.
+    """
+
+    async def work(plane: FlinkRest, target: FlinkTarget) -> Rehearsed:
+        from flink_jobs_provider.cli.rehearse_command import rehearse
+
+        named = await named_here(plane)
+        return await rehearse(plane, target, named, file, lambda line: say(line, error=True))
+
+    done = cluster.run(work)
+    now = f"Job {done.job_id} goes on: it was never interrupted."
+    if done.passed:
+        shown = f"{done.job_name}: the new version has passed its rehearsal. {now}"
+        say_either(done.plain(), shown, as_json=cluster.as_json)
+        return
+    if cluster.as_json:
+        say_json(done.plain())
+    fail(f"{done.reason}. {now}")

@@ -33,6 +33,7 @@ from flink_jobs_provider.provider.preview import (
     Foreseen,
     plan_start,
     plan_with_last_state,
+    plan_with_rehearsal,
     plan_with_rescale,
     plan_with_state,
     restore_problems,
@@ -272,7 +273,8 @@ class JobOperations:
         decided = await plan_with_last_state(
             decided, recorded, wanted, reconciler.foresee_last_state
         )
-        return await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
+        decided = await plan_with_state(decided, recorded, wanted, reconciler.foresee_state)
+        return await plan_with_rehearsal(decided, recorded, wanted, reconciler.foresee_rehearsal)
 
     def _on_flink(self, target: FlinkTarget) -> Reconciler:
         plane = self._known_clusters().of(target)

@@ -18,9 +18,11 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import RestorePoint, age, iso_time
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import Plan, plan, to_restore
+from flink_jobs_provider.planning.rehearsed_copy import refusal_of_sinks, sinks_text
 from flink_jobs_provider.planning.rescaling import rescales_while_it_runs
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S, Trials, with_verdict
+from flink_jobs_provider.reconciling.flink.rehearsing import Foreseen as RehearsalForeseen
 from flink_jobs_provider.reconciling.flink.rescale import Foresight
 from flink_jobs_provider.reconciling.job_errors import too_old
 
@@ -41,6 +43,8 @@ FindStart = Callable[[JobRecord, JobSpec], Awaitable[RestorePoint | None]]
 FindLastState = Callable[[JobRecord], Awaitable[tuple[ObservedJob, int] | None]]
 #: Returns whether a running job can be rescaled to its declared parallelism.
 ForeseeRescale = Callable[[JobRecord, JobSpec, Jar], Awaitable[Foresight]]
+#: Returns what is known of the rehearsal of a version.
+ForeseeRehearsal = Callable[[JobRecord, JobSpec, Jar], Awaitable[RehearsalForeseen]]
 #: Returns whether a version could go on from the state of the running one, or None without one.
 ForeseeState = Callable[[JobRecord, JobSpec, Jar], Awaitable[StateVerdict | None]]
 
@@ -280,6 +284,27 @@ async def plan_with_state(
         return await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))
 
     return await with_verdict(decided, recorded, wanted, verdict)
+
+
+async def plan_with_rehearsal(
+    decided: Plan, recorded: JobRecord, wanted: JobSpec, foresee: ForeseeRehearsal
+) -> Plan:
+    """Return a plan with what its rehearsal lacks; one that the run refuses is refused by it."""
+    if not decided.rehearses or decided.refusal:
+        return decided
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found = await foresee(recorded, wanted, await asyncio.to_thread(open_jar, wanted.jar))
+    except ActionFailed as error:
+        note = f"as things are, its rehearsal would fail: {error.reason}"
+        return replace(decided, state="; ".join(filter(None, (decided.state, note))))
+    except (JobError, TimeoutError):
+        return decided  # the run finds out
+    now = f"Job {recorded.job_id} goes on as it was"
+    refused = refusal_of_sinks(found.state, wanted, now)
+    notes = (decided.state, found.lacks, sinks_text(found.state) if found.state.why_unknown else "")
+    shown = replace(decided, state="; ".join(filter(None, notes)))
+    return shown if refused is None else replace(shown, refusal=str(refused))
 
 
 async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:

@@ -75,7 +75,7 @@ class ProgramCheck:
         `now` is the state of the running version that it replaces, for errors; `carried` whether
         the state of that one is to be carried over.
         """
-        recorded, wanted = change.recorded, change.wanted
+        wanted = change.wanted
         try:
             request = submission(wanted, change.jar, generation, restore)
             alongside = carried and wanted.upgrade_mode is UpgradeMode.BLUE_GREEN
@@ -86,10 +86,15 @@ class ProgramCheck:
         except ClusterTakenDown:
             raise
         except PermanentError:
-            running = recorded.job_id if recorded else None
-            digest = recorded.spec.jar_digest if recorded else None
-            await self._roller.forget_jars(recorded, wanted, running, digest)
+            await self.forget_jar(change)
             raise
+
+    async def forget_jar(self, change: Change) -> None:
+        """Remove the jar of a version that is not started; that of the running one stays."""
+        recorded = change.recorded
+        running = recorded.job_id if recorded else None
+        digest = recorded.spec.jar_digest if recorded else None
+        await self._roller.forget_jars(recorded, change.wanted, running, digest)
 
     async def _check_state(
         self,

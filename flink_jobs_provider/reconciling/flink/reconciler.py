@@ -99,7 +99,7 @@ class Reconciler:
             plane, self._observer, self._preflight, self._roller, state_check, say
         )
         self._rehearser = Rehearser(
-            plane, self._preflight, self._stopper, starter, state_check, say
+            plane, self._preflight, self._stopper, starter, gate, state_check, say
         )
         self._earlier = EarlierRuns(plane, watch, self._states, say)
         greens = Greens(plane, self._observer, self._earlier)
@@ -120,6 +120,8 @@ class Reconciler:
         self._adopter = Adopter(plane, self._states, starter, gate, self._roller, say)
         self._ender = Ender(plane, self._stopper, self._states, say)
         self._rescaler = Rescaler(plane, watch, say)
+        self.foresee_rehearsal = self._rehearser.foresee
+        self.rehearse_alone = self._rehearser.rehearse_alone
         self.foresee_rescale = self._programs.foresee_rescale
         self.foresee_state = self._programs.foresee_state
         self.compare_state = self._programs.compare_state

@@ -8,8 +8,9 @@ is kept. What a run that died has left of a rehearsal is ended by the next one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, Submission
 from flink_jobs_provider.model.action import ActionResult
 from flink_jobs_provider.model.errors import (
@@ -20,6 +21,7 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.rehearsed_copy import (
@@ -31,15 +33,38 @@ from flink_jobs_provider.planning.rehearsed_copy import (
 from flink_jobs_provider.planning.rehearsed_state import RehearsedState
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
-from flink_jobs_provider.reconciling.flink.gate_watch import Predecessor
-from flink_jobs_provider.reconciling.flink.observer import Change
+from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
+from flink_jobs_provider.reconciling.flink.observer import Change, Seen, rehearsals_of
 from flink_jobs_provider.reconciling.flink.preflight import Preflight
-from flink_jobs_provider.reconciling.flink.state_check import StateCheck, Successor
+from flink_jobs_provider.reconciling.flink.state_check import PlanProgram, StateCheck, Successor
 from flink_jobs_provider.reconciling.flink.submissions import DidNotStart, Starter, submission
-from flink_jobs_provider.reconciling.record_updates import add_aside
+from flink_jobs_provider.reconciling.record_updates import add_aside, record_of
 
 #: Within five minutes another rehearsal of the same version starts from the same savepoint.
 _OCCASION = "rehearsal"
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a preview finds out about a rehearsal.
+
+    Attributes:
+        state: How the state of the running version suits the copy.
+        lacks: What it lacks now; empty for nothing.
+    """
+
+    state: RehearsedState = field(default_factory=RehearsedState)
+    lacks: str = ""
+
+
+@dataclass(frozen=True)
+class _Sinks:
+    """A copy whose sinks are compared with the state of a running version."""
+
+    change: Change
+    copy: Submission
+    current: ObservedJob
+    plan: PlanProgram
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,7 @@ class Rehearser:
     _preflight: Preflight
     _stopper: Stopper
     _starter: Starter
+    _gate: GateWatch
     _state_check: StateCheck
     _say: Say
 
@@ -62,8 +88,16 @@ class Rehearser:
             self._say(f"{spec.job_name}: ending job {job.job_id}, which an earlier run rehearsed")
             await self._stopper.cancel(spec, job)
 
-    async def rehearse(self, change: Change, current: ObservedJob, before: Predecessor) -> Change:
+    async def rehearse(
+        self,
+        change: Change,
+        current: ObservedJob,
+        before: Predecessor,
+        plan: PlanProgram | None = None,
+    ) -> Change:
         """Run a copy of the wanted version through the health gate, and end it.
+
+        `plan` runs a program's `main`; it keeps the jar on the cluster if none is given.
 
         Returns:
             The change, whose record lists the savepoint that the copy was started from.
@@ -83,7 +117,8 @@ class Rehearser:
         try:
             request = submission(copy, change.jar, generation, None)
             await self._preflight.program(request, current, now, alongside=True)
-            found = await self._check_sinks(change, request, current, now)
+            sinks = _Sinks(change, request, current, plan or self._plane.plan)
+            found = await self._check_sinks(sinks, now)
             self._report(wanted, found)
             if found.left_out:
                 copy = copy.model_copy(update={"allow_non_restored_state": True})
@@ -91,7 +126,7 @@ class Rehearser:
             if change.recorded:
                 listed = add_aside(change.recorded, path, SavepointReason.REHEARSAL)
                 change = replace(change, recorded=listed)
-            await self._check_sinks(change, request, current, now, path)
+            await self._check_sinks(sinks, now, path)
             await self._judge(change, copy, generation, path, current, before)
         except JobError:
             await self._forget_jars(copy)
@@ -102,19 +137,51 @@ class Rehearser:
         self._say(f"{wanted.job_name}: rehearsed; job {current.job_id} was not interrupted")
         return change
 
-    async def _check_sinks(
-        self, change: Change, copy: Submission, current: ObservedJob, now: str, savepoint: str = ""
-    ) -> RehearsedState:
+    async def rehearse_alone(self, current: ObservedJob, wanted: JobSpec, jar: Jar) -> JobRecord:
+        """Rehearse a version of a running job that no record is at hand of; it goes on as it is.
+
+        Returns:
+            What is known of it, with the savepoint that was taken.
+        """
+        snapshot = await self._plane.jobs()
+        await self.end_left_over(wanted, rehearsals_of(None, wanted, snapshot))
+        record = record_of(wanted, current)
+        before = Predecessor(await self._gate.numbers_before_stop(wanted, current))
+        change = Change(record, wanted, jar, Seen((current,)))
+        done = await self.rehearse(change, current, before, self._plane.try_out)
+        return done.recorded or record
+
+    async def foresee(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> Foreseen:
+        """Return what is known of a rehearsal in a preview; nothing stays on the cluster.
+
+        Raises:
+            JobError: It cannot be found out; the reason is for the plan.
+        """
+        facts = await self._plane.facts()
+        current = (await self._plane.jobs()).by_id.get(recorded.job_id or "")
+        if current is None or not current.active or facts.intercepts_exit is not True:
+            return Foreseen()
+        request = submission(rehearsal_of(wanted), jar, 1, None)
+        needed = (await self._plane.try_out(request)).parallelism
+        free = (await self._plane.task_slots())[0] if facts.fixed_slots else needed
+        change = Change(recorded, wanted, jar, Seen(()))
+        found = await self._compare(_Sinks(change, request, current, self._plane.try_out))
+        short = f"its rehearsal needs {needed} task slots, {free} are free" if needed > free else ""
+        return Foreseen(found, short)
+
+    async def _compare(self, sinks: _Sinks, savepoint: str = "") -> RehearsedState:
+        wanted = submission(sinks.change.wanted, sinks.change.jar, 1, None)
+        successor = Successor(sinks.current, None, wanted)
+        return await self._state_check.rehearsed(successor, sinks.copy, sinks.plan, savepoint)
+
+    async def _check_sinks(self, sinks: _Sinks, now: str, savepoint: str = "") -> RehearsedState:
         """Return how the state of the running version suits the copy.
 
         Raises:
             PermanentError: The copy would commit what the job has yet to commit.
         """
-        wanted = submission(change.wanted, change.jar, 1, None)
-        found = await self._state_check.rehearsed(
-            Successor(current, None, wanted), copy, self._plane.plan, savepoint
-        )
-        if refusal := refusal_of_sinks(found, change.wanted, now):
+        found = await self._compare(sinks, savepoint)
+        if refusal := refusal_of_sinks(found, sinks.change.wanted, now):
             raise refusal
         return found
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, GateFailed, JobError
+from flink_jobs_provider.model.errors import ActionFailed, GateFailed, JobError, PermanentError
 from flink_jobs_provider.model.health_gate import EarlierNumbers, FailedGate
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
@@ -224,7 +224,11 @@ class Upgrader:
         if alongside:
             return await self._switch_over.begin(change, current, generation, before)
         if wanted.rehearsal and carried and mode is UpgradeMode.SAVEPOINT:
-            change = await self._rehearser.rehearse(change, current, before)
+            try:
+                change = await self._rehearser.rehearse(change, current, before)
+            except PermanentError:
+                await self._programs.forget_jar(change)
+                raise
             recorded = change.recorded
         left = await self._end(mode, recorded, wanted, current, named)
         return await self._roller.launch(

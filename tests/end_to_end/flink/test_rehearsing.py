@@ -91,6 +91,9 @@ def test_a_copy_that_would_commit_what_the_job_has_yet_to_commit_is_refused(
     before = started(counted)
     to = {"args": counted.args("CountingJobV2", rehearsed(counted))}
     counted.declare("CountingJobV2", rehearsal=to)
+    shown = counted.project.preview(code=None)
+    shown.assert_says("orders: rehearsal: the copy would go on from the state of lines: Committer")
+    assert shown.code != 0
     failed = counted.project.failing_up()
     failed.assert_says("orders: rehearsal: the copy would go on from the state of lines: Committer")
     is_untouched(counted, before)

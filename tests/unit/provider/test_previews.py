@@ -344,3 +344,22 @@ def test_a_preview_tells_the_age_of_the_checkpoint(
     with pytest.raises(FlinkJobError, match="newest retained state is 10 min old, and max_ch"):
         previewed(job, restart_trigger="1", max_checkpoint_age="5m")
     assert previewed(job, restart_trigger="1", max_checkpoint_age="15m").changes
+
+
+def test_a_preview_tells_what_a_rehearsal_lacks(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Shows slots, what is unknown of sinks, and that nothing stays on the cluster."""
+    job = running_with_state(provider, inputs, flink)
+    jars, running = set(flink.jars), flink.the_job()
+    flink.slots = running.parallelism
+    capsys.readouterr()
+    assert previewed(job, restart_trigger="1", rehearsal={"args": ["--dry"]}).changes
+    shown = capsys.readouterr().out
+    assert ": REHEARSE, then UPDATE, stop with savepoint and restart: " in shown
+    assert f"; its rehearsal needs {running.parallelism} task slots, 0 are free" in shown
+    assert flink.jars == jars
+    assert flink.the_job() is running

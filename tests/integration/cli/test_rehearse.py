@@ -1,0 +1,58 @@
+"""`flink-jobs jobs rehearse`: a verdict on a new version, and a job that goes on as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.flink_cluster import FlinkCluster
+from tests.integration.cli.test_jobs import jobs
+from tests.job_jars import TEST_JOBS_JAR, entry_class
+from tests.waiting import wait_until
+
+ENDED = {"FINISHED", "FAILED", "CANCELED"}
+
+
+def write(path: Path, *args: str, **inputs: Any) -> Path:
+    """Write a job file of a job that counts."""
+    usual = ["--output", str(path.with_name("counts")), "--checkpoint-interval", "400"]
+    document = {"job_name": "orders", "parallelism": 1, "settle_time": "0s"}
+    program = {"jar": str(TEST_JOBS_JAR), "entry_class": entry_class("CountingJobV2")}
+    path.write_text(yaml.safe_dump({**document, **program, "args": [*usual, *args], **inputs}))
+    return path
+
+
+def test_a_verdict_and_a_job_that_is_not_touched(flink: FlinkCluster, tmp_path: Path) -> None:
+    """Shows one version that passes, one that does not, and a file without a rehearsal."""
+    file = write(tmp_path / "orders.yaml")
+    job_id = json.loads(jobs(flink, "start", str(file), "--json").stdout)["job_id"]
+    path = f"/jobs/{job_id}/checkpoints"
+    wait_until(lambda: flink.get(path)["counts"]["completed"], 60, "a checkpoint")
+    before, jars = flink.jobs()[job_id], flink.get("/jars")["files"]
+    assert "declares no rehearsal" in jobs(flink, "rehearse", str(file), code=1).stderr
+
+    elsewhere = ["--output", str(tmp_path / "rehearsed"), "--checkpoint-interval", "400"]
+    elsewhere += ["--sink-uid", "rehearsed-lines"]
+    write(file, "--label", "2", rehearsal={"args": elsewhere, "window": "3s"})
+    passed = jobs(flink, "rehearse", str(file), "--json")
+    verdict = json.loads(passed.stdout)
+    assert (verdict["job_id"], verdict["passed"], verdict["reason"]) == (job_id, True, "")
+    assert f"/{job_id}/savepoint-" in verdict["savepoint"]
+    assert "rehearsal of orders: health gate passed: 3 s, 0 restarts" in passed.stderr
+
+    failing = {"args": [*elsewhere, "--fail-after-millis", "500", "--restarts", "1000"]}
+    write(file, entry_class=entry_class("FailingTask"), rehearsal={**failing, "window": "8s"})
+    failed = jobs(flink, "rehearse", str(file), code=1)
+    assert "orders: the rehearsal of the new version did not " in failed.stderr
+    assert f"Job {job_id} goes on: it was never interrupted." in failed.stderr
+
+    after = flink.jobs()
+    for name in ("state", "start-time", "last-modification"):
+        assert after[job_id][name] == before[name]
+    others = {row["state"] for id_, row in after.items() if id_ != job_id}
+    assert others
+    assert others <= ENDED
+    assert flink.get("/jars")["files"] == jars
