@@ -14,8 +14,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenWindow
-from tests.browser.portal_user import PortalUser
+from tests.browser.portal_user import NEW_JOB, PortalUser
+from tests.flink_cluster import FlinkCluster
 from tests.gateway_process import GatewayProcess, await_result, new_job, run_job
+from tests.job_jars import COUNTING_JAR
 
 _RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -35,8 +37,11 @@ _BEYOND = """() => {
 
 
 @pytest.fixture
-def served(gateway: GatewayProcess, token: str) -> GatewayProcess:
-    """Return a gateway that has a job that runs, one that was stopped, and one that failed."""
+def served(gateway: GatewayProcess, token: str, flink_2: FlinkCluster) -> GatewayProcess:
+    """Return a gateway that has a job that runs, one that was stopped, and one that failed.
+
+    One that is not its own runs, too.
+    """
     with gateway.client(token) as client:
         long = f"--output {gateway.directory}/{'a-long-name' * 12}"
         new_job(client, "running", long, "--rate", "50")
@@ -47,6 +52,10 @@ def served(gateway: GatewayProcess, token: str) -> GatewayProcess:
         assert await_result(client, "stopped")["actionResult"] == "SUCCESS"
         assert await_result(client, "failed")["actionResult"] == "FAILED"
         assert await_result(client, "running")["actionResult"] == "SUCCESS"
+        run_job(client, "running", "UPDATE")
+        assert await_result(client, "running")["actionResult"] == "SUCCESS"
+    args = ["--output", f"{gateway.directory}/foreign", "--rate", "50"]
+    flink_2.run(COUNTING_JAR, args, entryClass=NEW_JOB["Entry class"])
     return gateway
 
 
@@ -73,7 +82,10 @@ def test_pages_are_for_everybody(
     user.saw("/portal/new: Failed to load resource: the server responded with a status of 400")
     user.saw("/portal/jobs/999: Failed to load resource: the server responded with a status of 404")
     assert "\n".join(problems) == ""
-    assert {name.rpartition("-")[2] for name in seen} >= {"cancel", "start", "stop", "update"}
+    assert {name.rpartition("-")[2] for name in seen} >= {
+        *("cancel", "start", "stop", "update"),
+        *("versions", "adopt"),
+    }
     assert {"sign-in", "jobs", "new", "jobs-1", "jobs-2", "refused", "missing"} <= set(seen)
 
 
@@ -95,7 +107,7 @@ def _pages(user: PortalUser, token: str) -> Iterator[str]:
         done.add(kind)
         user.open(address)
         wanted += _links(user.page)
-        yield address.removeprefix("/portal/").replace("/", "-")
+        yield _name(address)
     user.open("/portal/new")
     user.page.locator("form.card button.main").click()
     expect(user.page.locator(".problems")).to_be_focused()
@@ -106,12 +118,19 @@ def _pages(user: PortalUser, token: str) -> Iterator[str]:
     yield "missing"
 
 
+def _name(address: str) -> str:
+    """Return what a page is called in pictures."""
+    path, _, adopts = address.removeprefix("/portal/").partition("?")
+    name = re.sub(r"(versions)/.*", r"\1", path).replace("/", "-")
+    return f"{name}-adopt" if adopts else name
+
+
 def _links(page: Page) -> list[str]:
-    """Return the paths of the portal's pages that a page links to."""
+    """Return the addresses of the portal's pages that a page links to, each kind of them once."""
     found = page.locator("a[href]").evaluate_all("all => all.map(each => each.href)")
     parts = [urlsplit(address) for address in found]
     return [
-        each.path
+        f"{each.path}?{each.query}" if "adopt=" in each.query else each.path
         for each in parts
         if each.netloc == urlsplit(page.url).netloc
         and each.path.startswith("/portal/")
