@@ -145,7 +145,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"upgrade_mode": "state-less"},
         "upgrade_mode",
-        "must be 'savepoint', 'last-state' or 'stateless' (got 'state-less')",
+        "must be 'savepoint', 'last-state', 'stateless' or 'blue-green' (got",
     ),
     ({"restore_from": " /x"}, "restore_from", _BLANKS),
     ({"restore_from": 3.0}, "restore_from", "must be a text"),

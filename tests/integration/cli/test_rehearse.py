@@ -8,11 +8,14 @@ from typing import Any
 
 import yaml
 
+from flink_jobs_provider.model.identity import JobKey
 from tests.flink_cluster import FlinkCluster
+from tests.integration.cli.test_adopt import adopt
 from tests.integration.cli.test_jobs import jobs
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.waiting import wait_until
 
+OWNER = "organization/shop/dev"
 ENDED = {"FINISHED", "FAILED", "CANCELED"}
 
 
@@ -56,3 +59,21 @@ def test_a_verdict_and_a_job_that_is_not_touched(flink: FlinkCluster, tmp_path: 
     assert others
     assert others <= ENDED
     assert flink.get("/jars")["files"] == jars
+
+
+def test_a_rehearsal_is_listed_as_one_and_cannot_be_adopted(
+    flink: FlinkCluster, tmp_path: Path
+) -> None:
+    """Shows it of a copy that a killed run left, with its jar: that holds its name."""
+    key = JobKey("orders", OWNER).rehearsal
+    jar_id = flink.upload(TEST_JOBS_JAR, f"{key.name}-{key.prefix}-{'0' * 32}.jar")
+    program = {"entryClass": entry_class("CountingJobV2"), "parallelism": 1}
+    args = ["--output", str(tmp_path / "counts"), "--checkpoint-interval", "400"]
+    job_id = key.job_id(1, "0" * 8)
+    assert flink.submit(jar_id, args, jobId=job_id, **program).is_success
+    flink.await_tasks_running(job_id)
+    listed = json.loads(jobs(flink, "list", "--json").stdout)
+    assert [row["job_name"] for row in listed if row["job_id"] == job_id] == ["rehearsal of orders"]
+    assert job_id not in adopt(flink, "--json").stdout
+    jobs(flink, "cancel", "rehearsal of orders", "--yes")
+    assert flink.jobs()[job_id]["state"] == "CANCELED"
