@@ -83,6 +83,7 @@ def test_a_version_that_fails_costs_the_old_one_nothing(failure: str) -> None:
     partial = caught.value.partial
     assert isinstance(partial, type(before))
     assert partial.job_output == caught.value.happened
+    assert partial.generation == 2, "that of the one that failed is not used again"
     words = {"generation", "job_output", "action_result", "savepoints", "last_savepoint"}
     assert partial.model_dump(exclude=words) == before.model_dump(exclude=words)
     assert partial.last_savepoint in stack.flink.progress_in
@@ -296,6 +297,51 @@ def test_the_next_run_judges_again_and_cancels_what_fails() -> None:
         stack.up(green(timeouts={"running": "5s"}))
     assert stack.flink.the_job() is blue
     assert stack.flink.marked == []
+
+
+def test_the_state_of_a_version_that_the_old_one_outlived_does_not_count() -> None:
+    """Shows it of a run that died when it had cancelled that one: nothing of it is recorded."""
+    stack = cut_short()
+    blue, new = stack.flink.active()
+    stack.flink.pass_time(CHECKPOINT_INTERVAL)
+    stack.flink.end(new, "CANCELED")
+    stack.flink.pass_time(CHECKPOINT_INTERVAL)
+    stack.flink.end(blue, "FAILED", "no")
+    record = stack.refresh()
+    assert (record.job_id, record.status) == (blue.job_id, "FAILED")
+    stack.up(version("Old", MODE))
+    assert stack.flink.the_job().restored_from == blue.checkpoint
+    assert new.checkpoint, "it has left a checkpoint as well"
+
+
+def cut_short_after_the_stop() -> Stack:
+    """Return a stack of which the new version runs, and the old one is recorded."""
+    stack = running(MODE)
+    stack.flink.kill_before = "stop done"
+    with pytest.raises(BaseException, match="stop done"):
+        stack.up(green())
+    stack.flink.kill_before = ""
+    stack.flink.pass_time(1)
+    return stack
+
+
+def test_the_next_run_records_the_way_back() -> None:
+    stack = cut_short_after_the_stop()
+    new = stack.flink.the_job()
+    (blue,) = [job for job in stack.flink.jobs_by_id.values() if job is not new]
+    record = stack.up(green())
+    assert stack.flink.the_job() is new
+    assert (blue.savepoint, "UPDATE") in {(each.path, each.reason) for each in record.savepoints}
+
+
+def test_a_version_that_fails_after_the_stop_gives_way_to_the_end_of_the_old_one() -> None:
+    stack = cut_short_after_the_stop()
+    new = stack.flink.the_job()
+    (blue,) = [job for job in stack.flink.jobs_by_id.values() if job is not new]
+    new.program = replace(new.program, restarts=True)
+    with pytest.raises(ActionFailed, match="The previous version runs again"):
+        stack.up(green(health={"window": "30s"}, timeouts={"running": "5s"}))
+    assert stack.flink.the_job().restored_from == blue.savepoint
 
 
 def test_a_version_that_is_on_its_way_is_waited_for() -> None:
