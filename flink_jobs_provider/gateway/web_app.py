@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flink_jobs_provider.gateway.apis.action_plans import PlannedJobs
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, Calls, dli_routes
 from flink_jobs_provider.gateway.apis.dli import openapi as dli_openapi
 from flink_jobs_provider.gateway.apis.dli.conventions import DliConventions, SignatureCheck
@@ -30,7 +31,6 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
 )
 from flink_jobs_provider.gateway.apis.monitoring import (
     MONITORING_PATHS,
-    MonitoredJobs,
     MonitoringConventions,
     MonitoringFace,
 )
@@ -82,7 +82,7 @@ class Metrics(Protocol):
 
 
 def make_app(
-    service: MonitoredJobs,
+    service: PlannedJobs,
     clusters: Sequence[ClusterConfiguration],
     authenticator: Authenticator,
     limit: Callable[[str], None],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlan, ActionPlans
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAULT, NEWEST
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
-from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     Problem,
@@ -19,72 +19,29 @@ from flink_jobs_provider.gateway.http.property_problems import (
     collecting,
 )
 from flink_jobs_provider.gateway.job_board import JobBoard
-from flink_jobs_provider.gateway.job_history import JobVersion
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
     JobRow,
-    JobsOfCluster,
 )
-from flink_jobs_provider.gateway.jobs.admission import first_inputs
-from flink_jobs_provider.gateway.jobs.earlier_versions import no_version, with_inputs_of
 from flink_jobs_provider.gateway.jobs.transitions import (
-    TAKES_NEW_BYTES,
-    TAKES_NEXT_RESTORE,
     adopting,
-    check,
-    wanted_spec,
 )
 from flink_jobs_provider.gateway.portal.action_forms import ADOPT, NO_WAY_BACK
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.model.action import STARTS, Action
-from flink_jobs_provider.planning.plan import Plan, plan
-from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
+from flink_jobs_provider.model.action import Action
 
 #: Status of the answer to a form that is accepted.
 _SEE_OTHER = 303
-_PLAN = "plan"
-#: Versions of a job that are looked through for one.
-MOST_VERSIONS = 100
-#: Inputs that are not the job's own: of each action, and of the cluster's configuration.
-_NOT_OF_THE_JOB = {
-    *("desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"),
-    "health",
-}
 #: In place of a name that is invalid, so that the rest can be looked at.
 _ANY_NAME = "job"
 
 
 #: What a form stands for: the properties of a runJob; or a request that none stands for.
 Asked = Mapping[str, Any] | ActionRequest
-
-
-@dataclass(frozen=True)
-class ActionPlan:
-    """What an action would do with a job; nothing of it is done.
-
-    Attributes:
-        action: The action.
-        how: How, as previews word it.
-        discards_state: Whether state is dropped on purpose.
-        changes: The inputs that would change, a line each.
-        gate: The health gate that follows the start; empty for none.
-        takes_jar: Whether it runs the jar as it lies there by then.
-        state: How the state of the running version suits the new one; empty where not compared.
-        refusal: Why the action would be refused for that; empty where it would not.
-    """
-
-    action: str
-    how: str
-    discards_state: bool
-    changes: Sequence[str]
-    gate: str = ""
-    takes_jar: bool = False
-    state: str = ""
-    refusal: str = ""
 
 
 class Submission:
@@ -102,6 +59,7 @@ class Submission:
         self._board = board
         self._clusters = {cluster.key: cluster for cluster in clusters}
         self._translators = {cluster.key: Translator(cluster, board) for cluster in clusters}
+        self._plans = ActionPlans(board, clusters)
         self._audit = audit
 
     async def check(self, cluster: str, properties: Mapping[str, Any], caller: str) -> None:
@@ -135,60 +93,7 @@ class Submission:
         Raises:
             Refusal: It would be refused: every problem at once.
         """
-        wanted = await self._request(cluster, asked, caller)
-        words = self._clusters[cluster].storage.in_callers_words
-        try:
-            planned = await self._planned(row, wanted)
-        except Refusal as refusal:
-            refusal.mask(words)
-            raise in_arm_words(refusal) from None
-        changed = [change for change in planned.changed if change.name not in _NOT_OF_THE_JOB]
-        return ActionPlan(
-            action="ADOPT" if planned.adopts else str(wanted.action),
-            how=masked_text(words(planned.how)),
-            discards_state=planned.discards_state,
-            changes=[masked_text(words(change.text)) for change in changed],
-            gate=planned.gate,
-            takes_jar=_takes_jar(row, wanted),
-            state=masked_text(words(planned.state)),
-            refusal=masked_text(words(planned.refusal)) if planned.state or planned.adopts else "",
-        )
-
-    async def _planned(self, row: JobRow | None, wanted: ActionRequest) -> Plan:
-        if row is None:
-            await self._check_name(wanted)
-            present = first_inputs(self._clusters[wanted.cluster], wanted.job_name)
-            spec = wanted_spec(wanted, _PLAN, present, None)
-            return await self._board.with_verdict(wanted.cluster, plan(None, spec), None, spec)
-        check(wanted, row.status, row.run_id)
-        present = self._clusters[row.cluster].gated(row.record.spec.plain())
-        if wanted.action in STARTS:
-            present |= row.next_inputs
-        digest = None
-        if wanted.version:
-            version = await self._version(row, wanted)
-            wanted, digest = with_inputs_of(wanted, row, version), version.jar_digest
-        if wanted.action in TAKES_NEXT_RESTORE and row.next_restore:
-            wanted = replace(wanted, changes={"restore_from": row.next_restore, **wanted.changes})
-        never_ran = row.status == LAUNCH_FAILED
-        spec = wanted_spec(wanted, _PLAN, present, digest, launch_failed=never_ran)
-        planned = plan(row.record if row.record.job_id else None, spec)
-        return await self._board.with_verdict(wanted.cluster, planned, row.record, spec, digest)
-
-    async def _version(self, row: JobRow, wanted: ActionRequest) -> JobVersion:
-        for each in await self._board.versions(row.cluster, row.number, limit=MOST_VERSIONS):
-            if each.action.id == wanted.version:
-                return each
-        raise no_version(row.job_name, wanted.version)
-
-    async def _check_name(self, wanted: ActionRequest) -> None:
-        """Check that a new job's name is free.
-
-        Raises:
-            Refusal: It is not.
-        """
-        rows = await self._board.jobs(JobsOfCluster(wanted.cluster, job_name=wanted.job_name))
-        check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
+        return await self._plans.of(row, await self._request(cluster, asked, caller))
 
     async def adoption(
         self, cluster: str, properties: Mapping[str, Any], form: Mapping[str, str], caller: str
@@ -245,15 +150,6 @@ class Submission:
             return asked
         valid = validated({"properties": dict(asked)}, NEWEST)
         return await self._translators[cluster].request(valid, caller)
-
-
-def _takes_jar(row: JobRow | None, wanted: ActionRequest) -> bool:
-    """Whether an action runs the jar as it lies there, not the bytes that ran before."""
-    if wanted.action not in STARTS or wanted.version or wanted.changes.get("adopt"):
-        return False
-    if row is None or row.record.spec.jar_digest is None or wanted.action in TAKES_NEW_BYTES:
-        return True
-    return "jar" in {**row.next_inputs, **wanted.changes}
 
 
 def start_of_draft(row: JobRow, caller: str) -> ActionRequest:

@@ -3,8 +3,7 @@
 from flink_jobs_provider.gateway.apis.monitoring.conventions import MonitoringConventions
 from flink_jobs_provider.gateway.apis.monitoring.routes import (
     MONITORING_PATHS,
-    MonitoredJobs,
     MonitoringFace,
 )
 
-__all__ = ["MONITORING_PATHS", "MonitoredJobs", "MonitoringConventions", "MonitoringFace"]
+__all__ = ["MONITORING_PATHS", "MonitoringConventions", "MonitoringFace"]

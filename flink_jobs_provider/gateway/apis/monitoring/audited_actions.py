@@ -1,20 +1,22 @@
-"""The requests of this API that change something: adoption, and the way back to a version."""
+"""The requests of this API that change something, or tell what a change would do."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlans
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import NEWEST
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
 from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
 from flink_jobs_provider.gateway.apis.monitoring.presenter import action_document, mask_for
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import caller, json_body
-from flink_jobs_provider.gateway.job_service import JobRow, JobService
+from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService
 from flink_jobs_provider.gateway.jobs.transitions import adopting, back_to_version
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -36,6 +38,7 @@ class AuditedActions:
 
     Args:
         jobs: The jobs on record.
+        plans: Tells what actions would do.
         clusters: Their clusters, by key.
         found: Returns the job of a request that its caller may read.
         audit: Where requests are recorded.
@@ -45,12 +48,14 @@ class AuditedActions:
     def __init__(
         self,
         jobs: JobService,
+        plans: ActionPlans,
         clusters: Mapping[str, ClusterConfiguration],
         found: Callable[[Request], Awaitable[JobRow]],
         audit: Audit,
         body_bytes: int,
     ) -> None:
         self._jobs = jobs
+        self._plans = plans
         self._clusters = clusters
         self._found = found
         self._audit = audit
@@ -65,13 +70,7 @@ class AuditedActions:
             call.cluster, call.job = row.cluster, row.job_name
             _authorize(principal, row.cluster)
             given = _checked(await json_body(request, self._body_bytes))
-            wanted = back_to_version(
-                row,
-                given[_VERSION],
-                principal.name,
-                savepoint=await self._savepoint(row, given),
-                seen=given.get(_SEEN, ""),
-            )
+            wanted = await self._back(row, given, principal)
             try:
                 action = await self._jobs.submit(wanted)
             except Refusal as refusal:
@@ -79,6 +78,49 @@ class AuditedActions:
                 raise
             call.action_id = action.id
         return JSONResponse(action_document(action, mask_for(operates=True)), 202)
+
+    async def plan(self, request: Request) -> Response:
+        """Return what an action on a job would do; nothing of it is done.
+
+        The program's `main` may run on the cluster for it: so it takes the role that acts.
+        """
+        principal = caller(request)
+        call = AuditedCall(principal, "plan")
+        async with audited(self._audit, request, call, _answer_to, 200):
+            row = await self._found(request)
+            call.cluster, call.job = row.cluster, row.job_name
+            _authorize(principal, row.cluster)
+            body = await json_body(request, self._body_bytes)
+            plan = await self._plans.of(row, await self._asked(row, body, principal))
+        return JSONResponse(asdict(plan))
+
+    async def _asked(self, row: JobRow, body: Any, principal: Principal) -> ActionRequest:
+        """Return the request that a body is of: for a version, or by properties of a runJob."""
+        if not (isinstance(body, dict) and _PROPERTIES in body):
+            return await self._back(row, _checked(body), principal)
+        others = [name for name in body if name != _PROPERTIES]
+        if others or not isinstance(body[_PROPERTIES], dict):
+            raise Refusal(
+                "InvalidParameter",
+                "The body must be an object with properties alone, those of a runJob; or with "
+                "version, and savepoint.",
+                target=others[0] if others else _PROPERTIES,
+            )
+        of_job = {"jobType": JOB_TYPE, "jobName": row.job_name, "runId": row.run_id}
+        properties = validated({_PROPERTIES: body[_PROPERTIES] | of_job}, NEWEST)
+        cluster = self._clusters[row.cluster]
+        return await Translator(cluster, self._jobs).request(properties, principal.name)
+
+    async def _back(
+        self, row: JobRow, given: Mapping[str, str], principal: Principal
+    ) -> ActionRequest:
+        return back_to_version(
+            row,
+            given[_VERSION],
+            principal.name,
+            savepoint=await self._savepoint(row, given),
+            seen=given.get(_SEEN, ""),
+        )
 
     async def adopt(self, request: Request) -> Response:
         """Begin to take a running job over as it is; returns the action."""

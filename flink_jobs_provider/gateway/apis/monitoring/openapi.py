@@ -133,6 +133,16 @@ _LISTED_JOB["properties"] |= {
 }
 
 SCHEMAS: dict[str, Schema] = {
+    "ActionPlan": object_of(
+        action=TEXT,
+        how=TEXT,
+        discards_state={"type": "boolean"},
+        changes={"type": "array", "items": TEXT},
+        gate=TEXT,
+        takes_jar={"type": "boolean"},
+        state=TEXT,
+        refusal=TEXT,
+    ),
     "MonitoringError": object_of(error={"type": "object", "required": ["code", "message"]}),
     "Attention": object_of(
         concern={"enum": [str(each) for each in Concern]},
@@ -296,6 +306,31 @@ ROLLBACK = Operation(
     refusals=(*READING, HTTPStatus.CONFLICT),
     body=_ROLLBACK_BODY,
     body_name="RollbackRequest",
+)
+_PLAN_BODY: Schema = {
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["properties"],
+            "additionalProperties": False,
+            "properties": {
+                "properties": {
+                    "type": "object",
+                    "required": ["action"],
+                    "description": "Of a runJob; jobName and runId are those of the job.",
+                }
+            },
+        },
+        _ROLLBACK_BODY,
+    ]
+}
+PLAN = Operation(
+    "planAction",
+    {200: answer("What it would do; nothing of it was done.", reference("ActionPlan"))},
+    _REFUSED,
+    refusals=(*READING, HTTPStatus.CONFLICT),
+    body=_PLAN_BODY,
+    body_name="PlanRequest",
 )
 _ADOPT_BODY: Schema = {
     "type": "object",

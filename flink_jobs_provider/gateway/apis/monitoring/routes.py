@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlans, PlannedJobs
 from flink_jobs_provider.gateway.apis.monitoring import openapi
 from flink_jobs_provider.gateway.apis.monitoring.audited_actions import AuditedActions
 from flink_jobs_provider.gateway.apis.monitoring.inspection_routes import JOB_AGE, InspectionRoutes
@@ -29,8 +30,8 @@ from flink_jobs_provider.gateway.apis.monitoring.series_query import series_quer
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
-from flink_jobs_provider.gateway.job_history import MINUTE, JobHistory
-from flink_jobs_provider.gateway.job_service import JobRow, JobService
+from flink_jobs_provider.gateway.job_history import MINUTE
+from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -54,16 +55,13 @@ EXCEPTIONS_PATH = f"{JOB_PATH}/exceptions"
 SERIES_PATH = f"{JOB_PATH}/series"
 ACTIONS_PATH = f"{JOB_PATH}/actions"
 ROLLBACK_PATH = f"{JOB_PATH}/rollback"
+PLAN_PATH = f"{JOB_PATH}/plan"
 VERSIONS_PATH = f"{JOB_PATH}/versions"
 SAVEPOINTS_PATH = f"{JOB_PATH}/savepoints"
 EVENTS_PATH = f"{JOB_PATH}/events"
 CHECKPOINTS_PATH = f"{JOB_PATH}/checkpoints"
 METRICS_PATH = f"{JOB_PATH}/metrics"
 _LARGEST_NUMBER = 2**63 - 1
-
-
-class MonitoredJobs(JobService, JobHistory, Protocol):
-    """The jobs on record, and how they were."""
 
 
 class MonitoringFace:
@@ -83,7 +81,7 @@ class MonitoringFace:
 
     def __init__(
         self,
-        service: MonitoredJobs,
+        service: PlannedJobs,
         clusters: Sequence[ClusterConfiguration],
         monitors: Monitors,
         authenticate: Callable[[str | None], Awaitable[Principal]],
@@ -101,7 +99,10 @@ class MonitoringFace:
         self._list = ListRoute(service, monitors, self._readable, self._page)
         self._inspection = InspectionRoutes(monitors, self._found)
         self._records = RecordRoutes(service, service, self._clusters, self._found)
-        self._actions = AuditedActions(service, self._clusters, self._found, audit, body_bytes)
+        plans = ActionPlans(service, clusters)
+        self._actions = AuditedActions(
+            service, plans, self._clusters, self._found, audit, body_bytes
+        )
 
     def routes(self) -> list[DescribedRoute]:
         """Return the routes of the API."""
@@ -116,6 +117,7 @@ class MonitoringFace:
             DescribedRoute(ACTIONS_PATH, self._records.actions, ["GET"], openapi.ACTIONS),
             DescribedRoute(VERSIONS_PATH, self._records.versions, ["GET"], openapi.VERSIONS),
             DescribedRoute(ROLLBACK_PATH, self._actions.rollback, ["POST"], openapi.ROLLBACK),
+            DescribedRoute(PLAN_PATH, self._actions.plan, ["POST"], openapi.PLAN),
             DescribedRoute(SAVEPOINTS_PATH, self._records.savepoints, ["GET"], openapi.SAVEPOINTS),
             DescribedRoute(EVENTS_PATH, self._events, ["GET"], openapi.EVENTS),
             DescribedRoute(CHECKPOINTS_PATH, inspected.checkpoints, ["GET"], openapi.CHECKPOINTS),

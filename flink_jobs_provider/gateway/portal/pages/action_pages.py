@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlan
 from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
@@ -45,7 +46,6 @@ from flink_jobs_provider.gateway.portal.pages.page_parts import FormPage
 from flink_jobs_provider.gateway.portal.pages.shown_action import SEEN, ShownAction
 from flink_jobs_provider.gateway.portal.stack_notes import sets_apart
 from flink_jobs_provider.gateway.portal.submission import (
-    ActionPlan,
     Asked,
     start_of_draft,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from flink_jobs_provider.gateway.apis.action_plans import MOST_VERSIONS, ActionPlan
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.job_history import JobVersion
 from flink_jobs_provider.gateway.job_service import ActionRequest
@@ -29,7 +30,6 @@ from flink_jobs_provider.gateway.portal.pages.job_page import FoundJob, JobFinde
 from flink_jobs_provider.gateway.portal.pages.new_job_page import REVIEW
 from flink_jobs_provider.gateway.portal.pages.page_parts import FormPage
 from flink_jobs_provider.gateway.portal.pages.shown_action import SEEN
-from flink_jobs_provider.gateway.portal.submission import MOST_VERSIONS, ActionPlan
 from flink_jobs_provider.gateway.portal.terminal import rollback_samples
 from flink_jobs_provider.gateway.portal.versions import VersionView, way_back
 from flink_jobs_provider.gateway.portal.visit import Visit

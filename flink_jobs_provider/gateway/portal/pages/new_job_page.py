@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlan
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.http.property_problems import RefusedProperties
 from flink_jobs_provider.gateway.job_service import JobsOfCluster
@@ -29,7 +30,7 @@ from flink_jobs_provider.gateway.portal.jar_choice import CLOSED, JarChoice
 from flink_jobs_provider.gateway.portal.job_view import short_name
 from flink_jobs_provider.gateway.portal.kept_forms import KEPT, restored
 from flink_jobs_provider.gateway.portal.pages.page_parts import FormPage
-from flink_jobs_provider.gateway.portal.submission import ActionPlan, Asked
+from flink_jobs_provider.gateway.portal.submission import Asked
 from flink_jobs_provider.gateway.portal.terminal import Sample, adoption_samples, request_samples
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
