@@ -152,7 +152,7 @@ def left_behind(wanted: JobSpec, version: int, restore: str | None) -> str:
     start = f"starts from {restore}" if restore else "starts without state"
     return (
         f"{wanted.job_name}: an earlier job of this name and owner, version {version}, has left "
-        f"savepoints or checkpoints; this one {start}, and restore_from names another one"
+        f"savepoints or checkpoints; this one {start}, unless another one is named"
     )
 
 

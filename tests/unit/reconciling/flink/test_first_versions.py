@@ -123,7 +123,7 @@ def test_an_earlier_job_of_its_name_is_named() -> None:
     assert stack.flink.the_job().restored_from == ""
     assert (
         "orders: an earlier job of this name and owner, version 1, has left savepoints or "
-        "checkpoints; this one starts without state, and restore_from names another one"
+        "checkpoints; this one starts without state, unless another one is named"
     ) in stack.said
 
 
