@@ -32,7 +32,7 @@ MOST_VERSIONS = 100
 #: Inputs that are not the job's own: of each action, and of the cluster's configuration.
 _NOT_OF_THE_JOB = {
     *("desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"),
-    "health",
+    *("health", "rehearsal"),
 }
 
 
@@ -104,16 +104,17 @@ class ActionPlans:
         except Refusal as refusal:
             refusal.mask(words)
             raise in_arm_words(refusal) from None
+        told = planned.state or planned.adopts or wanted.changes.get("rehearsal")
         changed = [change for change in planned.changed if change.name not in _NOT_OF_THE_JOB]
         return ActionPlan(
-            action="ADOPT" if planned.adopts else str(wanted.action),
+            action=_action(planned, wanted),
             how=masked_text(words(planned.how)),
             discards_state=planned.discards_state,
             changes=[masked_text(words(change.text)) for change in changed],
             gate=planned.gate,
             takes_jar=_takes_jar(row, wanted),
             state=masked_text(words(planned.state)),
-            refusal=masked_text(words(planned.refusal)) if planned.state or planned.adopts else "",
+            refusal=masked_text(words(planned.refusal)) if told else "",
         )
 
     async def _planned(self, row: JobRow | None, wanted: ActionRequest) -> Plan:
@@ -151,6 +152,12 @@ class ActionPlans:
         """
         rows = await self._board.jobs(JobsOfCluster(wanted.cluster, job_name=wanted.job_name))
         check(wanted, rows[0].status if rows else None, rows[0].run_id if rows else None)
+
+
+def _action(planned: Plan, wanted: ActionRequest) -> str:
+    if planned.adopts:
+        return "ADOPT"
+    return f"REHEARSE, then {wanted.action}" if planned.rehearses else str(wanted.action)
 
 
 def _takes_jar(row: JobRow | None, wanted: ActionRequest) -> bool:

@@ -298,7 +298,8 @@ class Executor:
 
 def _without_mode(spec: JobSpec) -> JobSpec:
     """Return a spec without what was meant for one action alone."""
-    return spec.model_copy(update={"upgrade_mode": UpgradeMode.SAVEPOINT, "restore_from": None})
+    of_one = {"upgrade_mode": UpgradeMode.SAVEPOINT, "restore_from": None, "rehearsal": None}
+    return spec.model_copy(update=of_one)
 
 
 def merged(known: Iterable[Savepoint], found: Iterable[RestorePoint]) -> list[Savepoint]:

@@ -287,6 +287,7 @@ def wanted_spec(
     inputs = {**present, "upgrade_mode": _UPGRADES.get(action, UpgradeMode.SAVEPOINT).value}
     if not (launch_failed and action is Action.RE_LAUNCH):
         inputs.pop("restore_from", None)
+    inputs.pop("rehearsal", None)
     inputs |= request.changes
     if jar_digest is not None:
         inputs["jar_digest"] = jar_digest

@@ -38,6 +38,8 @@ VERSION_FIELDS = (
 CONFIRM = "confirm"
 #: Fields of the form of a new job by which a running one is taken over.
 ADOPT, NO_WAY_BACK = "adopt", "allow_no_way_back"
+#: Field of the form of an update: the args with which a copy of the version is rehearsed first.
+REHEARSAL_ARGS = "rehearsal_args"
 #: Which field a property of a runJob is shown in.
 _FIELDS = {
     "properties.jobName": "job_name",

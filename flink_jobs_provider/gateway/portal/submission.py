@@ -113,6 +113,17 @@ class Submission:
         allowed = bool(form[NO_WAY_BACK])
         return adopting(request, form[ADOPT], allow_no_way_back=allowed)
 
+    async def rehearsed(
+        self, cluster: str, properties: Mapping[str, Any], args: Sequence[str], caller: str
+    ) -> ActionRequest:
+        """Return what asks for an update whose version is rehearsed first, with other args.
+
+        Raises:
+            Refusal: A property is invalid: every problem at once.
+        """
+        request = await self._request(cluster, properties, caller)
+        return replace(request, changes={**request.changes, "rehearsal": {"args": list(args)}})
+
     async def submit(
         self, request: Request, visit: Visit, cluster: str, asked: Asked, seen: str = ""
     ) -> ActionRow:

@@ -16,6 +16,7 @@ from flink_jobs_provider.gateway.http.property_problems import (
 )
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
+    REHEARSAL_ARGS,
     Form,
     Sent,
     confirm_unclaimed,
@@ -146,7 +147,12 @@ class ActionPages(FormPage):
             return start_of_draft(row, visit.name)
         properties = self._request(shown, form, text)
         await self._note_all(visit, shown.found.cluster.key, properties, form)
-        return properties
+        args = form.values.get(REHEARSAL_ARGS, "").split()
+        if args and args == form.values.get("args", "").split():
+            form.refuse(REHEARSAL_ARGS, text("problem.rehearsal_args"))
+        if not args or form.problems:
+            return properties
+        return await self.submission.rehearsed(row.cluster, properties, args, visit.name)
 
     async def _plan_of_rest(
         self, shown: ShownAction, asked: Asked, visit: Visit
@@ -249,6 +255,7 @@ class ActionPages(FormPage):
             fields=shown.fields,
             form=form,
             refused=shown.refused,
+            rehearses=shown.rehearses,
             starts_from=shown.starts_from,
             sets_apart=sets_apart(job_action.action),
             choice=choice,

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flink_jobs_provider.gateway.jobs.transitions import TAKES_NEXT_RESTORE
-from flink_jobs_provider.gateway.portal.action_forms import CONFIRM, VERSION_FIELDS, shown_version
+from flink_jobs_provider.gateway.portal.action_forms import (
+    CONFIRM,
+    REHEARSAL_ARGS,
+    VERSION_FIELDS,
+    shown_version,
+)
 from flink_jobs_provider.gateway.portal.job_view import JobView
 from flink_jobs_provider.gateway.portal.meanwhile import FIRST_SHOWN, first_shown
 from flink_jobs_provider.gateway.portal.offered_actions import JobAction, Offers
@@ -47,6 +52,11 @@ class ShownAction:
         return (*names, *_FROM) if self.job_action.takes_savepoint else names
 
     @property
+    def rehearses(self) -> bool:
+        """Whether a copy of the version can be rehearsed first."""
+        return self.job_action.action is Action.UPDATE
+
+    @property
     def starts_from(self) -> str:
         """The savepoint it starts from unless the form names one; empty for the newest state."""
         row, action = self.found.row, self.job_action.action
@@ -72,6 +82,8 @@ class ShownAction:
             values |= {name: savepoint for name in ("savepoint",) if name in values}
         else:
             values |= {name: savepoint for name in ("savepoint_path",) if name in values}
+        if self.rehearses:
+            values[REHEARSAL_ARGS] = ""
         return {
             **values,
             CONFIRM: "",
