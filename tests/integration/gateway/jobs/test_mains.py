@@ -26,20 +26,22 @@ def test_a_main_that_does_not_start_one_job(tmp_path: Path, flink: FlinkCluster)
     own.
     """
     gateway = RealGateway(tmp_path, flink)
-    refused = {"async": "did not start: "}
+    refused = {"async": ["did not start: "]}
     if flink.release >= REFUSES_SECOND_JOBS:
-        refused["twice"] = "main starts a second job"
+        refused["twice"] = ["main starts a second job"]
     if flink.version == FLINK_1:
-        refused["other-id"] = f"main started job {_OTHER_ID} instead of"
+        # Where the answer to its run took too long, the action has run `main` again.
+        again = "under one of a job that the cluster knows already"
+        refused["other-id"] = [f"main started job {_OTHER_ID} instead of", again]
 
     async def life() -> None:
         await gateway.start()
         await gateway.done("NEW", "mains", **gateway.version("v1"))
-        for how, why in refused.items():
+        for how, reasons in refused.items():
             other = gateway.unusual("v1", "--main", how, "--job-id", _OTHER_ID)
             ended = await gateway.do("UPDATE", "mains", **other)
             assert ended.result is ActionResult.FAILED
-            assert why in ended.output
+            assert any(why in ended.output for why in reasons), ended.output
             assert _BACK in ended.output
             row = await gateway.row("mains")
             assert (row.status, gateway.active()) == ("RUNNING", [row.record.job_id])
