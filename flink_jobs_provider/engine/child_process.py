@@ -24,6 +24,10 @@ _LARGEST_MESSAGE = 1024 * 1024 * 400
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
     ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    # A failed call hands over what it leaves of a resource in its metadata. Above 8 kB gRPC refuses
+    # some by default, above 16 kB all, and with them the words of the failure.
+    ("grpc.max_metadata_size", _LARGEST_MESSAGE),
+    ("grpc.absolute_max_metadata_size", _LARGEST_MESSAGE),
     # The children are on the same host: a proxy of the environment must not come between.
     ("grpc.enable_http_proxy", 0),
 )
