@@ -246,7 +246,8 @@ def _warn_of_pending_operations(run: Run) -> None:
         run.report(
             Severity.WARNING,
             f"an earlier run was interrupted while {operation.kind}"
-            f" {operation.resource.name!r}; how far it came is not known",
+            f" {operation.resource.name!r}; how far it came is not known. Run up --refresh,"
+            " which reads what runs now, also where the program is as it was before that run",
             operation.resource.urn,
         )
 

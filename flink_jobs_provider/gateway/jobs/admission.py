@@ -5,6 +5,7 @@ A draft is a job that is started later; of a job on record, inputs may change fo
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import uuid
@@ -124,9 +125,8 @@ class Admission:
         except Refusal as refusal:
             if refusal.target != "jar":
                 raise
-            place = str(request.changes.get("jar"))
-            reason = refusal.message.replace(place, named)
-            return None, reason.replace(place.removeprefix("file://"), named)
+            path = str(request.changes.get("jar")).removeprefix("file://")
+            return None, re.sub(f"(file://)?{re.escape(path)}", lambda _: named, refusal.message)
         if not named.lower().endswith(".jar"):
             return None, f"{named} is not the name of a jar: it does not end in .jar."
         return jar, ""

@@ -356,8 +356,8 @@ class Reconciler:
             await check_not_moving(self._plane, recorded)
         if recorded and recorded.adopted and restore:
             await self._takeover.check_not_continued(recorded, seen, restore)
-        unconfirmed = recorded.unconfirmed if recorded else None
-        if unconfirmed:
+        self._rehearser.report_none(change)
+        if recorded and (unconfirmed := recorded.unconfirmed):
             earlier = generation_of(unconfirmed)
             again = submission(wanted, change.jar, earlier, restore).job_id == unconfirmed
             if not again:

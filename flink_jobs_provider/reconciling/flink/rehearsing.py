@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, Submission
-from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     GateFailed,
@@ -24,6 +24,7 @@ from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.plan import plan as plan_of
 from flink_jobs_provider.planning.rehearsed_copy import (
     refusal_of_sinks,
     refusal_to_rehearse,
@@ -134,8 +135,16 @@ class Rehearser:
         finally:
             self._preflight.slots.give_back(copy.key.prefix)
         await self._forget_jars(copy)
-        self._say(f"{wanted.job_name}: rehearsed; job {current.job_id} was not interrupted")
+        ended = await self._has_ended(current)
+        then = f"has ended meanwhile: it is {ended}" if ended else "was not interrupted"
+        self._say(f"{wanted.job_name}: rehearsed; job {current.job_id} {then}")
         return change
+
+    def report_none(self, change: Change) -> None:
+        """Report that a start is not rehearsed, though the plan was: the job has ended since."""
+        if change.recorded and plan_of(change.recorded, change.wanted).rehearses:
+            why = "no version runs whose state it could start from"
+            self._say(f"{change.wanted.job_name}: not rehearsed, since {why}")
 
     async def rehearse_alone(self, current: ObservedJob, wanted: JobSpec, jar: Jar) -> JobRecord:
         """Rehearse a version of a running job that no record is at hand of; it goes on as it is.
@@ -208,7 +217,7 @@ class Rehearser:
             started = await self._starter.start(copy, change.jar, generation, path, before=before)
         except (DidNotStart, GateFailed) as failure:
             await self._starter.end(job_id, copy)
-            raise self._failed(change, current, failure) from None
+            raise await self._failed(change, current, failure) from None
         except TemporaryError as error:
             raise type(error)(
                 f"{change.wanted.job_name}: its rehearsal was not seen to its end: {error.reason}",
@@ -217,19 +226,29 @@ class Rehearser:
             ) from None
         await self._starter.end(started.job_id, copy)
 
-    @staticmethod
-    def _failed(
-        change: Change, current: ObservedJob, failure: DidNotStart | GateFailed
+    async def _has_ended(self, job: ObservedJob) -> str:
+        """Return how a running version has ended, such as CANCELED; empty where it still runs."""
+        row = (await self._plane.jobs()).by_id.get(job.job_id)
+        if row is None:
+            return JobStatus.LOST.value
+        return "" if row.active else row.state
+
+    async def _failed(
+        self, change: Change, current: ObservedJob, failure: DidNotStart | GateFailed
     ) -> RehearsalFailed:
         """Return the error for a copy that did not come up, or did not pass the gate."""
         gated = isinstance(failure, GateFailed)
         how = "did not pass its health gate" if gated else "did not start"
         reason = failure.reason if isinstance(failure, GateFailed) else str(failure)
+        now, remedy = "goes on: it was never interrupted", "and run again"
+        if ended := await self._has_ended(current):
+            now = f"has ended meanwhile: it is {ended}"
+            remedy = "or declare the previous one, and run with --refresh, which starts it from "
+            remedy += "the newest state"
         error = RehearsalFailed(
             f"{change.wanted.job_name}: the rehearsal of the new version {how}: {reason}",
-            now=f"The rehearsal was ended, and job {current.job_id} goes on: it was never "
-            "interrupted",
-            remedy="Fix the new version, or what it needs to run, and run again",
+            now=f"The rehearsal was ended, and job {current.job_id} {now}",
+            remedy=f"Fix the new version, or what it needs to run, {remedy}",
         )
         if change.recorded and change.recorded.job_id:
             update = {"action_result": ActionResult.FAILED, "job_output": error.happened}

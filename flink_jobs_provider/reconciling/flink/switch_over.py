@@ -272,8 +272,9 @@ class SwitchOver:
         await self.greens.unmark(green)
         digest = change.wanted.jar_digest
         await self._roller.forget_jars(change.recorded, change.wanted, green, digest)
-        left = f", with savepoint {path}" if path else ", without a savepoint"
-        output = f"{record.job_output}; job {blue.job_id} was stopped after that{left}"
+        stopped = f"was stopped after that, with savepoint {path}"
+        how = stopped if path else "has ended, without a savepoint"
+        output = f"{record.job_output}; job {blue.job_id} {how}"
         return record.model_copy(update={"job_output": output})
 
     async def _retire(self, launch: Launch, blue: ObservedJob) -> str | None:
@@ -297,7 +298,8 @@ class SwitchOver:
                 why = f"is up, and job {blue.job_id} could not be stopped: {reason}"
                 raise await self._failed(launch, blue, why) from None
             self._say(
-                f"warning: {wanted.job_name}: no savepoint could be taken of job {blue.job_id}: "
+                f"warning: {wanted.job_name}: no savepoint could be taken of job {blue.job_id}"
+                f"{'' if runs else ', which has ended meanwhile'}: "
                 f"{error.reason.removeprefix(prefix)}"
             )
             await self._starter.end(blue.job_id, wanted)
@@ -344,7 +346,8 @@ class SwitchOver:
             now=f"It was cancelled. {_goes_on(blue) if runs else ended}",
             remedy="Fix the new version, and run again"
             if runs
-            else "Run again with --refresh, which starts it from its newest state",
+            else "Fix the new version, or declare the previous one, and run with --refresh, which "
+            "starts it from the newest state",
         )
         return to_be_recorded(failed, launch, outlived(launch.base, launch.generation))
 

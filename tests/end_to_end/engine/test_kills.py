@@ -156,6 +156,7 @@ def test_the_next_up_takes_over_and_says_what_was_pending(embedded: Project) -> 
     again = embedded.up()
     assert "taking over the lock of a run that died" in again.out
     assert "interrupted while creating 'a'" in again.out
+    assert "Run up --refresh, which reads what runs now" in again.out
     assert embedded.files()["a"]["made"] == 2
     assert "interrupted" not in embedded.up().out
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import grpc.aio
 import pytest
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2_grpc
 
 from flink_jobs_provider.engine.errors import InitFailedError
 from flink_jobs_provider.engine.plugin import DynamicProvider

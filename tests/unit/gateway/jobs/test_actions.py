@@ -386,12 +386,14 @@ def test_a_new_job_whose_jar_cannot_be_read_is_on_record_as_failed(live: Life, k
         elif kind == "no zip":
             gateway.jar.write_bytes(b"no jar")
         request = replace(gateway.request("NEW"), fails_without_jar=named)
-        for _ in range(2):
+        for place in (str(gateway.jar), f"file://{gateway.jar}"):
+            request.changes["jar"] = place
             action = await gateway.jobs.submit(request)
             assert action.finished_at is not None
             assert action.result is ActionResult.FAILED
             assert action.output.startswith("Job execution failed. \nFailed to download jar: ")
             assert named in action.output
+            assert f"//{named}" not in action.output
             assert str(gateway.jar) not in action.output
             (row,) = await gateway.rows()
             assert (row.status, row.record.job_id, row.last.id) == (

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.model.action import ActionResult
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError, RehearsalFailed
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    JobError,
+    PermanentError,
+    RehearsalFailed,
+)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import JobSpec, OnDelete
@@ -284,3 +289,43 @@ def test_of_two_runs_one_fails_and_the_job_goes_through_one_upgrade() -> None:
     assert all(not request.stops for request in stack.flink.savepoint_requests)
     stack.up(new())
     is_up(stack, new())
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_job_that_ends_while_its_next_version_is_rehearsed_is_not_said_to_go_on(
+    *, passes: bool
+) -> None:
+    """Shows it of a cancel from outside, of a rehearsal that passes and of one that does not."""
+    stack = running(New=Program() if passes else Program(fails_after=3.0))
+    (old,) = stack.flink.active()
+
+    def cancel(step: str) -> None:
+        if step == "vital signs" and len(stack.flink.submissions) == 2 and old.active:
+            stack.flink.end(old, "CANCELED")
+
+    stack.flink.on_step = cancel
+    with pytest.raises(JobError) as caught:
+        stack.up(new())
+    printed = [*stack.said, caught.value.now]
+    assert not any("not interrupted" in text or "goes on:" in text for text in printed)
+    assert any(f"{old.job_id} has ended meanwhile: it is CANCELED" in text for text in printed)
+    assert isinstance(caught.value, RehearsalFailed) is not passes
+    assert not stack.flink.active()
+
+
+def test_a_start_that_was_planned_as_a_rehearsed_update_says_that_it_is_not_rehearsed() -> None:
+    """Shows it of a job that ended after it was read last."""
+    stack = running()
+    (old,) = stack.flink.active()
+    stack.flink.end(old, "CANCELED")
+    line = "orders: not rehearsed, since no version runs whose state it could start from"
+    assert stack.plan(new()).rehearses
+    stack.up(new())
+    assert line in stack.said
+    assert not copies(stack.flink)
+    stack.said.clear()
+    stack.flink.end(stack.flink.the_job(), "CANCELED")
+    stack.refresh()
+    assert line.removeprefix("orders: ") in stack.plan(new(args=["--now"])).line()
+    stack.up(new(args=["--now"]))
+    assert line not in stack.said, "the plan said so"

@@ -169,10 +169,24 @@ def test_an_old_version_that_fails_as_it_stops_leaves_the_new_one() -> None:
     blue.program = replace(blue.program, stop_fault="takes the job down")
     record = stack.up(green())
     assert stack.flink.the_job().job_id == record.job_id != blue.job_id
-    assert record.job_output.endswith(
-        f"job {blue.job_id} was stopped after that, without a savepoint"
-    )
-    assert any("warning: orders: no savepoint could be taken of" in line for line in stack.said)
+    assert record.job_output.endswith(f"; job {blue.job_id} has ended, without a savepoint")
+    warning = f"warning: orders: no savepoint could be taken of job {blue.job_id}, which has ended "
+    assert any(line.startswith(warning) for line in stack.said)
+
+
+def test_an_old_version_that_ended_before_is_not_said_to_have_been_stopped() -> None:
+    """Shows it of a cancel from outside while the new version is judged."""
+    stack = running(MODE)
+    blue = stack.flink.the_job()
+
+    def cancel(step: str) -> None:
+        if step == "vital signs" and len(stack.flink.active()) == 2:
+            stack.flink.end(blue, "CANCELED")
+
+    stack.flink.on_step = cancel
+    record = stack.up(green(health={"window": "5s"}))
+    assert stack.flink.the_job().job_id == record.job_id != blue.job_id
+    assert record.job_output.endswith(f"; job {blue.job_id} has ended, without a savepoint")
 
 
 def test_a_new_version_that_ends_as_the_old_one_stops_gives_way_to_that_ones_end() -> None:
