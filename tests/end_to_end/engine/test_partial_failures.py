@@ -34,7 +34,7 @@ class _Failing(provider_pb2_grpc.ResourceProviderServicer):
 
 async def _failure(size: int) -> InitFailedError:
     server = grpc.aio.server()
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Failing(size), server)  # type: ignore[no-untyped-call]
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Failing(size), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     process = SimpleNamespace(returncode=0)

@@ -385,9 +385,10 @@ def test_a_new_job_whose_jar_cannot_be_read_is_on_record_as_failed(live: Life, k
             gateway.jar.unlink()
         elif kind == "no zip":
             gateway.jar.write_bytes(b"no jar")
-        request = replace(gateway.request("NEW"), fails_without_jar=named)
+        asked = gateway.request("NEW")
         for place in (str(gateway.jar), f"file://{gateway.jar}"):
-            request.changes["jar"] = place
+            changes = {**asked.changes, "jar": place}
+            request = replace(asked, changes=changes, fails_without_jar=named)
             action = await gateway.jobs.submit(request)
             assert action.finished_at is not None
             assert action.result is ActionResult.FAILED
