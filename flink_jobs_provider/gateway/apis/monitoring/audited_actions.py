@@ -192,11 +192,17 @@ def _checked_adoption(body: Any) -> dict[str, Any]:
         if kind is None:
             raise Refusal("InvalidParameter", f"There is no property {name[:40]!r}.", target=name)
         if not isinstance(value, kind) or value == "":
-            words = {str: "a text", dict: "an object", bool: "true or false"}
+            words = {str: "a text that is not empty", dict: "an object", bool: "true or false"}
             raise Refusal("InvalidParameter", f"{name} must be {words[kind]}.", target=name)
     for name in (_CLUSTER, _ADOPT, _PROPERTIES):
         if name not in body:
             raise Refusal("InvalidParameter", f"{name} must be given.", target=name)
+    if body[_PROPERTIES].get("action", Action.NEW) != Action.NEW:
+        raise Refusal(
+            "InvalidParameter",
+            f"{_PROPERTIES}.action must be NEW, or not be given: a job is adopted as a new one.",
+            target=f"{_PROPERTIES}.action",
+        )
     return body
 
 

@@ -57,6 +57,7 @@ def test_an_adoption_is_a_new_job_that_takes_one_over(allowed: bool | None) -> N
         ({"allow_no_way_back": "yes"}, "allow_no_way_back"),
         ({"to": "x"}, "to"),
         ({"properties": PROPERTIES | {"jarName": 7}}, "properties.jarName"),
+        ({"properties": PROPERTIES | {"action": "CANCEL"}}, "properties.action"),
     ],
 )
 def test_an_invalid_body(body: dict[str, Any], target: str) -> None:
