@@ -120,6 +120,8 @@ class Reading:
         try:
             plane = self._process.plane(self.configured(cluster))
             job = (await plane.jobs(self._process.intervals.fresh)).by_id.get(job_id)
+            if job is None:  # it may be newer than that list
+                job = (await plane.jobs()).by_id.get(job_id)
             return job, await plane.parallelism(job_id) if job else None
         except JobError as error:
             raise ClusterUnavailable(error) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.gateway.jobs.transitions import adopting
+from flink_jobs_provider.model.observation import ClusterSnapshot
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway
 from tests.unit.model.made_up_jobs import DIGEST_1
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
@@ -109,5 +110,28 @@ def test_what_cannot_be_adopted_is_refused_and_goes_on(tmp_path: Path) -> None:
         assert failed.result == "FAILED"
         assert "could not be started again" in str(failed.output)
         assert gateway.flink.the_job() is job
+
+    _run(tmp_path, test)
+
+
+def test_a_job_that_is_newer_than_the_latest_list_is_found(tmp_path: Path) -> None:
+    """Shows its name and parallelism, for whom a page has just shown it."""
+
+    async def test(gateway: Gateway) -> None:
+        await gateway.look()
+        old = await gateway.flink.jobs()
+        foreign_job(gateway.flink)
+        asked: list[float] = []
+
+        async def jobs(max_age: float = 0.0) -> ClusterSnapshot:
+            asked.append(max_age)
+            return old if max_age else await FakeFlink.jobs(gateway.flink)
+
+        gateway.flink.jobs = jobs  # type: ignore[method-assign]
+        job, parallelism = await gateway.jobs.running_job(CLUSTER, FOREIGN)
+        assert job is not None
+        assert (job.job_id, parallelism) == (FOREIGN, 2)
+        assert len(asked) == 2
+        assert await gateway.jobs.running_job(CLUSTER, "e" * 32) == (None, None)
 
     _run(tmp_path, test)
