@@ -126,26 +126,8 @@ class StoredSession:
     expires_at: datetime
 
 
-class JobBoard(JobService, JobHistory, Protocol):
-    """The jobs of all clusters, as people read them. All raise `Refusal`."""
-
-    async def board(self, search: JobSearch) -> JobBoardPage:
-        """Return a page of the jobs that a search finds, as they were last seen.
-
-        It asks no cluster: a list is there at once, however its clusters are.
-
-        Raises:
-            Refusal: No such cluster.
-        """
-        ...
-
-    async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
-        """Return the latest actions on a job, the newest first."""
-        ...
-
-    def answers(self) -> Mapping[str, ClusterAnswer]:
-        """Return, by key, how each cluster answered; without those not observed so far."""
-        ...
+class PlannedJobs(JobService, JobHistory, Protocol):
+    """The jobs on record, how they were, and how what runs suits what is wanted."""
 
     async def with_verdict(
         self,
@@ -167,6 +149,28 @@ class JobBoard(JobService, JobHistory, Protocol):
             wanted: What it is to be.
             jar_digest: The content that the jar must have; None for what lies there.
         """
+        ...
+
+
+class JobBoard(PlannedJobs, Protocol):
+    """The jobs of all clusters, as people read them. All raise `Refusal`."""
+
+    async def board(self, search: JobSearch) -> JobBoardPage:
+        """Return a page of the jobs that a search finds, as they were last seen.
+
+        It asks no cluster: a list is there at once, however its clusters are.
+
+        Raises:
+            Refusal: No such cluster.
+        """
+        ...
+
+    async def history(self, cluster: str, number: int, *, limit: int) -> Sequence[ActionRow]:
+        """Return the latest actions on a job, the newest first."""
+        ...
+
+    def answers(self) -> Mapping[str, ClusterAnswer]:
+        """Return, by key, how each cluster answered; without those not observed so far."""
         ...
 
     async def task_slots(self, cluster: str) -> tuple[int, int] | None:

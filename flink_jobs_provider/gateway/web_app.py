@@ -18,7 +18,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.action_plans import PlannedJobs
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, Calls, dli_routes
 from flink_jobs_provider.gateway.apis.dli import openapi as dli_openapi
 from flink_jobs_provider.gateway.apis.dli.conventions import DliConventions, SignatureCheck
@@ -54,6 +53,7 @@ from flink_jobs_provider.gateway.http.routing import (
     described,
     object_of,
 )
+from flink_jobs_provider.gateway.job_board import PlannedJobs
 from flink_jobs_provider.gateway.job_service import JobService
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import PORTAL, Addresses, job_path

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from flink_jobs_provider.gateway.apis.hdinsight.translation import in_arm_words
 from flink_jobs_provider.gateway.apis.job_inputs import masked_text
-from flink_jobs_provider.gateway.job_history import JobHistory, JobVersion
-from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService, JobsOfCluster
+from flink_jobs_provider.gateway.job_board import PlannedJobs
+from flink_jobs_provider.gateway.job_history import JobVersion
+from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobsOfCluster
 from flink_jobs_provider.gateway.jobs.admission import first_inputs
 from flink_jobs_provider.gateway.jobs.earlier_versions import no_version, with_inputs_of
 from flink_jobs_provider.gateway.jobs.transitions import (
@@ -21,8 +21,6 @@ from flink_jobs_provider.gateway.jobs.transitions import (
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
 from flink_jobs_provider.model.action import STARTS
-from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
@@ -59,21 +57,6 @@ class ActionPlan:
     takes_jar: bool = False
     state: str = ""
     refusal: str = ""
-
-
-class PlannedJobs(JobService, JobHistory, Protocol):
-    """The jobs on record, how they were, and how what runs suits what is wanted."""
-
-    async def with_verdict(
-        self,
-        cluster: str,
-        planned: Plan,
-        record: JobRecord | None,
-        wanted: JobSpec,
-        jar_digest: str | None = None,
-    ) -> Plan:
-        """Return a plan with how what runs suits the version that is wanted."""
-        ...
 
 
 class ActionPlans:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flink_jobs_provider.gateway.apis.action_plans import ActionPlans, PlannedJobs
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlans
 from flink_jobs_provider.gateway.apis.monitoring import openapi
 from flink_jobs_provider.gateway.apis.monitoring.audited_actions import AuditedActions
 from flink_jobs_provider.gateway.apis.monitoring.inspection_routes import JOB_AGE, InspectionRoutes
@@ -30,6 +30,7 @@ from flink_jobs_provider.gateway.apis.monitoring.series_query import series_quer
 from flink_jobs_provider.gateway.http.api_answers import Audit
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.http.routing import DescribedRoute
+from flink_jobs_provider.gateway.job_board import PlannedJobs
 from flink_jobs_provider.gateway.job_history import MINUTE
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.monitors import Monitors
