@@ -278,7 +278,7 @@ class SwitchOver:
         return record.model_copy(update={"job_output": output})
 
     async def _retire(self, launch: Launch, blue: ObservedJob) -> str | None:
-        """Stop the blue version; return its savepoint, or None where none could be taken of it.
+        """Stop the blue version; return its savepoint, or None if none could be taken.
 
         Raises:
             ActionFailed: It does not stop; the green version was cancelled.

@@ -81,7 +81,7 @@ async def bad_update(gateway: Gateway, job: str) -> None:
 
 
 async def foreign(gateway: Gateway, _job: str) -> None:
-    """Have a job run that somebody else started."""
+    """Start a job as somebody else would."""
     foreign_job(gateway.flink)
 
 
