@@ -68,7 +68,9 @@ class FlinkRest:
         self._jars = ClusterJars(self.client, clock)
         polling = Polling(clock, sleep)
         self._submissions = Submissions(self, self._jars, lambda: self._overview.latest, polling)
-        self._checkpoints = CheckpointOperations(self.client, self.ended, polling)
+        self._checkpoints = CheckpointOperations(
+            self.client, self.ended, self._statistics_cache, polling
+        )
         self._facts: asyncio.Task[ClusterFacts] | None = None
         self.outlasting: set[str] = set()
 
@@ -195,6 +197,9 @@ class FlinkRest:
         if job is None:
             return "gone"
         return "" if job.active else job.state
+
+    async def _statistics_cache(self) -> float:
+        return (await self.facts()).statistics_cache
 
     async def checkpointing(self, job_id: str) -> Checkpointing:
         """Read `GET /jobs/:id/checkpoints/config`; a batch job, and an unknown one, has none."""

@@ -256,3 +256,90 @@ def test_a_checkpoint_that_outlives_its_job_is_not_waited_for(jobs: httpx.Respon
     with pytest.raises(ActionFailed, match="and no checkpoint has completed"):
         asyncio.run(flink.plane().checkpoint(JOB_ID, 600))
     assert 5 <= flink.clock.now() - began < 15
+
+
+STATISTICS = f"GET jobs/{JOB_ID}/checkpoints"
+
+
+def statistics(in_progress: int, **savepoint: object) -> httpx.Response:
+    """Return the statistics of a job with so many checkpoints in progress, and a last savepoint."""
+    counts = {"in_progress": in_progress, "completed": 7}
+    return ok(counts=counts, latest={"savepoint": savepoint or None})
+
+
+def test_a_savepoint_that_flink_lost_is_triggered_again() -> None:
+    """Shows one that stays IN_PROGRESS, while the job runs and counts none in progress."""
+    flink = ScriptedFlink()
+    flink.answer("GET jobs/overview", job_list("RUNNING"))
+    flink.answer(STATISTICS, statistics(1), statistics(0))
+    flink.answer(STOP, recorded("stop-accepted"))
+    flink.answer(poll(0), unknown(), IN_PROGRESS)
+    flink.answer(poll(1), unknown(), IN_PROGRESS, recorded("stop-completed"))
+    began = flink.clock.now()
+    assert take(flink, timeout=1800).startswith(PATH)
+    assert 20 <= flink.clock.now() - began < 40
+    triggers = [sent.body["triggerId"] for sent in flink.sent if sent.method == "POST"]
+    assert triggers == [trigger_id(JOB_ID, "stop/", attempt) for attempt in (0, 1)]
+
+
+def test_the_next_run_goes_on_after_a_savepoint_that_flink_lost() -> None:
+    flink = ScriptedFlink()
+    flink.answer("GET jobs/overview", job_list("RUNNING"))
+    flink.answer(STATISTICS, statistics(0))
+    flink.answer(STOP, recorded("stop-accepted"))
+    flink.answer(poll(0), IN_PROGRESS)
+    flink.answer(poll(1), unknown(), recorded("stop-completed"))
+    assert take(flink, timeout=1800).startswith(PATH)
+    assert flink.changes() == [STOP]
+
+
+def test_a_savepoint_that_is_lost_again_and_again_is_told() -> None:
+    flink = ScriptedFlink()
+    flink.answer("GET jobs/overview", job_list("RUNNING"))
+    flink.answer(STATISTICS, statistics(0))
+    flink.answer(STOP, recorded("stop-accepted"))
+    for attempt in range(2):
+        flink.answer(poll(attempt), unknown(), IN_PROGRESS)
+    with pytest.raises(ActionFailed, match="Flink lost the savepoint: it does not report how"):
+        take(flink, timeout=1800)
+    assert flink.changes() == [STOP, STOP]
+
+
+NOT_LOST = {
+    "in progress": statistics(1),
+    "tasks that finish": statistics(0, checkpoint_type="SYNC_SAVEPOINT"),
+    "no statistics": unknown(),
+    "another form": ok(counts={}),
+}
+
+
+@pytest.mark.parametrize("shown", NOT_LOST.values(), ids=NOT_LOST)
+def test_a_savepoint_that_takes_long_is_not_taken_for_lost(shown: httpx.Response) -> None:
+    """Shows that it is waited for as long as it may take, and triggered once."""
+    flink = ScriptedFlink()
+    flink.answer("GET jobs/overview", job_list("RUNNING"))
+    flink.answer(STATISTICS, shown)
+    flink.answer(STOP, recorded("stop-accepted"))
+    flink.answer(poll(0), unknown(), IN_PROGRESS)
+    with pytest.raises(DeadlineExceeded):
+        take(flink, timeout=300)
+    assert flink.changes() == [STOP]
+
+
+def test_a_checkpoint_that_flink_lost_is_not_waited_for() -> None:
+    """Shows a failure, which a rescale, and a version that comes up, try again after."""
+    flink = ScriptedFlink()
+    flink.answer(f"GET jobs/{JOB_ID}/checkpoints/config", recorded("checkpoints-config"))
+    flink.answer("GET jobs/overview", job_list("RUNNING"))
+    flink.answer(STATISTICS, statistics(0))
+
+    def accept(request: httpx.Request) -> httpx.Response:
+        trigger = json.loads(request.content)["triggerId"]
+        flink.answer(f"{STATISTICS}/{trigger}", IN_PROGRESS)
+        return ok(**{"request-id": trigger})
+
+    flink.answer(f"POST jobs/{JOB_ID}/checkpoints", accept)
+    began = flink.clock.now()
+    with pytest.raises(ActionFailed, match="Flink lost the checkpoint: it does not report how"):
+        asyncio.run(flink.plane().checkpoint(JOB_ID, 1800))
+    assert 10 <= flink.clock.now() - began < 40
