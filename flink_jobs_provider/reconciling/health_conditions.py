@@ -93,7 +93,8 @@ class ExceptionsAtMost:
         listed = [at for at in vitals.exceptions if at > self.since] if vitals else []
         if len(listed) <= self.most:
             return Met()
-        reason = f"Flink lists {len(listed)} exceptions, and at most {self.most} are allowed"
+        number = f"{len(listed)} {'exception' if len(listed) == 1 else 'exceptions'}"
+        reason = f"Flink lists {number}, and at most {self.most} are allowed"
         return Failed(reason, self)
 
 

@@ -182,7 +182,7 @@ def test_restarts_and_exceptions_are_allowed_as_asked_for() -> None:
     assert stack.up(entry_class="New", health={**GATE, "max_restarts": 1}).generation == 2
     stack = running(New=Program(restarts_after=4.0))
     gate = {**GATE, "max_restarts": 1, "max_exceptions": 0}
-    with pytest.raises(ActionFailed, match="Flink lists 1 exceptions, and at most 0"):
+    with pytest.raises(ActionFailed, match="Flink lists 1 exception, and at most 0"):
         stack.up(entry_class="New", health=gate)
 
 
