@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,13 @@ CLUSTER = (
     "/clusterpools/pool/clusters/flink"
 )
 API = {"api-version": "2023-06-01-preview"}
+_numbers = count(1)
 COMMAND = [str(Path(sys.executable).parent / "flink-jobs")]
+
+
+def another_cluster_id() -> str:
+    """Return a name of a cluster under which nothing was ever submitted."""
+    return f"{CLUSTER}-{os.getpid()}-{next(_numbers)}"
 
 
 class GatewayProcess:
@@ -40,6 +47,8 @@ class GatewayProcess:
         flink_url: The cluster it serves.
         authority: Who signs its certificate; none for plain HTTP.
         preloaded: Whether it is forked off a process that has loaded what it needs.
+        cluster_id: The name under which it serves that cluster. Jobs of the same name that two
+            gateways serve under one are the same job: a NEW goes on from what the last one left.
         command: What serves, if not the command itself; it is not forked off.
         more: Further entries of its configuration.
     """
@@ -51,6 +60,7 @@ class GatewayProcess:
         authority: trustme.CA | None = None,
         *,
         preloaded: bool = True,
+        cluster_id: str = CLUSTER,
         command: Sequence[str] = (),
         **more: Any,
     ) -> None:
@@ -69,7 +79,7 @@ class GatewayProcess:
         self.content: dict[str, Any] = {
             "listen": listen,
             "data_directory": "data",
-            "clusters": [{"id": CLUSTER, "flink": {"url": flink_url}, "mounts": mounts}],
+            "clusters": [{"id": cluster_id, "flink": {"url": flink_url}, "mounts": mounts}],
             "access": {"tokens_file": "tokens.yaml"},
             "log": {"audit_file": "audit.log"},
             "settle_time": "0s",

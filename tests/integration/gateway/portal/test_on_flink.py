@@ -16,7 +16,7 @@ import yaml
 from flink_jobs_provider.gateway.principal import Role
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
-from tests.gateway_process import COMMAND, GatewayProcess
+from tests.gateway_process import COMMAND, GatewayProcess, another_cluster_id
 from tests.job_jars import COUNTING_JAR
 from tests.portal_pages import Form, Page
 from tests.waiting import wait_until
@@ -83,7 +83,8 @@ class _Portal:
 @pytest.fixture
 def portal(tmp_path: Path, flink_2: FlinkCluster) -> Iterator[_Portal]:
     """Return the portal of a gateway of its own, signed in."""
-    with closing(GatewayProcess(tmp_path, flink_2.url, portal={})) as gateway:
+    served = GatewayProcess(tmp_path, flink_2.url, portal={}, cluster_id=another_cluster_id())
+    with closing(served) as gateway:
         token = gateway.token("ada", Role.OPERATE)
         gateway.start()
         with closing(_Portal(gateway)) as portal:

@@ -97,8 +97,13 @@ def test_jobs_outlive_their_gateway_and_actions_end_once(
         assert (row["status"], row["actionResult"]) == ("CANCELED", "SUCCESS"), row
         assert run_job(client, "orders", "DELETE").status_code == 202
         wait_until(lambda: not rows(client), 30, "the job is forgotten")
-    ends = [(line["what"], line["result"]) for line in gateway.audit if "status" not in line]
-    assert ends == [(name, "SUCCESS") for name in ("NEW", "UPDATE", "CANCEL", "DELETE")]
+
+    def audited() -> bool:
+        ends = [(line["what"], line["result"]) for line in gateway.audit if "status" not in line]
+        assert ends == [(name, "SUCCESS") for name in ("NEW", "UPDATE", "CANCEL", "DELETE")]
+        return True
+
+    wait_until(audited, 30, "a deletion is audited, once its row is gone")
     assert {line["who"] for line in gateway.audit} == {"ci"}
 
 
