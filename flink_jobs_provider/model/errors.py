@@ -67,6 +67,7 @@
      │   └─ UnknownVersion           its format is of an unknown version
      ├─ FlinkAnswer                  an error answer of Flink itself
      ├─ DidNotStart                  a version did not come up
+     ├─ OperationLost                Flink lost a savepoint that was being taken
      ├─ NotNow                       a step was not accepted for now
      ├─ ProcessEnded                 of the local cluster, before it was ready
      ├─ RefusedToken                 a JWT is not accepted

@@ -18,6 +18,7 @@ from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterUnreachable,
     DeadlineExceeded,
+    Signal,
     TemporaryError,
 )
 from flink_jobs_provider.model.identity import trigger_id
@@ -91,7 +92,7 @@ _LOST_AGAIN = 1
 _NOT_REPORTED = "it does not report how it ended, and none of the job is in progress"
 
 
-class _Lost(ActionFailed):
+class OperationLost(Signal):
     """An operation that Flink lost: the job goes on, and nothing of it is in progress."""
 
 
@@ -156,9 +157,9 @@ class CheckpointOperations:
                 triggered += 1
             try:
                 return await self._wait(request, operation, deadline)
-            except _Lost:
+            except OperationLost:
                 if triggered > _LOST_AGAIN:
-                    raise
+                    raise ActionFailed(f"Flink lost the savepoint: {_NOT_REPORTED}") from None
                 operation = _attempt(request, operation.attempt + 1)
 
     async def find(self, request: SavepointRequest) -> str | None:
@@ -179,7 +180,7 @@ class CheckpointOperations:
             return None
         try:
             return await self._wait(request, operation, deadline)
-        except ActionFailed:
+        except (ActionFailed, OperationLost):
             return None
 
     async def _resume(self, request: SavepointRequest) -> Operation:
@@ -248,7 +249,7 @@ class CheckpointOperations:
                     remedy="Run again: the job goes on from what it left",
                 )
             if lost and not now.path:
-                raise _Lost(f"Flink lost the savepoint: {_NOT_REPORTED}")
+                raise OperationLost
             return now.path
 
         found = operation.path or await self._polling.until(
@@ -278,7 +279,7 @@ class CheckpointOperations:
             if self._clock() < deadline and (state := await outliving.state()):
                 raise ActionFailed(f"the job is {state}, and no checkpoint has completed")
             if self._clock() < deadline and await outliving.is_lost():
-                raise _Lost(f"Flink lost the checkpoint: {_NOT_REPORTED}")
+                raise ActionFailed(f"Flink lost the checkpoint: {_NOT_REPORTED}")
             return {}
 
         try:
