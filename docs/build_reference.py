@@ -22,6 +22,7 @@ from flink_jobs_provider.model.inputs import Cost, name_for_programs, on_change
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.rehearsal import Rehearsal
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
+from flink_jobs_provider.model.savepoint_retention import SavepointRetention
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import (
     AzureCredential,
@@ -68,6 +69,8 @@ _OBJECTS: dict[type[BaseModel], str] = {
     HealthGate: "`health` of a job: see [the health gate](upgrades-and-state.md#the-health-gate).",
     Rehearsal: "`rehearsal` of a job: see [how an upgrade is "
     "proven](how-an-upgrade-is-proven.md#rehearse).",
+    SavepointRetention: "`savepoint_retention` of a job: see [old "
+    "savepoints](upgrades-and-state.md#disposing-of-old-savepoints).",
     Timeouts: 'Durations carry their unit: `"90s"`, `"10m"`, `"1h30m"`.',
 }
 _UNDESCRIBED = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flink_jobs_provider.provider.args import HDInsightCluster as HDInsightCluster
     from flink_jobs_provider.provider.args import HealthGate as HealthGate
     from flink_jobs_provider.provider.args import Rehearsal as Rehearsal
+    from flink_jobs_provider.provider.args import SavepointRetention as SavepointRetention
     from flink_jobs_provider.provider.args import Timeouts as Timeouts
     from flink_jobs_provider.provider.args import Tls as Tls
     from flink_jobs_provider.provider.resource import FlinkJob as FlinkJob
@@ -37,6 +38,7 @@ __all__ = [
     "HDInsightCluster",
     "HealthGate",
     "Rehearsal",
+    "SavepointRetention",
     "Timeouts",
     "Tls",
 ]

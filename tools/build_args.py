@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.inputs import name_for_programs
 from flink_jobs_provider.model.rehearsal import Rehearsal
+from flink_jobs_provider.model.savepoint_retention import SavepointRetention
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import (
     AzureCredential,
@@ -49,6 +50,7 @@ _OBJECTS: tuple[type[BaseModel], ...] = (
     DliResourceConfig,
     HealthGate,
     Rehearsal,
+    SavepointRetention,
     Timeouts,
 )
 #: Programs may give these by their places.

@@ -130,9 +130,15 @@ def _row(version: dict[str, Any]) -> list[object]:
         commit[:8] if commit else None,
         digest[:12] if digest else None,
         _short(version.get("restored_from")),
-        _short(version.get("savepoint")),
+        _left(version),
         version.get("failure") or version.get("why") or f"by {version.get('by')}",
     ]
+
+
+def _left(version: dict[str, Any]) -> str | None:
+    """Return the state that a version left, and whether it is there no more."""
+    short = _short(version.get("savepoint"))
+    return f"{short} (disposed of)" if short and version.get("disposed_at") else short
 
 
 def _short(path: str | None) -> str | None:

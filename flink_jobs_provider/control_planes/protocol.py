@@ -199,6 +199,9 @@ class ControlPlane(Protocol):
         None also where that failed, or the cluster knows no more of it.
         """
 
+    async def dispose_savepoint(self, path: str, timeout: float) -> bool:
+        """Remove a savepoint for good; return False where it was not there."""
+
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
 

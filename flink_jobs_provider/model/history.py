@@ -33,6 +33,11 @@ class RecordedVersion(BaseModel):
     savepoint: str | None = Field(
         None, description="The state that it left: the savepoint or checkpoint that it ended with."
     )
+    disposed_at: str = Field(
+        "",
+        description="When that savepoint was disposed of, as `savepoint_retention` asks: UTC, ISO "
+        "8601. The version cannot be gone back to with its state of then.",
+    )
     failure: str = Field("", description="Why it did not start, or its health gate failed.")
 
     @model_serializer(mode="wrap")

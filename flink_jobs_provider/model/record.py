@@ -141,7 +141,7 @@ class JobRecord(BaseModel):
         default_factory=list,
         description="The last 30 versions that were started or failed to start, newest first: "
         "number, at, action, result, why, by, commit, jar, jar_digest, job_id, restored_from, "
-        "savepoint, failure; each where it is known.",
+        "savepoint, disposed_at, failure; each where it is known.",
     )
     version_inputs: dict[str, str] = Field(
         default_factory=dict,

@@ -30,10 +30,12 @@ from flink_jobs_provider.model.inputs import (
     refused_options,
     short,
 )
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.redaction import mask_addresses
 from flink_jobs_provider.model.rehearsal import Rehearsal
 from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path, same_path
+from flink_jobs_provider.model.savepoint_retention import SavepointRetention
 from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.model.target import DliTarget, Target
 from flink_jobs_provider.model.target.dli import DliSettings
@@ -59,17 +61,6 @@ class UpgradeMode(StrEnum):
     LAST_STATE = "last-state"
     STATELESS = "stateless"
     BLUE_GREEN = "blue-green"
-
-
-class OnDelete(StrEnum):
-    """What is done to a running job when its resource is deleted.
-
-    `release`: nothing. The stack forgets it, and it goes on.
-    """
-
-    CANCEL = "cancel"
-    SAVEPOINT = "savepoint"
-    RELEASE = "release"
 
 
 class JobSpec(BaseModel):
@@ -244,6 +235,14 @@ class JobSpec(BaseModel):
     )
     savepoint_format: Annotated[SavepointFormat, OnChange(Cost.RECORDED), OnlyOn("flink")] = Field(
         SavepointFormat.CANONICAL, description="Format of the savepoints that are taken."
+    )
+    savepoint_retention: Annotated[
+        SavepointRetention | None, OnChange(Cost.RECORDED, name_alone), OnlyOn("flink")
+    ] = Field(
+        None,
+        description="Dispose of older savepoints of the job after an action that succeeded; `{}` "
+        "takes all defaults. Without it, none is ever disposed of.",
+        examples=[{"count": 10, "max_age": "7d"}],
     )
     savepoint_trigger: Annotated[
         str | None,

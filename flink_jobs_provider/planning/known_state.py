@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import age
-from flink_jobs_provider.model.spec import OnDelete
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
 
 

@@ -10,9 +10,10 @@ from functools import partial
 from flink_jobs_provider.model.action import STARTS, Action, JobStatus
 from flink_jobs_provider.model.identity import restore_digest
 from flink_jobs_provider.model.inputs import Cost
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
 from flink_jobs_provider.planning.drift import begun_alongside, drift
@@ -24,6 +25,7 @@ from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
     rescales_while_it_runs,
 )
+from flink_jobs_provider.planning.surplus_savepoints import surplus_text
 
 #: What a change of a running job is called, by its upgrade mode.
 UPGRADES: Mapping[UpgradeMode, Action] = {
@@ -58,6 +60,7 @@ class Plan:
         gate: The health gate that a version must pass after its start; empty for none.
         rehearses: Whether a copy of the version is started and watched before.
         unrehearsed: Why none is, though `rehearsal` is declared; empty where that is not so.
+        disposes: The old savepoints that are disposed of afterwards; empty for none.
         refusal: Why it will be refused; empty where it will not.
     """
 
@@ -73,6 +76,7 @@ class Plan:
     gate: str = ""
     rehearses: bool = False
     unrehearsed: str = ""
+    disposes: str = ""
     refusal: str = field(default="", repr=False)
 
     @property
@@ -103,7 +107,8 @@ class Plan:
         gate = f"; {self.gate}" if self.gate else ""
         before = "REHEARSE, then " if self.rehearses else ""
         unrehearsed = f"; not rehearsed, since {self.unrehearsed}" if self.unrehearsed else ""
-        return f"{before}{action}{how}{state}{why}{fits}{unrehearsed}{gate}"
+        disposes = f"; {self.disposes}" if self.disposes else ""
+        return f"{before}{action}{how}{state}{why}{fits}{unrehearsed}{gate}{disposes}"
 
 
 def plan(
@@ -126,6 +131,9 @@ def plan(
         return replace(decided, how=f"end the rehearsal that an earlier run left, job {which}")
     if decided.action in STARTS and not decided.rescales:
         decided = replace(decided, gate=gate_text(recorded, wanted))
+    if recorded and decided.action and not decided.refusal and not is_move(recorded, wanted):
+        disposes = surplus_text(recorded, wanted, decided.action, now)
+        decided = replace(decided, disposes=disposes)
     return _with_rehearsal(decided, recorded, wanted)
 
 

@@ -290,6 +290,20 @@ class Rehearsal(InputObject):
 
 
 @dataclass(eq=False, repr=False)
+class SavepointRetention(InputObject):
+    """Which savepoints of a job are disposed of: those that exceed either limit.
+
+    Args:
+        count: How many of its newest savepoints are kept.
+        max_age: How old a savepoint may become; not limited if not given.
+    """
+
+    _: KW_ONLY
+    count: Input[int] | None = None
+    max_age: Input[str] | None = None
+
+
+@dataclass(eq=False, repr=False)
 class Timeouts(InputObject):
     """How long each step may take, as durations ("90s", "10m").
 
@@ -463,6 +477,11 @@ class JobInputs(TypedDict, total=False):
 
     savepoint_format: Input[str] | None
     """Format of the savepoints that are taken."""
+
+    savepoint_retention: SavepointRetention | Input[Mapping[str, Any]] | None
+    """Dispose of older savepoints of the job after an action that succeeded; `{}` takes all
+    defaults. Without it, none is ever disposed of.
+    """
 
     savepoint_trigger: Input[str] | None
     """Any text; a change of it takes a savepoint while the job goes on."""

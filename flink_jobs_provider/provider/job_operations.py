@@ -42,10 +42,13 @@ from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
+from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.flink.savepoint_disposal import SavepointDisposal
 from flink_jobs_provider.reconciling.job_errors import no_jar_of_version
 from flink_jobs_provider.reconciling.version_history import Occasion, with_failure, with_history
+from flink_jobs_provider.reconciling.waiter import Clock
 
 #: Problems of inputs: (property path, what would be valid).
 Problems = list[tuple[str, str]]
@@ -135,7 +138,8 @@ class JobOperations:
         occasion = Occasion(decided.summary, commit_of(), secret)
 
         async def work() -> JobRecord:
-            return await self._perform(recorded, wanted, jar, occasion)
+            record = await self._perform(recorded, wanted, jar, occasion)
+            return await self._without_surplus(recorded, record) if decided.action else record
 
         declared = self._registry.declarations.find(wanted.target, wanted.job_name)
         namesakes = self._registry.declarations.namesakes(declared)
@@ -164,7 +168,10 @@ class JobOperations:
     def bring_back(
         self, recorded: JobRecord, wanted: JobSpec, jar: Jar | str, occasion: Occasion
     ) -> JobRecord:
-        """Bring a job to what an earlier version of it was."""
+        """Bring a job to what an earlier version of it was.
+
+        No savepoint is disposed of after it: who goes back may want to go back further.
+        """
         return self._loop.run(self._perform(recorded, wanted, jar, occasion))
 
     async def _find_jar(self, version: JobSpec, copy: str | None) -> Jar | str:
@@ -197,6 +204,17 @@ class JobOperations:
             error.partial = with_failure(recorded, error, wanted, occasion)
             raise
         return with_history(recorded, record, occasion)
+
+    async def _without_surplus(self, before: JobRecord | None, after: JobRecord) -> JobRecord:
+        """Dispose of the savepoints that an action has left too many, or too old."""
+        target = after.spec.target
+        if target.is_job_service or (before and is_move(before, after.spec)):
+            return after
+        plane = self._known_clusters().of(target)
+        directories = StateDirectories(plane, target.loopback)
+        return await SavepointDisposal(plane, directories, Clock(), self._say).after_action(
+            before, after
+        )
 
     def declared_by_another(self, declared: Declaration) -> Declaration | None:
         """Return the declaration by which another resource has a job, or None."""

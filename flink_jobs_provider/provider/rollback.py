@@ -5,7 +5,7 @@ That version is started as any new one is, by the same checks; its inputs are th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ from flink_jobs_provider.provider.commit import commit_of
 from flink_jobs_provider.reconciling.version_history import Occasion, VersionInputs
 
 _UNTOUCHED = "Nothing was changed"
+_WITH_NOW = "Go back with the state of now (--from-savepoint now)"
 
 
 class FromState(StrEnum):
@@ -60,8 +61,8 @@ class Rollback:
 
     @property
     def plan(self) -> Plan:
-        """What is going to be done."""
-        return plan(self.base, self.wanted)
+        """What is going to be done; no savepoint is disposed of after it."""
+        return replace(plan(self.base, self.wanted), disposes="")
 
     @property
     def why(self) -> str:
@@ -159,6 +160,14 @@ def _version(record: JobRecord, number: int) -> RecordedVersion:
 
 
 def _state_of(record: JobRecord, version: RecordedVersion) -> str:
+    if version.savepoint and version.disposed_at:
+        raise PermanentError(
+            f"{record.spec.job_name}: the savepoint that version {version.number} left, "
+            f"{version.savepoint}, was disposed of at {version.disposed_at}, as "
+            "savepoint_retention asks",
+            now=_UNTOUCHED,
+            remedy=_WITH_NOW,
+        )
     if version.savepoint:
         return version.savepoint
     runs = version.job_id == record.job_id and record.status.active
@@ -166,7 +175,7 @@ def _state_of(record: JobRecord, version: RecordedVersion) -> str:
     raise PermanentError(
         f"{record.spec.job_name}: version {version.number} has left no state to go back to: {why}",
         now=_UNTOUCHED,
-        remedy="Go back with the state of now (--from-savepoint now)",
+        remedy=_WITH_NOW,
     )
 
 

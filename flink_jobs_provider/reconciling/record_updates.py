@@ -142,14 +142,18 @@ def comes_back_to(record: JobRecord, restored_from: str | None) -> str | None:
 
 
 def done(record: JobRecord, wanted: JobSpec, action: Action | None, output: str) -> JobRecord:
-    """Record an action that succeeded."""
+    """Record an action that succeeded.
+
+    Where old savepoints are disposed of, all are listed: one that is not would be kept for good.
+    """
+    listed = None if wanted.savepoint_retention else SAVEPOINTS_LISTED
     return record.model_copy(
         update={
             "spec": wanted,
             "action": action,
             "action_result": ActionResult.SUCCESS if action else None,
             "job_output": output,
-            "savepoints": record.savepoints[:SAVEPOINTS_LISTED],
+            "savepoints": record.savepoints[:listed],
             "duplicates": [],
             "other_version": False,
             "rescaled": None,

@@ -16,8 +16,9 @@ from flink_jobs_provider.model.errors import (
     JarMissing,
     PermanentError,
 )
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Judgement, Met, NotYet, Observation, Shown

@@ -220,6 +220,10 @@ class FlinkRest:
         """Wait for the savepoint that this request has begun to take, if it has."""
         return await self._checkpoints.await_begun(request, timeout)
 
+    async def dispose_savepoint(self, path: str, timeout: float) -> bool:
+        """Send `POST /savepoint-disposal`, and wait for its end; False where it was not there."""
+        return await self._checkpoints.dispose(path, timeout)
+
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         """Remove the jars that a job's submissions left, but for those with the digests to keep."""
         await self._jars.remove(identity, keep)

@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.store import (
 )
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import JobError, PermanentError, TemporaryError
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,
@@ -28,7 +29,7 @@ from flink_jobs_provider.model.savepoint import (
     SavepointReason,
     canonical_path,
 )
-from flink_jobs_provider.model.spec import JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.known_state import last_state, last_words
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler

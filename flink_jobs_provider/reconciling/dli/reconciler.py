@@ -10,9 +10,10 @@ from flink_jobs_provider.control_planes.dli.job_config import as_shown, differen
 from flink_jobs_provider.control_planes.service_planes import StepJob, StepPlane
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JobError
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import SavepointReason
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete
+from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.dli.change_steps import ChangeSteps
 from flink_jobs_provider.reconciling.dli.decisions import (

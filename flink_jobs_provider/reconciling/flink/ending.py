@@ -15,10 +15,11 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason
-from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder

@@ -102,7 +102,7 @@ class StateDirectories:
     async def listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
         """Return the savepoints and checkpoints of a job's recorded and later submissions."""
         found = []
-        layout = await self._layout(spec)
+        layout = await self.layout(spec)
         if layout:
             for entry in await self._metadata(layout.of_job):
                 job_id = layout.job_id_in(entry.path)
@@ -156,7 +156,7 @@ class StateDirectories:
         A cluster forgets an ended job after an hour. Under its jobId a new one would write into
         the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
         """
-        layout = await self._layout(spec)
+        layout = await self.layout(spec)
         places = [layout.of_job if layout else None, *await self._checkpoint_directories(spec)]
         names: list[str] = []
         for place in filter(self._readable, filter(None, places)):
@@ -170,7 +170,7 @@ class StateDirectories:
         Those of another owner's job of the same name are not among them. None where it cannot be
         read from here.
         """
-        layout = await self._layout(spec)
+        layout = await self.layout(spec)
         if not layout:
             return []
         found = await self.savepoints_below(layout.of_job)
@@ -182,7 +182,7 @@ class StateDirectories:
         found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
         return [point for _, point in sorted(found, key=lambda point: -point[0])]
 
-    async def _layout(self, spec: JobSpec) -> SavepointLayout | None:
+    async def layout(self, spec: JobSpec) -> SavepointLayout | None:
         """Return where a job's savepoints lie; None where no directory is known."""
         directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
         return SavepointLayout(directory, spec.job_name) if directory else None

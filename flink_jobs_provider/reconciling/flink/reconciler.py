@@ -14,9 +14,10 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.observation import ObservedJob
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.savepoint import RestorePoint, SavepointReason, same_path
-from flink_jobs_provider.model.spec import DesiredState, JobSpec, OnDelete, UpgradeMode
+from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import asks_for_new_run, asks_for_savepoint
 from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
@@ -330,10 +331,8 @@ class Reconciler:
             wanted, current, Purpose.SAVEPOINT, occasion=wanted.savepoint_trigger or ""
         )
         record = keep(recorded, path, SavepointReason.SAVEPOINT)
-        output = savepoint_output(path)
-        return done(record, wanted, Action.SAVEPOINT, output).model_copy(
-            update={"status": JobStatus.RUNNING}
-        )
+        taken = done(record, wanted, Action.SAVEPOINT, savepoint_output(path))
+        return taken.model_copy(update={"status": JobStatus.RUNNING})
 
     # No version runs
 

@@ -14,8 +14,9 @@ from flink_jobs_provider.control_planes.service_planes import (
 )
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.change import ActionChange

@@ -139,7 +139,7 @@ def _savepoints(recorder: Recorder) -> None:
     body: dict[str, Any] = {"triggerId": _id(50), "cancel-job": False, "formatType": "CANONICAL"}
     recorder.record("savepoint-accepted", "POST", f"{job}/savepoints", json=body)
     over = lambda answer: answer["status"]["id"] == "COMPLETED"  # noqa: E731 - said thrice
-    recorder.poll("savepoint-completed", f"{job}/savepoints/{_id(50)}", over)
+    taken = recorder.poll("savepoint-completed", f"{job}/savepoints/{_id(50)}", over)
     checkpoint = {"checkpointType": "CONFIGURED", "triggerId": _id(51)}
     recorder.record("checkpoint-accepted", "POST", f"{job}/checkpoints", json=checkpoint)
     recorder.poll("checkpoint-completed", f"{job}/checkpoints/{_id(51)}", over)
@@ -157,6 +157,21 @@ def _savepoints(recorder: Recorder) -> None:
         f"{job}/checkpoints",
         lambda answer: (answer["latest"]["savepoint"] or {}).get("checkpoint_type") == stopped,
     )
+    _disposals(recorder, taken["operation"]["location"])
+
+
+def _disposals(recorder: Recorder, savepoint: str) -> None:
+    """Have a savepoint disposed of, then once more, and one in a store that Flink does not know."""
+    over = lambda answer: answer["status"]["id"] == "COMPLETED"  # noqa: E731 - said thrice
+    for name, path in {
+        "disposal": savepoint,
+        "disposal-repeated": savepoint,
+        "disposal-elsewhere": "s3://bucket/savepoint-1",
+    }.items():
+        body = {"savepoint-path": path}
+        sent = recorder.record(f"{name}-accepted", "POST", "/savepoint-disposal", json=body)
+        recorder.poll(f"{name}-completed", f"/savepoint-disposal/{sent['request-id']}", over)
+    recorder.record("unknown-disposal", "GET", f"/savepoint-disposal/{_id(99)}")
 
 
 def _unknown_job(recorder: Recorder) -> None:

@@ -77,6 +77,7 @@ CHANGES: list[tuple[str, Any, Any, Cost, str]] = [
     ("on_delete", "cancel", "savepoint", Cost.RECORDED, "on_delete cancel → savepoint"),
     ("settle_time", "10s", "0s", Cost.RECORDED, "settle_time 10s → 0s"),
     ("health", None, {"window": "1m"}, Cost.RECORDED, "health changed"),
+    ("savepoint_retention", None, {"count": 5}, Cost.RECORDED, "savepoint_retention changed"),
     ("rehearsal", None, {"args": ["--dry"]}, Cost.RECORDED, "rehearsal changed"),
     ("timeouts", None, {"submit": "1m"}, Cost.RECORDED, "timeouts changed"),
 ]

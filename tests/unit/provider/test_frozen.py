@@ -35,6 +35,7 @@ def test_exported_names() -> None:
         "HDInsightCluster",
         "HealthGate",
         "Rehearsal",
+        "SavepointRetention",
         "Timeouts",
         "Tls",
     ]

@@ -10,6 +10,8 @@ from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider.rollback import FromState, roll_back_to
 from flink_jobs_provider.reconciling.version_history import VersionInputs
 from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2, SAVEPOINT, record, spec
@@ -99,3 +101,24 @@ def test_refusals(number: int, start: FromState, reason: str) -> None:
 def test_a_version_without_inputs_on_record() -> None:
     with pytest.raises(PermanentError, match="the inputs of version 1 are not on record"):
         roll_back_to(recorded().model_copy(update={"version_inputs": {}}), 1, NOW)
+
+
+def test_a_version_whose_savepoint_was_disposed_of_says_so() -> None:
+    """Shows that it can be gone back to with the state of now, after which none is disposed of."""
+    now = recorded(
+        inputs={"savepoint_retention": {"max_age": "1s"}},
+        savepoints=[LATER, Savepoint(path=OLD, taken_at="2026-01-01T00:00:00Z")],
+        last_savepoint=LATER.path,
+    )
+    listed = [
+        each.model_copy(update={"disposed_at": "2026-11-02T00:00:00Z"}) for each in now.history
+    ]
+    now = now.model_copy(update={"history": listed})
+    with pytest.raises(PermanentError, match="was disposed of at 2026-11-02T00:00:00Z, as "):
+        roll_back_to(now, 1, THEN)
+    assert plan(now, now.spec.model_copy(update={"restart_trigger": "now"})).disposes
+    assert not roll_back_to(now, 1, NOW).plan.disposes
+
+
+OLD = f"/savepoints/orders/{'3' * 32}/savepoint-333333-000000000001"
+LATER = Savepoint(path=OLD + "2", taken_at="2026-01-02T00:00:00Z")

@@ -71,6 +71,7 @@ class FakeFlink:
         kill_before: The name of the step at which to raise it.
         programs: What an entry class does; one that is not named here behaves well.
         savepoint_fault: "goes on", "takes the job down" or "hangs": what every savepoint does.
+        disposal_fault: Why no savepoint is disposed of.
         rescale_fault: Why a request to rescale a job is refused.
         rescale_delay: After how many seconds it is carried out; on Flink 2, after how many a
             checkpoint has it carried out.
@@ -104,6 +105,7 @@ class FakeFlink:
         self.saved = 0
         self.savepoint_fault = ""
         self.rescale_fault = ""
+        self.disposal_fault = ""
         self.rescale_delay = 0.0
         self.unreachable = 0
         self.loses: set[str] = set()
@@ -275,6 +277,16 @@ class FakeFlink:
             await self._time.sleep(0.1)
             self.pass_time()
         return operation.path or None if operation else None
+
+    async def dispose_savepoint(self, path: str, timeout: float) -> bool:
+        self._step("dispose")
+        if self.disposal_fault:
+            raise ActionFailed(self.disposal_fault)
+        there = canonical_path(path) in self.progress_in
+        if there:
+            self.remove(canonical_path(path))
+        self._step("disposed")
+        return there
 
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         self._step("forget jars")

@@ -15,9 +15,10 @@ from flink_jobs_provider.model.errors import (
     PermanentError,
     RehearsalFailed,
 )
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason
-from flink_jobs_provider.model.spec import JobSpec, OnDelete
+from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import DIGEST_2
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
 from tests.unit.reconciling.flink.fake_job import FakeJob, Program
