@@ -25,11 +25,11 @@ from tests.faults.matrix.campaign import (
 from tests.faults.matrix.cases import Case, Tried
 from tests.faults.matrix.disturbances import DISTURBANCES, FORGETFUL
 from tests.faults.matrix.page import Campaigns, page
-from tests.flink_cluster import FLINK_2, FlinkCluster, end_orphans
+from tests.flink_cluster import ADAPTIVE, FLINK_2, FlinkCluster, end_orphans
 from tests.job_jars import ROOT
 
 PAGE = ROOT / "docs/faults.md"
-PARTS = ("requests", "expiry", "clusters")
+PARTS = ("requests", "adaptive", "expiry", "clusters")
 
 
 def main() -> int:
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], int, int]:
-    """Try faults on a shared cluster; and on two others, at the same time, what befalls a whole.
+    """Try faults on a shared cluster; and on others, at the same time, what befalls a whole one.
 
     Returns:
         What was tried, how many savepoints were restored from, and how many faults there are.
@@ -64,7 +64,9 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
             return
         with closing(await asyncio.to_thread(start, name, configuration)) as cluster:
             campaign = Campaign(cluster, root / name / "jobs", lanes, partial(_show, name))
-            recorded = await campaign.record(_chosen_actions(options), options.reads)
+            adaptive = name == "adaptive"
+            chosen = [each for each in _chosen_actions(options) if each.adaptive is adaptive]
+            recorded = await campaign.record(chosen, options.reads)
             cases = _cases(name, recorded)
             planned += len(cases)
             await campaign.run(_sampled(cases, options))
@@ -74,6 +76,7 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
 
     async with asyncio.TaskGroup() as parts:
         parts.create_task(part("requests", CONFIGURATION, options.lanes))
+        parts.create_task(part("adaptive", {**CONFIGURATION, **ADAPTIVE}, 1))
         parts.create_task(part("expiry", FORGETFUL, 3))
         parts.create_task(part("clusters", CONFIGURATION, 1))
     return found, restored, planned

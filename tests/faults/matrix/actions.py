@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ class State(Enum):
     ABSENT = "absent"
     RUNNING = "running"
     STOPPED = "stopped"
+    FOREIGN = "somebody else's"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class MatrixAction:
         after: How it is when the action is done.
         declare: Edits what is declared.
         undeclare: Edits it back, once it was seen to be done.
+        adaptive: Whether its cluster has the adaptive scheduler.
+        replaceable: Whether another version may be what is declared next.
     """
 
     name: str
@@ -36,6 +40,13 @@ class MatrixAction:
     after: State
     declare: Callable[[MatrixJob], None] = lambda _job: None
     undeclare: Callable[[MatrixJob], None] = lambda _job: None
+    adaptive: bool = False
+    replaceable: bool = True
+
+    @property
+    def once(self) -> bool:
+        """Whether it befalls each job once."""
+        return bool({self.before, self.after} & {State.ABSENT, State.FOREIGN})
 
     @property
     def deletes(self) -> bool:
@@ -57,6 +68,29 @@ def _undo_mode(job: MatrixJob) -> None:
 
 def _savepoint(job: MatrixJob) -> None:
     job.inputs["savepoint_trigger"] = str(int(job.inputs.get("savepoint_trigger", "0")) + 1)
+
+
+def _blue_green(job: MatrixJob) -> None:
+    job.overlaps = True
+    job.next_version()
+    job.inputs |= {"upgrade_mode": "blue-green", "allow_non_restored_state": True}
+
+
+def _rehearsed(job: MatrixJob) -> None:
+    job.next_version()
+    job.rehearse()
+
+
+def _not_rehearsed(job: MatrixJob) -> None:
+    del job.inputs["rehearsal"]
+
+
+def _rescale(job: MatrixJob) -> None:
+    job.inputs["parallelism"] = 3 - job.inputs["parallelism"]
+
+
+def _adopt(job: MatrixJob) -> None:
+    job.inputs["adopt"] = job.foreign
 
 
 def _desired(state: str) -> Callable[[MatrixJob], None]:
@@ -84,15 +118,24 @@ START = MatrixAction("START", State.STOPPED, State.RUNNING, _desired("running"))
 SAVEPOINT = MatrixAction("SAVEPOINT", State.RUNNING, State.RUNNING, _savepoint)
 DELETE = MatrixAction("CANCEL + DELETE", State.RUNNING, State.ABSENT, _on_delete("cancel"))
 STOP_DELETE = MatrixAction("STOP + DELETE", State.RUNNING, State.ABSENT, _on_delete("savepoint"))
+REHEARSED_UPDATE = MatrixAction(
+    "REHEARSE + UPDATE", State.RUNNING, State.RUNNING, _rehearsed, _not_rehearsed
+)
+BLUE_GREEN = MatrixAction("blue-green", State.RUNNING, State.RUNNING, _blue_green, _undo_mode)
+RESCALE = MatrixAction("rescale", State.RUNNING, State.RUNNING, _rescale, adaptive=True)
+ADOPT = MatrixAction("ADOPT", State.FOREIGN, State.RUNNING, _adopt, replaceable=False)
 ACTIONS: Sequence[MatrixAction] = (
-    *(NEW, UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START, SAVEPOINT),
-    *(DELETE, STOP_DELETE),
+    *(NEW, UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, REHEARSED_UPDATE, BLUE_GREEN, RESCALE),
+    *(STOP, START, SAVEPOINT, ADOPT, DELETE, STOP_DELETE),
 )
 
 
 async def bring_to(job: MatrixJob, state: State) -> None:
     """Bring a job to a state, undisturbed, where its state of before does."""
     if state is State.ABSENT:
+        return
+    if state is State.FOREIGN:
+        await asyncio.to_thread(job.start_by_hand)
         return
     job.inputs["desired_state"] = "running"
     if job.record is None or job.record.status != "RUNNING":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tests.fault_proxy import FaultProxy
-from tests.faults.matrix.actions import ACTIONS, MatrixAction, State
+from tests.faults.matrix.actions import ACTIONS, MatrixAction
 from tests.faults.matrix.cases import Case, Outcome, Recovery, Tried, recorded_requests, tried
 from tests.faults.matrix.disturbances import Disturbance
 from tests.faults.matrix.kinds import KINDS, FaultKind, RequestOfRun
@@ -24,6 +24,8 @@ from tests.flink_cluster import FlinkCluster
 #: Of a cluster that many jobs pass through: what is shown of a job is fresh, and soon forgotten.
 CONFIGURATION = {"web.refresh-interval": "100", "jobstore.expiration-time": "180"}
 _LONGEST_S = 240.0
+#: Those of any cluster.
+USUAL_ACTIONS = [each for each in ACTIONS if not each.adaptive]
 Recorded: TypeAlias = Mapping[MatrixAction, Sequence[RequestOfRun]]
 #: How many faults befall one job, one after the other.
 _IN_A_ROW = 15
@@ -50,7 +52,9 @@ class Campaign:
     _began: float = field(default_factory=time.monotonic)
     _total: int = 0
 
-    async def record(self, actions: Sequence[MatrixAction] = ACTIONS, reads: int = 2) -> Recorded:
+    async def record(
+        self, actions: Iterable[MatrixAction] = USUAL_ACTIONS, reads: int = 2
+    ) -> Recorded:
         """Return the requests of each action, as an undisturbed run of it makes them."""
         recorded: dict[MatrixAction, list[RequestOfRun]] = {}
         with FaultProxy(self.cluster.url) as proxy:
@@ -88,8 +92,10 @@ class Campaign:
             if is_used:
                 jobs.append(self._job(case.action, proxy))
             done = await self._tried(case, jobs[-1])
-            once = State.ABSENT in (case.action.before, case.action.after)
-            is_used = once or done.outcome not in (Outcome.SURVIVED, Outcome.NOT_REACHED)
+            is_used = case.action.once or done.outcome not in (
+                Outcome.SURVIVED,
+                Outcome.NOT_REACHED,
+            )
             self._add(done)
             if is_used:
                 await jobs[-1].close()
@@ -127,11 +133,24 @@ class Campaign:
         return f"{len(self.found)} of {self._total} in {minutes:.1f} min: {', '.join(parts)}"
 
 
+class _Following:
+    """What the next runs are: they take turns."""
+
+    def __init__(self) -> None:
+        self._turns = cycle(Recovery)
+
+    def of(self, action: MatrixAction) -> Recovery:
+        """Return the next of those that may follow an action."""
+        turn = next(self._turns)
+        is_allowed = action.replaceable or turn is not Recovery.ANOTHER
+        return turn if is_allowed else next(self._turns)
+
+
 def every_case(recorded: Recorded, kinds: Sequence[FaultKind] = KINDS) -> list[Case]:
     """Return each kind of fault at each request of each action; the next runs take turns."""
-    recoveries = cycle(Recovery)
+    following = _Following()
     return [
-        Case(action, kind, request, next(recoveries))
+        Case(action, kind, request, following.of(action))
         for action, requests in recorded.items()
         for request in requests
         for kind in kinds
@@ -141,9 +160,9 @@ def every_case(recorded: Recorded, kinds: Sequence[FaultKind] = KINDS) -> list[C
 
 def disturbed_cases(recorded: Recorded, disturbances: Iterable[Disturbance]) -> list[Case]:
     """Return each disturbance at each request of each action where it is another fault."""
-    recoveries = cycle(Recovery)
+    following = _Following()
     return [
-        Case(action, each.kind, request, next(recoveries), each.begin, each.repair)
+        Case(action, each.kind, request, following.of(action), each.begin, each.repair)
         for each in disturbances
         for action, requests in recorded.items()
         for request in requests

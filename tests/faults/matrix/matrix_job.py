@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
-from tests.counting_output import Counts, assert_counts_continuous
+from tests.counting_output import Counts, assert_counts_continuous, committed_lines
 from tests.fault_proxy import FaultProxy
 from tests.faults.matrix.kinds import ANSWERS_WITHIN
 from tests.faults.matrix.provider_runs import ProviderRun
@@ -47,6 +48,9 @@ class MatrixJob:
     Attributes:
         record: What the stack's state says.
         inputs: What is declared, to be edited.
+        overlaps: Whether two versions may run at once: each has an output and a sink of its own
+            then, and both write what is counted meanwhile.
+        foreign: A jobId that somebody else's submission has; empty for none.
     """
 
     def __init__(self, name: str, proxy: FaultProxy, cluster: FlinkCluster, root: Path) -> None:
@@ -59,6 +63,8 @@ class MatrixJob:
         self.version = 0
         self.restored: set[str] = set()
         self.named: set[str] = set()
+        self.overlaps = False
+        self.foreign = ""
         self.inputs: dict[str, Any] = {
             "job_name": name,
             "owner": "organization/faults/matrix",
@@ -88,15 +94,34 @@ class MatrixJob:
     def next_version(self, *, fresh_output: bool = False) -> None:
         """Declare another version; with `fresh_output` one that counts from the beginning."""
         self.version += 1
-        if fresh_output:
+        if fresh_output or self.overlaps:
             self.output = self.directory / f"output-{self.version}"
         jar = self.directory / f"job-{self.version}.jar"
         copy_with_other_bytes(COUNTING_JAR, jar, f"{self.name} {self.version}")
         self.inputs |= {"jar": str(jar), "jar_digest": open_jar(str(jar)).digest}
-        self.inputs["args"] = [
-            *("--output", str(self.output), "--label", self.label, "--rate", "50"),
+        self.inputs["args"] = self._args(self.output)
+        if self.overlaps:
+            self.inputs["args"] += ["--sink-uid", self.label]
+
+    def _args(self, output: Path) -> list[str]:
+        return [
+            *("--output", str(output), "--label", self.label, "--rate", "50"),
             *("--keys", "4", "--checkpoint-interval", "200"),
         ]
+
+    def rehearse(self) -> None:
+        """Declare a rehearsal of the declared version, which writes to a directory of its own."""
+        args = [*self._args(self.directory / "rehearsed"), "--sink-uid", "rehearsed"]
+        self.inputs["rehearsal"] = {"args": args, "window": "1s"}
+
+    def start_by_hand(self) -> None:
+        """Start the declared version as somebody without this project would."""
+        self.foreign = self.cluster.run(
+            Path(self.inputs["jar"]),
+            self.inputs["args"],
+            parallelism=self.inputs["parallelism"],
+            flinkConfiguration=self.inputs["flink_configuration"],
+        )
 
     @property
     def label(self) -> str:
@@ -107,17 +132,40 @@ class MatrixJob:
 
     def active(self) -> list[str]:
         """Return the submissions of this job that the cluster works on."""
-        prefix = self.wanted.key.prefix
-        rows = self.cluster.jobs().items()
-        return [id_ for id_, row in rows if id_.startswith(prefix) and row["state"] not in _OVER]
+        return [id_ for id_ in self._unended() if id_.startswith(self.wanted.key.prefix)] + [
+            id_ for id_ in self._unended() if id_ == self.foreign
+        ]
+
+    def _unended(self) -> list[str]:
+        return [id_ for id_, row in self.cluster.jobs().items() if row["state"] not in _OVER]
 
     def counts(self) -> Counts:
-        """Return what was committed, of which nothing is missing, and nothing there twice."""
+        """Return what was committed, of which nothing is missing, and nothing there twice.
+
+        Of versions that overlap nothing is missing from what all of them have committed.
+        """
+        if self.overlaps:
+            return self._counts_of_all()
         try:
             return assert_counts_continuous(self.output)
         except AssertionError as error:
             kind = CountedTwice if "repeated" in str(error) else Violated
             raise kind(str(error)) from None
+
+    def _counts_of_all(self) -> Counts:
+        lines = [
+            line.split(",")
+            for output in self.directory.glob("output-*")
+            for line in committed_lines(output)
+        ]
+        counts: dict[str, set[int]] = {}
+        for key, number, _ in lines:
+            counts.setdefault(key, set()).add(int(number))
+        for key, seen in counts.items():
+            if missing := sorted(set(range(1, max(seen) + 1)) - seen):
+                raise Violated(f"key {key}: no version has counted {missing[:5]} of {max(seen)}")
+        labels = Counter(label for _, _, label in lines)
+        return Counts({int(key): max(seen) for key, seen in counts.items()}, labels)
 
     async def assert_runs(self) -> None:
         """Assert that the declared version alone runs, recorded so, and goes on counting."""
@@ -128,6 +176,12 @@ class MatrixJob:
         assert self.record is not None
         if active != [self.record.job_id]:
             raise Violated(f"{active} runs, and {self.record.job_id} is recorded")
+        rehearsed = self.wanted.key.rehearsal.prefix
+        if copies := [id_ for id_ in self._unended() if id_.startswith(rehearsed)]:
+            raise Doubled(f"a rehearsal runs on: {copies}")
+        parallelism = {self.inputs["parallelism"]}
+        if (runs := self.cluster.parallelism(active[0])) != parallelism:
+            raise Violated(f"it runs with parallelism {runs}, and {parallelism} is declared")
         before = self.counts().labels[self.label]
         await until(lambda: self.counts().labels[self.label] > before, 20, "it counts no further")
         if self.record.restored_from:
@@ -186,7 +240,13 @@ class MatrixJob:
         jar = self.cluster.upload(COUNTING_JAR)
         for path in left:
             words = ["--output", str(self.directory / "restored"), "--keys", "4"]
-            answer = self.cluster.submit(jar, words, savepointPath=path, parallelism=1)
+            answer = self.cluster.submit(
+                jar,
+                words,
+                savepointPath=path,
+                parallelism=1,
+                allowNonRestoredState=self.overlaps,  # of sinks, each of which has its own uid
+            )
             if not answer.is_success:
                 raise Violated(f"no job starts from {path}: {last_line(answer.text)}")
             job_id = answer.json()["jobid"]
