@@ -55,10 +55,10 @@ def secret(resolve: Resolve, reference: str, path: str) -> str:
     where = "environment variable" if kind == "env" else "key of the stack's configuration"
     try:
         value = resolve(reference)
-    except KeyError:
+    except KeyError as error:
         raise ClusterRefused(
             f"{{field}} refers to {reference}, and there is no such {where}",
-            remedy=f"Set {name}",
+            remedy=f"Set {error.args[0] if error.args else name}",
             field=path,
         ) from None
     if _IN_HEADERS.fullmatch(path) and not _HEADER_VALUE.fullmatch(value):

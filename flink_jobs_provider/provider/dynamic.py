@@ -29,6 +29,8 @@ from pulumi.dynamic import (
 )
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+from flink_jobs_provider.provider.dynamic_state import PROVIDER_KEY
+
 if TYPE_CHECKING:
     from flink_jobs_provider.provider.run_output import Partial
     from flink_jobs_provider.provider.service import ProviderService
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
 # nor whether a run is a preview. It also removes the marks of secret values before it calls a
 # provider that was written in Python. `FlinkJob` passes them as further inputs, which this module
 # removes, so that they are never part of the state.
-#: The pickled provider itself, an input that the SDK adds.
-_PROVIDER = "__provider"
 #: The identity of a resource within its stack; see `run_registry`.
 RESOURCE_KEY = "__resource"
 #: Set in a preview, in which new jobs are tried on their cluster.
@@ -49,7 +49,7 @@ OPTIONS_KEY = "__options"
 #: Names the paths of the other inputs that are secret.
 SECRETS_KEY = "__secrets"
 #: What the properties of a resource hold besides its inputs and outputs.
-CONTEXT_KEYS = frozenset({_PROVIDER, RESOURCE_KEY, PREVIEW_KEY, OPTIONS_KEY, SECRETS_KEY})
+CONTEXT_KEYS = frozenset({PROVIDER_KEY, RESOURCE_KEY, PREVIEW_KEY, OPTIONS_KEY, SECRETS_KEY})
 
 _REASONS = {
     "custom_timeouts": "has no effect on a FlinkJob, since Pulumi does not pass it to a dynamic "
@@ -265,7 +265,7 @@ def _add_partial(partial: Partial, reason: str, request: Any, context: Any) -> N
     properties = Struct()
     properties.update(dict(partial.outputs))
     inputs = request.news if hasattr(request, "news") else request.properties
-    properties.fields[_PROVIDER].CopyFrom(inputs.fields[_PROVIDER])
+    properties.fields[PROVIDER_KEY].CopyFrom(inputs.fields[PROVIDER_KEY])
     detail = AnyMessage()
     detail.Pack(
         provider_pb2.ErrorResourceInitFailed(

@@ -27,6 +27,8 @@ class CheckRequest:
         resource: A name that no other resource of the stack has; empty where it is unknown.
         problems: Problems of the resource itself: (its name or an option, why).
         secret: The names of the inputs that are secret, or hold what is.
+        plans: Whether the plan of a creation is printed, and what it will fail of found; not where
+            an engine asks for it by a call of its own.
     """
 
     inputs: dict[str, Any]
@@ -35,6 +37,7 @@ class CheckRequest:
     preview: bool = False
     problems: tuple[tuple[str, str], ...] = ()
     secret: frozenset[str] = frozenset()
+    plans: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,26 @@ class InputChecks:
         recorded = given(request.recorded)
         if not recorded:
             self._registry.expect_creation(spec)
-            foreseen = self._jobs.foresee(spec, jar if request.preview else None)
-            for line in foreseen.lines:
-                self._output.say_once(line)
-            return list(foreseen.problems)
+            return self._creation(spec, jar if request.preview else None) if request.plans else []
         if request.preview and spec.restore_from != recorded.get("restore_from"):
             return self._jobs.restore_problems(spec)
         return []
+
+    def foresee_creation(self, spec: JobSpec) -> Problems:
+        """Print the plan of a creation, in a preview; return what will keep it from starting."""
+        return self._creation(spec, open_jar(spec.jar))
+
+    def foresee_update(self, recorded: JobSpec, wanted: JobSpec) -> Problems:
+        """Return what will keep an updated job from starting, as far as its inputs show it."""
+        if wanted.restore_from == recorded.restore_from:
+            return []
+        return self._jobs.restore_problems(wanted)
+
+    def _creation(self, spec: JobSpec, jar: Jar | None) -> Problems:
+        foreseen = self._jobs.foresee(spec, jar)
+        for line in foreseen.lines:
+            self._output.say_once(line)
+        return list(foreseen.problems)
 
 
 def given(props: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flink_jobs_provider.artifacts import Finding, Jar, inspect_savepoint, open_jar
 from flink_jobs_provider.artifacts.storage import local_path
@@ -322,3 +323,18 @@ async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding
             return await asyncio.to_thread(inspect_savepoint, path)
     except TimeoutError:
         return None
+
+
+#: What a job has as long as it is not started again.
+_OF_ONE_START = (
+    *("job_id", "run_id", "started_at", "generation", "restored_from"),
+    *("flink_version", "dashboard_url"),
+)
+
+
+def unchanged_outputs(record: JobRecord, decided: Plan) -> dict[str, Any]:
+    """Return the outputs of a job that a plan leaves as they are, but for its inputs."""
+    if decided.action in (None, Action.SAVEPOINT) and not decided.how:
+        outputs = record.outputs()
+        return {name: outputs[name] for name in _OF_ONE_START if outputs.get(name) is not None}
+    return {}

@@ -130,12 +130,17 @@ class EngineWatch:
         return True
 
 
+_ADDRESS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):(\d+)")
+
+
+def engine_argument(arguments: list[str]) -> str | None:
+    """Return the engine's address among the arguments of a provider process, or None."""
+    return next((each for each in arguments if _ADDRESS.fullmatch(each)), None)
+
+
 def _engine_address(arguments: list[str]) -> tuple[str, int] | None:
-    for argument in arguments:
-        match = re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\]):(\d+)", argument)
-        if match:
-            return match.group(1).strip("[]"), int(match.group(2))
-    return None
+    match = _ADDRESS.fullmatch(engine_argument(arguments) or "")
+    return (match.group(1).strip("[]"), int(match.group(2))) if match else None
 
 
 T = TypeVar("T")

@@ -1,10 +1,5 @@
-"""`FlinkJob`, as a Pulumi program declares it.
+"""`FlinkJob`, as a Pulumi program declares it."""
 
-Annotations are not postponed here: the SDK evaluates those of the class again for each resource,
-and those that are text cost it almost three times as much.
-"""
-
-import inspect
 from collections.abc import Mapping
 from typing import Any, Unpack
 
@@ -24,46 +19,18 @@ from flink_jobs_provider.provider.dynamic import (
     secret_paths,
     without_effect,
 )
+from flink_jobs_provider.provider.dynamic_state import owner_of_stack
+from flink_jobs_provider.provider.job_outputs import JobOutputs, computed_names, with_outputs
 
 #: They hold the values of inputs that are secret, or were in a version before.
 _SECRET_OUTPUTS = ResourceOptions(additional_secret_outputs=["version_inputs"])
 
 
-class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
+class FlinkJob(JobOutputs, Resource, module="flink_jobs", name="FlinkJob"):
     """A Flink job: declared here, run on its cluster, with its state carried over.
 
     Takes a `FlinkJobArgs`, or the same names as keywords.
     """
-
-    job_name: Output[str]
-    jar_digest: Output[str]
-    job_id: Output[str | None]
-    run_id: Output[str | None]
-    started_at: Output[str | None]
-    status: Output[str]
-    action: Output[str | None]
-    action_result: Output[str | None]
-    job_output: Output[str]
-    last_savepoint: Output[str | None]
-    savepoints: Output[list[dict[str, Any]]]
-    generation: Output[int]
-    restored_from: Output[str | None]
-    restore_point: Output[dict[str, Any] | None]
-    honoured: Output[str | None]
-    unconfirmed: Output[str | None]
-    adopted: Output[str | None]
-    gate_failed: Output[dict[str, Any] | None]
-    running_parallelism: Output[int | None]
-    retains_checkpoints: Output[bool | None]
-    submitted_parallelism: Output[dict[str, int] | None]
-    rescaled: Output[str | None]
-    flink_version: Output[str | None]
-    dashboard_url: Output[str | None]
-    other_version: Output[bool]
-    duplicates: Output[list[str]]
-    rehearsals: Output[list[str] | None]
-    history: Output[list[dict[str, Any]] | None]
-    version_inputs: Output[dict[str, str] | None]
 
     def __init__(
         self,
@@ -83,14 +50,8 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         Raises:
             TypeError: A `FlinkJobArgs` and keywords are given, or `jar_digest`.
         """
-        if isinstance(args, FlinkJobArgs):
-            if inputs:
-                raise TypeError("give either a FlinkJobArgs or keywords, not both")
-            props = args.props()
-        else:
-            props = FlinkJobArgs(args=args, **inputs).props()
-        props.setdefault("owner", default_owner())
-        outputs = dict.fromkeys(_output_names())
+        props = declared_inputs(args, inputs)
+        outputs = dict.fromkeys(computed_names())
         props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)
         if pulumi.runtime.is_dry_run():
             props[PREVIEW_KEY] = True
@@ -109,9 +70,23 @@ class FlinkJob(Resource, module="flink_jobs", name="FlinkJob"):
         return super()._get_providers(t, pkg, opts)
 
 
-def _output_names() -> list[str]:
-    """Return the names of what the provider computes; `job_name` is an input."""
-    return [name for name in inspect.get_annotations(FlinkJob) if name != "job_name"]
+with_outputs(FlinkJob)
+
+
+def declared_inputs(args: FlinkJobArgs | JobArguments | None, inputs: JobInputs) -> dict[str, Any]:
+    """Return the inputs of a job by name, with the default of its owner.
+
+    Raises:
+        TypeError: A `FlinkJobArgs` and keywords are given, or `jar_digest`.
+    """
+    if isinstance(args, FlinkJobArgs):
+        if inputs:
+            raise TypeError("give either a FlinkJobArgs or keywords, not both")
+        props = args.props()
+    else:
+        props = FlinkJobArgs(args=args, **inputs).props()
+    props.setdefault("owner", default_owner())
+    return props
 
 
 #: The parents of jobs, by type and name: two of one type and name have other parents themselves.
@@ -135,4 +110,4 @@ def _identity(name: str, parent: pulumi.Resource | None) -> str:
 
 def default_owner() -> str:
     """Return who owns the jobs of this stack: organization/project/stack."""
-    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    return owner_of_stack(pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +43,21 @@ class FlinkJobError(FlinkJobsError):
     partial: Partial | None = None
 
 
-class RunOutput:
-    """The printed lines and the errors of a run, with all secrets masked that are known."""
+def print_line(line: str) -> None:
+    """Print a line; after the engine's end, which the liveness check detects, it is dropped."""
+    with suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
-    def __init__(self) -> None:
+
+class RunOutput:
+    """The lines and the errors of a run, with all secrets masked that are known.
+
+    `emit` takes each line; by default it is printed.
+    """
+
+    def __init__(self, emit: Callable[[str], None] = print_line) -> None:
+        self._emit = emit
         self._secrets = KnownSecrets()
         self._printed: set[str] = set()
 
@@ -69,10 +80,8 @@ class RunOutput:
             self.say(line)
 
     def say(self, line: str) -> None:
-        """Print a line; after the engine's end, which the liveness check detects, it is dropped."""
-        with suppress(OSError):
-            sys.stdout.write(self._in_one_line(line) + "\n")
-            sys.stdout.flush()
+        """Print a line."""
+        self._emit(self._in_one_line(line))
 
     def outputs(self, record: JobRecord) -> dict[str, Any]:
         """Return a job's outputs, with known secrets masked in what its cluster reported."""

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from pydantic import ValidationError
 
 from flink_jobs_provider.control_planes.connection import Clusters
+from flink_jobs_provider.control_planes.protocol import Guard
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
@@ -24,10 +25,12 @@ from flink_jobs_provider.model.validation import contains_unknown, problems_of
 from flink_jobs_provider.planning.drift import drift
 from flink_jobs_provider.planning.known_state import last_words
 from flink_jobs_provider.planning.move import is_move
-from flink_jobs_provider.planning.plan import plan
+from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.planning.retention import is_set_back_by_a_cancel, retention_warning
 from flink_jobs_provider.provider.input_checks import Checked, CheckRequest, InputChecks, given
 from flink_jobs_provider.provider.job_operations import JobOperations, secret_resolver
+from flink_jobs_provider.provider.operation_timeout import as_declared, limited
+from flink_jobs_provider.provider.preview import unchanged_outputs
 from flink_jobs_provider.provider.process import (
     BackgroundLoop,
     CallsInProgress,
@@ -55,10 +58,12 @@ class Difference:
         needed: Whether there is anything to do or to record.
         replaces: The inputs whose change makes it another job: then the old one is deleted first,
             since both would read, and write, the same things.
+        changed: The inputs that differ, by their paths.
     """
 
     needed: bool
     replaces: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class ProviderService:
         is_unknown: Callable[[Any], bool],
         clusters: Clusters | None = None,
         loop: BackgroundLoop | None = None,
+        output: RunOutput | None = None,
     ) -> None:
         self._is_unknown = is_unknown
         self._is_watched = False
@@ -110,20 +116,31 @@ class ProviderService:
         self._unreadable_ids: set[str] = set()
         self._registry = RunRegistry()
         self.calls = CallsInProgress()
-        self.output = RunOutput()
+        self.output = output or RunOutput()
         self.jobs = JobOperations(self._registry, self.output.say, clusters, loop)
         self._checks = InputChecks(self.jobs, self._registry, self.output, is_unknown)
 
-    def configure(self, configuration: Callable[[str], Any], liveness: EngineLiveness) -> None:
+    def configure(
+        self,
+        configuration: Callable[[str], Any],
+        liveness: EngineLiveness,
+        guard: Guard | None = None,
+    ) -> None:
         """Prepare the clusters' clients; credentials come from configuration and environment.
 
         `configuration` reads a key of the stack's, None where it is not set. This process ends
-        after its engine.
+        after its engine. The `guard` is called before each request that changes anything: by
+        default it checks that the engine lives.
         """
+        self.watch(liveness)
+        resolve = secret_resolver(configuration, self.output.hide)
+        self.jobs.connect(resolve, guard or liveness.check)
+
+    def watch(self, liveness: EngineLiveness) -> None:
+        """End this process after its engine."""
         if not self._is_watched:
             self._is_watched = True
             EngineWatch(liveness, lambda: bool(self.calls)).start()
-        self.jobs.connect(secret_resolver(configuration, self.output.hide), liveness.check)
 
     def close(self) -> None:
         """Close the connections to the clusters."""
@@ -136,8 +153,14 @@ class ProviderService:
         return self._checks.check(request)
 
     @_in_one_line
-    def diff(self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any]) -> Difference:
-        """Compare what is recorded with what is wanted, and print the plan in one line."""
+    def diff(
+        self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any], *, prints: bool = True
+    ) -> Difference:
+        """Compare what is recorded with what is wanted, and print the plan in one line.
+
+        It is not printed, except for a replacement, without `prints`: where an engine calls an
+        update in a preview, too, the plan is printed there.
+        """
         if id_ in self._unreadable_ids:
             self._unreadable_ids.discard(id_)  # the diff of that refresh
             return Difference(needed=False)
@@ -147,7 +170,8 @@ class ProviderService:
             return self._unknown_difference(record, inputs)
         wanted = JobSpec.model_validate(inputs)
         decided = plan(record, wanted)
-        difference = Difference(decided.needed, decided.replaces)
+        changed = tuple(change.name for change in decided.changed)
+        difference = Difference(decided.needed, decided.replaces, changed)
         if not self._registry.is_declared(wanted):
             # This is the diff of a refresh: the program may yet declare another spec.
             if found := drift(record):
@@ -157,30 +181,88 @@ class ProviderService:
             raise FlinkJobError(decided.refusal)
         if decided.replaces or is_move(record, wanted):
             self._registry.give_up(record, wanted)
-        if decided.needed:
-            shown = self.jobs.plan(record, wanted, with_state=self._is_preview)
-            self.output.say_once(shown.line())
-            if shown.refusal:
-                raise FlinkJobError(shown.refusal)
+        if decided.needed and (prints or decided.replaces):
+            self._print_plan(record, wanted, with_state=self._is_preview)
         self._warn_of_checkpoints(record, wanted)
         return difference
 
     @_in_one_line
-    def create(self, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def foresee_creation(self, inputs: dict[str, Any]) -> None:
+        """Print the plan of a creation, in a preview of it.
+
+        Raises:
+            FlinkJobError: Something will certainly keep the job from starting.
+        """
+        inputs = given(inputs)
+        if contains_unknown(inputs, self._is_unknown):
+            return
+        problems = self._checks.foresee_creation(JobSpec.model_validate(inputs))
+        if problems:
+            raise FlinkJobError("; ".join(f"{path}: {why}" for path, why in problems))
+
+    @_in_one_line
+    def foresee_update(
+        self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Print the plan of an update, in a preview of it; return the outputs that will not change.
+
+        Raises:
+            FlinkJobError: It will be refused.
+        """
+        record, inputs = _record(id_, recorded), given(inputs)
+        if contains_unknown(inputs, self._is_unknown):
+            return {}
+        wanted = JobSpec.model_validate(inputs)
+        if problems := self._checks.foresee_update(record.spec, wanted):
+            raise FlinkJobError("; ".join(f"{path}: {why}" for path, why in problems))
+        return unchanged_outputs(record, self._print_plan(record, wanted, with_state=True))
+
+    @_in_one_line
+    def announce_update(self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any]) -> None:
+        """Print the plan of an update that is about to be carried out.
+
+        Raises:
+            FlinkJobError: It is refused.
+        """
+        wanted = JobSpec.model_validate(given(inputs))
+        self._print_plan(_record(id_, recorded), wanted, with_state=False)
+
+    def _print_plan(self, record: JobRecord, wanted: JobSpec, *, with_state: bool) -> Plan:
+        shown = self.jobs.plan(record, wanted, with_state=with_state)
+        if shown.needed:
+            self.output.say_once(shown.line())
+        if shown.refusal:
+            raise FlinkJobError(shown.refusal)
+        return shown
+
+    @_in_one_line
+    def create(
+        self, inputs: dict[str, Any], *, timeout: float | None = None
+    ) -> tuple[str, dict[str, Any]]:
         """Execute NEW; return the resource's id and outputs.
 
         A job that an interrupted run has started is adopted. One that another resource had before
-        goes on from what is recorded there.
+        goes on from what is recorded there. No step takes longer than the `timeout` in seconds.
         """
         wanted = JobSpec.model_validate(given(inputs))
-        record = self._bring_about(self._registry.known(wanted), wanted)
+        record = self._bring_about(self._registry.known(wanted), wanted, timeout)
         return record.spec.job_name, self.output.outputs(record)
 
     @_in_one_line
-    def update(self, id_: str, recorded: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
-        """Execute UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT."""
+    def update(
+        self,
+        id_: str,
+        recorded: dict[str, Any],
+        inputs: dict[str, Any],
+        *,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Execute UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, STOP, START or SAVEPOINT.
+
+        No step takes longer than the `timeout` in seconds, but for those of a way back.
+        """
         wanted = JobSpec.model_validate(given(inputs))
-        return self.output.outputs(self._bring_about(_record(id_, recorded), wanted))
+        return self.output.outputs(self._bring_about(_record(id_, recorded), wanted, timeout))
 
     @_in_one_line
     def read(self, id_: str, recorded: dict[str, Any]) -> Observed | None:
@@ -204,10 +286,11 @@ class ProviderService:
         return self._observed(seen)
 
     @_in_one_line
-    def delete(self, id_: str, recorded: dict[str, Any]) -> None:
+    def delete(self, id_: str, recorded: dict[str, Any], *, timeout: float | None = None) -> None:
         """Execute CANCEL, or STOP with a savepoint, and DELETE; or release it, as `on_delete` asks.
 
-        A job that the program declares with another resource is left to that one.
+        A job that the program declares with another resource is left to that one. No step takes
+        longer than the `timeout` in seconds.
         """
         record = _record(id_, recorded)
         if self._registry.expects_creation(record):
@@ -218,7 +301,9 @@ class ProviderService:
         name, job = record.spec.job_name, f"job {record.job_id}" if record.job_id else "it"
         now = "Whether it runs is not known; it was not deleted, and stays recorded"
         with naming(name, f"{job} could not be ended", now=now, remedy=FORGET):
-            removed = self.jobs.remove(record)
+            removed = self.jobs.remove(
+                record.model_copy(update={"spec": limited(record.spec, timeout)})
+            )
         if removed.released:
             self._registry.observed(record)  # whoever creates it again in this run goes on with it
             self.output.say_once(f"{name}: released, {removed.released}")
@@ -240,16 +325,21 @@ class ProviderService:
         replaces = tuple(name for name in ("target", "job_name") if name in names)
         return Difference(needed=True, replaces=replaces)
 
-    def _bring_about(self, recorded: JobRecord | None, wanted: JobSpec) -> JobRecord:
+    def _bring_about(
+        self, recorded: JobRecord | None, wanted: JobSpec, timeout: float | None
+    ) -> JobRecord:
         self._registry.mark_declared(wanted)
         call = "updated" if recorded and recorded.job_id else "started"
-        now = "How it is now is not known"
+        now, during = "How it is now is not known", limited(wanted, timeout)
         try:
             with naming(wanted.job_name, f"it could not be {call}", now=now):
-                record = self.jobs.bring_about(recorded, wanted)
-        except Exception:
+                record = self.jobs.bring_about(recorded, during)
+        except Exception as error:
             self._registry.mark_failed(wanted)
+            if isinstance(error, JobError) and isinstance(error.partial, JobRecord):
+                error.partial = as_declared(error.partial, during, wanted)
             raise
+        record = as_declared(record, during, wanted)
         self._registry.mark_brought_about(record)
         self._warn_of_checkpoints(record, wanted)
         return record

@@ -60,6 +60,12 @@ T = TypeVar("T")
 #: After how many seconds a wait is reported first. Each further report comes twice as late as the
 #: one before, and a minute later at most.
 _REPORTED_AFTER, _REPORTED_AGAIN = 15.0, 60.0
+_STILL = ": still waiting after "
+
+
+def is_progress(line: str) -> bool:
+    """Whether a line reports a wait that goes on, which is of no interest once it has ended."""
+    return _STILL in line
 
 
 @dataclass(frozen=True)
@@ -184,5 +190,5 @@ class _Reports:
         """Report what was seen, where that is due."""
         if self._say is None or passed < self._due:
             return
-        self._say(f"{self._about}: still waiting after {passed:.0f} s: {reason}")
+        self._say(f"{self._about}{_STILL}{passed:.0f} s: {reason}")
         self._due = passed + min(self._due, _REPORTED_AGAIN)

@@ -12,6 +12,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 
 import flink_jobs_provider
 from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.dynamic_state import PICKLED_PROVIDER
 from flink_jobs_provider.provider.resource import FlinkJob
 
 #: The provider by reference, as it stands in states since the first release.
@@ -19,6 +20,7 @@ PICKLED = (
     "gASVQAAAAAAAAACMJGZsaW5rX2pvYnNfcHJvdmlkZXIucHJvdmlkZXIuZHluYW1pY5SMEEZsaW5rSm9iUHJvdmlkZXK"
     "Uk5QpgZQu"
 )
+assert PICKLED_PROVIDER == PICKLED
 
 
 def test_exported_names() -> None:

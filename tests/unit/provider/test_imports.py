@@ -21,7 +21,10 @@ OF_A_PROGRAM = {
     "flink_jobs_provider.engine",
     "flink_jobs_provider.engine.program_child",
     "flink_jobs_provider.provider",
-    *(f"flink_jobs_provider.provider.{name}" for name in ("args", "dynamic", "resource")),
+    *(
+        f"flink_jobs_provider.provider.{name}"
+        for name in ("args", "dynamic", "dynamic_state", "job_outputs", "resource")
+    ),
 }
 _PROGRAM = """
 import json, sys
