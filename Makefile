@@ -37,8 +37,9 @@ lock: | $(UV) ## Resolve the versions again into requirements.lock
 	@$(UV) pip compile --quiet pyproject.toml --universal --generate-hashes --all-extras --group dev \
 	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 
-generated: env ## Write what is made from the model: typed arguments, reference pages
+generated: env ## Write what is made from the model: typed arguments, the plugin's schema, reference pages
 	@python tools/build_args.py
+	@python tools/build_plugin_schema.py
 	@python docs/build_reference.py
 	@python docs/build_targets.py
 

@@ -1,0 +1,63 @@
+"""The schema of the package: current, and of use to Pulumi's tools."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
+from flink_jobs_provider.plugin import package_schema
+from flink_jobs_provider.plugin.job_resource import DYNAMIC_TYPE, TYPE
+from tools import build_plugin_schema
+
+SCHEMA: dict[str, Any] = json.loads(package_schema.text())
+JOB: dict[str, Any] = SCHEMA["resources"][TYPE]
+
+
+def test_the_schema_is_made_from_the_models() -> None:
+    assert package_schema.text() == build_plugin_schema.text()
+
+
+def test_a_job_has_all_inputs_and_outputs() -> None:
+    assert {*JOB["inputProperties"]} == {*JobSpec.model_fields} - {"jar_digest"}
+    assert {*JOB["properties"]} == {*JobSpec.model_fields, *JobRecord.output_names()}
+    assert JOB["requiredInputs"] == ["job_name", "jar"]
+    assert all("description" in each for each in JOB["properties"].values())
+
+
+def test_a_job_takes_over_that_of_the_dynamic_provider() -> None:
+    assert JOB["aliases"] == [{"type": DYNAMIC_TYPE}]
+
+
+def test_all_types_that_are_referred_to_are_there() -> None:
+    def references(node: Any) -> set[str]:
+        if isinstance(node, list):
+            return {found for each in node for found in references(each)}
+        if not isinstance(node, dict):
+            return set()
+        own = {node["$ref"]} if "$ref" in node else set()
+        return own | {found for each in node.values() for found in references(each)}
+
+    assert references(SCHEMA) == {f"#/types/{name}" for name in SCHEMA["types"]}
+
+
+def test_words_have_meanings() -> None:
+    words = SCHEMA["types"]["flink-jobs:index:UpgradeMode"]["enum"]
+    assert [each["value"] for each in words] == list(UpgradeMode)
+    assert all(each["description"] for each in words)
+
+
+@pytest.mark.parametrize(
+    ("python", "semantic"),
+    [
+        ("0.2.0", "0.2.0"),
+        ("0.2.0.dev1", "0.2.0-dev.1"),
+        ("1.0.0rc2", "1.0.0-rc.2"),
+        ("1.0.0.post1", "1.0.0"),
+    ],
+)
+def test_versions(python: str, semantic: str) -> None:
+    assert package_schema.semantic(python) == semantic
