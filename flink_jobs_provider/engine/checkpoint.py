@@ -16,6 +16,7 @@ from flink_jobs_provider.engine.resource_state import (
     PendingOperation,
     ResourceState,
     Snapshot,
+    Timeouts,
 )
 from flink_jobs_provider.engine.stack_configuration import Crypter
 from flink_jobs_provider.engine.values import (
@@ -44,7 +45,7 @@ _ATTRIBUTES = {
 _KNOWN_FIELDS = {
     *_ATTRIBUTES,
     *("urn", "custom", "id", "type", "inputs", "outputs", "propertyDependencies"),
-    *("hideDiff", "replacementTrigger", "stackTrace"),
+    *("hideDiff", "replacementTrigger", "stackTrace", "customTimeouts"),
 }
 
 
@@ -127,6 +128,8 @@ class CheckpointFormat:
             data["hideDiff"] = [list(path) for path in state.hide_diffs]
         if state.replacement_trigger is not None:
             data["replacementTrigger"] = self._encrypted(state.replacement_trigger)
+        if timeouts := {name: s for name, s in vars(state.custom_timeouts).items() if s}:
+            data["customTimeouts"] = timeouts
         if state.stack_trace:
             data["stackTrace"] = [
                 {"sourcePosition": frame} if frame else {} for frame in state.stack_trace
@@ -158,6 +161,7 @@ class CheckpointFormat:
             ),
             hide_diffs=tuple(tuple(path) for path in data.get("hideDiff") or ()),
             replacement_trigger=self._decrypted(data.get("replacementTrigger")),
+            custom_timeouts=Timeouts(**(data.get("customTimeouts") or {})),
             stack_trace=tuple(
                 frame.get("sourcePosition", "") for frame in data.get("stackTrace") or ()
             ),

@@ -70,10 +70,13 @@ async def start(
     return process, process.stdout, process.stderr
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """End a child that leads its own process group, and everything in that group."""
+async def end(process: asyncio.subprocess.Process, number: signal.Signals = signal.SIGTERM) -> None:
+    """End a child that leads its own process group, and everything in that group.
+
+    It is asked with a signal, and killed where it goes on.
+    """
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, number)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GRACE_S):  # `wait_for` of Python 3.11 can lose a cancel
             await process.wait()

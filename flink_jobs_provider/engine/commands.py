@@ -104,7 +104,9 @@ async def _shown(
         if last or stops or (request.expect_no_changes and outcome.changes):
             print(recorder.document(outcome))
         return outcome
-    display = Display(console, redactor, show_diffs=request.diff, verbose=request.verbose)
+    display = Display(
+        console, redactor, show_diffs=request.diff, verbose=request.verbose, preview=dry_run
+    )
     previewing, doing, _ = _TITLES[kind]
     display.begin(f"{previewing if dry_run else doing} ({stack.files.stack})")
     try:

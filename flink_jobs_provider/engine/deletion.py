@@ -218,6 +218,6 @@ class EarlyDeletion:
         }
         if UNKNOWN not in inputs.values():
             return False
-        answer = await self._run.diff(state, state.urn, inputs, state.ignore_changes)
+        answer = await self._run.diff(state, state, inputs, state.ignore_changes)
         diff = property_diff(state.inputs, ignoring(state.ignore_changes, state.inputs, inputs)[0])
         return bool(completed(answer, diff, state.replace_on_changes).replaces)

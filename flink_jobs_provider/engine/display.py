@@ -1,6 +1,7 @@
 """A run for people and for programs: on the console, or as one JSON document."""
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +20,7 @@ from flink_jobs_provider.engine.resource_state import (
 )
 from flink_jobs_provider.engine.run import Diagnostic, Listener, Severity, Step
 from flink_jobs_provider.engine.steps import Op
-from flink_jobs_provider.engine.values import PropertyMap, equal, masked
+from flink_jobs_provider.engine.values import PropertyMap, equal, masked, parse_path, value_at
 from flink_jobs_provider.model.redaction import Redactor
 
 _SYMBOLS = {
@@ -54,16 +55,25 @@ _REPEAT_S = 30.0
 
 
 class Display(Listener):
-    """Shows a run on a console as it goes on."""
+    """Shows a run, or the preview of one, on a console as it goes on."""
 
     def __init__(
-        self, console: Console, redactor: Redactor, *, show_diffs: bool, verbose: bool
+        self,
+        console: Console,
+        redactor: Redactor,
+        *,
+        show_diffs: bool,
+        verbose: bool,
+        preview: bool = False,
     ) -> None:
         self._console = console
         self._redactor = redactor
         self._show_diffs = show_diffs
         self._verbose = verbose
+        self._preview = preview
         self._diagnostics: dict[str, list[Diagnostic]] = {}
+        self._plans: dict[str, list[str]] = {}
+        self._doing: dict[str, str] = {}
         self._running: dict[Step, float] = {}
         self._next_report: dict[Step, float] = {}
         self._status: Status | None = None
@@ -95,10 +105,15 @@ class Display(Listener):
             break
         else:
             took = 0.0
+        self._doing.pop(step.urn, None)
         if step.shown and (failed or step.is_change):
             self._console.print(self._line(step, took, failed=failed), soft_wrap=True)
+            for line in self._plans.pop(step.urn, ()):
+                self._print(f"       {line}")
             if self._show_diffs and not failed:
                 self._write_diff(step)
+        elif step.op is Op.SAME:
+            self._write_plans(step.urn)
 
     def phase(self, text: str) -> None:
         """Show it while nothing takes long; on a terminal alone."""
@@ -109,16 +124,39 @@ class Display(Listener):
         self._print(text, style="yellow")
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
-        """Write progress at once, with the time since the start; keep the rest for the end."""
+        """Write progress at once, with the time since the start; keep the rest for the end.
+
+        What a preview is told of a resource is written below that resource.
+        """
         if diagnostic.severity is Severity.INFO:
-            self._write_progress(diagnostic)
+            if self._preview and diagnostic.urn:
+                lines = diagnostic.message.splitlines()
+                self._plans.setdefault(diagnostic.urn, []).extend(lines)
+            else:
+                self._write_progress(diagnostic.urn, diagnostic.message)
             return
         self._diagnostics.setdefault(diagnostic.urn, []).append(diagnostic)
 
-    def _write_progress(self, diagnostic: Diagnostic) -> None:
-        name = f"{name_of(diagnostic.urn)}: " if diagnostic.urn else ""
-        for line in diagnostic.message.splitlines():
-            self._print_timed(f"{name}{line}")
+    def status(self, urn: str, message: str) -> None:
+        """Show what is being done to a resource: on a terminal in the line that moves.
+
+        Else it is written as progress, but not where numbers alone differ from the last.
+        """
+        if not urn or not message:
+            return
+        last = self._doing.get(urn, "")
+        self._doing[urn] = message
+        if self._status is None and _without_numbers(last) != _without_numbers(message):
+            self._write_progress(urn, message)
+
+    def _write_plans(self, urn: str) -> None:
+        for line in self._plans.pop(urn, ()):
+            self._write_progress(urn, line)
+
+    def _write_progress(self, urn: str, message: str) -> None:
+        name = f"{name_of(urn)}: " if urn else ""
+        for line in message.splitlines():
+            self._print_timed(line if line.startswith(name) else f"{name}{line}")
 
     def _print_timed(self, line: str, style: str = "") -> None:
         since = f"{time.monotonic() - self._begun:.1f}s"
@@ -135,10 +173,7 @@ class Display(Listener):
             for step, since in self._running.items()
             if step.shown and moment - since > _SLOW_S
         }
-        texts = {
-            step: f"{_DOING.get(step.op, 'reading')} {name_of(step.urn)} ({took:.0f}s)"
-            for step, took in slow.items()
-        }
+        texts = {step: self._slow_words(step, took) for step, took in slow.items()}
         if self._status is not None:
             doing = f"{self._phase} ({moment - self._begun:.0f}s)"
             self._status.update(escape(", ".join(texts.values()) or doing))
@@ -148,9 +183,16 @@ class Display(Listener):
                 self._next_report[step] = moment + _REPEAT_S
                 self._print_timed(text, style="dim")
 
+    def _slow_words(self, step: Step, took: float) -> str:
+        doing = self._doing.get(step.urn)
+        text = f"{_DOING.get(step.op, 'reading')} {name_of(step.urn)} ({took:.0f}s)"
+        return self._redactor.redact(f"{text}: {doing}" if doing else text)
+
     def finish(self, outcome: Outcome, *, dry_run: bool) -> None:
         """Write the diagnostics, the outputs, the counts and the time."""
         self.end()
+        for urn in [*self._plans]:
+            self._write_plans(urn)
         self._write_diagnostics()
         if outcome.outputs:
             self.write_outputs(outcome.outputs)
@@ -181,6 +223,8 @@ class Display(Listener):
             notes.append(self._redactor.redact(drift_words(step, hidden)))
         if step.op in (Op.UPDATE, Op.REPLACE) and (shown := step.diff.shown(hidden)):
             notes.append(f"[diff: {shown}]")
+        if step.detail and step.replaces:
+            notes.append(f"[replaces: {','.join(visible(step.replaces))}]")
         if took > _SLOW_S:
             notes.append(f"{took:.1f}s")
         line = Text(f"  {symbol:>2} ", style=style)
@@ -198,8 +242,11 @@ class Display(Listener):
             return
         old = step.old.inputs if step.old else {}
         new = step.new.inputs if step.new else {}
+        of_outputs = {change.path for change in step.detail if not change.inputs}
         for key in visible(step.diff.keys):
-            self._print(f"       {key}: {_shown(old, key)} => {_shown(new, key)}")
+            before = step.old.outputs if step.old and key in of_outputs else old
+            replaces = " (replaces)" if step.detail and key in step.replaces else ""
+            self._print(f"       {key}: {_shown(before, key)} => {_shown(new, key)}{replaces}")
 
     def _write_diagnostics(self) -> None:
         if not self._diagnostics:
@@ -225,9 +272,15 @@ def _type(urn: str) -> str:
 
 
 def _shown(properties: PropertyMap, key: str) -> str:
-    if key not in properties:
-        return "(none)"
-    return json.dumps(masked(properties[key]), ensure_ascii=False)
+    try:
+        found, there = value_at((key,) if key in properties else parse_path(key), properties)
+    except ValueError:
+        there = False
+    return json.dumps(masked(found), ensure_ascii=False) if there else "(none)"
+
+
+def _without_numbers(message: str) -> str:
+    return re.sub(r"\d+", "#", message)
 
 
 def drift_words(step: Step, hidden: set[str]) -> str:
@@ -306,6 +359,12 @@ class JsonRecorder(Listener):
                 entry[name] = {field: masked(getattr(state, field)) for field in _RECORDED}
         if step.op is not Op.SAME:
             entry["diffReasons"] = visible(step.diff.keys)
+        if step.detail:
+            entry["detailedDiff"] = {
+                change.path: {"kind": str(change.kind), "inputDiff": change.inputs}
+                for change in step.detail
+                if not change.path.startswith("__")
+            }
         if failed:
             entry["failed"] = True
         if step.replaces:

@@ -10,6 +10,7 @@ EngineError
 ├── LockedError              another run holds the stack
 ├── UnsupportedError         something this engine leaves to the Pulumi CLI
 ├── ProviderError            a provider refused or failed a call
+│   ├── PluginNotFoundError  there is none for a package
 │   ├── ProviderGoneError    its process ended during one
 │   └── InitFailedError      one left a resource that did not come up
 ├── ResourceError            a resource cannot be handled as declared
@@ -20,7 +21,21 @@ EngineError
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class PartialResource:
+    """A resource that a failed call leaves, and the reasons why it is not as it should be.
+
+    `inputs` is None where the provider gives none.
+    """
+
+    id: str
+    outputs: dict[str, Any]
+    inputs: dict[str, Any] | None = None
+    reasons: tuple[str, ...] = ()
 
 
 class EngineError(Exception):
@@ -86,17 +101,24 @@ class ProviderError(EngineError):
         self.details = details
 
 
+class PluginNotFoundError(ProviderError):
+    """There is no plugin for a package."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class ProviderGoneError(ProviderError):
     """The provider's process ended during a call, whose outcome is unknown."""
 
 
 class InitFailedError(ProviderError):
-    """A create or update failed, and left a resource that the next run continues with."""
+    """A call failed, and left a resource that the next run continues with."""
 
-    def __init__(self, message: str, details: str, id_: str, outputs: dict[str, Any]) -> None:
+    def __init__(self, message: str, details: str, left: "PartialResource") -> None:
         super().__init__(message, details)
-        self.id = id_
-        self.outputs = outputs
+        self.left = left
 
 
 class ResourceError(EngineError):

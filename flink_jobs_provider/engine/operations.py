@@ -1,18 +1,21 @@
 """The runs on a stack: preview, update, refresh, destroy."""
 
 import asyncio
+import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from flink_jobs_provider.engine.backend import write_durably
 from flink_jobs_provider.engine.child_process import Declared, Program
 from flink_jobs_provider.engine.deletion import delete_what_is_left
-from flink_jobs_provider.engine.errors import EngineError, UnsupportedError
-from flink_jobs_provider.engine.plugin import DynamicProvider
+from flink_jobs_provider.engine.errors import EngineError, PluginNotFoundError, UnsupportedError
+from flink_jobs_provider.engine.plugin_search import PluginSearch
+from flink_jobs_provider.engine.provider_launch import ProjectLauncher
+from flink_jobs_provider.engine.provider_processes import Configurations, version_of
 from flink_jobs_provider.engine.refresh import Reads, refresh
 from flink_jobs_provider.engine.resource_monitor import (
     EngineServicer,
@@ -22,11 +25,11 @@ from flink_jobs_provider.engine.resource_monitor import (
 from flink_jobs_provider.engine.resource_state import (
     BUILTIN_PACKAGE,
     DYNAMIC_PACKAGE,
-    PROVIDER_TYPE_PREFIX,
     STACK_REFERENCE_TYPE,
     ResourceState,
-    name_of,
+    is_default,
     package_of,
+    provider_package,
 )
 from flink_jobs_provider.engine.run import (
     Diagnostic,
@@ -89,12 +92,16 @@ class _Counting(Listener):
         self._begun.diagnostic(diagnostic)
         self._shown.diagnostic(diagnostic)
 
+    def status(self, urn: str, message: str) -> None:
+        self._shown.status(urn, message)
+
 
 async def execute(stack: OpenStack, options: Options, listener: Listener) -> Outcome:
     """Execute one run; failures are reported to the listener and marked in the outcome.
 
     The stack's lock must be held, unless it is a dry run. Raises UnsupportedError, before
-    anything was done, when the state holds what only the CLI can handle.
+    anything was done, when the state holds what only the CLI can handle, and PluginNotFoundError
+    when there is no plugin for what it holds.
     """
     _refuse_foreign_state(stack)
     started = time.monotonic()
@@ -102,11 +109,13 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
     server = MonitorServer()
     begun = Begun(refreshing=options.kind is Kind.REFRESH)
     run = _new_run(stack, options, _Counting(listener, outcome, begun), server.address)
+    monitor = ResourceMonitor(run, root=str(stack.place.project.root), parallel=options.parallel)
     if not options.dry_run:
         stack.files.keep_backup()
     try:
         with _interruptible(run):
             _warn_of_pending_operations(run)
+            await server.start(monitor, EngineServicer(run))
             await _go(stack, options, run, server, outcome)
             await run.settle()
             if not (run.failed or run.cancelled):
@@ -116,7 +125,7 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
         run.fail("", error)
     finally:
         await run.settle()
-        await run.close()
+        await run.providers.close()
         await server.stop()
     if (run.failed or run.cancelled) and not options.dry_run:
         begun.report_others(run, outcome.declared)
@@ -137,7 +146,8 @@ async def _go(
     generator = StepGenerator(run, executor)
     if options.kind is Kind.UPDATE:
         run.listener.phase("running the program")
-        outcome.declared = await _run_program(stack, options, run, generator, server)
+        server.monitor.answer_with(generator, Reads(run, generator, stack.outputs_of_another))
+        outcome.declared = await _run_program(stack, options, run, server.address)
         if not run.stopping.is_set():
             _warn_of_many_deletions(stack, run)
     if not run.stopping.is_set():
@@ -146,24 +156,17 @@ async def _go(
     outcome.outputs = generator.finish_stack_outputs()
 
 
-async def _run_program(
-    stack: OpenStack, options: Options, run: Run, generator: StepGenerator, server: MonitorServer
-) -> Declared:
+async def _run_program(stack: OpenStack, options: Options, run: Run, address: str) -> Declared:
     """Run the program, or a part of it where the run ends early; return what it had declared."""
     project = stack.place.project
-    if any(state.provider_urn and not state.external for state in stack.snapshot.resources):
-        # It will be needed, and takes as long to start as the program.
-        run.begin(run.provider())
-    reads = Reads(run, generator, stack.outputs_of_another)
-    monitor = ResourceMonitor(
-        run, generator, reads, root=str(project.root), parallel=options.parallel
-    )
-    await server.start(monitor, EngineServicer(run))
+    for reference in _providers_in_use(stack):
+        # They will be needed, and take as long to start as the program.
+        run.providers.begin(reference)
     program = await Program.start(
         project,
         stack.files.stack,
         stack.configuration,
-        address=server.address,
+        address=address,
         options=options,
         on_line=lambda line: run.report(Severity.INFO, line),
     )
@@ -187,58 +190,69 @@ async def _run_program(
 
 
 def _new_run(stack: OpenStack, options: Options, listener: Listener, address: str) -> Run:
-    configuration = as_provider_inputs(stack.configuration)
     snapshots = SnapshotManager(
         stack.snapshot,
         stack.checkpoint,
         None if options.dry_run else lambda text: write_durably(stack.files.checkpoint, text),
     )
-
-    async def start_provider() -> DynamicProvider:
-        return await DynamicProvider.start(
-            engine_address=address,
-            working_directory=stack.place.project.working_directory,
-            project=stack.place.project.name,
-            configuration=configuration,
-            on_line=lambda line: run.report(Severity.INFO, line),
-        )
-
     run = Run(
         stack=StackIdentity(stack.files.project, stack.files.stack),
         snapshots=snapshots,
-        start_provider=start_provider,
-        configuration=configuration,
+        launcher=ProjectLauncher(stack, address, lambda line: run.report(Severity.INFO, line)),
+        configurations=Configurations(as_provider_inputs(stack.configuration)),
         listener=listener,
         options=options,
     )
     return run
 
 
+def _providers_in_use(stack: OpenStack) -> Iterable[str]:
+    """Return the references to providers that the state's resources are managed by."""
+    return dict.fromkeys(
+        state.provider
+        for state in stack.snapshot.resources
+        if state.provider and not state.external
+    )
+
+
 def _refuse_foreign_state(stack: OpenStack) -> None:
-    for state in stack.snapshot.resources:
-        what = _foreign(state)
-        if what:
+    plugins = PluginSearch(stack.place.project, os.environ)
+    states = stack.snapshot.resources
+    versions = {state.reference: version_of(state.inputs) for state in states if state.is_provider}
+    found = set()
+    for state in states:
+        if what := _foreign(state):
             raise UnsupportedError(f"{what}, which the stack's state holds ({state.urn})")
+        needed = (package_of(state.type), versions.get(state.provider, ""))
+        if not _is_of_a_plugin(state) or needed in found:
+            continue
+        try:
+            plugins.find(*needed)
+        except PluginNotFoundError as error:
+            message = f"{error.message}; the stack's state holds {state.urn}"
+            raise PluginNotFoundError(message, error.hint) from None
+        found.add(needed)
+
+
+def _is_of_a_plugin(state: ResourceState) -> bool:
+    no_plugin = state.is_provider or state.type == STACK_REFERENCE_TYPE
+    return state.custom and not no_plugin and package_of(state.type) != DYNAMIC_PACKAGE
 
 
 def _foreign(state: ResourceState) -> str:
-    package = package_of(state.type.removeprefix(PROVIDER_TYPE_PREFIX))
     if state.is_provider:
-        if name_of(state.urn) != "default":
-            return "explicit provider instances"
-        if package not in (DYNAMIC_PACKAGE, BUILTIN_PACKAGE):
-            return f"resources of the package `{package}`"
-        return ""
+        dynamic = provider_package(state.urn) == DYNAMIC_PACKAGE
+        explicit = not is_default(state.urn)
+        return "explicit instances of the dynamic provider" if dynamic and explicit else ""
     if "viewOf" in state.other:
         return "views"
     if "resourceHooks" in state.other:
         return "resource hooks"
-    if state.custom and state.type != STACK_REFERENCE_TYPE:
-        if package != DYNAMIC_PACKAGE:
-            return f"resources of the package `{package}`"
-        if name_of(state.provider_urn or "::::") not in ("default", ""):
-            return "explicit provider instances"
-    return ""
+    if not _is_of_a_plugin(state):
+        return ""
+    if package_of(state.type) == BUILTIN_PACKAGE:
+        return f"resources of the package `{BUILTIN_PACKAGE}`"
+    return "" if state.provider else "resources without a provider"
 
 
 def _warn_of_pending_operations(run: Run) -> None:
@@ -274,8 +288,9 @@ def _is_deletable(state: ResourceState) -> bool:
 def _interruptible(run: Run) -> Iterator[None]:
     """Stop in good order at the first Ctrl-C, and at once at the second.
 
-    At the first no new step begins; those in flight end and are saved. At the second the provider
-    is killed: the state has what was in flight as pending, since before it began.
+    At the first no new step begins; those in flight end and are saved, and plugins are asked to
+    end them soon. At the second the providers are killed: the state has what was in flight as
+    pending, since before it began.
     """
     loop = asyncio.get_running_loop()
 

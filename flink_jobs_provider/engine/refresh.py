@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from flink_jobs_provider.engine.checkpoint import now
 from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, ResourceError
+from flink_jobs_provider.engine.goals import position_of, refuse_type
 from flink_jobs_provider.engine.protocols import resource_pb2
 from flink_jobs_provider.engine.resource_state import (
     STACK_REFERENCE_TYPE,
@@ -11,7 +12,7 @@ from flink_jobs_provider.engine.resource_state import (
     make_urn,
     package_of,
 )
-from flink_jobs_provider.engine.run import Run, Step
+from flink_jobs_provider.engine.run import Run, Severity, Step
 from flink_jobs_provider.engine.step_executor import with_secret_outputs
 from flink_jobs_provider.engine.step_generator import StepGenerator
 from flink_jobs_provider.engine.steps import (
@@ -19,9 +20,7 @@ from flink_jobs_provider.engine.steps import (
     PropertyDiff,
     completed,
     ignoring,
-    position_of,
     property_diff,
-    refuse_type,
 )
 from flink_jobs_provider.engine.values import (
     UNKNOWN_STRING,
@@ -72,7 +71,7 @@ def _is_read(state: ResourceState) -> bool:
 
 
 async def _found(run: Run, old: ResourceState) -> ResourceState | None:
-    provider = await run.provider()
+    provider = await run.providers.get(old.provider)
     async with run.slots:
         run.refuse_when_stopping()
         started = Step(Op.REFRESH, old.urn, old, old)
@@ -88,9 +87,11 @@ async def _found(run: Run, old: ResourceState) -> ResourceState | None:
                     id=answer.id,
                     outputs=answer.outputs,
                     inputs=old.inputs if answer.inputs is None else answer.inputs,
-                    init_errors=(),
+                    init_errors=answer.problems,
                 )
             )
+            for problem in answer.problems:
+                run.report(Severity.WARNING, f"it is not as it should be: {problem}", old.urn)
             diff_answer = await provider.diff(new, new.urn, old.inputs, old.ignore_changes)
             wanted, _ = ignoring(old.ignore_changes, new.inputs, old.inputs)
             drift = property_diff(new.inputs, wanted)
@@ -136,9 +137,12 @@ class Reads:
         self._stack_outputs = stack_outputs
         self._olds = {record.state.urn: record for record in run.snapshots.remaining}
 
-    async def read(self, request: resource_pb2.ReadResourceRequest, root: str) -> ResourceState:
+    async def read(
+        self, request: resource_pb2.ReadResourceRequest, root: str, version: str = ""
+    ) -> ResourceState:
         """Read one resource; the state records it as external.
 
+        `version` is that of the package that the request refers to.
         A failure is reported, and stops the run, before it is raised here.
         """
         refuse_type(request.type, request.name, custom=True)
@@ -147,16 +151,18 @@ class Reads:
             run.stack.name, run.stack.project, request.parent, request.type, request.name
         )
         with run.failures_of(urn):
-            return await self._read(urn, request, root)
+            return await self._read(urn, request, root, version)
 
     async def _read(
-        self, urn: str, request: resource_pb2.ReadResourceRequest, root: str
+        self, urn: str, request: resource_pb2.ReadResourceRequest, root: str, version: str
     ) -> ResourceState:
         run = self._run
         if urn in run.books.seen:
             raise ResourceError(f"two resources are named {request.name!r} ({request.type})")
         run.books.seen.add(urn)
-        provider = await self._generator.default_provider(package_of(request.type))
+        reference = await self._generator.provider_reference(
+            package_of(request.type), version or request.version, request.provider
+        )
         old = self._olds.get(urn)
         if old is not None and not old.state.external:
             raise ResourceError(
@@ -171,7 +177,7 @@ class Reads:
             external=True,
             inputs=from_struct(request.properties),
             parent=request.parent,
-            provider=f"{provider.urn}::{provider.id}",
+            provider=reference,
             dependencies=tuple(sorted(request.dependencies)),
             additional_secret_outputs=tuple(request.additionalSecretOutputs),
             source_position=position_of(request.sourcePosition, root),
@@ -199,7 +205,7 @@ class Reads:
                     ),
                 }
             )
-        provider = await self._run.provider()
+        provider = await self._run.providers.get(state.provider)
         found = await provider.read(state.with_(outputs=state.inputs))
         if not found.id:
             raise ResourceError(f"there is no {state.name!r} with the id {state.id!r}")

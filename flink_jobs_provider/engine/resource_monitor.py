@@ -13,7 +13,13 @@ from google.protobuf import empty_pb2
 
 from flink_jobs_provider.engine.backend import ORGANIZATION
 from flink_jobs_provider.engine.child_process import CHANNEL_OPTIONS
-from flink_jobs_provider.engine.errors import EngineError, OperationCancelled, UnsupportedError
+from flink_jobs_provider.engine.errors import (
+    EngineError,
+    OperationCancelled,
+    ResourceError,
+    UnsupportedError,
+)
+from flink_jobs_provider.engine.goals import goal_of
 from flink_jobs_provider.engine.protocols import (
     engine_pb2,
     engine_pb2_grpc,
@@ -21,10 +27,10 @@ from flink_jobs_provider.engine.protocols import (
     resource_pb2_grpc,
 )
 from flink_jobs_provider.engine.refresh import Reads
+from flink_jobs_provider.engine.resource_state import package_of
 from flink_jobs_provider.engine.run import Run, Severity
 from flink_jobs_provider.engine.step_generator import StepGenerator
-from flink_jobs_provider.engine.steps import goal_of
-from flink_jobs_provider.engine.values import from_struct, to_struct
+from flink_jobs_provider.engine.values import UNKNOWN_STRING, from_struct, to_struct
 
 T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -70,16 +76,18 @@ def _refusing(what: Callable[[Any], str]) -> Any:
 
 
 class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
-    """Serves the program's requests."""
+    """Serves the program's requests, once it has been given what to answer with."""
 
-    def __init__(
-        self, run: Run, generator: StepGenerator, reads: Reads, *, root: str, parallel: int
-    ) -> None:
+    def __init__(self, run: Run, *, root: str, parallel: int) -> None:
         self._run = run
-        self._generator = generator
-        self._reads = reads
         self._root = root
         self._parallel = parallel
+        self._packages: dict[str, tuple[str, str]] = {}
+
+    def answer_with(self, generator: StepGenerator, reads: Reads) -> None:
+        """Take what a program's requests are answered with, before it is started."""
+        self._generator = generator
+        self._reads = reads
 
     async def GetDeploymentInfo(
         self, request: empty_pb2.Empty, context: Context
@@ -105,10 +113,33 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         """Bring a resource to what the program wants."""
-        state = await self._generator.register(goal_of(request, self._root))
+        version = self._version(request.packageRef, package_of(request.type))
+        state = await self._generator.register(goal_of(request, self._root, version))
         return resource_pb2.RegisterResourceResponse(
-            urn=state.urn, id=state.id, object=to_struct(state.outputs)
+            urn=state.urn,
+            id="" if state.id == UNKNOWN_STRING else state.id,
+            object=to_struct(state.outputs),
         )
+
+    @_answered
+    async def RegisterPackage(
+        self, request: resource_pb2.RegisterPackageRequest
+    ) -> resource_pb2.RegisterPackageResponse:
+        """Return a reference to a package and its version, which registrations refer to then."""
+        if request.HasField("parameterization") or request.HasField("extension"):
+            raise UnsupportedError(f"parameterized packages ({request.name})")
+        reference = f"{request.name}@{request.version}"
+        self._packages[reference] = (request.name, request.version)
+        return resource_pb2.RegisterPackageResponse(ref=reference)
+
+    def _version(self, reference: str, package: str) -> str:
+        """Return the version that a reference names of a package, or an empty text."""
+        if not reference:
+            return ""
+        if reference not in self._packages:
+            raise ResourceError(f"the package reference {reference!r} was not registered")
+        name, version = self._packages[reference]
+        return version if name == package else ""
 
     @_answered
     async def RegisterResourceOutputs(
@@ -123,7 +154,8 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         """Read a resource that is not this stack's, or another stack's outputs."""
-        state = await self._reads.read(request, self._root)
+        version = self._version(request.packageRef, package_of(request.type))
+        state = await self._reads.read(request, self._root, version)
         return resource_pb2.ReadResourceResponse(
             urn=state.urn, id=state.id, properties=to_struct(state.outputs)
         )
@@ -136,9 +168,6 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     Invoke = _refusing(lambda request: f"functions of providers, as {request.tok} is one")
     Call = _refusing(lambda request: f"methods of resources, as {request.tok} is one")
-    RegisterPackage = _refusing(
-        lambda request: f"packages other than Python's own ({request.name})"
-    )
     RegisterStackTransform = _refusing(lambda _: "transforms (register_resource_transform)")
     RegisterStackInvokeTransform = _refusing(lambda _: "transforms (register_invoke_transform)")
     RegisterResourceHook = _refusing(lambda request: f"resource hooks ({request.name})")
@@ -167,10 +196,16 @@ class EngineServicer(engine_pb2_grpc.EngineServicer):
         self._root_urn = ""
 
     async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:
-        """Pass on a message; errors that follow from a run that is stopping are dropped."""
+        """Pass on a message; errors that follow from a run that is stopping are dropped.
+
+        An ephemeral one is what is being done to a resource, and is followed by others.
+        """
         severity = _SEVERITIES.get(request.severity, Severity.INFO)
+        if request.ephemeral:
+            self._run.listener.status(request.urn, request.message.strip())
+            return empty_pb2.Empty()
         if severity is Severity.ERROR:
-            if self._run.stopping.is_set():
+            if self._run.stopping.is_set() and not request.urn:
                 return empty_pb2.Empty()
             self._run.failed = True
         if severity is not Severity.DEBUG:
@@ -209,6 +244,7 @@ class MonitorServer:
 
     async def start(self, monitor: ResourceMonitor, engine: EngineServicer) -> None:
         """Begin to serve."""
+        self.monitor = monitor
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, self._server)
         engine_pb2_grpc.add_EngineServicer_to_server(engine, self._server)
         await self._server.start()

@@ -17,6 +17,17 @@ DYNAMIC_PACKAGE = "pulumi-python"
 BUILTIN_PACKAGE = "pulumi"
 
 
+def is_default(provider_urn: str) -> bool:
+    """Return whether a provider's resource is the engine's own: `default`, or `default_0_2_0`."""
+    name = name_of(provider_urn)
+    return name == "default" or name.startswith("default_")
+
+
+def provider_package(provider_urn: str) -> str:
+    """Return the package of a provider's own resource."""
+    return type_of(provider_urn).removeprefix(PROVIDER_TYPE_PREFIX)
+
+
 def make_urn(stack: str, project: str, parent: str, type_: str, name: str) -> str:
     """Return the URN of a resource."""
     return f"urn:pulumi:{stack}::{project}::{_parent_types(parent)}{type_}::{name}"
@@ -48,6 +59,16 @@ def package_of(type_: str) -> str:
     return type_.partition(":")[0]
 
 
+@dataclass(frozen=True)
+class Timeouts:
+    """How long a provider may take for each operation, in seconds; 0 leaves that to it."""
+
+    create: float = 0.0
+    update: float = 0.0
+    delete: float = 0.0
+    read: float = 0.0
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Declaration:
     """What a program declares of a resource, and the state records of it."""
@@ -67,6 +88,7 @@ class Declaration:
     hide_diffs: tuple[PropertyPath, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
     replacement_trigger: Value = None
+    custom_timeouts: Timeouts = field(default_factory=Timeouts)
     source_position: str = ""
     stack_trace: tuple[str, ...] = ()
 
@@ -106,6 +128,11 @@ class ResourceState(Declaration):
     def provider_urn(self) -> str:
         """Return the URN of the provider's resource, without its id."""
         return self.provider.rpartition("::")[0]
+
+    @property
+    def reference(self) -> str:
+        """Return how others refer to this provider's own resource: by URN and id."""
+        return f"{self.urn}::{self.id}"
 
     def with_(self, **changes: Any) -> "ResourceState":
         """Return a copy with some fields changed."""

@@ -5,7 +5,7 @@ nothing else changes it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -17,7 +17,8 @@ from flink_jobs_provider.engine.errors import (
     ProviderGoneError,
     ResourceError,
 )
-from flink_jobs_provider.engine.plugin import DynamicProvider, refused
+from flink_jobs_provider.engine.plugin import refused
+from flink_jobs_provider.engine.provider_processes import Configurations, Launcher, Providers
 from flink_jobs_provider.engine.resource_state import (
     STACK_TYPE,
     OperationKind,
@@ -25,7 +26,7 @@ from flink_jobs_provider.engine.resource_state import (
     make_urn,
 )
 from flink_jobs_provider.engine.snapshot_manager import Record, SnapshotManager
-from flink_jobs_provider.engine.steps import DiffAnswer, Op, PropertyDiff
+from flink_jobs_provider.engine.steps import Change, DiffAnswer, Op, PropertyDiff
 from flink_jobs_provider.engine.values import PropertyMap
 
 
@@ -53,7 +54,8 @@ class Step:
     """One operation on one resource.
 
     `shown` is False for what only serves the engine, such as default providers. `drifted` marks a
-    refresh that found a difference from the state.
+    refresh that found a difference from the state. `detail` is how the properties change, where
+    the provider has said so.
     """
 
     op: Op
@@ -64,6 +66,7 @@ class Step:
     replaces: tuple[str, ...] = ()
     shown: bool = True
     drifted: bool = False
+    detail: tuple[Change, ...] = ()
 
     @property
     def is_change(self) -> bool:
@@ -91,9 +94,11 @@ class Listener:
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         """Receive a diagnostic."""
 
+    def status(self, urn: str, message: str) -> None:
+        """Receive what is being done to a resource just now."""
+
 
 T = TypeVar("T")
-ProviderStarter = Callable[[], Coroutine[Any, Any, DynamicProvider]]
 
 
 class Kind(Enum):
@@ -156,14 +161,14 @@ class Run:
         *,
         stack: StackIdentity,
         snapshots: SnapshotManager,
-        start_provider: ProviderStarter,
-        configuration: PropertyMap,
+        launcher: Launcher,
+        configurations: Configurations,
         listener: Listener,
         options: Options,
     ) -> None:
         self.stack = stack
         self.snapshots = snapshots
-        self.configuration = configuration
+        self.configurations = configurations
         self.listener = listener
         self.dry_run = options.dry_run
         self.books = Books()
@@ -171,8 +176,12 @@ class Run:
         self.cancelled = False
         self.stopping = asyncio.Event()
         self.slots = asyncio.Semaphore(options.parallel)
-        self._start_provider = start_provider
-        self._provider: asyncio.Task[DynamicProvider] | None = None
+        self.providers = Providers(
+            launcher,
+            configurations,
+            lambda: (record.state for record in snapshots.records),
+            self.begin,
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -200,15 +209,14 @@ class Run:
         self.report(Severity.ERROR, str(error), urn, getattr(error, "details", ""))
 
     def cancel(self) -> None:
-        """Begin no new step."""
+        """Begin no new step; a plugin is asked to end what is in flight in good order."""
         self.cancelled = True
         self.stopping.set()
+        self.begin(self.providers.cancel())
 
     def abandon(self) -> None:
-        """Kill the provider: what is in flight ends at once, and stays pending in the state."""
-        self.cancel()
-        if self._provider is not None and self._provider.done() and not self._provider.exception():
-            self._provider.result().kill()
+        """Kill the providers: what is in flight ends at once, and stays pending in the state."""
+        self.providers.kill()
 
     def refuse_when_stopping(self) -> None:
         """Raise OperationCancelled when no new step may begin."""
@@ -230,17 +238,6 @@ class Run:
     def report(self, severity: Severity, message: str, urn: str = "", details: str = "") -> None:
         """Report a message about a resource, or about the stack."""
         self.listener.diagnostic(Diagnostic(severity, message, urn, details))
-
-    async def provider(self) -> DynamicProvider:
-        """Return the dynamic provider, started at its first use."""
-        if self._provider is None:
-            self._provider = self.begin(self._start_provider())
-        return await asyncio.shield(self._provider)
-
-    async def close(self) -> None:
-        """End the provider's process; nothing may be in flight."""
-        if self._provider is not None and not self._provider.exception():
-            await self._provider.result().close()
 
     @asynccontextmanager
     async def step(
@@ -279,7 +276,7 @@ class Run:
 
         Raises ResourceError with everything that is invalid.
         """
-        provider = await self.provider()
+        provider = await self.providers.get(new.provider)
         async with self.slots:
             self.refuse_when_stopping()
             inputs, failures = await provider.check(new.urn, olds, news)
@@ -288,10 +285,14 @@ class Run:
         return new.with_(inputs=inputs)
 
     async def diff(
-        self, old: ResourceState, urn: str, inputs: PropertyMap, ignored: tuple[str, ...]
+        self,
+        old: ResourceState,
+        new: ResourceState,
+        inputs: PropertyMap,
+        ignored: tuple[str, ...],
     ) -> DiffAnswer:
-        """Ask the provider what new inputs mean to a resource."""
-        provider = await self.provider()
+        """Ask the new state's provider what inputs mean to a resource."""
+        provider = await self.providers.get(new.provider)
         async with self.slots:
             self.refuse_when_stopping()
-            return await provider.diff(old, urn, inputs, ignored)
+            return await provider.diff(old, new.urn, inputs, ignored)

@@ -7,21 +7,34 @@ from flink_jobs_provider.engine.checkpoint import now
 from flink_jobs_provider.engine.child_process import Declared
 from flink_jobs_provider.engine.errors import InitFailedError
 from flink_jobs_provider.engine.resource_state import (
+    DYNAMIC_PACKAGE,
     PROVIDER_TYPE_PREFIX,
     STACK_TYPE,
     OperationKind,
     ResourceState,
+    is_default,
     name_of,
+    package_of,
     type_of,
 )
 from flink_jobs_provider.engine.run import Diagnostic, Run, Severity, Step
 from flink_jobs_provider.engine.snapshot_manager import Record
-from flink_jobs_provider.engine.steps import Op, PropertyDiff, must_be_saved, property_diff
-from flink_jobs_provider.engine.values import PropertyMap, Secret, marked_like
+from flink_jobs_provider.engine.steps import (
+    Change,
+    Op,
+    PropertyDiff,
+    detailed,
+    must_be_saved,
+    property_diff,
+)
+from flink_jobs_provider.engine.values import UNKNOWN_STRING, PropertyMap, Secret, marked_like
+
+#: What a dynamic resource names its provider by, in the SDK.
+_PROVIDER = "__provider"
 
 
 class StepExecutor:
-    """Executes the steps of a run; in a preview the provider is not asked."""
+    """Executes the steps of a run; in a preview a plugin is asked what would come of them."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -32,12 +45,12 @@ class StepExecutor:
         new = with_secret_outputs(
             new.with_(
                 id=before.id,
-                outputs=before.outputs,
+                outputs=_dynamic_outputs(new, before),
                 created=before.created,
                 modified=before.modified,
             )
         )
-        step = Step(Op.SAME, new.urn, before, new, shown=not new.is_provider)
+        step = Step(Op.SAME, new.urn, before, new, shown=_is_shown(new))
         run.listener.step_started(step)
         if must_be_saved(before, new):
             record = run.snapshots.register(new, old)
@@ -48,7 +61,11 @@ class StepExecutor:
         return new
 
     async def create(
-        self, new: ResourceState, old: Record | None = None, replaces: Iterable[str] = ()
+        self,
+        new: ResourceState,
+        old: Record | None = None,
+        replaces: Iterable[str] = (),
+        detail: tuple[Change, ...] = (),
     ) -> ResourceState:
         """Create a resource, or the new instance of one that is replaced.
 
@@ -61,9 +78,10 @@ class StepExecutor:
             new.urn,
             before,
             new,
-            property_diff(before.inputs if before else {}, new.inputs),
+            detailed(detail, property_diff(before.inputs if before else {}, new.inputs)),
             tuple(replaces),
-            shown=not new.is_provider,
+            shown=_is_shown(new),
+            detail=detail,
         )
         async with self._run.step(step, _kind(OperationKind.CREATING, new), new):
             try:
@@ -75,12 +93,25 @@ class StepExecutor:
         return new
 
     async def update(
-        self, new: ResourceState, old: Record, diff: PropertyDiff, ignored: Iterable[str] = ()
+        self,
+        new: ResourceState,
+        old: Record,
+        diff: PropertyDiff,
+        ignored: Iterable[str] = (),
+        detail: tuple[Change, ...] = (),
     ) -> ResourceState:
         """Update a resource in its place."""
         before = old.state
         new = new.with_(id=before.id, created=before.created, modified=before.modified)
-        step = Step(Op.UPDATE, new.urn, before, new, diff, shown=not new.is_provider)
+        step = Step(
+            Op.UPDATE,
+            new.urn,
+            before,
+            new,
+            detailed(detail, diff),
+            shown=_is_shown(new),
+            detail=detail,
+        )
         async with self._run.step(step, _kind(OperationKind.UPDATING, new), new):
             outputs: PropertyMap = {}
             if new.custom:
@@ -100,11 +131,11 @@ class StepExecutor:
         With `pending_replacement` it stays in the state as one that is still to be created again.
         """
         run, state = self._run, old.state
-        step = Step(op, state.urn, state, None, shown=not state.is_provider)
+        step = Step(op, state.urn, state, None, shown=_is_shown(state))
         kind = _kind(OperationKind.DELETING, state) if self._is_deleted_for_real(state) else None
         async with run.step(step, kind, state):
             if kind is not None and not run.dry_run:
-                provider = await run.provider()
+                provider = await run.providers.get(state.provider)
                 await provider.delete(state)
             if pending_replacement:
                 run.snapshots.change(old, state.with_(pending_replacement=True))
@@ -139,13 +170,11 @@ class StepExecutor:
     async def _created(self, new: ResourceState) -> ResourceState:
         id_, outputs = "", {}
         if new.is_provider:
-            id_, outputs = str(uuid.uuid4()), new.inputs
-        elif new.custom and self._run.dry_run:
-            # As the real engine shows what a dynamic provider will create: the inputs alone.
-            outputs = new.inputs
+            preview = self._run.dry_run and not is_default(new.urn)
+            id_, outputs = UNKNOWN_STRING if preview else str(uuid.uuid4()), new.inputs
         elif new.custom:
-            provider = await self._run.provider()
-            id_, outputs = await provider.create(new.urn, new.inputs)
+            provider = await self._run.providers.get(new.provider)
+            id_, outputs = await provider.create(new, preview=self._run.dry_run)
         moment = now()
         return with_secret_outputs(
             new.with_(id=id_, outputs=outputs, created=moment, modified=moment)
@@ -154,10 +183,10 @@ class StepExecutor:
     async def _updated(
         self, new: ResourceState, before: ResourceState, ignored: Iterable[str]
     ) -> PropertyMap:
-        if new.is_provider or self._run.dry_run:
+        if new.is_provider:
             return new.inputs
-        provider = await self._run.provider()
-        return await provider.update(before, new.urn, new.inputs, ignored)
+        provider = await self._run.providers.get(new.provider)
+        return await provider.update(before, new, ignored, preview=self._run.dry_run)
 
 
 def _begun(new: ResourceState, error: InitFailedError) -> ResourceState:
@@ -165,9 +194,9 @@ def _begun(new: ResourceState, error: InitFailedError) -> ResourceState:
     moment = now()
     return with_secret_outputs(
         new.with_(
-            id=error.id,
-            outputs=marked_like(error.outputs, new.inputs),
-            init_errors=(error.message,),
+            id=error.left.id or new.id,
+            outputs=marked_like(error.left.outputs, new.inputs),
+            init_errors=error.left.reasons or (error.message,),
             created=new.created or moment,
             modified=moment,
         )
@@ -182,6 +211,21 @@ def with_secret_outputs(state: ResourceState) -> ResourceState:
         if not isinstance(value, Secret) and (named or isinstance(state.inputs.get(key), Secret)):
             outputs[key] = Secret(value)
     return state.with_(outputs=outputs)
+
+
+def _dynamic_outputs(new: ResourceState, before: ResourceState) -> PropertyMap:
+    """Return the outputs of an unchanged resource, with what a dynamic one is read and deleted by.
+
+    One that an alias brings back from a plugin has it among its inputs alone.
+    """
+    if package_of(new.type) != DYNAMIC_PACKAGE or _PROVIDER not in new.inputs:
+        return before.outputs
+    return {_PROVIDER: new.inputs[_PROVIDER], **before.outputs}
+
+
+def _is_shown(state: ResourceState) -> bool:
+    """Return whether a resource is the user's, and not a default provider's own."""
+    return not (state.is_provider and is_default(state.urn))
 
 
 def _kind(kind: OperationKind, state: ResourceState) -> OperationKind | None:

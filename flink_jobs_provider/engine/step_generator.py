@@ -9,13 +9,17 @@ from dataclasses import fields
 
 from flink_jobs_provider.engine.deletion import EarlyDeletion
 from flink_jobs_provider.engine.errors import ResourceError
+from flink_jobs_provider.engine.goals import Goal
+from flink_jobs_provider.engine.provider_resources import ProviderResources
 from flink_jobs_provider.engine.resource_state import (
+    BUILTIN_PACKAGE,
     DYNAMIC_PACKAGE,
     PROVIDER_TYPE_PREFIX,
     Declaration,
     ResourceState,
     make_urn,
     name_of,
+    provider_package,
     type_of,
 )
 from flink_jobs_provider.engine.run import Run, Severity
@@ -24,7 +28,6 @@ from flink_jobs_provider.engine.step_executor import StepExecutor
 from flink_jobs_provider.engine.steps import (
     Decision,
     DiffAnswer,
-    Goal,
     completed,
     decide,
     ignoring,
@@ -48,7 +51,8 @@ class StepGenerator:
         self._run = run
         self._books = run.books
         self._executor = executor
-        self._providers: dict[str, asyncio.Task[ResourceState]] = {}
+        self._defaults: dict[tuple[str, str], asyncio.Task[ResourceState]] = {}
+        self._provider_resources = ProviderResources(run, executor)
         base = run.snapshots.remaining
         self._olds = {record.state.urn: record for record in base if not record.state.delete}
         self._early_deletion = EarlyDeletion(run, executor, base)
@@ -97,17 +101,20 @@ class StepGenerator:
         if not strictly_equal(record.state.outputs, outputs):
             self._run.snapshots.change(record, record.state.with_(outputs=outputs))
 
-    async def default_provider(self, package: str) -> ResourceState:
-        """Return a package's default provider, registered at its first use."""
-        if package not in self._providers:
-            goal = Goal(
-                type=f"{PROVIDER_TYPE_PREFIX}{package}",
-                name="default",
-                custom=True,
-                inputs=self._run.configuration if package == DYNAMIC_PACKAGE else {},
-            )
-            self._providers[package] = self._run.begin(self.register(goal))
-        return await asyncio.shield(self._providers[package])
+    async def provider_reference(self, package: str, version: str, explicit: str) -> str:
+        """Return the reference to the provider of a resource.
+
+        Without an explicit one it is the package's default, which is registered at its first use.
+        """
+        if explicit:
+            if explicit.rpartition("::")[0] not in self._books.settled:
+                raise ResourceError(f"the provider {explicit} was not registered")
+            return explicit
+        key = (package, version)
+        if key not in self._defaults:
+            goal = self._provider_resources.default_goal(package, version)
+            self._defaults[key] = self._run.begin(self.register(goal))
+        return (await asyncio.shield(self._defaults[key])).reference
 
     # -- one resource -------------------------------------------------------------------------
 
@@ -123,9 +130,10 @@ class StepGenerator:
         old = self._find_old(urn, goal)
         reference = ""
         if goal.custom and not goal.type.startswith(PROVIDER_TYPE_PREFIX):
-            provider = await self.default_provider(goal.package)
-            reference = f"{provider.urn}::{provider.id}"
+            reference = await self.provider_reference(goal.package, goal.version, goal.provider)
         new = _wanted(urn, goal, reference)
+        if new.is_provider and provider_package(urn) not in (DYNAMIC_PACKAGE, BUILTIN_PACKAGE):
+            return await self._provider_resources.settle(new, goal, old)
         if not goal.custom or new.is_provider:
             return await self._settle_without_provider(new, goal, old)
         return await self._settle(new, goal, old)
@@ -172,7 +180,7 @@ class StepGenerator:
     async def _settle_without_provider(
         self, new: ResourceState, goal: Goal, old: Record | None
     ) -> ResourceState:
-        """Settle a component or a provider's own resource, which needs no provider."""
+        """Settle a component, or what stands for the dynamic provider: no provider is asked."""
         if old is None:
             return await self._executor.create(new)
         if old.state.custom != new.custom:
@@ -209,7 +217,7 @@ class StepGenerator:
         if decision is Decision.SAME:
             return self._executor.keep(new, old)
         if decision is Decision.UPDATE:
-            return await self._executor.update(new, old, diff, goal.ignore_changes)
+            return await self._executor.update(new, old, diff, goal.ignore_changes, answer.detail)
         self._refuse_if_protected(new, before)
         self._books.replaced.add(new.urn)
         if not tainted:
@@ -217,7 +225,7 @@ class StepGenerator:
             new = await self._run.check(new, {}, goal.inputs)
         if decision is Decision.REPLACE_DELETE_FIRST:
             await self._early_deletion.delete(old)
-        return await self._executor.create(new, old, answer.replaces)
+        return await self._executor.create(new, old, answer.replaces, answer.detail)
 
     async def _create_again(self, new: ResourceState, goal: Goal, old: Record) -> ResourceState:
         """Create a resource that was deleted because one that it needs was replaced."""
@@ -251,7 +259,9 @@ class StepGenerator:
             return DiffAnswer(changes=True, replaces=("deletedWith",))
         if not old.custom:
             return DiffAnswer(changes=True, replaces=("provider",))
-        return await self._run.diff(old, new.urn, new.inputs, goal.ignore_changes)
+        if await self._provider_resources.replaces(old, new):
+            return DiffAnswer(changes=True, replaces=("provider",))
+        return await self._run.diff(old, new, new.inputs, goal.ignore_changes)
 
     def _refuse_if_protected(self, new: ResourceState, old: ResourceState) -> None:
         if not (new.protect and old.protect):

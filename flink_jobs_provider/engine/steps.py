@@ -1,146 +1,25 @@
-"""The resources that a program declares, and the pure decision on the step that each needs.
+"""The pure decision on the step that each declared resource needs.
 
 No provider is asked here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
-from typing import Any
+from enum import Enum, IntEnum, StrEnum
 
-from flink_jobs_provider.engine.errors import UnsupportedError
-from flink_jobs_provider.engine.protocols import resource_pb2
-from flink_jobs_provider.engine.resource_state import (
-    DYNAMIC_PACKAGE,
-    PROVIDER_TYPE_PREFIX,
-    STACK_REFERENCE_TYPE,
-    Declaration,
-    ResourceState,
-    package_of,
-)
+from flink_jobs_provider.engine.goals import Goal
+from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.values import (
-    ARCHIVE_SIGNATURE,
-    ASSET_SIGNATURE,
-    SIGNATURE_KEY,
     PropertyMap,
     Value,
     contains_unknowns,
     equal,
-    from_struct,
-    from_wire,
     parse_path,
     path_contains,
     reset_path,
     strictly_equal,
-    walk,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal(Declaration):
-    """One resource as the program declares it."""
-
-    name: str
-    delete_before_replace: bool | None = None
-    alias_urns: tuple[str, ...] = ()
-
-    @property
-    def package(self) -> str:
-        """Return the package that manages the resource."""
-        return package_of(self.type)
-
-
-def goal_of(request: resource_pb2.RegisterResourceRequest, root: str) -> Goal:
-    """Read a registration; `root` is the project's directory, for source positions.
-
-    Raises UnsupportedError for anything that this engine leaves to the CLI.
-    """
-    _refuse_options(request)
-    inputs = from_struct(request.object)
-    _refuse_assets(request.name, inputs)
-    return Goal(
-        type=request.type,
-        name=request.name,
-        custom=request.custom,
-        inputs=inputs,
-        parent=request.parent,
-        dependencies=tuple(sorted(request.dependencies)),
-        property_dependencies={
-            key: tuple(sorted(item.urns)) for key, item in request.propertyDependencies.items()
-        },
-        protect=request.protect,
-        delete_before_replace=(
-            request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
-        ),
-        ignore_changes=tuple(request.ignoreChanges),
-        replace_on_changes=tuple(request.replaceOnChanges),
-        replacement_trigger=(
-            from_wire(request.replacement_trigger)
-            if request.HasField("replacement_trigger")
-            else None
-        ),
-        additional_secret_outputs=tuple(request.additionalSecretOutputs),
-        alias_urns=tuple(request.aliasURNs),
-        retain_on_delete=request.retainOnDelete,
-        deleted_with=request.deletedWith,
-        replace_with=tuple(request.replace_with),
-        hide_diffs=tuple(map(parse_path, request.hideDiffs)),
-        source_position=position_of(request.sourcePosition, root),
-        stack_trace=tuple(position_of(frame.pc, root) for frame in request.stackTrace.frames),
-    )
-
-
-def position_of(position: Any, root: str) -> str:
-    """Return a source position as in checkpoints, or an empty text outside the project."""
-    uri: str = position.uri
-    prefix = f"file://{root}/"
-    if not uri.startswith(prefix):
-        return ""
-    return f"project:///{uri.removeprefix(prefix)}#{position.line}"
-
-
-def _refuse_options(request: resource_pb2.RegisterResourceRequest) -> None:
-    timeouts = request.customTimeouts
-    options = {
-        "the option `import_`": request.importId,
-        "the option `custom_timeouts`": (
-            timeouts.create or timeouts.update or timeouts.delete or timeouts.read
-        ),
-        "the option `transforms`": request.transforms,
-        "the option `hooks`": request.HasField("hooks") and request.hooks.ByteSize(),
-        "the option `provider` (explicit provider instances)": (
-            request.provider and request.custom
-        ),
-        "remote components": request.remote,
-        "parameterized packages": request.packageRef,
-        "state migrations": getattr(request, "state_migrations", ()),
-    }
-    for what, used in options.items():
-        if used:
-            raise UnsupportedError(f"{what}, which {request.name!r} ({request.type}) uses")
-    refuse_type(request.type, request.name, custom=request.custom)
-
-
-def refuse_type(type_: str, name: str, *, custom: bool) -> None:
-    """Raise UnsupportedError for a resource of another package than the dynamic one."""
-    if not custom:
-        return
-    if type_.startswith(PROVIDER_TYPE_PREFIX):
-        raise UnsupportedError(f"explicit provider instances, as {name!r} ({type_}) is one")
-    package = package_of(type_)
-    if package != DYNAMIC_PACKAGE and type_ != STACK_REFERENCE_TYPE:
-        raise UnsupportedError(
-            f"resources of other packages than dynamic providers: {name!r} is of `{package}`"
-        )
-
-
-def _refuse_assets(name: str, inputs: PropertyMap) -> None:
-    for value in walk(inputs):
-        if isinstance(value, dict) and value.get(SIGNATURE_KEY) in (
-            ASSET_SIGNATURE,
-            ARCHIVE_SIGNATURE,
-        ):
-            raise UnsupportedError(f"assets and archives, which {name!r} uses")
 
 
 class Op(StrEnum):
@@ -167,17 +46,52 @@ class Decision(Enum):
     REPLACE_DELETE_FIRST = "replace, the old one deleted first"
 
 
+class ChangeKind(IntEnum):
+    """How one property changes, numbered as in the protocol."""
+
+    ADD = 0
+    ADD_REPLACE = 1
+    DELETE = 2
+    DELETE_REPLACE = 3
+    UPDATE = 4
+    UPDATE_REPLACE = 5
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+    @property
+    def replaces(self) -> bool:
+        """Return whether the resource is replaced for it."""
+        return bool(self % 2)
+
+    @property
+    def as_replacing(self) -> "ChangeKind":
+        """Return the kind of the same change that replaces."""
+        return ChangeKind(self | 1)
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of one property; `inputs` tells that it is one of the inputs, not of outputs."""
+
+    path: str
+    kind: ChangeKind
+    inputs: bool = False
+
+
 @dataclass(frozen=True)
 class DiffAnswer:
     """A provider's answer to a diff.
 
-    `changes` is None where the provider leaves that to the engine.
+    `changes` is None where the provider leaves that to the engine; `detail` is empty where the
+    provider gives none.
     """
 
     changes: bool | None
     replaces: tuple[str, ...] = ()
     diffs: tuple[str, ...] = ()
     delete_before_replace: bool = False
+    detail: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,7 +112,7 @@ class PropertyDiff:
 
     def shown(self, hidden: Iterable[str] = ()) -> str:
         """Write it as `~parallelism,+args`, without what is internal or hidden."""
-        hidden = {*hidden}
+        names = {*hidden}
         signed = sorted(
             [(key, "+") for key in self.added]
             + [(key, "-") for key in self.removed]
@@ -206,11 +120,30 @@ class PropertyDiff:
         )
         by_sign: dict[str, list[str]] = {}
         for key, sign in signed:
-            if not key.startswith("__") and key not in hidden:
+            if not key.startswith("__") and _top(key) not in names:
                 by_sign.setdefault(sign, []).append(key)
         return ",".join(
             f"{sign}{','.join(by_sign[sign])}" for sign in ("+", "-", "~") if sign in by_sign
         )
+
+
+def _top(path: str) -> str:
+    """Return the property that a path leads into."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def detailed(detail: Iterable[Change], diff: PropertyDiff) -> PropertyDiff:
+    """Return the differences as the provider has told them, or those that the engine has found."""
+    by_kind: dict[int, list[str]] = {}
+    for change in detail:
+        by_kind.setdefault(change.kind & ~1, []).append(change.path)
+    if not by_kind:
+        return diff
+    added, removed, changed = (
+        tuple(by_kind.get(kind, ()))
+        for kind in (ChangeKind.ADD, ChangeKind.DELETE, ChangeKind.UPDATE)
+    )
+    return PropertyDiff(added, removed, changed)
 
 
 def property_diff(old: Mapping[str, Value], new: Mapping[str, Value]) -> PropertyDiff:
@@ -263,12 +196,19 @@ def completed(
         )
     if not answer.changes:
         return answer
+    paths = [*map(parse_path, replace_on_changes)]
+
+    def replaces_on(key: str) -> bool:
+        return any(path_contains(path, parse_path(key)) for path in paths)
+
+    detail = tuple(
+        replace(change, kind=change.kind.as_replacing) if replaces_on(change.path) else change
+        for change in answer.detail
+    )
     replaces = dict.fromkeys(answer.replaces)
-    for path in map(parse_path, replace_on_changes):
-        for key in answer.diffs:
-            if path_contains(path, parse_path(key)):
-                replaces[key] = None
-    return replace(answer, replaces=tuple(replaces))
+    replaces |= dict.fromkeys(change.path for change in detail if change.kind.replaces)
+    replaces |= dict.fromkeys(key for key in answer.diffs if replaces_on(key))
+    return replace(answer, replaces=tuple(replaces), detail=detail)
 
 
 def trigger_fires(old: Value, new: Value) -> bool:
@@ -300,7 +240,7 @@ def must_be_saved(old: ResourceState, new: ResourceState) -> bool:
     fields = (
         *("urn", "type", "custom", "id", "provider", "parent", "protect", "retain_on_delete"),
         *("deleted_with", "replace_with", "additional_secret_outputs", "ignore_changes"),
-        *("replace_on_changes", "external"),
+        *("replace_on_changes", "external", "custom_timeouts"),
     )
     if any(getattr(old, field) != getattr(new, field) for field in fields):
         return True

@@ -132,8 +132,8 @@ def masked(value: Value) -> Any:
 def marked_like(outputs: PropertyMap, inputs: Mapping[str, Value]) -> PropertyMap:
     """Mark outputs secret whose input of the same key is.
 
-    The dynamic provider sees and answers plain values; this is how the real engine keeps what is
-    secret secret across it.
+    Some providers see and answer plain values, the dynamic one among them; this is how the real
+    engine keeps what is secret secret across them.
     """
     marked = dict(outputs)
     for key, given in inputs.items():
@@ -177,26 +177,35 @@ def from_wire(value: struct_pb2.Value) -> Value:
     return None
 
 
-def to_struct(properties: Mapping[str, Value], *, to_provider: bool = False) -> struct_pb2.Struct:
-    """Return properties as a message of the protocol.
+@dataclass(frozen=True)
+class Marks:
+    """Which marked values the receiver of a message takes."""
 
-    For the dynamic provider secrets are sent in plain and references as ids, since it takes
-    neither; the program gets them marked.
-    """
+    secrets: bool = True
+    references: bool = True
+
+
+#: Of a provider that takes neither: it gets secrets in plain, and ids in place of references.
+PLAIN: Final = Marks(secrets=False, references=False)
+ALL_MARKS: Final = Marks()
+
+
+def to_struct(properties: Mapping[str, Value], marks: Marks = ALL_MARKS) -> struct_pb2.Struct:
+    """Return properties as a message of the protocol; what is not taken marked is sent in plain."""
     struct = struct_pb2.Struct()
     for key, value in properties.items():
-        _fill(struct.fields[key], value, to_provider=to_provider)
+        _fill(struct.fields[key], value, marks)
     return struct
 
 
-def _fill(wire: struct_pb2.Value, value: Value, *, to_provider: bool) -> None:
+def _fill(wire: struct_pb2.Value, value: Value, marks: Marks) -> None:
     if isinstance(value, Secret):
-        if to_provider:
-            _fill(wire, value.value, to_provider=to_provider)
-        else:
+        if marks.secrets:
             fields = wire.struct_value.fields
             fields[SIGNATURE_KEY].string_value = SECRET_SIGNATURE
-            _fill(fields["value"], value.value, to_provider=to_provider)
+            _fill(fields["value"], value.value, marks)
+        else:
+            _fill(wire, value.value, marks)
     elif value is None:
         wire.null_value = struct_pb2.NULL_VALUE
     elif isinstance(value, Unknown):
@@ -210,13 +219,13 @@ def _fill(wire: struct_pb2.Value, value: Value, *, to_provider: bool) -> None:
     elif isinstance(value, list):
         wire.list_value.SetInParent()
         for item in value:
-            _fill(wire.list_value.values.add(), item, to_provider=to_provider)
-    elif to_provider and value.get(SIGNATURE_KEY) == RESOURCE_SIGNATURE:
-        _fill(wire, value["id"] if "id" in value else value.get("urn"), to_provider=to_provider)
+            _fill(wire.list_value.values.add(), item, marks)
+    elif not marks.references and value.get(SIGNATURE_KEY) == RESOURCE_SIGNATURE:
+        _fill(wire, value["id"] if "id" in value else value.get("urn"), marks)
     else:
         wire.struct_value.SetInParent()
         for key, item in value.items():
-            _fill(wire.struct_value.fields[key], item, to_provider=to_provider)
+            _fill(wire.struct_value.fields[key], item, marks)
 
 
 # Paths as `ignore_changes` and `replace_on_changes` name them. The grammar is Pulumi's: `a.b`,
@@ -259,6 +268,21 @@ def path_contains(path: PropertyPath, other: PropertyPath) -> bool:
     return len(other) >= len(path) and all(
         own in (ANY, theirs) for own, theirs in zip(path, other, strict=False)
     )
+
+
+def value_at(path: PropertyPath, value: Value) -> tuple[Value, bool]:
+    """Return the value at a path, through secrets, and whether there is one."""
+    secret = False
+    for step in path:
+        secret = secret or isinstance(value, Secret)
+        value = _bare(value)
+        if isinstance(value, dict) and step in value:
+            value = value[str(step)]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None, False
+    return Secret(value) if secret and not isinstance(value, Secret) else value, True
 
 
 def reset_path(path: PropertyPath, old: Value, new: Value) -> tuple[Value, bool]:

@@ -8,7 +8,7 @@ before that wrote `{"stack": …}`, which is read, too. A file without a selecti
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from flink_jobs_provider.engine.errors import BackendError, ProjectError
 from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
 _FILE_NAMES = ("Pulumi.yaml", "Pulumi.yml")
+_ENTRY = ("name", "path")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Project:
     """What the engine needs of a Pulumi.yaml.
 
     `file` is Pulumi.yaml itself, `root` its directory, `program` the directory or file to run.
+    `plugins` are the places of the plugins that it names, by package.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Project:
     program: Path
     stack_configuration_directory: Path
     backend_url: str | None = None
+    plugins: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def working_directory(self) -> Path:
@@ -79,7 +82,23 @@ def _read(path: Path) -> Project:
         program=program,
         stack_configuration_directory=path.parent / str(content.get("stackConfigDir") or "."),
         backend_url=backend.get("url") if isinstance(backend, dict) else None,
+        plugins=_plugins(path, content.get("plugins")),
     )
+
+
+def _plugins(path: Path, plugins: object) -> dict[str, Path]:
+    """Return the places of `plugins: {providers: [{name, path}]}`, relative to Pulumi.yaml."""
+    named = plugins.get("providers") if isinstance(plugins, dict) else None
+    places = {}
+    for entry in named if isinstance(named, list) else ():
+        name, place = (entry.get(key) if isinstance(entry, dict) else None for key in _ENTRY)
+        if not (isinstance(name, str) and name and isinstance(place, str) and place):
+            raise ProjectError(
+                f"{path}: an entry of `plugins: providers:` has no `name` or no `path`",
+                "Give both: the package's name, and the directory of its plugin.",
+            )
+        places[name] = path.parent / Path(place).expanduser()
+    return places
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -101,15 +120,20 @@ def _check_runtime(path: Path, runtime: object) -> None:
         )
 
 
+def pulumi_home(environment: Mapping[str, str]) -> Path:
+    """Return the directory of the CLI's own files."""
+    home = environment.get("PULUMI_HOME")
+    return Path(home).expanduser() if home else Path.home() / ".pulumi"
+
+
 class Workspace:
     """The selection of one project, on one machine; `environment` names PULUMI_HOME."""
 
     def __init__(self, project: Project, backend: str, environment: Mapping[str, str]) -> None:
         self._backend = backend
-        home = environment.get("PULUMI_HOME")
-        root = Path(home).expanduser() if home else Path.home() / ".pulumi"
         digest = hashlib.sha1(str(project.file).encode(), usedforsecurity=False).hexdigest()
-        self.path = root / "workspaces" / f"{project.name}-{digest}-workspace.json"
+        home = pulumi_home(environment)
+        self.path = home / "workspaces" / f"{project.name}-{digest}-workspace.json"
 
     def selected(self) -> str:
         """Return the full name of the selected stack, or an empty text."""

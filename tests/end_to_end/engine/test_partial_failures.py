@@ -8,12 +8,19 @@ import grpc.aio
 import pytest
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from flink_jobs_provider.engine.child_process import CHANNEL_OPTIONS
 from flink_jobs_provider.engine.errors import InitFailedError
-from flink_jobs_provider.engine.plugin import DynamicProvider
+from flink_jobs_provider.engine.plugin import Provider
+from flink_jobs_provider.engine.plugin_process import PluginProcess
+from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.provider.dynamic import _add_partial
 from flink_jobs_provider.provider.run_output import Partial
 
 REASON = "orders: version 2 did not start. The previous version runs again as job 7548."
+
+ORDERS = ResourceState(
+    urn="urn:pulumi:dev::shop::a:b:C::orders", type="a:b:C", custom=True, inputs={"__provider": "p"}
+)
 
 
 def _record(size: int) -> dict[str, Any]:
@@ -37,13 +44,13 @@ async def _failure(size: int) -> InitFailedError:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Failing(size), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    process = SimpleNamespace(returncode=0)
-    provider = DynamicProvider(cast("asyncio.subprocess.Process", process), port)
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
+    provider = Provider(cast("PluginProcess", SimpleNamespace(channel=channel)))
     try:
         with pytest.raises(InitFailedError) as caught:
-            await provider.create("urn:pulumi:dev::shop::a:b:C::orders", {"__provider": "p"})
+            await provider.create(ORDERS)
     finally:
-        await provider._channel.close()
+        await channel.close()
         await server.stop(None)
     return caught.value
 
@@ -53,4 +60,4 @@ def test_a_failed_call_hands_over_its_words_and_all_that_it_leaves(size: int) ->
     """Shows it of records above 8 and 16 kB, the limits that gRPC has by default."""
     failure = asyncio.run(_failure(size))
     assert failure.details == REASON
-    assert dict(failure.outputs) == {**_record(size), "__provider": "p"}
+    assert dict(failure.left.outputs) == {**_record(size), "__provider": "p"}

@@ -2,11 +2,11 @@
 
 import pytest
 
+from flink_jobs_provider.engine.goals import Goal
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.steps import (
     Decision,
     DiffAnswer,
-    Goal,
     PropertyDiff,
     completed,
     decide,

@@ -4,6 +4,7 @@ import pytest
 from google.protobuf import struct_pb2
 
 from flink_jobs_provider.engine.values import (
+    PLAIN,
     RESOURCE_SIGNATURE,
     SIGNATURE_KEY,
     UNKNOWN,
@@ -62,7 +63,7 @@ def test_a_provider_gets_plain_values_and_ids() -> None:
     component: Value = {SIGNATURE_KEY: RESOURCE_SIGNATURE, "urn": "urn:g"}
     sent = to_struct(
         {"s": Secret({"k": Secret(1)}), "a": reference, "g": component, "u": UNKNOWN},
-        to_provider=True,
+        PLAIN,
     )
     assert from_struct(sent) == {"s": {"k": 1}, "a": "id-a", "g": "urn:g", "u": UNKNOWN}
     assert sent.fields["u"].string_value == UNKNOWN_STRING
