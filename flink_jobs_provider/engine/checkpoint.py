@@ -6,6 +6,7 @@ nothing that the CLI wrote.
 
 import json
 import re
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ class CheckpointFormat:
         return f'{{"resource":{self.resource_json(operation.resource)},"type":"{operation.kind}"}}'
 
     def _resource(self, data: dict[str, Any]) -> ResourceState:
-        fields: dict[str, Any] = {
+        same: dict[str, Any] = {
             attribute: tuple(data[name] or ()) if name in _LISTS else data[name]
             for name, attribute in _ATTRIBUTES.items()
             if name in data
@@ -161,12 +162,12 @@ class CheckpointFormat:
             ),
             hide_diffs=tuple(tuple(path) for path in data.get("hideDiff") or ()),
             replacement_trigger=self._decrypted(data.get("replacementTrigger")),
-            custom_timeouts=Timeouts(**(data.get("customTimeouts") or {})),
+            custom_timeouts=_timeouts(data.get("customTimeouts") or {}),
             stack_trace=tuple(
                 frame.get("sourcePosition", "") for frame in data.get("stackTrace") or ()
             ),
             other={key: value for key, value in data.items() if key not in _KNOWN_FIELDS},
-            **fields,
+            **same,
         )
 
     def _properties(self, data: dict[str, Any] | None) -> PropertyMap:
@@ -207,6 +208,10 @@ class CheckpointFormat:
         if isinstance(value, list):
             return [self._encrypted(item) for item in value]
         return value
+
+
+def _timeouts(data: dict[str, Any]) -> Timeouts:
+    return Timeouts(**{field.name: data.get(field.name) or 0.0 for field in fields(Timeouts)})
 
 
 def deployment_of(text: str, path: Path) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from functools import partial
 from rich.console import Console
 
 from flink_jobs_provider.engine.backend import hold_lock, locks_in, remove_lock
-from flink_jobs_provider.engine.display import Display, JsonRecorder
+from flink_jobs_provider.engine.display import Display
 from flink_jobs_provider.engine.errors import (
     ChangesFoundError,
     ConfirmationError,
     OperationCancelled,
     OperationFailed,
 )
+from flink_jobs_provider.engine.json_recorder import JsonRecorder
 from flink_jobs_provider.engine.operations import Outcome, execute
 from flink_jobs_provider.engine.run import Kind, Listener, Options
 from flink_jobs_provider.engine.stacks import (

@@ -62,7 +62,9 @@ class PluginProcess:
                 *launch.command, directory=launch.directory, environment=launch.environment
             )
         except OSError as error:
-            raise ProviderError(f"{launch.name} cannot be started: {error.strerror}") from error
+            raise ProviderError(
+                f"the process of {launch.name} did not start: {error.strerror}"
+            ) from error
         errors: list[str] = []
 
         def on_error_line(line: str) -> None:
@@ -80,10 +82,9 @@ class PluginProcess:
             await end(process)
             await stderr
             last = next((line for line in reversed(errors) if line.strip()), "")
-            raise ProviderError(
-                f"{launch.name} did not start: {reason}{last and f'; its last words: {last}'}",
-                "\n".join(errors),
-            )
+            if last:
+                reason = f"{reason}; its last words: {last}"
+            raise _not_started(launch, reason, "\n".join(errors))
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
         started = cls(launch, process, channel)
         started._readers = [stderr, asyncio.create_task(forward_lines(output, on_line))]
@@ -98,6 +99,10 @@ class PluginProcess:
         await self.channel.close()
         await end(self._process, self.launch.end_signal)
         await asyncio.gather(*self._readers)
+
+
+def _not_started(launch: Launch, reason: str, details: str = "") -> ProviderError:
+    return ProviderError(f"the process of {launch.name} did not start: {reason}", details)
 
 
 async def _port(

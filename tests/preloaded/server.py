@@ -42,7 +42,7 @@ _MODULES = (
 _NUMBER = struct.Struct("=i")
 #: Commands that run a program, or ask a provider.
 _RUNS = {"up", "preview", "refresh", "destroy"}
-#: Of each run: its program and its provider.
+#: Of each run: its program and its provider, if that is written in Python.
 _CHILDREN = 2
 _LARGEST = 1 << 20
 
@@ -242,7 +242,12 @@ def _moved(descriptor: int) -> int:
 
 
 def _run_module(command: Sequence[str]) -> None:
-    """Run `python [-P] [-u] -m module arguments…`."""
+    """Run `python [-P] [-u] -m module arguments…`, or a script of Python's."""
+    if "-m" not in command:
+        sys.argv = [*command]
+        sys.path.insert(0, os.path.dirname(command[0]))
+        runpy.run_path(command[0], run_name="__main__")
+        return
     at = command.index("-m")
     flags, module, arguments = command[1:at], command[at + 1], command[at + 2 :]
     if "-u" in flags:
@@ -288,14 +293,28 @@ class _Child:
         return self.returncode
 
 
+def _is_python(path: str) -> bool:
+    with open(path, "rb") as file:
+        first = file.readline(200)
+    return first.startswith(b"#!") and b"python" in first
+
+
+_start_process = asyncio.create_subprocess_exec
+
+
 async def _create_subprocess(
     *command: str,
     cwd: str | os.PathLike[str],
     env: Mapping[str, str],
     pass_fds: Sequence[int] = (),
-    **_given: object,
-) -> _Child:
-    """Let a spare become a child of the engine, as `asyncio.create_subprocess_exec` starts one."""
+    **given: Any,
+) -> _Child | asyncio.subprocess.Process:
+    """Let a spare become a child of the engine, as `asyncio.create_subprocess_exec` starts one.
+
+    A plugin that is no script of Python's, or is one more than there are spares, is started afresh.
+    """
+    if not _spares or not (command[0] == sys.executable or _is_python(command[0])):
+        return await _start_process(*command, cwd=cwd, env=env, pass_fds=pass_fds, **given)
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     descriptors = {1: out_end, 2: err_end, **{number: number for number in pass_fds}}

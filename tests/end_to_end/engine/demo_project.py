@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,11 +87,26 @@ class Project:
     def program(self, text: str) -> None:
         """Write the program; the demo resources are imported already."""
         header = "import pulumi\nfrom demo_provider import File, Group\n"
+        header += "from demo_files import ONCE_DYNAMIC, ONCE_NATIVE, FilesProvider, NativeFile\n"
         header += "from pulumi import ResourceOptions as Options\n"
         path = self.root / "program/__main__.py"
         path.write_text(header + text)
         # Python takes a file of the same size and second for the one whose bytecode it has cached.
         shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+
+    def install_plugin(self, *words: str) -> Path:
+        """Make the demo plugin, and name its directory in Pulumi.yaml; `words` tell its nature."""
+        directory = self.root / "plugins"
+        directory.mkdir()
+        executable = directory / "pulumi-resource-files"
+        executable.write_text(
+            f"#!{sys.executable}\nfrom demo_plugin import main\nmain()\n", encoding="utf-8"
+        )
+        executable.chmod(0o755)
+        with (self.root / "Pulumi.yaml").open("a") as file:
+            file.write("plugins:\n  providers:\n    - name: files\n      path: plugins\n")
+        self.extra_environment["DEMO_PLUGIN"] = " ".join(words)
+        return executable
 
     def command(self, *arguments: str, engine: str = "") -> list[str]:
         """Return the command line of a command."""
@@ -206,7 +222,8 @@ class Project:
         return [
             f"{call['method']} {call['name']}"
             for call in self.calls()
-            if call["method"] in methods or (not methods and call["method"] != "configure")
+            if not call.get("preview")
+            and (call["method"] in methods or (not methods and call["method"] != "configure"))
         ]
 
     def files(self) -> dict[str, dict[str, Any]]:

@@ -7,9 +7,9 @@ import pytest
 from tests.end_to_end.engine.demo_project import Project
 
 REFUSED = {
-    "another package": (
-        "pulumi.CustomResource('aws:s3/bucket:Bucket', 'b', {})",
-        "resources of other packages than dynamic providers: 'b' is of `aws`",
+    "the engine's own": (
+        "pulumi.CustomResource('pulumi:index:Stash', 'b', {})",
+        "resources of the package `pulumi`, as 'b' (pulumi:index:Stash) is one",
     ),
     "an explicit provider": (
         "File('b', opts=Options(provider=pulumi.ProviderResource('pulumi-python', 'p', {})))",
@@ -17,6 +17,13 @@ REFUSED = {
     ),
     "an invoke": ("pulumi.runtime.invoke('aws:index:region', {})", "functions of providers"),
     "import": ("File('b', opts=Options(import_='x'))", "the option `import_`"),
+    "a parameterized package": (
+        "from pulumi.runtime.proto import resource_pb2\n"
+        "pulumi.runtime.settings.get_monitor().RegisterPackage("
+        "resource_pb2.RegisterPackageRequest(name='base', "
+        "parameterization=resource_pb2.Parameterization(name='made')))",
+        "parameterized packages (base)",
+    ),
     "custom timeouts": (
         "File('b', opts=Options(custom_timeouts=pulumi.CustomTimeouts(create='1m')))",
         "the option `custom_timeouts`",
@@ -188,13 +195,15 @@ def test_state_of_other_packages_is_not_touched(embedded: Project) -> None:
             "custom": True,
             "id": "b",
             "type": "aws:s3/bucket:Bucket",
+            "provider": "urn:pulumi:dev::demo::pulumi:providers:aws::default::1",
         }
     ]
     embedded.checkpoint.write_text(json.dumps(document))
     embedded.program("pass")
     for command in ("up", "destroy"):
         refused = embedded.run(command, "--yes", "--stack", "dev", code=255)
-        assert "resources of the package `aws`" in refused.err
+        assert "no plugin for the package `aws`" in refused.err
+        assert "Bucket::b" in refused.err
     assert embedded.state()["resources"]
 
 

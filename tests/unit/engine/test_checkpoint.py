@@ -55,6 +55,7 @@ def latest(crypter: Crypter) -> dict[str, Any]:
                 "propertyDependencies": {"n": [], "secret": ["urn:b"]},
                 "additionalSecretOutputs": ["o"],
                 "retainOnDelete": True,
+                "customTimeouts": {"create": 90, "delete": 0.5},
                 "deletedWith": "urn:b",
                 "replaceWith": ["urn:b"],
                 "created": "2026-01-01T00:00:00Z",

@@ -5,11 +5,14 @@ import pytest
 from flink_jobs_provider.engine.goals import Goal
 from flink_jobs_provider.engine.resource_state import ResourceState
 from flink_jobs_provider.engine.steps import (
+    Change,
+    ChangeKind,
     Decision,
     DiffAnswer,
     PropertyDiff,
     completed,
     decide,
+    detailed,
     ignoring,
     must_be_saved,
     property_diff,
@@ -146,3 +149,32 @@ def test_must_be_saved(change: dict[str, object], saved: bool) -> None:
     """Options and inputs are worth a write, source positions are not."""
     old = OLD.with_(inputs={"a": 1})
     assert must_be_saved(old, old.with_(**change)) is saved
+
+
+SIZE = Change("size", ChangeKind.UPDATE, inputs=True)
+IN_MAP = Change("map.k", ChangeKind.ADD, inputs=True)
+NAME = Change("name", ChangeKind.DELETE_REPLACE)
+
+
+@pytest.mark.parametrize(
+    ("option", "replaces"),
+    [((), ("name",)), (("map",), ("name", "map.k")), (("*",), ("name", "size", "map.k"))],
+)
+def test_a_detailed_diff_names_what_replaces(
+    option: tuple[str, ...], replaces: tuple[str, ...]
+) -> None:
+    """The provider says so, or the option `replace_on_changes`, which names paths."""
+    answer = DiffAnswer(True, detail=(NAME, SIZE, IN_MAP))
+    result = completed(answer, PropertyDiff(), option)
+    assert sorted(result.replaces) == sorted(replaces)
+    assert {change.path for change in result.detail if change.kind.replaces} == {*replaces}
+
+
+def test_what_is_shown_is_what_the_provider_tells() -> None:
+    """Where it tells nothing, it is what the engine has found; what is hidden is not shown."""
+    found = PropertyDiff(changed=("size",))
+    assert detailed((), found) is found
+    told = detailed((NAME, SIZE, IN_MAP), found)
+    assert told.shown() == "+map.k,-name,~size"
+    assert told.shown({"map"}) == "-name,~size"
+    assert [str(kind) for kind in ChangeKind][:3] == ["add", "add-replace", "delete"]

@@ -9,6 +9,7 @@ from flink_jobs_provider.engine.values import (
     SIGNATURE_KEY,
     UNKNOWN,
     UNKNOWN_STRING,
+    Marks,
     PropertyMap,
     Secret,
     Value,
@@ -24,6 +25,7 @@ from flink_jobs_provider.engine.values import (
     reset_path,
     strictly_equal,
     to_struct,
+    value_at,
 )
 
 EVERYTHING: PropertyMap = {
@@ -67,6 +69,29 @@ def test_a_provider_gets_plain_values_and_ids() -> None:
     )
     assert from_struct(sent) == {"s": {"k": 1}, "a": "id-a", "g": "urn:g", "u": UNKNOWN}
     assert sent.fields["u"].string_value == UNKNOWN_STRING
+
+
+def test_a_provider_that_takes_secrets_gets_them_marked() -> None:
+    """It may still take no references."""
+    reference: Value = {SIGNATURE_KEY: RESOURCE_SIGNATURE, "urn": "urn:a", "id": "id-a"}
+    sent = to_struct({"s": Secret(1), "a": reference}, Marks(secrets=True, references=False))
+    assert from_struct(sent) == {"s": Secret(1), "a": "id-a"}
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a.b", (1, True)),
+        ("list[1]", ("y", True)),
+        ("list[2]", (None, False)),
+        ("secret.k", (Secret(2), True)),
+        ("a.b.c", (None, False)),
+    ],
+)
+def test_the_value_at_a_path(path: str, found: tuple[Value, bool]) -> None:
+    """What lies within a secret is one."""
+    values: Value = {"a": {"b": 1}, "list": ["x", "y"], "secret": Secret({"k": 2})}
+    assert value_at(parse_path(path), values) == found
 
 
 @pytest.mark.parametrize(
