@@ -35,11 +35,13 @@ _RARE = (
 class Adopted(StrEnum):
     """What is known of the program of a job that was adopted, and not restarted since.
 
-    `same-graph`: the declared jar, args and options build its job graph. That is no proof that it
-    is the same program, but its state fits. `other-graph`: they build another one. `not-compared`:
-    the two were not compared.
+    `same-version`: the declared jar, entry class, args, parallelism and options are those that it
+    was started with, as its jobId shows. `same-graph`: they build its job graph. That is no proof
+    that it is the same program, but its state fits. `other-graph`: they build another one.
+    `not-compared`: the two were not compared.
     """
 
+    SAME_VERSION = "same-version"
     SAME_GRAPH = "same-graph"
     OTHER_GRAPH = "other-graph"
     NOT_COMPARED = "not-compared"
@@ -91,8 +93,8 @@ class JobRecord(BaseModel):
     adopted: Adopted | None = Field(
         None,
         description="Of a job that was adopted and has not been restarted since: whether the "
-        "declared program builds the job graph that runs (`same-graph`, `other-graph`, "
-        "`not-compared`); none as a rule.",
+        "declared version is the one that runs (`same-version`), or builds its job graph "
+        "(`same-graph`, `other-graph`, `not-compared`); none as a rule.",
     )
     running_parallelism: int | None = Field(
         None, description="Highest parallelism among the running vertices; the program may set it."

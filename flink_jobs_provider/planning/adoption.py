@@ -10,7 +10,7 @@ from flink_jobs_provider.model.spec import JobSpec
 
 def is_program_unknown(recorded: JobRecord) -> bool:
     """Whether a job runs that was adopted, and that the declared program is not known to fit."""
-    return recorded.adopted not in (None, Adopted.SAME_GRAPH)
+    return recorded.adopted not in (None, Adopted.SAME_VERSION, Adopted.SAME_GRAPH)
 
 
 def refusal_without_way_back(recorded: JobRecord, wanted: JobSpec) -> PermanentError | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.inputs import Cost
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.diff import changes
 
@@ -37,7 +37,7 @@ def refusal_to_move(recorded: JobRecord, wanted: JobSpec, reasons: Sequence[str]
     """
     costs = [change.cost for change in changes(recorded.spec, wanted)]
     name = wanted.job_name
-    if recorded.adopted:
+    if recorded.adopted not in (None, Adopted.SAME_VERSION):
         return (
             f"{name}: job {recorded.job_id} was adopted and has not been restarted since, so that "
             "its program is not known. The job is untouched. Restart it where it is, with a change "

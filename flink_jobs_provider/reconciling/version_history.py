@@ -12,7 +12,7 @@ from typing import Any
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.history import RecordedVersion
-from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.record_updates import now_text
@@ -160,19 +160,20 @@ def _known(before: JobRecord | None) -> _Versions:
     if before.history or before.job_id is None or before.never_came_up:
         return _Versions(list(before.history), dict(before.version_inputs))
     left = before.last_savepoint if before.status is JobStatus.STOPPED else None
+    unknown = before.adopted not in (None, Adopted.SAME_VERSION)
     version = RecordedVersion(
         number=max(before.generation, 1),
         at=before.started_at or "",
         action=before.action if before.action in STARTS else None,
         by="" if before.adopted else before.spec.owner,
         why="started by others, and adopted" if before.adopted else "",
-        jar="" if before.adopted else before.spec.jar,
-        jar_digest=None if before.adopted else before.spec.jar_digest,
+        jar="" if unknown else before.spec.jar,
+        jar_digest=None if unknown else before.spec.jar_digest,
         job_id=before.job_id,
         restored_from=before.restored_from,
         savepoint=left,
     )
-    if before.adopted:  # what was declared with it may not be the program that runs
+    if unknown:  # what was declared with it may not be the program that runs
         return _Versions([version], {})
     # Which of its inputs were secret is not known here: all of them may have been.
     all_secret = Occasion("", secret=frozenset(before.spec.of_version()) - {"jar", "jar_digest"})

@@ -270,6 +270,13 @@ class ClusterJars:
             _mark(jar) for jar in jars if jar.job_name in _MARKS and jar.prefix == identity
         )
 
+    async def marks_on(self, identity: str) -> tuple[JobMark, ...]:
+        """Return the marks on submissions of a job, as of a few seconds ago at most."""
+        jars = await self._all(_FRESH_S)
+        return tuple(
+            _mark(jar) for jar in jars if jar.job_name in _MARKS and jar.digest.startswith(identity)
+        )
+
     async def marked_jobs(self) -> dict[str, Mark]:
         """Return the marks of adopted and released jobs, by jobId: of two, that of adoption."""
         kinds = (f"_{Mark.ADOPTED}", f"_{Mark.RELEASED}")

@@ -28,7 +28,7 @@ from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.flink.observer import submissions_of
+from flink_jobs_provider.reconciling.flink.observer import identities, submissions_of
 from flink_jobs_provider.reconciling.flink.way_back import WayBack
 from flink_jobs_provider.reconciling.job_errors import (
     broken_state,
@@ -103,7 +103,7 @@ class Move:
             )
         if there:
             self._say(f"{wanted.job_name}: an earlier run started it on {self._new.address}")
-            return await self._moved(wanted, await self._start(base, wanted, jar))
+            return await self._moved(recorded, wanted, await self._start(base, wanted, jar))
         now = f"Job {active[0].job_id} goes on as it was" if active else "Nothing of it runs"
         await self._check_storage(former, wanted, now)
         await self._new.reconciler.check_start(base, wanted, jar, now)
@@ -119,7 +119,7 @@ class Move:
         except TemporaryError as error:
             error.complete(now=f"It has ended on {self._old.address}; its state is in {path}")
             raise
-        return await self._moved(wanted, record)
+        return await self._moved(recorded, wanted, record)
 
     async def _start(self, base: JobRecord, wanted: JobSpec, jar: Jar) -> JobRecord:
         # It is the version that ran: it is to come up, and no more. Its gate could end it later,
@@ -191,10 +191,14 @@ class Move:
         failed.partial = back
         return failed
 
-    async def _moved(self, wanted: JobSpec, record: JobRecord) -> JobRecord:
-        """Return the record of a job that was moved; its jars on the old cluster are removed."""
+    async def _moved(self, recorded: JobRecord, wanted: JobSpec, record: JobRecord) -> JobRecord:
+        """Return the record of a job that was moved; its jars on the old cluster are removed.
+
+        Those of whoever had it before go as well: nobody else would remove them.
+        """
         try:
-            await self._old.plane.forget_jars(wanted.key.prefix, frozenset())
+            for identity in identities(recorded, wanted):
+                await self._old.plane.forget_jars(identity, frozenset())
         except (ActionFailed, TemporaryError) as error:
             self._say(f"{wanted.job_name}: old jars could not be removed: {error}")
         return record.model_copy(update={"spec": wanted, "action": Action.UPDATE})

@@ -353,8 +353,7 @@ class Reconciler:
             self._say(left_behind(wanted, former, restore))
         if recorded and recorded.job_id:
             await check_not_moving(self._plane, recorded)
-        if recorded and recorded.adopted and restore:
-            await self._takeover.check_not_continued(recorded, seen, restore)
+        await self._takeover.check_not_elsewhere(recorded, wanted, seen, restore)
         self._rehearser.report_none(change)
         if recorded and (unconfirmed := recorded.unconfirmed):
             earlier = generation_of(unconfirmed)

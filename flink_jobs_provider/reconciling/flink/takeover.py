@@ -19,7 +19,12 @@ from typing import NoReturn
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, JobMark, Mark
 from flink_jobs_provider.model.errors import ActionFailed, JobError, OwnedElsewhere, PermanentError
-from flink_jobs_provider.model.identity import JobKey, identity_of, name_digits_of
+from flink_jobs_provider.model.identity import (
+    JobKey,
+    identity_of,
+    name_digits_of,
+    spec_digits_of,
+)
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.model.remedies import Remedy
@@ -37,7 +42,10 @@ from flink_jobs_provider.reconciling.record_updates import keep
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 _UNTOUCHED = "It was not touched"
+#: Marks of a stack that has a job which another one had before.
+_GIVEN_AWAY = (Mark.ADOPTED, Mark.MOVING)
 _COMPARED = {
+    Adopted.SAME_VERSION: "it runs the declared version",
     Adopted.SAME_GRAPH: "the declared program builds its job graph",
     Adopted.OTHER_GRAPH: "the declared program builds another job graph, so that a restart needs "
     "allow_no_way_back",
@@ -120,11 +128,15 @@ class Takeover:
         prefix = wanted.key.prefix
         try:
             found = await self._compare(wanted, jar, job, self._plane.plan)
+            if found is Adopted.SAME_VERSION:
+                # What an update that fails goes back to; no plan has uploaded it.
+                first = submission(wanted, jar, 1, None)
+                await self._plane.provide_jar(first, wanted.timeout("submit"))
             await self._claim(wanted, job)
         except PermanentError:
             await self._plane.forget_jars(prefix, frozenset())
             raise
-        warning = "" if found is Adopted.SAME_GRAPH else "warning: "
+        warning = "" if found in (Adopted.SAME_VERSION, Adopted.SAME_GRAPH) else "warning: "
         self._say(
             f"{warning}{wanted.job_name}: adopted job {job.job_id}, which goes on as it is; "
             f"{_COMPARED[found]}"
@@ -141,12 +153,39 @@ class Takeover:
         self._check_adopters(wanted, job, marks)
         await self._remove(marks, Mark.RELEASED)
 
-    async def check_not_continued(self, recorded: JobRecord, seen: Seen, restore: str) -> None:
-        """Check that nobody goes on from the state of an adopted job that has ended.
+    async def check_not_elsewhere(
+        self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen, restore: str | None
+    ) -> None:
+        """Check that nobody else has a job that does not run here, and is to be started.
+
+        A stack that released a job may declare it again. Where another one has adopted it since, it
+        may have carried it to another cluster, which this one does not show.
 
         Raises:
-            OwnedElsewhere: Another job of its cluster was started from that state.
+            OwnedElsewhere: Another stack has adopted it, or goes on from its state.
         """
+        if recorded is not None and recorded.job_id is not None:
+            if recorded.adopted and restore:
+                await self._check_not_continued(recorded.job_id, wanted, seen, restore)
+            return
+        if wanted.restore_from:
+            return  # what it starts from was chosen
+        prefix = wanted.key.prefix
+        for mark in await self._plane.marks_on(prefix):
+            if mark.kind in _GIVEN_AWAY and mark.identity != prefix:
+                raise OwnedElsewhere(
+                    f"{wanted.job_name}: job {mark.job_id} was adopted by another stack, as jar "
+                    f"{mark.id} of the cluster shows, and may run elsewhere",
+                    now="Nothing was started",
+                    remedy="Take this resource out of the stack; or, if no stack has the job, "
+                    "remove that jar",
+                )
+        if restore and seen.ended:
+            await self._check_not_continued(seen.ended[0].job_id, wanted, seen, restore)
+
+    async def _check_not_continued(
+        self, job_id: str, wanted: JobSpec, seen: Seen, restore: str
+    ) -> None:
         ours = {job.job_id for job in seen.ours}
         for job in (await self._plane.jobs()).jobs:
             if not job.active or job.job_id in ours:
@@ -154,8 +193,8 @@ class Takeover:
             statistics = await self._plane.checkpoints(job.job_id)
             if statistics and same_path(statistics.restored_from, restore):
                 raise OwnedElsewhere(
-                    f"{recorded.spec.job_name}: job {job.job_id} was started from {restore}, the "
-                    f"state of job {recorded.job_id}, which was adopted here",
+                    f"{wanted.job_name}: job {job.job_id} was started from {restore}, the state of "
+                    f"job {job_id}",
                     now="Nothing was started alongside it",
                     remedy="Take this resource out of the stack, if another one has the job now; "
                     "or end that job, and run again",
@@ -231,6 +270,8 @@ class Takeover:
         Raises:
             PermanentError: The declared program cannot be started.
         """
+        if await self._runs_declared_version(wanted, job):
+            return Adopted.SAME_VERSION
         if wanted.state_check is StateCheckMode.OFF or plan is None:
             return Adopted.NOT_COMPARED
         try:
@@ -245,6 +286,13 @@ class Takeover:
         if ran is None or not ran.vertices or not planned.vertices:
             return Adopted.NOT_COMPARED
         return Adopted.SAME_GRAPH if ran.shape == planned.shape else Adopted.OTHER_GRAPH
+
+    async def _runs_declared_version(self, wanted: JobSpec, job: ObservedJob) -> bool:
+        """Whether a job was started by this project as it is declared, as its jobId shows."""
+        statistics = await self._plane.checkpoints(job.job_id)
+        origins = {None, statistics.restored_from or None if statistics else None}
+        digits = spec_digits_of(job.job_id)
+        return any(wanted.digits(origin).startswith(digits) for origin in origins)
 
     async def _record(self, wanted: JobSpec, job: ObservedJob, found: Adopted) -> JobRecord:
         plane, snapshot = self._plane, await self._plane.jobs()

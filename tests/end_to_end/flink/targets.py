@@ -32,6 +32,7 @@ _OF_FLINK_ITSELF = {
     "test_an_adopted_job_goes_back_to_what_was_declared": _ADOPTS,
     "test_what_cannot_be_adopted_is_refused_in_the_preview": _ADOPTS,
     "test_a_job_is_moved_there_and_back_also_by_killed_runs": _MOVES,
+    "test_a_job_is_carried_into_another_stack_also_by_killed_runs": _MOVES,
     "test_what_does_not_start_there_goes_on_here": _MOVES,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.counting_output import assert_counts_continuous
+from tests.end_to_end.flink.conftest import StackOn
 from tests.end_to_end.flink.counting_stack import CountingStack
 from tests.flink_cluster import FLINK_2, FlinkCluster
 from tests.waiting import wait_until
@@ -64,6 +65,49 @@ def test_a_job_is_moved_there_and_back_also_by_killed_runs(
     stack.change("orders", desired_state="stopped")
     stack.project.up()
     assert assert_counts_continuous(stack.output("orders"), complete=True).total > 0
+
+
+def test_a_job_is_carried_into_another_stack_also_by_killed_runs(
+    flink: FlinkCluster, stack_on: StackOn, tmp_path: Path
+) -> None:
+    """It is released, adopted, and moved: one stack has it at each moment, and it runs once.
+
+    The stack that had it declares it again meanwhile, and afterwards: it starts nothing.
+    """
+    with closing(FlinkCluster(tmp_path, flink.version, slots=4)) as there:
+        giver, taker = stack_on(flink), stack_on(flink, "taker")
+        inputs = {"savepoint_directory": str(tmp_path / "savepoints")}
+        giver.declare("orders", on_delete="release", **inputs)
+        giver.project.up()
+        giver.await_progress("orders")
+        first = giver.job_id("orders")
+        giver.project.destroy().assert_says(f"takes it over with adopt: {first}")
+        taker.declare("orders", adopt=first, move=True, **inputs)
+        taker.project.jobs["orders"]["args"] = giver.args("orders")
+        taker.project.preview().assert_says(
+            f"orders: ADOPT job {first} (counting), it goes on as it is; it runs the declared "
+            "version"
+        )
+        taker.project.up()
+        assert (taker.job_id("orders"), active(flink)) == (first, [first])
+        giver.project.failing_up().assert_says("was adopted by another stack")
+
+        taker.change("orders", target={"url": there.url})
+        run = taker.project.start("up", "--yes", "--skip-preview")
+        wait_until(lambda: not active(flink), 60, "the job ends where it was", interval=0.02)
+        taker.project.close()
+        run.communicate()
+        assert len(active(flink)) + len(active(there)) <= 1
+        giver.project.failing_up().assert_says("was adopted by another stack")
+        taker.project.cancel()
+        taker.project.up()
+        assert (active(flink), active(there)) == ([], [taker.job_id("orders")])
+        giver.project.failing_up().assert_says("was adopted by another stack", "may run elsewhere")
+        assert active(flink) == []
+        giver.await_progress("orders")
+        taker.change("orders", desired_state="stopped")
+        taker.project.up()
+        assert assert_counts_continuous(giver.output("orders"), complete=True).total > 0
 
 
 def test_what_does_not_start_there_goes_on_here(stack: CountingStack, tmp_path: Path) -> None:

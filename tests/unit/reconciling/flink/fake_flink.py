@@ -138,6 +138,10 @@ class FakeFlink:
         self._step("marks")
         return tuple(mark for _, mark in self.marked if mark.identity == identity)
 
+    async def marks_on(self, identity: str) -> tuple[JobMark, ...]:
+        self._step("marks")
+        return tuple(mark for job_id, mark in self.marked if job_id.startswith(identity))
+
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         self._step(f"put {kind}")
         mark = JobMark(kind, identity, f"mark-{next(_numbers)}", self._time.now(), job_id)

@@ -322,7 +322,7 @@ def test_state_of_a_create_that_died_survives_a_bad_version(failure: str) -> Non
 
     There is no previous version to go back to, but its state is there, and is gone on from.
     """
-    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 8)
+    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 9)
     stack.flink.pass_time(600)
     stack.flink.programs["New"] = BAD[failure]
     with pytest.raises(
@@ -353,7 +353,7 @@ def test_a_start_that_died_and_was_read_back_is_waited_for() -> None:
 @pytest.mark.parametrize("failure", ["restarts for ever", "never comes up"])
 def test_state_of_a_create_that_died_survives_two_deaths(failure: str) -> None:
     """Shows the same where the run with the bad version was killed, too, while waiting for it."""
-    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 8)
+    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 9)
     stack.flink.pass_time(600)
     stack.flink.programs["New"] = BAD[failure]
 

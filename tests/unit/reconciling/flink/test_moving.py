@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -72,6 +72,9 @@ class TwoClusters:
         """Let time pass on both clusters."""
         self.old.pass_time(seconds)
         self.new.pass_time()
+
+
+Two = TypeVar("Two", bound=TwoClusters)
 
 
 async def _no_jar(_uri: str, _digest: str) -> Jar:
@@ -235,11 +238,9 @@ def state_kept(two: TwoClusters) -> int:
     return max(active or two.old.progress_in.values())
 
 
-def each_kill(
-    two: TwoClusters, action: Callable[[TwoClusters], object], pause: float
-) -> Iterator[TwoClusters]:
+def each_kill(two: Two, action: Callable[[Two], object], pause: float) -> Iterator[Two]:
     """Return what is left of the action, killed at each of its steps, some time later."""
-    found: list[tuple[TwoClusters, dict[str, Any]]] = []
+    found: list[tuple[Two, dict[str, Any]]] = []
 
     def note(_step: str) -> None:
         hooks = two.old.on_step, two.new.on_step
@@ -255,7 +256,7 @@ def each_kill(
     yield from _later(found, pause)
 
 
-def _later(found: list[tuple[TwoClusters, dict[str, Any]]], pause: float) -> Iterator[TwoClusters]:
+def _later(found: list[tuple[Two, dict[str, Any]]], pause: float) -> Iterator[Two]:
     for copied, files in found:
         MemoryFileSystem.store.clear()
         MemoryFileSystem.store.update(files)
