@@ -49,6 +49,9 @@ STACK ?= dev
 PORT ?= 8081
 GATEWAY_PORT := $(shell expr $(PORT) + 9)
 export FLINK_JOBS_FILES := /tmp/flink-jobs$(if $(filter-out 8081,$(PORT)),-$(PORT))
+# What runs the jobs: dynamic or plugin. The other one takes over what the one has run.
+PROVIDER ?= dynamic
+export FLINK_JOBS_PROVIDER := $(PROVIDER)
 # Where the stack's program finds the two, and `flink-jobs jobs` the cluster.
 export FLINK_JOBS_URL := http://127.0.0.1:$(PORT)
 export FLINK_JOBS_GATEWAY_URL := http://127.0.0.1:$(GATEWAY_PORT)

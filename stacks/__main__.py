@@ -9,13 +9,18 @@ import pulumi
 from flink_jobs_provider import FlinkJob, FlinkSessionCluster
 from flink_jobs_provider.job_files import read_job_files
 from flink_jobs_provider.model.errors import InvalidSpec
+from flink_jobs_provider.plugin import Job
 
 config = pulumi.Config("flink-jobs")
-# The Makefile moves cluster, gateway and the jobs' files to other places by these three variables.
+# The Makefile moves cluster, gateway and the jobs' files to other places by these three variables,
+# and chooses between the dynamic provider and the plugin by a fourth.
 cluster = FlinkSessionCluster(os.environ.get("FLINK_JOBS_URL") or config.require("clusterUrl"))
 gateway = os.environ.get("FLINK_JOBS_GATEWAY_URL")
 PLACE = "/tmp/flink-jobs"  # noqa: S108 - where the job files have the example's output and jars
 directory = os.environ.get("FLINK_JOBS_FILES") or PLACE
+provider = os.environ.get("FLINK_JOBS_PROVIDER") or "dynamic"
+if provider not in ("dynamic", "plugin"):
+    raise pulumi.RunError(f"PROVIDER is dynamic or plugin, not {provider!r}")
 
 
 def placed(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -32,8 +37,19 @@ try:
 except InvalidSpec as error:
     raise pulumi.RunError(str(error)) from None
 
+# A job of the plugin takes over what the dynamic provider has run; this is the way back.
+ONCE_OF_PLUGIN = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="flink-jobs:index:Job")])
+
+
+def declared(name: str, inputs: dict[str, Any]) -> FlinkJob | Job:
+    """Declare a job, by the provider that was chosen."""
+    if provider == "plugin":
+        return Job(name, **placed(inputs))
+    return FlinkJob(name, opts=ONCE_OF_PLUGIN, **placed(inputs))
+
+
 # A resource is named after its file, so that a new job_name in it is seen as a change of one job.
-jobs = {name: FlinkJob(name, **placed(inputs)) for name, inputs in files.items()}
+jobs = {name: declared(name, inputs) for name, inputs in files.items()}
 
 pulumi.export(
     "jobs",

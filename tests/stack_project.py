@@ -40,7 +40,7 @@ import pathlib
 
 import pulumi
 
-from flink_jobs_provider import FlinkJob
+{job}
 
 
 def read(value):
@@ -59,6 +59,21 @@ for name, inputs in json.loads(pathlib.Path("jobs.json").read_text()).items():
             "restored_from running_parallelism flink_version dashboard_url duplicates jar_digest")
     pulumi.export(name, {output: getattr(job, output) for output in seen.split()})
 '''
+
+
+#: The class of a job, by the face of the provider that runs it.
+_JOBS = {
+    "dynamic": "from flink_jobs_provider import FlinkJob",
+    "plugin": "from flink_jobs_provider.plugin import Job as FlinkJob",
+    "dynamic again": """\
+from functools import partial
+
+from flink_jobs_provider import FlinkJob as DynamicJob
+
+ONCE = pulumi.Alias(type_="flink-jobs:index:Job")
+FlinkJob = partial(DynamicJob, opts=pulumi.ResourceOptions(aliases=[ONCE]))""",
+}
+_TYPES = (":FlinkJob", ":Job")
 
 
 @dataclass(frozen=True)
@@ -103,6 +118,8 @@ class StackProject:
     Attributes:
         jobs: The inputs of each job by resource name; edit them, and run again.
         environment: Added to the environment of the commands.
+        face: What runs the jobs, `dynamic` or `plugin`, or `dynamic again` where a plugin did
+            before; `write_program` puts it into effect.
         preloaded: Whether commands that run to their end are forked off a preloaded process.
 
     """
@@ -126,9 +143,10 @@ class StackProject:
         self.stack = stack
         self.jobs: dict[str, dict[str, Any]] = {}
         self.environment: dict[str, str] = {}
+        self.face = "dynamic"
         for name in ("program", "stacks", "state"):
             (root / name).mkdir(parents=True)
-        (root / "program/__main__.py").write_text(_PROGRAM, encoding="utf-8")
+        self.write_program()
         (root / "Pulumi.yaml").write_text(
             "name: shop\nmain: program/\nstackConfigDir: stacks\n"
             f"runtime:\n  name: python\n  options:\n    virtualenv: {python or sys.prefix}\n",
@@ -140,6 +158,11 @@ class StackProject:
     def owner(self) -> str:
         """The owner that the jobs of this stack have by default."""
         return f"organization/shop/{self.stack}"
+
+    def write_program(self) -> None:
+        """Write the program, of the jobs of the present face."""
+        program = self.root / "program/__main__.py"
+        program.write_text(_PROGRAM.replace("{job}", _JOBS[self.face]), encoding="utf-8")
 
     # The jobs
 
@@ -271,7 +294,7 @@ class StackProject:
         return {
             resource["urn"].rpartition("::")[2]: resource
             for resource in (latest or {}).get("resources") or []
-            if resource["type"].endswith(":FlinkJob")
+            if resource["type"].endswith(_TYPES)
         }
 
     # Processes

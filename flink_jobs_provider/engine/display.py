@@ -129,6 +129,7 @@ class Display(Listener):
         What a preview is told of a resource is written below that resource.
         """
         if diagnostic.severity is Severity.INFO:
+            self._doing[diagnostic.urn] = diagnostic.message
             if self._preview and diagnostic.urn:
                 lines = diagnostic.message.splitlines()
                 self._plans.setdefault(diagnostic.urn, []).extend(lines)
@@ -184,7 +185,7 @@ class Display(Listener):
                 self._print_timed(text, style="dim")
 
     def _slow_words(self, step: Step, took: float) -> str:
-        doing = self._doing.get(step.urn)
+        doing = self._doing.get(step.urn, "").removeprefix(f"{name_of(step.urn)}: ")
         text = f"{_DOING.get(step.op, 'reading')} {name_of(step.urn)} ({took:.0f}s)"
         return self._redactor.redact(f"{text}: {doing}" if doing else text)
 
@@ -260,6 +261,7 @@ class Display(Listener):
 
     def _write_diagnostic(self, diagnostic: Diagnostic) -> None:
         message = (self._verbose and diagnostic.details) or diagnostic.message
+        message = message.removeprefix(f"{diagnostic.severity}: ")
         for line in f"{diagnostic.severity}: {message}".splitlines():
             self._print(f"    {line}", style=_SEVERITY_STYLES.get(diagnostic.severity, ""))
 
@@ -280,7 +282,8 @@ def _shown(properties: PropertyMap, key: str) -> str:
 
 
 def _without_numbers(message: str) -> str:
-    return re.sub(r"\d+", "#", message)
+    """Return a message to be compared with others: of the same words, however long it has taken."""
+    return re.sub(r"\d+", "#", re.sub(r",? \d+ ?s$", "", message))
 
 
 def drift_words(step: Step, hidden: set[str]) -> str:

@@ -38,6 +38,8 @@ _MODULES = (
     "flink_jobs_provider.provider.process",
     "flink_jobs_provider.provider.service",
     "flink_jobs_provider.gateway.serve",
+    "flink_jobs_provider.plugin.job_resource",
+    "flink_jobs_provider.plugin.serving",
 )
 _NUMBER = struct.Struct("=i")
 #: Commands that run a program, or ask a provider.

@@ -13,6 +13,8 @@ from tests.end_to_end.flink.counted_versions import Counted
 from tests.end_to_end.flink.counting_stack import CountingStack
 from tests.end_to_end.flink.targets import (
     ALL,
+    ALSO_BY_PLUGIN,
+    BY_PLUGIN,
     CANNOT_EXIST,
     CHOSEN,
     Target,
@@ -32,7 +34,8 @@ class StackOn(Protocol):
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each case on all targets, but where it cannot exist on one of them.
 
-    Those that a gateway serves get a choice of cases, unless all are asked for.
+    Those that a gateway serves get a choice of cases, unless all are asked for; so does the plugin,
+    with Flink itself as the target.
     """
     if "target" not in metafunc.fixturenames:
         return
@@ -43,19 +46,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if ALL or kind == "flink" or name in CHOSEN[kind]
         for why in [cases.get(name)]
     ]
-    metafunc.parametrize("target", kinds, indirect=True)
+    if name in BY_PLUGIN or (ALL and name in ALSO_BY_PLUGIN):
+        kinds.append(pytest.param("flink-plugin"))
+    metafunc.parametrize("target_and_face", kinds, indirect=True)
 
 
 @pytest.fixture
-def target(request: pytest.FixtureRequest) -> str:
-    """Name each kind of target in turn."""
+def target_and_face(request: pytest.FixtureRequest) -> str:
+    """Name each kind of target in turn, and the provider's face where that is not the usual."""
     kind: str = request.param
     return kind
 
 
 @pytest.fixture
+def target(target_and_face: str) -> str:
+    """Name each kind of target in turn."""
+    return target_and_face.removesuffix("-plugin")
+
+
+@pytest.fixture
+def face(target_and_face: str) -> str:
+    """Name what runs the jobs: `dynamic` or `plugin`."""
+    return "plugin" if target_and_face.endswith("-plugin") else "dynamic"
+
+
+@pytest.fixture
 def stack_on(
-    make_stack: Callable[..., StackProject], target: str, tmp_path: Path
+    make_stack: Callable[..., StackProject], target: str, face: str, tmp_path: Path
 ) -> Iterator[StackOn]:
     """Return a maker of stacks by cluster."""
     opened: dict[str, Target] = {}
@@ -70,6 +87,8 @@ def stack_on(
             to = opened[cluster.url]
             project = make_stack(cluster.url, stack, to.inputs)
             project.environment.update(to.environment)
+            project.face = face
+            project.write_program()
             return CountingStack(project, to, tmp_path / f"counts{stack}")
 
         yield make

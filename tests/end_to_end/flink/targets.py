@@ -91,6 +91,20 @@ CHOSEN = {
     },
 }
 
+#: The cases that are shown with the plugin, too, on Flink itself: what it translates between the
+#: engine and the same core. The second ones only where all cases are asked for.
+BY_PLUGIN = {
+    "test_each_change_is_one_update_with_its_state",
+    "test_two_jobs_from_one_jar_and_a_second_run",
+    "test_secrets_are_encrypted_and_never_printed",
+    "test_destroy_removes_its_own_and_nothing_else",
+}
+ALSO_BY_PLUGIN = {
+    "test_a_preview_says_what_will_be_done_and_why",
+    "test_drift_is_shown_and_mended",
+    "test_a_version_that_fails_on_the_state_gives_way_to_the_old_one",
+}
+
 _cluster_numbers = count(1)
 
 
