@@ -186,6 +186,7 @@ class Display(Listener):
 
     def _slow_words(self, step: Step, took: float) -> str:
         doing = self._doing.get(step.urn, "").removeprefix(f"{name_of(step.urn)}: ")
+        doing = _without_time(doing)
         text = f"{_DOING.get(step.op, 'reading')} {name_of(step.urn)} ({took:.0f}s)"
         return self._redactor.redact(f"{text}: {doing}" if doing else text)
 
@@ -283,7 +284,11 @@ def _shown(properties: PropertyMap, key: str) -> str:
 
 def _without_numbers(message: str) -> str:
     """Return a message to be compared with others: of the same words, however long it has taken."""
-    return re.sub(r"\d+", "#", re.sub(r",? \d+ ?s$", "", message))
+    return re.sub(r"\d+", "#", _without_time(message))
+
+
+def _without_time(message: str) -> str:
+    return re.sub(r",? \d+ ?s$", "", message)
 
 
 def drift_words(step: Step, hidden: set[str]) -> str:

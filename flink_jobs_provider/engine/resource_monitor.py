@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002, N802 - names and signatures are those of the protocols
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, TypeVar
@@ -31,6 +32,10 @@ from flink_jobs_provider.engine.resource_state import package_of
 from flink_jobs_provider.engine.run import Run, Severity
 from flink_jobs_provider.engine.step_generator import StepGenerator
 from flink_jobs_provider.engine.values import UNKNOWN_STRING, from_struct, to_struct
+
+# What gRPC logs on its own is of connections that end, in words for its developers; its errors are
+# reported by the calls that fail. Read when its first server or channel is made.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
