@@ -43,9 +43,9 @@ _stack_numbers = count(1)
 
 #: What a test run leaves out, by the variable that brings it in.
 _CHOICES = {
-    ALL_VARIABLE: "of the end-to-end cases, targets that a gateway serves had a choice; of the "
-    "moments at which the embedded engine is killed, and of the pauses before a killed gateway is "
-    "started again, there was one, too",
+    ALL_VARIABLE: "of the end-to-end cases, targets that a gateway serves and the native plugin "
+    "had a choice; of the moments at which the embedded engine is killed, and of the pauses before "
+    "a killed gateway is started again, there was one, too",
     FULL_VARIABLE: "of the moments at which runs and gateways are killed, there was a choice",
 }
 
