@@ -113,7 +113,7 @@ class CountedJob:
             engine = self.project.engine_process(command)
             self._sent_before_the_kill = len(self.proxy.changes)
             below = psutil.Process(engine).children(recursive=True)
-            providers = [p.pid for p in below if "pulumi.dynamic" in " ".join(p.cmdline())]
+            providers = [p.pid for p in below if _is_provider(" ".join(p.cmdline()))]
             end_at_once(engine)
             if who is Victims.ENGINE:
                 self.orphans += providers
@@ -239,3 +239,7 @@ def _written(command: subprocess.Popen[str]) -> str:
     command.kill()
     out, err = command.communicate()
     return out + err
+
+
+def _is_provider(command: str) -> bool:
+    return "pulumi.dynamic" in command or "pulumi-resource-flink-jobs" in command
