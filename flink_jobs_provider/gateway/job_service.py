@@ -37,6 +37,7 @@ class ActionRequest:
         run_id: The run that is meant, where the face's request names one: refused where the job of
             that name is another one, or none is there. NEW with the one of a draft starts that.
         cancels_first: DELETE only: whether a job that runs is cancelled, in the same action.
+        releases: DELETE only: whether a job that runs is taken off the record, and goes on.
         spares_running: Whether the action is refused for a job that runs.
         starts_draft: NEW with a run id only: whether it is refused unless that is a draft still.
             It may give no inputs, and must not record another job in the draft's place.
@@ -65,6 +66,7 @@ class ActionRequest:
     fails_without_jar: str = ""
     seen: str = ""
     version: str = ""
+    releases: bool = False
 
 
 @dataclass(frozen=True)

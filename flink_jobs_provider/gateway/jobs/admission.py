@@ -51,6 +51,7 @@ from flink_jobs_provider.gateway.store import (
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.model.errors import JarError
+from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
@@ -101,6 +102,8 @@ class Admission:
                 opened, unreadable = await self._jar_if_any(request, job, present, latest)
             action_id = str(uuid.uuid4())
             wanted = _wanted(request, action_id, job, present, opened)
+            if request.releases and job is not None:
+                wanted = _released(job, cluster)
             try:
                 return await self._record(request, action_id, job, wanted, cluster, unreadable)
             except UnfinishedAction as busy:
@@ -270,6 +273,12 @@ def _wanted(
             target="entry_class",
         )
     return wanted
+
+
+def _released(job: StoredJob, cluster: ClusterConfiguration) -> JobSpec:
+    """Return a job as it is to be left to others: its action is on record with what it brings."""
+    spec = read_spec(job.record["spec"], cluster.flink)
+    return spec.model_copy(update={"on_delete": OnDelete.RELEASE})
 
 
 class Drafts:

@@ -212,6 +212,8 @@ class Executor:
     async def _delete(self) -> Outcome:
         seen = await self._seen()
         running = seen.status.active and seen.job_id is not None
+        if self._wanted is not None and self._wanted.on_delete is OnDelete.RELEASE:
+            return await self._release(seen, running=running)
         if running and not self.action.cancels_first:
             raise PermanentError(
                 f"{self.job.job_name}: it runs, as job {seen.job_id}",
@@ -225,6 +227,20 @@ class Executor:
         if at_last is not None:
             words = last_words(at_last.model_copy(update={"spec": spec}), time.time())
             output = words or f"{last_state_prefix(spec.job_name)}; no state of it is known"
+        return Outcome(ActionResult.SUCCESS, output, deleted=True)
+
+    async def _release(self, seen: JobRecord, *, running: bool) -> Outcome:
+        """Take a job off the record that goes on; one that an earlier try has released, too."""
+        if not running and not await self.reconciler.is_given_away(seen):
+            raise PermanentError(
+                f"{self.job.job_name}: it had ended before it could be released: it is "
+                f"{seen.status}",
+                now="It stays on record",
+                remedy=instead_of(seen.status.value, self.action.row.action),
+            )
+        spec = seen.spec.model_copy(update={"on_delete": OnDelete.RELEASE})
+        removed = await self.reconciler.delete(seen.model_copy(update={"spec": spec}))
+        output = f"Job released: {removed.released}"
         return Outcome(ActionResult.SUCCESS, output, deleted=True)
 
     async def _forgotten(self, seen: JobRecord) -> JobRecord | None:

@@ -27,6 +27,9 @@ _ACTIVE = frozenset({"STARTING", "RUNNING", "RESTARTING"})
 _BROKEN = frozenset({"FAILED", "LOST", "CANCELED", LAUNCH_FAILED})
 _ENDED = _BROKEN | {"STOPPED", "FINISHED"}
 
+#: In which statuses a job can be left to others as it runs.
+RELEASABLE = _ACTIVE
+
 #: In which statuses an action may be asked for. NEW needs a name that is free, or starts a draft.
 ALLOWED: Mapping[Action, frozenset[str]] = {
     Action.NEW: frozenset({LAUNCH_FAILED, DRAFT}),
@@ -125,6 +128,27 @@ def adopting(request: ActionRequest, job: str, *, allow_no_way_back: bool) -> Ac
     return replace(request, changes={**request.changes, **adopted})
 
 
+def releasing(row: JobRow, caller: str, *, seen: str = "") -> ActionRequest:
+    """Return the request to take a running job off the record, and to leave it running.
+
+    Args:
+        row: The job.
+        caller: Who asks.
+        seen: Id of the job's last action as the caller knows it; empty for whatever it is.
+    """
+    return ActionRequest(
+        row.cluster,
+        row.job_name,
+        Action.DELETE,
+        {},
+        {},
+        caller,
+        run_id=row.run_id,
+        seen=seen,
+        releases=True,
+    )
+
+
 def check(request: ActionRequest, status: str | None, run_id: str | None) -> None:
     """Check that an action may be asked for.
 
@@ -155,6 +179,12 @@ def check(request: ActionRequest, status: str | None, run_id: str | None) -> Non
         raise Refusal(
             "JobAlreadyExists",
             f"A job {name} exists already, and is {status}.",
+            remedy=instead_of(status, action),
+        )
+    elif request.releases and status not in RELEASABLE:
+        raise Refusal(
+            "JobStatusConflict",
+            f"Job {name} cannot be released, since nothing of it runs: it is {status}.",
             remedy=instead_of(status, action),
         )
     elif request.spares_running and status in _ACTIVE:
@@ -188,7 +218,7 @@ def _runs_already(name: str, status: str) -> Refusal:
 def _allowed_besides(request: ActionRequest, status: str) -> bool:
     """Whether what the request gives makes an action possible that its status alone does not."""
     if request.action is Action.DELETE:
-        return request.cancels_first and status in _ACTIVE
+        return (request.cancels_first or request.releases) and status in _ACTIVE
     if request.action is Action.RE_LAUNCH and status == "FINISHED":
         # A job that came to its own end has nothing to go on with, but for a savepoint that is
         # named: then it is clear from where.

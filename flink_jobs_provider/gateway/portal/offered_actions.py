@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 
 from flink_jobs_provider.gateway.apis.hdinsight.schema import TAKES_SAVEPOINT
 from flink_jobs_provider.gateway.job_service import JobRow
-from flink_jobs_provider.gateway.jobs.transitions import ALLOWED, DRAFT, NOT_YET
+from flink_jobs_provider.gateway.jobs.transitions import (
+    ALLOWED,
+    DRAFT,
+    NOT_YET,
+    RELEASABLE,
+)
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
@@ -26,6 +31,7 @@ class JobAction:
         changes: Whether it takes another version of the job.
         takes_args: Whether it takes arguments of `main`.
         takes_savepoint: Whether it takes a savepoint to start from.
+        releases: Whether it takes the job off the record and leaves it running.
     """
 
     action: Action
@@ -33,11 +39,22 @@ class JobAction:
     changes: bool = False
     takes_args: bool = False
     takes_savepoint: bool = False
+    releases: bool = False
 
     @property
-    def word(self) -> Action:
+    def word(self) -> str:
         """The action whose name it goes by: to start a draft is a start to people."""
-        return Action.START if self.action is Action.NEW else self.action
+        return str(Action.START) if self.action is Action.NEW else self.text
+
+    @property
+    def text(self) -> str:
+        """By what the portal's texts say what it does."""
+        return "release" if self.releases else str(self.action)
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """In which statuses it is possible."""
+        return RELEASABLE if self.releases else ALLOWED[self.action]
 
     @property
     def starts(self) -> bool:
@@ -49,6 +66,8 @@ class JobAction:
         """The last part of its page's address."""
         if self.action is Action.NEW:
             return "start-draft"
+        if self.releases:
+            return "release"
         return self.action.lower().replace("_", "-")
 
 
@@ -64,6 +83,7 @@ JOB_ACTIONS = (
     JobAction(Action.LIST_SAVEPOINT),
     JobAction(Action.CANCEL, drops=True),
     JobAction(Action.DELETE, drops=True),
+    JobAction(Action.DELETE, drops=True, releases=True),
 )
 #: What starts a job that is on record and was never started.
 START_DRAFT = JobAction(Action.NEW)
@@ -141,11 +161,9 @@ def _reason(job_action: JobAction, row: JobRow, text: Text, *, may_act: bool) ->
     if row.last.finished_at is None:
         return text("reason.busy", action=text.word("action", row.last.action))
     status = LAUNCH_FAILED if row.status == NOT_YET else row.status
-    if status in ALLOWED[job_action.action]:
+    if status in job_action.allowed:
         return ""
     possible = [
-        text.word("action", each.word)
-        for each in actions_of(status)
-        if status in ALLOWED[each.action]
+        text.word("action", each.word) for each in actions_of(status) if status in each.allowed
     ]
     return text("reason.status", status=status, possible=", ".join(possible))

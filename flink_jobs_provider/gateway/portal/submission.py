@@ -184,7 +184,7 @@ def start_of_draft(row: JobRow, caller: str) -> ActionRequest:
 def _named(asked: Asked) -> tuple[str, str | None]:
     """Return the action and the job's name, as the audit log has them."""
     if isinstance(asked, ActionRequest):
-        what = "rollback" if asked.version else str(asked.action)
+        what = "rollback" if asked.version else "release" if asked.releases else str(asked.action)
         return "adopt" if asked.changes.get("adopt") else what, asked.job_name
     return str(asked["action"]), asked["jobName"] or None
 

@@ -111,6 +111,17 @@ def adoption_samples(
     return [Sample("monitoring", _curl("POST", f"{base}/api/v1/jobs", _AUTHORIZATION, body))]
 
 
+def release_samples(base: str, number: int) -> list[Sample]:
+    """Return the release of a job as a command: of the monitoring API, which alone has it.
+
+    Args:
+        base: What callers reach the gateway by.
+        number: The job's number.
+    """
+    url = f"{base}/api/v1/jobs/{number}/release"
+    return [Sample("monitoring", _curl("POST", url, _AUTHORIZATION, {}))]
+
+
 def rollback_samples(
     base: str, job_name: str, number: int, body: Mapping[str, Any]
 ) -> list[Sample]:

@@ -129,6 +129,7 @@ class Reconciler:
         self.foresee_last_state = self._stopper.foresee_last_state
         self._takeover = Takeover(plane, self._directories, say)
         self.foresee_adoption = self._takeover.foresee
+        self.is_given_away = self._takeover.is_given_away
         self._reader = Reader(plane, self._states, self._observer, watch)
 
     async def bring_about(

@@ -34,7 +34,7 @@ from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
-from flink_jobs_provider.reconciling.flink.observer import Seen, retention
+from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, retention
 from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S
 from flink_jobs_provider.reconciling.flink.state_check import PlanProgram
 from flink_jobs_provider.reconciling.flink.submissions import submission
@@ -164,15 +164,12 @@ class Takeover:
         Raises:
             OwnedElsewhere: Another stack has adopted it, or goes on from its state.
         """
-        if recorded is not None and recorded.job_id is not None:
-            if recorded.adopted and restore:
-                await self._check_not_continued(recorded.job_id, wanted, seen, restore)
-            return
-        if wanted.restore_from:
+        job_id = recorded.job_id if recorded else None
+        if job_id is None and wanted.restore_from:
             return  # what it starts from was chosen
-        prefix = wanted.key.prefix
-        for mark in await self._plane.marks_on(prefix):
-            if mark.kind in _GIVEN_AWAY and mark.identity != prefix:
+        ours = {key.prefix for key in (wanted.key, *former_keys(recorded))}
+        for mark in await self._plane.marks_on(job_id or wanted.key.prefix):
+            if mark.kind in _GIVEN_AWAY and mark.identity not in ours:
                 raise OwnedElsewhere(
                     f"{wanted.job_name}: job {mark.job_id} was adopted by another stack, as jar "
                     f"{mark.id} of the cluster shows, and may run elsewhere",
@@ -180,7 +177,9 @@ class Takeover:
                     remedy="Take this resource out of the stack; or, if no stack has the job, "
                     "remove that jar",
                 )
-        if restore and seen.ended:
+        if restore and recorded and recorded.adopted:
+            await self._check_not_continued(str(job_id), wanted, seen, restore)
+        elif restore and job_id is None and seen.ended:
             await self._check_not_continued(seen.ended[0].job_id, wanted, seen, restore)
 
     async def _check_not_continued(
@@ -205,6 +204,9 @@ class Takeover:
         prefix, timeout = recorded.spec.key.prefix, recorded.spec.timeout("submit")
         for job in active:
             marks = await self._plane.marks(job.job_id)
+            others = [each for each in marks if each.identity != prefix]
+            if any(mark.kind is Mark.ADOPTED for mark in others):
+                continue  # an earlier try has released it, and another one has it since
             if not any(mark.kind is Mark.RELEASED for mark in marks):
                 await self._plane.put_mark(Mark.RELEASED, prefix, job.job_id, timeout)
             await self._remove([each for each in marks if each.identity == prefix], Mark.ADOPTED)
@@ -215,6 +217,15 @@ class Takeover:
             )
         last = recorded.last_savepoint or recorded.restored_from
         return "nothing of it runs" + (f"; its last known state is {last}" if last else "")
+
+    async def is_given_away(self, recorded: JobRecord) -> bool:
+        """Whether a job was released, or adopted by others since, be it running or not."""
+        prefix = recorded.spec.key.prefix
+        marks = await self._plane.marks(str(recorded.job_id))
+        return any(
+            mark.kind is Mark.RELEASED or (mark.kind in _GIVEN_AWAY and mark.identity != prefix)
+            for mark in marks
+        )
 
     async def _check_owner(self, wanted: JobSpec, job: ObservedJob) -> None:
         marks = await self._plane.marks(job.job_id)

@@ -17,7 +17,11 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import action_documen
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import caller, json_body
 from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService
-from flink_jobs_provider.gateway.jobs.transitions import adopting, back_to_version
+from flink_jobs_provider.gateway.jobs.transitions import (
+    adopting,
+    back_to_version,
+    releasing,
+)
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
@@ -71,6 +75,24 @@ class AuditedActions:
             _authorize(principal, row.cluster)
             given = _checked(await json_body(request, self._body_bytes))
             wanted = await self._back(row, given, principal)
+            try:
+                action = await self._jobs.submit(wanted)
+            except Refusal as refusal:
+                refusal.mask(self._clusters[row.cluster].storage.in_callers_words)
+                raise
+            call.action_id = action.id
+        return JSONResponse(action_document(action, mask_for(operates=True)), 202)
+
+    async def release(self, request: Request) -> Response:
+        """Begin to take a running job off the record, which goes on; returns the action."""
+        principal = caller(request)
+        call = AuditedCall(principal, "release")
+        async with audited(self._audit, request, call, _answer_to, 202):
+            row = await self._found(request)
+            call.cluster, call.job = row.cluster, row.job_name
+            _authorize(principal, row.cluster)
+            given = _checked_release(await json_body(request, self._body_bytes))
+            wanted = releasing(row, principal.name, seen=given.get(_SEEN, ""))
             try:
                 action = await self._jobs.submit(wanted)
             except Refusal as refusal:
@@ -214,18 +236,39 @@ def _checked(body: Any) -> dict[str, str]:
     """
     if not isinstance(body, dict):
         raise Refusal("InvalidParameter", "The body must be an object with the property version.")
-    given = {name: value for name, value in body.items() if value is not None}
-    for name, value in given.items():
-        if name not in _NAMES:
-            raise Refusal("InvalidParameter", f"There is no property {name[:40]!r}.", target=name)
-        if not isinstance(value, str) or not value:
-            raise Refusal("InvalidParameter", f"{name} must be a text.", target=name)
+    given = _texts(body, _NAMES)
     if _VERSION not in given:
         raise Refusal(
             "InvalidParameter",
             "version must be given: the action_id of one of the job's versions.",
             target=_VERSION,
         )
+    return given
+
+
+def _checked_release(body: Any) -> dict[str, str]:
+    """Return the properties of a body, which may hold none.
+
+    Raises:
+        Refusal: It holds others.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("InvalidParameter", "The body must be an object; it may be empty.")
+    return _texts(body, frozenset({_SEEN}))
+
+
+def _texts(body: Mapping[str, Any], names: frozenset[str]) -> dict[str, str]:
+    """Return the properties of a body, which are all texts.
+
+    Raises:
+        Refusal: One is not, or is unknown.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    for name, value in given.items():
+        if name not in names:
+            raise Refusal("InvalidParameter", f"There is no property {name[:40]!r}.", target=name)
+        if not isinstance(value, str) or not value:
+            raise Refusal("InvalidParameter", f"{name} must be a text.", target=name)
     return given
 
 

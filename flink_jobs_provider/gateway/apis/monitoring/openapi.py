@@ -307,6 +307,18 @@ ROLLBACK = Operation(
     body=_ROLLBACK_BODY,
     body_name="RollbackRequest",
 )
+RELEASE = Operation(
+    "releaseJob",
+    {202: answer("The action that was begun.", reference("ActionTaken"))},
+    _REFUSED,
+    refusals=(*READING, HTTPStatus.CONFLICT),
+    body={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"seen": _ROLLBACK_BODY["properties"]["seen"]},
+    },
+    body_name="ReleaseRequest",
+)
 _PLAN_BODY: Schema = {
     "oneOf": [
         {

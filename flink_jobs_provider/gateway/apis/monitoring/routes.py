@@ -56,6 +56,7 @@ EXCEPTIONS_PATH = f"{JOB_PATH}/exceptions"
 SERIES_PATH = f"{JOB_PATH}/series"
 ACTIONS_PATH = f"{JOB_PATH}/actions"
 ROLLBACK_PATH = f"{JOB_PATH}/rollback"
+RELEASE_PATH = f"{JOB_PATH}/release"
 PLAN_PATH = f"{JOB_PATH}/plan"
 VERSIONS_PATH = f"{JOB_PATH}/versions"
 SAVEPOINTS_PATH = f"{JOB_PATH}/savepoints"
@@ -118,6 +119,7 @@ class MonitoringFace:
             DescribedRoute(ACTIONS_PATH, self._records.actions, ["GET"], openapi.ACTIONS),
             DescribedRoute(VERSIONS_PATH, self._records.versions, ["GET"], openapi.VERSIONS),
             DescribedRoute(ROLLBACK_PATH, self._actions.rollback, ["POST"], openapi.ROLLBACK),
+            DescribedRoute(RELEASE_PATH, self._actions.release, ["POST"], openapi.RELEASE),
             DescribedRoute(PLAN_PATH, self._actions.plan, ["POST"], openapi.PLAN),
             DescribedRoute(SAVEPOINTS_PATH, self._records.savepoints, ["GET"], openapi.SAVEPOINTS),
             DescribedRoute(EVENTS_PATH, self._events, ["GET"], openapi.EVENTS),

@@ -14,6 +14,7 @@ from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
 )
+from flink_jobs_provider.gateway.jobs.transitions import releasing
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
     REHEARSAL_ARGS,
@@ -50,7 +51,7 @@ from flink_jobs_provider.gateway.portal.submission import (
     Asked,
     start_of_draft,
 )
-from flink_jobs_provider.gateway.portal.terminal import request_samples
+from flink_jobs_provider.gateway.portal.terminal import release_samples, request_samples
 from flink_jobs_provider.gateway.portal.text import Text
 from flink_jobs_provider.gateway.portal.visit import Visit
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -146,6 +147,8 @@ class ActionPages(FormPage):
                 confirm_unclaimed(form, row.job_name, text)
             return start_of_draft(row, visit.name)
         properties = self._request(shown, form, text)
+        if shown.job_action.releases:
+            return releasing(row, visit.name)
         await self._note_all(visit, shown.found.cluster.key, properties, form)
         args = form.values.get(REHEARSAL_ARGS, "").split()
         if args and args == form.values.get("args", "").split():
@@ -269,9 +272,9 @@ class ActionPages(FormPage):
             reveal=shown.reveal,
             may_act=visit.may_act(cluster.key),
             last=ActionView.of(row.last),
-            commands=request_samples(
-                cluster, self.addresses.whole(request, ""), sample, row.number
-            ),
+            commands=release_samples(self.addresses.whole(request, ""), row.number)
+            if job_action.releases
+            else request_samples(cluster, self.addresses.whole(request, ""), sample, row.number),
         )
 
 

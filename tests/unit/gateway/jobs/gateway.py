@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from copy import copy, deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -203,15 +204,17 @@ class Gateway:
         *,
         run_id: str | None = None,
         cancels_first: bool = False,
+        releases: bool = False,
         **changes: Any,
     ) -> ActionRequest:
         """Return a request; NEW has a jar without being told, but for one of a draft."""
         if action == "NEW" and run_id is None:
             changes = {"jar": str(self.jar), "entry_class": "Old", **changes}
         given: Mapping[str, Any] = {"asked": action}
-        return ActionRequest(
+        request = ActionRequest(
             CLUSTER, job, Action(action), changes, given, "tester", run_id, cancels_first
         )
+        return replace(request, releases=releases)
 
     async def draft(self, job: str = "orders", **inputs: Any) -> JobRow:
         """Put a job on record without starting it."""

@@ -61,7 +61,7 @@ def test_every_step_of_the_services_own_portal(look: Look) -> None:
         assert row.record.spec.parallelism == 2
         page = await browser.get(JOB)
         running = {"stop", "savepoint", "update", "stateless-update", "last-state-update"}
-        assert _offered(page) == running | {"list-savepoint", "cancel"}
+        assert _offered(page) == running | {"list-savepoint", "cancel", "release"}
 
         gateway.flink.pass_time(10)
         await _act(portal, browser, "savepoint")
@@ -402,7 +402,7 @@ def test_what_a_status_does_not_allow_is_there_with_the_reason(look: Look) -> No
         ]
         assert start.attributes["title"] == (
             "Not possible while the job is RUNNING. Possible: Stop, Savepoint, Update, "
-            "Stateless update, Last-state update, Look for savepoints, Cancel."
+            "Stateless update, Last-state update, Look for savepoints, Cancel, Release."
         )
         page = await browser.get(f"{JOB}/start")
         assert page.form(f"{JOB}/start").disabled
@@ -571,5 +571,41 @@ def test_the_same_request_for_a_terminal_is_taken_by_the_api(look: Look) -> None
         assert answer.status_code == 202, answer.text
         await portal.settled()
         assert (await portal.gateway.row()).last.action == "SAVEPOINT"
+
+    look(test)
+
+
+def test_a_job_is_released_by_its_name_and_goes_on(look: Look) -> None:
+    """Shows the form, and the command that does the same."""
+
+    async def test(portal: Opened) -> None:
+        gateway, browser = portal.gateway, await portal.signed_in()
+        await _new(portal, browser)
+        job = gateway.flink.the_job()
+        page = await browser.get(f"{JOB}/release")
+        assert "leaves it running" in page.text
+        assert "/api/v1/jobs/1/release" in page.text
+        form = page.form(f"{JOB}/release")
+        refused = await browser.refused(form, 400)
+        assert refused.problems["confirm"] == "Type orders to confirm."
+        assert len(await gateway.rows()) == 1
+        accepted = await browser.send(refused.form(f"{JOB}/release"), confirm="orders")
+        assert accepted.status_code == 303
+        await portal.settled()
+        assert await gateway.rows() == []
+        assert gateway.flink.the_job() is job
+
+    look(test)
+
+
+def test_a_job_that_does_not_run_is_not_released(look: Look) -> None:
+    """Shows that the button is off: there is nothing to leave to others."""
+
+    async def test(portal: Opened) -> None:
+        browser = await portal.signed_in()
+        await _new(portal, browser)
+        assert "release" in _offered(await browser.get(JOB))
+        await _act(portal, browser, "stop")
+        assert "release" not in _offered(await browser.get(JOB))
 
     look(test)

@@ -70,11 +70,11 @@ def test_every_phrase_is_used_and_there() -> None:
         used |= {f"{counted}.one", f"{counted}.other"}
     used |= set(re.findall(r"'(job\.ended|job\.since)'", whole))
     made: dict[str, set[str]] = {
-        "action": set(Action),
+        "action": {*Action, "release"},
         "result": set(ActionResult),
         "savepoint_reason": set(SavepointReason),
-        "does": {Action.NEW, *(each.action for each in JOB_ACTIONS)},
-        "drops": {each.action for each in JOB_ACTIONS if each.drops},
+        "does": {Action.NEW, *(each.text for each in JOB_ACTIONS)},
+        "drops": {each.text for each in JOB_ACTIONS if each.drops},
         "language": set(languages()),
         "api": {"hdinsight", "dli", "flink", "monitoring", "command_line"},
         "concern": {each.name for each in Concern},
