@@ -65,6 +65,30 @@ def test_a_stack_moves_to_the_plugin_and_back(moved: CountingStack, engine: str)
     assert moved.active("orders") == []
 
 
+def test_an_explicit_provider_names_the_cluster(moved: CountingStack) -> None:
+    """Shows a job without a target of its own, from its start to its end, which a refresh finds."""
+    moved.declare("orders")
+    _turn_to(moved, "plugin")
+    program = moved.project.root / "program/__main__.py"
+    source = program.read_text(encoding="utf-8")
+    east = (
+        "from flink_jobs_provider.plugin import Provider\n"
+        f'EAST = Provider("east", target={{"kind": "flink", "url": "{moved.cluster.url}"}})\n'
+        "OPTIONS = pulumi.ResourceOptions(provider=EAST)\n\n\ndef read("
+    )
+    source = source.replace("def read(", east, 1).replace(
+        "job = FlinkJob(name, **read(inputs))",
+        'inputs.pop("target")\n    job = FlinkJob(name, opts=OPTIONS, **read(inputs))',
+    )
+    program.write_text(source, encoding="utf-8")
+    moved.project.up()
+    moved.assert_runs("orders", restored_from=None)
+    assert "::east::" in moved.project.resources()["orders"]["provider"]
+    moved.project.preview("--refresh", "--expect-no-changes")
+    moved.project.destroy()
+    assert moved.active("orders") == []
+
+
 def test_the_plugin_ends_after_its_engine(moved: CountingStack) -> None:
     """Shows that a kill -9 of the engine leaves no process; the next run goes on with the job."""
     moved.declare("orders")
