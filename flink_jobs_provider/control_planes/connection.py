@@ -10,7 +10,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
@@ -211,11 +211,13 @@ def _without_path(error: ClusterRefused, path: str) -> str:
     return str(error).removeprefix(path).strip()
 
 
-def _open_flink(target: FlinkTarget, resolve: Resolve, guard: Guard) -> FlinkRest:
+def _open_flink(
+    target: FlinkTarget, resolve: Resolve, guard: Guard, submissions: int | None = None
+) -> FlinkRest:
     from flink_jobs_provider.control_planes.flink.client import open_client
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 
-    return FlinkRest(open_client(target, resolve), guard)
+    return FlinkRest(open_client(target, resolve), guard, submissions=submissions)
 
 
 def _open_hdinsight(target: HDInsightTarget, resolve: Resolve, guard: Guard) -> HDInsightPlane:
@@ -241,11 +243,24 @@ _OPENERS: Mapping[str, Callable[..., FlinkRest | HDInsightPlane | DliPlane]] = {
 
 
 class Clusters:
-    """Opens control planes by target, each once."""
+    """Opens control planes by target, each once.
 
-    def __init__(self, resolve: Resolve, guard: Guard = lambda: None) -> None:
+    A Flink cluster is given no more than `submissions` jobs at once, if a number is given.
+    """
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        guard: Guard = lambda: None,
+        *,
+        submissions: int | None = None,
+    ) -> None:
         self._resolve = resolve
         self._guard = guard
+        self._openers: Mapping[str, Callable[..., FlinkRest | HDInsightPlane | DliPlane]] = {
+            **_OPENERS,
+            "flink": partial(_open_flink, submissions=submissions),
+        }
         self._planes: dict[str, FlinkRest | HDInsightPlane | DliPlane] = {}
 
     @overload
@@ -267,7 +282,7 @@ class Clusters:
         """
         key = target.model_dump_json()
         if key not in self._planes:
-            self._planes[key] = _OPENERS[target.kind](target, self._resolve, self._guard)
+            self._planes[key] = self._openers[target.kind](target, self._resolve, self._guard)
         return self._planes[key]
 
     async def close(self) -> None:

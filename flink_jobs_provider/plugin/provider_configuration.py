@@ -51,10 +51,8 @@ class ProviderConfiguration(BaseModel):
         default_factory=dict,
         description="What references `config:KEY` of targets refer to, by KEY.",
     )
-    max_concurrent_submissions: Annotated[int | None, BeforeValidator(_from_json)] = Field(
-        None,
-        ge=1,
-        description="How many jobs are submitted to one Flink cluster at once; 8 if not given.",
+    max_concurrent_submissions: Annotated[int, BeforeValidator(_from_json)] = Field(
+        8, ge=1, description="How many jobs are submitted to one Flink cluster at once."
     )
 
 

@@ -20,6 +20,9 @@ from flink_jobs_provider.engine.protocols import provider_pb2_grpc
 from flink_jobs_provider.plugin.servicer import FlinkJobsServicer
 from flink_jobs_provider.provider.process import EngineLiveness, engine_argument
 
+#: Calls in progress have timeouts of their own; in seconds.
+_LONGEST_S = 30 * 24 * 3600.0
+
 
 def main() -> None:
     """Serve the provider protocol to the engine at the address in the arguments."""
@@ -41,13 +44,12 @@ async def _serve(arguments: list[str]) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asked.once.wait()
-    answered = asyncio.create_task(servicer.until_answered())
+    answered = asyncio.create_task(server.stop(_LONGEST_S))
     again = asyncio.create_task(asked.twice.wait())
     await asyncio.wait({answered, again}, return_when=asyncio.FIRST_COMPLETED)
     if not answered.done():
         os._exit(1)
     again.cancel()
-    await server.stop(None)
 
 
 class _Asked:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from flink_jobs_provider.artifacts import Jar, find_jar, open_jar
 from flink_jobs_provider.control_planes.connection import (
@@ -50,6 +50,8 @@ from flink_jobs_provider.reconciling.job_errors import no_jar_of_version
 from flink_jobs_provider.reconciling.version_history import Occasion, with_failure, with_history
 from flink_jobs_provider.reconciling.waiter import Clock
 
+T = TypeVar("T")
+
 #: Problems of inputs: (property path, what would be valid).
 Problems = list[tuple[str, str]]
 
@@ -71,15 +73,22 @@ class JobOperations:
         self._loop = loop or BackgroundLoop()
         self._previews = CreationPreviews(self._observe, self._plan, self._foresee_adoption)
 
-    def connect(self, resolve: Resolve, guard: Guard) -> None:
-        """Prepare the clusters' clients; `guard` is called before each request that changes any."""
-        self._clusters = Clusters(resolve, guard)
+    def connect(self, resolve: Resolve, guard: Guard, submissions: int | None = None) -> None:
+        """Prepare the clusters' clients; `guard` is called before each request that changes any.
+
+        A Flink cluster is given no more than `submissions` jobs at once, if a number is given.
+        """
+        self._clusters = Clusters(resolve, guard, submissions=submissions)
         self._prerequisites = Prerequisites(resolve)
 
     def close(self) -> None:
         """Close the clusters' clients."""
         if self._clusters is not None:
             self._loop.run(self._clusters.close())
+
+    def on_clusters(self, ask: Callable[[Clusters], Coroutine[Any, Any, T]]) -> T:
+        """Return what clusters answer to a question."""
+        return self._loop.run(ask(self._known_clusters()))
 
     def missing_prerequisites(self, declared: Declaration) -> Problems:
         """Return what this machine lacks to reach a job's target; nothing in an offline preview."""

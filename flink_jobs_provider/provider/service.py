@@ -125,16 +125,18 @@ class ProviderService:
         configuration: Callable[[str], Any],
         liveness: EngineLiveness,
         guard: Guard | None = None,
+        submissions: int | None = None,
     ) -> None:
         """Prepare the clusters' clients; credentials come from configuration and environment.
 
         `configuration` reads a key of the stack's, None where it is not set. This process ends
         after its engine. The `guard` is called before each request that changes anything: by
-        default it checks that the engine lives.
+        default it checks that the engine lives. A Flink cluster is given no more than `submissions`
+        jobs at once, if a number is given.
         """
         self.watch(liveness)
         resolve = secret_resolver(configuration, self.output.hide)
-        self.jobs.connect(resolve, guard or liveness.check)
+        self.jobs.connect(resolve, guard or liveness.check, submissions)
 
     def watch(self, liveness: EngineLiveness) -> None:
         """End this process after its engine."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -60,8 +61,11 @@ class FlinkRest:
         guard: Guard = lambda: None,
         clock: MonotonicClock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        *,
+        submissions: int | None = None,
     ) -> None:
         self.client = FlinkClient(http, guard, sleep)
+        self._turn = asyncio.Semaphore(submissions) if submissions else nullcontext()
         self._http = http
         self._times = clock, sleep
         self._overview = SharedCall(self._fetch_jobs, clock)
@@ -169,8 +173,12 @@ class FlinkRest:
         return await self._jars.provide(submission, timeout)
 
     async def submit(self, submission: Submission, timeout: float) -> None:
-        """Upload the jar if it is not there, and run it under the submission's jobId."""
-        await self._submissions.submit(submission, timeout)
+        """Upload the jar if it is not there, and run it under the submission's jobId.
+
+        Its time begins when no more than `submissions` others are in progress.
+        """
+        async with self._turn:
+            await self._submissions.submit(submission, timeout)
 
     async def take_savepoint(self, request: SavepointRequest, timeout: float) -> str:
         """Take a savepoint, or find the one that this request took before."""

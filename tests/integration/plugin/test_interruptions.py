@@ -1,0 +1,120 @@
+"""Runs of the plugin that are cut short, on a real Flink: cancelled, killed, or both at once."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.counting_output import assert_counts_continuous
+from tests.flink_cluster import FlinkCluster
+from tests.integration.plugin.conftest import active
+from tests.plugin_engine import PluginEngine, PluginError, plugin_run
+from tests.waiting import wait_until
+
+
+def _says(engine: PluginEngine, text: str) -> None:
+    wait_until(lambda: any(text in line for line in engine.lines()), 60, f"the log has {text!r}")
+
+
+def test_a_cancelled_update_goes_on_to_its_end(
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    """Shows that a job which was stopped for its new version is started, and nothing else begins.
+
+    Counts have neither a gap nor a repeat.
+    """
+    state: dict[str, Any] = {}
+    with plugin_run(tmp_path, state) as engine:
+        engine.up("orders", inputs)
+        output = tmp_path / "output"
+        wait_until(lambda: assert_counts_continuous(output).total > 0, 60, "it counts")
+    with plugin_run(tmp_path, state) as engine:
+        news = engine.checked("payments", inputs | {"job_name": "payments"})
+        assert news
+        update = engine.begin(engine.up, "orders", inputs | {"parallelism": 2})
+        _says(engine, "orders: UPDATE")
+        wait_until(lambda: flink_2.rest.get("/jars").json()["files"], 60, "a jar is there")
+        wait_until(lambda: "starting version 2" in "".join(engine.lines()), 60, "it is stopped")
+        engine.call("Cancel")
+        with pytest.raises(PluginError, match="the run was cancelled"):
+            engine.up("payments", inputs | {"job_name": "payments"})
+        updated = update.result(300)
+        assert updated["parallelism"] == 2
+        assert active(flink_2) == [updated["job_id"]]
+        before = assert_counts_continuous(output).total
+        wait_until(lambda: assert_counts_continuous(output).total > before, 60, "it counts on")
+    assert "payments" not in state
+
+
+def test_a_cancelled_run_ends_at_once(tmp_path: Path) -> None:
+    """Shows that a plugin without calls in progress does not make its engine wait."""
+    with plugin_run(tmp_path) as engine:
+        engine.call("Cancel")
+        engine.process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert engine.process.wait(30) == 0
+        assert time.monotonic() - began < 5
+
+
+def test_what_is_in_progress_at_a_signal_is_answered(
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    """Shows that an engine which ends its plugin during a create still records the job."""
+    state: dict[str, Any] = {}
+    with plugin_run(tmp_path, state) as engine:
+        create = engine.begin(engine.up, "orders", inputs)
+        _says(engine, "orders: starting version 1")
+        engine.process.send_signal(signal.SIGINT)
+        created = create.result(300)
+        assert engine.process.wait(60) == 0
+    assert active(flink_2) == [created["job_id"]]
+    assert "orders" in state
+
+
+@pytest.mark.parametrize("line", ["starting version 1", "starting version 2"])
+def test_a_killed_engine_takes_its_plugin_along(
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path, line: str
+) -> None:
+    """Shows that it ends, begins nothing more, and that the next run goes on with the same job."""
+    state: dict[str, Any] = {}
+    wanted = inputs
+    if line.endswith("2"):
+        with plugin_run(tmp_path, state) as engine:
+            engine.up("orders", inputs)
+        wanted = inputs | {"parallelism": 2}
+    killed = PluginEngine(tmp_path, dict(state))
+    killed.configure()
+    call = killed.begin(killed.up, "orders", wanted)
+    _says(killed, f"orders: {line}")
+    killed.vanish()
+    killed.process.wait(120)
+    assert isinstance(call.exception(60), PluginError)
+    killed.close()
+    with plugin_run(tmp_path, state) as engine:
+        finished = engine.up("orders", wanted)
+    assert active(flink_2) == [finished["job_id"]]
+    output = tmp_path / "output"
+    before = assert_counts_continuous(output).total if output.exists() else 0
+    wait_until(lambda: assert_counts_continuous(output).total > before, 60, "it counts on")
+
+
+def test_a_killed_plugin_leaves_what_the_next_run_adopts(
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    """Shows that a create which nobody recorded is found by its jobId."""
+    killed = PluginEngine(tmp_path, {})
+    killed.configure()
+    call = killed.begin(killed.up, "orders", inputs)
+    _says(killed, "orders: starting version 1")
+    wait_until(lambda: active(flink_2), 60, "the job is there")
+    killed.process.kill()
+    [job_id] = active(flink_2)
+    call.exception(60)
+    killed.close()
+    with plugin_run(tmp_path) as engine:
+        assert engine.up("orders", inputs)["job_id"] == job_id
+    assert active(flink_2) == [job_id]
