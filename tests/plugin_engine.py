@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +24,8 @@ from flink_jobs_provider.engine.protocols import (
 from flink_jobs_provider.engine.values import from_struct, to_struct
 
 PLUGIN = Path(sys.executable).with_name("pulumi-resource-flink-jobs")
+#: The dynamic provider, as the embedded engine starts it.
+DYNAMIC = (sys.executable, "-u", "-m", "flink_jobs_provider.provider.process", "pulumi.dynamic")
 URN = "urn:pulumi:prod::shop::flink-jobs:index:Job::"
 
 
@@ -55,16 +57,26 @@ class _Log(engine_pb2_grpc.EngineServicer):
 class PluginEngine:
     """An engine with one process of the plugin, and the state of its resources by their names."""
 
-    def __init__(self, directory: Path, state: dict[str, tuple[str, Any, Any]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        state: dict[str, tuple[str, Any, Any]],
+        command: Sequence[str | Path] = (PLUGIN,),
+    ) -> None:
         self.log: list[Any] = []
+        self._is_plugin = command == (PLUGIN,)
         #: The id, inputs and outputs of each resource.
         self.state = state
+        if not self._is_plugin:  # an engine gives it no secrets, but what they hold
+            for name, (id_, *recorded) in state.items():
+                inputs, outputs = [to_struct(from_struct(r), to_provider=True) for r in recorded]
+                state[name] = (id_, inputs, outputs)
         self._server = grpc.server(ThreadPoolExecutor(4), options=CHANNEL_OPTIONS)
         engine_pb2_grpc.add_EngineServicer_to_server(_Log(self.log), self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
         self.process = subprocess.Popen(
-            [PLUGIN, self.address], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*command, self.address], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert self.process.stdout
         assert self.process.stderr
@@ -96,7 +108,9 @@ class PluginEngine:
 
     def configure(self, **configuration: Any) -> Any:
         """Begin, as an engine does."""
-        self.call("Handshake", provider_pb2.ProviderHandshakeRequest(engine_address=self.address))
+        if self._is_plugin:
+            request = provider_pb2.ProviderHandshakeRequest(engine_address=self.address)
+            self.call("Handshake", request)
         return self.call(
             "Configure",
             provider_pb2.ConfigureRequest(args=to_struct(configuration), acceptSecrets=True),
@@ -187,7 +201,8 @@ class PluginEngine:
     def close(self) -> int:
         """End the plugin as an engine does at the end of a run; return its exit code."""
         if self.process.poll() is None:
-            self.call("Cancel")
+            if self._is_plugin:
+                self.call("Cancel")
             self.process.terminate()
         code = self.process.wait(60)
         self._channel.close()
@@ -202,10 +217,13 @@ class PluginEngine:
 
 @contextmanager
 def plugin_run(
-    directory: Path, state: dict[str, tuple[str, Any, Any]] | None = None, **configuration: Any
+    directory: Path,
+    state: dict[str, tuple[str, Any, Any]] | None = None,
+    command: Sequence[str | Path] = (PLUGIN,),
+    **configuration: Any,
 ) -> Iterator[PluginEngine]:
     """Run the plugin for one run of an engine; a state goes on from one run to the next."""
-    engine = PluginEngine(directory, {} if state is None else state)
+    engine = PluginEngine(directory, {} if state is None else state, command)
     try:
         engine.configure(**configuration)
         yield engine

@@ -3,22 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from pulumi import Alias, CustomResource, Input, Output, ProviderResource, ResourceOptions
+from pulumi import CustomResource, Input, Output, ProviderResource, ResourceOptions
 
 from flink_jobs_provider.provider.args import FlinkJobArgs, InputObject, JobArguments, JobInputs
 from flink_jobs_provider.provider.job_outputs import JobOutputs, computed_names, with_outputs
-from flink_jobs_provider.provider.resource import declared_inputs
+from flink_jobs_provider.provider.resource import PLUGIN_TYPE, declared_inputs, taking_over
 
 PACKAGE = "flink-jobs"
-TYPE = f"{PACKAGE}:index:Job"
 #: The type of the same resource as the dynamic provider has it: its state is taken over.
 DYNAMIC_TYPE = "pulumi-python:dynamic/flink_jobs:FlinkJob"
-
-_OPTIONS = ResourceOptions(
-    aliases=[Alias(type_=DYNAMIC_TYPE)],
-    # They hold the values of inputs that are secret, or were in a version before.
-    additional_secret_outputs=["version_inputs"],
-)
 
 
 class Job(JobOutputs, CustomResource):
@@ -46,7 +39,8 @@ class Job(JobOutputs, CustomResource):
             TypeError: A `FlinkJobArgs` and keywords are given, or `jar_digest`.
         """
         props = dict.fromkeys(computed_names()) | declared_inputs(args, inputs)
-        super().__init__(TYPE, resource_name, props, ResourceOptions.merge(opts, _OPTIONS))
+        opts = ResourceOptions.merge(opts, taking_over(DYNAMIC_TYPE, resource_name, opts))
+        super().__init__(PLUGIN_TYPE, resource_name, props, opts)
 
     @staticmethod
     def get(resource_name: str, id: Input[str], opts: ResourceOptions | None = None) -> "Job":  # noqa: A002 - the name that SDKs have for it
@@ -54,7 +48,11 @@ class Job(JobOutputs, CustomResource):
         found = Job.__new__(Job)
         props: dict[str, Any] = dict.fromkeys(["job_name", *computed_names()])
         CustomResource.__init__(
-            found, TYPE, resource_name, props, ResourceOptions.merge(opts, ResourceOptions(id=id))
+            found,
+            PLUGIN_TYPE,
+            resource_name,
+            props,
+            ResourceOptions.merge(opts, ResourceOptions(id=id)),
         )
         return found
 
@@ -100,6 +98,3 @@ class Provider(ProviderResource):
         if organization is not None:
             props["organization"] = organization
         super().__init__(PACKAGE, resource_name, props, opts)
-
-
-__all__ = ["DYNAMIC_TYPE", "PACKAGE", "TYPE", "Job", "Provider"]

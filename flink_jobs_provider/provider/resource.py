@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Alias, Output, ResourceOptions
 from pulumi.dynamic import Resource
 
 from flink_jobs_provider.provider.args import FlinkJobArgs, JobArguments, JobInputs
@@ -22,8 +22,10 @@ from flink_jobs_provider.provider.dynamic import (
 from flink_jobs_provider.provider.dynamic_state import owner_of_stack
 from flink_jobs_provider.provider.job_outputs import JobOutputs, computed_names, with_outputs
 
+#: The type of the same resource as the native plugin has it: its state is taken over.
+PLUGIN_TYPE = "flink-jobs:index:Job"
 #: They hold the values of inputs that are secret, or were in a version before.
-_SECRET_OUTPUTS = ResourceOptions(additional_secret_outputs=["version_inputs"])
+_SECRET_OUTPUTS = ["version_inputs"]
 
 
 class FlinkJob(JobOutputs, Resource, module="flink_jobs", name="FlinkJob"):
@@ -59,7 +61,7 @@ class FlinkJob(JobOutputs, Resource, module="flink_jobs", name="FlinkJob"):
             props[SECRETS_KEY] = Output.from_input(secret_paths(dict(props)))
         self._problems = invalid_name(resource_name)
         props[OPTIONS_KEY] = self._problems
-        opts = ResourceOptions.merge(opts, _SECRET_OUTPUTS)
+        opts = ResourceOptions.merge(opts, taking_over(PLUGIN_TYPE, resource_name, opts))
         super().__init__(FlinkJobProvider(), resource_name, {**outputs, **props}, opts)
 
     def _get_providers(
@@ -87,6 +89,19 @@ def declared_inputs(args: FlinkJobArgs | JobArguments | None, inputs: JobInputs)
         props = FlinkJobArgs(args=args, **inputs).props()
     props.setdefault("owner", default_owner())
     return props
+
+
+def taking_over(type_: str, resource_name: str, opts: ResourceOptions | None) -> ResourceOptions:
+    """Return the options by which a resource goes on with the state of another type of the same.
+
+    An alias is written as a URN where that is known: one by its type takes the SDK as long as a
+    sixth of all else about a resource.
+    """
+    alias: Alias | str = Alias(type_=type_)
+    if opts is None or opts.parent is None:
+        stack, project = pulumi.get_stack(), pulumi.get_project()
+        alias = f"urn:pulumi:{stack}::{project}::{type_}::{resource_name}"
+    return ResourceOptions(aliases=[alias], additional_secret_outputs=_SECRET_OUTPUTS)
 
 
 #: The parents of jobs, by type and name: two of one type and name have other parents themselves.

@@ -10,11 +10,12 @@ import pytest
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.plugin import package_schema
-from flink_jobs_provider.plugin.job_resource import DYNAMIC_TYPE, TYPE
+from flink_jobs_provider.plugin.job_resource import DYNAMIC_TYPE
+from flink_jobs_provider.provider.resource import PLUGIN_TYPE
 from tools import build_plugin_schema
 
 SCHEMA: dict[str, Any] = json.loads(package_schema.text())
-JOB: dict[str, Any] = SCHEMA["resources"][TYPE]
+JOB: dict[str, Any] = SCHEMA["resources"][PLUGIN_TYPE]
 
 
 def test_the_schema_is_made_from_the_models() -> None:
