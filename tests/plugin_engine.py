@@ -21,7 +21,7 @@ from flink_jobs_provider.engine.protocols import (
     provider_pb2_grpc,
     status_pb2,
 )
-from flink_jobs_provider.engine.values import from_struct, to_struct
+from flink_jobs_provider.engine.values import from_struct, plain, to_struct
 
 PLUGIN = Path(sys.executable).with_name("pulumi-resource-flink-jobs")
 #: The dynamic provider, as the embedded engine starts it.
@@ -69,7 +69,10 @@ class PluginEngine:
         self.state = state
         if not self._is_plugin:  # an engine gives it no secrets, but what they hold
             for name, (id_, *recorded) in state.items():
-                inputs, outputs = [to_struct(from_struct(r), to_provider=True) for r in recorded]
+                inputs, outputs = [
+                    to_struct({key: plain(value) for key, value in from_struct(each).items()})
+                    for each in recorded
+                ]
                 state[name] = (id_, inputs, outputs)
         self._server = grpc.server(ThreadPoolExecutor(4), options=CHANNEL_OPTIONS)
         engine_pb2_grpc.add_EngineServicer_to_server(_Log(self.log), self._server)
