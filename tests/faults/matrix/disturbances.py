@@ -112,7 +112,11 @@ def _allow_directories(job: MatrixJob) -> None:
 
 
 def _await_forgotten(job: MatrixJob) -> None:
-    """Wait until the cluster knows neither the results of what was begun nor ended jobs."""
+    """Wait until the cluster knows neither the results of what was begun nor ended jobs.
+
+    It never forgets an operation that it has lost, as one that a kill of its job has hit: that
+    stays in progress for good, where nothing of its job is.
+    """
     triggers = {
         each.path
         for each in job.proxy.exchanges
@@ -122,10 +126,20 @@ def _await_forgotten(job: MatrixJob) -> None:
     def forgotten() -> bool:
         rows = job.cluster.jobs()
         ended = [id_ for id_ in rows if id_.startswith(job.wanted.key.prefix)]
-        known = [path for path in triggers if job.cluster.rest.get(path).is_success]
+        known = [path for path in triggers if _is_known(job.cluster, path)]
         return set(ended) <= set(job.active()) and not known
 
     wait_until(forgotten, 20, f"{job.name} is forgotten")
+
+
+def _is_known(cluster: FlinkCluster, path: str) -> bool:
+    answer = cluster.rest.get(path)
+    if not answer.is_success:
+        return False
+    if answer.json()["status"]["id"] == "COMPLETED":
+        return True
+    statistics = cluster.rest.get(f"{path.rsplit('/', 2)[0]}/checkpoints")
+    return statistics.is_success and statistics.json()["counts"]["in_progress"] > 0
 
 
 def _nothing(_job: MatrixJob) -> None:
