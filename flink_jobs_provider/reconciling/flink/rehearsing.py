@@ -41,7 +41,7 @@ from flink_jobs_provider.reconciling.flink.state_check import PlanProgram, State
 from flink_jobs_provider.reconciling.flink.submissions import DidNotStart, Starter, submission
 from flink_jobs_provider.reconciling.record_updates import add_aside, record_of
 
-#: Within five minutes another rehearsal of the same version starts from the same savepoint.
+#: Within five minutes another run that is to update the job rehearses from the same savepoint.
 _OCCASION = "rehearsal"
 
 
@@ -94,11 +94,13 @@ class Rehearser:
         change: Change,
         current: ObservedJob,
         before: Predecessor,
-        plan: PlanProgram | None = None,
+        *,
+        alone: bool = False,
     ) -> Change:
         """Run a copy of the wanted version through the health gate, and end it.
 
-        `plan` runs a program's `main`; it keeps the jar on the cluster if none is given.
+        One that no update follows is `alone`: it starts from a savepoint of its own, and its jar
+        does not stay on the cluster.
 
         Returns:
             The change, whose record lists the savepoint that the copy was started from.
@@ -118,12 +120,14 @@ class Rehearser:
         try:
             request = submission(copy, change.jar, generation, None)
             await self._preflight.program(request, current, now, alongside=True)
-            sinks = _Sinks(change, request, current, plan or self._plane.plan)
+            plan = self._plane.try_out if alone else self._plane.plan
+            sinks = _Sinks(change, request, current, plan)
             found = await self._check_sinks(sinks, now)
             self._report(wanted, found)
             if found.left_out:
                 copy = copy.model_copy(update={"allow_non_restored_state": True})
-            path = await self._stopper.take_whole(wanted, current, Purpose.SAVEPOINT, _OCCASION)
+            occasion = f"{_OCCASION} {generation}" if alone else _OCCASION
+            path = await self._stopper.take_whole(wanted, current, Purpose.SAVEPOINT, occasion)
             if change.recorded:
                 listed = add_aside(change.recorded, path, SavepointReason.REHEARSAL)
                 change = replace(change, recorded=listed)
@@ -157,7 +161,7 @@ class Rehearser:
         record = record_of(wanted, current)
         before = Predecessor(await self._gate.numbers_before_stop(wanted, current))
         change = Change(record, wanted, jar, Seen((current,)))
-        done = await self.rehearse(change, current, before, self._plane.try_out)
+        done = await self.rehearse(change, current, before, alone=True)
         return done.recorded or record
 
     async def foresee(self, recorded: JobRecord, wanted: JobSpec, jar: Jar) -> Foreseen:

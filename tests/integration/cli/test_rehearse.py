@@ -45,6 +45,8 @@ def test_a_verdict_and_a_job_that_is_not_touched(flink: FlinkCluster, tmp_path: 
     assert (verdict["job_id"], verdict["passed"], verdict["reason"]) == (job_id, True, "")
     assert f"/{job_id}/savepoint-" in verdict["savepoint"]
     assert "rehearsal of orders: health gate passed: 3 s, 0 restarts" in passed.stderr
+    again = json.loads(jobs(flink, "rehearse", str(file), "--json").stdout)
+    assert again["savepoint"] != verdict["savepoint"], "it starts from the state of its time"
 
     failing = {"args": [*elsewhere, "--fail-after-millis", "500", "--restarts", "1000"]}
     write(file, entry_class=entry_class("FailingTask"), rehearsal={**failing, "window": "8s"})
