@@ -75,13 +75,7 @@ class AuditedActions:
             _authorize(principal, row.cluster)
             given = _checked(await json_body(request, self._body_bytes))
             wanted = await self._back(row, given, principal)
-            try:
-                action = await self._jobs.submit(wanted)
-            except Refusal as refusal:
-                refusal.mask(self._clusters[row.cluster].storage.in_callers_words)
-                raise
-            call.action_id = action.id
-        return JSONResponse(action_document(action, mask_for(operates=True)), 202)
+            return await self._begun(call, wanted)
 
     async def release(self, request: Request) -> Response:
         """Begin to take a running job off the record, which goes on; returns the action."""
@@ -93,13 +87,7 @@ class AuditedActions:
             _authorize(principal, row.cluster)
             given = _checked_release(await json_body(request, self._body_bytes))
             wanted = releasing(row, principal.name, seen=given.get(_SEEN, ""))
-            try:
-                action = await self._jobs.submit(wanted)
-            except Refusal as refusal:
-                refusal.mask(self._clusters[row.cluster].storage.in_callers_words)
-                raise
-            call.action_id = action.id
-        return JSONResponse(action_document(action, mask_for(operates=True)), 202)
+            return await self._begun(call, wanted)
 
     async def plan(self, request: Request) -> Response:
         """Return what an action on a job would do; nothing of it is done.
@@ -164,11 +152,18 @@ class AuditedActions:
             allowed = given.get(_NO_WAY_BACK, False)
             wanted = adopting(wanted, given[_ADOPT], allow_no_way_back=allowed)
             try:
-                action = await self._jobs.submit(wanted)
+                return await self._begun(call, wanted)
             except Refusal as refusal:
-                refusal.mask(cluster.storage.in_callers_words)
                 raise in_arm_words(refusal) from None
-            call.action_id = action.id
+
+    async def _begun(self, call: AuditedCall, wanted: ActionRequest) -> Response:
+        """Submit an action, and answer with it."""
+        try:
+            action = await self._jobs.submit(wanted)
+        except Refusal as refusal:
+            refusal.mask(self._clusters[wanted.cluster].storage.in_callers_words)
+            raise
+        call.action_id = action.id
         return JSONResponse(action_document(action, mask_for(operates=True)), 202)
 
     async def _savepoint(self, row: JobRow, given: Mapping[str, str]) -> str | None:
