@@ -17,7 +17,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
 from flink_jobs_provider.planning.drift import begun_alongside, drift
-from flink_jobs_provider.planning.gate_words import gate_text
+from flink_jobs_provider.planning.gate_words import gate_text, unjudged_text
 from flink_jobs_provider.planning.known_state import known_state, last_state
 from flink_jobs_provider.planning.move import is_move, refusal_to_move
 from flink_jobs_provider.planning.rehearsed_copy import obstacle_to_rehearsal, refusal_to_rehearse
@@ -129,9 +129,13 @@ def plan(
     if recorded and recorded.rehearsals and not decided.action and not decided.how:
         which = ", ".join(recorded.rehearsals)
         return replace(decided, how=f"end the rehearsal that an earlier run left, job {which}")
-    if decided.action in STARTS and not decided.rescales:
+    moves = recorded is not None and is_move(recorded, wanted)
+    if decided.rescales or moves:
+        gate = unjudged_text(wanted, "a move" if moves else "a rescale")
+        decided = replace(decided, gate=gate)
+    elif decided.action in STARTS:
         decided = replace(decided, gate=gate_text(recorded, wanted))
-    if recorded and decided.action and not decided.refusal and not is_move(recorded, wanted):
+    if recorded and decided.action and not decided.refusal and not moves:
         disposes = surplus_text(recorded, wanted, decided.action, now)
         decided = replace(decided, disposes=disposes)
     return _with_rehearsal(decided, recorded, wanted)

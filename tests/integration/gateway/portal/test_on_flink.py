@@ -193,6 +193,38 @@ def test_a_job_started_by_hand_is_adopted_changed_and_goes_back(
     assert_counts_continuous(output, complete=True)
 
 
+def test_a_job_is_released_and_adopted_again(
+    portal: _Portal, flink_2: FlinkCluster, tmp_path: Path
+) -> None:
+    """Shows that the job is not restarted, and is there to be adopted when it is off the record."""
+    output = tmp_path / "out"
+    args = f"--output {output} --rate 200 --checkpoint-interval 200"
+    given = {
+        "jar": f"abfs://jobs@account/{COUNTING_JAR.name}",
+        "entry_class": COUNTING_CLASS,
+        "args": args,
+        "parallelism": "1",
+    }
+    portal.job = portal.send(portal.get(NEW).form(NEW), job_name="released", **given)
+    job_id = portal.settled().fact("Flink's jobId")
+    began = flink_2.jobs()[job_id]["start-time"]
+    address = f"{portal.job}/release"
+    portal.send(portal.get(address).form(address), confirm="released")
+
+    def listed() -> str:
+        found = _links(portal.get("/portal/clusters"))
+        assert any(f"adopt={job_id}" in each for each in found)
+        return next(each for each in found if f"adopt={job_id}" in each)
+
+    page = portal.get(wait_until(listed, 30, "the job is there to be adopted"))
+    portal.job = portal.send(page.form(NEW), job_name="adopted", **given)
+    page = portal.settled()
+    assert (portal.status(page), page.fact("Flink's jobId")) == ("RUNNING", job_id)
+    assert flink_2.jobs()[job_id]["start-time"] == began
+    portal.act("stop")
+    assert_counts_continuous(output, complete=True)
+
+
 def _links(page: Page) -> list[str]:
     return [each.attributes.get("href", "") for each in page.find("a")]
 
