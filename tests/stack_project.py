@@ -65,13 +65,6 @@ for name, inputs in json.loads(pathlib.Path("jobs.json").read_text()).items():
 _JOBS = {
     "dynamic": "from flink_jobs_provider import FlinkJob",
     "plugin": "from flink_jobs_provider.plugin import Job as FlinkJob",
-    "dynamic again": """\
-from functools import partial
-
-from flink_jobs_provider import FlinkJob as DynamicJob
-
-ONCE = pulumi.Alias(type_="flink-jobs:index:Job")
-FlinkJob = partial(DynamicJob, opts=pulumi.ResourceOptions(aliases=[ONCE]))""",
 }
 _TYPES = (":FlinkJob", ":Job")
 
@@ -118,8 +111,7 @@ class StackProject:
     Attributes:
         jobs: The inputs of each job by resource name; edit them, and run again.
         environment: Added to the environment of the commands.
-        face: What runs the jobs, `dynamic` or `plugin`, or `dynamic again` where a plugin did
-            before; `write_program` puts it into effect.
+        face: What runs the jobs, `dynamic` or `plugin`; `write_program` puts it into effect.
         preloaded: Whether commands that run to their end are forked off a preloaded process.
 
     """

@@ -31,7 +31,7 @@ def _turn_to(stack: CountingStack, face: str) -> None:
     stack.project.write_program()
 
 
-def test_a_stack_moves_to_the_plugin_and_back(moved: CountingStack, engine: str) -> None:
+def test_a_stack_moves_to_the_plugin_and_back(moved: CountingStack) -> None:
     """Unchanged each time, also to a refresh; the next change is one UPDATE with its state."""
     secret = {"pipeline.global-job-parameters": {"secret": "password:hush-hush"}}
     moved.declare("orders", flink_configuration=secret)
@@ -49,17 +49,16 @@ def test_a_stack_moves_to_the_plugin_and_back(moved: CountingStack, engine: str)
     moved.change("orders", parallelism=2)
     moved.project.up()
     job_id = moved.assert_updated("orders", job_id)
-    if engine == "embedded":  # the CLI has nothing for the dynamic provider to be read by
-        _turn_to(moved, "dynamic again")
-        moved.project.preview("--expect-no-changes")
-        moved.project.up()
-        moved.project.preview("--refresh", "--expect-no-changes")
-        assert moved.active("orders") == [job_id]
+    _turn_to(moved, "dynamic")
+    moved.project.preview("--expect-no-changes")
+    moved.project.up()
+    moved.project.preview("--refresh", "--expect-no-changes")
+    assert moved.active("orders") == [job_id]
 
-        _turn_to(moved, "plugin")  # along with a change
-        moved.change("orders", parallelism=1)
-        moved.project.up()
-        job_id = moved.assert_updated("orders", job_id)
+    _turn_to(moved, "plugin")  # along with a change
+    moved.change("orders", parallelism=1)
+    moved.project.up()
+    job_id = moved.assert_updated("orders", job_id)
     assert "hush-hush" not in moved.project.checkpoint.read_text(encoding="utf-8")
     moved.project.destroy()
     assert moved.active("orders") == []
