@@ -37,19 +37,11 @@ try:
 except InvalidSpec as error:
     raise pulumi.RunError(str(error)) from None
 
-# A job of the plugin takes over what the dynamic provider has run; this is the way back.
-ONCE_OF_PLUGIN = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="flink-jobs:index:Job")])
-
-
-def declared(name: str, inputs: dict[str, Any]) -> FlinkJob | Job:
-    """Declare a job, by the provider that was chosen."""
-    if provider == "plugin":
-        return Job(name, **placed(inputs))
-    return FlinkJob(name, opts=ONCE_OF_PLUGIN, **placed(inputs))
-
+# Either takes over what the other has run.
+Declared: type[FlinkJob | Job] = Job if provider == "plugin" else FlinkJob
 
 # A resource is named after its file, so that a new job_name in it is seen as a change of one job.
-jobs = {name: declared(name, inputs) for name, inputs in files.items()}
+jobs = {name: Declared(name, **placed(inputs)) for name, inputs in files.items()}
 
 pulumi.export(
     "jobs",
