@@ -86,6 +86,20 @@ class StateDirectories:
                 return found
         return None
 
+    async def newest_checkpoint(self, spec: JobSpec, job_id: str) -> RestorePoint | None:
+        """Return the newest checkpoint that a submission has left, or None where none is seen.
+
+        Args:
+            spec: What names a directory of checkpoints besides the cluster's.
+            job_id: The submission, which may be somebody else's.
+        """
+        points = [
+            _point(entry, "checkpoint")
+            for directory in await self._checkpoint_directories(spec)
+            for entry in await self._checkpoints(directory, job_id)
+        ]
+        return max(points, key=lambda point: point[0])[1] if points else None
+
     async def _read(self, path: str) -> SnapshotMetadata | None:
         if not self._readable(path):
             return None

@@ -85,8 +85,12 @@ class Takeover:
             other = "restore_from" if wanted.restore_from else 'desired_state "stopped"'
             remedy = f"Remove {other}, and set it in a run after"
             _refuse(wanted, f"{{field}} takes a job over as it is, and {other} does not", remedy)
-        if len(found) != 1:
-            _refuse_number(wanted, found, named)
+        if not found:
+            await self._refuse_none(wanted, named)
+        if len(found) > 1:
+            which = ", ".join(job.job_id for job in found)
+            why = f"{len(found)} running jobs are called {wanted.adopt}: {which}"
+            _refuse(wanted, f"{{field}}: {why}", "Name one of them by its jobId")
         job = found[0]
         if job.ending:
             _refuse(wanted, f"{{field}}: job {job.job_id} is {job.state}", "Run again")
@@ -266,7 +270,31 @@ class Takeover:
         await self._remove(marks, Mark.RELEASED)
         row = (await self._plane.jobs()).by_id.get(job.job_id)
         if row is None or not row.active:
-            _refuse(wanted, f"{{field}}: job {job.job_id} has ended meanwhile", "Remove adopt")
+            await self._refuse_ended(wanted, job.job_id, f"job {job.job_id} has ended meanwhile")
+
+    async def _refuse_none(self, wanted: JobSpec, named: list[ObservedJob]) -> NoReturn:
+        """Refuse to adopt a job of which none runs."""
+        why = f"no job {wanted.adopt} runs on {wanted.target.address}"
+        if named:
+            why = f"{why}; job {named[0].job_id} is {named[0].state}"
+        job_id = named[0].job_id if named else str(wanted.adopt)
+        if _JOB_ID.fullmatch(job_id):
+            await self._refuse_ended(wanted, job_id, why)
+        _refuse(wanted, f"{{field}}: {why}", _WHICH_RUN)
+
+    async def _refuse_ended(self, wanted: JobSpec, job_id: str, why: str) -> NoReturn:
+        """Refuse to adopt a job that does not run, and name the state that it is seen to have left.
+
+        A job that its JobManager has lost left no more than its retained checkpoints.
+        """
+        left = await self._directories.newest_checkpoint(wanted, job_id)
+        if left is None:
+            _refuse(wanted, f"{{field}}: {why}", _WHICH_RUN)
+        _refuse(
+            wanted,
+            f"{{field}}: {why}; it has left {left}",
+            f"Remove adopt, and set restore_from to {left.path}, to start the job from there",
+        )
 
     async def _remove(self, marks: tuple[JobMark, ...] | list[JobMark], kind: Mark) -> None:
         for mark in marks:
@@ -347,25 +375,18 @@ async def with_adoption(decided: Plan, foresee: Callable[[], Awaitable[str | Non
     return replace(decided, state=line.partition(": ADOPT ")[2]) if line else decided
 
 
+#: What would help where a job that is to be adopted does not run, and has left no state.
+_WHICH_RUN = (
+    "Remove adopt, to start the job, with restore_from where the one that ran has left a savepoint "
+    "or checkpoint; flink-jobs adopt lists what runs there"
+)
+
+
 def _named(snapshot: ClusterSnapshot, adopt: str) -> list[ObservedJob]:
     """Return the jobs that an `adopt` names: by jobId, or by the name that Flink shows."""
     if _JOB_ID.fullmatch(adopt):
         return [snapshot.by_id[adopt]] if adopt in snapshot.by_id else []
     return [job for job in snapshot.jobs if job.name == adopt]
-
-
-def _refuse_number(wanted: JobSpec, found: list[ObservedJob], named: list[ObservedJob]) -> NoReturn:
-    """Refuse the adoption of none or several."""
-    if found:
-        which = ", ".join(job.job_id for job in found)
-        why = f"{len(found)} running jobs are called {wanted.adopt}: {which}"
-        _refuse(wanted, f"{{field}}: {why}", "Name one of them by its jobId")
-    ended = f"; job {named[0].job_id} is {named[0].state}" if named else ""
-    _refuse(
-        wanted,
-        f"{{field}}: no job {wanted.adopt} runs on {wanted.target.address}{ended}",
-        "flink-jobs adopt lists what runs there; or remove adopt, to start the job",
-    )
 
 
 def _refuse(wanted: JobSpec, why: str, remedy: str) -> NoReturn:

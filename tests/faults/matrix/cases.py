@@ -187,6 +187,14 @@ async def _recover(case: Case, job: MatrixJob) -> int:
     return runs
 
 
+def _heed(error: JobError, job: MatrixJob) -> None:
+    """Do what a refusal tells people to: a job that was lost before it was adopted is restored."""
+    told = re.search(r"Remove adopt, and set restore_from to (\S+), to start", str(error))
+    if told:
+        del job.inputs["adopt"]
+        job.inputs["restore_from"] = told[1]
+
+
 async def _run_again(job: MatrixJob, *, refresh: bool) -> int:
     """Run until it succeeds: a cluster that was repaired may not be well yet."""
     for number in range(1, _RUNS):
@@ -194,6 +202,7 @@ async def _run_again(job: MatrixJob, *, refresh: bool) -> int:
             job.record = await job.run().up(job.record, job.wanted, refresh=refresh)
         except JobError as error:
             job.record = recorded_after(error, job.record)
+            _heed(error, job)
             await asyncio.sleep(_PAUSE_S)
         else:
             return number

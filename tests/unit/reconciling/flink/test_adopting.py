@@ -13,7 +13,7 @@ from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.job_graph import Vertex
 from flink_jobs_provider.model.record import Adopted
 from flink_jobs_provider.model.spec import JobSpec
-from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2
+from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2, URL
 from tests.unit.reconciling.flink.fake_flink import Killed
 from tests.unit.reconciling.flink.fake_job import FakeJob, Program
 from tests.unit.reconciling.flink.stack import Stack
@@ -154,6 +154,23 @@ def test_what_cannot_be_adopted() -> None:
     with pytest.raises(PermanentError, match="of this stack runs under this job_name already"):
         stack.up(adopting())
     assert len(stack.flink.active()) == 2
+
+
+def test_of_a_job_that_its_cluster_lost_the_newest_checkpoint_is_named() -> None:
+    """Shows that it cannot be adopted any more, and is gone on from as the refusal says."""
+    stack = Stack()
+    job = foreign(stack)
+    stack.flink.pass_time(60)
+    left = job.checkpoint
+    assert left
+    stack.flink.restart_job_manager()
+    with pytest.raises(PermanentError) as refused:
+        stack.up(adopting())
+    assert f"no job {FOREIGN} runs on {URL}; it has left checkpoint {left}. " in str(refused.value)
+    remedy = f"Remove adopt, and set restore_from to {left}, to start the job from there."
+    assert remedy in str(refused.value)
+    stack.up(version("Old", "savepoint", restore_from=left))
+    assert stack.flink.the_job().restored_from == left
 
 
 def test_a_second_stack_does_not_adopt_it() -> None:
