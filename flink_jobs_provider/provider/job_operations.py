@@ -229,6 +229,8 @@ class JobOperations:
         """Return the declaration by which another resource has a job, or None."""
         if other := self._registry.declarations.add(declared):
             return other
+        if other := self._registry.declared_elsewhere(declared):
+            return other
         namesakes = self._registry.declarations.namesakes(declared)
         return self._loop.run(self._on_one_cluster(declared, namesakes)) if namesakes else None
 

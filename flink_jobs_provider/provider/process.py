@@ -51,6 +51,11 @@ class EngineLiveness:
         """Whether this process was started with an engine's address."""
         return self._address is not None
 
+    @property
+    def engine(self) -> str | None:
+        """The engine's address, which all provider processes of its run are given."""
+        return f"{self._address[0]}:{self._address[1]}" if self._address else None
+
     def check(self) -> None:
         """Return while the engine lives.
 

@@ -11,11 +11,12 @@ before those of resources that are replaced, which are deleted as soon as they a
 the program declares after them is not checked yet. Nor is what a run leaves out (`--target`).
 Measured on Pulumi 3.260.
 
-All refusals here rest on check, diff and delete, which are calls to one process. What a refresh has
-read may be known to another process: the Pulumi CLI starts one for the reads of `preview --refresh`
-and `up --refresh`, and another for the program. Only a job that gets a resource of another name
-depends on it: where the old record is unknown, the job is found by what its cluster shows; and the
-delete, which is given the record, refuses what has gone on without it.
+All refusals here rest on check, diff and delete, which are calls to one process for the resources
+of one provider; what another provider's process declares, it shares (`run_claims`). What a refresh
+has read may be known to another process: the Pulumi CLI starts one for the reads of `preview
+--refresh` and `up --refresh`, and another for the program. Only a job that gets a resource of
+another name depends on it: where the old record is unknown, the job is found by what its cluster
+shows; and the delete, which is given the record, refuses what has gone on without it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import Target
+from flink_jobs_provider.provider.run_claims import RunClaims
 from flink_jobs_provider.reconciling.record_updates import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
@@ -57,6 +59,40 @@ class RunRegistry:
         self._secret: dict[_Job, frozenset[str]] = {}
         self._lock = Lock()
         self.declarations = Declarations()
+        self._claims: RunClaims | None = None
+
+    def share(self, claims: RunClaims) -> None:
+        """Share what the program declares with the other provider processes of the run."""
+        self._claims = claims
+
+    def declared_elsewhere(self, declared: Declaration) -> Declaration | None:
+        """Return the declaration of a job by another provider process of the run, or None."""
+        if self._claims is None:
+            return None
+        self._claims.add(declared.job, declared.resource)
+        other = self._claims.of_others(declared.job)
+        if other in (None, declared.resource):
+            return None
+        return Declaration(str(other), declared.target, declared.job_name)
+
+    def check_is_ours(self, recorded: JobRecord) -> None:
+        """Check that no other provider process of the run declares the job of a resource to delete.
+
+        Raises:
+            PermanentError: One does: there the job goes on.
+        """
+        if self._claims is None or self.is_declared(recorded.spec):
+            return
+        other = self._claims.of_others(_job(recorded.spec))
+        if other is None:
+            return
+        raise PermanentError(
+            f"{recorded.spec.job_name}: another resource of this stack, {shown(other)}, declares "
+            "this job by another provider in the same run, and has no alias of this one",
+            now="Nothing of it was ended, and the old resource is kept",
+            remedy="Take the old resource out of the stack's state (pulumi state delete), which "
+            "touches no job; or take the new one out, and declare it with an alias of the old one",
+        )
 
     def mark_declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""

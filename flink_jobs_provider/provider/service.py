@@ -37,6 +37,7 @@ from flink_jobs_provider.provider.process import (
     EngineLiveness,
     EngineWatch,
 )
+from flink_jobs_provider.provider.run_claims import RunClaims
 from flink_jobs_provider.provider.run_output import (
     FORGET,
     FlinkJobError,
@@ -142,7 +143,19 @@ class ProviderService:
         """End this process after its engine."""
         if not self._is_watched:
             self._is_watched = True
+            if liveness.engine:
+                self._share(liveness.engine)
             EngineWatch(liveness, lambda: bool(self.calls)).start()
+
+    def _share(self, engine: str) -> None:
+        """Share what is declared with the other provider processes of a run."""
+        try:
+            self._registry.share(RunClaims(engine))
+        except OSError as error:
+            self.output.say_once(
+                "warning: provider processes cannot tell each other what they declare, so do not "
+                f"change a job's resource from one provider to another now: {error}"
+            )
 
     def close(self) -> None:
         """Close the connections to the clusters."""
@@ -295,6 +308,7 @@ class ProviderService:
         longer than the `timeout` in seconds.
         """
         record = _record(id_, recorded)
+        self._registry.check_is_ours(record)
         if self._registry.expects_creation(record):
             self._registry.check_found(self.jobs.observe(record))
         if self._registry.takes_over(record) or self.jobs.has_another_address(record):

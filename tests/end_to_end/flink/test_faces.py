@@ -109,3 +109,29 @@ def test_the_plugin_ends_after_its_engine(moved: CountingStack) -> None:
         moved.project.cancel()
     moved.project.up()
     moved.assert_runs("orders", restored_from=None)
+
+
+def test_a_resource_that_changes_its_face_without_an_alias_does_not_end_its_job(
+    moved: CountingStack,
+) -> None:
+    """Shows one of another name: the new one takes the job over, and the old one is kept.
+
+    Its create and the old one's delete are calls to two processes.
+    """
+    moved.declare("orders")
+    moved.project.up()
+    job_id = moved.assert_runs("orders", restored_from=None)
+
+    _turn_to(moved, "plugin")
+    moved.project.jobs["renamed"] = moved.project.jobs.pop("orders")
+    failed = moved.project.failing_up()
+    failed.assert_says(
+        "orders: another resource of this stack, 'renamed', declares this job by another provider "
+        "in the same run, and has no alias of this one. Nothing of it was ended, and the old "
+        "resource is kept. Take the old resource out of the stack's state (pulumi state delete)"
+    )
+    assert moved.active("renamed") == [job_id]
+    recorded = moved.project.resources()
+    assert recorded["renamed"]["outputs"]["job_id"] == job_id
+    moved.project.failing_up().assert_says("Nothing of it was ended")
+    assert moved.active("renamed") == [job_id]

@@ -1,0 +1,107 @@
+"""What the provider processes of one run declare: so that none ends a job of another's resource.
+
+An engine starts a process for each kind of provider, and for each explicit instance of one. Where a
+resource changes from one to the other without an alias, the new one's create finds the job running,
+and the old one's delete, in another process, would cancel it.
+
+Each process writes the jobs that the program declares by it, a line each, into a file in a
+directory of its user. What a process has written counts as long as it runs, which it does until its
+run ends. Runs are told apart by the address of their engine.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from threading import Lock
+
+import psutil
+
+#: A job within a stack: where it runs, and its name.
+Job = tuple[str, str]
+_OWN_USER_ONLY = 0o700
+#: How far two readings of the time at which one process started may differ, in seconds.
+_SAME_START = 0.05
+
+
+class RunClaims:
+    """The jobs that this process declares, and those of the other processes of its run.
+
+    Args:
+        engine: The address of the run's engine.
+        directory: Where the files of all processes are; one of the user if none is given.
+
+    Raises:
+        OSError: The directory cannot be used, or is not the user's own.
+    """
+
+    def __init__(self, engine: str, directory: Path | None = None) -> None:
+        self._directory = directory or _directory()
+        self._run = hashlib.sha256(engine.encode()).hexdigest()[:16]
+        self._file = self._directory / f"{self._run}-{os.getpid()}-{psutil.Process().create_time()}"
+        self._own: dict[Job, str] = {}
+        self._read: dict[str, tuple[int, dict[Job, str]]] = {}
+        self._lock = Lock()
+
+    def add(self, job: Job, resource: str) -> None:
+        """Write down that the program declares a job by a resource."""
+        with self._lock:
+            if job in self._own:
+                return
+            if not self._own:
+                atexit.register(self.close)
+            self._own[job] = resource
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([*job, resource]) + "\n")
+
+    def of_others(self, job: Job) -> str | None:
+        """Return the resource by which another process of this run declares a job, or None."""
+        with self._lock:
+            for file in self._directory.glob(f"{self._run}-*"):
+                if file == self._file:
+                    continue
+                if not _lives(file):
+                    file.unlink(missing_ok=True)
+                elif (resource := self._declared_in(file).get(job)) is not None:
+                    return resource
+        return None
+
+    def _declared_in(self, file: Path) -> dict[Job, str]:
+        try:
+            size = file.stat().st_size
+            known = self._read.get(file.name)
+            if known is None or known[0] != size:
+                lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+                whole = [json.loads(line) for line in lines if line.endswith("\n")]
+                declared = {(place, name): resource for place, name, resource in whole}
+                known = self._read[file.name] = size, declared
+        except FileNotFoundError:  # its process has just ended
+            return {}
+        return known[1]
+
+    def close(self) -> None:
+        """Remove what this process has written."""
+        self._file.unlink(missing_ok=True)
+
+
+def _directory() -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else os.getlogin()
+    directory = Path(tempfile.gettempdir()) / f"flink-jobs-runs-{user}"
+    directory.mkdir(_OWN_USER_ONLY, exist_ok=True)
+    seen = directory.lstat()
+    if directory.is_symlink() or (hasattr(os, "getuid") and seen.st_uid != user):
+        raise OSError(f"{directory} belongs to somebody else")
+    return directory
+
+
+def _lives(file: Path) -> bool:
+    """Whether the process that has written a file still runs."""
+    _, pid, began = file.name.split("-", 2)
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(began)) < _SAME_START
+    except psutil.NoSuchProcess:
+        return False

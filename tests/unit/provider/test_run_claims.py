@@ -1,0 +1,78 @@
+"""What the provider processes of one run share: real processes, each with a file of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flink_jobs_provider.provider.run_claims import RunClaims
+
+ENGINE, ORDERS = "127.0.0.1:4711", ("http://flink", "orders")
+_DECLARES = """
+import sys
+from pathlib import Path
+from flink_jobs_provider.provider.run_claims import RunClaims
+RunClaims(sys.argv[1], Path(sys.argv[2])).add(("http://flink", "orders"), "urn::orders")
+print("declared", flush=True)
+sys.stdin.read()
+"""
+
+pytestmark = pytest.mark.process
+
+
+@contextmanager
+def another_process(engine: str, directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that has declared a job, until the block ends."""
+    command = [sys.executable, "-c", _DECLARES, engine, str(directory)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "declared\n"
+        yield process
+        process.kill()
+
+
+def test_what_another_process_of_the_run_declares_is_seen_while_it_runs(tmp_path: Path) -> None:
+    """Shows it also of one that was killed, whose file is left."""
+    mine = RunClaims(ENGINE, tmp_path)
+    assert mine.of_others(ORDERS) is None
+    with another_process(ENGINE, tmp_path):
+        assert mine.of_others(ORDERS) == "urn::orders"
+        assert mine.of_others(("http://flink", "invoices")) is None
+    assert mine.of_others(ORDERS) is None
+    assert list(tmp_path.iterdir()) == [], "what the dead one has written is removed"
+
+
+def test_another_run_is_apart(tmp_path: Path) -> None:
+    mine = RunClaims(ENGINE, tmp_path)
+    with another_process("127.0.0.1:4712", tmp_path):
+        assert mine.of_others(ORDERS) is None
+
+
+def test_what_this_process_declares_is_not_anothers(tmp_path: Path) -> None:
+    mine = RunClaims(ENGINE, tmp_path)
+    mine.add(ORDERS, "urn::orders")
+    mine.add(ORDERS, "urn::orders")
+    assert mine.of_others(ORDERS) is None
+    [file] = tmp_path.iterdir()
+    assert file.read_text(encoding="utf-8").count("\n") == 1
+    mine.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    mine = RunClaims(ENGINE, tmp_path)
+    with another_process(ENGINE, tmp_path):
+        [file] = tmp_path.iterdir()
+        with file.open("a", encoding="utf-8") as other:
+            other.write('["http://flink", "invo')
+        assert mine.of_others(ORDERS) == "urn::orders"
+        with file.open("a", encoding="utf-8") as other:
+            other.write('ices", "urn::invoices"]\n')
+        assert mine.of_others(("http://flink", "invoices")) == "urn::invoices"
