@@ -15,7 +15,7 @@ from tests.browser.hands import Hands
 from tests.browser.portal_user import PortalUser
 from tests.chromium import system_chromium, why_no_chromium
 from tests.flink_cluster import FlinkCluster
-from tests.gateway_process import GatewayProcess, another_cluster_id
+from tests.gateway_process import CLUSTER, GatewayProcess
 from tests.postgres_server import postgres_server
 from tests.waiting import PATIENCE
 
@@ -41,9 +41,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, flink_2: FlinkCluster) -> Iterator[GatewayProcess]:
+def cluster_id() -> str:
+    """Return the name under which the gateway serves its cluster."""
+    return CLUSTER
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, flink_2: FlinkCluster, cluster_id: str) -> Iterator[GatewayProcess]:
     """Run a gateway of its own with the portal."""
-    served = GatewayProcess(tmp_path, flink_2.url, portal={}, cluster_id=another_cluster_id())
+    served = GatewayProcess(tmp_path, flink_2.url, portal={}, cluster_id=cluster_id)
     with closing(served) as gateway:
         gateway.token("someone", Role.READ)
         gateway.start()

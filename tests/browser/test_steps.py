@@ -15,6 +15,13 @@ from tests.browser.conftest import OpenWindow
 from tests.browser.hands import Hands, Keyboard, Mouse
 from tests.browser.portal_user import PortalUser
 from tests.counting_output import assert_counts_continuous
+from tests.gateway_process import another_cluster_id
+
+
+@pytest.fixture
+def cluster_id() -> str:
+    """Return a name under which no earlier test has left the state of a job."""
+    return another_cluster_id()
 
 
 @pytest.mark.parametrize(
