@@ -93,7 +93,9 @@ class Page(HTMLParser):
     def fact(self, label: str) -> str:
         """Return what the page says of something."""
         elements = [each for each in self.elements if each.tag in ("dt", "dd")]
-        (at,) = [number for number, each in enumerate(elements) if each.text == label]
+        labels = [(each.tag, each.text) for each in elements]
+        assert labels.count(("dt", label)) == 1, labels
+        at = labels.index(("dt", label))
         return elements[at + 1].text
 
     @property

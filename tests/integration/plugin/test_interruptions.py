@@ -115,6 +115,7 @@ def test_a_killed_plugin_leaves_what_the_next_run_adopts(
     _says(killed, "orders: starting version", call)
     wait_until(lambda: active(flink_2), 60, "the job is there")
     killed.process.kill()
+    killed.process.wait(60)
     [job_id] = active(flink_2)
     call.exception(60)
     killed.close()
