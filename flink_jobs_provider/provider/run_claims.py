@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
@@ -86,6 +87,20 @@ class RunClaims:
     def close(self) -> None:
         """Remove what this process has written."""
         self._file.unlink(missing_ok=True)
+
+
+def claims_of(engine: str | None, say: Callable[[str], None]) -> RunClaims | None:
+    """Return what is shared in the run of an engine; None where nothing can be, with a warning."""
+    if engine is None:
+        return None
+    try:
+        return RunClaims(engine)
+    except OSError as error:
+        say(
+            "warning: the processes of the providers cannot tell each other what they declare, so "
+            f"do not move a job from one provider to another in this run: {error}"
+        )
+        return None
 
 
 def _directory() -> Path:

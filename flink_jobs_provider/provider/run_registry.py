@@ -61,7 +61,7 @@ class RunRegistry:
         self.declarations = Declarations()
         self._claims: RunClaims | None = None
 
-    def share(self, claims: RunClaims) -> None:
+    def share(self, claims: RunClaims | None) -> None:
         """Share what the program declares with the other provider processes of the run."""
         self._claims = claims
 

@@ -37,7 +37,7 @@ from flink_jobs_provider.provider.process import (
     EngineLiveness,
     EngineWatch,
 )
-from flink_jobs_provider.provider.run_claims import RunClaims
+from flink_jobs_provider.provider.run_claims import claims_of
 from flink_jobs_provider.provider.run_output import (
     FORGET,
     FlinkJobError,
@@ -143,19 +143,8 @@ class ProviderService:
         """End this process after its engine."""
         if not self._is_watched:
             self._is_watched = True
-            if liveness.engine:
-                self._share(liveness.engine)
+            self._registry.share(claims_of(liveness.engine, self.output.say_once))
             EngineWatch(liveness, lambda: bool(self.calls)).start()
-
-    def _share(self, engine: str) -> None:
-        """Share what is declared with the other provider processes of a run."""
-        try:
-            self._registry.share(RunClaims(engine))
-        except OSError as error:
-            self.output.say_once(
-                "warning: provider processes cannot tell each other what they declare, so do not "
-                f"change a job's resource from one provider to another now: {error}"
-            )
 
     def close(self) -> None:
         """Close the connections to the clusters."""

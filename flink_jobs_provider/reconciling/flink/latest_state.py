@@ -79,20 +79,11 @@ class StateDirectories:
         """
         if path and (found := await self._read(path)):
             return found
-        for directory in await self._checkpoint_directories(spec):
-            entries = await self._checkpoints(directory, job_id)
-            newest = max(entries, key=lambda entry: entry.modified, default=None)
-            if newest and (found := await self._read(newest.path)):
-                return found
-        return None
+        newest = await self.newest_checkpoint(spec, job_id)
+        return await self._read(newest.path) if newest else None
 
     async def newest_checkpoint(self, spec: JobSpec, job_id: str) -> RestorePoint | None:
-        """Return the newest checkpoint that a submission has left, or None where none is seen.
-
-        Args:
-            spec: What names a directory of checkpoints besides the cluster's.
-            job_id: The submission, which may be somebody else's.
-        """
+        """Return the newest checkpoint of a submission, be it somebody else's; None for unseen."""
         points = [
             _point(entry, "checkpoint")
             for directory in await self._checkpoint_directories(spec)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.provider.run_claims import RunClaims
+from flink_jobs_provider.provider.run_claims import RunClaims, claims_of
 
 ENGINE, ORDERS = "127.0.0.1:4711", ("http://flink", "orders")
 _DECLARES = """
@@ -76,3 +78,21 @@ def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -
         with file.open("a", encoding="utf-8") as other:
             other.write('ices", "urn::invoices"]\n')
         assert mine.of_others(("http://flink", "invoices")) == "urn::invoices"
+
+
+def test_where_nothing_can_be_shared_the_run_goes_on_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows a file in the way, somebody else's link, and a process that no engine has started."""
+    said: list[str] = []
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert claims_of(None, said.append) is None
+    assert said == []
+    in_the_way = tmp_path / f"flink-jobs-runs-{os.getuid()}"
+    for put in (in_the_way.touch, partial(in_the_way.symlink_to, tmp_path)):
+        put()
+        assert claims_of(ENGINE, said.append) is None
+        assert "cannot tell each other what they declare" in said.pop()
+        in_the_way.unlink()
+    assert claims_of(ENGINE, said.append) is not None
+    assert said == []
