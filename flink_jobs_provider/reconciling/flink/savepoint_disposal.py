@@ -149,18 +149,23 @@ class SavepointDisposal:
     async def _shows_last_savepoint(self, record: JobRecord, row: ObservedJob | None) -> bool:
         """Whether a stopped job has left its last savepoint, as its storage or Flink shows it."""
         path = record.last_savepoint
-        if path is None:
-            return False
-        finding = await self._directories.inspect(path)
-        if finding.condition is not Condition.UNSEEN:
-            return finding.condition is Condition.WHOLE
-        if row is None:
-            return False
+        whole = await self._is_whole(path)
+        if whole is not None or row is None:
+            return bool(whole)
         request = SavepointRequest(row.job_id, "", Purpose.STOP, record.spec.savepoint_format)
         if same_path(await self._plane.find_savepoint(request), path):
             return True
         statistics = await self._plane.checkpoints(row.job_id)
         return statistics is not None and same_path(statistics.savepoint, path)
+
+    async def _is_whole(self, path: str | None) -> bool | None:
+        """Whether a job's last savepoint, if it has one, is whole; None where that is not seen."""
+        if path is None:
+            return False
+        finding = await self._directories.inspect(path)
+        if finding.condition is Condition.UNSEEN:
+            return None
+        return finding.condition is Condition.WHOLE
 
     async def _shows_state_of_running(self, record: JobRecord, row: ObservedJob) -> bool:
         """Whether a running job has a savepoint to come back to, or a retained checkpoint."""
@@ -172,11 +177,9 @@ class SavepointDisposal:
             if not finding.broken:
                 return True
         path = record.last_savepoint
-        if path is None:
-            return False
-        finding = await self._directories.inspect(path)
-        if finding.condition is not Condition.UNSEEN:
-            return finding.condition is Condition.WHOLE
+        whole = await self._is_whole(path)
+        if whole is not None:
+            return whole
         shown = (statistics.savepoint, statistics.restored_from)
         return any(same_path(each, path) for each in shown if each)
 
