@@ -45,7 +45,7 @@ class JobOutputs:
 
 
 def with_outputs(resource: type[JobOutputs]) -> None:
-    """Give a resource's class these annotations for its own: the SDK reads no inherited ones."""
+    """Copy these annotations to a resource's class: the SDK reads no inherited ones."""
     resource.__annotations__ = dict(inspect.get_annotations(JobOutputs))
 
 

@@ -263,7 +263,7 @@ class CheckpointOperations:
         return found
 
     async def dispose(self, path: str, timeout: float) -> bool:
-        """Have the cluster remove a savepoint, and wait for that; False where it was not there.
+        """Dispose of a savepoint by its cluster, and wait for that; False where it was not there.
 
         A second request finds nothing, and harms nothing, so it may be repeated. The cluster
         chooses the id of the operation, so a repeat does not find the first one's.

@@ -161,7 +161,7 @@ def _savepoints(recorder: Recorder) -> None:
 
 
 def _disposals(recorder: Recorder, savepoint: str) -> None:
-    """Have a savepoint disposed of, then once more, and one in a store that Flink does not know."""
+    """Dispose of a savepoint, then once more, and of one in a store that Flink does not know."""
     over = lambda answer: answer["status"]["id"] == "COMPLETED"  # noqa: E731 - said thrice
     for name, path in {
         "disposal": savepoint,

@@ -16,7 +16,7 @@ OLD = "file:/flink/savepoints/orders/1/savepoint-1"
 
 
 def disposed(flink: ScriptedFlink, name: str, version: str = "2.3.0") -> bool:
-    """Have a savepoint disposed of, as a real Flink answered it under that name."""
+    """Dispose of a savepoint, as a real Flink answered it under that name."""
     accepted = recorded(f"{name}-accepted", version)
     flink.answer(DISPOSAL, accepted)
     operation = accepted.json()["request-id"]
