@@ -269,6 +269,11 @@ class Gateway:
         assert row.result == "SUCCESS", row.output
         return await self.row(job)
 
+    async def forget_finished(self) -> None:
+        """Forget the actions whose end it told, once it has told of all that have ended."""
+        await until(lambda: not self.jobs.in_progress)
+        self.finished.clear()
+
     async def row(self, job: str = "orders") -> JobRow:
         """Return a job's row."""
         (row,) = await self.jobs.jobs(JobsOfCluster(CLUSTER, job_name=job))

@@ -143,7 +143,7 @@ async def begin(directory: Path, case: str) -> Gateway:
     await gateway.start()
     await gateway.look()
     await CASES[case][0](gateway, JOB)
-    gateway.finished.clear()
+    await gateway.forget_finished()
     return gateway
 
 

@@ -286,7 +286,8 @@ def test_two_gateways_and_two_hundred_requests(
         await other.start()
         names = [f"job-{number}" for number in range(20)]
         await asyncio.gather(*(one.done("NEW", name) for name in names))
-        one.finished.clear()
+        await one.forget_finished()
+        await other.forget_finished()
 
         async def insist(number: int) -> str:
             gateway = (one, other)[number % 2]
