@@ -22,11 +22,24 @@ class Counts:
         return sum(self.labels.values())
 
 
+def committed_files(directory: Path) -> list[Path]:
+    """Return the committed files, with none missing that was committed before another of them.
+
+    A listing may miss a file that is renamed meanwhile, and have one that is renamed later: 16 of
+    3,898 listings did, of a directory with a commit every 2 ms (Linux, ext2). So two in a row must
+    agree.
+    """
+    before, found = None, sorted(directory.glob("part-*"))
+    while found != before:
+        before, found = found, sorted(directory.glob("part-*"))
+    return found
+
+
 def committed_lines(directory: Path) -> list[str]:
     """Return the lines of all committed files; those in progress are hidden ones."""
     return [
         line
-        for file in sorted(directory.glob("part-*"))
+        for file in committed_files(directory)
         for line in file.read_text(encoding="utf-8").splitlines()
     ]
 
