@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flink_jobs_provider.cli.job_choice import NamedJobs
-from flink_jobs_provider.cli.job_rows import bounded
 from flink_jobs_provider.control_planes.flink.client import FlinkAnswer
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.protocol import Mark
+from flink_jobs_provider.inspecting.job_choice import NamedJobs
+from flink_jobs_provider.inspecting.job_rows import bounded
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.observation import ObservedJob

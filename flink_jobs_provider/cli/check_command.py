@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flink_jobs_provider.artifacts import Jar, open_jar
 from flink_jobs_provider.cli.job_actions import start_inputs
-from flink_jobs_provider.cli.job_choice import COMMAND_LINE, NamedJobs, choose
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
-from flink_jobs_provider.model.errors import InvalidSpec, PermanentError
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.inspecting.job_choice import NamedJobs
+from flink_jobs_provider.inspecting.state_check import (
+    Checked,
+    check_state,
+    of_running,
+    opened,
+    running,
+)
+from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.target import FlinkTarget
-from flink_jobs_provider.model.validation import problems_of
-from flink_jobs_provider.planning.state_verdict import StateVerdict
-from flink_jobs_provider.reconciling.flink.program_check import refusal_of
-from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What was found out about a running job and a new version of it.
-
-    Attributes:
-        refusal: Why an update by a stack would be refused; empty where it would not.
-    """
-
-    job_name: str
-    job_id: str
-    verdict: StateVerdict
-    refusal: str
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain JSON types."""
-        return {
-            "job_name": self.job_name,
-            "job_id": self.job_id,
-            "verdict": self.verdict.compatibility.value,
-            "summary": str(self.verdict),
-            "refused": self.refusal or None,
-            "main_runs": self.verdict.plans,
-            "state": [
-                {
-                    "id": each.id,
-                    "name": each.name,
-                    "size_bytes": each.size,
-                    "max_parallelism": each.max_parallelism,
-                    "verdict": self.verdict.of(each).value,
-                }
-                for each in self.verdict.held
-            ],
-        }
 
 
 async def check(
@@ -79,29 +43,14 @@ async def check(
     if isinstance(wanted, Path):
         inputs = start_inputs(wanted, target)
         declared, _ = await opened(inputs)
-        job, name = choose(jobs, declared.job_name)
-    else:
-        job, name = choose(jobs, wanted)
-        named = {"job_name": jobs.job_name(job) or "job", "owner": COMMAND_LINE}
-        inputs = {**named, "target": target.model_dump(exclude_none=True)}
-        declared = None
-    if not job.active:
-        raise PermanentError(f"{name} is {job.state}: it has no running state to compare with")
-    if declared is None and "jar" not in given:
+        return await check_state(
+            plane, running(jobs, declared.job_name), declared, {**inputs, **given}
+        )
+    job, name = running(jobs, wanted)
+    if "jar" not in given:
         raise PermanentError(
             f"{name}: which program it is to be compared with is not known",
             remedy="Give its jar with --jar, or the job's file instead of its name",
         )
-    version, jar = await opened({**inputs, **given})
-    reconciler = Reconciler(plane, local_paths=target.loopback)
-    verdict = await reconciler.compare_state(job, declared, version, jar)
-    refused = refusal_of(verdict, version)
-    return Checked(name, job.job_id, verdict, refused.reason if refused else "")
-
-
-async def opened(inputs: dict[str, Any]) -> tuple[JobSpec, Jar]:
-    """Return the version that inputs declare, with its jar."""
-    if problems := problems_of(inputs):
-        raise InvalidSpec(problems)
-    jar = await asyncio.to_thread(open_jar, inputs["jar"])
-    return JobSpec.model_validate({**inputs, "jar_digest": jar.digest}), jar
+    inputs = of_running(jobs, job, target) | given
+    return await check_state(plane, (job, name), None, inputs)

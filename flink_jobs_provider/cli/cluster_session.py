@@ -15,9 +15,9 @@ from flink_jobs_provider.cli.printing import fail
 
 if TYPE_CHECKING:
     from flink_jobs_provider.cli.gateway_client import GatewayAddress
-    from flink_jobs_provider.cli.job_choice import NamedJobs
     from flink_jobs_provider.cli.view_protocol import JobView
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+    from flink_jobs_provider.inspecting.job_choice import NamedJobs
     from flink_jobs_provider.model.errors import JobError
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
@@ -245,14 +245,15 @@ def _checked(given: Any, named: Callable[[str], str]) -> FlinkTarget:
 
 async def named_here(plane: FlinkRest) -> NamedJobs:
     """Return the cluster's jobs, with the names and owners that are known here."""
-    from flink_jobs_provider.cli.job_choice import named_jobs, owners_known_in
+    from flink_jobs_provider.cli.known_owners import owners_known_in
+    from flink_jobs_provider.inspecting.job_choice import named_jobs
 
     return await named_jobs(plane, owners_known_in(Path()))
 
 
 async def chosen_job(plane: FlinkRest, wanted: str) -> tuple[NamedJobs, ObservedJob]:
     """Return the cluster's jobs, and the one that is meant."""
-    from flink_jobs_provider.cli.job_choice import choose
+    from flink_jobs_provider.inspecting.job_choice import choose
 
     jobs = await named_here(plane)
     found = choose(jobs, wanted)[0]

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from flink_jobs_provider.cli.cluster_session import chosen_job, named_here
-from flink_jobs_provider.cli.health_rows import health_facts, observations
-from flink_jobs_provider.cli.job_choice import NamedJobs
-from flink_jobs_provider.cli.job_rows import JobRow, job_facts, job_rows
 from flink_jobs_provider.cli.load_rows import LoadRow, load_rows
 from flink_jobs_provider.control_planes.flink.inspection import JobInspection
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.inspecting.job_choice import NamedJobs
+from flink_jobs_provider.inspecting.job_health import health_facts, observations
+from flink_jobs_provider.inspecting.job_rows import JobRow, job_facts, job_rows
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor
@@ -48,7 +48,8 @@ class FlinkView:
         if seconds:
             jobs = (await named_here(self._plane)).with_name(found, job)
             found = jobs.snapshot.by_id.get(found.job_id, found)
-        return await job_facts(self._plane, jobs, found), health_facts(seen)
+        facts = await job_facts(self._plane, jobs, found)
+        return facts.plain(), health_facts(seen)
 
     async def checkpoints(self, job: str) -> list[dict[str, Any]]:
         """Return the last checkpoints and savepoints of a job, newest first."""

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from flink_jobs_provider.cli.gateway_client import GatewayClient
-from flink_jobs_provider.cli.health_rows import periods
-from flink_jobs_provider.cli.job_choice import unlisted
-from flink_jobs_provider.cli.job_rows import JobRow, bounded
 from flink_jobs_provider.cli.load_rows import LoadRow, by_urgency
-from flink_jobs_provider.cli.view_protocol import ListedJob
+from flink_jobs_provider.inspecting.job_choice import unlisted
+from flink_jobs_provider.inspecting.job_health import periods
+from flink_jobs_provider.inspecting.job_rows import JobRow, bounded
+from flink_jobs_provider.inspecting.listed_job import ListedJob
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, Missing, PermanentError
 from flink_jobs_provider.model.identity import generation_of

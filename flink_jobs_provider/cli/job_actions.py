@@ -1,26 +1,20 @@
-"""The actions of `flink-jobs jobs`: they do what a stack's own do, by the one reconciler.
-
-Nobody but the job's stack knows its `savepoint_directory`; but the cluster knows, of each
-submission that it still lists, the last savepoint and the one that it started from.
-"""
+"""The actions of `flink-jobs jobs`: they do what a stack's own do, by the one reconciler."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.cli.job_choice import COMMAND_LINE, NamedJobs, choose
 from flink_jobs_provider.cli.printing import say
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
+from flink_jobs_provider.inspecting.job_choice import COMMAND_LINE, NamedJobs, choose
+from flink_jobs_provider.inspecting.job_savepoints import list_savepoints
 from flink_jobs_provider.job_files import read_job_file
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import (
@@ -33,16 +27,9 @@ from flink_jobs_provider.model.errors import (
 from flink_jobs_provider.model.flink_options import findings_of
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import (
-    RestorePoint,
-    SavepointLayout,
-    canonical_path,
-    is_checkpoint,
-)
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget, Target
 from flink_jobs_provider.model.validation import problems_of
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.preflight import NoSavepointDirectory, SubmissionTerms
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.reconciling.job_errors import RestoreUnclear
@@ -186,50 +173,6 @@ def _reconciler(plane: FlinkRest, target: FlinkTarget) -> Reconciler:
     return Reconciler(plane, local_paths=target.loopback, say=lambda line: say(line, error=True))
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The savepoints of a job that were found, newest first, and the directories searched."""
-
-    name: str
-    places: tuple[str, ...]
-    points: tuple[RestorePoint, ...]
-
-
-async def list_savepoints(
-    plane: ControlPlane, jobs: NamedJobs, wanted: str, directory: str | None, *, local_paths: bool
-) -> Listing:
-    """List the savepoints of a job, also of one that its cluster no longer lists.
-
-    A `directory` is searched instead of the cluster's own savepoint directory, and of those that
-    its jobs of this name used. With `local_paths` the cluster's local paths are this machine's.
-
-    Raises:
-        PermanentError: Jobs of several names fit, or no directory is known.
-    """
-    fits = jobs.fitting(wanted)
-    called = sorted({jobs.name_of(job, wanted) for job in fits}) or [wanted]
-    if len(called) > 1:
-        raise PermanentError(
-            f"{wanted}: one job must fit, and these do: {jobs.described(fits)}",
-            remedy="Give more of the jobId, or the job_name",
-        )
-    name = called[0]
-    bases = [directory] if directory else [(await plane.facts()).savepoint_directory]
-    places = [SavepointLayout(base, name).of_job for base in bases if base]
-    if directory is None:
-        places += await _used(plane, fits, name)
-    if not places:
-        raise PermanentError(
-            "the cluster has no savepoint directory of its own", remedy="Give --directory"
-        )
-    places = list({canonical_path(place): place for place in places}.values())
-    directories = StateDirectories(plane, local_paths)
-    found = [point for place in places for point in await directories.savepoints_below(place)]
-    found = [point for point in found if not is_checkpoint(point.path)]
-    found.sort(key=lambda point: point.taken_at, reverse=True)
-    return Listing(name, tuple(places), tuple(found))
-
-
 async def left_by(plane: ControlPlane, jobs: NamedJobs, wanted: str, *, local_paths: bool) -> str:
     """Return, as a sentence, what savepoint is seen of a job that its cluster does not list."""
     try:
@@ -240,12 +183,3 @@ async def left_by(plane: ControlPlane, jobs: NamedJobs, wanted: str, *, local_pa
         return f"No savepoint of it is seen from here, below {', '.join(listing.places)}"
     newest = listing.points[0]
     return f"Its newest savepoint that is seen from here is {newest.with_age(time.time())}"
-
-
-async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> list[str]:
-    """Return the directories in which savepoints of these jobs lie, by the job's name."""
-    statistics = await asyncio.gather(*(plane.checkpoints(job.job_id) for job in jobs))
-    named = [path for each in statistics if each for path in (each.savepoint, each.restored_from)]
-    paths = [path for path in named if not is_checkpoint(path)]
-    layouts = [SavepointLayout.of(path, name) for path in paths]
-    return [layout.of_job for layout in layouts if layout]

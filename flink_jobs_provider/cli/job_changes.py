@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from flink_jobs_provider.cli.printing import text
-from flink_jobs_provider.cli.view_protocol import JobListing, ListedJob
+from flink_jobs_provider.cli.view_protocol import JobListing
+from flink_jobs_provider.inspecting.listed_job import ListedJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.savepoint import iso_time
 

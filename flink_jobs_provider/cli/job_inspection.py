@@ -26,9 +26,9 @@ from flink_jobs_provider.cli.printing import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from flink_jobs_provider.cli.job_rows import JobRow
     from flink_jobs_provider.cli.load_rows import LoadRow
     from flink_jobs_provider.cli.view_protocol import JobView
+    from flink_jobs_provider.inspecting.job_rows import JobRow
 
 app = typer.Typer(
     help="The jobs of one cluster, without Pulumi.",

@@ -30,10 +30,10 @@ from flink_jobs_provider.cli.printing import (
 )
 
 if TYPE_CHECKING:
-    from flink_jobs_provider.cli.check_command import Checked
-    from flink_jobs_provider.cli.job_actions import Listing
     from flink_jobs_provider.cli.rehearse_command import Rehearsed
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+    from flink_jobs_provider.inspecting.job_savepoints import Listing
+    from flink_jobs_provider.inspecting.state_check import Checked
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 
@@ -84,10 +84,15 @@ def savepoints(cluster: ClusterOptions, job: JobArgument, directory: PlaceOption
     """List a job's savepoints, newest first, as far as their directories can be read from here."""
 
     async def work(plane: FlinkRest, target: FlinkTarget) -> Listing:
-        from flink_jobs_provider.cli.job_actions import list_savepoints
+        from flink_jobs_provider.inspecting.job_savepoints import list_savepoints
+        from flink_jobs_provider.model.errors import PermanentError
 
         jobs = await named_here(plane)
-        return await list_savepoints(plane, jobs, job, directory, local_paths=target.loopback)
+        try:
+            return await list_savepoints(plane, jobs, job, directory, local_paths=target.loopback)
+        except PermanentError as error:
+            error.complete(remedy="Give --directory")
+            raise
 
     listing = cluster.run(work)
     rows = [{"taken_at": point.taken_at, "path": point.path} for point in listing.points]
@@ -115,7 +120,7 @@ def cancel(
 
     async def find(plane: FlinkRest, target: FlinkTarget) -> tuple[ObservedJob, str]:
         from flink_jobs_provider.cli.job_actions import left_by
-        from flink_jobs_provider.cli.job_choice import choose
+        from flink_jobs_provider.inspecting.job_choice import choose
 
         jobs = await named_here(plane)
         if not jobs.fitting(job):

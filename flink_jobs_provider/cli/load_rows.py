@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from flink_jobs_provider.cli.health_rows import lag, percent, rate
-from flink_jobs_provider.cli.job_choice import NamedJobs
-from flink_jobs_provider.cli.job_rows import bounded
 from flink_jobs_provider.cli.live_tables import FittingTable
 from flink_jobs_provider.cli.printing import text
+from flink_jobs_provider.inspecting.job_choice import NamedJobs
+from flink_jobs_provider.inspecting.job_rows import bounded
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.observing.attention import needs_attention

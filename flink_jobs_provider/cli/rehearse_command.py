@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flink_jobs_provider.cli.check_command import opened
 from flink_jobs_provider.cli.job_actions import start_inputs
-from flink_jobs_provider.cli.job_choice import COMMAND_LINE, NamedJobs, choose
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.inspecting.job_choice import COMMAND_LINE, NamedJobs, choose
+from flink_jobs_provider.inspecting.state_check import opened
 from flink_jobs_provider.model.errors import PermanentError, RehearsalFailed
 from flink_jobs_provider.model.identity import owner_digits_of
 from flink_jobs_provider.model.target import FlinkTarget

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from flink_jobs_provider.cli.job_changes import Change, Watch
 from flink_jobs_provider.cli.printing import ago, style_of, text
-from flink_jobs_provider.cli.view_protocol import JobListing, ListedJob
+from flink_jobs_provider.cli.view_protocol import JobListing
+from flink_jobs_provider.inspecting.listed_job import ListedJob
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -99,7 +99,7 @@ def problems_of(
         JobSpec.model_validate(known)
     except ValidationError as error:
         problems += [
-            (_path(location), _reason(detail))
+            (_path(location), reason_of(detail))
             for detail in error.errors(include_url=False)
             if (location := _location(detail))
             and _path(location) not in ruled
@@ -238,7 +238,8 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text
 
 
-def _reason(detail: ErrorDetails) -> str:
+def reason_of(detail: ErrorDetails) -> str:
+    """Return what would be valid, in words, of one problem of a model."""
     kind = detail["type"]
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")

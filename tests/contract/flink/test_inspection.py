@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from flink_jobs_provider.cli.job_choice import Owners, named_jobs
-from flink_jobs_provider.cli.job_rows import job_facts, job_rows
 from flink_jobs_provider.control_planes.flink.inspection import (
     JobInspection,
     parse_exceptions,
     parse_history,
 )
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.inspecting.job_choice import Owners, named_jobs
+from flink_jobs_provider.inspecting.job_rows import job_facts, job_rows
 from tests.contract.flink.scripted import ScriptedFlink, ok
 
 NOW = 1_800_000_000_000
@@ -59,7 +59,7 @@ def test_the_last_checkpoint_of_a_healthy_job_also_when_it_was_discarded() -> No
     async def facts() -> dict[str, Any]:
         plane = flink.plane()
         jobs = await named_jobs(plane, Owners())
-        return await job_facts(plane, jobs, jobs.snapshot.jobs[0])
+        return (await job_facts(plane, jobs, jobs.snapshot.jobs[0])).plain()
 
     seen = asyncio.run(facts())
     assert seen["last_checkpoint"]["id"] == 7

@@ -9,11 +9,11 @@ import pytest
 
 from flink_jobs_provider.cli.health_rows import (
     attention_lines,
-    health_facts,
     health_lines,
     lag,
     rate,
 )
+from flink_jobs_provider.inspecting.job_health import health_facts
 from flink_jobs_provider.observing.attention import Observation
 from flink_jobs_provider.observing.health import CheckpointCounts, NotListed
 from tests.unit.observing.sequences import (

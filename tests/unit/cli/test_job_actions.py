@@ -15,13 +15,14 @@ from typer.testing import CliRunner
 
 from flink_jobs_provider.cli.app import app
 from flink_jobs_provider.cli.cluster_session import ClusterOptions
-from flink_jobs_provider.cli.job_actions import Listing, list_savepoints, start_from, start_inputs
-from flink_jobs_provider.cli.job_choice import Owners, named_jobs
+from flink_jobs_provider.cli.job_actions import start_from, start_inputs
 from flink_jobs_provider.control_planes.protocol import (
     Purpose,
     SavepointRequest,
     Submission,
 )
+from flink_jobs_provider.inspecting.job_choice import Owners, named_jobs
+from flink_jobs_provider.inspecting.job_savepoints import Listing, list_savepoints
 from flink_jobs_provider.model.errors import InvalidSpec, PermanentError, StateUnavailable
 from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.record import JobRecord
@@ -304,7 +305,7 @@ def test_a_name_is_known_where_the_jars_are_gone(flink: NamingFlink) -> None:
 def test_no_place_to_look_in(flink: NamingFlink) -> None:
     flink.cluster = replace(flink.cluster, savepoint_directory="")
     flink.start("orders")
-    with pytest.raises(PermanentError, match="Give --directory"):
+    with pytest.raises(PermanentError, match="no savepoint directory of its own"):
         listed(flink, "orders")
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from flink_jobs_provider.cli.job_changes import Change, Watch
-from flink_jobs_provider.cli.job_choice import NamedJobs, Owners
-from flink_jobs_provider.cli.view_protocol import ListedJob
+from flink_jobs_provider.inspecting.job_choice import NamedJobs, Owners
+from flink_jobs_provider.inspecting.listed_job import ListedJob
 from flink_jobs_provider.model.errors import ClusterUnreachable, PermanentError
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs_provider.cli.job_choice import (
+from flink_jobs_provider.cli.known_owners import owners_known_in
+from flink_jobs_provider.inspecting.job_choice import (
     COMMAND_LINE,
     NamedJobs,
     Owners,
     choose,
-    owners_known_in,
 )
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey, identity_of

@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from flink_jobs_provider.cli.job_choice import NamedJobs, Owners
 from flink_jobs_provider.cli.load_rows import (
     HEADINGS,
     LoadRow,
@@ -19,6 +18,7 @@ from flink_jobs_provider.cli.load_rows import (
     load_rows,
     metric_cells,
 )
+from flink_jobs_provider.inspecting.job_choice import NamedJobs, Owners
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError, PermanentError
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.observing.cluster_monitor import ClusterMonitor

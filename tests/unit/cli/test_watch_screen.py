@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from flink_jobs_provider.cli.job_changes import Change
-from flink_jobs_provider.cli.job_choice import NamedJobs, Owners
-from flink_jobs_provider.cli.view_protocol import ListedJob
 from flink_jobs_provider.cli.watch_screen import Screen, watched_on_a_screen
+from flink_jobs_provider.inspecting.job_choice import NamedJobs, Owners
+from flink_jobs_provider.inspecting.listed_job import ListedJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 

@@ -7,19 +7,13 @@ here and has those digits; for any other the digits are shown.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Protocol
 
-from flink_jobs_provider.cli.view_protocol import ListedJob
-from flink_jobs_provider.engine.backend import ORGANIZATION, FileBackend
-from flink_jobs_provider.engine.errors import EngineError
-from flink_jobs_provider.engine.workspace import backend_url, find_project
+from flink_jobs_provider.inspecting.listed_job import ListedJob
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.identity import JobKey, identity_of, owner_digits_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
@@ -41,31 +35,6 @@ class Owners:
         digits = owner_digits_of(job_id)
         names = self._names.get(digits, set())
         return next(iter(names)) if len(names) == 1 else digits
-
-
-def owners_known_in(directory: Path, environment: Mapping[str, str] = os.environ) -> Owners:
-    """Return the owners that are known by a directory: the stacks of its project, if it is in one.
-
-    A stack counts by its configuration file, by its state in a `file://` backend, and by
-    PULUMI_STACK.
-    """
-    try:
-        project = find_project(directory)
-    except EngineError:
-        return Owners()
-    stacks = {
-        path.stem.removeprefix("Pulumi.")
-        for path in project.stack_configuration_directory.glob("Pulumi.*.yaml")
-    }
-    with suppress(EngineError):  # its state may be elsewhere
-        stacks.update(FileBackend(backend_url(project, environment)).stacks_of(project.name))
-    known = {f"{ORGANIZATION}/{project.name}/{stack}" for stack in stacks}
-    selected = environment.get("PULUMI_STACK", "")
-    if selected.count("/") == 2:
-        known.add(selected)
-        organization = selected.partition("/")[0]
-        known.update(f"{organization}/{project.name}/{stack}" for stack in stacks)
-    return Owners(known)
 
 
 _SHORTEST_ID = 6

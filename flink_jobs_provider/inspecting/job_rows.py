@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from flink_jobs_provider.cli.job_choice import NamedJobs
 from flink_jobs_provider.control_planes.flink.inspection import (
     GATHERING_PAUSE_S,
     GATHERING_TRIES,
@@ -15,6 +14,7 @@ from flink_jobs_provider.control_planes.flink.inspection import (
     newest_completed,
 )
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.inspecting.job_choice import NamedJobs
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.savepoint import is_checkpoint, iso_time
 from flink_jobs_provider.observing.documents import checkpoint_document
@@ -71,6 +71,25 @@ class JobRow:
     def title(self) -> str:
         """What the job is called, and whether it is ours."""
         return self.job_name or f"{self.name} ({'name unknown' if self.owner else 'not ours'})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFacts(JobRow):
+    """One job of a cluster, with where its state is and why it failed.
+
+    Attributes:
+        tasks: How many of its tasks run.
+        restored_from: The savepoint or checkpoint that it started from.
+        last_checkpoint: Its newest completed checkpoint: number, times, size, path.
+        retains_checkpoints: Whether its checkpoints outlast a cancel.
+        last_failure: Its last cause of failure, as its cluster has it.
+    """
+
+    tasks: str
+    restored_from: str | None
+    last_checkpoint: dict[str, Any] | None
+    retains_checkpoints: bool | None
+    last_failure: str | None
 
 
 async def job_rows(plane: FlinkRest, jobs: NamedJobs, shown: Sequence[ObservedJob]) -> list[JobRow]:
@@ -132,8 +151,8 @@ async def _restarts(inspection: JobInspection, job: ObservedJob) -> int | None:
     return None
 
 
-async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> dict[str, Any]:
-    """Return all that `describe` shows of one job."""
+async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> JobFacts:
+    """Return all that `describe` shows of one job, but for its health."""
     inspection = JobInspection(plane.client)
     rows, (statistics, history), retains, failure = await asyncio.gather(
         job_rows(plane, jobs, [job]),
@@ -142,14 +161,14 @@ async def job_facts(plane: FlinkRest, jobs: NamedJobs, job: ObservedJob) -> dict
         plane.failure(job.job_id),
     )
     newest = newest_completed(history)
-    return {
+    return JobFacts(
         **rows[0].plain(),
-        "tasks": f"{job.running_tasks} of {job.tasks} running",
-        "restored_from": statistics.restored_from or None,
-        "last_checkpoint": checkpoint_document(newest) if newest else None,
-        "retains_checkpoints": retains,
-        "last_failure": failure or None,
-    }
+        tasks=f"{job.running_tasks} of {job.tasks} running",
+        restored_from=statistics.restored_from or None,
+        last_checkpoint=checkpoint_document(newest) if newest else None,
+        retains_checkpoints=retains,
+        last_failure=failure or None,
+    )
 
 
 def _seconds(since: int, until: int) -> int:
