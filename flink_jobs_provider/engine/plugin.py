@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -20,6 +19,7 @@ from flink_jobs_provider.engine.errors import (
 )
 from flink_jobs_provider.engine.plugin_process import PluginProcess
 from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc, status_pb2
+from flink_jobs_provider.engine.provider_answers import CheckFailure, ReadAnswer
 from flink_jobs_provider.engine.resource_state import ResourceState, name_of, type_of
 from flink_jobs_provider.engine.steps import Change, ChangeKind, DiffAnswer
 from flink_jobs_provider.engine.values import (
@@ -29,11 +29,9 @@ from flink_jobs_provider.engine.values import (
     contains_unknowns,
     from_struct,
     marked_like,
-    masked,
     plain,
     to_struct,
 )
-from flink_jobs_provider.model.redaction import mask_foreign
 
 _EMPTY = empty_pb2.Empty()
 _CANCEL_TIMEOUT_S = 5.0
@@ -41,37 +39,6 @@ _CHANGES = {
     provider_pb2.DiffResponse.DIFF_NONE: False,
     provider_pb2.DiffResponse.DIFF_SOME: True,
 }
-
-
-@dataclass(frozen=True)
-class CheckFailure:
-    """One reason why inputs were refused."""
-
-    property: str
-    reason: str
-
-
-def refused(failure: CheckFailure, inputs: PropertyMap) -> str:
-    """Return the message for an invalid property: its masked value, and the reason."""
-    if not failure.property:
-        return failure.reason
-    value: Any = inputs.get(failure.property)
-    whole = isinstance(value, dict | list)  # the reason names the part that is wrong
-    shown = f" value {mask_foreign(repr(masked(value)))}" if value is not None and not whole else ""
-    return f"property {failure.property}{shown} has a problem: {failure.reason}"
-
-
-@dataclass(frozen=True)
-class ReadAnswer:
-    """A resource as it was read; without an id it no longer exists.
-
-    `problems` are why it is not as it should be.
-    """
-
-    id: str
-    outputs: PropertyMap
-    inputs: PropertyMap | None
-    problems: tuple[str, ...] = ()
 
 
 class Provider:
@@ -290,6 +257,17 @@ class Provider:
             self._marked(response.properties, state.outputs),
             self._marked(response.inputs, state.inputs) if response.HasField("inputs") else None,
         )
+
+    async def invoke(
+        self, token: str, args: PropertyMap, *, preview: bool
+    ) -> tuple[PropertyMap, list[CheckFailure]]:
+        """Call a function; return what it answers, and which of its arguments are invalid."""
+        response = await self._call(
+            "Invoke",
+            provider_pb2.InvokeRequest(tok=token, args=self._struct(args), preview=preview),
+        )
+        failures = [CheckFailure(item.property, item.reason) for item in response.failures]
+        return self._marked(getattr(response, "return"), {}), failures
 
     async def delete(self, state: ResourceState) -> None:
         """Delete a resource."""

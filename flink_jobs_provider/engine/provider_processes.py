@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flink_jobs_provider.engine.errors import ResourceError
-from flink_jobs_provider.engine.plugin import Provider, refused
+from flink_jobs_provider.engine.plugin import Provider
+from flink_jobs_provider.engine.provider_answers import refused
 from flink_jobs_provider.engine.resource_state import (
     DYNAMIC_PACKAGE,
     ResourceState,

@@ -17,6 +17,7 @@ from flink_jobs_provider.engine.child_process import CHANNEL_OPTIONS
 from flink_jobs_provider.engine.errors import (
     EngineError,
     OperationCancelled,
+    ProviderError,
     ResourceError,
     UnsupportedError,
 )
@@ -24,14 +25,24 @@ from flink_jobs_provider.engine.goals import goal_of
 from flink_jobs_provider.engine.protocols import (
     engine_pb2,
     engine_pb2_grpc,
+    provider_pb2,
     resource_pb2,
     resource_pb2_grpc,
 )
 from flink_jobs_provider.engine.refresh import Reads
-from flink_jobs_provider.engine.resource_state import package_of
+from flink_jobs_provider.engine.resource_state import (
+    BUILTIN_PACKAGE,
+    DYNAMIC_PACKAGE,
+    package_of,
+)
 from flink_jobs_provider.engine.run import Run, Severity
 from flink_jobs_provider.engine.step_generator import StepGenerator
-from flink_jobs_provider.engine.values import UNKNOWN_STRING, from_struct, to_struct
+from flink_jobs_provider.engine.values import (
+    UNKNOWN_STRING,
+    contains_unknowns,
+    from_struct,
+    to_struct,
+)
 
 # What gRPC logs on its own is of connections that end, in words for its developers; its errors are
 # reported by the calls that fail. Read when its first server or channel is made.
@@ -165,13 +176,51 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             urn=state.urn, id=state.id, properties=to_struct(state.outputs)
         )
 
+    async def Invoke(
+        self, request: resource_pb2.ResourceInvokeRequest, context: Context
+    ) -> resource_pb2.ResourceInvokeResponse:
+        """Answer a function of a plugin; its error is the program's to handle."""
+        answer = await self._answer(context, self._invoke(request))
+        if isinstance(answer, ProviderError):
+            message = f"invocation of {request.tok} returned an error: {answer}"
+            await context.abort(grpc.StatusCode.UNKNOWN, message)
+            raise AssertionError("`abort` does not return")
+        return answer
+
+    async def _invoke(
+        self, request: resource_pb2.ResourceInvokeRequest
+    ) -> resource_pb2.ResourceInvokeResponse | ProviderError:
+        package = package_of(request.tok)
+        if package in (DYNAMIC_PACKAGE, BUILTIN_PACKAGE):
+            raise UnsupportedError(f"functions of `{package}`, as {request.tok} is one")
+        run, args = self._run, from_struct(request.args)
+        run.refuse_when_stopping()
+        version = self._version(request.packageRef, package) or request.version
+        reference = await self._generator.provider_reference(package, version, request.provider)
+        try:
+            provider = await run.providers.get(reference)
+            if provider.is_unknown or contains_unknowns(args):
+                return resource_pb2.ResourceInvokeResponse(unknown=True)
+            async with run.slots:
+                run.refuse_when_stopping()
+                found, failures = await provider.invoke(request.tok, args, preview=run.dry_run)
+        except ProviderError as error:
+            return error
+        response = resource_pb2.ResourceInvokeResponse(
+            failures=[
+                provider_pb2.CheckFailure(property=each.property, reason=each.reason)
+                for each in failures
+            ]
+        )
+        getattr(response, "return").CopyFrom(to_struct(found))
+        return response
+
     async def SignalAndWaitForShutdown(
         self, request: empty_pb2.Empty, context: Context
     ) -> empty_pb2.Empty:
         """Return at once: deletions after it need nothing of the program."""
         return empty_pb2.Empty()
 
-    Invoke = _refusing(lambda request: f"functions of providers, as {request.tok} is one")
     Call = _refusing(lambda request: f"methods of resources, as {request.tok} is one")
     RegisterStackTransform = _refusing(lambda _: "transforms (register_resource_transform)")
     RegisterStackInvokeTransform = _refusing(lambda _: "transforms (register_invoke_transform)")

@@ -17,7 +17,7 @@ from flink_jobs_provider.engine.errors import (
     ProviderGoneError,
     ResourceError,
 )
-from flink_jobs_provider.engine.plugin import refused
+from flink_jobs_provider.engine.provider_answers import refused
 from flink_jobs_provider.engine.provider_processes import Configurations, Launcher, Providers
 from flink_jobs_provider.engine.resource_state import (
     STACK_TYPE,

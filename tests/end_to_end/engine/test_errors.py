@@ -15,7 +15,10 @@ REFUSED = {
         "File('b', opts=Options(provider=pulumi.ProviderResource('pulumi-python', 'p', {})))",
         "explicit provider instances",
     ),
-    "an invoke": ("pulumi.runtime.invoke('aws:index:region', {})", "functions of providers"),
+    "a function of the engine's own": (
+        "pulumi.runtime.invoke('pulumi:pulumi:getResource', {})",
+        "functions of `pulumi`, as pulumi:pulumi:getResource is one",
+    ),
     "import": ("File('b', opts=Options(import_='x'))", "the option `import_`"),
     "a parameterized package": (
         "from pulumi.runtime.proto import resource_pb2\n"

@@ -329,6 +329,74 @@ def test_check_failures_of_a_plugin(native: Project) -> None:
     assert native.files() == {}
 
 
+STAT = "pulumi.runtime.invoke_output('files:index:stat', {}, {})"
+AT_ONCE = "pulumi.runtime.invoke('files:index:stat', {}).value"
+
+
+def test_functions_of_a_plugin(native: Project) -> None:
+    """They are asked in a preview, too, where their arguments are known; secrets stay secret."""
+    native.program("a = NativeFile('a', size=1, text=pulumi.Output.secret('hush'))")
+    native.up("--skip-preview")
+    by_output = STAT.format("{'of': pulumi.Output.from_input('a')}", "None")
+    of_secret = STAT.format("{'of': pulumi.Output.secret('a')}", "None")
+    at_once = AT_ONCE.format("{'of': 'a'}")
+    native.program(
+        "a = NativeFile('a', size=1, text=pulumi.Output.secret('hush'))\n"
+        f"pulumi.export('size', {by_output}['size'])\n"
+        f"pulumi.export('text', {of_secret})\npulumi.export('now', {at_once}['size'])"
+    )
+    native.calls()
+    native.up()
+    asked = calls_of(native, "invoke")
+    assert [(each["args"], each["preview"]) for each in asked] == [
+        ({"of": "a"}, preview) for preview in (True, False) for _ in range(3)
+    ]
+    assert native.outputs()["size"] == native.outputs()["now"] == 1
+    assert "hush" not in native.checkpoint.read_text()
+
+
+def test_a_function_of_what_is_not_known_yet(native: Project) -> None:
+    """It is not asked in a preview, and its result is unknown there."""
+    made = STAT.format("{'of': b.made.apply(lambda made: 'b' if made else '')}", "None")
+    native.program(f"b = NativeFile('b')\nNativeFile('c', size={made}['made'])")
+    native.preview()
+    assert "invoke None" not in native.called()
+    native.up("--skip-preview")
+    assert native.files()["c"]["size"] == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        ("{}", "invoke of files:index:stat failed: must not be empty (of)"),
+        (
+            "{'of': 'nowhere'}",
+            "invoke of files:index:stat failed: invocation of files:index:stat returned an error: "
+            "there is no file nowhere",
+        ),
+    ],
+)
+def test_a_function_that_fails(native: Project, args: str, error: str) -> None:
+    """The program may go on without its answer; else the run fails, and says why."""
+    call = AT_ONCE.format(args)
+    native.program(f"try:\n    {call}\nexcept Exception:\n    NativeFile('a')")
+    native.up("--skip-preview")
+    assert set(native.files()) == {"a"}
+    native.program(f"NativeFile('a')\n{call}")
+    assert error in native.preview(code=255).out
+
+
+def test_functions_of_an_explicit_instance(native: Project) -> None:
+    """They are asked of the process with its configuration, as any resource is."""
+    by_east = STAT.format("{'of': 'a'}", "pulumi.InvokeOptions(provider=east)")
+    native.program(EAST + f"NativeFile('a')\npulumi.export('made', {by_east}['made'])")
+    (native.directory / "a.json").write_text('{"made": 3}')
+    native.up("--skip-preview")
+    assert native.outputs() == {"made": 3}
+    configured = [call["name"] for call in calls_of(native, "configure")]
+    assert sorted(configured) == ["default", "east"]
+
+
 def test_there_and_back_by_an_alias_of_the_type(native: Project) -> None:
     """A resource of the dynamic provider becomes one of a plugin, unchanged, and one again."""
     inside = "g = Group('g')\n{}('b', size=1, opts=Options(parent=g, aliases=[{}]))"

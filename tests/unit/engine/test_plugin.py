@@ -2,7 +2,7 @@
 
 import pytest
 
-from flink_jobs_provider.engine.plugin import CheckFailure, refused
+from flink_jobs_provider.engine.provider_answers import CheckFailure, refused
 from flink_jobs_provider.engine.values import SECRET_TEXT, Secret, Value
 
 

@@ -203,6 +203,19 @@ class Files(provider_pb2_grpc.ResourceProviderServicer):
         await self._shown(fault, "after", request, context)
         return empty_pb2.Empty()
 
+    async def Invoke(self, request: Any, context: Any) -> Any:
+        """Answer what a file holds; refuse a name without one, and fail where there is no file."""
+        args = read(request.args)
+        note("invoke", None, token=request.tok, args=args, preview=request.preview)
+        if not args.get("of"):
+            failure = provider_pb2.CheckFailure(property="of", reason="must not be empty")
+            return provider_pb2.InvokeResponse(failures=[failure])
+        path = DIRECTORY / f"{args['of']}.json"
+        if not path.exists():
+            await context.abort(grpc.StatusCode.UNKNOWN, f"there is no file {args['of']}")
+        answer = written(json.loads(path.read_text()))
+        return provider_pb2.InvokeResponse(**{"return": answer})
+
     async def Cancel(self, _request: Any, _context: Any) -> Any:
         """Let what can be cancelled fail."""
         note("cancel", None)
