@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from flink_jobs_provider.model.inputs import name_for_programs
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.plugin.job_functions import FUNCTIONS, JobFunction
 from flink_jobs_provider.plugin.provider_configuration import PACKAGE, ProviderConfiguration
 
 FILE = Path(__file__).parents[1] / "flink_jobs_provider" / "plugin" / "schema.json"
@@ -103,12 +104,38 @@ class _Types:
 
     def _computed_object(self, of: type) -> str:
         token = f"{PACKAGE}:index:{of.__name__}"
-        self.found[token] = {
-            "type": "object",
-            "description": _summary(of),
-            "properties": {name: self.of(each) for name, each in get_type_hints(of).items()},
-        }
+        self.found[token] = {}
+        self.found[token] = {"type": "object"} | self.answer(of)
         return token
+
+    def answer(self, of: type) -> Schema:
+        """Return the object that a dataclass is, with the meanings that its docstrings have."""
+        meanings = _attributes_of(of)
+        hints = get_type_hints(of)
+        found = {
+            "description": _summary(of),
+            "properties": {
+                name: self.of(each) | ({"description": meanings[name]} if name in meanings else {})
+                for name, each in hints.items()
+            },
+        }
+        always = sorted(name for name, each in hints.items() if not _may_be_none(each))
+        return found | ({"required": always} if always else {})
+
+    def function(self, function: JobFunction) -> Schema:
+        """Return a function: its inputs, and what it returns."""
+        inputs = function.query.model_fields
+        properties = {name: self.property_of(each) for name, each in inputs.items()}
+        if "args" in properties:
+            properties["args"] = _or_one_text(properties["args"])
+        return {
+            "description": function.description,
+            "inputs": {
+                "properties": properties,
+                "required": [name for name, each in inputs.items() if each.is_required()],
+            },
+            "outputs": self.answer(function.answer),
+        }
 
     def _enumeration(self, enumeration: type[Enum]) -> str:
         token = f"{PACKAGE}:index:{enumeration.__name__}"
@@ -131,10 +158,7 @@ def generated(inputs: type[BaseModel] = JobSpec) -> Schema:
     """
     known = _Types()
     given = {name: known.property_of(field) for name, field in inputs.model_fields.items()}
-    given["args"] = {
-        "oneOf": [given["args"], {"type": "string"}],
-        "description": given["args"].pop("description"),
-    }
+    given["args"] = _or_one_text(given["args"])
     seen = {
         name: known.property_of(field)
         for name, field in JobRecord.model_fields.items()
@@ -172,6 +196,9 @@ def generated(inputs: type[BaseModel] = JobSpec) -> Schema:
                 "aliases": [{"type": DYNAMIC_TYPE}],
             }
         },
+        "functions": {
+            f"{PACKAGE}:index:{name}": known.function(each) for name, each in FUNCTIONS.items()
+        },
         "types": dict(sorted(known.found.items())),
         # Names are those of the state, which the dynamic provider has as well: job_name.
         "language": {"python": {"pyproject": {"enabled": True}, "respectSchemaVersion": True}},
@@ -196,6 +223,28 @@ def _described(field: FieldInfo) -> Schema:
 
 def _summary(of: type) -> str:
     return " ".join((of.__doc__ or "").split("\n\n")[0].split())
+
+
+def _or_one_text(texts: Schema) -> Schema:
+    """Return a list of texts that may be given as one text, which is split at blanks."""
+    return {
+        "oneOf": [texts, {"type": "string"}],
+        "description": texts.pop("description"),
+    }
+
+
+def _attributes_of(of: type) -> dict[str, str]:
+    """Return what the docstrings of a dataclass, and of its bases, say of its attributes."""
+    found: dict[str, str] = {}
+    for each in reversed(of.__mro__):
+        _, _, told = (each.__dict__.get("__doc__") or "").partition("Attributes:\n")
+        for match in re.finditer(r"^\s+(\w+): (.*(?:\n {12,}\S.*)*)", told, re.MULTILINE):
+            found[match[1]] = re.sub(r"\bNone\b", "null", " ".join(match[2].split()))
+    return found
+
+
+def _may_be_none(annotation: Any) -> bool:
+    return annotation is Any or type(None) in get_args(annotation)
 
 
 def _meaning_of(enumeration: type[Enum], member: Enum) -> Schema:

@@ -32,6 +32,7 @@ from flink_jobs_provider.plugin.property_values import (
 from flink_jobs_provider.plugin.provider_configuration import (
     ConfigurationValues,
     ProviderConfiguration,
+    owner_of_urn,
     problems_of_configuration,
 )
 from flink_jobs_provider.provider.process import EngineLiveness
@@ -59,6 +60,8 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
         self._log = EngineLog()
         self._cancellation = Cancellation()
         self._configuration = ProviderConfiguration()
+        #: The stack's own, as far as it is known: functions have no URN that would tell it.
+        self._owners: tuple[str, ...] = ()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine-call")
         self._begin_run()
         self.service.watch(self._liveness)
@@ -111,6 +114,8 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
         if problems := problems_of_configuration(values):
             await self._refuse(context, "; ".join(f"{path}: {why}" for path, why in problems))
         self._configuration = ProviderConfiguration.model_validate(values)
+        owner = owner_of_urn(request.urn, self._configuration.organization) if request.urn else None
+        self._owners = (owner,) if owner else ()
         references = ConfigurationValues(values, self._configuration)
         self.service.configure(
             references.get,
@@ -128,10 +133,6 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Parameterize(self, _request: Any, context: Context) -> NoReturn:
         """Refuse: there is nothing to choose."""
         await self._unimplemented(context, "takes no parameters")
-
-    async def Invoke(self, request: Any, context: Context) -> NoReturn:
-        """Refuse: there is no function."""
-        await self._unimplemented(context, f"has no function {request.tok}")
 
     async def Call(self, request: Any, context: Context) -> NoReturn:
         """Refuse: there is no method."""
@@ -168,7 +169,7 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
         Where the error leaves a resource for the next run to go on with, that is answered with
         these `inputs`.
         """
-        current_call.set(EngineCall(request.urn))
+        current_call.set(EngineCall(getattr(request, "urn", "")))
         ticker = asyncio.create_task(self._log.tick())
         in_context = contextvars.copy_context()
         try:

@@ -11,10 +11,18 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 
 from flink_jobs_provider.engine.protocols import provider_pb2
-from flink_jobs_provider.engine.values import PropertyMap
+from flink_jobs_provider.engine.values import PropertyMap, to_struct
+from flink_jobs_provider.model.errors import InvalidSpec, JarError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.model.validation import contains_unknown
+from flink_jobs_provider.plugin.job_functions import (
+    FUNCTIONS,
+    Problems,
+    answer,
+    problems_of_call,
+    with_target,
+)
 from flink_jobs_provider.plugin.package_servicer import Context, PackageServicer
 from flink_jobs_provider.plugin.property_values import (
     inputs_message,
@@ -24,7 +32,7 @@ from flink_jobs_provider.plugin.property_values import (
     properties_of,
     secret_names,
 )
-from flink_jobs_provider.plugin.provider_configuration import owner_of_urn
+from flink_jobs_provider.plugin.provider_configuration import PACKAGE, owner_of_urn
 from flink_jobs_provider.provider.input_checks import CheckRequest
 from flink_jobs_provider.provider.job_import import (
     UNREAD,
@@ -238,6 +246,42 @@ class FlinkJobsServicer(PackageServicer):
             request, context, lambda: self.service.delete(request.id, recorded, timeout=timeout)
         )
         return Empty()
+
+    async def Invoke(self, request: Any, context: Context) -> Any:
+        """Answer a function: what it asks of a cluster is only read."""
+        name = request.tok.removeprefix(f"{PACKAGE}:index:")
+        if name not in FUNCTIONS:
+            await self._unimplemented(context, f"has no function {request.tok}")
+        given = properties_of(request.args)
+        self._hide(given)
+        if contains_unknown(plain_properties(given), is_unknown):
+            return provider_pb2.InvokeResponse()  # an engine asks again once all is known
+        inputs = with_target(plain_properties(given), self._configuration.target)
+
+        def work() -> dict[str, Any] | Problems:
+            if problems := problems_of_call(name, inputs):
+                return problems
+            with self.service.calls.one():
+                try:
+                    return self.service.jobs.on_clusters(
+                        lambda clusters: answer(name, inputs, clusters, self._owners)
+                    )
+                except InvalidSpec as error:
+                    return error.problems
+                except JarError as error:
+                    return [("jar", str(error))]
+
+        found = await self._call(request, context, work)
+        if isinstance(found, dict):
+            shown = self.service.output.without_secrets(found)
+            response = provider_pb2.InvokeResponse()
+            getattr(response, "return").CopyFrom(to_struct(shown))
+            return response
+        redact = self.service.output.redact
+        failures = [
+            provider_pb2.CheckFailure(property=path, reason=redact(why)) for path, why in found
+        ]
+        return provider_pb2.InvokeResponse(failures=failures)
 
 
 def _diff_response(

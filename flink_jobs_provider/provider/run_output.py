@@ -69,6 +69,14 @@ class RunOutput:
         """Return a text without the known secrets."""
         return self._secrets.redact(text)
 
+    def without_secrets(self, value: Any) -> Any:
+        """Return plain JSON types with all known secrets masked in their texts."""
+        if isinstance(value, dict):
+            return {name: self.without_secrets(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self.without_secrets(each) for each in value]
+        return self.redact(value) if isinstance(value, str) else value
+
     def _in_one_line(self, text: str) -> str:
         """Return a text for an engine's log: names of operators, for one, come from programs."""
         return without_controls(self.redact(text.replace("\n", " ")))

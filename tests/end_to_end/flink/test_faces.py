@@ -64,6 +64,34 @@ def test_a_stack_moves_to_the_plugin_and_back(moved: CountingStack) -> None:
     assert moved.active("orders") == []
 
 
+def test_a_program_asks_for_what_runs(moved: CountingStack) -> None:
+    """Shows functions on outputs, which wait for the job, and at once, also in a preview."""
+    moved.declare("orders")
+    _turn_to(moved, "plugin")
+    program = moved.project.root / "program/__main__.py"
+    source = program.read_text(encoding="utf-8").replace(
+        "from flink_jobs_provider.plugin import",
+        "from flink_jobs_provider.plugin import get_job_output, get_jobs\n"
+        "from flink_jobs_provider.plugin import",
+    )
+    cluster = f'target={{"url": "{moved.cluster.url}"}}'
+    source += (
+        f"found = get_job_output(job.job_name, {cluster})\n"
+        'pulumi.export("found", found.job_id)\npulumi.export("tasks", found.tasks)\n'
+        f'pulumi.export("running", len(get_jobs({cluster}).jobs))\n'
+    )
+    program.write_text(source, encoding="utf-8")
+    before = len([row for row in moved.cluster.jobs().values() if row["state"] == "RUNNING"])
+    moved.project.preview()
+    moved.project.up()
+    job_id = moved.assert_runs("orders", restored_from=None)
+    outputs = moved.project.outputs()
+    assert (outputs["found"], outputs["running"]) == (job_id, before)
+    assert outputs["tasks"].endswith(" running")
+    moved.project.up()
+    assert moved.project.outputs()["running"] == before + 1
+
+
 def test_an_explicit_provider_names_the_cluster(moved: CountingStack) -> None:
     """Shows a job without a target of its own, from its start to its end, which a refresh finds."""
     moved.declare("orders")
