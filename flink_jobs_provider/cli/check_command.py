@@ -8,7 +8,7 @@ from typing import Any
 from flink_jobs_provider.cli.job_actions import start_inputs
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.inspecting.job_choice import NamedJobs
-from flink_jobs_provider.inspecting.state_check import (
+from flink_jobs_provider.inspecting.version_check import (
     Checked,
     check_state,
     of_running,

@@ -11,8 +11,8 @@ from flink_jobs_provider.cli.cluster_session import chosen_job, named_here
 from flink_jobs_provider.cli.load_rows import LoadRow, load_rows
 from flink_jobs_provider.control_planes.flink.inspection import JobInspection
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.inspecting.health_reading import health_facts, observations
 from flink_jobs_provider.inspecting.job_choice import NamedJobs
-from flink_jobs_provider.inspecting.job_health import health_facts, observations
 from flink_jobs_provider.inspecting.job_rows import JobRow, job_facts, job_rows
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.observation import ObservedJob

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from flink_jobs_provider.cli.gateway_client import GatewayClient
 from flink_jobs_provider.cli.load_rows import LoadRow, by_urgency
+from flink_jobs_provider.inspecting.health_reading import periods
 from flink_jobs_provider.inspecting.job_choice import unlisted
-from flink_jobs_provider.inspecting.job_health import periods
 from flink_jobs_provider.inspecting.job_rows import JobRow, bounded
 from flink_jobs_provider.inspecting.listed_job import ListedJob
 from flink_jobs_provider.model.action import ActionResult, JobStatus

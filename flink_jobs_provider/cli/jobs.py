@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flink_jobs_provider.cli.rehearse_command import Rehearsed
     from flink_jobs_provider.control_planes.flink.plane import FlinkRest
     from flink_jobs_provider.inspecting.job_savepoints import Listing
-    from flink_jobs_provider.inspecting.state_check import Checked
+    from flink_jobs_provider.inspecting.version_check import Checked
     from flink_jobs_provider.model.observation import ObservedJob
     from flink_jobs_provider.model.target import FlinkTarget
 

@@ -9,7 +9,7 @@ from typing import Any
 from flink_jobs_provider.cli.job_actions import start_inputs
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
 from flink_jobs_provider.inspecting.job_choice import COMMAND_LINE, NamedJobs, choose
-from flink_jobs_provider.inspecting.state_check import opened
+from flink_jobs_provider.inspecting.version_check import opened
 from flink_jobs_provider.model.errors import PermanentError, RehearsalFailed
 from flink_jobs_provider.model.identity import owner_digits_of
 from flink_jobs_provider.model.target import FlinkTarget

@@ -115,7 +115,6 @@ def check_job(  # noqa: PLR0913 - the inputs of the function
     args: Sequence[str] | str | None = None,
     parallelism: int | None = None,
     flink_configuration: Mapping[str, str] | None = None,
-    allow_non_restored_state: bool | None = None,
     state_check: str | None = None,
     opts: InvokeOptions | None = None,
 ) -> CheckedState:
@@ -129,7 +128,6 @@ def check_job(  # noqa: PLR0913 - the inputs of the function
         args: The arguments of `main`.
         parallelism: The parallelism.
         flink_configuration: Options of Flink.
-        allow_non_restored_state: Whether state without a place may be dropped.
         state_check: Whether an update would be refused.
         opts: Pulumi's options of a call.
 
@@ -147,7 +145,6 @@ def check_job(  # noqa: PLR0913 - the inputs of the function
         args=args,
         parallelism=parallelism,
         flink_configuration=flink_configuration,
-        allow_non_restored_state=allow_non_restored_state,
         state_check=state_check,
     )
 
@@ -161,7 +158,6 @@ def check_job_output(  # noqa: PLR0913 - the inputs of the function
     args: JobArguments | None = None,
     parallelism: Input[int] | None = None,
     flink_configuration: Input[Mapping[str, Input[str]]] | None = None,
-    allow_non_restored_state: Input[bool] | None = None,
     state_check: Input[str] | None = None,
     opts: _Options | None = None,
 ) -> Output[CheckedState]:
@@ -177,7 +173,6 @@ def check_job_output(  # noqa: PLR0913 - the inputs of the function
         args=args,
         parallelism=parallelism,
         flink_configuration=flink_configuration,
-        allow_non_restored_state=allow_non_restored_state,
         state_check=state_check,
     )
 

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from flink_jobs_provider.control_planes.connection import Clusters
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
+from flink_jobs_provider.inspecting.health_reading import health_facts, observations
 from flink_jobs_provider.inspecting.job_choice import NamedJobs, Owners, choose, named_jobs
-from flink_jobs_provider.inspecting.job_health import health_facts, observations
 from flink_jobs_provider.inspecting.job_rows import job_facts, job_rows
 from flink_jobs_provider.inspecting.job_savepoints import list_savepoints
-from flink_jobs_provider.inspecting.state_check import check_state, of_running, running
+from flink_jobs_provider.inspecting.version_check import check_state, of_running, running
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.inputs import suggestion
 from flink_jobs_provider.model.spec import JobSpec
@@ -40,7 +40,6 @@ _OF_VERSION = (
     "args",
     "parallelism",
     "flink_configuration",
-    "allow_non_restored_state",
     "state_check",
 )
 #: Stands in for the inputs of a whole job, where only some are validated.

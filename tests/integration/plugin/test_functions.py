@@ -82,7 +82,8 @@ def test_ended_jobs_and_savepoints(
     assert json.loads(printed) == found["savepoints"]
     # Of the job's own submissions the cluster knows where they went.
     by_itself = answer(engine, "getSavepoints", job="orders")["savepoints"]
-    assert savepoint["path"] in [each["path"] for each in by_itself]
+    paths = [canonical_path(each["path"]) for each in by_itself]
+    assert canonical_path(savepoint["path"]) in paths
 
 
 def test_a_new_version_is_checked_and_nothing_changed(

@@ -13,7 +13,7 @@ from flink_jobs_provider.cli.health_rows import (
     lag,
     rate,
 )
-from flink_jobs_provider.inspecting.job_health import health_facts
+from flink_jobs_provider.inspecting.health_reading import health_facts
 from flink_jobs_provider.observing.attention import Observation
 from flink_jobs_provider.observing.health import CheckpointCounts, NotListed
 from tests.unit.observing.sequences import (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_jobs_provider.inspecting.state_check import Checked
+from flink_jobs_provider.inspecting.version_check import Checked
 from flink_jobs_provider.model.target import FlinkTarget, HDInsightTarget
 from flink_jobs_provider.planning.state_verdict import StateVerdict
 from flink_jobs_provider.plugin import functions, package_schema
