@@ -26,7 +26,7 @@ def committed_files(directory: Path) -> list[Path]:
     """Return the committed files, with none missing that was committed before another of them.
 
     A listing may miss a file that is renamed meanwhile, and have one that is renamed later: 16 of
-    3,898 listings did, of a directory with a commit every 2 ms (Linux, ext2). So two in a row must
+    3,898 listings did, of a directory with a commit every 2 ms (Linux, ext4). So two in a row must
     agree.
     """
     before, found = None, sorted(directory.glob("part-*"))
