@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -37,6 +38,21 @@ _NO_WAY_BACK = "allow_no_way_back"
 _OF_ADOPTION = {_CLUSTER: str, _ADOPT: str, _PROPERTIES: dict, _NO_WAY_BACK: bool}
 
 
+@dataclass(frozen=True)
+class AskedOfJob:
+    """What a caller who may act on a job asks of it.
+
+    Attributes:
+        call: The request, as it is audited.
+        row: The job on record.
+        body: The JSON value that was sent.
+    """
+
+    call: AuditedCall
+    row: JobRow
+    body: Any
+
+
 class AuditedActions:
     """Begins actions on jobs. Each request is audited, also one that is refused.
 
@@ -67,42 +83,37 @@ class AuditedActions:
 
     async def rollback(self, request: Request) -> Response:
         """Begin to run an earlier version of a job again; returns the action."""
-        principal = caller(request)
-        call = AuditedCall(principal, "rollback")
-        async with audited(self._audit, request, call, _answer_to, 202):
-            row = await self._found(request)
-            call.cluster, call.job = row.cluster, row.job_name
-            _authorize(principal, row.cluster)
-            given = _checked(await json_body(request, self._body_bytes))
-            wanted = await self._back(row, given, principal)
-            return await self._begun(call, wanted)
+        async with self._of_job(request, "rollback", 202) as asked:
+            given = _checked(asked.body)
+            wanted = await self._back(asked.row, given, asked.call.principal)
+            return await self._begun(asked.call, wanted)
 
     async def release(self, request: Request) -> Response:
         """Begin to take a running job off the record, which goes on; returns the action."""
-        principal = caller(request)
-        call = AuditedCall(principal, "release")
-        async with audited(self._audit, request, call, _answer_to, 202):
-            row = await self._found(request)
-            call.cluster, call.job = row.cluster, row.job_name
-            _authorize(principal, row.cluster)
-            given = _checked_release(await json_body(request, self._body_bytes))
-            wanted = releasing(row, principal.name, seen=given.get(_SEEN, ""))
-            return await self._begun(call, wanted)
+        async with self._of_job(request, "release", 202) as asked:
+            given = _checked_release(asked.body)
+            wanted = releasing(asked.row, asked.call.principal.name, seen=given.get(_SEEN, ""))
+            return await self._begun(asked.call, wanted)
 
     async def plan(self, request: Request) -> Response:
         """Return what an action on a job would do; nothing of it is done.
 
         The program's `main` may run on the cluster for it: so it takes the role that acts.
         """
-        principal = caller(request)
-        call = AuditedCall(principal, "plan")
-        async with audited(self._audit, request, call, _answer_to, 200):
+        async with self._of_job(request, "plan", 200) as asked:
+            wanted = await self._asked(asked.row, asked.body, asked.call.principal)
+            plan = await self._plans.of(asked.row, wanted)
+        return JSONResponse(asdict(plan))
+
+    @asynccontextmanager
+    async def _of_job(self, request: Request, name: str, status: int) -> AsyncIterator[AskedOfJob]:
+        """Audit what is asked of a job, and yield it where the caller may act on that job."""
+        call = AuditedCall(caller(request), name)
+        async with audited(self._audit, request, call, _answer_to, status):
             row = await self._found(request)
             call.cluster, call.job = row.cluster, row.job_name
-            _authorize(principal, row.cluster)
-            body = await json_body(request, self._body_bytes)
-            plan = await self._plans.of(row, await self._asked(row, body, principal))
-        return JSONResponse(asdict(plan))
+            _authorize(call.principal, row.cluster)
+            yield AskedOfJob(call, row, await json_body(request, self._body_bytes))
 
     async def _asked(self, row: JobRow, body: Any, principal: Principal) -> ActionRequest:
         """Return the request that a body is of: for a version, or by properties of a runJob."""
