@@ -16,6 +16,7 @@ from flink_jobs_provider.cli import (
     jobs,
     local,
     open_command,
+    policy_command,
     rollback_command,
     runs,
     savepoint_command,
@@ -38,6 +39,7 @@ open_command.register(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(savepoint_command.app, name="savepoint")
 app.add_typer(gateway.app, name="gateway")
+app.add_typer(policy_command.app, name="policy")
 
 
 @app.command()

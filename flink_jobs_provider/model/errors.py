@@ -47,6 +47,7 @@
      │   ├─ UnreadableFile           a YAML file
      │   ├─ LocalClusterError        the local cluster, or its files
      │   ├─ InvalidConfiguration     a gateway's configuration
+     │   ├─ InvalidPolicyConfiguration  that of the policy pack
      │   ├─ TokensFileError          a gateway's tokens
      │   ├─ SignaturesUnavailable    the package that checks signatures is missing
      │   ├─ CertificateUnusable      a gateway's certificate
@@ -74,6 +75,7 @@
      │   └─ ExpiredWebToken          it has expired
      ├─ ExpiredToken                 a gateway's token has expired
      ├─ KeysUnavailable              an issuer's keys cannot be fetched now
+     ├─ NotKnownYet                  a preview does not know an input that a policy judges
      ├─ UnfinishedAction             a job has an action that has not ended
      ├─ RowChanged                   a job's row is not as it was decided on
      └─ QueueTimeout                 all threads were busy for too long

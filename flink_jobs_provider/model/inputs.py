@@ -53,7 +53,8 @@ def _split_args(value: object) -> object:
     return value.split() if isinstance(value, str) else value
 
 
-def _whole_number(value: object) -> object:
+def whole_number(value: object) -> object:
+    """Refuse a truth value, which Python counts as a number."""
     if isinstance(value, bool):
         raise ValueError(f"must be a whole number (got {value})")
     return value
@@ -107,8 +108,8 @@ JobName = Annotated[str, AfterValidator(_job_name)]
 Location = Annotated[str, AfterValidator(_location)]
 Directory = Annotated[str, AfterValidator(_directory)]
 Arguments = Annotated[list[str], BeforeValidator(_split_args)]
-WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
-Parallelism = Annotated[int, Field(ge=1, le=MAX_PARALLELISM), BeforeValidator(_whole_number)]
+WholeNumber = Annotated[int, BeforeValidator(whole_number)]
+Parallelism = Annotated[int, Field(ge=1, le=MAX_PARALLELISM), BeforeValidator(whole_number)]
 FlinkConfiguration = dict[str, Annotated[str, BeforeValidator(scalar_text)]]
 
 

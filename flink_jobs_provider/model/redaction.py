@@ -20,7 +20,9 @@ _CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}$")
 _ENDS = re.compile(r"[).,;:\]}]{1,5}$")
 
-_NAMES = r"(password|passwd|pwd|secret|secret_?key|access_?key|account_?key|api[_-]?key|token)"
+_NAMES = (
+    r"(password|passwd|pwd|secret|secret[_-]?key|access[_-]?key|account[_-]?key|api[_-]?key|token)"
+)
 _NAMED = re.compile(_NAMES, re.IGNORECASE)
 _ASSIGNED = re.compile(
     rf"(?i){_NAMES}"
@@ -63,6 +65,17 @@ def mask_foreign(text: str) -> str:
 def may_hold_secret(text: str) -> bool:
     """Whether a text names a secret, or has what looks like a credential in it."""
     return bool(_NAMED.search(text)) or mask_tokens(mask_addresses(text)) != text
+
+
+def holds_credential(text: str) -> bool:
+    """Whether a text has what looks like a credential in it: in an address, or as a token."""
+    return mask_tokens(mask_user_info(text)) != text
+
+
+def secret_name_pattern(further: Iterable[str] = ()) -> re.Pattern[str]:
+    """Return the pattern of names that end in a word for a secret, or in one of further words."""
+    words = "|".join([_NAMES, *map(re.escape, further)])
+    return re.compile(rf"(?:{words})$", re.IGNORECASE)
 
 
 def mask_tokens(text: str) -> str:
