@@ -17,6 +17,7 @@ EngineError
 ├── ConfirmationError        the run was not confirmed
 ├── ChangesFoundError        changes where none were expected
 ├── OperationFailed          the run ended with failures that were already shown
+│   └── RunFailed            with its result, for a program that drives a stack
 └── OperationCancelled       the run was interrupted
 """
 

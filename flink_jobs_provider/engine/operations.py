@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -290,8 +291,11 @@ def _interruptible(run: Run) -> Iterator[None]:
 
     At the first no new step begins; those in flight end and are saved, and plugins are asked to
     end them soon. At the second the providers are killed: the state has what was in flight as
-    pending, since before it began.
+    pending, since before it began. Signals are for a process's main thread alone.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:

@@ -1,0 +1,107 @@
+"""Stacks that are driven from Python by the embedded engine."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from flink_jobs_provider import automation
+from flink_jobs_provider.automation import Event, Message, Stack, StepEvent
+from flink_jobs_provider.engine.backend import hold_lock
+from flink_jobs_provider.engine.stacks import Place
+from tests.end_to_end.engine.demo_project import Project
+
+_PROGRAM = (
+    "config = pulumi.Config()\n"
+    "a = File('a', size=3, text=config.require_secret('token'))\n"
+    "pulumi.export('text', a.text)\npulumi.export('made', a.made)\n"
+)
+
+
+@pytest.fixture
+def stack(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return a stack with a secret, in this process's environment."""
+    for name, value in embedded.environment.items():
+        monkeypatch.setenv(name, value)
+    embedded.program(_PROGRAM)
+    made = Stack(embedded.root, "dev")
+    made.set_configuration("token", "hush-hush", secret=True)
+    return made
+
+
+def test_a_stack_lives(stack: Stack, embedded: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    """Shows each run with its result and events; nothing is printed."""
+    events: list[Event] = []
+    planned = stack.preview(on_event=events.append)
+    assert (planned.summary, planned.changes) == ({"create": 2}, 2)
+    assert not planned.outputs["made"].known
+    assert embedded.called("create") == []
+
+    done = stack.up(on_event=events.append)
+    assert done.summary == {"create": 2}
+    assert done.outputs["made"].value == 1
+    steps = [each for each in events if isinstance(each, StepEvent) and each.resource == "a"]
+    assert [(each.op, each.at) for each in steps] == [("create", "start"), ("create", "end")] * 2
+    assert stack.preview(expect_no_changes=True).changes == 0
+    assert stack.refresh().changes == 0
+    assert stack.outputs()["made"].value == 1
+    assert stack.destroy().summary["delete"] >= 1
+    assert stack.outputs() == {}
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_secrets_are_given_and_not_shown(stack: Stack) -> None:
+    """Shows that an output has its value, and that neither it nor a message shows it."""
+    done = stack.up()
+    text = done.outputs["text"]
+    assert (text.value, text.secret) == ("hush-hush", True)
+    assert "hush-hush" not in repr(done)
+
+
+def test_changes_are_an_error_where_none_are_expected(stack: Stack) -> None:
+    """Shows the drift gate from Python."""
+    with pytest.raises(automation.ChangesFoundError):
+        stack.preview(expect_no_changes=True)
+
+
+def test_a_failed_run_has_its_errors_and_its_result(stack: Stack, embedded: Project) -> None:
+    """Shows that the error says what failed, and has what was done before."""
+    embedded.program("File('a', size=3)\nraise ValueError('the program is broken')\n")
+    with pytest.raises(automation.RunFailed, match="the program is broken") as failed:
+        stack.up()
+    assert str(failed.value).startswith("update failed; ")
+    assert failed.value.result.errors
+    assert all(isinstance(each, Message) for each in failed.value.result.messages)
+
+
+def test_one_run_at_a_time(stack: Stack) -> None:
+    """Shows that a stack that is locked is refused by a type of its own, but may be previewed."""
+    place = Place.find(Path(stack.directory), os.environ)
+    with hold_lock(place.files("dev").locks, print):
+        with pytest.raises(automation.LockedError):
+            stack.up()
+        assert stack.preview().changes == 2
+
+
+def test_other_threads_drive_stacks_too(stack: Stack) -> None:
+    """Shows that a server's worker thread, which gets no signals, can run one."""
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(stack.up).result().changes == 2
+
+
+def test_a_stack_is_made(stack: Stack) -> None:
+    """Shows a new stack, a second one of its name, and one that is not there."""
+    with pytest.raises(automation.StackError):
+        stack.create()
+    other = Stack(stack.directory, "prod")
+    with pytest.raises(automation.StackError):
+        other.preview()
+    other.create()
+    other.set_configuration("token", "hush")
+    assert other.preview().changes == 2
+    with pytest.raises(automation.StackError, match="needs a name"):
+        Stack(stack.directory).create()
