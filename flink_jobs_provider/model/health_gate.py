@@ -112,10 +112,15 @@ class HealthGate(BaseModel):
 class EarlierNumbers(BaseModel):
     """Numbers of the version before, as they were read before its stop.
 
+    Of a job that was rescaled while it ran, those before that.
+
     Attributes:
         checkpoint_ms: The median time that its checkpoints took, in milliseconds.
         output_rate: Records per second that its sinks received.
         lag_ms: Milliseconds by which it was behind in event time.
+        rescaled_at: When the job ran rescaled, in milliseconds since the epoch by the cluster's
+            clock: what it did before is not judged. 0 for another job than the one before.
+        completed: How many checkpoints and savepoints that had completed before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -123,6 +128,8 @@ class EarlierNumbers(BaseModel):
     checkpoint_ms: float | None = None
     output_rate: float | None = None
     lag_ms: float | None = None
+    rescaled_at: int = 0
+    completed: int = 0
 
 
 class FailedGate(BaseModel):

@@ -248,6 +248,7 @@ class VitalSigns:
         cause: Why it failed last; empty where it has not.
         completed: How many checkpoints and savepoints it has completed since its submission.
         checkpoint_times: Milliseconds that each listed completed checkpoint took, oldest first.
+        checkpoint_starts: When each of those was triggered, as `exceptions`.
         output: Records that its sinks have received since their tasks were deployed.
         output_rate: Records per second that its sinks receive.
         lag_ms: Milliseconds by which it is behind in event time.
@@ -257,6 +258,22 @@ class VitalSigns:
     cause: str = ""
     completed: int = 0
     checkpoint_times: tuple[int, ...] = ()
+    checkpoint_starts: tuple[int, ...] = ()
     output: float | None = None
     output_rate: float | None = None
     lag_ms: float | None = None
+
+    def since(self, rescaled_at: int, completed: int) -> VitalSigns:
+        """Return the same with those checkpoints alone that were triggered after a rescale.
+
+        A cluster lists the last ten, and counts all: where all that it lists are later, more than
+        those may be. Then `completed` are taken off, which is how many there were before.
+        """
+        later = [at for at in self.checkpoint_starts if at > rescaled_at]
+        times = self.checkpoint_times[len(self.checkpoint_times) - len(later) :]
+        number = len(later)
+        if number == len(self.checkpoint_starts):
+            number = max(number, self.completed - completed)
+        return replace(
+            self, completed=number, checkpoint_times=times, checkpoint_starts=tuple(later)
+        )

@@ -7,14 +7,6 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 
 
-def unjudged_text(wanted: JobSpec, what: str) -> str:
-    """Return in words that a health gate does not judge an action; empty without a gate.
-
-    The version goes on as it is, so there is none to go back to.
-    """
-    return f"its health gate does not judge {what}" if wanted.health else ""
-
-
 def gate_text(recorded: JobRecord | None, wanted: JobSpec) -> str:
     """Return in words how long a health gate is, as far as that is known; empty for none."""
     gate = wanted.health

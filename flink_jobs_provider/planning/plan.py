@@ -17,7 +17,7 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
 from flink_jobs_provider.planning.drift import begun_alongside, drift
-from flink_jobs_provider.planning.gate_words import gate_text, unjudged_text
+from flink_jobs_provider.planning.gate_words import gate_text
 from flink_jobs_provider.planning.known_state import known_state, last_state
 from flink_jobs_provider.planning.move import is_move, refusal_to_move
 from flink_jobs_provider.planning.rehearsed_copy import obstacle_to_rehearsal, refusal_to_rehearse
@@ -130,15 +130,18 @@ def plan(
         which = ", ".join(recorded.rehearsals)
         return replace(decided, how=f"end the rehearsal that an earlier run left, job {which}")
     moves = recorded is not None and is_move(recorded, wanted)
-    if decided.rescales or moves:
-        gate = unjudged_text(wanted, "a move" if moves else "a rescale")
-        decided = replace(decided, gate=gate)
-    elif decided.action in STARTS:
+    if decided.action in STARTS and not _is_undone(recorded, wanted, decided):
         decided = replace(decided, gate=gate_text(recorded, wanted))
     if recorded and decided.action and not decided.refusal and not moves:
         disposes = surplus_text(recorded, wanted, decided.action, now)
         decided = replace(decided, disposes=disposes)
     return _with_rehearsal(decided, recorded, wanted)
+
+
+def _is_undone(recorded: JobRecord | None, wanted: JobSpec, decided: Plan) -> bool:
+    """Whether a rescale of somebody else is undone: the job had passed with that parallelism."""
+    declared = recorded is not None and rescales_while_it_runs(recorded, wanted)
+    return decided.rescales and not declared
 
 
 def _with_rehearsal(decided: Plan, recorded: JobRecord | None, wanted: JobSpec) -> Plan:

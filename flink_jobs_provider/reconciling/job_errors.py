@@ -250,11 +250,15 @@ def vanished(happened: str, job_id: str) -> JobVanished:
     )
 
 
-def gate_kept(record: JobRecord) -> GateFailed:
-    """Return the error for a version that did not pass its health gate, and is left running."""
+def gate_kept(record: JobRecord, what: str = "") -> GateFailed:
+    """Return the error for a version that did not pass its health gate, and is left running.
+
+    `what` names it, where that is not a new version.
+    """
     name, failed = record.spec.job_name, record.gate_failed
     check, reason = (failed.check, failed.reason) if failed else ("", "")
-    happened = f"{name}: version {record.generation} did not pass its health gate: {reason}"
+    what = what or f"version {record.generation}"
+    happened = f"{name}: {what} did not pass its health gate: {reason}"
     error = GateFailed(
         happened,
         now=f"Job {record.job_id} was left running and is recorded, since health.on_failure is "

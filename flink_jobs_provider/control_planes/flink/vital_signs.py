@@ -38,7 +38,7 @@ async def vital_signs(
     )
     failed = parse_exceptions(exceptions)
     completed = [
-        each.duration
+        each
         for each in reversed(parse_history(checkpoints))
         if each.kind == "checkpoint" and each.status == "COMPLETED"
     ]
@@ -46,7 +46,8 @@ async def vital_signs(
         exceptions=tuple(each.at for each in failed),
         cause=failed[0].cause if failed else "",
         completed=int((checkpoints.get("counts") or {}).get("completed") or 0),
-        checkpoint_times=tuple(completed),
+        checkpoint_times=tuple(each.duration for each in completed),
+        checkpoint_starts=tuple(each.triggered for each in completed),
         **load_of,
     )
 

@@ -6,7 +6,7 @@ hour, but not its metrics.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
@@ -57,11 +57,14 @@ class Predecessor:
         watched_before: Whether the version may have run for long: what it failed of until now is
             then left aside.
         runs_on: The jobId of the version before, where that is left running; empty else.
+        failed_until: What it failed of until then is left aside: in milliseconds by the cluster's
+            clock.
     """
 
     numbers: EarlierNumbers = field(default_factory=EarlierNumbers)
     watched_before: bool = False
     runs_on: str = ""
+    failed_until: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,43 @@ class GateWatch:
             await self._watch.waiter.clock.sleep(_GATHERED_S)
         return _numbers(await self._plane.vital_signs(running.job_id, load=gate.reads_load))
 
+    async def before_rescale(
+        self, wanted: JobSpec, running: ObservedJob, *, requested: bool
+    ) -> Predecessor:
+        """Return what a job is compared with that is to be rescaled while it runs.
+
+        Where a run that died has `requested` it, only `since_rescale` still finds some.
+        """
+        if wanted.health is None:
+            return Predecessor()
+        numbers = EarlierNumbers()
+        vitals = await self._plane.vital_signs(running.job_id, load=False)
+        if not requested:
+            numbers = await self.numbers_before_stop(wanted, running)
+            # What it did before it ran as it does now was with another parallelism.
+            before = _numbers(vitals.since(running.modified, 0))
+            numbers = numbers.model_copy(update={"checkpoint_ms": before.checkpoint_ms})
+        return Predecessor(
+            numbers.model_copy(update={"completed": vitals.completed}),
+            failed_until=max(vitals.exceptions, default=0),
+        )
+
+    async def since_rescale(
+        self, wanted: JobSpec, row: ObservedJob, before: Predecessor
+    ) -> Predecessor:
+        """Return the same with when the job ran rescaled; `row` is its first one from then on.
+
+        The times of its checkpoints before that are read now, where they are not known.
+        """
+        gate, numbers = wanted.health, before.numbers
+        found: dict[str, float] = {"rescaled_at": row.modified}
+        if gate and gate.max_checkpoint_slowdown and numbers.checkpoint_ms is None:
+            vitals = await self._plane.vital_signs(row.job_id, load=False)
+            listed = zip(vitals.checkpoint_starts, vitals.checkpoint_times, strict=True)
+            if times := [took for at, took in listed if at <= row.modified]:
+                found["checkpoint_ms"] = median(times)
+        return replace(before, numbers=numbers.model_copy(update=found))
+
     async def numbers_of_ended(self, wanted: JobSpec, ended: ObservedJob | None) -> EarlierNumbers:
         """Return what is still known of a version that has ended."""
         if ended is None or wanted.health is None or not wanted.health.compares:
@@ -102,7 +142,6 @@ class GateWatch:
     async def until_passed(
         self,
         spec: JobSpec,
-        gate: HealthGate,
         up: ObservedJob,
         restore_from: str | None,
         deadline: float,
@@ -110,11 +149,15 @@ class GateWatch:
     ) -> ObservedJob:
         """Wait until a version whose tasks all run has passed its gate; return its row.
 
+        Without `health` in its spec, until it is up for good.
+
         Raises:
             GateFailed: It did not.
             ActionFailed: It came up without its state.
         """
-        watch = self._watch
+        watch, gate, numbers = self._watch, spec.health, before.numbers
+        if gate is None:
+            return await watch.until_settled(spec, up, restore_from, deadline)
         checks = await self._checks(spec, gate, up, deadline, before)
         for note in checks.notes:
             self._say(f"{spec.job_name}: health gate: {note}")
@@ -122,7 +165,10 @@ class GateWatch:
         origin = await watch.restored_from(up.job_id) if restore_from else ""
 
         async def read(job_id: str) -> VitalSigns:
-            return await self._plane.vital_signs(job_id, load=gate.reads_load)
+            vitals = await self._plane.vital_signs(job_id, load=gate.reads_load)
+            if not numbers.rescaled_at:
+                return vitals
+            return vitals.since(numbers.rescaled_at, numbers.completed)
 
         # The first checkpoint is left aside where their times are compared.
         requests = 1 if gate.max_checkpoint_slowdown is None else 2
@@ -133,11 +179,25 @@ class GateWatch:
         condition = all_of(restored, *checks.conditions, TasksRunning())
         waited = await upkeep.until(condition, timeout, f"{spec.job_name}: health gate")
         if waited.met and waited.last.job is not None:
-            self._say(f"{spec.job_name}: health gate passed: {_seen(waited, before.numbers)}")
+            self._say(f"{spec.job_name}: health gate passed: {_seen(waited, numbers)}")
             return waited.last.job
         if waited.failed and isinstance(waited.failed.by, RestoredFrom):
             raise ActionFailed(waited.reason)
         raise await self._failed(waited, timeout)
+
+    async def is_up(self, spec: JobSpec, passed: ObservedJob) -> ObservedJob:
+        """Return the row of a version just before it is recorded, as `JobWatch.is_up`.
+
+        Raises:
+            GateFailed: It has passed its gate, and is not up any more.
+            ActionFailed: The same, where it has no gate.
+        """
+        try:
+            return await self._watch.is_up(spec, passed)
+        except ActionFailed as error:
+            if spec.health is None:
+                raise
+            raise GateFailed(f"health.max_restarts: {error.reason}") from None
 
     async def _checks(
         self,
@@ -152,7 +212,7 @@ class GateWatch:
         if window is None:
             window = seconds(DEFAULT_WINDOW) if periodic else spec.settle_seconds
         within = max(deadline - self._watch.waiter.clock.now(), window, 1.0)
-        since = 0
+        since = before.failed_until
         if before.watched_before:
             known = await self._plane.vital_signs(up.job_id, load=False)
             since = max(known.exceptions, default=0)

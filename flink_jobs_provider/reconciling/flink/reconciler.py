@@ -38,10 +38,12 @@ from flink_jobs_provider.reconciling.flink.observer import (
     rehearsals_of,
     submissions_of,
 )
+from flink_jobs_provider.reconciling.flink.origins import Origins
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rehearsing import Rehearser
-from flink_jobs_provider.reconciling.flink.rescale import Rescaler, rescaling
+from flink_jobs_provider.reconciling.flink.rescale import rescaling
+from flink_jobs_provider.reconciling.flink.rescaler import Rescaler
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck
 from flink_jobs_provider.reconciling.flink.submissions import (
@@ -52,7 +54,7 @@ from flink_jobs_provider.reconciling.flink.submissions import (
 )
 from flink_jobs_provider.reconciling.flink.switch_over import Greens, SwitchOver, outlived
 from flink_jobs_provider.reconciling.flink.takeover import Takeover
-from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Origins, Upgrader
+from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Upgrader
 from flink_jobs_provider.reconciling.flink.way_back import FindJar, WayBack, find_here
 from flink_jobs_provider.reconciling.job_errors import (
     finished_meanwhile,
@@ -91,10 +93,11 @@ class Reconciler:
         self._preflight = Preflight(plane, self._states, Slots(plane, clock), say)
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
-        gate = GateWatch(plane, watch, say)
-        starter, self.way_back = Starter(plane, watch, gate, say), WayBack(plane, find_jar)
-        failed = FailedVersions(plane, starter, self._stopper, self._states, say)
-        self._roller = Roller(plane, starter, self.way_back, self._states, failed, say)
+        gate = self.gate = GateWatch(plane, watch, say)
+        starter = self.starter = Starter(plane, watch, gate, say)
+        self.way_back = WayBack(plane, find_jar)
+        self.failed = FailedVersions(plane, starter, self._stopper, self._states, say)
+        self._roller = Roller(plane, starter, self.way_back, self._states, self.failed, say)
         state_check = StateCheck(plane, self._directories)
         self._programs = ProgramCheck(
             plane, self._observer, self._preflight, self._roller, state_check, say
@@ -118,9 +121,11 @@ class Reconciler:
             self._switch_over,
             say,
         )
-        self._adopter = Adopter(plane, self._states, starter, gate, self._roller, say)
+        self._adopter = Adopter(
+            plane, self._states, self._stopper, starter, gate, self._roller, say
+        )
         self._ender = Ender(plane, self._stopper, self._states, say)
-        self._rescaler = Rescaler(plane, watch, say)
+        self._rescaler = Rescaler(plane, watch, gate, self._states, self._roller, say)
         self.foresee_rehearsal = self._rehearser.foresee
         self.rehearse_alone = self._rehearser.rehearse_alone
         self.foresee_rescale = self._programs.foresee_rescale
@@ -130,27 +135,29 @@ class Reconciler:
         self._takeover = Takeover(plane, self._directories, say)
         self.foresee_adoption = self._takeover.foresee
         self.is_given_away = self._takeover.is_given_away
+        self.savepoints = self._directories.savepoints
         self._reader = Reader(plane, self._states, self._observer, watch)
 
     async def bring_about(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, *, back: bool = False
     ) -> JobRecord:
         """Make a job as it is wanted, and return what is now so.
 
         May be called again after a crash at any point, with the same or another spec. A record that
         names no job, but a generation, is of a job to be created whose name had others before: what
-        they left is not gone on from. A jar is opened, or the digest of one on the cluster.
+        they left is not gone on from. A jar is opened, or the digest of one on the cluster. A job
+        comes `back` whose move to another cluster has failed, and which has ended there.
 
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
         try:
-            return await self._brought_about(recorded, wanted, jar)
+            return await self._brought_about(recorded, wanted, jar, back=back)
         finally:
             self._preflight.slots.give_back(wanted.key.prefix)
 
     async def _brought_about(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, *, back: bool
     ) -> JobRecord:
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         if recorded and recorded.unconfirmed:
@@ -187,7 +194,7 @@ class Reconciler:
         change = Change(recorded, wanted, jar, seen)
         if seen.active:
             return await self._with_active(change, seen.active[0])
-        return await self._from_ended(change, sent_before=sent_before)
+        return await self._from_ended(change, sent_before=sent_before, back=back)
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
@@ -239,14 +246,6 @@ class Reconciler:
         """End one submission without a savepoint; return its last row, or None if not listed."""
         return await self._stopper.cancel(terms, job)
 
-    async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
-        """Return the savepoints in a job's savepoint directory, newest first.
-
-        Those of another owner's job of the same name are not among them. None where it cannot be
-        read from here.
-        """
-        return await self._directories.savepoints(spec)
-
     async def delete(self, recorded: JobRecord) -> Removed:
         """End a job for good, with a savepoint where `on_delete` asks for one; or release it."""
         if recorded.unconfirmed:
@@ -267,9 +266,8 @@ class Reconciler:
         snapshot = await self._plane.jobs()
         seen = Seen(tuple(submissions_of(recorded, snapshot)))
         await self._earlier.await_unrecorded(recorded, recorded.spec, seen)
-        await self._rehearser.end_left_over(
-            recorded.spec, rehearsals_of(recorded, recorded.spec, snapshot)
-        )
+        left = rehearsals_of(recorded, recorded.spec, snapshot)
+        await self._rehearser.end_left_over(recorded.spec, left)
 
     # A version runs
 
@@ -283,11 +281,15 @@ class Reconciler:
             if record is None:
                 return await self._upgrader.replace(change, current, version)
             return await self._with_savepoint(record, recorded or record, wanted, current)
-        if recorded is None or recorded.job_id != current.job_id or recorded.other_version:
-            return await self._adopter.adopt(change, current, version)
-        died = recorded.spec.desired_state is DesiredState.STOPPED  # a START, read back since
-        if died or recorded.is_coming_up:
-            return await self._adopter.adopt(change, current, version)
+        if (
+            recorded is None
+            or recorded.job_id != current.job_id
+            or recorded.other_version
+            or recorded.spec.desired_state is DesiredState.STOPPED  # a START, read back since
+            or recorded.is_coming_up
+        ):
+            adopted = await self._adopter.adopt(change, current, version)
+            return adopted or await self._brought_about(recorded, wanted, change.jar, back=False)
         before = recorded
         if is_to_be_rescaled_back(recorded, wanted):
             now = await rescaling(self._plane, recorded, current)
@@ -314,7 +316,7 @@ class Reconciler:
         if to.obstacle:
             self._say(f"{wanted.job_name}: it is not rescaled while it runs: {to.obstacle}")
             return None
-        return await self._rescaler.rescale(recorded, wanted, current, to)
+        return await self._rescaler.rescale(change, current, recorded, to)
 
     async def _with_savepoint(
         self, record: JobRecord, before: JobRecord, wanted: JobSpec, current: ObservedJob
@@ -328,19 +330,18 @@ class Reconciler:
     async def _savepoint(
         self, recorded: JobRecord, wanted: JobSpec, current: ObservedJob
     ) -> JobRecord:
-        path = await self._stopper.take(
-            wanted, current, Purpose.SAVEPOINT, occasion=wanted.savepoint_trigger or ""
-        )
+        occasion = wanted.savepoint_trigger or ""
+        path = await self._stopper.take(wanted, current, Purpose.SAVEPOINT, occasion=occasion)
         record = keep(recorded, path, SavepointReason.SAVEPOINT)
         taken = done(record, wanted, Action.SAVEPOINT, savepoint_output(path))
         return taken.model_copy(update={"status": JobStatus.RUNNING})
 
     # No version runs
 
-    async def _from_ended(self, change: Change, *, sent_before: bool) -> JobRecord:
+    async def _from_ended(self, change: Change, *, sent_before: bool, back: bool) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost.
 
-        `sent_before` is whether an earlier run may have submitted this version.
+        `sent_before` is whether an earlier run may have submitted this version, `back` as above.
         """
         recorded, wanted, seen = change.recorded, change.wanted, change.seen
         if recorded and recorded.job_id:
@@ -352,7 +353,7 @@ class Reconciler:
         if generation == 1 and (former := await self._directories.last_generation(wanted)):
             generation += former
             self._say(left_behind(wanted, former, restore))
-        if recorded and recorded.job_id:
+        if recorded and recorded.job_id and not back:
             await check_not_moving(self._plane, recorded)
         await self._takeover.check_not_elsewhere(recorded, wanted, seen, restore)
         self._rehearser.report_none(change)
@@ -389,7 +390,7 @@ class Reconciler:
             return None
         version = await self._observer.version(newest, change)
         if version.wanted and newest.job_id != recorded.job_id:
-            return await self._adopter.adopt(change, newest, version)
+            return await self._adopter.adopt_finished(change, newest, version)
         if version.wanted:
             update = {"spec": wanted, "status": JobStatus.FINISHED, "running_parallelism": None}
             return recorded.model_copy(update={**update, "duplicates": []})

@@ -183,7 +183,7 @@ class Roller:
         """
         if not launch.keeps_state:
             await self._starter.end(launch.job_id, launch.change.wanted)
-            return await self._go_back(launch, why)
+            return await self.go_back(launch, why)
         left = await self._failed.end_alone(launch.change.wanted, launch.job_id)
         return await self._nothing_runs(launch, why, left)
 
@@ -214,7 +214,7 @@ class Roller:
     async def give_up(self, launch: Launch, job_id: str, why: str) -> JobError:
         """End a version that was started before, run the previous one again; return the error."""
         await self._starter.end(job_id, launch.change.wanted)
-        return await self._go_back(launch, why)
+        return await self.go_back(launch, why)
 
     async def not_passed(self, launch: Launch, job_id: str, failure: GateFailed) -> JobError:
         """Return the error for a version that did not pass its health gate.
@@ -232,7 +232,7 @@ class Roller:
             base = keep(base, returned.path, SavepointReason.FOUND)
         launch = replace(launch, base=base, back=returned.path, otherwise=returned.otherwise)
         why = f"did not pass its health gate: {failure.reason}"
-        return await self._go_back(launch, why, returned.note)
+        return await self.go_back(launch, why, returned.note)
 
     async def _kept(self, launch: Launch, row: ObservedJob, failure: GateFailed) -> GateFailed:
         """Return the error for a version that is left running, with what is to be recorded."""
@@ -246,7 +246,7 @@ class Roller:
         )
         return gate_kept(record.model_copy(update={"gate_failed": failed}))
 
-    async def _go_back(self, launch: Launch, why: str, note: str = "") -> JobError:
+    async def go_back(self, launch: Launch, why: str, note: str = "") -> JobError:
         """Run the previous version again, and return the error that reports both."""
         recorded, wanted = launch.change.recorded, launch.change.wanted
         what = f"{wanted.job_name}: version {launch.generation} {why}"

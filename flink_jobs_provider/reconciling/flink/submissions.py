@@ -155,18 +155,9 @@ class Starter:
         deadline: float,
         before: Predecessor,
     ) -> ObservedJob:
-        gate = spec.health
-        if gate is None:
-            job = await self._watch.until_settled(spec, job, restore_from, deadline)
-        else:
-            job = await self._gate.until_passed(spec, gate, job, restore_from, deadline, before)
+        job = await self._gate.until_passed(spec, job, restore_from, deadline, before)
         await self._alone(spec, job.job_id, before.runs_on)
-        try:
-            return await self._watch.is_up(spec, job)
-        except ActionFailed as error:
-            if gate is None:
-                raise
-            raise GateFailed(f"health.max_restarts: {error.reason}") from None
+        return await self._gate.is_up(spec, job)
 
     async def _alone(self, spec: JobSpec, job_id: str, but: str) -> None:
         """End older submissions that run at once, but for one; give way to a newer one."""

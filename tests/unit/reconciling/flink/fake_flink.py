@@ -483,7 +483,9 @@ class FakeFlink:
         elif job.up_at is not None and self.cluster.adaptive:
             if self._time.now() >= job.rescales_at:
                 wanted, free = job.bounds["all"], self.slots - others
-                job.parallelism = job.running_tasks = min(wanted, max(free, 1))
+                now = min(wanted, max(free, 1))
+                job.rescaled_at = job.rescaled_at if now == job.parallelism else self._time.now()
+                job.parallelism = job.running_tasks = now
             self._run(job, self._time.now() - job.up_at)
         elif job.program.comes_up and not job.running_tasks:
             job.state, job.running_tasks = "RUNNING", job.parallelism
@@ -519,6 +521,8 @@ class FakeFlink:
 
     def _checkpoint(self, job: FakeJob) -> None:
         number = job.completed = job.completed + 1
+        job.checkpoints_at.append(self._time.now())
+        job.checkpoints_took.append(job.program.checkpoint_ms)
         below = f"{job.checkpoints_below}/{job.job_id}"
         job.checkpoint, job.checkpoint_time = f"{below}/chk-{number}", self._time.now()
         self._write(job.checkpoint, job)

@@ -104,6 +104,9 @@ class FakeJob:
     bounds: dict[str, int] = field(default_factory=dict)
     rescales_at: float = 0.0
     rescale_requested: float = 0.0
+    rescaled_at: float = 0.0
+    checkpoints_at: list[float] = field(default_factory=list)
+    checkpoints_took: list[int] = field(default_factory=list)
     fails_at: float = 0.0
     cached: tuple[float, CheckpointStatistics] | None = None
 
@@ -136,7 +139,9 @@ class FakeJob:
             ended=int(self.ended * 1000),
             tasks=self.parallelism,
             running_tasks=self.running_tasks,
-            modified=int((self.restarted_at or self.up_at or self.submitted) * 1000),
+            modified=int(
+                (self.restarted_at or self.rescaled_at or self.up_at or self.submitted) * 1000
+            ),
         )
 
     def statistics(self) -> CheckpointStatistics:
@@ -162,7 +167,8 @@ class FakeJob:
             exceptions=() if failed is None else (int(failed * 1000),),
             cause=self.failure,
             completed=self.completed,
-            checkpoint_times=(self.program.checkpoint_ms,) * min(self.completed, 10),
+            checkpoint_times=tuple(self.checkpoints_took[-10:]),
+            checkpoint_starts=tuple(int(at * 1000) for at in self.checkpoints_at[-10:]),
             output=output if load else None,
             output_rate=rate if load else None,
             lag_ms=self.program.lag_ms if load else None,

@@ -311,6 +311,28 @@ def test_the_next_run_judges_a_version_whose_gate_a_killed_run_began(
     assert stack.flink.the_job().program == stack.flink.programs["First"]
 
 
+def test_a_version_that_a_killed_run_was_stopping_is_not_taken_for_finished() -> None:
+    """Shows that the stop is waited for, and the job goes on from its savepoint."""
+    stack = running(New=Program(checkpoint_ms=900))
+    wanted: dict[str, Any] = {
+        "entry_class": "New",
+        "health": {**GATE, "max_checkpoint_slowdown": 2},
+    }
+
+    def kill(step: str) -> None:
+        if step == "stop triggered" and len(stack.flink.submissions) == 2:
+            raise Killed(step)
+
+    stack.flink.on_step = kill
+    with pytest.raises(Killed):
+        stack.up(**wanted)
+    stack.flink.on_step = lambda _step: None
+    stopping = stack.flink.the_job()
+    assert stack.up(**wanted).status is JobStatus.RUNNING
+    assert stack.flink.the_job().restored_from == stopping.savepoint
+    assert not [line for line in stack.said if "health gate passed: 0 s" in line]
+
+
 def test_a_version_that_has_run_before_is_never_ended_by_an_adoption() -> None:
     """Shows it of a rollback that the program accepts: nothing else would run."""
     stack = running(New=Program(checkpoint_ms=900))

@@ -109,25 +109,6 @@ def test_a_job_is_moved_with_its_state() -> None:
     assert two.move(parallelism=4).generation == 3
 
 
-def test_the_plan_says_that_the_health_gate_does_not_judge_it() -> None:
-    """Shows it of a move, and of a rescale while the job runs; an update is judged."""
-    two = TwoClusters()
-    gate = {"health": {"window": "5s"}}
-    assert plan(two.record, moved(**gate)).summary.endswith(
-        "; its health gate does not judge a move"
-    )
-    assert "health gate" not in plan(two.record, moved()).summary
-    rescaling = two.record.model_copy(
-        update={"submitted_parallelism": {"all": 2}, "retains_checkpoints": True}
-    )
-    wanted = version("Old", "savepoint", move=True, parallelism=4, **gate)
-    decided = plan(rescaling, wanted)
-    assert decided.rescales
-    assert decided.summary.endswith("; its health gate does not judge a rescale")
-    restarted = version("New", "savepoint", move=True, **gate)
-    assert plan(two.record, restarted).summary.endswith("; health gate 5s")
-
-
 @pytest.mark.parametrize("pause", PAUSES)
 def test_a_move_that_died_is_taken_up(pause: float) -> None:
     """Shows it at every step on either cluster: it never runs twice, and loses nothing."""

@@ -1,0 +1,75 @@
+"""A move that its health gate judges: back on the old cluster, each number counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.counting_output import assert_counts_continuous
+from tests.end_to_end.flink.conftest import StackOn
+from tests.end_to_end.flink.counting_stack import RETAINED
+from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster
+from tests.waiting import wait_until
+
+PASSES = {"window": "4s", "require_output": True, "max_checkpoint_slowdown": 100}
+#: No job completes as many in its time.
+FAILS = {"window": "2s", "min_checkpoints": 100_000}
+
+
+def active(cluster: FlinkCluster) -> list[str]:
+    """Return the jobs of a cluster that run."""
+    return [job for job, row in cluster.jobs().items() if row["state"] == "RUNNING"]
+
+
+@pytest.mark.parametrize("version", sorted({FLINK_1, FLINK_2}))
+def test_a_job_that_does_not_pass_there_goes_back_with_what_it_has_done(
+    start_flink: Callable[..., FlinkCluster], stack_on: StackOn, tmp_path: Path, version: str
+) -> None:
+    """Shows it of a run that ends, and of one that is killed during the gate; and one that passes.
+
+    No number is lost or counted twice, though the job has committed lines on both clusters.
+    """
+    here = start_flink(version)
+    with closing(FlinkCluster(tmp_path / "elsewhere", version, slots=4)) as there:
+        stack = stack_on(here)
+        stack.declare(
+            "orders",
+            move=True,
+            savepoint_directory=str(tmp_path / "savepoints"),
+            flink_configuration=RETAINED,
+            settle_time="1s",
+        )
+        stack.project.up()
+        first = stack.job_id("orders")
+        stack.await_progress("orders")
+
+        gated = {"target": {"url": there.url}, "timeouts": {"running": "15s"}}
+        stack.change("orders", **gated, health=FAILS)
+        stack.project.preview().assert_says("and start from it on the new", "; health gate 2s")
+        stack.project.failing_up().assert_says(
+            f"orders: it did not pass its health gate on {there.url}: health.min_checkpoints: ",
+            f"It runs again on {here.url} as job ",
+            "; it goes on from what the new version has done",
+        )
+        [again] = active(here)
+        assert (active(there), stack.job_id("orders")) == ([], again)
+        [tried] = there.jobs()
+        assert f"/{tried}/" in str(stack.restored_from(again))
+        assert again != first
+        stack.await_progress("orders")
+
+        run = stack.project.start("up", "--yes", "--skip-preview")
+        wait_until(lambda: active(there), 90, "the job runs on the new cluster")
+        stack.project.close()
+        run.communicate()
+        stack.project.cancel()
+        stack.change("orders", health=PASSES, timeouts={})
+        stack.project.up().assert_says("orders: health gate passed: ")
+        assert (active(here), active(there)) == ([], [stack.job_id("orders")])
+        stack.await_progress("orders")
+        stack.change("orders", desired_state="stopped")
+        stack.project.up()
+        assert assert_counts_continuous(stack.output("orders"), complete=True).total > 0
