@@ -25,6 +25,7 @@ REQUEST = r"PUT /jobs/\w+/resource-requirements$"
 RESCALE = Point("rescale", REQUEST)
 RESCALE_UNSENT = Point("rescale_unsent", REQUEST, Moment.BEFORE)
 POLL = Point("poll_of_rescale", r"GET /jobs/overview$", once_seen=REQUEST)
+GATE = Point("poll_of_gate", r"GET /jobs/\w+/exceptions\?maxExceptions", once_seen=REQUEST)
 POINTS = [PLAN, RESCALE_UNSENT, RESCALE, POLL, CHECKPOINT]
 CASES = cases(
     POINTS,
@@ -71,6 +72,31 @@ def test_a_rescale_goes_on_under_the_same_job_id(rescaled_job: CountedJob, case:
     assert job.outputs()["running_parallelism"] == wanted
     job.cluster.await_parallelism(job_id, wanted)
     job.project.preview("--refresh", "--expect-no-changes")
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_rescale_whose_gate_was_cut_short_is_judged_again(
+    rescaled_job: CountedJob, passes: bool
+) -> None:
+    """The next `up` requests nothing again, and sets it back where it does not pass."""
+    job, before = rescaled_job, rescaled_job.inputs["parallelism"]
+    [job_id] = job.active()
+    gate = {"window": "3s", "min_checkpoints": 1 if passes else 100_000}
+    job.inputs |= {"parallelism": 6 - before, "health": gate, "timeouts": {"running": "15s"}}
+    job.interrupted(UP, GATE.strike, Victims.ENGINE_AND_PROVIDER)
+    job.proxy.begin()
+    finished = job.project.run(*UP, code=0 if passes else None)
+    rescales = [each for each in job.proxy.changes if RESCALE.matches(each)]
+    assert len(rescales) == (0 if passes else 1)
+    said = "passed: " if passes else f"was rescaled back to parallelism {before}"
+    assert said in finished.text, finished.text
+    if not passes:
+        job.inputs["parallelism"] = before
+    del job.inputs["health"], job.inputs["timeouts"]
+    job.recover()
+    job.assert_runs()
+    assert job.outputs()["job_id"] == job_id
+    job.cluster.await_parallelism(job_id, job.inputs["parallelism"])
 
 
 def test_no_request_is_left_out(rescaled_job: CountedJob) -> None:
