@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version as version_of
 from importlib.resources import files
@@ -15,6 +16,11 @@ _RELEASE = re.compile(r"(\d+\.\d+\.\d+)(?:\.?(a|b|rc|dev)(\d+))?.*")
 def text() -> str:
     """Return the schema as JSON."""
     return files(__package__).joinpath("schema.json").read_text(encoding="utf-8")
+
+
+def text_with_version() -> str:
+    """Return the schema as JSON with this package's version, which `pulumi package add` needs."""
+    return json.dumps({**json.loads(text()), "version": version()}, ensure_ascii=False)
 
 
 def version() -> str:

@@ -94,7 +94,7 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
         """Answer the schema of the package."""
         if request.version not in (0, 1):
             await self._refuse(context, f"there is no version {request.version} of the schema")
-        return provider_pb2.GetSchemaResponse(schema=package_schema.text())
+        return provider_pb2.GetSchemaResponse(schema=package_schema.text_with_version())
 
     async def CheckConfig(self, request: Any, _context: Context) -> Any:
         """Validate the provider's configuration."""

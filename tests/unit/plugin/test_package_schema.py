@@ -22,6 +22,13 @@ def test_the_schema_is_made_from_the_models() -> None:
     assert package_schema.text() == build_plugin_schema.text()
 
 
+def test_the_served_schema_has_the_version() -> None:
+    """Shows the rest unchanged; without a version `pulumi package add` refuses it."""
+    served = json.loads(package_schema.text_with_version())
+    assert served.pop("version") == package_schema.version()
+    assert served == SCHEMA
+
+
 def test_a_job_has_all_inputs_and_outputs() -> None:
     assert {*JOB["inputProperties"]} == {*JobSpec.model_fields} - {"jar_digest"}
     assert {*JOB["properties"]} == {*JobSpec.model_fields, *JobRecord.output_names()}
