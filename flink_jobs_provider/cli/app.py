@@ -17,6 +17,7 @@ from flink_jobs_provider.cli import (
     local,
     open_command,
     policy_command,
+    plugin_command,
     rollback_command,
     runs,
     savepoint_command,
@@ -40,6 +41,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(savepoint_command.app, name="savepoint")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(policy_command.app, name="policy")
+app.add_typer(plugin_command.app, name="plugin")
 
 
 @app.command()
