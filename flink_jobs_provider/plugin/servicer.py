@@ -128,7 +128,13 @@ class FlinkJobsServicer(PackageServicer):
     def _imported_difference(
         self, urn: str, recorded: dict[str, Any], inputs: dict[str, Any]
     ) -> Difference:
-        """Compare an imported job with its program, which no update has recorded yet."""
+        """Compare an imported job with its program, which no update has recorded yet.
+
+        A refresh compares it with what the import has read, which is all that an engine has on
+        record until then.
+        """
+        if "jar" not in inputs:
+            return Difference(needed=False)
         if contains_unknown(inputs, is_unknown):
             return Difference(needed=True, changed=UNREAD)
         with self.service.calls.one():

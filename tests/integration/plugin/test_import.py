@@ -66,6 +66,7 @@ def test_a_job_of_ours(
         with pytest.raises(PluginError, match="Nothing was ended"):
             engine.delete("orders")
         assert engine.refresh("orders")["job_id"] == job_id
+        assert engine.diff("orders", state["orders"][1]).changes == _NONE  # as a refresh does
         engine.up("orders", inputs, preview=True)
         assert f"orders: NEW, adopt job {job_id}, which runs already" in engine.lines()
         recorded = engine.up("orders", inputs)
