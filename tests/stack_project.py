@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +30,8 @@ from tests.waiting import wait_until
 
 PULUMI_CLI = shutil.which("pulumi")
 NO_PULUMI_CLI = "the Pulumi CLI is not on the PATH: this was shown for the embedded engine alone"
+#: Where this project's own plugin is, which `plugins:` of Pulumi.yaml names.
+PLUGIN_DIRECTORY = Path(sys.executable).parent
 #: No command of a test takes this long; one that does hangs.
 COMMAND_TIMEOUT_S = 600.0
 _PROGRAM = '''\
@@ -141,7 +143,8 @@ class StackProject:
         self.write_program()
         (root / "Pulumi.yaml").write_text(
             "name: shop\nmain: program/\nstackConfigDir: stacks\n"
-            f"runtime:\n  name: python\n  options:\n    virtualenv: {python or sys.prefix}\n",
+            f"runtime:\n  name: python\n  options:\n    virtualenv: {python or sys.prefix}\n"
+            f"plugins:\n  providers:\n    - {{name: flink-jobs, path: {PLUGIN_DIRECTORY}}}\n",
             encoding="utf-8",
         )
         make_empty_stack(Place.find(root, self._whole_environment()), stack)
@@ -213,8 +216,16 @@ class StackProject:
 
     def run(self, *words: str, code: int | None = 0) -> Finished:
         """Run a command to its end."""
+        return self.finish(self._start_preloaded(*words) or self.start(*words), words, code)
+
+    def finish(
+        self,
+        process: subprocess.Popen[str] | PreloadedCommand,
+        words: Sequence[str],
+        code: int | None = 0,
+    ) -> Finished:
+        """Await the end of a command that was started."""
         began = time.monotonic()
-        process = self._start_preloaded(*words) or self.start(*words)
         try:
             out, err = process.communicate(timeout=COMMAND_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -230,14 +241,26 @@ class StackProject:
             )
         return finished
 
+    def pulumi(self, *words: str, code: int | None = 0) -> Finished:
+        """Run a command of the Pulumi CLI itself, with what the project's commands have around."""
+        return self.finish(self.start_pulumi(*words), words, code)
+
+    def start_pulumi(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command of the Pulumi CLI itself."""
+        self._write_jobs()
+        return self._start(["pulumi", *words, "--cwd", str(self.root)])
+
     def command(self) -> tuple[str, ...]:
         """Return the command line of `flink-jobs`, without arguments."""
         return command_with_key()
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command, such as one that is to be killed; see `engine_process`."""
+        return self._start(self._command_line(*words))
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self._command_line(*words),
+            command,
             env=self._whole_environment(),
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -323,9 +346,15 @@ class StackProject:
 
 
 def make_cli_python(directory: Path) -> Path:
-    """Make an environment that the Pulumi CLI takes: with pip, and with everything of this one."""
-    venv.create(directory, with_pip=True, symlinks=True)
+    """Make an environment that the Pulumi CLI takes, with everything of this one.
+
+    The CLI asks it for its packages with `pip list`, twice a command, only to find providers to
+    install; a pip that lists nothing saves several seconds each time.
+    """
+    venv.create(directory, symlinks=True)
     packages = next(directory.glob("lib/python*/site-packages"))
+    (packages / "pip").mkdir()
+    (packages / "pip/__main__.py").write_text("print('[]')", encoding="utf-8")
     own = [path for path in sys.path if path.endswith("site-packages")]
     lines = [f"import site; site.addsitedir({path!r})" for path in own]
     (packages / "tests.pth").write_text("\n".join(lines), encoding="utf-8")

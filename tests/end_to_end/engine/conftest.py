@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,24 +9,6 @@ import psutil
 import pytest
 
 from tests.end_to_end.engine.demo_project import CLI, NO_CLI, Project
-
-
-@pytest.fixture(scope="session")
-def cli_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an environment that the CLI takes, with everything of this one.
-
-    The CLI asks it for its packages with `pip list`, twice a command, only to find providers to
-    install; a pip that lists nothing saves several seconds each time.
-    """
-    directory = tmp_path_factory.mktemp("cli-python")
-    venv.create(directory, symlinks=True)
-    packages = next(directory.glob("lib/python*/site-packages"))
-    (packages / "pip").mkdir()
-    (packages / "pip/__main__.py").write_text("print('[]')")
-    own = [path for path in sys.path if path.endswith("site-packages")]
-    lines = [f"import site; site.addsitedir({path!r})" for path in own]
-    (packages / "tests.pth").write_text("\n".join(lines))
-    return directory
 
 
 @pytest.fixture
@@ -38,7 +19,7 @@ def make_project(
     made: list[Project] = []
 
     def make(engine: str) -> Project:
-        python: Path = request.getfixturevalue("cli_python") if CLI else Path(sys.prefix)
+        python: Path = request.getfixturevalue("pulumi_python") if CLI else Path(sys.prefix)
         root = tmp_path / f"project-{len(made)}"
         (root / "program").mkdir(parents=True)
         (root / "files").mkdir()

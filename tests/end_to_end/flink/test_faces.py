@@ -92,6 +92,73 @@ def test_a_program_asks_for_what_runs(moved: CountingStack) -> None:
     assert moved.project.outputs()["running"] == before + 1
 
 
+_DECLARED = "FlinkJob(name, **read(inputs))"
+
+
+def _edit_program(stack: CountingStack, *changes: tuple[str, str]) -> None:
+    """Write the program of the present face with some of its text changed."""
+    stack.project.write_program()
+    program = stack.project.root / "program/__main__.py"
+    source = program.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert before in source
+        source = source.replace(before, after)
+    program.write_text(source, encoding="utf-8")
+
+
+def test_children_of_components_move_too(moved: CountingStack) -> None:
+    """Shows a job in a component within a component: unchanged there and back."""
+    nested = (
+        "def read(",
+        "class Team(pulumi.ComponentResource):\n"
+        "    def __init__(self, name, parent=None):\n"
+        "        options = pulumi.ResourceOptions(parent=parent)\n"
+        '        super().__init__("shop:index:Team", name, None, options)\n\n\n'
+        'OPTIONS = pulumi.ResourceOptions(parent=Team("inner", Team("outer")))\n\n\ndef read(',
+    )
+    child = (_DECLARED, "FlinkJob(name, opts=OPTIONS, **read(inputs))")
+    moved.declare("orders")
+    _edit_program(moved, nested, child)
+    moved.project.up()
+    job_id = moved.assert_runs("orders", restored_from=None)
+    for face in ("plugin", "dynamic"):
+        moved.project.face = face
+        _edit_program(moved, nested, child)
+        moved.project.preview("--expect-no-changes")
+        moved.project.up()
+        moved.project.preview("--refresh", "--expect-no-changes")
+        resource = moved.project.resources()["orders"]
+        assert resource["parent"].endswith("::inner")
+        assert resource["type"].endswith({"plugin": ":Job", "dynamic": ":FlinkJob"}[face])
+    assert moved.active("orders") == [job_id]
+
+
+def test_a_stack_of_both_has_each_job_once(moved: CountingStack) -> None:
+    """Shows one job of either face, and that a job which both declare is refused."""
+    both = (
+        "from flink_jobs_provider import FlinkJob",
+        "from flink_jobs_provider import FlinkJob\nfrom flink_jobs_provider.plugin import Job",
+    )
+    by_name = (_DECLARED, '(Job if name == "payments" else FlinkJob)(name, **read(inputs))')
+    moved.declare("orders")
+    moved.declare("payments")
+    _edit_program(moved, both, by_name)
+    moved.project.up()
+    running = {name: moved.assert_runs(name, restored_from=None) for name in ("orders", "payments")}
+    types = {name: each["type"] for name, each in moved.project.resources().items()}
+    assert types["payments"] == "flink-jobs:index:Job"
+    assert types["orders"].endswith(":FlinkJob")
+    moved.project.preview("--refresh", "--expect-no-changes")
+    before = moved.cluster.jobs().keys()
+    moved.change("payments", job_name="orders", upgrade_mode="stateless")
+    moved.project.failing_up()
+    moved.change("payments", job_name="payments", upgrade_mode="savepoint")
+    moved.project.up()
+    for name, job_id in running.items():
+        assert moved.active(name) == [job_id]
+    assert moved.cluster.jobs().keys() == before
+
+
 def test_an_explicit_provider_names_the_cluster(moved: CountingStack) -> None:
     """Shows a job without a target of its own, from its start to its end, which a refresh finds."""
     moved.declare("orders")
