@@ -33,6 +33,7 @@
      │       │   └─ Busy             a job service certainly did not accept it, for now
      │       ├─ ActionInProgress     an earlier action on the job has not ended
      │       ├─ JobVanished          its cluster lost the job while it was worked on
+     │       ├─ RunCancelled         nobody waits any more for a job's first version to come up
      │       └─ DeadlineExceeded     what was waited for has not happened yet
      │           └─ MainStillRuns    a program's `main` outlasts the time for its submission
      ├─ Refusal                      a gateway does not accept a request
@@ -279,6 +280,10 @@ class ActionInProgress(TemporaryError):
 
 class DeadlineExceeded(TemporaryError):
     """What was waited for has not happened in the time allowed."""
+
+
+class RunCancelled(TemporaryError):
+    """The run was cancelled while the first version of a job came up."""
 
 
 class JobVanished(TemporaryError):

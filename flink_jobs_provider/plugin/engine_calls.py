@@ -38,7 +38,8 @@ class Cancellation:
     """Whether the engine has cancelled its run.
 
     What has begun to change something goes on to its end, within its timeouts: a job that was
-    stopped for its new version is started. Nothing else begins.
+    stopped for its new version is started. Nothing else begins, and a first version that its
+    cluster has accepted is not waited for.
     """
 
     def __init__(self) -> None:

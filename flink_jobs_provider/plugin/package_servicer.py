@@ -123,10 +123,11 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
             lambda: self._cancellation.guard(self._liveness.check),
             self._configuration.max_concurrent_submissions,
         )
+        self.service.jobs.is_cancelled = lambda: self._cancellation.is_requested
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     async def Cancel(self, _request: Any, _context: Context) -> Empty:
-        """Begin nothing more; what has begun goes on to its end."""
+        """Begin nothing more; what has begun goes on to its end, or comes up by itself."""
         self._cancellation.request()
         return Empty()
 

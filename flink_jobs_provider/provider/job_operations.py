@@ -41,7 +41,7 @@ from flink_jobs_provider.provider.preview import (
 from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
-from flink_jobs_provider.reconciling import JobReconciler, reconciler_of
+from flink_jobs_provider.reconciling import IsCancelled, JobReconciler, never, reconciler_of
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
@@ -70,6 +70,8 @@ class JobOperations:
         self._say = say
         self._clusters = clusters
         self._prerequisites: Prerequisites | None = None
+        #: Once the run is cancelled, a first version that was submitted is not waited for.
+        self.is_cancelled: IsCancelled = never
         self._loop = loop or BackgroundLoop()
         self._previews = CreationPreviews(self._observe, self._plan, self._foresee_adoption)
 
@@ -306,8 +308,8 @@ class JobOperations:
         return await plan_with_rehearsal(decided, recorded, wanted, reconciler.foresee_rehearsal)
 
     def _on_flink(self, target: FlinkTarget) -> Reconciler:
-        plane = self._known_clusters().of(target)
-        return Reconciler(plane, local_paths=target.loopback, say=self._say)
+        plane, local, gone = self._known_clusters().of(target), target.loopback, self.is_cancelled
+        return Reconciler(plane, local_paths=local, say=self._say, is_cancelled=gone)
 
     def _reconciler(self, spec: JobSpec) -> JobReconciler:
         return reconciler_of(self._known_clusters(), spec.target, self._say)

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 
 Say: TypeAlias = Callable[[str], None]
+#: Whether the run has been cancelled.
+IsCancelled: TypeAlias = Callable[[], bool]
+
+
+def never() -> bool:
+    """Return that no run is cancelled: that of an engine which tells nobody so."""
+    return False
 
 
 class JobReconciler(Protocol):

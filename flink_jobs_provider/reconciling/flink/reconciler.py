@@ -23,7 +23,8 @@ from flink_jobs_provider.planning.rescaling import (
     is_to_be_rescaled_back,
     rescales_while_it_runs,
 )
-from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling import IsCancelled, Say, never
+from flink_jobs_provider.reconciling.flink.earlier_runs import Coming, EarlierRuns
 from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.failed_version import FailedVersions
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch
@@ -46,12 +47,7 @@ from flink_jobs_provider.reconciling.flink.rescale import rescaling
 from flink_jobs_provider.reconciling.flink.rescaler import Rescaler
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck
-from flink_jobs_provider.reconciling.flink.submissions import (
-    Coming,
-    EarlierRuns,
-    Starter,
-    submission,
-)
+from flink_jobs_provider.reconciling.flink.submissions import Starter, submission
 from flink_jobs_provider.reconciling.flink.switch_over import Greens, SwitchOver, outlived
 from flink_jobs_provider.reconciling.flink.takeover import Takeover
 from flink_jobs_provider.reconciling.flink.upgrade import Adopter, Upgrader
@@ -72,6 +68,7 @@ class Reconciler:
         local_paths: Whether the cluster's local paths are this machine's.
         say: Called with a line for each step, while it happens.
         find_jar: Returns the jar of a previous version that is no longer on the cluster.
+        is_cancelled: Whether the run was cancelled: then a first version is not waited for.
     """
 
     def __init__(
@@ -82,6 +79,7 @@ class Reconciler:
         say: Say = lambda _line: None,
         clock: Clock | None = None,
         find_jar: FindJar = find_here,
+        is_cancelled: IsCancelled = never,
     ) -> None:
         self._plane = plane
         self._say = say
@@ -94,7 +92,7 @@ class Reconciler:
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)
         gate = self.gate = GateWatch(plane, watch, say)
-        starter = self.starter = Starter(plane, watch, gate, say)
+        starter = self.starter = Starter(plane, watch, gate, say, is_cancelled)
         self.way_back = WayBack(plane, find_jar)
         self.failed = FailedVersions(plane, starter, self._stopper, self._states, say)
         self._roller = Roller(plane, starter, self.way_back, self._states, self.failed, say)

@@ -140,8 +140,9 @@ class Roller:
             TemporaryError: The cluster stopped answering; the error reports where the state is.
         """
         recorded, wanted, jar = launch.change.recorded, launch.change.wanted, launch.change.jar
+        starter = self._starter.of_first_version if is_first(recorded) else self._starter
         try:
-            started = await self._starter.start(
+            started = await starter.start(
                 wanted,
                 jar,
                 launch.generation,

@@ -1,16 +1,11 @@
-"""Submissions of a job: starting a version until it is up, and what earlier runs left coming.
-
-Flink runs a program's `main` within the request that submits it, and goes on with it when nobody
-waits for the answer any more: its job may start later. A run that gave up has the submission
-recorded. One that was killed has not: a trace of it is all that the cluster shows, and whether a
-`main` runs there.
-"""
+"""Submissions of a job: starting a version until it is up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from typing import Any
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Submission
@@ -21,19 +16,19 @@ from flink_jobs_provider.model.errors import (
     GateFailed,
     JobError,
     PermanentError,
+    RunCancelled,
     Signal,
 )
-from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.parallelism import ParallelismManager
-from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.spec import DesiredState, JobSpec
-from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet, Observation
+from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import IsCancelled, Say, never
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
-from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, identities
-from flink_jobs_provider.reconciling.job_errors import main_outlasts, still_to_come, vanished
+from flink_jobs_provider.reconciling.job_errors import vanished
+
+#: Seconds between two reads of whether the run is cancelled.
+_CANCEL_READ_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,16 @@ class Starter:
     _watch: JobWatch
     _gate: GateWatch
     _say: Say
+    _is_cancelled: IsCancelled = never
+    _ends_with_run: bool = False
+
+    @property
+    def of_first_version(self) -> Starter:
+        """The same for the first version of a job, which a cancelled run leaves as it comes up.
+
+        No version before it was stopped, so that nothing is to be brought back.
+        """
+        return replace(self, _ends_with_run=True)
 
     async def start(
         self,
@@ -88,6 +93,8 @@ class Starter:
         accepted = False
         try:
             if request.job_id not in (await self._plane.jobs()).by_id:
+                if self._ends_with_run and self._is_cancelled():
+                    raise _cancelled(spec, "Nothing was started")
                 await self._plane.submit(request, spec.timeout("submit"))
             accepted = True
             return await self.watch(spec, request.job_id, restore_from, before)
@@ -126,13 +133,35 @@ class Starter:
             DeadlineExceeded: It runs, but has completed no checkpoint in the time allowed.
             JobVanished: Its cluster lost it, which is not the version's fault.
             PermanentError: A newer submission of the same job runs as well.
+            RunCancelled: It is the first version, and comes up without anybody who waits for it.
         """
         try:
-            return await self._until_up(spec, job_id, restore_from, before or Predecessor())
+            up = self._until_up(spec, job_id, restore_from, before or Predecessor())
+            return await (self._unless_cancelled(up, spec, job_id) if self._ends_with_run else up)
         except ActionFailed as error:
             if job_id in (await self._plane.jobs()).by_id:
                 raise
             raise vanished(f"{spec.job_name}: {error.happened}", job_id) from None
+
+    async def _unless_cancelled(
+        self, wait: Coroutine[Any, Any, Started], spec: JobSpec, job_id: str
+    ) -> Started:
+        if self._is_cancelled is never:
+            return await wait
+        clock, waiting = self._watch.waiter.clock, asyncio.ensure_future(wait)
+        pauses: list[asyncio.Future[Any]] = []
+        try:
+            while not waiting.done():
+                if self._is_cancelled():
+                    now = f"Job {job_id} was submitted, and is recorded as it comes up"
+                    raise _cancelled(spec, now)
+                pauses = [asyncio.ensure_future(clock.sleep(_CANCEL_READ_EVERY_S))]
+                await asyncio.wait([waiting, *pauses], return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result()
+        finally:
+            for each in (waiting, *pauses):
+                each.cancel()
+            await asyncio.wait([waiting, *pauses])
 
     async def _until_up(
         self, spec: JobSpec, job_id: str, restore_from: str | None, before: Predecessor
@@ -187,6 +216,12 @@ class Starter:
             await self._watch.until_ended(job_id, spec.timeout("cancel"))
 
 
+def _cancelled(spec: JobSpec, now: str) -> RunCancelled:
+    return RunCancelled(
+        f"{spec.job_name}: the run was cancelled", now=now, remedy="Run again to go on"
+    )
+
+
 def _prevails(other: ObservedJob, ours: ObservedJob) -> bool:
     """Whether ours gives way to another submission of a job: to a newer generation.
 
@@ -208,182 +243,3 @@ def submission(
         jar=jar,
         restore_from=restore_from,
     )
-
-
-class Coming(Enum):
-    """How a submission ends whose `main` was left running."""
-
-    SHOWN = auto()
-    #: No `main` runs on the cluster any more, and the job is not listed.
-    NEVER = auto()
-    MAIN_RUNS = auto()
-    #: The cluster does not show what its JobManager runs.
-    UNKNOWN = auto()
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """What a cluster shows of a submission that was not confirmed.
-
-    Attributes:
-        shown: Whether the job list has it.
-        mains: The names of each `main` that runs; None where that is hidden.
-    """
-
-    shown: bool
-    mains: frozenset[str] | None
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """The cluster lists a job; it has failed to when no `main` runs that could submit it.
-
-    Attributes:
-        passed_over: The names of each `main` that is not waited for. Nor are those that begin
-            after the first observation, which are of other submissions.
-    """
-
-    passed_over: frozenset[str] = frozenset()
-
-    def judge(self, history: Sequence[Observation[Arrival]]) -> Judgement:
-        """Judge by the list, and by which `main` of the first ones still runs."""
-        if history[-1].seen.shown:
-            return Met()
-        left = self.left(history)
-        if left == frozenset():
-            return Failed("no main runs any more that could submit it", self)
-        return NotYet("it is not listed, and main of a submission runs")
-
-    def left(self, history: Sequence[Observation[Arrival]]) -> frozenset[str] | None:
-        """Return the names of each `main` that is waited for; None where that is hidden."""
-        known = [each.seen.mains for each in history if each.seen.mains is not None]
-        now = history[-1].seen.mains
-        return None if now is None else now & known[0] - self.passed_over
-
-
-class _Trace(Enum):
-    """What the cluster shows of a run that was killed while it started a job."""
-
-    NONE = auto()
-    #: Nothing of the job runs, as was recorded: so it is also without any such run.
-    POSSIBLE = auto()
-    #: A job that is yet to be created has a jar; or the recorded version was ended, and no other
-    #: one runs.
-    CERTAIN = auto()
-
-
-@dataclass(frozen=True)
-class EarlierRuns:
-    """Waits for what earlier runs have submitted, so that nothing is started alongside it."""
-
-    _plane: ControlPlane
-    _watch: JobWatch
-    _states: StateFinder
-    _say: Say
-
-    async def await_recorded(self, recorded: JobRecord, wanted: JobSpec) -> JobRecord:
-        """Wait for a submission whose `main` was left running; return the record without it.
-
-        Where the cluster does not show whether `main` runs on, the submission stays on record: the
-        same version can be submitted again under its jobId, and no other.
-
-        Raises:
-            DeadlineExceeded: It may still start, and what is wanted would run alongside it.
-        """
-        job_id = str(recorded.unconfirmed)
-        self._say(f"{wanted.job_name}: waiting for job {job_id}, which may yet start")
-        coming = await self.until_shown(
-            lambda snapshot: job_id in snapshot.by_id, wanted.timeout("submit")
-        )
-        if coming in (Coming.SHOWN, Coming.NEVER):
-            return recorded.model_copy(update={"unconfirmed": None})
-        if coming is Coming.MAIN_RUNS or wanted.desired_state is DesiredState.STOPPED:
-            raise still_to_come(job_id, wanted)
-        return recorded
-
-    async def await_unrecorded(
-        self, recorded: JobRecord | None, wanted: JobSpec, seen: Seen
-    ) -> Coming:
-        """Wait for what a run that was killed may have submitted of a job that does not run.
-
-        Only a `main` that runs already is waited for, and one whose owner is not known at most
-        once: it may be another job's.
-
-        Returns:
-            NEVER where nothing can come of it; SHOWN where the cluster is to be read again;
-            MAIN_RUNS and UNKNOWN where a refusal of the same jobId is a repeat.
-
-        Raises:
-            DeadlineExceeded: A run was killed for certain, and a `main` has not ended.
-        """
-        if seen.active or not await self._may_be_cut_short(recorded, wanted):
-            return Coming.NEVER
-        mains = await self._plane.running_mains()
-        if mains is None:
-            return Coming.UNKNOWN
-        # What is read next is read after the threads: a `main` that has ended has its job listed.
-        trace = await self._trace(recorded, seen) if mains else _Trace.NONE
-        passed_over = self._plane.outlasting if trace is _Trace.POSSIBLE else set()
-        if trace is _Trace.NONE:
-            return Coming.SHOWN
-        if mains <= passed_over:
-            return Coming.MAIN_RUNS
-        self._say(
-            f"{wanted.job_name}: main of a submission runs on the cluster, and an earlier run may "
-            "have begun it; waiting for its end"
-        )
-        known = {job.job_id for job in seen.ours}
-
-        def shows_another(snapshot: ClusterSnapshot) -> bool:
-            ours = snapshot.of(wanted.key, *former_keys(recorded))
-            return any(job.job_id not in known for job in ours)
-
-        timeout = wanted.timeout("submit")
-        coming = await self.until_shown(shows_another, timeout, frozenset(passed_over))
-        if coming is Coming.MAIN_RUNS and trace is _Trace.CERTAIN:
-            raise main_outlasts(wanted)
-        return Coming.SHOWN if coming is Coming.NEVER else coming
-
-    async def until_shown(
-        self,
-        shown: Callable[[ClusterSnapshot], bool],
-        timeout: float,
-        passed_over: frozenset[str] = frozenset(),
-    ) -> Coming:
-        """Wait until the cluster lists a job that was submitted, or it is seen that it cannot.
-
-        Each `main` whose name is in `passed_over` is not waited for.
-        """
-
-        async def observe(deadline: float) -> Arrival:
-            # In this order: a `main` that ends between the two reads has its job listed.
-            mains = await self._plane.running_mains()
-            return Arrival(shown(await self._watch.list(deadline)), mains)
-
-        arrived = Arrived(passed_over)
-        waited = await self._watch.waiter.until(observe, arrived, timeout)
-        if waited.met:
-            return Coming.SHOWN
-        if waited.failed:
-            return Coming.NEVER
-        left = arrived.left(waited.history)
-        self._plane.outlasting |= left or frozenset()
-        return Coming.MAIN_RUNS if left else Coming.UNKNOWN
-
-    async def _may_be_cut_short(self, recorded: JobRecord | None, wanted: JobSpec) -> bool:
-        """Whether an earlier run may have got as far as a submission: a jar is uploaded before."""
-        if recorded is not None and recorded.job_id is not None:
-            return True
-        for identity in identities(recorded, wanted):
-            if await self._plane.has_jars(identity):
-                return True
-        return False
-
-    async def _trace(self, recorded: JobRecord | None, seen: Seen) -> _Trace:
-        if seen.ended and await self._states.came_to_its_end(seen.ended[0]):
-            return _Trace.NONE
-        if recorded is None or recorded.job_id is None:
-            return _Trace.CERTAIN
-        row = next((job for job in seen.ended if job.job_id == recorded.job_id), None)
-        ended = row is not None and row.state in ("FINISHED", "CANCELED")
-        return _Trace.CERTAIN if ended and recorded.status.active else _Trace.POSSIBLE

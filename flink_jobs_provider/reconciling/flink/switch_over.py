@@ -34,6 +34,7 @@ from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.flink.earlier_runs import Coming, EarlierRuns
 from flink_jobs_provider.reconciling.flink.ending import Stopper
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.greens import greens_among, switching
@@ -45,13 +46,7 @@ from flink_jobs_provider.reconciling.flink.observer import (
     submissions_of,
 )
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller, to_be_recorded
-from flink_jobs_provider.reconciling.flink.submissions import (
-    Coming,
-    DidNotStart,
-    EarlierRuns,
-    Started,
-    Starter,
-)
+from flink_jobs_provider.reconciling.flink.submissions import DidNotStart, Started, Starter
 from flink_jobs_provider.reconciling.job_errors import still_to_come
 from flink_jobs_provider.reconciling.record_updates import keep, record_of
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose
 from flink_jobs_provider.model.action import Action
-from flink_jobs_provider.model.errors import ActionFailed, GateFailed, JobError, PermanentError
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    GateFailed,
+    JobError,
+    PermanentError,
+    RunCancelled,
+)
 from flink_jobs_provider.model.health_gate import EarlierNumbers, FailedGate
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
@@ -21,7 +27,7 @@ from flink_jobs_provider.planning.adoption import refusal_without_way_back
 from flink_jobs_provider.planning.plan import UPGRADES, newly_restores, previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
-from flink_jobs_provider.reconciling.flink.first_version import is_first
+from flink_jobs_provider.reconciling.flink.first_version import FirstVersion, is_first
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change, Version
@@ -159,8 +165,14 @@ class Adopter:
         origin = version.restored_from
         ended = change.seen.ended[0] if change.seen.ended else None
         before = Predecessor(await self._gate.numbers_of_ended(wanted, ended), watched_before=True)
+        starter = self._starter.of_first_version if is_first(recorded) else self._starter
         try:
-            started = await self._starter.watch(wanted, current.job_id, origin, before)
+            started = await starter.watch(wanted, current.job_id, origin, before)
+        except RunCancelled as error:
+            error.accepted = True
+            first = FirstVersion(recorded, wanted, current.job_id, current.generation, origin)
+            error.partial = await first.while_it_comes_up(error, self._states)
+            raise
         except GateFailed as failure:
             raise await self._not_passed(change, current, version, before, failure) from None
         except ActionFailed as error:

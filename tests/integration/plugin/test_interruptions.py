@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.engine.values import from_struct
 from tests.counting_output import assert_counts_continuous
 from tests.flink_cluster import FlinkCluster
 from tests.integration.plugin.conftest import active
@@ -51,6 +52,34 @@ def test_a_cancelled_update_goes_on_to_its_end(
         before = assert_counts_continuous(output).total
         wait_until(lambda: assert_counts_continuous(output).total > before, 60, "it counts on")
     assert "payments" not in state
+
+
+def test_a_cancelled_first_start_is_recorded_as_it_comes_up(
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    """Shows that nobody waits for its settle time, that the job goes on, and is then the same."""
+    state: dict[str, Any] = {}
+    slow = inputs | {"settle_time": "10m"}
+    with plugin_run(tmp_path, state) as engine:
+        create = engine.begin(engine.up, "orders", slow)
+        _says(engine, "orders: starting version", create)
+        wait_until(lambda: active(flink_2), 60, "the job is there")
+        engine.call("Cancel")
+        with pytest.raises(PluginError, match="orders: the run was cancelled") as cancelled:
+            create.result(60)
+    [job_id] = active(flink_2)
+    assert cancelled.value.failed is not None
+    told = f"Job {job_id} was submitted, and is recorded as it comes up. Run again to go on."
+    assert str(cancelled.value).endswith(told)
+    assert from_struct(state["orders"][2])["job_id"] == job_id
+    with plugin_run(tmp_path, state) as engine:
+        finished = engine.up("orders", inputs)
+    assert (finished["job_id"], finished["status"]) == (job_id, "RUNNING")
+    assert active(flink_2) == [job_id]
+    assert assert_counts_continuous(tmp_path / "output").total > 0
+    with plugin_run(tmp_path, state) as engine:
+        engine.delete("orders")
+    assert active(flink_2) == []
 
 
 def test_a_cancelled_run_ends_at_once(tmp_path: Path) -> None:

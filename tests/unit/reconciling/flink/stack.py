@@ -19,6 +19,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import iso_time
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.reconciling import IsCancelled, never
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.one_loop import run
 from tests.unit.model.made_up_jobs import spec
@@ -37,6 +38,7 @@ class Stack:
         said: The lines told while it happened.
         find: The previous versions' jars that are still found somewhere, by digest.
         find_error: What is said where a jar is searched for and not found.
+        is_cancelled: Whether its engine has cancelled the run.
 
     """
 
@@ -47,6 +49,7 @@ class Stack:
         self.said: list[str] = []
         self.find: dict[str, Jar] = {}
         self.find_error = "it is nowhere"
+        self.is_cancelled: IsCancelled = never
 
     @property
     def recorded(self) -> JobRecord:
@@ -92,7 +95,11 @@ class Stack:
     def _reconciler(self) -> Reconciler:
         plane: ControlPlane = self.flink
         return Reconciler(
-            plane, say=self.said.append, clock=self.time.clock(), find_jar=self._find_jar
+            plane,
+            say=self.said.append,
+            clock=self.time.clock(),
+            find_jar=self._find_jar,
+            is_cancelled=self.is_cancelled,
         )
 
     async def _find_jar(self, _uri: str, digest: str) -> Jar:

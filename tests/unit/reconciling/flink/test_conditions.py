@@ -6,9 +6,9 @@ import pytest
 
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet
+from flink_jobs_provider.reconciling.flink.earlier_runs import Arrival, Arrived
 from flink_jobs_provider.reconciling.flink.preflight import EnoughSlots, SlotCount, slots_registered
 from flink_jobs_provider.reconciling.flink.rescaler import RescaleEnded, RescaleObservation
-from flink_jobs_provider.reconciling.flink.submissions import Arrival, Arrived
 from tests.unit.reconciling.recorded import history
 
 NONE: frozenset[str] = frozenset()

@@ -14,11 +14,13 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     JobError,
     JobVanished,
+    RunCancelled,
     StateUnavailable,
 )
 from flink_jobs_provider.model.observation import CheckpointStatistics
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import never
 from tests.unit.model.made_up_jobs import spec
 from tests.unit.reconciling.flink.fake_flink import RETAINED
 from tests.unit.reconciling.flink.fake_job import Program
@@ -216,3 +218,53 @@ def test_a_start_that_fails_keeps_what_it_has_done() -> None:
     stack.flink.programs.clear()
     stack.up(version("Late", retained=False))
     assert stack.flink.the_job().restored_from == newest.savepoint
+
+
+def cancelled_at(stack: Stack, step: int) -> None:
+    """Cancel the stack's run at its next steps' number."""
+    steps = 0
+
+    def count(_step: str) -> None:
+        nonlocal steps
+        steps += 1
+
+    stack.flink.on_step = count
+    stack.is_cancelled = lambda: steps >= step
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_cancelled_run_records_what_was_accepted(*, killed: bool) -> None:
+    """Shows it for a cancel at every step: the next run goes on with the one job there is.
+
+    Also where the first run was killed once the job was submitted, and the second is cancelled.
+    """
+    left: set[tuple[bool, bool]] = set()
+    for step in range(40):
+        stack = Stack()
+        if killed:
+            unreachable_after_a_checkpoint(stack)
+            stack.record = None
+        cancelled_at(stack, step)
+        try:
+            stack.up(version())
+        except RunCancelled as error:
+            if isinstance(error.partial, JobRecord):
+                stack.record = JobRecord.from_outputs(error.partial.outputs())
+                assert stack.record.status is JobStatus.STARTING
+            left.add((stack.record is not None, bool(stack.flink.submissions)))
+        stack.is_cancelled, stack.flink.on_step = never, lambda _step: None
+        after = stack.up(version())
+        assert [job.job_id for job in stack.flink.active()] == [after.job_id]
+        assert len(stack.flink.submissions) == 1
+        assert not stack.plan(version()).needed
+    assert left == ({(True, True)} if killed else {(False, False), (True, True)})
+
+
+def test_a_cancelled_update_starts_its_new_version() -> None:
+    """Shows that a job which was stopped is not left so: what has begun goes on to its end."""
+    stack = Stack()
+    before = stack.up(version())
+    cancelled_at(stack, 0)
+    after = stack.up(version("Other"))
+    assert after.job_id != before.job_id
+    assert after.status is JobStatus.RUNNING
