@@ -42,7 +42,7 @@ _LISTS = (
 _ATTRIBUTES = {
     name: re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
     for name in (*_SINGLE_FIELDS, *_LISTS)
-}
+} | {"importID": "import_id"}
 _KNOWN_FIELDS = {
     *_ATTRIBUTES,
     *("urn", "custom", "id", "type", "inputs", "outputs", "propertyDependencies"),

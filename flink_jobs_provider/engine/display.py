@@ -29,11 +29,13 @@ _SYMBOLS = {
     Op.DELETE: ("-", "red", "delete"),
     Op.REPLACE: ("+-", "magenta", "replace"),
     Op.DELETE_REPLACED: ("--", "red", "delete replaced"),
+    Op.IMPORT: ("=", "green", "import"),
     Op.READ_DISCARD: ("<", "red", "forget"),
     Op.REFRESH: ("~", "yellow", "drifted"),
 }
 _COUNTED = {
     Op.CREATE: ("+", "to create", "created"),
+    Op.IMPORT: ("=", "to import", "imported"),
     Op.UPDATE: ("~", "to update", "updated"),
     Op.REPLACE: ("+-", "to replace", "replaced"),
     Op.DELETE: ("-", "to delete", "deleted"),
@@ -41,6 +43,7 @@ _COUNTED = {
 }
 _DOING = {
     Op.CREATE: "creating",
+    Op.IMPORT: "reading",
     Op.UPDATE: "updating",
     Op.REPLACE: "creating the new",
     Op.DELETE: "deleting",

@@ -84,6 +84,7 @@ def goal_of(request: resource_pb2.RegisterResourceRequest, root: str, version: s
         version=version or request.version,
         custom_timeouts=_timeouts(request),
         retain_on_delete=request.retainOnDelete,
+        import_id=request.importId,
         deleted_with=request.deletedWith,
         replace_with=tuple(request.replace_with),
         hide_diffs=tuple(map(parse_path, request.hideDiffs)),
@@ -105,7 +106,8 @@ def _refuse_options(request: resource_pb2.RegisterResourceRequest) -> None:
     timeouts = request.customTimeouts
     dynamic = package_of(request.type) == DYNAMIC_PACKAGE
     options = {
-        "the option `import_`": request.importId,
+        "the option `import_` of dynamic resources": dynamic and request.importId,
+        "the option `import_` of components": not request.custom and request.importId,
         "the option `custom_timeouts`": (
             # The dynamic provider drops them.
             (dynamic or not request.custom)

@@ -1,9 +1,9 @@
 """The provider processes of one run, each started at its first use.
 
-A resource in the state refers to its provider's own resource, by URN and id. The engine's default
-instance of a package is configured as the stack is now, also where a resource of an earlier run is
-read or deleted; an explicit instance as the program declares it or, before it does, as the state
-has it.
+A resource in the state refers to its provider's own resource, by URN and id. A plugin's instance is
+configured as the program declares it, or the stack's configuration has it now; until the program
+has used it in a run, and in a refresh or a destroy, as the state has it. So does the CLI. The
+dynamic provider is one process, configured as the stack is now.
 """
 
 import asyncio
@@ -138,17 +138,15 @@ class Providers:
         urn, _, id_ = reference.rpartition("::")
         package = provider_package(urn)
         state = next((each for each in self._states() if each.reference == reference), None)
-        version = "" if state is None else version_of(state.inputs)
-        if not is_default(urn):
-            if state is None:
-                raise ResourceError(f"the provider {urn} is not in the stack's state")
-            provider = await self.start(package, version)
+        if state is not None:
+            provider = await self.start(package, version_of(state.inputs))
             await self.configure(provider, state)
             return provider
-        provider = await self.start(package, version)
-        olds = {} if state is None else state.inputs
-        news = with_version(self._configurations.of(package), version)
-        inputs = await checked_configuration(provider, urn, olds, news)
+        if not is_default(urn):
+            raise ResourceError(f"the provider {urn} is not in the stack's state")
+        provider = await self.start(package, "")
+        news = self._configurations.of(package)
+        inputs = await checked_configuration(provider, urn, {}, news)
         await provider.configure(urn, id_, inputs, package)
         return provider
 

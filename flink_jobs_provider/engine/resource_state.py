@@ -89,6 +89,7 @@ class Declaration:
     replace_on_changes: tuple[str, ...] = ()
     replacement_trigger: Value = None
     custom_timeouts: Timeouts = field(default_factory=Timeouts)
+    import_id: str = ""
     source_position: str = ""
     stack_trace: tuple[str, ...] = ()
 

@@ -139,8 +139,8 @@ class Books:
 
     The step of the `decided` is chosen; the `settled` are done; the `replaced` get a new instance;
     the `deleted` are deleted or about to be, because they left the program or together with one
-    that they need; the `refused` were declared when no new step might begin. `alias_of` leads from
-    old names to new ones, `alias_used` back.
+    that they need; the `imported` were read into the state; the `refused` were declared when no new
+    step might begin. `alias_of` leads from old names to new ones, `alias_used` back.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -148,6 +148,7 @@ class Books:
     settled: dict[str, Record] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     alias_of: dict[str, str] = field(default_factory=dict)
     alias_used: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from flink_jobs_provider.engine.checkpoint import now
 from flink_jobs_provider.engine.child_process import Declared
-from flink_jobs_provider.engine.errors import InitFailedError
+from flink_jobs_provider.engine.errors import InitFailedError, ResourceError
 from flink_jobs_provider.engine.resource_state import (
     DYNAMIC_PACKAGE,
     PROVIDER_TYPE_PREFIX,
@@ -50,7 +50,8 @@ class StepExecutor:
                 modified=before.modified,
             )
         )
-        step = Step(Op.SAME, new.urn, before, new, shown=_is_shown(new))
+        shown = _is_shown(new) and new.urn not in run.books.imported
+        step = Step(Op.SAME, new.urn, before, new, shown=shown)
         run.listener.step_started(step)
         if must_be_saved(before, new):
             record = run.snapshots.register(new, old)
@@ -124,6 +125,36 @@ class StepExecutor:
             new = with_secret_outputs(new.with_(outputs=outputs))
             self._settle(new, old)
         return new
+
+    async def import_(self, new: ResourceState, old: Record | None) -> Record:
+        """Read the resource that the option `import_` names into the state.
+
+        Its inputs are those that the provider answers; what the program declares is compared with
+        them, as with those of any resource that is in the state.
+        """
+        run, wanted = self._run, new.import_id
+        step = Step(Op.IMPORT, new.urn, None, new)
+        async with run.step(step, None, new):
+            provider = await run.providers.get(new.provider)
+            # As of a resource of others: there are no inputs, and no outputs, to be told of it.
+            found = await provider.read(new.with_(id=wanted, external=True))
+            if not found.outputs:
+                raise ResourceError(f"there is no {new.name!r} with the id {wanted!r} to import")
+            if found.inputs is None:
+                package = package_of(new.type)
+                raise ResourceError(f"the provider {package} does not import resources")
+            moment = now()
+            imported = new.with_(
+                id=found.id or wanted,
+                inputs=found.inputs,
+                outputs=found.outputs,
+                init_errors=found.problems,
+                created=moment,
+                modified=moment,
+            )
+            record = run.snapshots.register(with_secret_outputs(imported), old)
+            run.books.imported.add(new.urn)
+        return record
 
     async def delete(self, old: Record, op: Op, *, pending_replacement: bool = False) -> None:
         """Delete a resource.

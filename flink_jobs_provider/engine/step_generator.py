@@ -193,6 +193,8 @@ class StepGenerator:
         return self._executor.keep(new, old)
 
     async def _settle(self, new: ResourceState, goal: Goal, old: Record | None) -> ResourceState:
+        if goal.import_id and _is_to_be_imported(goal, old):
+            old = await self._executor.import_(new, old)
         if old is None:
             return await self._executor.create(await self._run.check(new, {}, goal.inputs))
         if old.state.urn in self._books.deleted:
@@ -280,3 +282,20 @@ class StepGenerator:
 def _wanted(urn: str, goal: Goal, provider: str) -> ResourceState:
     declared = {name: getattr(goal, name) for name in _DECLARED}
     return ResourceState(urn=urn, provider=provider, **declared)
+
+
+def _is_to_be_imported(goal: Goal, old: Record | None) -> bool:
+    """Whether what a resource's option `import_` names is not in the state yet.
+
+    Raises ResourceError where another one is, which the CLI would replace, and so delete.
+    """
+    if old is None or old.state.external:
+        return True
+    known = old.state.import_id or old.state.id
+    if known == goal.import_id:
+        return False
+    raise ResourceError(
+        f"{goal.name!r} is in the stack's state, with the id {known!r}; the option `import_` names "
+        f"another resource, {goal.import_id!r}",
+        "Take `import_` out of the program; or import the other one under another name.",
+    )

@@ -33,6 +33,7 @@ class Op(StrEnum):
     DELETE_REPLACED = "delete-replaced"
     READ = "read"
     READ_DISCARD = "discard"
+    IMPORT = "import"
     REFRESH = "refresh"
     REMOVE_PENDING_REPLACE = "remove-pending-replace"
 
@@ -240,7 +241,7 @@ def must_be_saved(old: ResourceState, new: ResourceState) -> bool:
     fields = (
         *("urn", "type", "custom", "id", "provider", "parent", "protect", "retain_on_delete"),
         *("deleted_with", "replace_with", "additional_secret_outputs", "ignore_changes"),
-        *("replace_on_changes", "external", "custom_timeouts"),
+        *("replace_on_changes", "external", "custom_timeouts", "import_id"),
     )
     if any(getattr(old, field) != getattr(new, field) for field in fields):
         return True

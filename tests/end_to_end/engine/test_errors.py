@@ -19,7 +19,7 @@ REFUSED = {
         "pulumi.runtime.invoke('pulumi:pulumi:getResource', {})",
         "functions of `pulumi`, as pulumi:pulumi:getResource is one",
     ),
-    "import": ("File('b', opts=Options(import_='x'))", "the option `import_`"),
+    "import": ("File('b', opts=Options(import_='x'))", "the option `import_` of dynamic resources"),
     "a parameterized package": (
         "from pulumi.runtime.proto import resource_pb2\n"
         "pulumi.runtime.settings.get_monitor().RegisterPackage("

@@ -329,6 +329,76 @@ def test_check_failures_of_a_plugin(native: Project) -> None:
     assert native.files() == {}
 
 
+IMPORTED = "NativeFile('a', size={}, opts=Options(import_='{}'))"
+FOUND = '{"name": "a", "size": 1, "checked": true, "made": 7, "path": "a.json"}'
+
+
+def test_a_resource_is_imported_as_it_is(native: Project) -> None:
+    """It is read once, nothing is changed, and the option stays in the program or leaves it."""
+    (native.directory / "a.json").write_text(FOUND)
+    native.program("a = " + IMPORTED.format(1, "id-a") + "\npulumi.export('made', a.made)")
+    assert re.search(r"= files:index:File +a +import$", native.preview().out, re.M)
+    assert "a" not in native.resources()
+    native.calls()
+    native.up("--skip-preview")
+    assert native.called("read", "create", "update") == ["read a"]
+    assert native.outputs() == {"made": 7}
+    state = native.resources()["a"]
+    assert (state["id"], state["importID"], state["outputs"]["made"]) == ("id-a", "id-a", 7)
+    native.calls()
+    native.up("--expect-no-changes")
+    native.program("NativeFile('a', size=1)")
+    native.up("--skip-preview")
+    assert native.called("read", "create", "update") == []
+    assert "importID" not in native.resources()["a"]
+
+
+def test_what_is_imported_with_other_inputs_is_updated(native: Project) -> None:
+    """The preview says so, as the CLI does."""
+    (native.directory / "a.json").write_text(FOUND)
+    native.program(IMPORTED.format(2, "id-a"))
+    out = native.preview().out
+    assert re.search(r"a +import$", out, re.M)
+    assert re.search(r"a +update +\[diff: ~size\]", out)
+    assert native.files()["a"]["size"] == 1
+    native.calls()
+    native.up("--skip-preview")
+    assert native.called("read", "create", "update") == ["read a", "update a"]
+    assert native.files()["a"]["size"] == 2
+    native.preview("--expect-no-changes")
+
+
+def test_what_cannot_be_imported(native: Project) -> None:
+    """What is not there; and another one than the state has, which would be deleted."""
+    native.program(IMPORTED.format(1, "id-b"))
+    missing = "there is no 'a' with the id 'id-b' to import"
+    assert missing in native.up("--skip-preview", code=255).out
+    assert "a" not in native.resources()
+    native.program("NativeFile('a', size=1)")
+    native.up("--skip-preview")
+    native.program(IMPORTED.format(1, "id-b"))
+    out = native.up("--skip-preview", code=255).out
+    assert "'a' is in the stack's state, with the id 'id-a'; the option `import_` names" in out
+    assert native.files()["a"]["made"] == 1
+
+
+def test_refresh_and_destroy_go_by_the_configuration_in_the_state(native: Project) -> None:
+    """A run of the program records what the stack has now."""
+    native.run("config", "set", "--stack", "dev", "files:region", "north")
+    native.program("NativeFile('a', size=1)")
+    native.up("--skip-preview")
+    native.run("config", "set", "--stack", "dev", "files:region", "south")
+    native.calls()
+    native.run("refresh", "--yes", "--stack", "dev", "--skip-preview")
+    assert [each["args"] for each in calls_of(native, "configure")] == [{"region": "north"}]
+    native.up("--skip-preview", "--refresh")
+    regions = [each["args"]["region"] for each in calls_of(native, "configure")]
+    assert regions == ["north", "south"]
+    native.run("config", "set", "--stack", "dev", "files:region", "west")
+    native.destroy("--skip-preview")
+    assert [each["args"] for each in calls_of(native, "configure")] == [{"region": "south"}]
+
+
 STAT = "pulumi.runtime.invoke_output('files:index:stat', {}, {})"
 AT_ONCE = "pulumi.runtime.invoke('files:index:stat', {}).value"
 

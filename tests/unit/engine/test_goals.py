@@ -39,7 +39,7 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ("pulumi:providers:pulumi-python", {}, "explicit provider instances of the package"),
         ("pulumi:index:Stash", {}, "resources of the package `pulumi`"),
         ("pulumi-python:dynamic/d:D", {"provider": "urn::1"}, "the option `provider`"),
-        ("files:index:File", {"importId": "x"}, "the option `import_`"),
+        ("pulumi-python:dynamic/d:D", {"importId": "x"}, "the option `import_` of dynamic"),
         ("files:index:File", {"envVarMappings": {"A": "B"}}, "the option `env_var_mappings`"),
     ],
 )
