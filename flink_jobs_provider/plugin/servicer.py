@@ -14,7 +14,6 @@ from flink_jobs_provider.engine.protocols import provider_pb2
 from flink_jobs_provider.engine.values import PropertyMap, to_struct
 from flink_jobs_provider.model.errors import InvalidSpec, JarError
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.model.validation import contains_unknown
 from flink_jobs_provider.plugin.job_functions import (
     FUNCTIONS,
@@ -156,14 +155,13 @@ class FlinkJobsServicer(PackageServicer):
             return provider_pb2.CreateResponse(
                 properties=outputs_message(inputs, news, unknown=unknown)
             )
-        timeout = request.timeout or None
         id_, outputs = await self._call(
-            request,
-            context,
-            lambda: self.service.create(inputs, timeout=timeout),
-            request.properties,
+            request, context, lambda: self._create(inputs, request.timeout), request.properties
         )
         return provider_pb2.CreateResponse(id=id_, properties=outputs_message(outputs, news))
+
+    def _create(self, inputs: dict[str, Any], timeout: float) -> tuple[str, dict[str, Any]]:
+        return self.service.create(inputs, timeout=timeout or None, announces=True)
 
     async def Update(self, request: Any, context: Context) -> Any:
         """Bring the job to what is wanted; in a preview, print the plan."""
@@ -191,7 +189,7 @@ class FlinkJobsServicer(PackageServicer):
 
         def work() -> dict[str, Any]:
             if is_incomplete(recorded):
-                _, taken = self.service.create(inputs, timeout=timeout)
+                _, taken = self._create(inputs, request.timeout)
                 return taken | {"adopt": plain_properties(news).get("adopt")}
             self.service.announce_update(request.id, recorded, inputs)
             return self.service.update(request.id, recorded, inputs, timeout=timeout)
@@ -220,7 +218,7 @@ class FlinkJobsServicer(PackageServicer):
     async def _read_running(self, request: Any, context: Context, recorded: dict[str, Any]) -> Any:
         """Read a job by its id alone, or one that was so read and not taken over since."""
         configured = self._configuration
-        target = configured.target if isinstance(configured.target, FlinkTarget) else None
+        target = configured.target
         owner = owner_of_urn(request.urn, configured.organization)
         name = request.urn.rpartition("::")[2]
 

@@ -119,6 +119,12 @@ class InputChecks:
         """Print the plan of a creation, in a preview; return what will keep it from starting."""
         return self._creation(spec, open_jar(spec.jar))
 
+    def announced(self, spec: JobSpec, *, prints: bool) -> JobSpec:
+        """Return a job that is to be created; its plan is printed, if that was not done before."""
+        if prints:
+            self._creation(spec, None)
+        return spec
+
     def foresee_update(self, recorded: JobSpec, wanted: JobSpec) -> Problems:
         """Return what will keep an updated job from starting, as far as its inputs show it."""
         if wanted.restore_from == recorded.restore_from:

@@ -241,14 +241,14 @@ class ProviderService:
 
     @_in_one_line
     def create(
-        self, inputs: dict[str, Any], *, timeout: float | None = None
+        self, inputs: dict[str, Any], *, timeout: float | None = None, announces: bool = False
     ) -> tuple[str, dict[str, Any]]:
-        """Execute NEW; return the resource's id and outputs.
+        """Execute NEW; return the resource's id and outputs. It `announces` its plan, if asked to.
 
         A job that an interrupted run has started is adopted. One that another resource had before
         goes on from what is recorded there. No step takes longer than the `timeout` in seconds.
         """
-        wanted = JobSpec.model_validate(given(inputs))
+        wanted = self._checks.announced(JobSpec.model_validate(given(inputs)), prints=announces)
         record = self._bring_about(self._registry.known(wanted), wanted, timeout)
         return record.spec.job_name, self.output.outputs(record)
 

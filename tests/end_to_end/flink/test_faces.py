@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,6 +158,34 @@ def test_a_stack_of_both_has_each_job_once(moved: CountingStack) -> None:
     for name, job_id in running.items():
         assert moved.active(name) == [job_id]
     assert moved.cluster.jobs().keys() == before
+
+
+def test_the_option_import_takes_a_lost_job_back(moved: CountingStack) -> None:
+    """Shows a job whose stack has lost its state: it is recorded, and not restarted."""
+    moved.declare("orders")
+    _turn_to(moved, "plugin")
+    moved.project.up()
+    job_id = moved.assert_runs("orders", restored_from=None)
+    checkpoint = moved.project.checkpoint
+    state = json.loads(checkpoint.read_text(encoding="utf-8"))
+    state["checkpoint"]["latest"]["resources"] = []
+    checkpoint.write_text(json.dumps(state), encoding="utf-8")
+    program = moved.project.root / "program/__main__.py"
+    source = program.read_text(encoding="utf-8")
+    imported = f'opts=pulumi.ResourceOptions(import_="{moved.cluster.url}/orders")'
+    program.write_text(
+        source.replace("FlinkJob(name, **", f"FlinkJob(name, {imported}, **"), encoding="utf-8"
+    )
+    moved.project.preview().assert_says("import")
+    moved.project.up()
+    assert moved.active("orders") == [job_id]
+    assert moved.recorded("orders")["job_id"] == job_id
+    moved.project.preview("--expect-no-changes")
+    moved.change("orders", parallelism=2)
+    moved.project.up()
+    job_id = moved.assert_updated("orders", job_id)
+    moved.project.destroy()
+    assert moved.active("orders") == []
 
 
 def test_an_explicit_provider_names_the_cluster(moved: CountingStack) -> None:

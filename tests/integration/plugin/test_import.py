@@ -10,6 +10,7 @@ import pytest
 
 from flink_jobs_provider.engine.protocols import provider_pb2
 from flink_jobs_provider.engine.values import from_struct, to_struct
+from flink_jobs_provider.model.identity import generation_of
 from tests.flink_cluster import FlinkCluster
 from tests.integration.plugin.conftest import active
 from tests.job_jars import COUNTING_JAR
@@ -60,6 +61,7 @@ def test_a_job_of_ours(
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
         seen = read(engine, "orders", id_)
         assert (seen["job_id"], seen["job_name"], seen["status"]) == (job_id, "orders", "RUNNING")
+        assert seen["generation"] == generation_of(job_id)
         assert "jar" not in seen
         assert "does not show jar, entry_class, args, flink_configuration" in engine.lines()[0]
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
@@ -109,8 +111,10 @@ def test_a_job_of_nobody(
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
         engine.up("orders", wanted, preview=True)
         assert any(f"orders: ADOPT job {job_id}" in line for line in engine.lines())
+    with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:  # without a preview
         recorded = engine.up("orders", wanted)
         assert (recorded["job_id"], recorded["adopted"]) == (job_id, "same-graph")
+        assert any(f"orders: ADOPT job {job_id}" in line for line in engine.lines())
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
         engine.refresh("orders")
         assert engine.diff("orders", engine.checked("orders", wanted)).changes == _NONE

@@ -30,6 +30,7 @@ def test_the_life_of_a_job(flink_2: FlinkCluster, inputs: dict[str, Any], tmp_pa
     state: dict[str, Any] = {}
     with plugin_run(tmp_path, state) as engine:
         created = engine.up("orders", inputs)
+        assert engine.lines()[0] == "orders: NEW, first start, no state"
         assert active(flink_2) == [created["job_id"]]
         assert state["orders"][0] == "orders"
         news = engine.checked("orders", inputs)
