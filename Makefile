@@ -113,9 +113,12 @@ check: env ## Lint, format, types, layer contracts
 # What is decided, asked and answered; of it, a few cases start a process.
 UNIT := tests/unit tests/contract tests/end_to_end/bad_input/test_properties.py
 QUIET := --quiet --no-header
+# They write thousands of small files: into memory where 4 GiB of it are free, else to the disk.
+FREE = $(shell df --output=avail /dev/shm 2>/dev/null | tail -1)
+IN_MEMORY = $(shell [ 0$(FREE) -gt 4194304 ] && echo env PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 test-unit: env ## The tests in memory: no process, no network, a minute
-	@pytest $(QUIET) --numprocesses 2 --dist load -m "not process" $(UNIT)
+	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 2 --dist load -m "not process" $(UNIT)
 
 # The three parts of `make test` at once: one computes while another waits for a cluster. What the
 # first two print follows when they have ended. One that fails does not keep the others from ending.
@@ -125,7 +128,7 @@ test: env ## All tests, on real Flink clusters that they start themselves; and `
 
 .PHONY: units clusters
 units: env
-	@nice pytest $(QUIET) --numprocesses 2 --dist load $(UNIT)
+	@$(IN_MEMORY) nice pytest $(QUIET) --numprocesses 2 --dist load $(UNIT)
 
 # With `+` what it prints is seen at once; so it is for this line to do nothing for `make -n`.
 DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo )
