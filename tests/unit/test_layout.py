@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import defaultdict
 from pathlib import Path
+
+import pytest
 
 from tests.unit.docs.pages import ROOT
 
@@ -56,3 +59,11 @@ def test_make_test_runs_every_folder_of_tests() -> None:
     named |= {Path(word).parts[1] for word in re.findall(r" (tests/\w+)(?= |$)", makefile)}
     there = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*")}
     assert there <= named
+
+
+@pytest.mark.process
+def test_nothing_that_git_ignores_is_committed() -> None:
+    """Shows that what is installed or written in the repository, as by npm, is no part of it."""
+    command = ["git", "ls-files", "--ignored", "--cached", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert listed.stdout.splitlines() == []
