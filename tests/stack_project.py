@@ -336,6 +336,19 @@ class StackProject:
                 continue
         return found
 
+    def plugins(self) -> list[psutil.Process]:
+        """Return those of the native plugin that have not ended."""
+        found = []
+        for process in self.processes():
+            try:
+                command = " ".join(process.cmdline())
+                ended = process.status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                continue
+            if not ended and "pulumi-resource-flink-jobs" in command:
+                found.append(process)
+        return found
+
     def close(self) -> None:
         """End what its commands left running."""
         for process in self.processes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,6 @@ from tests.end_to_end.flink.targets import open_target
 from tests.flink_cluster import FlinkCluster
 from tests.stack_project import StackProject
 from tests.waiting import wait_until
-
-PLUGIN = "pulumi-resource-flink-jobs"
 
 
 @pytest.fixture
@@ -180,12 +179,44 @@ def test_the_option_import_takes_a_lost_job_back(moved: CountingStack) -> None:
     moved.project.up()
     assert moved.active("orders") == [job_id]
     assert moved.recorded("orders")["job_id"] == job_id
+    if moved.project.engine == "pulumi":  # it leaves what was not read to the next run
+        moved.project.up()
+        assert moved.active("orders") == [job_id]
     moved.project.preview("--expect-no-changes")
     moved.change("orders", parallelism=2)
     moved.project.up()
     job_id = moved.assert_updated("orders", job_id)
     moved.project.destroy()
     assert moved.active("orders") == []
+
+
+@pytest.mark.parametrize("then", ["plugin", "dynamic"])
+def test_what_a_killed_run_left_pending_is_gone_on_with_by_the_other(
+    moved: CountingStack, then: str
+) -> None:
+    """Shows a create that was killed under one face, and adopted under the other."""
+    first = "dynamic" if then == "plugin" else "plugin"
+    moved.declare("orders")
+    _turn_to(moved, first)
+    process = moved.project.start("up", "--yes", "--skip-preview")
+    wait_until(lambda: _submitted(moved, process), 120, "the job was submitted")
+    psutil.Process(moved.project.engine_process(process)).kill()
+    process.communicate(timeout=60)
+    wait_until(lambda: not moved.project.processes(), 120, "nothing of that run is left")
+    if moved.project.engine == "pulumi":
+        moved.project.cancel()
+    assert moved.project.resources() == {}
+    [job_id] = moved.submissions("orders")
+    _turn_to(moved, then)
+    moved.project.up()
+    assert moved.assert_runs("orders", restored_from=None) == job_id
+    assert list(moved.submissions("orders")) == [job_id]
+    moved.project.preview("--refresh", "--expect-no-changes")
+
+
+def _submitted(stack: CountingStack, process: subprocess.Popen[str]) -> bool:
+    assert process.poll() is None, process.communicate()
+    return bool(stack.submissions("orders"))
 
 
 def test_an_explicit_provider_names_the_cluster(moved: CountingStack) -> None:
@@ -218,17 +249,10 @@ def test_the_plugin_ends_after_its_engine(moved: CountingStack) -> None:
     _turn_to(moved, "plugin")
     process = moved.project.start("up", "--yes", "--skip-preview")
 
-    def plugins() -> list[psutil.Process]:
-        return [
-            each
-            for each in moved.project.processes()
-            if each.status() != psutil.STATUS_ZOMBIE and PLUGIN in " ".join(each.cmdline())
-        ]
-
-    wait_until(plugins, 60, "the plugin has started")
+    wait_until(moved.project.plugins, 60, "the plugin has started")
     psutil.Process(moved.project.engine_process(process)).kill()
     process.communicate(timeout=60)
-    wait_until(lambda: not plugins(), 60, "the plugin has ended")
+    wait_until(lambda: not moved.project.plugins(), 60, "the plugin has ended")
     if moved.project.engine == "pulumi":
         moved.project.cancel()
     moved.project.up()
