@@ -54,6 +54,30 @@ def _with_options(stack: CountingStack, options: str) -> None:
     program.write_text(source.replace("FlinkJob(name, **read(inputs))", declared), encoding="utf-8")
 
 
+def _steps(stack: CountingStack) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Return what a preview would do to each job by its name, and what it says."""
+    document = json.loads(stack.project.preview("--json").out)
+    steps = {step["urn"].rpartition("::")[2]: step for step in document["steps"]}
+    return steps, document.get("diagnostics", [])
+
+
+def test_a_preview_has_the_differences_and_the_plan_of_each_job(stack: CountingStack) -> None:
+    """Shows them by property, and each line of a plan with the resource that it is about."""
+    stack.declare("orders")
+    stack.declare("payments")
+    stack.project.up()
+    job_id = stack.assert_runs("orders", restored_from=None)
+    stack.change("orders", parallelism=2)
+    steps, lines = _steps(stack)
+    assert steps["orders"]["op"] == "update"
+    assert "payments" not in steps  # nothing is listed of what is unchanged
+    assert steps["orders"]["detailedDiff"] == {"parallelism": {"kind": "update", "inputDiff": True}}
+    [line] = [each for each in lines if "orders: UPDATE" in each["message"]]
+    assert line["urn"].endswith("::orders")
+    stack.project.up()
+    stack.assert_updated("orders", job_id)
+
+
 def test_ignored_changes_are_none(stack: CountingStack) -> None:
     stack.declare("orders")
     stack.project.up()
@@ -63,6 +87,22 @@ def test_ignored_changes_are_none(stack: CountingStack) -> None:
     stack.project.preview("--expect-no-changes")
     stack.project.up("--refresh")
     assert stack.active("orders") == [job_id]
+
+
+@pytest.mark.parametrize("delete_first", [False, True])
+def test_a_change_that_replaces(stack: CountingStack, delete_first: bool) -> None:
+    """Shows `replaceOnChanges`: an UPDATE with the state, as the job is still declared."""
+    stack.declare("orders")
+    stack.project.up()
+    before = stack.assert_runs("orders", restored_from=None)
+    stack.change("orders", parallelism=2)
+    options = f"replace_on_changes=['parallelism'], delete_before_replace={delete_first}"
+    _with_options(stack, options)
+    steps, _ = _steps(stack)
+    assert steps["orders"]["op"] == "replace"
+    stack.project.up()
+    stack.assert_updated("orders", before)
+    stack.project.preview("--refresh", "--expect-no-changes")
 
 
 def test_protected_and_retained_jobs_go_on(stack: CountingStack) -> None:
@@ -99,7 +139,8 @@ def test_a_job_that_is_not_up_in_time_is_gone_on_with(stack: CountingStack) -> N
     assert list(stack.submissions("orders")) == [pending]
 
 
-def test_ctrl_c_during_an_update(stack: CountingStack) -> None:
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_during_an_update(stack: CountingStack, signals: int) -> None:
     """Shows that the job goes on in one version, with all its state, whatever the run has left."""
     stack.declare("orders")
     stack.project.up()
@@ -110,12 +151,22 @@ def test_ctrl_c_during_an_update(stack: CountingStack) -> None:
         "up", "--yes", "--skip-preview", "--stack", stack.project.stack
     )
     wait_until(lambda: _begins(stack, before, process), 120, "the update has begun")
-    process.send_signal(signal.SIGINT)
+    for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+        if signals == 2:
+            assert process.stdout
+            next(line for line in process.stdout if "^C" in line or "cancel" in line.lower())
     process.communicate(timeout=300)
-    assert not _pending(stack)
+    if signals == 2:
+        wait_until(lambda: not stack.project.plugins(), 90, "the plugin has ended")
+        stack.project.pulumi("cancel", "--yes", stack.project.stack, code=None)
+    else:
+        assert not _pending(stack)
     stack.project.up()
     assert not _pending(stack)
-    stack.assert_updated("orders", before)
+    action = stack.recorded("orders")["action"]
+    assert action in ("UPDATE", "START")  # the latter where the first run has stopped it alone
+    stack.assert_updated("orders", before, action)
     stack.await_progress("orders")
 
 
@@ -209,6 +260,14 @@ def test_the_default_provider_is_configured_by_its_own_namespace(stack: Counting
     assert "hush-hush" not in stack.project.checkpoint.read_text(encoding="utf-8")
     stack.project.destroy()
     assert stack.active("orders") == []
+
+
+def test_invalid_inputs_are_a_line_each_at_their_property(stack: CountingStack) -> None:
+    stack.declare("orders", parallelism=0)
+    stack.change("orders", upgrade_mode="bluegreen")
+    failed = stack.project.preview(code=None)
+    assert failed.code != 0
+    failed.assert_says("parallelism", "upgrade_mode", "bluegreen")
 
 
 def test_the_schema_is_read_from_the_plugin(stack: CountingStack) -> None:
