@@ -13,6 +13,7 @@ from tests.faults.counted_job import CountedJob, Victims
 from tests.faults.points import FULL, RUN, STOP, Case, on_engines
 
 UP = ("up", "--yes", "--skip-preview")
+CREATES = [Case(RUN, Victims.ENGINE)]
 UPDATES = [Case(STOP, Victims.ENGINE), Case(RUN), *([Case(STOP)] if FULL else [])]
 
 
@@ -24,7 +25,7 @@ def _by_plugin(make_job: MakeJob, engine: str) -> CountedJob:
     return job
 
 
-@pytest.mark.parametrize(("engine", "case"), on_engines([Case(RUN, Victims.ENGINE)], []))
+@pytest.mark.parametrize(("engine", "case"), on_engines(CREATES, CREATES))
 def test_a_create_is_found_again(make_job: MakeJob, engine: str, case: Case) -> None:
     """Shows that the job which was submitted is the one that runs."""
     job = _by_plugin(make_job, engine)
@@ -33,7 +34,7 @@ def test_a_create_is_found_again(make_job: MakeJob, engine: str, case: Case) -> 
     job.assert_runs()
 
 
-@pytest.mark.parametrize(("engine", "case"), on_engines(UPDATES, []))
+@pytest.mark.parametrize(("engine", "case"), on_engines(UPDATES, UPDATES))
 def test_an_update_goes_on_with_the_state(make_job: MakeJob, engine: str, case: Case) -> None:
     """Shows that it ends with one job, and no count lost or repeated."""
     job = _by_plugin(make_job, engine)
