@@ -58,6 +58,7 @@ class Example:
         for name in ("state", "bin"):
             (root / name).mkdir()
         (root / "bin/uv").symlink_to(PLUGIN_DIRECTORY / "uv")
+        (root / "uv.lock").symlink_to(_EXAMPLES.parent / "uv.lock")  # which `make env` writes
         self._embedded = embedded
         if embedded:
             make_empty_stack(Place.find(self.directory, self._environment()), "dev")
