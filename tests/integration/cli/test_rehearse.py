@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_a_verdict_and_a_job_that_is_not_touched(flink: FlinkCluster, tmp_path: 
     verdict = json.loads(passed.stdout)
     assert (verdict["job_id"], verdict["passed"], verdict["reason"]) == (job_id, True, "")
     assert f"/{job_id}/savepoint-" in verdict["savepoint"]
-    assert "rehearsal of orders: health gate passed: 3 s, 0 restarts" in passed.stderr
+    assert re.search(r"rehearsal of orders: health gate passed: \d+ s, 0 restarts", passed.stderr)
     again = json.loads(jobs(flink, "rehearse", str(file), "--json").stdout)
     assert again["savepoint"] != verdict["savepoint"], "it starts from the state of its time"
 
