@@ -179,6 +179,9 @@ async def left_by(plane: ControlPlane, jobs: NamedJobs, wanted: str, *, local_pa
         listing = await list_savepoints(plane, jobs, wanted, None, local_paths=local_paths)
     except PermanentError as error:
         return f"Its savepoints are not seen from here: {error.reason}"
+    if not listing.points and listing.unseen:
+        reasons = [f"{place}: {reason}" for place, reason in listing.unseen.items()]
+        return f"Its savepoints are not seen from here: {'; '.join(reasons)}"
     if not listing.points:
         return f"No savepoint of it is seen from here, below {', '.join(listing.places)}"
     newest = listing.points[0]

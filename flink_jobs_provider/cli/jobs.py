@@ -96,6 +96,8 @@ def savepoints(cluster: ClusterOptions, job: JobArgument, directory: PlaceOption
 
     listing = cluster.run(work)
     rows = [{"taken_at": point.taken_at, "path": point.path} for point in listing.points]
+    for place, reason in listing.unseen.items():
+        say(f"Savepoints below {place} are not seen from here: {reason}", error=True)
     if cluster.as_json:
         say_json(rows)
     elif not rows:

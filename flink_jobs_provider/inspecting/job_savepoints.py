@@ -7,9 +7,10 @@ submission that it still lists, the last savepoint and the one that it started f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flink_jobs_provider.artifacts import StorageError, list_directory
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.inspecting.job_choice import NamedJobs
 from flink_jobs_provider.model.errors import PermanentError
@@ -25,11 +26,19 @@ from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 
 @dataclass(frozen=True)
 class Listing:
-    """The savepoints of a job that were found, newest first, and the directories searched."""
+    """The savepoints of a job that were found, newest first.
+
+    Attributes:
+        name: The name that its savepoints go under.
+        places: The directories that were searched.
+        points: The savepoints.
+        unseen: Of the directories, those that cannot be read from here, and why.
+    """
 
     name: str
     places: tuple[str, ...]
     points: tuple[RestorePoint, ...]
+    unseen: Mapping[str, str]
 
 
 async def list_savepoints(
@@ -62,7 +71,20 @@ async def list_savepoints(
     found = [point for place in places for point in await directories.savepoints_below(place)]
     found = [point for point in found if not is_checkpoint(point.path)]
     found.sort(key=lambda point: point.taken_at, reverse=True)
-    return Listing(name, tuple(places), tuple(found))
+    reasons = [(place, await _why_unseen(directories, place)) for place in places]
+    unseen = {place: reason for place, reason in reasons if reason is not None}
+    return Listing(name, tuple(places), tuple(found), unseen)
+
+
+async def _why_unseen(directories: StateDirectories, place: str) -> str | None:
+    """Return why what lies below a directory is not seen from here; None where it is seen."""
+    if not directories.readable(place):
+        return "it is a path of the cluster's machines"
+    try:
+        await asyncio.to_thread(list_directory, place)
+    except StorageError as error:
+        return str(error)
+    return None
 
 
 async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> list[str]:

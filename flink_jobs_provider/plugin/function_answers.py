@@ -51,6 +51,19 @@ class FoundSavepoint:
 
 
 @dataclass(frozen=True)
+class UnseenDirectory:
+    """A directory whose savepoints are not seen from here.
+
+    Attributes:
+        path: Where it is.
+        reason: Why it cannot be read.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class JobSavepoints:
     """The savepoints of a job that were found.
 
@@ -58,11 +71,13 @@ class JobSavepoints:
         job_name: The name that its savepoints go under.
         directories: Where they were searched for.
         savepoints: The newest first.
+        unseen: Of the directories, those that cannot be read from here: there may be savepoints.
     """
 
     job_name: str
     directories: list[str]
     savepoints: list[FoundSavepoint]
+    unseen: list[UnseenDirectory]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from flink_jobs_provider.plugin.function_answers import (
     FoundSavepoint,
     JobList,
     JobSavepoints,
+    UnseenDirectory,
     typed,
 )
 
@@ -158,7 +159,8 @@ async def _savepoints(call: Call) -> JobSavepoints:
         error.complete(remedy="Give directory")
         raise
     points = [FoundSavepoint(point.path, point.taken_at) for point in found.points]
-    return JobSavepoints(found.name, list(found.places), points)
+    unseen = [UnseenDirectory(*each) for each in found.unseen.items()]
+    return JobSavepoints(found.name, list(found.places), points, unseen)
 
 
 async def _check(call: Call) -> CheckedState:

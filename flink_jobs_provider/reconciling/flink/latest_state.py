@@ -62,7 +62,7 @@ class StateDirectories:
 
     async def inspect(self, path: str) -> Finding:
         """Return the condition of a savepoint or checkpoint, as far as it is seen from here."""
-        if not self._readable(path):
+        if not self.readable(path):
             return UNSEEN
         return await asyncio.to_thread(inspect_savepoint, path)
 
@@ -92,7 +92,7 @@ class StateDirectories:
         return max(points, key=lambda point: point[0])[1] if points else None
 
     async def _read(self, path: str) -> SnapshotMetadata | None:
-        if not self._readable(path):
+        if not self.readable(path):
             return None
         try:
             return await asyncio.to_thread(read_snapshot, path)
@@ -128,7 +128,7 @@ class StateDirectories:
         end: then nothing else names that version.
         """
         names: list[str] = []
-        if self._readable(directory):
+        if self.readable(directory):
             with contextlib.suppress(StorageError):
                 names = await asyncio.to_thread(list_names, directory)
         return {str(recorded.job_id), *(n for n in names if self._counts(n, recorded))}
@@ -136,7 +136,7 @@ class StateDirectories:
     async def lists_checkpoints(self, spec: JobSpec) -> bool:
         """Whether all checkpoints of a version that are left can be listed from here."""
         directories = await self._checkpoint_directories(spec)
-        if not directories or not all(self._readable(each) for each in directories):
+        if not directories or not all(self.readable(each) for each in directories):
             return False
         try:
             for each in directories:
@@ -164,7 +164,7 @@ class StateDirectories:
         layout = await self.layout(spec)
         places = [layout.of_job if layout else None, *await self._checkpoint_directories(spec)]
         names: list[str] = []
-        for place in filter(self._readable, filter(None, places)):
+        for place in filter(self.readable, filter(None, places)):
             with contextlib.suppress(StorageError):
                 names += await asyncio.to_thread(list_names, place)
         return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
@@ -200,7 +200,7 @@ class StateDirectories:
         return recorded.spec.key.owns(job_id) and generation_of(job_id) > recorded.generation
 
     async def _metadata(self, directory: str) -> list[Entry]:
-        if not self._readable(directory):
+        if not self.readable(directory):
             return []
         try:
             entries = await asyncio.to_thread(list_directory, directory)
@@ -208,7 +208,7 @@ class StateDirectories:
             return []
         return [entry for entry in entries if entry.path.endswith("/_metadata")]
 
-    def _readable(self, path: str) -> bool:
+    def readable(self, path: str) -> bool:
         """Whether a path means the same here as on the cluster."""
         return self._local_paths or not path.startswith(("/", "file:"))
 

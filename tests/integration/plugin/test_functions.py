@@ -80,6 +80,12 @@ def test_ended_jobs_and_savepoints(
     assert canonical_path(savepoint["path"]) == canonical_path(json.loads(taken)["savepoint"])
     printed = jobs(flink_2, "savepoints", "orders", "--directory", directory, "--json").stdout
     assert json.loads(printed) == found["savepoints"]
+    assert found["unseen"] == []
+    nowhere = answer(engine, "getSavepoints", job="orders", directory="nostore://a/b")
+    assert nowhere["savepoints"] == []
+    [unseen] = nowhere["unseen"]
+    assert unseen["path"].startswith("nostore://a/b")
+    assert "nostore" in unseen["reason"]
     # Of the job's own submissions the cluster knows where they went.
     by_itself = answer(engine, "getSavepoints", job="orders")["savepoints"]
     paths = [canonical_path(each["path"]) for each in by_itself]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -337,3 +338,21 @@ def test_what_the_command_says_where_there_are_none(
     assert result.output == (
         f"No savepoints of orders are to be seen from here, below {place}/orders.{hint}\n"
     )
+
+
+def test_the_command_says_which_directories_it_does_not_see(
+    flink: NamingFlink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that an empty answer is not taken for "there are none" where nothing could be read."""
+
+    def with_fake(_cluster: object, work: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+        return asyncio.run(work(flink, FlinkTarget(url="http://flink:8081")))
+
+    monkeypatch.setattr(ClusterOptions, "run", with_fake)
+    for place, why in (("nostore://a", "nostore"), ("/elsewhere", "a path of the cluster's")):
+        asked = ["jobs", "savepoints", "orders", "--directory", place, "--json"]
+        result = CliRunner().invoke(app, asked)
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout) == []
+        assert f"Savepoints below {place}/orders are not seen from here: " in result.stderr
+        assert why in result.stderr

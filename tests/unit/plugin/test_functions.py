@@ -19,6 +19,7 @@ from flink_jobs_provider.plugin.function_answers import (
     CheckedState,
     FoundSavepoint,
     JobSavepoints,
+    UnseenDirectory,
     typed,
 )
 from flink_jobs_provider.plugin.job_functions import FUNCTIONS, problems_of_call, with_target
@@ -171,7 +172,8 @@ def test_no_input_is_an_error_of_our_own(name: str, inputs: dict[str, Any]) -> N
 
 def test_answers_come_back_as_what_they_are() -> None:
     """Shows that numbers that travel as floats are whole again, and objects are typed."""
-    found = JobSavepoints("orders", ["/a"], [FoundSavepoint("/a/b", "2027-01-15T08:00:00Z")])
+    point = FoundSavepoint("/a/b", "2027-01-15T08:00:00Z")
+    found = JobSavepoints("orders", ["/a", "x:"], [point], [UnseenDirectory("x:", "no such store")])
     assert typed(JobSavepoints, json.loads(json.dumps(asdict(found)))) == found
     checked = Checked("orders", "0" * 32, StateVerdict(why_unknown="it is not run"), "").plain()
     state = typed(CheckedState, checked | {"main_runs": 2.0})
