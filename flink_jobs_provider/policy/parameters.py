@@ -34,7 +34,17 @@ def _digest(value: str) -> str:
     return value
 
 
-_Globs = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+def _glob(value: str) -> str:
+    if "/" in value:
+        raise ValueError(
+            f"must be a glob of stacks' names, without organization and project (got {value!r})"
+        )
+    return value
+
+
+_Globs = Annotated[
+    list[Annotated[str, Field(min_length=1), AfterValidator(_glob)]], Field(min_length=1)
+]
 _STACKS = "Globs of the names of the stacks that are judged."
 
 

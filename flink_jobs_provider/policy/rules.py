@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,9 +58,12 @@ def savepoint_directory(
     job: DeclaredJob, given: parameters.OutlivingDirectories
 ) -> Iterator[Finding]:
     """Find a job whose savepoints may end with its cluster."""
-    wanted = f"Set it to a directory in {', '.join(given.schemes)}"
-    if given.directories:
-        wanted += f", or below {', '.join(given.directories)}"
+    permitted = [f"{where} {', '.join(named)}" for where, named in _permitted(given) if named]
+    wanted = (
+        f"Set it to a directory {', or '.join(permitted)}"
+        if permitted
+        else "None is permitted: configure `schemes` or `directories` of this policy"
+    )
     directory = job.known("savepoint_directory")
     if directory is None:
         settings = job.known("dli")
@@ -81,6 +85,10 @@ def savepoint_directory(
     )
 
 
+def _permitted(given: parameters.OutlivingDirectories) -> tuple[tuple[str, list[str]], ...]:
+    return ("in", given.schemes), ("below", given.directories)
+
+
 def _scheme(location: str) -> str:
     return urlsplit(location).scheme.lower() or "file"
 
@@ -91,9 +99,15 @@ def _is_below(location: str, directory: str) -> bool:
 
 
 def _plain_path(location: str) -> str:
-    """Return a location in one spelling: /a, file:/a and file:///a are the same."""
-    path = re.sub(r"^file:/+", "/", location).rstrip("/")
-    return "/" + path.lstrip("/") if "://" not in path else path
+    """Return a location in one spelling: /a, file:/a, file:///a and /b/../a are the same.
+
+    Flink takes `.` and `..` out of paths in every storage, as a URI has them (`Path`).
+    """
+    store, separator, path = re.sub(r"^file:/+", "/", location).rpartition("://")
+    if not separator:
+        return normpath("/" + path.lstrip("/")).rstrip("/")
+    authority, _, below = path.partition("/")
+    return f"{store}://{authority}{normpath('/' + below)}".rstrip("/")
 
 
 def savepoint_on_delete(job: DeclaredJob, given: parameters.AllowedOnDelete) -> Iterator[Finding]:

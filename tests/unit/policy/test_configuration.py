@@ -43,6 +43,10 @@ _INVALID: list[tuple[dict[str, Any], str]] = [
     ({"savepoint-on-delete": {"allowed": []}}, "savepoint-on-delete: allowed: list should have"),
     ({"state-carried-over": {"stacks": []}}, "state-carried-over: stacks: list should have"),
     (
+        {"state-carried-over": {"stacks": ["acme/shop/prod"]}},
+        "state-carried-over: stacks.0: must be a glob of stacks' names, without organization",
+    ),
+    (
         {"checkpoints-retained": {"enforcementLevel": "remediate"}},
         "checkpoints-retained: enforcementLevel must be advisory or mandatory or disabled",
     ),
@@ -92,7 +96,7 @@ _OF_FORM = [document for document, said in _INVALID if "digests.0" not in said]
 @pytest.mark.parametrize("document", _OF_FORM, ids=str)
 def test_an_editor_sees_what_is_invalid(document: dict[str, Any]) -> None:
     """Shows that the schema refuses mistakes, too, but for those in the form of a text."""
-    texts = ("schemes", "directories")
+    texts = ("schemes", "directories", "acme/")
     invalid = not Draft202012Validator(configuration_schema()).is_valid(document)
     assert invalid or any(each in str(document) for each in texts)
 

@@ -110,6 +110,36 @@ def test_a_shared_file_system_can_be_permitted(spelling: str, configured_as: str
     assert _judged(policy, job(savepoint_directory=alongside), **given).violations
 
 
+@pytest.mark.parametrize(
+    ("permitted", "directory"),
+    [
+        ("/mnt/shared", "/mnt/shared/../../tmp/savepoints"),
+        ("/mnt/shared", "file:///mnt/shared/.."),
+        ("viewfs://c/shared", "viewfs://c/shared/../scratch"),
+    ],
+)
+def test_a_path_does_not_lead_out_of_a_permitted_directory(permitted: str, directory: str) -> None:
+    """Shows that `..` is taken out of a path before it is compared, as Flink does."""
+    given = {"schemes": [], "directories": [permitted]}
+    (message,) = _judged(
+        "savepoint-directory", job(savepoint_directory=directory), **given
+    ).violations
+    assert message.endswith(f" Set it to a directory below {permitted}.")
+    inside = f"{permitted}//a/./b/../c"
+    assert not _judged("savepoint-directory", job(savepoint_directory=inside), **given).violations
+
+
+def test_a_configuration_that_permits_no_directory_is_said_to() -> None:
+    """Shows that the remedy names what is configured, where no directory would be right."""
+    given: dict[str, list[str]] = {"schemes": [], "directories": []}
+    (message,) = _judged(
+        "savepoint-directory", job(savepoint_directory="s3://a/b"), **given
+    ).violations
+    assert message.endswith(
+        "None is permitted: configure `schemes` or `directories` of this policy."
+    )
+
+
 def test_the_bucket_of_a_service_is_a_savepoint_directory() -> None:
     """Shows that a job of Data Lake Insight may write the savepoints of its stops to its bucket."""
     target = {"kind": "dli", "region": "eu-west-101", "project_id": "p", "token": "env:T"}
