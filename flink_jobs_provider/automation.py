@@ -23,9 +23,11 @@ from flink_jobs_provider.engine.driven_stack import (
 )
 from flink_jobs_provider.engine.errors import (
     ChangesFoundError,
+    ConfigurationError,
     EngineError,
     LockedError,
     OperationCancelled,
+    OptionError,
     PassphraseError,
     StackError,
     UnsupportedError,
@@ -33,11 +35,13 @@ from flink_jobs_provider.engine.errors import (
 
 __all__ = [
     "ChangesFoundError",
+    "ConfigurationError",
     "EngineError",
     "Event",
     "LockedError",
     "Message",
     "OperationCancelled",
+    "OptionError",
     "OutputValue",
     "PassphraseError",
     "Progress",

@@ -12,7 +12,9 @@ from typing import Any, Literal
 from flink_jobs_provider.engine import stack_commands
 from flink_jobs_provider.engine.commands import cancel
 from flink_jobs_provider.engine.errors import (
+    ConfigurationError,
     OperationFailed,
+    OptionError,
     StackError,
 )
 from flink_jobs_provider.engine.operations import Outcome
@@ -84,6 +86,9 @@ class Progress:
 
 
 Event = StepEvent | Message | Progress
+_RAISED_BY_CALLBACK = (
+    "Raised by on_event. The run then began nothing more, and what was in progress has ended."
+)
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,14 @@ class Stack:
         self._request().place().initialise(self.name)
 
     def set_configuration(self, key: str, value: str, *, secret: bool = False) -> None:
-        """Set a value of the stack's configuration; a secret is stored encrypted."""
+        """Set a value of the stack's configuration; a secret is stored encrypted.
+
+        Raises:
+            ConfigurationError: The key is empty, or the value is no text.
+        """
+        if not isinstance(value, str):
+            kind = type(value).__name__
+            raise ConfigurationError(f"the value of {key!r} must be a text (got a {kind} instead)")
         stack_commands.set_value(self._request(), key, value, secret=secret, path=False)
 
     def preview(
@@ -181,7 +193,8 @@ class Stack:
             refresh: First read what really runs, without recording it.
             expect_no_changes: Raise ChangesFoundError for changes.
             parallel: Operations at once; 0 for the default.
-            on_event: Called with each event as it happens, in the thread of the caller.
+            on_event: Called with each event as it happens, in the thread of the caller. What it
+                raises ends the run early, and is raised once what is in progress has ended.
 
         Raises:
             ChangesFoundError: There are changes, and none were expected.
@@ -236,6 +249,14 @@ class Stack:
         return cancel(self._request()).locks
 
     def _request(self, **options: Any) -> Request:
+        if self.name is not None and (not isinstance(self.name, str) or not self.name):
+            raise StackError(
+                f"a stack's name must be a text that is not empty (got {self.name!r})",
+                "Leave it out for the selected stack, or the only one.",
+            )
+        parallel = options.get("parallel", 0)
+        if type(parallel) is not int or parallel < 0:
+            raise OptionError(f"parallel must be a whole number from 0 (got {parallel!r})")
         return Request(Path(self.directory), self.name, yes=True, interactive=False, **options)
 
     def _change(
@@ -254,8 +275,16 @@ class _Recorder(Listener):
     def __init__(self, redactor: Redactor, on_event: Callable[[Event], object] | None) -> None:
         self._redactor = redactor
         self._on_event = on_event
+        self._stop: Callable[[], None] = lambda: None
+        #: What `on_event` has raised; it is not called after that.
+        self.raised: BaseException | None = None
         self.steps: list[StepEvent] = []
         self.messages: list[Message] = []
+
+    def stoppable_by(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        if self.raised is not None:
+            stop()
 
     def step_started(self, step: Step) -> None:
         self._step(step, "start", failed=False)
@@ -291,8 +320,13 @@ class _Recorder(Listener):
         self._pass_on(message)
 
     def _pass_on(self, event: Event) -> None:
-        if self._on_event:
+        if self._on_event is None or self.raised is not None:
+            return
+        try:
             self._on_event(event)
+        except BaseException as error:  # noqa: BLE001 - raised again once the run has ended
+            self.raised = error
+            self._stop()
 
 
 def _run(
@@ -310,6 +344,9 @@ def _run(
     options = run_options(request, kind, dry_run=dry_run)
     began = time.monotonic()
     outcome = asyncio.run(watched(stack, options, recorder, lambda: None))
+    if recorder.raised is not None:
+        recorder.raised.add_note(_RAISED_BY_CALLBACK)
+        raise recorder.raised
     result = RunResult(
         stack=stack.files.stack,
         summary={str(op): count for op, count in outcome.counts.items()},

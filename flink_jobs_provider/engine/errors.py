@@ -6,6 +6,7 @@ EngineError
 ├── PassphraseError          the passphrase is missing or invalid
 ├── BackendError             the state's place cannot be used
 │   └── CheckpointError      the stack's checkpoint cannot be read or written
+├── OptionError              an option of a run is invalid
 ├── StackError               the stack does not exist, or exists already
 ├── LockedError              another run holds the stack
 ├── UnsupportedError         something this engine leaves to the Pulumi CLI
@@ -71,6 +72,10 @@ class BackendError(EngineError):
 
 class CheckpointError(BackendError):
     """A stack's checkpoint cannot be read or written."""
+
+
+class OptionError(EngineError):
+    """An option of a run is invalid."""
 
 
 class StackError(EngineError):

@@ -110,6 +110,7 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
     server = MonitorServer()
     begun = Begun(refreshing=options.kind is Kind.REFRESH)
     run = _new_run(stack, options, _Counting(listener, outcome, begun), server.address)
+    listener.stoppable_by(run.stop)
     monitor = ResourceMonitor(run, root=str(stack.place.project.root), parallel=options.parallel)
     if not options.dry_run:
         stack.files.keep_backup()

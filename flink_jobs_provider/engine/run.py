@@ -5,7 +5,7 @@ nothing else changes it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -77,7 +77,10 @@ class Step:
 
 
 class Listener:
-    """Receives a run's events; this one ignores them."""
+    """Receives a run's events; this one ignores them. None of its methods may raise."""
+
+    def stoppable_by(self, stop: Callable[[], None]) -> None:
+        """Receive what ends the run early: no new step begins, and those in flight end."""
 
     def step_started(self, step: Step) -> None:
         """Receive the start of a step."""
@@ -209,6 +212,11 @@ class Run:
         self.stopping.set()
         self.report(Severity.ERROR, str(error), urn, getattr(error, "details", ""))
 
+    def stop(self) -> None:
+        """Begin no new step, and let what is in flight go on to its end; the run has failed."""
+        self.failed = True
+        self.stopping.set()
+
     def cancel(self) -> None:
         """Begin no new step; a plugin is asked to end what is in flight in good order."""
         self.cancelled = True
@@ -252,6 +260,7 @@ class Run:
         async with self.slots:
             self.refuse_when_stopping()
             self.listener.step_started(step)
+            self.refuse_when_stopping()  # the listener may have had enough
             token: Record | None = None
             failed = True
             try:

@@ -191,7 +191,13 @@ class StackConfiguration:
         """Set one value; with a crypter it is stored encrypted.
 
         With `path` the key is a path into an object, as in `config set --path`.
+
+        Raises ConfigurationError for what is no key.
         """
+        if not all(part.strip() for part in full_name(key, project).split(":", 1)):
+            raise ConfigurationError(
+                f"{key!r} is no configuration key", "Give a name, or a namespace and a name: a:b"
+            )
         config = self.content.setdefault("config", {}) or {}
         self.content["config"] = config
         value: Any = {"secure": crypter.encrypt(text)} if crypter else text

@@ -105,3 +105,55 @@ def test_a_stack_is_made(stack: Stack) -> None:
     assert other.preview().changes == 2
     with pytest.raises(automation.StackError, match="needs a name"):
         Stack(stack.directory).create()
+
+
+class _ListenerBroke(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("at", "created"), [("start", []), ("end", ["create a"])])
+def test_what_a_listener_raises_ends_the_run_in_good_order(
+    stack: Stack, embedded: Project, at: str, created: list[str]
+) -> None:
+    """Shows that the caller gets it as it is; that what was done is recorded, and nothing begun."""
+    embedded.program("a = File('a', size=3)\nFile('b', size=3, text=a.made.apply(str))\n")
+    calls: list[Event] = []
+
+    def listen(event: Event) -> None:
+        calls.append(event)
+        if isinstance(event, StepEvent) and (event.resource, event.at) == ("a", at):
+            raise _ListenerBroke
+
+    with pytest.raises(_ListenerBroke) as raised:
+        stack.up(on_event=listen)
+    assert "began nothing more" in raised.value.__notes__[0]
+    assert isinstance(calls[-1], StepEvent)
+    assert embedded.called("create") == created
+    stack.up()
+    assert embedded.called("create") == ["create a", "create b"][len(created) :]
+
+
+def test_a_listener_that_exits_leaves_no_operation_pending(stack: Stack, embedded: Project) -> None:
+    """Shows that `sys.exit` in a listener waits for what is in progress."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepEvent) and (event.resource, event.at) == ("a", "end"):
+            raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        stack.up(on_event=listen)
+    assert stack.up().summary == {"same": 2}
+
+
+def test_invalid_options_are_refused_by_name(stack: Stack) -> None:
+    """Shows that an empty name does not stand for whatever stack there is, and other mistakes."""
+    with pytest.raises(automation.StackError, match="must be a text that is not empty"):
+        Stack(stack.directory, "").destroy()
+    for parallel in (-1, 1.5, "4", True):
+        with pytest.raises(automation.OptionError, match="parallel must be a whole number"):
+            stack.up(parallel=parallel)  # type: ignore[arg-type]
+    with pytest.raises(automation.ConfigurationError, match="'token' must be a text"):
+        stack.set_configuration("token", 7)  # type: ignore[arg-type]
+    for key in ("", " ", ":a", "a:"):
+        with pytest.raises(automation.ConfigurationError, match="is no configuration key"):
+            stack.set_configuration(key, "value")
