@@ -41,7 +41,13 @@ from flink_jobs_provider.provider.preview import (
 from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
-from flink_jobs_provider.reconciling import IsCancelled, JobReconciler, never, reconciler_of
+from flink_jobs_provider.reconciling import (
+    IsCancelled,
+    JobReconciler,
+    Say,
+    never,
+    reconciler_of,
+)
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
@@ -263,25 +269,8 @@ class JobOperations:
         return await self._reconciler(recorded.spec).refresh_for_plan(recorded)
 
     async def _move(self, recorded: JobRecord, wanted: JobSpec, jar: Jar | str) -> JobRecord:
-        """Carry a job to another cluster, or go on with it by another address of the same."""
         assert not isinstance(jar, str)  # noqa: S101 - a rollback changes no target
-        clusters, one, other = self._known_clusters(), recorded.spec.target, wanted.target
-        if await is_same_cluster(clusters, one, other, wanted.job_name):
-            spec = recorded.spec.model_copy(update={"target": other})
-            same = recorded.model_copy(update={"spec": spec})
-            return await self._reconciler(wanted).bring_about(same, wanted, jar)
-        places = [
-            Place(
-                clusters.of(each),
-                Reconciler(clusters.of(each), local_paths=each.loopback, say=self._say),
-                each.address,
-                loopback=each.loopback,
-            )
-            for each in (one, other)
-            if not each.is_job_service
-        ]
-        old, new = places
-        return await Move(old, new, self._say, time.time).carry_over(recorded, wanted, jar)
+        return await carry_over(self._known_clusters(), recorded, wanted, jar, self._say)
 
     async def _foresee_adoption(self, wanted: JobSpec, jar: Jar | None) -> str | None:
         if wanted.target.is_job_service:
@@ -318,6 +307,29 @@ class JobOperations:
         if self._clusters is None:
             raise FlinkJobError("the provider was used before it was configured")
         return self._clusters
+
+
+async def carry_over(
+    clusters: Clusters, recorded: JobRecord, wanted: JobSpec, jar: Jar, say: Say
+) -> JobRecord:
+    """Carry a job to another cluster, or go on with it by another address of the same."""
+    one, other = recorded.spec.target, wanted.target
+    if await is_same_cluster(clusters, one, other, wanted.job_name):
+        spec = recorded.spec.model_copy(update={"target": other})
+        same = recorded.model_copy(update={"spec": spec})
+        return await reconciler_of(clusters, other, say).bring_about(same, wanted, jar)
+    places = [
+        Place(
+            clusters.of(each),
+            Reconciler(clusters.of(each), local_paths=each.loopback, say=say),
+            each.address,
+            loopback=each.loopback,
+        )
+        for each in (one, other)
+        if not each.is_job_service
+    ]
+    old, new = places
+    return await Move(old, new, say, time.time).carry_over(recorded, wanted, jar)
 
 
 async def is_same_cluster(

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -62,10 +62,21 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
         nonlocal restored, planned
         if name not in options.parts:
             return
-        with closing(await asyncio.to_thread(start, name, configuration)) as cluster:
-            campaign = Campaign(cluster, root / name / "jobs", lanes, partial(_show, name))
-            adaptive = name == "adaptive"
-            chosen = [each for each in _chosen_actions(options) if each.adaptive is adaptive]
+        adaptive = name == "adaptive"
+        chosen = [each for each in _chosen_actions(options) if each.adaptive is adaptive]
+        places = [name, f"{name}-elsewhere"] if any(each.moves for each in chosen) else [name]
+        with ExitStack() as stack:
+            cluster, *others = [
+                stack.enter_context(closing(await asyncio.to_thread(start, place, configuration)))
+                for place in places
+            ]
+            campaign = Campaign(
+                cluster,
+                root / name / "jobs",
+                lanes,
+                partial(_show, name),
+                others[0] if others else None,
+            )
             recorded = await campaign.record(chosen, options.reads)
             cases = _cases(name, recorded)
             planned += len(cases)

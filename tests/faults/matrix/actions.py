@@ -33,6 +33,7 @@ class MatrixAction:
         undeclare: Edits it back, once it was seen to be done.
         adaptive: Whether its cluster has the adaptive scheduler.
         replaceable: Whether another version may be what is declared next.
+        moves: Whether it carries the job to another cluster.
     """
 
     name: str
@@ -42,6 +43,7 @@ class MatrixAction:
     undeclare: Callable[[MatrixJob], None] = lambda _job: None
     adaptive: bool = False
     replaceable: bool = True
+    moves: bool = False
 
     @property
     def once(self) -> bool:
@@ -124,9 +126,12 @@ REHEARSED_UPDATE = MatrixAction(
 BLUE_GREEN = MatrixAction("blue-green", State.RUNNING, State.RUNNING, _blue_green, _undo_mode)
 RESCALE = MatrixAction("rescale", State.RUNNING, State.RUNNING, _rescale, adaptive=True)
 ADOPT = MatrixAction("ADOPT", State.FOREIGN, State.RUNNING, _adopt, replaceable=False)
+MOVE = MatrixAction(
+    *("MOVE", State.RUNNING, State.RUNNING, MatrixJob.move), replaceable=False, moves=True
+)
 ACTIONS: Sequence[MatrixAction] = (
     *(NEW, UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, REHEARSED_UPDATE, BLUE_GREEN, RESCALE),
-    *(STOP, START, SAVEPOINT, ADOPT, DELETE, STOP_DELETE),
+    *(STOP, START, SAVEPOINT, ADOPT, MOVE, DELETE, STOP_DELETE),
 )
 
 

@@ -1,4 +1,4 @@
-"""All faults on one cluster: several jobs at once, each with a proxy of its own."""
+"""All faults on one cluster, or two: several jobs at once, each with proxies of its own."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ from typing import TypeAlias
 
 from tests.fault_proxy import FaultProxy
 from tests.faults.matrix.actions import ACTIONS, MatrixAction
-from tests.faults.matrix.cases import Case, Outcome, Recovery, Tried, recorded_requests, tried
+from tests.faults.matrix.cases import (
+    LOSES_JOBS,
+    Case,
+    Outcome,
+    Recovery,
+    Tried,
+    recorded_requests,
+    tried,
+)
 from tests.faults.matrix.disturbances import Disturbance
 from tests.faults.matrix.kinds import KINDS, FaultKind, RequestOfRun
 from tests.faults.matrix.matrix_job import MatrixJob, Violated
+from tests.faults.matrix.sites import Site, Sites
 from tests.flink_cluster import FlinkCluster
 
 #: Of a cluster that many jobs pass through: what is shown of a job is fresh, and soon forgotten.
@@ -40,12 +49,14 @@ class Campaign:
         root: An empty directory.
         lanes: How many jobs are struck at the same time.
         show: Called with a line of progress.
+        elsewhere: Another such cluster, for actions that move a job.
     """
 
     cluster: FlinkCluster
     root: Path
     lanes: int = 6
     show: Callable[[str], None] = lambda _line: None
+    elsewhere: FlinkCluster | None = None
     found: list[Tried] = field(default_factory=list)
     restored: int = 0
     _numbers: Iterator[int] = field(default_factory=count)
@@ -57,9 +68,10 @@ class Campaign:
     ) -> Recorded:
         """Return the requests of each action, as an undisturbed run of it makes them."""
         recorded: dict[MatrixAction, list[RequestOfRun]] = {}
-        with FaultProxy(self.cluster.url) as proxy:
+        with ExitStack() as stack:
+            sites = self._sites(stack)
             for action in actions:
-                job = self._job(action, proxy)
+                job = self._job(action, sites)
                 recorded[action] = await recorded_requests(action, job, reads)
                 await job.close()
         return recorded
@@ -76,21 +88,26 @@ class Campaign:
             for first in range(0, len(of_action), _IN_A_ROW):
                 batches.put_nowait(of_action[first : first + _IN_A_ROW])
         with ExitStack() as stack:
-            proxies = [stack.enter_context(FaultProxy(self.cluster.url)) for _ in range(self.lanes)]
+            all_sites = [self._sites(stack) for _ in range(self.lanes)]
             async with asyncio.TaskGroup() as lanes:
-                for proxy in proxies:
-                    lanes.create_task(self._lane(batches, proxy))
+                for sites in all_sites:
+                    lanes.create_task(self._lane(batches, sites))
 
-    async def _lane(self, batches: asyncio.Queue[list[Case]], proxy: FaultProxy) -> None:
+    def _sites(self, stack: ExitStack) -> list[Site]:
+        """Return each cluster with a proxy of its own."""
+        clusters = [each for each in (self.cluster, self.elsewhere) if each is not None]
+        return [Site(each, stack.enter_context(FaultProxy(each.url))) for each in clusters]
+
+    async def _lane(self, batches: asyncio.Queue[list[Case]], sites: Sequence[Site]) -> None:
         while not batches.empty():
-            await self._batch(batches.get_nowait(), proxy)
+            await self._batch(batches.get_nowait(), sites)
 
-    async def _batch(self, cases: list[Case], proxy: FaultProxy) -> None:
+    async def _batch(self, cases: list[Case], sites: Sequence[Site]) -> None:
         jobs: list[MatrixJob] = []
         is_used = True
         for case in cases:
             if is_used:
-                jobs.append(self._job(case.action, proxy))
+                jobs.append(self._job(case.action, sites))
             done = await self._tried(case, jobs[-1])
             is_used = case.action.once or done.outcome not in (
                 Outcome.SURVIVED,
@@ -114,9 +131,10 @@ class Campaign:
             why = f"nothing came of it in {_LONGEST_S:g} s"
             return Tried(case, Outcome.LOST, "?", _LONGEST_S, why)
 
-    def _job(self, action: MatrixAction, proxy: FaultProxy) -> MatrixJob:
+    def _job(self, action: MatrixAction, sites: Sequence[Site]) -> MatrixJob:
         name = "".join(c for c in action.name.lower() if c.isalnum())
-        return MatrixJob(f"{name}-{next(self._numbers)}", proxy, self.cluster, self.root)
+        of_job = Sites(*sites) if action.moves else Sites(sites[0])
+        return MatrixJob(f"{name}-{next(self._numbers)}", of_job, self.root)
 
     def _add(self, done: Tried) -> None:
         self.found.append(done)
@@ -139,18 +157,25 @@ class _Following:
     def __init__(self) -> None:
         self._turns = cycle(Recovery)
 
-    def of(self, action: MatrixAction) -> Recovery:
-        """Return the next of those that may follow an action."""
-        turn = next(self._turns)
-        is_allowed = action.replaceable or turn is not Recovery.ANOTHER
-        return turn if is_allowed else next(self._turns)
+    def of(self, action: MatrixAction, kind: FaultKind) -> Recovery:
+        """Return the next of those that may follow a fault of an action.
+
+        A cluster that is restarted has forgotten that a job was moved from it, so that the move
+        must not be taken back then.
+        """
+        allowed = {Recovery.SAME, Recovery.REFRESHED}
+        if action.replaceable:
+            allowed.add(Recovery.ANOTHER)
+        if action.moves and not kind.name.startswith(LOSES_JOBS):
+            allowed.add(Recovery.TAKEN_BACK)
+        return next(turn for turn in self._turns if turn in allowed)
 
 
 def every_case(recorded: Recorded, kinds: Sequence[FaultKind] = KINDS) -> list[Case]:
     """Return each kind of fault at each request of each action; the next runs take turns."""
     following = _Following()
     return [
-        Case(action, kind, request, following.of(action))
+        Case(action, kind, request, following.of(action, kind))
         for action, requests in recorded.items()
         for request in requests
         for kind in kinds
@@ -162,7 +187,7 @@ def disturbed_cases(recorded: Recorded, disturbances: Iterable[Disturbance]) -> 
     """Return each disturbance at each request of each action where it is another fault."""
     following = _Following()
     return [
-        Case(action, each.kind, request, following.of(action), each.begin, each.repair)
+        Case(action, each.kind, request, following.of(action, each.kind), each.begin, each.repair)
         for each in disturbances
         for action, requests in recorded.items()
         for request in requests

@@ -15,18 +15,21 @@ import httpx
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import UpgradeMode
-from tests.fault_proxy import let_pass
+from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN
 from tests.faults.matrix.actions import CHECKS, MatrixAction, State, bring_to, perform
-from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike, requests_of
+from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike
 from tests.faults.matrix.matrix_job import CountedTwice, Doubled, MatrixJob, Violated
 from tests.faults.matrix.provider_runs import Killed, recorded_after
+from tests.flink_cluster import FlinkCluster
 
 #: How often an undisturbed run is tried, and how long it is until the next.
 _RUNS, _PAUSE_S = 3, 2.0
 #: The beginning of the names of the kinds by which a cluster loses its jobs.
 LOSES_JOBS = "JobManager restarted without HA"
-#: How a run reports that it ran the previous version again, or tried to.
-_ROLLED_BACK = re.compile(r"[Tt]he previous version (runs again|did not start again)")
+#: How a run reports that it ran the previous version again, or tried to; of a move, from before it.
+_ROLLED_BACK = re.compile(
+    rf"[Tt]he previous version (runs again|did not start again)|{re.escape(WRITTEN_AGAIN)}"
+)
 
 
 class Outcome(Enum):
@@ -51,6 +54,8 @@ class Recovery(Enum):
     SAME = "the same"
     REFRESHED = "the same, with a refresh before"
     ANOTHER = "another version"
+    TAKEN_BACK = "taken back, and finished where that is refused"
+    """Of a move: the target of before is declared again, with a refresh before."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,9 @@ class Case:
     kind: FaultKind
     request: RequestOfRun
     recovery: Recovery = Recovery.SAME
-    begin: Callable[[MatrixJob], None] | None = None
-    """What happens to the cluster besides."""
-    repair: Callable[[MatrixJob], None] | None = None
+    begin: Callable[[MatrixJob, FlinkCluster], None] | None = None
+    """What happens besides to the cluster whose request is struck."""
+    repair: Callable[[MatrixJob, FlinkCluster], None] | None = None
 
     def __str__(self) -> str:
         return f"{self.action.name}, {self.request}: {self.kind.name}; then {self.recovery.value}"
@@ -98,12 +103,12 @@ async def recorded_requests(
     """Return the requests of an undisturbed run of an action, and what it needs to be struck."""
     await bring_to(job, action.before)
     action.declare(job)
-    job.proxy.begin(let_pass)
+    job.sites.let_pass()
     run = job.run()
     job.record = await perform(action, job, run)
     await CHECKS[action.after](job)
     action.undeclare(job)
-    return requests_of(job.proxy.exchanges, run.name, reads)
+    return job.sites.requests_of(run.name, reads)
 
 
 async def tried(case: Case, job: MatrixJob) -> Tried:
@@ -119,8 +124,8 @@ async def tried(case: Case, job: MatrixJob) -> Tried:
         case.action.declare(job)
         strike, ended = await _struck(case, job)
         if case.repair:
-            await asyncio.to_thread(case.repair, job)
-        job.proxy.begin(let_pass)
+            await asyncio.to_thread(case.repair, job, job.sites.of(case.request).cluster)
+        job.sites.let_pass()
         runs = await _recover(case, job)
     except CountedTwice as error:
         stateless = job.wanted.upgrade_mode is UpgradeMode.STATELESS
@@ -143,7 +148,7 @@ async def _struck(case: Case, job: MatrixJob) -> tuple[Strike, str]:
         if case.kind.kills:
             run.kill()
         if case.begin:
-            case.begin(job)
+            case.begin(job, job.sites.of(case.request).cluster)
         if case.kind.rival is Rival.NEXT_RUN:
             run.orphan()
         if case.kind.rival:
@@ -151,7 +156,7 @@ async def _struck(case: Case, job: MatrixJob) -> tuple[Strike, str]:
             rivals.append(asyncio.run_coroutine_threadsafe(rival, loop))
 
     strike = Strike(case.kind, case.request, run.name, then)
-    job.proxy.begin(strike)
+    job.sites.strike(strike)
     ended, recorded = "done", job.record
     try:
         recorded = await perform(case.action, job, run)
@@ -181,18 +186,26 @@ async def _recover(case: Case, job: MatrixJob) -> int:
         job.next_version(fresh_output=job.inputs.get("upgrade_mode") == "stateless")
         job.inputs["desired_state"] = "running"
         after = State.RUNNING
-    runs = await _run_again(job, refresh=case.recovery is Recovery.REFRESHED)
+    if case.recovery is Recovery.TAKEN_BACK:
+        job.move()
+    refresh = case.recovery in (Recovery.REFRESHED, Recovery.TAKEN_BACK)
+    runs = await _run_again(job, refresh=refresh)
     await CHECKS[after](job)
     action.undeclare(job)
     return runs
 
 
 def _heed(error: JobError, job: MatrixJob) -> None:
-    """Do what a refusal tells people to: a job that was lost before it was adopted is restored."""
+    """Do what a refusal tells people to.
+
+    A job that was lost before it was adopted is restored; a move that was begun is finished.
+    """
     told = re.search(r"Remove adopt, and set restore_from to (\S+), to start", str(error))
     if told:
         del job.inputs["adopt"]
         job.inputs["restore_from"] = told[1]
+    if "Declare the new target again, and run again to finish the move" in str(error):
+        job.move()
 
 
 async def _run_again(job: MatrixJob, *, refresh: bool) -> int:

@@ -36,7 +36,7 @@ class Disturbance:
     Attributes:
         kind: When, and what the client gets.
         requests: A pattern of the requests at which it is another fault.
-        begin: Brings it about.
+        begin: Brings it about, on the cluster whose request is struck.
         repair: Ends it; called when the run that was struck has ended.
         configuration: Of the cluster that it befalls; none for one as tests have it.
         apart: Whether it befalls all jobs of its cluster at once.
@@ -44,8 +44,8 @@ class Disturbance:
 
     kind: FaultKind
     requests: str
-    begin: Callable[[MatrixJob], None]
-    repair: Callable[[MatrixJob], None] = lambda _job: None
+    begin: Callable[[MatrixJob, FlinkCluster], None]
+    repair: Callable[[MatrixJob, FlinkCluster], None] = lambda _job, _cluster: None
     configuration: Mapping[str, str] = field(default_factory=dict)
     apart: bool = True
 
@@ -61,42 +61,42 @@ def _kill(cluster: FlinkCluster, role: str) -> None:
         found.wait(20)
 
 
-def _restart_job_manager(job: MatrixJob) -> None:
-    _kill(job.cluster, "jobmanager")
-    job.cluster.start_missing()
+def _restart_job_manager(_job: MatrixJob, cluster: FlinkCluster) -> None:
+    _kill(cluster, "jobmanager")
+    cluster.start_missing()
 
 
-def _complete(job: MatrixJob) -> None:
+def _complete(_job: MatrixJob, cluster: FlinkCluster) -> None:
     """Wait until all of the cluster runs, whoever starts it."""
-    job.cluster.start_missing()
+    cluster.start_missing()
 
 
-def _kill_task_manager(job: MatrixJob) -> None:
-    _kill(job.cluster, "taskmanager-1")
+def _kill_task_manager(_job: MatrixJob, cluster: FlinkCluster) -> None:
+    _kill(cluster, "taskmanager-1")
     # Another one is on its way while the run goes on.
-    threading.Thread(target=job.cluster.start_missing).start()
+    threading.Thread(target=cluster.start_missing).start()
 
 
-def _limit_files(job: MatrixJob, most: int) -> None:
+def _limit_files(cluster: FlinkCluster, most: int) -> None:
     for role in ("jobmanager", "taskmanager-1"):
-        if found := ClusterProcess(job.cluster.layout, role).find():
+        if found := ClusterProcess(cluster.layout, role).find():
             resource.prlimit(found.pid, resource.RLIMIT_FSIZE, (most, _UNLIMITED))
 
 
-def _free_files(job: MatrixJob) -> None:
+def _free_files(_job: MatrixJob, cluster: FlinkCluster) -> None:
     """Let files grow again; a process that ended for want of it is started again."""
-    _limit_files(job, _UNLIMITED)
-    job.cluster.start_missing()
+    _limit_files(cluster, _UNLIMITED)
+    cluster.start_missing()
 
 
 def _places(job: MatrixJob) -> Iterator[Path]:
     """Yield where savepoints of the job's present submissions are written."""
     for job_id in job.active():
-        yield job.cluster.savepoints / job.name / job_id
-        yield job.cluster.savepoints / job.name / job_id / "on-delete"
+        yield job.savepoints / job.name / job_id
+        yield job.savepoints / job.name / job_id / "on-delete"
 
 
-def _refuse_directories(job: MatrixJob) -> None:
+def _refuse_directories(job: MatrixJob, _cluster: FlinkCluster) -> None:
     """Put a file where the directory of the next savepoint would be: it cannot be made."""
     for place in _places(job):
         if not place.parent.is_file():
@@ -105,28 +105,26 @@ def _refuse_directories(job: MatrixJob) -> None:
             place.write_text("in the way")
 
 
-def _allow_directories(job: MatrixJob) -> None:
-    for place in job.cluster.savepoints.glob(f"{job.name}/**/*"):
+def _allow_directories(job: MatrixJob, _cluster: FlinkCluster) -> None:
+    for place in job.savepoints.glob(f"{job.name}/**/*"):
         if place.is_file() and place.stat().st_size == len("in the way"):
             place.unlink()
 
 
-def _await_forgotten(job: MatrixJob) -> None:
-    """Wait until the cluster knows neither the results of what was begun nor ended jobs.
+def _await_forgotten(job: MatrixJob, _cluster: FlinkCluster) -> None:
+    """Wait until its clusters know neither the results of what was begun nor ended jobs.
 
-    It never forgets an operation that it has lost, as one that a kill of its job has hit: that
+    None ever forgets an operation that it has lost, as one that a kill of its job has hit: that
     stays in progress for good, where nothing of its job is.
     """
-    triggers = {
-        each.path
-        for each in job.proxy.exchanges
-        if re.match(r"/jobs/\w+/(savepoints|checkpoints)/\w{32}$", each.path)
-    }
+    polled = job.sites.exchanges(
+        lambda each: re.match(r"/jobs/\w+/(savepoints|checkpoints)/\w{32}$", each.path)
+    )
+    triggers = {(site, exchange.path) for site, exchange in polled}
 
     def forgotten() -> bool:
-        rows = job.cluster.jobs()
-        ended = [id_ for id_ in rows if id_.startswith(job.wanted.key.prefix)]
-        known = [path for path in triggers if _is_known(job.cluster, path)]
+        ended = [id_ for id_, _ in job.sites.jobs() if id_.startswith(job.wanted.key.prefix)]
+        known = [path for site, path in triggers if _is_known(site.cluster, path)]
         return set(ended) <= set(job.active()) and not known
 
     wait_until(forgotten, 20, f"{job.name} is forgotten")
@@ -142,7 +140,7 @@ def _is_known(cluster: FlinkCluster, path: str) -> bool:
     return statistics.is_success and statistics.json()["counts"]["in_progress"] > 0
 
 
-def _nothing(_job: MatrixJob) -> None:
+def _nothing(_job: MatrixJob, _cluster: FlinkCluster) -> None:
     """Leave the cluster as it is."""
 
 
@@ -180,7 +178,7 @@ DISTURBANCES: Sequence[Disturbance] = (
     Disturbance(
         _kind("storage full", _BEFORE, _PASS),
         f"{_SNAPSHOTS}|{_RUN}",
-        lambda job: _limit_files(job, _FULL),
+        lambda _job, cluster: _limit_files(cluster, _FULL),
         _free_files,
     ),
     Disturbance(

@@ -86,10 +86,15 @@ KINDS: Sequence[FaultKind] = (
 
 @dataclass(frozen=True)
 class RequestOfRun:
-    """One request of an action: what it is, and which of its kind."""
+    """One request of an action: what it is, and which of its kind.
+
+    Attributes:
+        former: Whether it is for the cluster that the job is moved from, and not the declared one.
+    """
 
     text: str
     number: int = 1
+    former: bool = False
 
     @property
     def reads(self) -> bool:
@@ -97,11 +102,14 @@ class RequestOfRun:
         return self.text.startswith("GET ")
 
     def __str__(self) -> str:
-        return self.text if self.number == 1 else f"{self.text} (no. {self.number})"
+        which = "" if self.number == 1 else f" (no. {self.number})"
+        return f"{self.text}{which}{' of the former cluster' if self.former else ''}"
 
 
-def requests_of(exchanges: Sequence[Exchange], run: str, reads: int) -> list[RequestOfRun]:
-    """Return the requests of a run that are to be struck, in their order.
+def requests_of(
+    exchanges: Sequence[Exchange], run: str, reads: int, *, former: bool = False
+) -> list[RequestOfRun]:
+    """Return the requests of a run to one cluster that are to be struck, in their order.
 
     Of those that only read and are the same, polls above all, the first `reads` are taken.
     """
@@ -113,13 +121,15 @@ def requests_of(exchanges: Sequence[Exchange], run: str, reads: int) -> list[Req
         text = str(exchange)
         seen[text] = seen.get(text, 0) + 1
         if exchange.changing or seen[text] <= reads:
-            found.append(RequestOfRun(text, seen[text]))
+            found.append(RequestOfRun(text, seen[text], former))
     return found
 
 
 @dataclass
 class Strike:
     """A rule that strikes once, or from then on, at one request of one run.
+
+    A killed run reaches neither of two clusters any more; else the other one is left as it is.
 
     Attributes:
         then: What happens besides, such as a second run that begins.
@@ -136,13 +146,17 @@ class Strike:
     _chosen: Exchange | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, exchange: Exchange, moment: Moment) -> Verdict | Answer:
-        """Return what the client gets."""
+    def __call__(
+        self, exchange: Exchange, moment: Moment, *, former: bool = False
+    ) -> Verdict | Answer:
+        """Return what the client gets; of the cluster that the job is moved from, or another."""
         if exchange.run != self.run:
             return Verdict.PASS
         with self._lock:
             if self.dead:
                 return Verdict.DROP
+            if former is not self.request.former:
+                return Verdict.PASS
             if not self._hits(exchange, moment):
                 lasts = self.struck and self.kind.lasts and moment is Moment.BEFORE
                 return self.kind.verdict if lasts else Verdict.PASS

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from tests.counting_output import Counts, assert_counts_continuous, committed_lines
-from tests.fault_proxy import FaultProxy
 from tests.faults.matrix.kinds import ANSWERS_WITHIN
 from tests.faults.matrix.provider_runs import ProviderRun
+from tests.faults.matrix.sites import Sites
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
 
@@ -46,6 +46,7 @@ class MatrixJob:
     """A job of its own name, whose every version has another jar and another label.
 
     Attributes:
+        sites: The cluster that it is declared for, and the one that it is moved from, if any.
         record: What the stack's state says.
         inputs: What is declared, to be edited.
         overlaps: Whether two versions may run at once: each has an output and a sink of its own
@@ -53,10 +54,9 @@ class MatrixJob:
         foreign: A jobId that somebody else's submission has; empty for none.
     """
 
-    def __init__(self, name: str, proxy: FaultProxy, cluster: FlinkCluster, root: Path) -> None:
+    def __init__(self, name: str, sites: Sites, root: Path) -> None:
         self.name = name
-        self.proxy = proxy
-        self.cluster = cluster
+        self.sites = sites
         self.directory = root / name
         self.directory.mkdir(parents=True)
         self.record: JobRecord | None = None
@@ -68,12 +68,26 @@ class MatrixJob:
         self.inputs: dict[str, Any] = {
             "job_name": name,
             "owner": "organization/faults/matrix",
-            "target": {"kind": "flink", "url": proxy.url},
+            "target": {"kind": "flink", "url": sites.declared.proxy.url},
             "parallelism": 1,
             "settle_time": "0s",
             "flink_configuration": {RETENTION: RETAINED},
         }
+        self.savepoints = self.cluster.savepoints
+        if sites.former is not None:
+            self.savepoints = self.directory / "savepoints"
+            self.inputs |= {"move": True, "savepoint_directory": str(self.savepoints)}
         self.next_version(fresh_output=True)
+
+    @property
+    def cluster(self) -> FlinkCluster:
+        """The cluster that it is declared for."""
+        return self.sites.declared.cluster
+
+    def move(self) -> None:
+        """Declare the other cluster."""
+        self.sites.swap()
+        self.inputs["target"] = {"kind": "flink", "url": self.sites.declared.proxy.url}
 
     def run(self, *, hurried: bool = False) -> ProviderRun:
         """Return another run; a hurried one soon gives up waiting for answers."""
@@ -84,7 +98,8 @@ class MatrixJob:
             "savepoint": "30s",
             "cancel": "20s",
         }
-        return ProviderRun(self.proxy.url, f"{self.name}-{next(_numbers)}", within)
+        urls = [site.proxy.url for site in self.sites]
+        return ProviderRun(urls, f"{self.name}-{next(_numbers)}", within)
 
     @property
     def wanted(self) -> JobSpec:
@@ -131,13 +146,13 @@ class MatrixJob:
     # What must hold
 
     def active(self) -> list[str]:
-        """Return the submissions of this job that the cluster works on."""
+        """Return the submissions of this job that any of its clusters works on."""
         return [id_ for id_ in self._unended() if id_.startswith(self.wanted.key.prefix)] + [
             id_ for id_ in self._unended() if id_ == self.foreign
         ]
 
     def _unended(self) -> list[str]:
-        return [id_ for id_, row in self.cluster.jobs().items() if row["state"] not in _OVER]
+        return [id_ for id_, row in self.sites.jobs() if row["state"] not in _OVER]
 
     def counts(self) -> Counts:
         """Return what was committed, of which nothing is missing, and nothing there twice.
@@ -176,6 +191,8 @@ class MatrixJob:
         assert self.record is not None
         if active != [self.record.job_id]:
             raise Violated(f"{active} runs, and {self.record.job_id} is recorded")
+        if active[0] not in self.cluster.jobs():
+            raise Violated(f"{active[0]} runs, but not on {self.cluster.url}")
         rehearsed = self.wanted.key.rehearsal.prefix
         if copies := [id_ for id_ in self._unended() if id_.startswith(rehearsed)]:
             raise Doubled(f"a rehearsal runs on: {copies}")
@@ -270,8 +287,8 @@ class MatrixJob:
         def ended() -> bool:
             with suppress(httpx.HTTPError):  # its cluster may be on its way up
                 left = self.active()
-                for job_id in left:
-                    self.cluster.rest.patch(f"/jobs/{job_id}", params={"mode": "cancel"})
+                for job_id, site in product(left, self.sites):
+                    site.cluster.rest.patch(f"/jobs/{job_id}", params={"mode": "cancel"})
                 return not left
             return False
 

@@ -18,12 +18,14 @@ Written by `make faults`; not edited by hand.
 What happens to a job when a run of the provider is killed, loses answers, or meets a cluster that
 fails. Each action was first carried out undisturbed, which recorded its requests. Then each request
 was struck by each kind of fault, in a run of its own, on a real cluster. After each fault the next
-run was undisturbed: the same (as it was, or with a refresh before), or that of another version.
+run was undisturbed: the same (as it was, or with a refresh before), that of another version, or of
+a move one that takes it back.
 """
 _HOLDS = """\
 What had to hold then, or the fault counts as one by which state was **lost**, or a job **doubled**:
 
-- the declared version runs, and nothing else of that job; or it is stopped, or gone, as declared
+- the declared version runs, and nothing else of that job, on any cluster; or it is stopped, or
+  gone, as declared
 - the counting job of examples/, which writes exactly once, has counted every number, none twice,
   and goes on
 - a job starts from every savepoint that an output has named
@@ -43,6 +45,8 @@ How it was done:
   that the cluster never saw it. *From then on* means until the end of that run.
 - An orphaned provider goes on after its engine has ended, and the next run works at the same time.
   *Two runs at once* is two engines without a lock.
+- A move is between two clusters. The requests to each are struck; the other one goes on as it is,
+  but a killed run reaches neither. It may be the next run that takes the change of target back.
 - A request that only reads is struck by those kinds alone that are another fault for it, and of
   polls the first two are.
 - Storage is full when no file of JobManager and TaskManager can grow, and read-only when the
