@@ -33,6 +33,10 @@ def test_requests_are_told_by_text_and_number() -> None:
         (STOP, 2),
     ]
     assert [each.reads for each in found] == [True, False, True, False]
+    assert [str(each) for each in requests_of(sent, "one", reads=0, former=True)] == [
+        f"{STOP} of the former cluster",
+        f"{STOP} (no. 2) of the former cluster",
+    ]
 
 
 def test_a_strike_hits_one_request_of_its_run_once() -> None:
@@ -65,3 +69,25 @@ def test_a_lasting_fault_strikes_all_that_follows() -> None:
     assert strike(stop(), BEFORE) is Verdict.DROP
     assert strike(list_jobs(), BEFORE) is Verdict.DROP
     assert strike(list_jobs("two"), BEFORE) is Verdict.PASS
+
+
+def test_a_strike_hits_the_same_request_to_one_of_two_clusters() -> None:
+    """Shows it of the former cluster and of the declared one; the other one's are not counted."""
+    kind = FaultKind("x", AFTER, Verdict.RESET)
+    for former in (True, False):
+        strike = Strike(kind, RequestOfRun(STOP, former=former), "one")
+        there, here = stop(), stop()
+        for moment in (BEFORE, AFTER):
+            assert strike(there, moment, former=not former) is Verdict.PASS
+        assert strike(here, BEFORE, former=former) is Verdict.PASS
+        assert strike(here, AFTER, former=former) is Verdict.RESET
+
+
+def test_a_killed_run_reaches_neither_cluster_and_a_fault_that_lasts_is_of_one() -> None:
+    killed = Strike(FaultKind("x", BEFORE, kills=True), RequestOfRun(STOP, former=True), "one")
+    lasting = Strike(FaultKind("x", BEFORE, lasts=True), RequestOfRun(STOP, former=True), "one")
+    for strike, after in ((killed, Verdict.DROP), (lasting, Verdict.PASS)):
+        assert strike(list_jobs(), BEFORE) is Verdict.PASS
+        assert strike(stop(), BEFORE, former=True) is Verdict.DROP
+        assert strike(list_jobs(), BEFORE, former=True) is Verdict.DROP
+        assert strike(list_jobs(), BEFORE) is after
