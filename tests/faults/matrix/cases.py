@@ -30,6 +30,11 @@ LOSES_JOBS = "JobManager restarted without HA"
 _ROLLED_BACK = re.compile(
     rf"[Tt]he previous version (runs again|did not start again)|{re.escape(WRITTEN_AGAIN)}"
 )
+#: How a change of target is refused that takes back a move which may have been done.
+_FINISH_THE_MOVE = re.compile(
+    "Declare the new target again, and run again to finish the move"
+    "|may yet start where the job is.*Undo the change of target, and run again"
+)
 
 
 class Outcome(Enum):
@@ -204,7 +209,7 @@ def _heed(error: JobError, job: MatrixJob) -> None:
     if told:
         del job.inputs["adopt"]
         job.inputs["restore_from"] = told[1]
-    if "Declare the new target again, and run again to finish the move" in str(error):
+    if _FINISH_THE_MOVE.search(str(error)):
         job.move()
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from flink_jobs_provider.model.errors import ActionFailed, StateUnavailable
+from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN
 from tests.fault_proxy import Exchange, FaultProxy, Moment, Rule, Verdict
@@ -198,9 +198,22 @@ def test_the_requests_to_both_clusters_are_recorded(
     assert found == [RequestOfRun(RUN), RequestOfRun(STOP, former=True)]
 
 
+REFUSALS = {
+    "marked": StateUnavailable(
+        "an earlier run was moving it",
+        remedy="Declare the new target again, and run again to finish the move; or …",
+    ),
+    "unconfirmed": PermanentError(
+        "job 1 was submitted and may yet start where the job is. The job is untouched. Undo the "
+        "change of target, and run again; move it then."
+    ),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("former", [True, False])
 def test_a_move_that_is_taken_back_is_finished_where_the_old_cluster_asks_for_that(
-    job: MatrixJob, play: Callable[[list[Script]], None], former: bool
+    job: MatrixJob, play: Callable[[list[Script]], None], former: bool, refusal: str
 ) -> None:
     one, two = job.sites
     declared: list[Site] = []
@@ -212,10 +225,7 @@ def test_a_move_that_is_taken_back_is_finished_where_the_old_cluster_asks_for_th
 
     def refused(_run: ProviderRun) -> JobRecord:
         declared.append(job.sites.declared)
-        raise StateUnavailable(
-            "an earlier run was moving it",
-            remedy="Declare the new target again, and run again to finish the move; or …",
-        )
+        raise REFUSALS[refusal]
 
     def finished(_run: ProviderRun) -> JobRecord:
         declared.append(job.sites.declared)
