@@ -26,8 +26,9 @@ from tests.faults.matrix.cases import (
 )
 from tests.faults.matrix.disturbances import Disturbance
 from tests.faults.matrix.kinds import KINDS, FaultKind, RequestOfRun
-from tests.faults.matrix.matrix_job import MatrixJob, Violated
+from tests.faults.matrix.matrix_job import MatrixJob
 from tests.faults.matrix.sites import Site, Sites
+from tests.faults.matrix.violations import Violated
 from tests.flink_cluster import FlinkCluster
 
 #: Of a cluster that many jobs pass through: what is shown of a job is fresh, and soon forgotten.

@@ -18,8 +18,9 @@ from flink_jobs_provider.model.spec import UpgradeMode
 from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN
 from tests.faults.matrix.actions import CHECKS, MatrixAction, State, bring_to, perform
 from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike
-from tests.faults.matrix.matrix_job import CountedTwice, Doubled, MatrixJob, Violated
+from tests.faults.matrix.matrix_job import MatrixJob
 from tests.faults.matrix.provider_runs import Killed, recorded_after
+from tests.faults.matrix.violations import CountedTwice, Doubled, Violated
 from tests.flink_cluster import FlinkCluster
 
 #: How often an undisturbed run is tried, and how long it is until the next.

@@ -23,23 +23,12 @@ from tests.counting_output import Counts, assert_counts_continuous, committed_li
 from tests.faults.matrix.kinds import ANSWERS_WITHIN
 from tests.faults.matrix.provider_runs import ProviderRun
 from tests.faults.matrix.sites import Sites
+from tests.faults.matrix.violations import CountedTwice, Doubled, Violated
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
 
 _OVER = ("FINISHED", "FAILED", "CANCELED")
 _numbers = count(1)
-
-
-class Violated(AssertionError):
-    """What must hold does not: state was lost."""
-
-
-class Doubled(Violated):
-    """Something was counted twice, or two jobs run."""
-
-
-class CountedTwice(Doubled):
-    """A number was counted twice."""
 
 
 class MatrixJob:

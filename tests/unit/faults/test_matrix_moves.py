@@ -19,9 +19,10 @@ from tests.faults.matrix.campaign import disturbed_cases, every_case
 from tests.faults.matrix.cases import Case, Outcome, Recovery, recorded_requests, tried
 from tests.faults.matrix.disturbances import DISTURBANCES
 from tests.faults.matrix.kinds import KINDS, RequestOfRun
-from tests.faults.matrix.matrix_job import Doubled, MatrixJob, Violated
+from tests.faults.matrix.matrix_job import MatrixJob
 from tests.faults.matrix.provider_runs import ProviderRun
 from tests.faults.matrix.sites import Site, Sites
+from tests.faults.matrix.violations import Doubled, Violated
 from tests.flink_cluster import FlinkCluster
 
 RUN, STOP = "POST /jars/…/run", "POST /jobs/…/stop"
