@@ -41,13 +41,7 @@ from flink_jobs_provider.provider.preview import (
 from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
-from flink_jobs_provider.reconciling import (
-    IsCancelled,
-    JobReconciler,
-    Say,
-    never,
-    reconciler_of,
-)
+from flink_jobs_provider.reconciling import IsCancelled, JobReconciler, never, reconciler_of
 from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
@@ -310,7 +304,7 @@ class JobOperations:
 
 
 async def carry_over(
-    clusters: Clusters, recorded: JobRecord, wanted: JobSpec, jar: Jar, say: Say
+    clusters: Clusters, recorded: JobRecord, wanted: JobSpec, jar: Jar, say: Callable[[str], None]
 ) -> JobRecord:
     """Carry a job to another cluster, or go on with it by another address of the same."""
     one, other = recorded.spec.target, wanted.target
