@@ -151,7 +151,11 @@ class Move:
     async def _start(self, base: JobRecord, wanted: JobSpec, jar: Jar) -> JobRecord:
         # Its gate is asked when it is up: one that does not pass goes back to the other cluster.
         ungated = {"health": None, "settle_time": "0s"} if wanted.health else {}
-        return await self._new.reconciler.bring_about(base, wanted.model_copy(update=ungated), jar)
+        ungated_job = wanted.model_copy(update=ungated)
+        try:
+            return await self._new.reconciler.bring_about(base, ungated_job, jar)
+        except JobVanished as error:
+            raise _lost(error) from None
 
     async def _moved(
         self,
@@ -189,8 +193,10 @@ class Move:
         starter, job_id = self._new.reconciler.starter, str(record.job_id)
         try:
             await starter.watch(wanted, job_id, record.restored_from, before)
-        except (GateFailed, JobVanished):
+        except GateFailed:
             raise
+        except JobVanished as error:
+            raise _lost(error) from None
         except ActionFailed as error:
             raise GateFailed(f"health.max_restarts: {error.reason}") from None
         except TemporaryError as error:
@@ -362,6 +368,16 @@ class Move:
                 remedy="Set savepoint_directory to a storage that both clusters reach, in a run "
                 "before",
             )
+
+
+def _lost(error: JobVanished) -> JobVanished:
+    """Return the error of a job that the new cluster lost before the move was recorded."""
+    return JobVanished(
+        error.happened,
+        now=error.now,
+        remedy="Run again: it starts from the savepoint of the move, and what the lost job has "
+        "committed since is written again",
+    )
 
 
 async def check_not_moving(plane: ControlPlane, recorded: JobRecord) -> None:

@@ -13,6 +13,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     JarError,
+    JobVanished,
     PermanentError,
     StateUnavailable,
 )
@@ -157,6 +158,28 @@ def test_what_does_not_start_there_runs_again_where_it_was(failure: str) -> None
     two.move()
     assert two.old.active() == []
     assert two.new.the_job().base >= job.base
+
+
+@pytest.mark.parametrize("health", [None, {"window": "30s"}])
+def test_a_job_that_the_new_cluster_loses_is_told_of_as_it_is(
+    health: dict[str, Any] | None,
+) -> None:
+    """Shows where the next run starts it from, and that the message says so."""
+    two = TwoClusters()
+    [job] = two.active
+
+    def lose(_step: str) -> None:
+        if any(one.state == "RUNNING" for one in two.new.active()):
+            two.new.on_step = _nothing
+            two.new.restart_job_manager()
+
+    two.new.on_step = lose
+    given = {"health": health} if health else {}
+    with pytest.raises(JobVanished, match="it starts from the savepoint of the move, and what"):
+        two.move(**given)
+    assert two.active == []
+    two.move(**given)
+    assert two.new.the_job().restored_from == job.savepoint
 
 
 def test_what_cannot_start_there_is_not_stopped() -> None:
