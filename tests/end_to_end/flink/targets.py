@@ -25,6 +25,7 @@ _SETTLING = {
     "test_a_source_that_finds_nobody_to_read_from_did_not_come_up": _OWN_SETTLE_TIME,
 }
 _ADOPTS = "the service has the jobs alone that were given to it"
+_NO_GATE = "the service has no health gate that a job declares"
 _MOVES = "jobs are moved between Flink clusters"
 _OF_FLINK_ITSELF = {
     "test_two_addresses_of_one_cluster_are_one": "its other address is one of Flink's own",
@@ -34,6 +35,9 @@ _OF_FLINK_ITSELF = {
     "test_a_job_is_moved_there_and_back_also_by_killed_runs": _MOVES,
     "test_a_job_is_carried_into_another_stack_also_by_killed_runs": _MOVES,
     "test_what_does_not_start_there_goes_on_here": _MOVES,
+    "test_a_job_that_does_not_pass_there_goes_back_with_what_it_has_done": _MOVES,
+    "test_one_that_passes_says_what_it_was_compared_with": _NO_GATE,
+    "test_one_that_ends_its_job_is_started_again_as_it_was": _NO_GATE,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "
     "asked for, not the one that runs",
     "test_a_drained_job_is_stopped_and_starts_again": "the service has no such input",
