@@ -10,7 +10,14 @@ from typer.main import get_command
 from flink_jobs_provider.cli.app import app
 
 #: These print nothing, JSON alone, or the log of a server.
-WITHOUT = {"config set", "config rm", "schema", "gateway schema", "gateway serve"}
+WITHOUT = {
+    "config set",
+    "config rm",
+    "schema",
+    "gateway schema",
+    "gateway serve",
+    "policy schema",
+}
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
