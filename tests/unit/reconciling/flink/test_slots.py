@@ -100,7 +100,13 @@ def test_a_job_that_is_stuck_is_not_waited_for_for_ever() -> None:
         def reconciler() -> Reconciler:
             return Reconciler(stack.flink, clock=stack.time.clock())
 
-        stuck = version("Stuck", "savepoint", job_name="stuck", parallelism=16)
+        stuck = version(
+            "Stuck",
+            "savepoint",
+            job_name="stuck",
+            parallelism=16,
+            timeouts={"running": "1000h"},
+        )
         submitted = asyncio.Event()
         stack.flink.on_step = lambda step: submitted.set() if step == "submitted" else None
         starting = asyncio.create_task(reconciler().bring_about(None, stuck, jar(stuck)))
