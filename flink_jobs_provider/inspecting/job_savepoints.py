@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flink_jobs_provider.artifacts import StorageError, list_directory
+from flink_jobs_provider.artifacts import StorageError
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.inspecting.job_choice import NamedJobs
 from flink_jobs_provider.model.errors import PermanentError
@@ -68,23 +68,16 @@ async def list_savepoints(
         raise PermanentError("the cluster has no savepoint directory of its own")
     places = list({canonical_path(place): place for place in places}.values())
     directories = StateDirectories(plane, local_paths)
-    found = [point for place in places for point in await directories.savepoints_below(place)]
+    found: list[RestorePoint] = []
+    unseen: dict[str, str] = {}
+    for place in places:
+        try:
+            found += await directories.savepoints_below(place)
+        except StorageError as error:
+            unseen[place] = str(error)
     found = [point for point in found if not is_checkpoint(point.path)]
     found.sort(key=lambda point: point.taken_at, reverse=True)
-    reasons = [(place, await _why_unseen(directories, place)) for place in places]
-    unseen = {place: reason for place, reason in reasons if reason is not None}
     return Listing(name, tuple(places), tuple(found), unseen)
-
-
-async def _why_unseen(directories: StateDirectories, place: str) -> str | None:
-    """Return why what lies below a directory is not seen from here; None where it is seen."""
-    if not directories.readable(place):
-        return "it is a path of the cluster's machines"
-    try:
-        await asyncio.to_thread(list_directory, place)
-    except StorageError as error:
-        return str(error)
-    return None
 
 
 async def _used(plane: ControlPlane, jobs: Sequence[ObservedJob], name: str) -> list[str]:

@@ -52,10 +52,7 @@ _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 
 @dataclass(frozen=True)
 class StateDirectories:
-    """Lists the directories of a cluster's savepoints and checkpoints.
-
-    Whether the cluster's local paths are this machine's is `_local_paths`.
-    """
+    """Lists directories of savepoints and checkpoints; `_local_paths` if those are shared."""
 
     _plane: ControlPlane
     _local_paths: bool
@@ -128,9 +125,10 @@ class StateDirectories:
         end: then nothing else names that version.
         """
         names: list[str] = []
-        if self.readable(directory):
-            with contextlib.suppress(StorageError):
-                names = await asyncio.to_thread(list_names, directory)
+        with contextlib.suppress(StorageError):
+            names = (
+                await asyncio.to_thread(list_names, directory) if self.readable(directory) else []
+            )
         return {str(recorded.job_id), *(n for n in names if self._counts(n, recorded))}
 
     async def lists_checkpoints(self, spec: JobSpec) -> bool:
@@ -170,21 +168,22 @@ class StateDirectories:
         return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
 
     async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
-        """Return the savepoints in a job's directory, newest first.
+        """Return the savepoints in a job's directory, newest first; none where it is not readable.
 
-        Those of another owner's job of the same name are not among them. None where it cannot be
-        read from here.
+        Those of another owner's job of the same name are not among them.
         """
         layout = await self.layout(spec)
         if not layout:
             return []
-        found = await self.savepoints_below(layout.of_job)
+        found: list[RestorePoint] = []
+        with contextlib.suppress(StorageError):
+            found = await self.savepoints_below(layout.of_job)
         named = [(layout.job_id_in(point.path), point) for point in found]
         return [point for job_id, point in named if job_id is None or spec.key.owns(job_id)]
 
     async def savepoints_below(self, directory: str) -> list[RestorePoint]:
-        """Return the savepoints below a directory, newest first; None where it is not readable."""
-        found = [_point(entry, "savepoint") for entry in await self._metadata(directory)]
+        """Return the savepoints below a directory, newest first; raise StorageError if unseen."""
+        found = [_point(entry, "savepoint") for entry in await self._read_metadata(directory)]
         return [point for _, point in sorted(found, key=lambda point: -point[0])]
 
     async def layout(self, spec: JobSpec) -> SavepointLayout | None:
@@ -200,12 +199,14 @@ class StateDirectories:
         return recorded.spec.key.owns(job_id) and generation_of(job_id) > recorded.generation
 
     async def _metadata(self, directory: str) -> list[Entry]:
+        with contextlib.suppress(StorageError):
+            return await self._read_metadata(directory)
+        return []
+
+    async def _read_metadata(self, directory: str) -> list[Entry]:
         if not self.readable(directory):
-            return []
-        try:
-            entries = await asyncio.to_thread(list_directory, directory)
-        except StorageError:
-            return []
+            raise StorageError("it is a path of the cluster's machines")
+        entries = await asyncio.to_thread(list_directory, directory)
         return [entry for entry in entries if entry.path.endswith("/_metadata")]
 
     def readable(self, path: str) -> bool:
