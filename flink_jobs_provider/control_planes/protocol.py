@@ -105,6 +105,8 @@ class Mark(StrEnum):
     MOVING = "moving"
     #: It was started alongside the version that it is to replace.
     SWITCHING = "switching"
+    #: It has swallowed records, so that nothing goes on from its state.
+    SWALLOWED = "swallowed"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from flink_jobs_provider.model.savepoint import (
     canonical_path,
     is_checkpoint,
 )
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,12 @@ def generation_of(job_id: str) -> int:
     return int(job_id[_NAME + _OWNER : _NAME + _OWNER + _GENERATION], 16)
 
 
+def submission_in(path: str, key: JobKey) -> str | None:
+    """Return the jobId of the submission of a job whose directory a path is in, or None."""
+    parts = (part for part in path.split("/") if _JOB_ID.fullmatch(part))
+    return next((part for part in parts if key.owns(part)), None)
+
+
 def name_digits_of(job_id: str) -> str:
     """Return the digits of a jobId that are derived from the job's name."""
     return job_id[:_NAME]

@@ -42,10 +42,10 @@ from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
 from flink_jobs_provider.reconciling import IsCancelled, JobReconciler, never, reconciler_of
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.reconciling.flink.savepoint_disposal import SavepointDisposal
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.job_errors import no_jar_of_version
 from flink_jobs_provider.reconciling.version_history import Occasion, with_failure, with_history
 from flink_jobs_provider.reconciling.waiter import Clock

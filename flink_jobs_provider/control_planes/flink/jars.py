@@ -297,9 +297,10 @@ class ClusterJars:
         """Remove a job's jars, but for those with the digests to keep; and its marks of adoption.
 
         A job that was adopted has an owner of its own as soon as it has a jobId of its own. That
-        one is moving is over when a version of it is kept here.
+        one is moving, or has swallowed records, is over when a version of it is kept here.
         """
-        marks = {f"_{Mark.ADOPTED}", *((f"_{Mark.MOVING}",) if keep else ())}
+        over = (f"_{Mark.MOVING}", f"_{Mark.SWALLOWED}")
+        marks = {f"_{Mark.ADOPTED}", *(over if keep else ())}
         kept = {digest[:_DIGEST] for digest in keep}
         for jar in await self._all(_TRUSTED_S):
             if jar.prefix != identity or (jar.of_job and jar.digest in kept):

@@ -22,6 +22,7 @@ from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.submissions import Starter
+from flink_jobs_provider.reconciling.flink.swallowed import mark_swallowed
 from flink_jobs_provider.reconciling.health_conditions import OutputFlows
 
 
@@ -86,8 +87,11 @@ class FailedVersions:
         completed = await self._has_completed(job_id)
         swallowed = failure.check == OutputFlows.check
         if stateless or not goes_on or swallowed or not completed:
+            if swallowed and completed and not stateless:
+                await mark_swallowed(self._plane, self._say, wanted, job_id)
             await self._starter.end(job_id, wanted)
-            note = WRITTEN_AGAIN if completed and not stateless and not swallowed else ""
+            silent = swallowed and goes_on
+            note = WRITTEN_AGAIN if completed and not stateless and not silent else ""
             return Return(back, note=note)
         path = await self._newest_state(wanted, job_id)
         if path is None:

@@ -7,217 +7,30 @@ read from here, the record.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import (
-    UNSEEN,
     Condition,
     Finding,
-    StorageError,
-    inspect_savepoint,
-    list_directory,
-    list_names,
 )
-from flink_jobs_provider.artifacts.savepoint_files import read_snapshot
-from flink_jobs_provider.artifacts.snapshot_metadata import MetadataError
-from flink_jobs_provider.artifacts.storage import Entry
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
-from flink_jobs_provider.model.identity import generation_of
+from flink_jobs_provider.model.identity import submission_in
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import (
     RestorePoint,
     SavepointFormat,
-    SavepointLayout,
     SavepointReason,
     canonical_path,
     epoch_seconds,
     iso_time,
-    join,
-    of_deletion,
 )
-from flink_jobs_provider.model.snapshot import SnapshotMetadata
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
+from flink_jobs_provider.reconciling.flink.swallowed import swallowed
 from flink_jobs_provider.reconciling.record_updates import recorded_state
 from flink_jobs_provider.reconciling.waiter import Clock
-
-#: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
-#: the second is what Flink called it before 1.20, and still takes where the first is not set.
-_CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
-
-
-@dataclass(frozen=True)
-class StateDirectories:
-    """Lists directories of savepoints and checkpoints; `_local_paths` if those are shared."""
-
-    _plane: ControlPlane
-    _local_paths: bool
-
-    async def inspect(self, path: str) -> Finding:
-        """Return the condition of a savepoint or checkpoint, as far as it is seen from here."""
-        if not self.readable(path):
-            return UNSEEN
-        return await asyncio.to_thread(inspect_savepoint, path)
-
-    async def snapshot(self, spec: JobSpec, job_id: str, path: str) -> SnapshotMetadata | None:
-        """Return what the newest checkpoint of a running job holds, or a savepoint of it.
-
-        None where that cannot be read from here. A checkpoint may be replaced at any moment, and
-        the statistics of it are cached: then the newest one in the job's directory is read.
-
-        Args:
-            spec: The version that runs.
-            job_id: Its submission.
-            path: Where its newest savepoint or checkpoint is; empty where that is unknown.
-        """
-        if path and (found := await self._read(path)):
-            return found
-        newest = await self.newest_checkpoint(spec, job_id)
-        return await self._read(newest.path) if newest else None
-
-    async def newest_checkpoint(self, spec: JobSpec, job_id: str) -> RestorePoint | None:
-        """Return the newest checkpoint of a submission, be it somebody else's; None for unseen."""
-        points = [
-            _point(entry, "checkpoint")
-            for directory in await self._checkpoint_directories(spec)
-            for entry in await self._checkpoints(directory, job_id)
-        ]
-        return max(points, key=lambda point: point[0])[1] if points else None
-
-    async def _read(self, path: str) -> SnapshotMetadata | None:
-        if not self.readable(path):
-            return None
-        try:
-            return await asyncio.to_thread(read_snapshot, path)
-        except (StorageError, MetadataError):
-            return None
-
-    async def _checkpoints(self, directory: str, job_id: str) -> list[Entry]:
-        """Return the `_metadata` files of a submission's checkpoints below a directory."""
-        entries = await self._metadata(join(directory, job_id))
-        return [each for each in entries if re.search(r"/chk-\d+/_metadata$", each.path)]
-
-    async def listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
-        """Return the savepoints and checkpoints of a job's recorded and later submissions."""
-        found = []
-        layout = await self.layout(spec)
-        if layout:
-            for entry in await self._metadata(layout.of_job):
-                job_id = layout.job_id_in(entry.path)
-                if job_id and self._counts(job_id, recorded) and not of_deletion(entry.path):
-                    found.append(_point(entry, "savepoint"))
-        # Its checkpoints are where the version that ran had them, not where the next one will.
-        directories = await self._checkpoint_directories(recorded.spec, spec)
-        for directory in directories if recorded.job_id else ():
-            for job_id in await self._submissions(directory, recorded):
-                entries = await self._checkpoints(directory, job_id)
-                found += [_point(entry, "checkpoint") for entry in entries]
-        return found
-
-    async def _submissions(self, directory: str, recorded: JobRecord) -> set[str]:
-        """Return the recorded submission, and later ones that left checkpoints below a directory.
-
-        A run that ended before it could record its version may have been followed by the cluster's
-        end: then nothing else names that version.
-        """
-        names: list[str] = []
-        with contextlib.suppress(StorageError):
-            names = (
-                await asyncio.to_thread(list_names, directory) if self.readable(directory) else []
-            )
-        return {str(recorded.job_id), *(n for n in names if self._counts(n, recorded))}
-
-    async def lists_checkpoints(self, spec: JobSpec) -> bool:
-        """Whether all checkpoints of a version that are left can be listed from here."""
-        directories = await self._checkpoint_directories(spec)
-        if not directories or not all(self.readable(each) for each in directories):
-            return False
-        try:
-            for each in directories:
-                await asyncio.to_thread(list_names, each)
-        except StorageError:
-            return False
-        return True
-
-    async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:
-        """Return where checkpoints of some versions can lie: their own places, the cluster's."""
-        named = [
-            spec.flink_configuration.get(option, "").strip()
-            for spec in specs
-            for option in _CHECKPOINT_DIRECTORY
-        ]
-        named.append((await self._plane.facts()).checkpoint_directory)
-        return list(dict.fromkeys(directory.rstrip("/") for directory in named if directory))
-
-    async def last_generation(self, spec: JobSpec) -> int:
-        """Return the newest generation that left savepoints or checkpoints; 0 where none did.
-
-        A cluster forgets an ended job after an hour. Under its jobId a new one would write into
-        the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
-        """
-        layout = await self.layout(spec)
-        places = [layout.of_job if layout else None, *await self._checkpoint_directories(spec)]
-        names: list[str] = []
-        for place in filter(self.readable, filter(None, places)):
-            with contextlib.suppress(StorageError):
-                names += await asyncio.to_thread(list_names, place)
-        return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
-
-    async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
-        """Return the savepoints in a job's directory, newest first; none where it is not readable.
-
-        Those of another owner's job of the same name are not among them.
-        """
-        layout = await self.layout(spec)
-        if not layout:
-            return []
-        found: list[RestorePoint] = []
-        with contextlib.suppress(StorageError):
-            found = await self.savepoints_below(layout.of_job)
-        named = [(layout.job_id_in(point.path), point) for point in found]
-        return [point for job_id, point in named if job_id is None or spec.key.owns(job_id)]
-
-    async def savepoints_below(self, directory: str) -> list[RestorePoint]:
-        """Return the savepoints below a directory, newest first; raise StorageError if unseen."""
-        found = [_point(entry, "savepoint") for entry in await self._read_metadata(directory)]
-        return [point for _, point in sorted(found, key=lambda point: -point[0])]
-
-    async def layout(self, spec: JobSpec) -> SavepointLayout | None:
-        """Return where a job's savepoints lie; None where no directory is known."""
-        directory = spec.savepoint_directory or (await self._plane.facts()).savepoint_directory
-        return SavepointLayout(directory, spec.job_name) if directory else None
-
-    @staticmethod
-    def _counts(job_id: str, recorded: JobRecord) -> bool:
-        """Whether a submission's savepoints are of the state that is to be carried on."""
-        if job_id == recorded.job_id:
-            return True
-        return recorded.spec.key.owns(job_id) and generation_of(job_id) > recorded.generation
-
-    async def _metadata(self, directory: str) -> list[Entry]:
-        with contextlib.suppress(StorageError):
-            return await self._read_metadata(directory)
-        return []
-
-    async def _read_metadata(self, directory: str) -> list[Entry]:
-        if not self.readable(directory):
-            raise StorageError("it is a path of the cluster's machines")
-        entries = await asyncio.to_thread(list_directory, directory)
-        return [entry for entry in entries if entry.path.endswith("/_metadata")]
-
-    def readable(self, path: str) -> bool:
-        """Whether a path means the same here as on the cluster."""
-        return self._local_paths or not path.startswith(("/", "file:"))
-
-
-def _point(entry: Entry, what: str) -> tuple[float, RestorePoint]:
-    path = entry.path.removesuffix("/_metadata")
-    return entry.modified, RestorePoint(path, what, iso_time(entry.modified * 1000))
-
 
 #: How much longer than Flink caches checkpoint statistics they may take to be new, in seconds.
 _CACHE_MARGIN = 0.2
@@ -246,9 +59,12 @@ class StateFinder:
         the caller to know whether there ever was any.
         """
         found, completed = None, 0
+        passed_over = await swallowed(self._plane, spec, recorded, ended)
         for job in ended:
             if recorded and job.generation < recorded.generation:
                 break  # what lies further back was left behind on purpose, or is in the record
+            if job.job_id in passed_over:
+                continue
             points, last = await self._left_by(job)
             completed = max(completed, last)
             found = points[0] if points else None
@@ -271,10 +87,11 @@ class StateFinder:
             for known in recorded.savepoints
             if known.reason is not SavepointReason.DUPLICATE
         ]
+        passed_over = await swallowed(self._plane, spec, recorded, ended)
         for job in ended:
-            if job.generation >= recorded.generation:
+            if job.generation >= recorded.generation and job.job_id not in passed_over:
                 others += (await self._left_by(job))[0]
-        others += [point for _, point in await self.directories.listed(spec, recorded)]
+        others += [point for _, point in await self._listed(spec, recorded)]
         others += [
             RestorePoint.at(path)
             for path in (recorded.last_savepoint, recorded.restored_from)
@@ -395,5 +212,13 @@ class StateFinder:
         if recorded is None:
             return None
         points = recorded_state(recorded)
-        points += await self.directories.listed(spec, recorded)
+        points += await self._listed(spec, recorded)
         return max(points, key=lambda point: point[0])[1] if points else None
+
+    async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+        """Return what lies in the directories of versions whose state is gone on from."""
+        found = await self.directories.listed(spec, recorded)
+        later = {point.path: submission_in(point.path, recorded.spec.key) for _, point in found}
+        others = [job_id for job_id in later.values() if job_id]
+        passed_over = await swallowed(self._plane, spec, recorded, others)
+        return [each for each in found if later[each[1].path] not in passed_over]

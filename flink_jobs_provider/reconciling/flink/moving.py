@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.protocol import ControlPlane, Mark
+from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.errors import (
     ActionFailed,
@@ -29,7 +29,6 @@ from flink_jobs_provider.model.errors import (
     TemporaryError,
 )
 from flink_jobs_provider.model.health_gate import FailedGate
-from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint, same_path
@@ -41,8 +40,12 @@ from flink_jobs_provider.reconciling.flink.failed_version import (
     Return,
 )
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor, keeps
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.move_marks import mark_moving, unmark_moving
+from flink_jobs_provider.reconciling.flink.moved_state import MovedFrom, MovedState
 from flink_jobs_provider.reconciling.flink.observer import identities, submissions_of
 from flink_jobs_provider.reconciling.flink.submissions import Starter
+from flink_jobs_provider.reconciling.flink.swallowed import mark_swallowed, unmark_swallowed
 from flink_jobs_provider.reconciling.flink.way_back import WayBack
 from flink_jobs_provider.reconciling.health_conditions import OutputFlows
 from flink_jobs_provider.reconciling.job_errors import (
@@ -61,6 +64,7 @@ class ReconcilerHere(Protocol):
     gate: GateWatch
     starter: Starter
     failed: FailedVersions
+    states: StateFinder
 
     async def bring_about(
         self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, *, back: bool = False
@@ -103,9 +107,11 @@ class Move:
         listed = submissions_of(recorded, await self._old.plane.jobs())
         active = [job for job in listed if job.active]
         there = [job for job in (await self._new.plane.jobs()).of(wanted.key) if job.active]
+        # A start that fails there is taken back here, from what it has done.
+        stopped_there = {"target": wanted.target, "desired_state": DesiredState.STOPPED}
         base = recorded.model_copy(
             update={
-                "spec": former.model_copy(update={"target": wanted.target}),
+                "spec": former.model_copy(update=stopped_there),
                 "status": JobStatus.STOPPED,
                 "generation": max([recorded.generation, *(job.generation for job in listed)]),
                 "submitted_parallelism": None,
@@ -136,13 +142,15 @@ class Move:
             numbers = await self._old.reconciler.gate.numbers_before_stop(wanted, active[0])
             before = Predecessor(numbers)
         stopped = await self._stopped(recorded)
-        path = str(stopped.last_savepoint)
-        await self._mark(recorded, listed, active)
-        base = base.model_copy(update={"savepoints": stopped.savepoints, "last_savepoint": path})
+        earlier = await mark_moving(self._old.plane, recorded, [*active, *listed])
+        origin = await self._origin(stopped, base.generation, wanted, earlier=earlier)
+        path, generation = origin.path, origin.generation
+        of_stop = {"savepoints": stopped.savepoints, "last_savepoint": stopped.last_savepoint}
+        base = base.model_copy(update={**of_stop, "generation": generation})
         try:
             record = await self._start(base, wanted.model_copy(update={"restore_from": path}), jar)
         except PermanentError as error:
-            raise await self._did_not_start(stopped, wanted, error) from None
+            raise await self._did_not_start(stopped, origin, wanted, error) from None
         except TemporaryError as error:
             error.complete(now=f"It has ended on {self._old.address}; its state is in {path}")
             raise
@@ -155,7 +163,32 @@ class Move:
         try:
             return await self._new.reconciler.bring_about(base, ungated_job, jar)
         except JobVanished as error:
-            raise _lost(error) from None
+            raise self._lost(error) from None
+
+    async def _origin(
+        self, stopped: JobRecord, generation: int, wanted: JobSpec, *, earlier: bool
+    ) -> MovedFrom:
+        """Return what the job starts from: what it left on the new cluster, or that of the stop.
+
+        `earlier` is whether an earlier run may have started it there.
+        """
+        name, address = wanted.job_name, self._new.address
+        there = MovedState(self._new.plane, self._new.reconciler.states)
+        origin = await there.of(stopped, generation, wanted)
+        point = origin.left_there
+        if point is not None and point.broken:
+            raise broken_state(wanted, stopped, point, None, self._wall())
+        if point is not None:
+            self._say(
+                f"{name}: an earlier run started it on {address}; going on from "
+                f"{point.with_age(self._wall())}, its newest state there"
+            )
+        elif earlier and not origin.all_seen:
+            self._say(
+                f"warning: {name}: the checkpoints of {address} cannot be listed from here: what "
+                "the job has committed there, if an earlier run had started it, is written again"
+            )
+        return origin
 
     async def _moved(
         self,
@@ -196,7 +229,7 @@ class Move:
         except GateFailed:
             raise
         except JobVanished as error:
-            raise _lost(error) from None
+            raise self._lost(error) from None
         except ActionFailed as error:
             raise GateFailed(f"health.max_restarts: {error.reason}") from None
         except TemporaryError as error:
@@ -224,40 +257,22 @@ class Move:
         update = {"status": JobStatus.STOPPED, "last_savepoint": point.path}
         return recorded.model_copy(update=update)
 
-    async def _mark(
-        self, recorded: JobRecord, listed: list[ObservedJob], active: list[ObservedJob]
-    ) -> None:
-        """Keep every submission that the old cluster could go on with from being started there."""
-        prefix, timeout = recorded.spec.key.prefix, recorded.spec.timeout("submit")
-        ended = [job.job_id for job in [*active, *listed]]
-        for job_id in dict.fromkeys([str(recorded.job_id), *ended[:1]]):
-            marks = await self._old.plane.marks(job_id)
-            if not any(mark.kind is Mark.MOVING for mark in marks):
-                await self._old.plane.put_mark(Mark.MOVING, prefix, job_id, timeout)
-
-    async def _unmark(self, stopped: JobRecord) -> None:
-        rows = submissions_of(stopped, await self._old.plane.jobs())
-        for job_id in {str(stopped.job_id), *(row.job_id for row in rows)}:
-            for mark in await self._old.plane.marks(job_id):
-                if mark.kind is Mark.MOVING:
-                    await self._old.plane.remove_mark(mark)
-
     async def _did_not_start(
-        self, stopped: JobRecord, wanted: JobSpec, error: PermanentError
+        self, stopped: JobRecord, origin: MovedFrom, wanted: JobSpec, error: PermanentError
     ) -> JobError:
         """Start a job where it was that did not start; return the error that reports both."""
         listed = (await self._new.plane.jobs()).of(wanted.key)
         if any(job.active for job in listed):
             return error
-        path, note = str(stopped.last_savepoint), ""
-        tried = next((job for job in listed if job.generation > stopped.generation), None)
+        path, note = origin.path, ""
+        tried = next((job for job in listed if job.generation > origin.generation), None)
         left = await self._new.reconciler.failed.left_by(wanted, tried.job_id) if tried else None
         otherwise = None
         if left and left.completed:
             otherwise, note = (path, "") if left.point else (None, WRITTEN_AGAIN)
             path = left.point.path if left.point else path
         what = f"{wanted.job_name}: it did not start on {self._new.address}: {error.reason}"
-        generation = tried.generation if tried else stopped.generation
+        generation = tried.generation if tried else origin.generation
         return await self._go_back(stopped, what, Return(path, otherwise, note), generation)
 
     async def _not_passed(
@@ -287,6 +302,8 @@ class Move:
         # An earlier run may have stopped it there already: it has gone on from that state since.
         origin, swallowed = record.restored_from, failure.check == OutputFlows.check
         back = stopped.last_savepoint if swallowed else origin
+        if swallowed:  # the old cluster may read the directories of the new one
+            await mark_swallowed(self._old.plane, self._say, wanted, job_id)
         returned = await self._new.reconciler.failed.end(wanted, job_id, failure, origin, back)
         return await self._go_back(stopped, what, returned, record.generation)
 
@@ -315,7 +332,9 @@ class Move:
             self._say(f"{former.job_name}: {second.reason}")
             same = same_path(path, again.restored_from)
             back, note = again, note if same else WRITTEN_AGAIN
-        await self._unmark(stopped)
+        await unmark_moving(old.plane, stopped)
+        for place in (self._new, old):
+            await unmark_swallowed(place.plane, stopped.spec.key.prefix)
         failed = ActionFailed(
             what,
             now=f"It runs again on {old.address} as job {back.job_id}, from {back.restored_from}"
@@ -336,6 +355,16 @@ class Move:
             return None
         return record if rows[str(record.job_id)].active else None
 
+    def _lost(self, error: JobVanished) -> JobVanished:
+        """Return the error of a job that the new cluster lost before the move was recorded."""
+        return JobVanished(
+            error.happened,
+            now=error.now,
+            remedy="Run again: it goes on from its newest checkpoint there; where none can be read "
+            "from here, from the savepoint of the move, and what it has committed since is written "
+            "again",
+        )
+
     async def _given_up(self, recorded: JobRecord, record: JobRecord) -> JobRecord:
         """Return the record of a job that was moved; its jars on the old cluster are removed.
 
@@ -344,6 +373,7 @@ class Move:
         try:
             for identity in identities(recorded, record.spec):
                 await self._old.plane.forget_jars(identity, frozenset())
+                await unmark_swallowed(self._old.plane, identity)
         except (ActionFailed, TemporaryError) as error:
             self._say(f"{record.spec.job_name}: old jars could not be removed: {error}")
         return record
@@ -368,31 +398,3 @@ class Move:
                 remedy="Set savepoint_directory to a storage that both clusters reach, in a run "
                 "before",
             )
-
-
-def _lost(error: JobVanished) -> JobVanished:
-    """Return the error of a job that the new cluster lost before the move was recorded."""
-    return JobVanished(
-        error.happened,
-        now=error.now,
-        remedy="Run again: it starts from the savepoint of the move, and what the lost job has "
-        "committed since is written again",
-    )
-
-
-async def check_not_moving(plane: ControlPlane, recorded: JobRecord) -> None:
-    """Check that a job which is to be started was not carried to another cluster.
-
-    Raises:
-        StateUnavailable: It may run there.
-    """
-    marks = await plane.marks(str(recorded.job_id))
-    moving = next((mark for mark in marks if mark.kind is Mark.MOVING), None)
-    if moving is not None:
-        raise StateUnavailable(
-            f"{recorded.spec.job_name}: an earlier run was moving job {recorded.job_id} to another "
-            "cluster, where it may run",
-            now="Nothing was started here",
-            remedy="Declare the new target again, and run again to finish the move; or, if it "
-            f"does not run there, remove jar {moving.id} from this cluster",
-        )

@@ -29,8 +29,8 @@ from flink_jobs_provider.reconciling.flink.ending import Ender, Stopper
 from flink_jobs_provider.reconciling.flink.failed_version import FailedVersions
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories, StateFinder
-from flink_jobs_provider.reconciling.flink.moving import check_not_moving
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.move_marks import check_not_moving
 from flink_jobs_provider.reconciling.flink.observer import (
     Change,
     Observer,
@@ -47,6 +47,7 @@ from flink_jobs_provider.reconciling.flink.rescale import rescaling
 from flink_jobs_provider.reconciling.flink.rescaler import Rescaler
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
 from flink_jobs_provider.reconciling.flink.state_check import StateCheck
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.flink.submissions import Starter, submission
 from flink_jobs_provider.reconciling.flink.switch_over import Greens, SwitchOver, outlived
 from flink_jobs_provider.reconciling.flink.takeover import Takeover
@@ -87,7 +88,7 @@ class Reconciler:
         watch = JobWatch(plane, clock, say)
         self._observer = Observer(plane)
         self._directories = StateDirectories(plane, local_paths)
-        self._states = StateFinder(plane, clock, self._directories)
+        self._states = self.states = StateFinder(plane, clock, self._directories)
         self._preflight = Preflight(plane, self._states, Slots(plane, clock), say)
         self._origins = Origins(plane, self._states, clock, say)
         self._stopper = Stopper(plane, watch, self._states, self._preflight, say)

@@ -27,8 +27,8 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, age, same_path
 from flink_jobs_provider.planning.surplus_savepoints import surplus, ways_back, without
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.observer import rehearsal_identities, submissions_of
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.waiter import Clock
 
 #: Jobs whose statistics do not show yet what they start from (measured on 1.20.5 and 2.3.0).

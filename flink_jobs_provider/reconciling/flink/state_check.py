@@ -28,7 +28,7 @@ from flink_jobs_provider.planning.state_verdict import (
     StateVerdict,
     compare,
 )
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 
 #: Since Flink 1.19, and before.
 _WITHOUT_CHAINS = {

@@ -33,10 +33,10 @@ from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, retention
 from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S
 from flink_jobs_provider.reconciling.flink.state_check import PlanProgram
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.flink.submissions import submission
 from flink_jobs_provider.reconciling.record_updates import keep
 

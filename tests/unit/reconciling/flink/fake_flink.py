@@ -295,11 +295,12 @@ class FakeFlink:
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         self._step("forget jars")
         kept = {digest[:32] for digest in keep}
+        over = {Mark.ADOPTED, *((Mark.MOVING, Mark.SWALLOWED) if keep else ())}
         self.jars = {jar for jar in self.jars if jar[0] != identity or jar[1] in kept}
         self.marked = [
             (job_id, mark)
             for job_id, mark in self.marked
-            if (mark.kind, mark.identity) != (Mark.ADOPTED, identity)
+            if mark.kind not in over or mark.identity != identity
         ]
         self._step("jars forgotten")
 

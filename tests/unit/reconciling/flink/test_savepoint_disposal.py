@@ -14,8 +14,8 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, canonical_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.surplus_savepoints import surplus
-from flink_jobs_provider.reconciling.flink.latest_state import StateDirectories
 from flink_jobs_provider.reconciling.flink.savepoint_disposal import SavepointDisposal
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.record_updates import SAVEPOINTS_LISTED
 from flink_jobs_provider.reconciling.version_history import Occasion, with_history
 from tests.one_loop import run
