@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from flink_jobs_provider.model.record import JobRecord
 from tests.faults.matrix.matrix_job import MatrixJob
@@ -34,6 +35,9 @@ class MatrixAction:
         adaptive: Whether its cluster has the adaptive scheduler.
         replaceable: Whether another version may be what is declared next.
         moves: Whether it carries the job to another cluster.
+        amend: Edits what is declared before the next run.
+        fails: Whether its own run fails, and goes back; what is amended then succeeds.
+        savepoints: How many the job has before.
     """
 
     name: str
@@ -44,6 +48,9 @@ class MatrixAction:
     adaptive: bool = False
     replaceable: bool = True
     moves: bool = False
+    amend: Callable[[MatrixJob], None] = lambda _job: None
+    fails: bool = False
+    savepoints: int = 0
 
     @property
     def once(self) -> bool:
@@ -85,6 +92,39 @@ def _rehearsed(job: MatrixJob) -> None:
 
 def _not_rehearsed(job: MatrixJob) -> None:
     del job.inputs["rehearsal"]
+
+
+def _gated(health: dict[str, Any], running: str) -> Callable[[MatrixJob], None]:
+    def declare(job: MatrixJob) -> None:
+        job.inputs["health"] = health
+        job.running = running
+
+    return declare
+
+
+#: A gate that the counting job passes, and one that it does not: it completes five in a second.
+_pass_gate = _gated({"window": "1s"}, "30s")
+_fail_gate = _gated({"window": "1s", "min_checkpoints": 100_000}, "6s")
+
+
+def _move_gated(job: MatrixJob) -> None:
+    job.move()
+    _pass_gate(job)
+
+
+def _move_failing(job: MatrixJob) -> None:
+    job.move()
+    _fail_gate(job)
+
+
+def _not_gated(job: MatrixJob) -> None:
+    job.inputs.pop("health", None)
+    job.running = "30s"
+
+
+def _retain_one(job: MatrixJob) -> None:
+    job.next_version()
+    job.inputs["savepoint_retention"] = {"count": 1}
 
 
 def _rescale(job: MatrixJob) -> None:
@@ -129,14 +169,30 @@ ADOPT = MatrixAction("ADOPT", State.FOREIGN, State.RUNNING, _adopt, replaceable=
 MOVE = MatrixAction(
     *("MOVE", State.RUNNING, State.RUNNING, MatrixJob.move), replaceable=False, moves=True
 )
+GATED_MOVE = MatrixAction(
+    *("MOVE, health gate", State.RUNNING, State.RUNNING, _move_gated, _not_gated),
+    replaceable=False,
+    moves=True,
+)
+FAILED_MOVE = MatrixAction(
+    *("MOVE, gate not passed", State.RUNNING, State.RUNNING, _move_failing, _not_gated),
+    replaceable=False,
+    moves=True,
+    amend=_pass_gate,
+    fails=True,
+)
+DISPOSAL = MatrixAction(
+    *("UPDATE, disposal", State.RUNNING, State.RUNNING, _retain_one), savepoints=2
+)
 ACTIONS: Sequence[MatrixAction] = (
     *(NEW, UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE, REHEARSED_UPDATE, BLUE_GREEN, RESCALE),
-    *(STOP, START, SAVEPOINT, ADOPT, MOVE, DELETE, STOP_DELETE),
+    *(DISPOSAL, STOP, START, SAVEPOINT, ADOPT, MOVE, GATED_MOVE, FAILED_MOVE, DELETE, STOP_DELETE),
 )
 
 
-async def bring_to(job: MatrixJob, state: State) -> None:
-    """Bring a job to a state, undisturbed, where its state of before does."""
+async def prepare(job: MatrixJob, action: MatrixAction) -> None:
+    """Bring a job to how it is before an action, undisturbed."""
+    state = action.before
     if state is State.ABSENT:
         return
     if state is State.FOREIGN:
@@ -144,6 +200,10 @@ async def bring_to(job: MatrixJob, state: State) -> None:
         return
     job.inputs["desired_state"] = "running"
     if job.record is None or job.record.status != "RUNNING":
+        job.record = await job.run().up(job.record, job.wanted)
+        await job.assert_runs()
+    while action.savepoints > len(job.record.savepoints):
+        job.next_version()
         job.record = await job.run().up(job.record, job.wanted)
         await job.assert_runs()
     if state is State.STOPPED:

@@ -16,10 +16,10 @@ from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import UpgradeMode
 from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN
-from tests.faults.matrix.actions import CHECKS, MatrixAction, State, bring_to, perform
+from tests.faults.matrix.actions import CHECKS, MatrixAction, State, perform, prepare
 from tests.faults.matrix.kinds import FaultKind, RequestOfRun, Rival, Strike
 from tests.faults.matrix.matrix_job import MatrixJob
-from tests.faults.matrix.provider_runs import Killed, recorded_after
+from tests.faults.matrix.provider_runs import Killed, ProviderRun, recorded_after
 from tests.faults.matrix.violations import CountedTwice, Doubled, Violated
 from tests.flink_cluster import FlinkCluster
 
@@ -107,14 +107,31 @@ async def recorded_requests(
     action: MatrixAction, job: MatrixJob, reads: int = 2
 ) -> list[RequestOfRun]:
     """Return the requests of an undisturbed run of an action, and what it needs to be struck."""
-    await bring_to(job, action.before)
+    await prepare(job, action)
     action.declare(job)
     job.sites.let_pass()
     run = job.run()
-    job.record = await perform(action, job, run)
+    if action.fails:
+        await _fail(action, job, run)
+    else:
+        job.record = await perform(action, job, run)
+    found = job.sites.requests_of(run.name, reads)
+    if action.fails:
+        action.amend(job)
+        job.record = await perform(action, job, job.run())
     await CHECKS[action.after](job)
     action.undeclare(job)
-    return job.sites.requests_of(run.name, reads)
+    return found
+
+
+async def _fail(action: MatrixAction, job: MatrixJob, run: ProviderRun) -> None:
+    """Carry an action out that fails; record what its error says of the job."""
+    try:
+        job.record = await perform(action, job, run)
+    except JobError as error:
+        job.record = recorded_after(error, job.record)
+    else:
+        raise Violated(f"{action.name} has not failed")
 
 
 async def tried(case: Case, job: MatrixJob) -> Tried:
@@ -126,12 +143,13 @@ async def tried(case: Case, job: MatrixJob) -> Tried:
         return Tried(case, outcome, ended, time.monotonic() - began, why, runs)
 
     try:
-        await bring_to(job, case.action.before)
+        await prepare(job, case.action)
         case.action.declare(job)
         strike, ended = await _struck(case, job)
         if case.repair:
             await asyncio.to_thread(case.repair, job, job.sites.of(case.request).cluster)
         job.sites.let_pass()
+        case.action.amend(job)
         runs = await _recover(case, job)
     except CountedTwice as error:
         stateless = job.wanted.upgrade_mode is UpgradeMode.STATELESS

@@ -19,6 +19,7 @@ from flink_jobs_provider.artifacts import open_jar
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.planning.surplus_savepoints import ways_back
 from tests.counting_output import Counts, assert_counts_continuous, committed_lines
 from tests.faults.matrix.kinds import ANSWERS_WITHIN
 from tests.faults.matrix.provider_runs import ProviderRun
@@ -41,6 +42,7 @@ class MatrixJob:
         overlaps: Whether two versions may run at once: each has an output and a sink of its own
             then, and both write what is counted meanwhile.
         foreign: A jobId that somebody else's submission has; empty for none.
+        running: How long a version may take to come up, and to pass its gate.
     """
 
     def __init__(self, name: str, sites: Sites, root: Path) -> None:
@@ -54,6 +56,7 @@ class MatrixJob:
         self.named: set[str] = set()
         self.overlaps = False
         self.foreign = ""
+        self.running = "30s"
         self.inputs: dict[str, Any] = {
             "job_name": name,
             "owner": "organization/faults/matrix",
@@ -83,7 +86,7 @@ class MatrixJob:
         within = ANSWERS_WITHIN if hurried else 30
         self.inputs["timeouts"] = {
             "submit": f"{within}s",
-            "running": "30s",
+            "running": self.running,
             "savepoint": "30s",
             "cancel": "20s",
         }
@@ -234,7 +237,10 @@ class MatrixJob:
     def _assert_recorded(self, status: str) -> None:
         if self.record is None or self.record.status != status:
             raise Violated(f"it is recorded as {self.record and self.record.status}")
-        self.named |= {known.path for known in self.record.savepoints}
+        if self.wanted.savepoint_retention:  # others may have been disposed of
+            self.named = set(ways_back(self.record))
+        else:
+            self.named |= {known.path for known in self.record.savepoints}
 
     async def assert_savepoints_restore(self, most: int | None = None) -> int:
         """Assert that a job starts from each savepoint that an output named; return how many.

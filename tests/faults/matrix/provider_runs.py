@@ -25,6 +25,9 @@ from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import plan
 from flink_jobs_provider.provider.job_operations import carry_over
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.flink.savepoint_disposal import SavepointDisposal
+from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
+from flink_jobs_provider.reconciling.waiter import Clock
 from tests.fault_proxy import RUN_HEADER
 
 T = TypeVar("T")
@@ -84,7 +87,11 @@ class ProviderRun:
             jar = open_jar(wanted.jar)
             if recorded and is_move(recorded, wanted):
                 return await carry_over(clusters, recorded, wanted, jar, self.said.append)
-            return await self._reconciler(clusters, wanted).bring_about(recorded, wanted, jar)
+            done = await self._reconciler(clusters, wanted).bring_about(recorded, wanted, jar)
+            plane = clusters.of(wanted.target)
+            directories = StateDirectories(plane, _local_paths=True)
+            disposal = SavepointDisposal(plane, directories, Clock(), self.said.append)
+            return await disposal.after_action(recorded, done)
 
         return await self._to_its_end(work)
 
