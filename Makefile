@@ -120,20 +120,21 @@ IN_MEMORY = $(shell [ 0$(FREE) -gt 4194304 ] && echo env PYTEST_DEBUG_TEMPROOT=/
 test-unit: env ## The tests in memory: no process, no network, a minute
 	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 2 --dist load -m "not process" $(UNIT)
 
-# The three parts of `make test` at once: one computes while another waits for a cluster. What the
-# first two print follows when they have ended. One that fails does not keep the others from ending.
+# The parts of `make test` one after the other: those in memory are not to compete with clusters,
+# which would make seconds of microseconds. One that fails does not keep the others from ending.
 test: env ## All tests, on real Flink clusters that they start themselves; and `make check`
-	@$(MAKE) --no-print-directory --keep-going --jobs 3 \
-	  $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check units clusters
+	@$(MAKE) --no-print-directory --keep-going --jobs 1 check units clusters
 
 .PHONY: units clusters
 units: env
-	@$(IN_MEMORY) nice pytest $(QUIET) --numprocesses 2 --dist load $(UNIT)
+	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 2 --dist load $(UNIT)
 
+# Of each test one case, unless all are asked for: all of them take an hour.
+EACH = $(if $(filter 1,$(FLINK_JOBS_ALL_TARGETS)),,--one-case-each)
 # With `+` what it prints is seen at once; so it is for this line to do nothing for `make -n`.
 DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo )
 clusters: env
-	+@$(DRY)pytest --numprocesses 6 --dist loadgroup \
+	+@$(DRY)pytest --numprocesses 6 --dist loadgroup $(EACH) \
 	  tests/integration tests/end_to_end tests/faults tests/browser \
 	  --ignore tests/end_to_end/bad_input/test_properties.py
 

@@ -26,6 +26,7 @@ from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.in_memory import kept_in_memory, mark_processes, parse_urls_once
+from tests.one_case_each import OPTION, keep_one_case_each
 from tests.promtool import why_no_promtool
 from tests.sharing import BySharing, refuse_unknown
 from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
@@ -41,6 +42,9 @@ QUICK = {"web.refresh-interval": "100"}
 
 _stack_numbers = count(1)
 
+#: What a test process is told the run's seed by.
+_SEED = "flink_jobs_seed"
+
 #: What a test run leaves out, by the variable that brings it in.
 _CHOICES = {
     ALL_VARIABLE: "of the end-to-end cases, targets that a gateway serves and the native plugin "
@@ -50,12 +54,26 @@ _CHOICES = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run be shortened."""
+    parser.addoption(
+        OPTION, action="store_true", help="run one of the cases of each test, chosen by the seed"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of all random choices, unless one is given; the summary prints it."""
     if config.option.hypothesis_seed is None:
-        config.option.hypothesis_seed = str(secrets.randbelow(1 << 32))
+        of_run = getattr(config, "workerinput", {}).get(_SEED)
+        config.option.hypothesis_seed = of_run or str(secrets.randbelow(1 << 32))
     parse_urls_once()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give the seed to each process that runs tests: the one that prints it is another."""
+    node.workerinput[_SEED] = node.config.option.hypothesis_seed
 
 
 @pytest.fixture
@@ -71,6 +89,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for variable, what in _CHOICES.items():
         if os.environ.get(variable) != "1":
             terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
+    if terminalreporter.config.getoption(OPTION):
+        terminalreporter.write_line(
+            f"of the cases of each test one was taken, by that seed; without {OPTION} all are."
+        )
     if reason := why_no_azurite():
         terminalreporter.write_line(f"jars in ABFS were not tested: {reason}.")
     if reason := why_no_chromium():
@@ -94,10 +116,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by what they start; see that all can be grouped by what they share."""
     mark_processes(items)
     refuse_unknown(items)
+    if config.getoption(OPTION):
+        keep_one_case_each(config, items)
 
 
 @pytest.hookimpl(optionalhook=True)

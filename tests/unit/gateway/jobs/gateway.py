@@ -41,7 +41,14 @@ CLUSTER = (
 )
 #: Nothing happens by itself but what a test asks for.
 STILL = Intervals(
-    observe=3600, fresh=3600, renew=3600, slots=0, relaunch_after=0, relaunch_pause=0, sample=3600
+    observe=3600,
+    fresh=3600,
+    renew=3600,
+    slots=0,
+    relaunch_after=0,
+    relaunch_pause=0,
+    sample=3600,
+    patience=60,
 )
 
 
@@ -147,7 +154,7 @@ class Gateway:
             OneFlink(self.flink),
             intervals=self.intervals,
             clock=self.time.clock(),
-            monitors=Monitors(self.configuration.clusters, NoClients()),
+            monitors=Monitors(self.configuration.clusters, NoClients(), patience=60),
         )
         self.jobs.on_finished(self.finished.append)
         await self.jobs.start()

@@ -81,7 +81,7 @@ class Recorded:
             intervals,
             Clock(),
         )
-        monitors = Monitors(self._configuration.clusters, self)
+        monitors = Monitors(self._configuration.clusters, self, patience=60)
         return Sampling(process, monitors), monitors
 
     def states(self, number: int) -> list[tuple[int, str]]:

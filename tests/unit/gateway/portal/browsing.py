@@ -174,7 +174,7 @@ async def opened_portal(
         portal = Portal(
             gateway.jobs,
             configuration.clusters,
-            Monitors(configuration.clusters, seen),
+            Monitors(configuration.clusters, seen, patience=60),
             authenticator,
             audit.write,
             configuration.limits.body_bytes,

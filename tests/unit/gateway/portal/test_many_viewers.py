@@ -81,7 +81,7 @@ def test_observations_that_nobody_asks_for_are_forgotten(
 
     async def life() -> None:
         nonlocal now
-        monitors = Monitors(gateway.configuration.clusters, SeenFlink(gateway.flink))
+        monitors = Monitors(gateway.configuration.clusters, SeenFlink(gateway.flink), patience=60)
         pages = Observed(monitors, _ONCE, lambda: now)
         for number in range(240):
             now += 15

@@ -97,7 +97,7 @@ class Monitored:
 
     def __init__(self, state: str = "RUNNING") -> None:
         self.planes = Planes()
-        self.gateway = Gateway(monitors=Monitors([CLUSTER, OTHER], self.planes))
+        self.gateway = Gateway(monitors=Monitors([CLUSTER, OTHER], self.planes, patience=60))
         self.gateway.run_job(NEW)
         flink = self.planes.flink
         flink.answer("GET jobs/overview", ok(jobs=[listed_row(JOB_ID, state)]))
@@ -603,7 +603,7 @@ def test_the_address_of_a_jobs_page(portal: bool) -> None:
     face = MonitoringFace(
         monitored.gateway.service,
         [CLUSTER],
-        Monitors([CLUSTER], monitored.planes),
+        Monitors([CLUSTER], monitored.planes, patience=60),
         ByName().authenticate,
         asyncio.Event(),
         lambda _entry: None,
