@@ -136,9 +136,7 @@ def ask(filesystem: Any, question: str, path: str, **options: Any) -> Any:
         StorageError: The store did not answer in time.
         Exception: Whatever else the store raises.
     """
-    from fsspec.asyn import AsyncFileSystem
-
-    if not isinstance(filesystem, AsyncFileSystem):
+    if not _is_asynchronous(filesystem):
         return getattr(filesystem, question)(path, **options)
     lists = question in ("ls", "find")
     method = partial(getattr(filesystem, f"_{question}"), path, **options)
@@ -222,7 +220,8 @@ def list_directory(uri: str) -> list[Entry]:
         StorageError: It cannot be listed.
     """
     filesystem, path = open_filesystem(uri)
-    found = answered(lambda: ask(filesystem, "find", path, detail=True), {})
+    find = partial(ask, filesystem, "find", path, detail=True)
+    found = answered(find if _is_asynchronous(filesystem) else lambda: _find(filesystem, path), {})
     base = str(filesystem._strip_protocol(path)).rstrip("/")
     return [
         Entry(
@@ -233,6 +232,34 @@ def list_directory(uri: str) -> list[Entry]:
         )
         for name, info in found.items()
     ]
+
+
+def _is_asynchronous(filesystem: Any) -> bool:
+    from fsspec.asyn import AsyncFileSystem
+
+    return isinstance(filesystem, AsyncFileSystem)
+
+
+def _find(filesystem: Any, path: str) -> dict[str, Any]:
+    """Return what a filesystem holds below a directory.
+
+    Its own `find` passes over directories that it is not permitted to read, as if they were empty.
+    """
+    found: dict[str, Any] = {}
+    below = [path]
+    while below:
+        directory = below.pop()
+        try:
+            infos = filesystem.ls(directory, detail=True)
+        except FileNotFoundError:
+            continue  # it is not there, or has just gone
+        for info in infos:
+            name = str(info["name"]).rstrip("/")
+            if info["type"] != "directory":
+                found[name] = info
+            elif name != str(directory).rstrip("/"):
+                below.append(name)
+    return found
 
 
 def list_names(uri: str) -> list[str]:

@@ -57,6 +57,33 @@ def test_a_directory_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert list_directory("memory:///nothing/at/all") == []
 
 
+def test_a_directory_that_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
+    """Shows one that exists, and whose files are hidden: a loop of links fails for root, too."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(StorageError, match="symbolic links"):
+        list_directory(str(tmp_path / "loop"))
+
+
+class _Locked(_Store):
+    """A store that does not permit a subdirectory to be read."""
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        if path.endswith("/locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return super().ls(path, detail, **options)
+
+
+def test_a_directory_with_one_that_cannot_be_read_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fsspec, "get_filesystem_class", lambda _name: _Locked)
+    _Locked().pipe_file("/jobs/orders/_metadata", b"")
+    assert [found.path for found in list_directory("s3://jobs")] == ["s3://jobs/orders/_metadata"]
+    _Locked().pipe_file("/jobs/orders/locked/_metadata", b"")
+    with pytest.raises(StorageError, match="Permission denied"):
+        list_directory("s3://jobs")
+
+
 def test_an_unknown_scheme_is_told_with_those_that_there_are() -> None:
     with pytest.raises(StorageError, match=r"nope:// is no known scheme \(known: file, http"):
         open_filesystem("nope://x/y")
