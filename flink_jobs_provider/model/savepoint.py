@@ -62,6 +62,7 @@ class RestorePoint:
         taken_at: When it was taken: UTC, ISO 8601; empty where that is not known.
         behind: When a newer checkpoint was completed that is gone; empty where none is known.
         broken: Why it cannot be restored; empty where nothing is known against it.
+        unseen: Where newer state may lie, and why that cannot be read from here; empty for nowhere.
     """
 
     path: str
@@ -69,6 +70,7 @@ class RestorePoint:
     taken_at: str = ""
     behind: str = ""
     broken: str = ""
+    unseen: str = ""
 
     @classmethod
     def at(cls, path: str, taken_at: str = "") -> RestorePoint:
@@ -90,6 +92,8 @@ class RestorePoint:
                 f", OLDER THAN ITS LAST COMPLETED CHECKPOINT ({age(self.behind, now)}), which is "
                 "gone: what it did in between is done again"
             )
+        if self.unseen:
+            text += f", WHICH MAY NOT BE ITS NEWEST STATE: nothing is seen below {self.unseen}"
         return text
 
 

@@ -1,8 +1,9 @@
-"""What an adopted job can go back to: its own program is not known, the declared one may be."""
+"""What an adopted job can go back to, and what differs: its own program is not known."""
 
 from __future__ import annotations
 
 from flink_jobs_provider.model.errors import PermanentError
+from flink_jobs_provider.model.parallelism import ParallelismManager
 from flink_jobs_provider.model.record import Adopted, JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.spec import JobSpec
@@ -27,4 +28,15 @@ def refusal_without_way_back(recorded: JobRecord, wanted: JobSpec) -> PermanentE
         f"if the new version fails: {why}",
         now=f"Job {recorded.job_id} goes on as it was",
         remedy=Remedy.ACCEPT_NO_WAY_BACK,
+    )
+
+
+def runs_otherwise(wanted: JobSpec, running: int | None) -> str:
+    """Return the clause on a declared parallelism that an adopted job does not run with, or ""."""
+    ours = wanted.parallelism_managed_by is not ParallelismManager.OTHER
+    if running is None or running == wanted.parallelism or not ours:
+        return ""
+    return (
+        f"; it runs with parallelism {running}, and parallelism {wanted.parallelism} takes effect "
+        "with its first restart"
     )

@@ -15,6 +15,7 @@ from flink_jobs_provider.artifacts import (
     Finding,
 )
 from flink_jobs_provider.control_planes.protocol import ControlPlane, Purpose, SavepointRequest
+from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.identity import submission_in
 from flink_jobs_provider.model.observation import CheckpointStatistics, ObservedJob
 from flink_jobs_provider.model.record import JobRecord
@@ -27,7 +28,11 @@ from flink_jobs_provider.model.savepoint import (
     iso_time,
 )
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
+from flink_jobs_provider.reconciling.flink.state_directories import (
+    Listed,
+    StateDirectories,
+    listing_of,
+)
 from flink_jobs_provider.reconciling.flink.swallowed import swallowed
 from flink_jobs_provider.reconciling.record_updates import recorded_state
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -91,7 +96,7 @@ class StateFinder:
         for job in ended:
             if job.generation >= recorded.generation and job.job_id not in passed_over:
                 others += (await self._left_by(job))[0]
-        others += [point for _, point in await self._listed(spec, recorded)]
+        others += [point for _, point in (await self._listed(spec, recorded)).points]
         others += [
             RestorePoint.at(path)
             for path in (recorded.last_savepoint, recorded.restored_from)
@@ -211,14 +216,22 @@ class StateFinder:
         """Return the newest of what is recorded and what lies in the directories."""
         if recorded is None:
             return None
-        points = recorded_state(recorded)
-        points += await self._listed(spec, recorded)
-        return max(points, key=lambda point: point[0])[1] if points else None
+        listed = await self._listed(spec, recorded)
+        points = [*recorded_state(recorded), *listed.points]
+        if not points:
+            return None
+        newest = max(points, key=lambda point: point[0])[1]
+        if recorded.status is JobStatus.STOPPED:
+            return newest  # it has done nothing after the savepoint of its stop
+        return replace(newest, unseen=listing_of(listed.unseen))
 
-    async def _listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+    async def _listed(self, spec: JobSpec, recorded: JobRecord) -> Listed:
         """Return what lies in the directories of versions whose state is gone on from."""
         found = await self.directories.listed(spec, recorded)
-        later = {point.path: submission_in(point.path, recorded.spec.key) for _, point in found}
+        later = {
+            point.path: submission_in(point.path, recorded.spec.key) for _, point in found.points
+        }
         others = [job_id for job_id in later.values() if job_id]
         passed_over = await swallowed(self._plane, spec, recorded, others)
-        return [each for each in found if later[each[1].path] not in passed_over]
+        kept = [each for each in found.points if later[each[1].path] not in passed_over]
+        return replace(found, points=kept)

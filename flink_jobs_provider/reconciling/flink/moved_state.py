@@ -90,7 +90,8 @@ class MovedState:
         found: dict[str, list[tuple[float, RestorePoint]]] = {
             job_id: [] for job_id, row in rows.items() if row.generation > origin.generation
         }
-        for time, point in await self._states.directories.listed(wanted, earliest):
+        listed = await self._states.directories.listed(wanted, earliest)
+        for time, point in listed.points:
             if job_id := submission_in(point.path, wanted.key):
                 found.setdefault(job_id, []).append((time, point))
         passed_over = await swallowed(self._plane, wanted, earliest, list(found))

@@ -349,7 +349,8 @@ class Reconciler:
                 return over
         origin = await self._origins.of(recorded, wanted, seen)
         restore, generation = origin.restore, seen.next_generation(recorded)
-        if generation == 1 and (former := await self._directories.last_generation(wanted)):
+        left = self._directories.last_generation
+        if generation == 1 and (former := await left(wanted, self._say)):
             generation += former
             self._say(left_behind(wanted, former, restore))
         if recorded and recorded.job_id and not back:

@@ -1,10 +1,11 @@
-"""The directories in which a job's savepoints and checkpoints lie, as far as they are read here."""
+"""The directories of savepoints and checkpoints, as far as they are read from here."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import (
@@ -30,10 +31,29 @@ from flink_jobs_provider.model.savepoint import (
 )
 from flink_jobs_provider.model.snapshot import SnapshotMetadata
 from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.reconciling import Say
 
 #: The options by which a job has its checkpoints elsewhere than its cluster's other jobs have them;
 #: the second is what Flink called it before 1.20, and still takes where the first is not set.
 _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What directories hold of a job.
+
+    Attributes:
+        points: Its savepoints and checkpoints, with when each was written.
+        unseen: The directories that cannot be read from here, and why.
+    """
+
+    points: list[tuple[float, RestorePoint]]
+    unseen: Mapping[str, str]
+
+
+def listing_of(unseen: Mapping[str, str]) -> str:
+    """Name directories that cannot be read from here, each with the reason."""
+    return " and ".join(f"{place} ({reason})" for place, reason in unseen.items())
 
 
 @dataclass(frozen=True)
@@ -85,24 +105,32 @@ class StateDirectories:
     async def _checkpoints(self, directory: str, job_id: str) -> list[Entry]:
         """Return the `_metadata` files of a submission's checkpoints below a directory."""
         entries = await self._metadata(join(directory, job_id))
-        return [each for each in entries if re.search(r"/chk-\d+/_metadata$", each.path)]
+        return [each for each in entries if _of_checkpoint(each)]
 
-    async def listed(self, spec: JobSpec, recorded: JobRecord) -> list[tuple[float, RestorePoint]]:
+    async def listed(self, spec: JobSpec, recorded: JobRecord) -> Listed:
         """Return the savepoints and checkpoints of a job's recorded and later submissions."""
-        found = []
+        found, unseen = [], {}
         layout = await self.layout(spec)
         if layout:
-            for entry in await self._metadata(layout.of_job):
-                job_id = layout.job_id_in(entry.path)
-                if job_id and self._counts(job_id, recorded) and not of_deletion(entry.path):
-                    found.append(_point(entry, "savepoint"))
+            try:
+                for entry in await self._read_metadata(layout.of_job):
+                    job_id = layout.job_id_in(entry.path)
+                    if job_id and self._counts(job_id, recorded) and not of_deletion(entry.path):
+                        found.append(_point(entry, "savepoint"))
+            except StorageError as error:
+                unseen[layout.of_job] = str(error)
         # Its checkpoints are where the version that ran had them, not where the next one will.
         directories = await self._checkpoint_directories(recorded.spec, spec)
         for directory in directories if recorded.job_id else ():
-            for job_id in await self._submissions(directory, recorded):
-                entries = await self._checkpoints(directory, job_id)
-                found += [_point(entry, "checkpoint") for entry in entries]
-        return found
+            try:
+                for job_id in await self._submissions(directory, recorded):
+                    entries = await self._read_metadata(join(directory, job_id))
+                    found += [
+                        _point(each, "checkpoint") for each in entries if _of_checkpoint(each)
+                    ]
+            except StorageError as error:
+                unseen[directory] = str(error)
+        return Listed(found, unseen)
 
     async def _submissions(self, directory: str, recorded: JobRecord) -> set[str]:
         """Return the recorded submission, and later ones that left checkpoints below a directory.
@@ -110,24 +138,18 @@ class StateDirectories:
         A run that ended before it could record its version may have been followed by the cluster's
         end: then nothing else names that version.
         """
-        names: list[str] = []
-        with contextlib.suppress(StorageError):
-            names = (
-                await asyncio.to_thread(list_names, directory) if self.readable(directory) else []
-            )
+        names = await self._names(directory)
         return {str(recorded.job_id), *(n for n in names if self._counts(n, recorded))}
 
     async def lists_checkpoints(self, spec: JobSpec) -> bool:
         """Whether all checkpoints of a version that are left can be listed from here."""
         directories = await self._checkpoint_directories(spec)
-        if not directories or not all(self.readable(each) for each in directories):
-            return False
         try:
             for each in directories:
-                await asyncio.to_thread(list_names, each)
+                await self._names(each)
         except StorageError:
             return False
-        return True
+        return bool(directories)
 
     async def _checkpoint_directories(self, *specs: JobSpec) -> list[str]:
         """Return where checkpoints of some versions can lie: their own places, the cluster's."""
@@ -139,19 +161,32 @@ class StateDirectories:
         named.append((await self._plane.facts()).checkpoint_directory)
         return list(dict.fromkeys(directory.rstrip("/") for directory in named if directory))
 
-    async def last_generation(self, spec: JobSpec) -> int:
+    async def last_generation(self, spec: JobSpec, say: Say | None = None) -> int:
         """Return the newest generation that left savepoints or checkpoints; 0 where none did.
 
         A cluster forgets an ended job after an hour. Under its jobId a new one would write into
         the directory of the old one's retained checkpoints (FLINK-35831), and fail there.
+
+        Args:
+            spec: The job.
+            say: Is given a line that names the directories in which that is not seen, if any.
         """
         layout = await self.layout(spec)
-        places = [layout.of_job if layout else None, *await self._checkpoint_directories(spec)]
+        places = [layout.of_job if layout else "", *await self._checkpoint_directories(spec)]
         names: list[str] = []
-        for place in filter(self.readable, filter(None, places)):
-            with contextlib.suppress(StorageError):
-                names += await asyncio.to_thread(list_names, place)
-        return max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
+        unseen: dict[str, str] = {}
+        for place in filter(None, places):
+            try:
+                names += await self._names(place)
+            except StorageError as error:
+                unseen[place] = str(error)
+        generation = max((generation_of(name) for name in names if spec.key.owns(name)), default=0)
+        if unseen and say and not generation:
+            say(
+                f"{spec.job_name}: whether an earlier job of this name has left savepoints or "
+                f"checkpoints is not seen from here, below {listing_of(unseen)}"
+            )
+        return generation
 
     async def savepoints(self, spec: JobSpec) -> list[RestorePoint]:
         """Return the savepoints in a job's directory, newest first; none where it is not readable.
@@ -189,15 +224,26 @@ class StateDirectories:
             return await self._read_metadata(directory)
         return []
 
+    async def _names(self, directory: str) -> list[str]:
+        self._check_readable(directory)
+        return await asyncio.to_thread(list_names, directory)
+
     async def _read_metadata(self, directory: str) -> list[Entry]:
-        if not self.readable(directory):
-            raise StorageError("it is a path of the cluster's machines")
+        self._check_readable(directory)
         entries = await asyncio.to_thread(list_directory, directory)
         return [entry for entry in entries if entry.path.endswith("/_metadata")]
+
+    def _check_readable(self, directory: str) -> None:
+        if not self.readable(directory):
+            raise StorageError("it is a path of the cluster's machines")
 
     def readable(self, path: str) -> bool:
         """Whether a path means the same here as on the cluster."""
         return self._local_paths or not path.startswith(("/", "file:"))
+
+
+def _of_checkpoint(entry: Entry) -> bool:
+    return re.search(r"/chk-\d+/_metadata$", entry.path) is not None
 
 
 def _point(entry: Entry, what: str) -> tuple[float, RestorePoint]:

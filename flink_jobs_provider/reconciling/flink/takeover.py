@@ -31,6 +31,7 @@ from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import SavepointReason, iso_time, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.model.state_check_mode import StateCheckMode
+from flink_jobs_provider.planning.adoption import runs_otherwise
 from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, retention
@@ -118,6 +119,7 @@ class Takeover:
             try_out = self._plane.try_out if safe else None
             compared = f"; {_COMPARED[await self._compare(wanted, jar, job, try_out)]}"
         called = f" ({job.name})" if job.name != job.job_id else ""
+        compared += runs_otherwise(wanted, await self._plane.parallelism(job.job_id))
         return f"{wanted.job_name}: ADOPT job {job.job_id}{called}, it goes on as it is{compared}"
 
     async def take_over(self, wanted: JobSpec, jar: Jar | str) -> JobRecord | None:
@@ -143,7 +145,7 @@ class Takeover:
         warning = "" if found in (Adopted.SAME_VERSION, Adopted.SAME_GRAPH) else "warning: "
         self._say(
             f"{warning}{wanted.job_name}: adopted job {job.job_id}, which goes on as it is; "
-            f"{_COMPARED[found]}"
+            f"{_COMPARED[found]}{runs_otherwise(wanted, await self._plane.parallelism(job.job_id))}"
         )
         return await self._record(wanted, job, found)
 

@@ -61,11 +61,22 @@ def test_a_job_is_adopted_as_it_is(named: str) -> None:
     assert stack.flink.the_job() is job
     assert len(stack.flink.submissions) == 1
     assert "adopted job" in stack.said[-1]
+    assert "parallelism" not in stack.said[-1]
     assert not stack.plan(adopting(adopt=named)).needed
     assert stack.plan(version("Old", "savepoint")).line() == (
         "orders: no action, recorded only: adopt was removed"
     )
     assert stack.refresh().model_copy(update={"restore_point": None}) == record
+
+
+def test_a_declared_parallelism_that_does_not_run_is_named() -> None:
+    """Shows that the adoption says it, since no later plan does: it is no drift."""
+    stack = Stack()
+    foreign(stack, parallelism=3)
+    stack.up(adopting(parallelism=4))
+    otherwise = "it runs with parallelism 3, and parallelism 4 takes effect with its first restart"
+    assert otherwise in stack.said[-1]
+    assert not stack.plan(adopting(parallelism=4)).needed
 
 
 def test_the_first_change_carries_its_state_over() -> None:

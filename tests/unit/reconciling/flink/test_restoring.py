@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
@@ -290,6 +293,66 @@ def test_a_start_that_fails_on_its_savepoint_calls_it_safe_nowhere() -> None:
     assert "safe" not in str(caught.value)
     assert f"{stopped.last_savepoint}, cannot be seen from here" in caught.value.now
     assert f"the next older savepoint is {older} (taken at " in caught.value.now
+
+
+_MAY_BE_OLD = "WHICH MAY NOT BE ITS NEWEST STATE: nothing is seen below "
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_state_that_may_not_be_the_newest_is_named_so(readable: bool) -> None:
+    """Shows a lost job whose checkpoints cannot be read from here, in its plan and in the run."""
+    stack = running("savepoint", readable=readable)
+    wanted = version("Old", "savepoint", savepoint_trigger="1")
+    stack.up(wanted)
+    stack.flink.pass_time(1200)
+    lost(stack)
+    planned = stack.plan(wanted).line()
+    stack.up(wanted)
+    (started,) = (line for line in stack.said if "going on from" in line)
+    for line in (planned, started):
+        assert (_MAY_BE_OLD in line) == (not readable)
+        if not readable:
+            where = f"{stack.flink.cluster.checkpoint_directory} (it is a path of the cluster's mac"
+            assert where in line
+
+
+def test_a_checkpoint_directory_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shows the directory of a lost job's checkpoints, without the permission to read it."""
+    stack = running("savepoint")
+    wanted = version("Old", "savepoint", savepoint_trigger="1")
+    saved = stack.up(wanted).last_savepoint
+    stack.flink.pass_time(1200)
+    read = MemoryFileSystem.ls
+
+    def ls(self: MemoryFileSystem, path: str, detail: bool = True, **options: Any) -> Any:
+        if f"/checkpoints/{stack.recorded.job_id}" in path:
+            raise PermissionError(13, "Permission denied", path)
+        return read(self, path, detail, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", ls)
+    lost(stack)
+    planned = stack.plan(wanted).line()
+    assert f"start from savepoint {saved} (20 min old), {_MAY_BE_OLD}" in planned
+    assert "/checkpoints ([Errno 13] Permission denied: " in planned
+
+
+def test_a_stopped_job_goes_on_from_its_stop_wherever_its_checkpoints_are() -> None:
+    stack = running("savepoint", readable=False)
+    stack.up(version("Old", "savepoint", desired_state="stopped"))
+    stack.flink.restart_job_manager()
+    stack.up(version("Old", "savepoint"))
+    assert stack.flink.active()
+    assert _MAY_BE_OLD not in "\n".join(stack.said)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_first_start_says_where_an_earlier_job_would_not_be_seen(readable: bool) -> None:
+    """Shows a job that no record names, and that starts without state."""
+    stack = running("savepoint", readable=readable)
+    hidden = "whether an earlier job of this name has left savepoints or checkpoints is not seen"
+    assert (hidden in "\n".join(stack.said)) == (not readable)
 
 
 @pytest.mark.parametrize("readable", [True, False])
