@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from flink_jobs_provider.cli.cluster_session import named_here
 from flink_jobs_provider.cli.job_actions import start_inputs
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
-from flink_jobs_provider.inspecting.job_choice import NamedJobs
 from flink_jobs_provider.inspecting.version_check import (
     Checked,
     check_state,
@@ -20,18 +20,15 @@ from flink_jobs_provider.model.target import FlinkTarget
 
 
 async def check(
-    plane: FlinkRest,
-    target: FlinkTarget,
-    jobs: NamedJobs,
-    wanted: str | Path,
-    given: dict[str, Any],
+    plane: FlinkRest, target: FlinkTarget, wanted: str | Path, given: dict[str, Any]
 ) -> Checked:
     """Compare a running job's state with a new version; nothing is changed.
+
+    Nothing is asked of the cluster before a job file is found valid.
 
     Args:
         plane: The cluster.
         target: How it is reached.
-        jobs: Its jobs.
         wanted: A job file, or what names a job.
         given: Inputs of the new version that go before those of the file.
 
@@ -43,9 +40,9 @@ async def check(
     if isinstance(wanted, Path):
         inputs = start_inputs(wanted, target)
         declared, _ = await opened(inputs)
-        return await check_state(
-            plane, running(jobs, declared.job_name), declared, {**inputs, **given}
-        )
+        found = running(await named_here(plane), declared.job_name)
+        return await check_state(plane, found, declared, {**inputs, **given})
+    jobs = await named_here(plane)
     job, name = running(jobs, wanted)
     if "jar" not in given:
         raise PermanentError(

@@ -219,7 +219,7 @@ def check(
         from flink_jobs_provider.cli.check_command import check
 
         new = {name: value for name, value in given.items() if value is not None}
-        return await check(plane, target, await named_here(plane), wanted, new)
+        return await check(plane, target, wanted, new)
 
     path = Path(job)
     wanted = path if path.is_file() or path.suffix in _JOB_FILES else job
@@ -258,8 +258,7 @@ def rehearse(
     async def work(plane: FlinkRest, target: FlinkTarget) -> Rehearsed:
         from flink_jobs_provider.cli.rehearse_command import rehearse
 
-        named = await named_here(plane)
-        return await rehearse(plane, target, named, file, lambda line: say(line, error=True))
+        return await rehearse(plane, target, file, lambda line: say(line, error=True))
 
     done = cluster.run(work)
     now = f"Job {done.job_id} goes on: it was never interrupted."

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flink_jobs_provider.cli.cluster_session import named_here
 from flink_jobs_provider.cli.job_actions import start_inputs
 from flink_jobs_provider.control_planes.flink.plane import FlinkRest
-from flink_jobs_provider.inspecting.job_choice import COMMAND_LINE, NamedJobs, choose
+from flink_jobs_provider.inspecting.job_choice import COMMAND_LINE, choose
 from flink_jobs_provider.inspecting.version_check import opened
 from flink_jobs_provider.model.errors import PermanentError, RehearsalFailed
 from flink_jobs_provider.model.identity import owner_digits_of
@@ -40,10 +41,10 @@ class Rehearsed:
         return asdict(self)
 
 
-async def rehearse(
-    plane: FlinkRest, target: FlinkTarget, jobs: NamedJobs, file: Path, say: Say
-) -> Rehearsed:
+async def rehearse(plane: FlinkRest, target: FlinkTarget, file: Path, say: Say) -> Rehearsed:
     """Rehearse the version that a job file declares, while the job goes on.
+
+    Nothing is asked of the cluster before the file is found valid.
 
     Raises:
         InvalidSpec: An input is invalid; every problem at once.
@@ -51,14 +52,15 @@ async def rehearse(
         JobError: It was not seen to its end.
     """
     wanted, jar = await opened(start_inputs(file, target))
+    if wanted.rehearsal is None:
+        raise PermanentError(
+            f"{wanted.job_name}: {file} declares no rehearsal",
+            remedy="Add rehearsal, with args or flink_configuration that send its output elsewhere",
+        )
+    jobs = await named_here(plane)
     job, name = choose(jobs, wanted.job_name)
     if not job.active:
         raise PermanentError(f"{name} is {job.state}: it has no running state to start a copy from")
-    if wanted.rehearsal is None:
-        raise PermanentError(
-            f"{name}: {file} declares no rehearsal",
-            remedy="Add rehearsal, with args or flink_configuration that send its output elsewhere",
-        )
     owner = jobs.owners.of(job.job_id)  # a run of its own stack ends what is left of it
     known = owner != owner_digits_of(job.job_id)
     wanted = wanted.model_copy(update={"owner": owner if known else COMMAND_LINE})

@@ -50,6 +50,30 @@ DLI_PLACE = "Data Lake Insight, project p at https://dli.eu-west-101.myhuaweiclo
 WORDS = "and this command starts jobs on Flink itself at http://flink:8081. Nothing was started. "
 
 
+@pytest.mark.parametrize("command", ["start", "check", "rehearse"])
+def test_a_file_is_read_before_its_cluster_is_asked(command: str, tmp_path: Path) -> None:
+    """Shows a file that is no YAML, one with invalid inputs, and a cluster that is not there."""
+    path = job_file(tmp_path, parallelism=-1)
+
+    def refused() -> str:
+        words = ["jobs", command, str(path), "--url", "http://127.0.0.1:1"]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 1
+        return result.output
+
+    assert "parallelism" in refused()
+    path.write_text("job_name: [1")
+    assert "is not YAML" in refused()
+    path.unlink()
+    assert "cannot be read" in refused()
+
+
+def test_a_file_without_a_rehearsal_is_refused_before_its_cluster_is_asked(tmp_path: Path) -> None:
+    path = job_file(tmp_path)
+    result = CliRunner().invoke(app, ["jobs", "rehearse", str(path), "--url", "http://127.0.0.1:1"])
+    assert "declares no rehearsal" in result.output
+
+
 def job_file(directory: Path, **inputs: Any) -> Path:
     """Write a job file."""
     path = directory / "orders.yaml"
