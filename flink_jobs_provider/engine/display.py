@@ -33,6 +33,8 @@ _SYMBOLS = {
     Op.READ_DISCARD: ("<", "red", "forget"),
     Op.REFRESH: ("~", "yellow", "drifted"),
 }
+#: What leaves the resource of the state as it is, where that has `retain_on_delete`.
+_MAY_RETAIN = (Op.DELETE, Op.DELETE_REPLACED, Op.REPLACE)
 _COUNTED = {
     Op.CREATE: ("+", "to create", "created"),
     Op.IMPORT: ("=", "to import", "imported"),
@@ -221,6 +223,8 @@ class Display(Listener):
             symbol, style, word = "-", "red", "gone"
         if failed:
             style, word = "red", f"{'reading' if step.op is Op.REFRESH else word} failed"
+        elif step.op in _MAY_RETAIN and step.old is not None and step.old.retain_on_delete:
+            word += "[retain]"
         state = step.new or step.old
         hidden = {str(path[0]) for path in (state.hide_diffs if state else ()) if path}
         notes = []

@@ -1,6 +1,7 @@
 """What a plugin logs while it works, as it is shown to people."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -61,6 +62,15 @@ def test_a_slow_step_says_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     display.status(URN, "orders: stopping, 4 s")
     display.tick()
     assert out.getvalue().splitlines()[-1].endswith("  updating orders (5s): stopping")
+
+
+@pytest.mark.parametrize("op", [Op.DELETE, Op.REPLACE, Op.DELETE_REPLACED])
+def test_a_resource_that_outlives_its_deletion_is_marked_as_the_cli_marks_it(op: Op) -> None:
+    for retained in (True, False):
+        display, out = shown()
+        old = replace(state(), retain_on_delete=retained)
+        display.step_ended(Step(op, URN, old, None if op is Op.DELETE else state()), failed=False)
+        assert ("[retain]" in out.getvalue()) == retained
 
 
 def test_plans_are_below_their_resource() -> None:
