@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -68,6 +69,7 @@ class ServedJob:
         directory: For the gateway's files, jars and output; made here.
         proxy: What the gateway takes for the cluster.
         cluster: The cluster itself.
+        command: What serves, if not the command itself.
 
     Attributes:
         gateway: The process.
@@ -75,7 +77,13 @@ class ServedJob:
         settled: Whether the job was seen to be as it should, and nothing was done to it since.
     """
 
-    def __init__(self, directory: Path, proxy: FaultProxy, cluster: FlinkCluster) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        proxy: FaultProxy,
+        cluster: FlinkCluster,
+        command: Sequence[str] = (),
+    ) -> None:
         self.directory = directory
         self.proxy = proxy
         self.cluster = cluster
@@ -88,7 +96,7 @@ class ServedJob:
             "flink": {"url": proxy.url},
             "mounts": {_STORAGE: f"file://{directory / 'jars'}"},
         }
-        self.gateway = GatewayProcess(directory, proxy.url, clusters=[entry])
+        self.gateway = GatewayProcess(directory, proxy.url, command=command, clusters=[entry])
         self._token = self.gateway.token("tester", Role.OPERATE)
         self.gateway.start()
 
@@ -213,20 +221,24 @@ class ServedJob:
         caller was told nothing.
         """
         self.gateway.start()
-        if not self._begun_since(before):
+        if not self._begun_since(before.actions):
             self.ask(action, **properties)
-
-        def ended() -> Recorded:
-            (recorded,) = self._begun_since(before)
-            assert recorded.result != "IN_PROGRESS", recorded
-            return recorded
-
-        recorded = wait_until(ended, 90, f"{action} has ended")
+        recorded = self.end_of_new(before.actions)
         assert (recorded.action, recorded.result) == (action, "SUCCESS"), recorded
         return recorded
 
-    def _begun_since(self, before: Before) -> list[Recorded]:
-        return [recorded for recorded in self.actions() if recorded.id not in before.actions]
+    def end_of_new(self, known: Collection[str]) -> Recorded:
+        """Wait until the one action that is on record besides known ones has ended; return it."""
+
+        def ended() -> Recorded:
+            (recorded,) = self._begun_since(known)
+            assert recorded.result != "IN_PROGRESS", recorded
+            return recorded
+
+        return wait_until(ended, 90, "the action has ended")
+
+    def _begun_since(self, known: Collection[str]) -> list[Recorded]:
+        return [recorded for recorded in self.actions() if recorded.id not in known]
 
     def actions(self) -> list[Recorded]:
         """Return all actions on record, in order; read by no code of the gateway's: it may run."""
