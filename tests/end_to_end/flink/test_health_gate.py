@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.flink.counted_versions import Counted
+from tests.waiting import wait_until
 
 #: A failure of a task, by whichever of the two checks sees it first.
 FAILED_ONCE = (
@@ -59,6 +60,69 @@ def test_a_version_that_is_not_healthy_gives_way_with_each_number_counted_once(
     failed.assert_says(f"The previous version runs again as job {again}, from ")
     assert again != first
     counted.await_more("first")
+    counted.stop()
+
+
+def test_exceptions_count_by_themselves_where_restarts_are_allowed(counted: Counted) -> None:
+    counted.start()
+    failing = ("--fail-after-millis", "4000", "--restarts", "1000")
+    gate = {"window": "14s", "max_restarts": 100, "max_exceptions": 0}
+    counted.declare("FailingTask", *failing, health=gate)
+    failed = counted.project.failing_up()
+    text = r"health\.max_exceptions: Flink lists \d exceptions?, and at most 0 are allowed"
+    assert re.search(text, failed.text), failed.text
+    failed.assert_says("the task failed on purpose", "The previous version runs again as job ")
+    counted.await_more("first")
+    counted.stop()
+
+
+def test_a_version_that_falls_behind_in_event_time_gives_way(counted: Counted) -> None:
+    """Shows the lag that Flink reports of the numbers' times, of the version before and of now."""
+    counted.declare("BehindInEventTime", "--behind-millis", "1000")
+    counted.project.up()
+    first = counted.active()
+
+    def shows_lag() -> bool:
+        vertex = counted.cluster.get(f"/jobs/{first}")["vertices"][0]["id"]
+        metrics = counted.cluster.get(f"/jobs/{first}/vertices/{vertex}/subtasks/metrics")
+        return any(each["id"].endswith("currentEmitEventTimeLag") for each in metrics)
+
+    wait_until(shows_lag, 60, "its lag is shown")
+    gate = {"window": "14s", "max_lag_growth": "10s"}
+    counted.declare("BehindInEventTime", "--behind-millis", "60000", health=gate)
+    failed = counted.project.failing_up()
+    text = r"health\.max_lag_growth: it is 6\d\.\d s behind in event time, \d+\.\d s before"
+    assert re.search(text, failed.text), failed.text
+    failed.assert_says(f"The previous version runs again as job {counted.active()}, from ")
+    counted.await_more("BehindInEventTime")
+    counted.stop()
+
+
+def test_a_run_after_a_killed_one_does_not_go_on_from_what_was_swallowed(counted: Counted) -> None:
+    """Shows it of a run that is killed when it has ended a version that had written nothing."""
+    first = counted.start()
+    counted.declare("SilentCount", health={"window": "14s", "require_output": True})
+    run = counted.project.start("up", "--yes", "--skip-preview")
+
+    def second() -> str:
+        rows = counted.cluster.jobs().items()
+        running = [id_ for id_, row in rows if row["state"] == "RUNNING"]
+        return "".join(id_ for id_ in running if id_[:18] == first[:18] and id_ != first)
+
+    silent = wait_until(second, 90, "the version without output runs")
+
+    def ended() -> bool:
+        return bool(counted.cluster.jobs()[silent]["state"] == "CANCELED")
+
+    wait_until(ended, 120, "it does not pass", interval=0.01)
+    counted.project.close()
+    run.communicate()
+    counted.project.cancel()
+    counted.declare("CountingJobV2")
+    counted.project.up()
+    restored = counted.project.outputs("orders")["restored_from"]
+    assert f"/{silent}/" not in restored
+    counted.await_more("v2-CountingJobV2")
     counted.stop()
 
 
