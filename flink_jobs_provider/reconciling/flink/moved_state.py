@@ -84,7 +84,7 @@ class MovedState:
         earliest = JobRecord(
             spec=wanted,
             status=JobStatus.FAILED,
-            job_id=wanted.key.job_id(origin.generation, "0" * 8),
+            job_id=f"{wanted.key.prefix}{origin.generation:06x}{'0' * 8}",  # 0 of an adopted one
             generation=origin.generation,
         )
         found: dict[str, list[tuple[float, RestorePoint]]] = {
