@@ -13,20 +13,16 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from flink_jobs_provider.artifacts import Jar, find_jar, open_jar
-from flink_jobs_provider.control_planes.connection import (
-    Clusters,
-    Prerequisites,
-    instance_of,
-    started_jobs,
-)
+from flink_jobs_provider.control_planes.connection import Clusters, Prerequisites
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JarError, JobError, PermanentError
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
-from flink_jobs_provider.model.target import FlinkTarget, Target
+from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import Plan, plan
+from flink_jobs_provider.provider.cluster_identity import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.commit import commit_of
 from flink_jobs_provider.provider.preview import (
     CreationPreviews,
@@ -40,7 +36,12 @@ from flink_jobs_provider.provider.preview import (
 )
 from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
-from flink_jobs_provider.provider.run_registry import Declaration, RunRegistry, declared_twice
+from flink_jobs_provider.provider.run_registry import (
+    Declaration,
+    RunRegistry,
+    declared_by_another_provider,
+    declared_twice,
+)
 from flink_jobs_provider.reconciling import IsCancelled, JobReconciler, never, reconciler_of
 from flink_jobs_provider.reconciling.flink.moving import Move, Place
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
@@ -231,10 +232,30 @@ class JobOperations:
         """Return the declaration by which another resource has a job, or None."""
         if other := self._registry.declarations.add(declared):
             return other
-        if other := self._registry.declared_elsewhere(declared):
-            return other
-        namesakes = self._registry.declarations.namesakes(declared)
-        return self._loop.run(self._on_one_cluster(declared, namesakes)) if namesakes else None
+        shared = self._registry.declared_elsewhere(declared)
+        return self._same_job(declared, [*shared, *self._registry.declarations.namesakes(declared)])
+
+    def check_is_ours(self, recorded: JobRecord) -> None:
+        """Check that no other provider process of the run declares the job of a resource to delete.
+
+        Raises:
+            PermanentError: One does: there the job goes on.
+        """
+        spec = recorded.spec
+        if self._registry.is_declared(spec):
+            return
+        others = self._registry.elsewhere_in_the_run(spec.job_name)
+        if other := self._same_job(Declaration("", spec.target, spec.job_name), others):
+            raise declared_by_another_provider(recorded, other)
+
+    def _same_job(
+        self, declared: Declaration, namesakes: Sequence[Declaration]
+    ) -> Declaration | None:
+        """Return which of the declarations of jobs of one name is of the same job, or None."""
+        here = next((each for each in namesakes if each.job == declared.job), None)
+        if here or not namesakes:
+            return here
+        return self._loop.run(self._on_one_cluster(declared, namesakes))
 
     def has_another_address(self, recorded: JobRecord) -> bool:
         """Whether the program declares a job by another address of its cluster."""
@@ -324,43 +345,6 @@ async def carry_over(
     ]
     old, new = places
     return await Move(old, new, say, time.time).carry_over(recorded, wanted, jar)
-
-
-async def is_same_cluster(
-    clusters: Clusters, one: Target, other: Target, job_name: str
-) -> bool | None:
-    """Whether two addresses lead to one cluster; None where that is not known.
-
-    A Flink cluster shows what no other one has, unless a proxy hides it. Else the jobs of that
-    name decide, once there are any: no two clusters have a job of one id and one start time.
-    """
-    if one.kind != other.kind:
-        return None
-    try:
-        names = [await instance_of(clusters, each) for each in (one, other)]
-        if all(names):
-            return names[0] == names[1]
-        here, there = [await started_jobs(clusters, each, job_name) for each in (one, other)]
-    except JobError:
-        return None
-    return True if here & there else None
-
-
-async def is_same_job(clusters: Clusters, old: JobRecord, new: JobRecord) -> bool:
-    """Whether the job of a new record is also on the cluster that the old record names.
-
-    A jobId alone is no evidence: on a Flink cluster it is derived, so that the first version of a
-    job has the same one wherever it runs. It is not submitted to two clusters in one millisecond.
-    """
-    one, other = old.spec.target, new.spec.target
-    if not (one.is_job_service or other.is_job_service):
-        here = (await clusters.of(one).jobs()).by_id.get(str(new.job_id))
-        there = (await clusters.of(other).jobs()).by_id.get(str(new.job_id))
-        return here is not None and there is not None and here.started == there.started
-    if old.run_id in (None, old.spec.job_name):
-        return False  # one version of HDInsight's API calls a run by the job's name
-    names = ((each.run_id, each.job_id, each.started_at) for each in (old, new))
-    return next(names) == next(names)
 
 
 def secret_resolver(

@@ -5,8 +5,9 @@ resource changes from one to the other without an alias, the new one's create fi
 and the old one's delete, in another process, would cancel it.
 
 Each process writes the jobs that the program declares by it, a line each, into a file in a
-directory of its user. What a process has written counts as long as it runs, which it does until its
-run ends. Runs are told apart by the address of their engine.
+directory of its user. With it is how the job's cluster is reached, without any secret: two
+addresses may lead to one cluster. What a process has written counts as long as it runs, which it
+does until its run ends. Runs are told apart by the address of their engine.
 """
 
 from __future__ import annotations
@@ -17,16 +18,30 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import psutil
 
-#: A job within a stack: where it runs, and its name.
-Job = tuple[str, str]
 _OWN_USER_ONLY = 0o700
 #: How far two readings of the time at which one process started may differ, in seconds.
 _SAME_START = 0.05
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a process declares by a resource, and its target as plain data."""
+
+    place: str
+    job_name: str
+    resource: str
+    target: dict[str, Any]
+
+    def line(self) -> str:
+        """Return it as a line of a file."""
+        return json.dumps([self.place, self.job_name, self.resource, self.target]) + "\n"
 
 
 class RunClaims:
@@ -44,41 +59,45 @@ class RunClaims:
         self._directory = directory or _directory()
         self._run = hashlib.sha256(engine.encode()).hexdigest()[:16]
         self._file = self._directory / f"{self._run}-{os.getpid()}-{psutil.Process().create_time()}"
-        self._own: dict[Job, str] = {}
-        self._read: dict[str, tuple[int, dict[Job, str]]] = {}
+        self._own: set[tuple[str, str]] = set()
+        self._read: dict[str, tuple[int, dict[str, list[Claim]]]] = {}
         self._lock = Lock()
 
-    def add(self, job: Job, resource: str) -> None:
+    def add(self, claim: Claim) -> None:
         """Write down that the program declares a job by a resource."""
+        job = claim.place, claim.job_name
         with self._lock:
             if job in self._own:
                 return
             if not self._own:
                 atexit.register(self.close)
-            self._own[job] = resource
+            self._own.add(job)
             with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([*job, resource]) + "\n")
+                file.write(claim.line())
 
-    def of_others(self, job: Job) -> str | None:
-        """Return the resource by which another process of this run declares a job, or None."""
+    def of_others(self, job_name: str) -> list[Claim]:
+        """Return the claims of jobs of this name by other processes of this run."""
+        found = []
         with self._lock:
             for file in self._directory.glob(f"{self._run}-*"):
                 if file == self._file:
                     continue
                 if not _lives(file):
                     file.unlink(missing_ok=True)
-                elif (resource := self._declared_in(file).get(job)) is not None:
-                    return resource
-        return None
+                else:
+                    found += self._declared_in(file).get(job_name, [])
+        return found
 
-    def _declared_in(self, file: Path) -> dict[Job, str]:
+    def _declared_in(self, file: Path) -> dict[str, list[Claim]]:
         try:
             size = file.stat().st_size
             known = self._read.get(file.name)
             if known is None or known[0] != size:
-                lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-                whole = [json.loads(line) for line in lines if line.endswith("\n")]
-                declared = {(place, name): resource for place, name, resource in whole}
+                declared: dict[str, list[Claim]] = {}
+                for line in file.read_text(encoding="utf-8").splitlines(keepends=True):
+                    if line.endswith("\n"):
+                        claim = Claim(*json.loads(line))
+                        declared.setdefault(claim.job_name, []).append(claim)
                 known = self._read[file.name] = size, declared
         except FileNotFoundError:  # its process has just ended
             return {}

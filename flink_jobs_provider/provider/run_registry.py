@@ -33,7 +33,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import Target
-from flink_jobs_provider.provider.run_claims import RunClaims
+from flink_jobs_provider.provider.run_claims import Claim, RunClaims
 from flink_jobs_provider.reconciling.record_updates import keep, knows
 
 #: A job within a stack: where it runs, and its name, which it shares with no other job there.
@@ -65,34 +65,29 @@ class RunRegistry:
         """Share what the program declares with the other provider processes of the run."""
         self._claims = claims
 
-    def declared_elsewhere(self, declared: Declaration) -> Declaration | None:
-        """Return the declaration of a job by another provider process of the run, or None."""
-        if self._claims is None:
-            return None
-        self._claims.add(declared.job, declared.resource)
-        other = self._claims.of_others(declared.job)
-        if other in (None, declared.resource):
-            return None
-        return Declaration(str(other), declared.target, declared.job_name)
+    def declared_elsewhere(self, declared: Declaration) -> list[Declaration]:
+        """Share a declaration; return those of a job of this name by other provider processes.
 
-    def check_is_ours(self, recorded: JobRecord) -> None:
-        """Check that no other provider process of the run declares the job of a resource to delete.
-
-        Raises:
-            PermanentError: One does: there the job goes on.
+        They may be at other addresses. A resource that two processes declare is one.
         """
-        if self._claims is None or self.is_declared(recorded.spec):
-            return
-        other = self._claims.of_others(_job(recorded.spec))
-        if other is None:
-            return
-        raise PermanentError(
-            f"{recorded.spec.job_name}: another resource of this stack, {shown(other)}, declares "
-            "this job by another provider in the same run, and has no alias of this one",
-            now="Nothing of it was ended, and the old resource is kept",
-            remedy="Take the old resource out of the stack's state (pulumi state delete), which "
-            "touches no job; or take the new one out, and declare it with an alias of the old one",
+        if self._claims is None:
+            return []
+        target = declared.target.model_dump(mode="json", exclude_none=True)
+        self._claims.add(Claim(*declared.job, declared.resource, target))
+        return [
+            other
+            for other in self.elsewhere_in_the_run(declared.job_name)
+            if other.resource != declared.resource
+        ]
+
+    def elsewhere_in_the_run(self, job_name: str) -> list[Declaration]:
+        """Return the declarations of jobs of a name by other provider processes of the run."""
+        claims = self._claims.of_others(job_name) if self._claims else []
+        declared = (
+            Declaration.of(each.resource, {"target": each.target, "job_name": each.job_name})
+            for each in claims
         )
+        return [each for each in declared if each]
 
     def mark_declared(self, spec: JobSpec) -> None:
         """Remember a job that the program declares."""
@@ -367,6 +362,20 @@ class Declarations:
         """Return the declaration of a job; one without a resource where none is known."""
         unknown = Declaration("", target, job_name)
         return self._first.get(job_name, {}).get(unknown.job, unknown)
+
+
+def declared_by_another_provider(recorded: JobRecord, other: Declaration) -> PermanentError:
+    """Return the refusal to delete a resource whose job another provider's resource declares."""
+    own = recorded.spec.target
+    also = "" if other.target.place == own.place else f" at {other.target.address}"
+    return PermanentError(
+        f"{recorded.spec.job_name}: another resource of this stack, {shown(other.resource)}, "
+        f"declares this job{also} by another provider in the same run, and has no alias of this "
+        "one",
+        now="Nothing of it was ended, and the old resource is kept",
+        remedy="Take the old resource out of the stack's state (pulumi state delete), which "
+        "touches no job; or take the new one out, and declare it with an alias of the old one",
+    )
 
 
 def declared_twice(first: Declaration, second: Declaration) -> str:

@@ -297,7 +297,7 @@ class ProviderService:
         longer than the `timeout` in seconds.
         """
         record = _record(id_, recorded)
-        self._registry.check_is_ours(record)
+        self.jobs.check_is_ours(record)
         if self._registry.expects_creation(record):
             self._registry.check_found(self.jobs.observe(record))
         if self._registry.takes_over(record) or self.jobs.has_another_address(record):

@@ -16,8 +16,8 @@ from flink_jobs_provider.control_planes.service_planes import ActionJob, StepJob
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.target import DliTarget, FlinkTarget, HDInsightTarget
+from flink_jobs_provider.provider.cluster_identity import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.dynamic import RESOURCE_KEY, FlinkJobProvider
-from flink_jobs_provider.provider.job_operations import is_same_cluster, is_same_job
 from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.contract.hdinsight.stack import TARGET
 from tests.unit.model.made_up_jobs import URL, record, spec
