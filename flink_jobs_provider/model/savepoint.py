@@ -62,7 +62,8 @@ class RestorePoint:
         taken_at: When it was taken: UTC, ISO 8601; empty where that is not known.
         behind: When a newer checkpoint was completed that is gone; empty where none is known.
         broken: Why it cannot be restored; empty where nothing is known against it.
-        unseen: Where newer state may lie, and why that cannot be read from here; empty for nowhere.
+        unseen: Where newer state may lie, and why that cannot be read from here; None, and not
+            written, for nowhere.
     """
 
     path: str
@@ -70,7 +71,14 @@ class RestorePoint:
     taken_at: str = ""
     behind: str = ""
     broken: str = ""
-    unseen: str = ""
+    unseen: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nowhere(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if not self.unseen:
+            del written["unseen"]
+        return written
 
     @classmethod
     def at(cls, path: str, taken_at: str = "") -> RestorePoint:

@@ -223,7 +223,7 @@ class StateFinder:
         newest = max(points, key=lambda point: point[0])[1]
         if recorded.status is JobStatus.STOPPED:
             return newest  # it has done nothing after the savepoint of its stop
-        return replace(newest, unseen=listing_of(listed.unseen))
+        return replace(newest, unseen=listing_of(listed.unseen) or None)
 
     async def _listed(self, spec: JobSpec, recorded: JobRecord) -> Listed:
         """Return what lies in the directories of versions whose state is gone on from."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from flink_jobs_provider.model.savepoint import SavepointLayout, of_deletion
+import pytest
+from pydantic import TypeAdapter
+
+from flink_jobs_provider.model.savepoint import RestorePoint, SavepointLayout, of_deletion
 
 JOB_ID = "75482491dc86ae12be000001693daca1"
 
@@ -42,3 +45,12 @@ def test_other_paths_name_no_submission(path: str) -> None:
     """Shows that nothing is read into paths of another layout."""
     assert SavepointLayout("/savepoints", "orders").job_id_in(path) is None
     assert SavepointLayout.of(path, "orders") is None
+
+
+def test_where_newer_state_may_lie_is_written_only_where_there_is_such_a_place() -> None:
+    """Shows that what was recorded before stays as it is, and that a refresh is remembered."""
+    point = RestorePoint("/s/1", "savepoint")
+    assert "unseen" not in TypeAdapter(RestorePoint).dump_python(point)
+    hidden = replace(point, unseen="/c (Permission denied)")
+    written = TypeAdapter(RestorePoint).dump_python(hidden)
+    assert TypeAdapter(RestorePoint).validate_python(written) == hidden
