@@ -29,7 +29,7 @@ from tests.in_memory import kept_in_memory, mark_processes, parse_urls_once
 from tests.one_case_each import OPTION, keep_one_case_each
 from tests.promtool import why_no_promtool
 from tests.sharing import BySharing, refuse_unknown
-from tests.stack_project import NO_PULUMI_CLI, PULUMI_CLI, StackProject, make_cli_python
+from tests.stack_project import ENGINES, StackProject, make_cli_python
 
 # How long an example takes is a matter of the machine: a busy one is no failure.
 settings.register_profile(
@@ -207,16 +207,7 @@ def private_flink(start_flink: Callable[..., FlinkCluster]) -> FlinkCluster:
     return start_flink()
 
 
-_ENGINES = [
-    "embedded",
-    pytest.param(
-        "pulumi",
-        marks=[pytest.mark.pulumi_cli, pytest.mark.skipif(not PULUMI_CLI, reason=NO_PULUMI_CLI)],
-    ),
-]
-
-
-@pytest.fixture(params=_ENGINES)
+@pytest.fixture(params=[pytest.param(name, marks=marks) for name, marks in ENGINES.items()])
 def engine(request: pytest.FixtureRequest) -> str:
     """Name each engine in turn; the Pulumi CLI must be on the PATH for its own."""
     name: str = request.param

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import psutil
+import pytest
 
 from flink_jobs_provider.engine.stacks import Place
 from tests.empty_stacks import PASSPHRASE, command_with_key, make_empty_stack
@@ -30,6 +31,14 @@ from tests.waiting import wait_until
 
 PULUMI_CLI = shutil.which("pulumi")
 NO_PULUMI_CLI = "the Pulumi CLI is not on the PATH: this was shown for the embedded engine alone"
+#: The engines, with the marks of the tests that run by each.
+ENGINES: dict[str, list[pytest.MarkDecorator]] = {
+    "embedded": [],
+    "pulumi": [
+        pytest.mark.pulumi_cli,
+        pytest.mark.skipif(not PULUMI_CLI, reason=NO_PULUMI_CLI),
+    ],
+}
 #: Where this project's own plugin is, which `plugins:` of Pulumi.yaml names.
 PLUGIN_DIRECTORY = Path(sys.executable).parent
 #: No command of a test takes this long; one that does hangs.

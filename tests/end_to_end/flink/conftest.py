@@ -1,11 +1,12 @@
-"""Stacks of counting jobs on a real cluster, once for each target and each engine."""
+"""Stacks of counting jobs on a real cluster, for each target, each engine and each face."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -17,11 +18,12 @@ from tests.end_to_end.flink.targets import (
     BY_PLUGIN,
     CANNOT_EXIST,
     CHOSEN,
+    NOT_BY_PLUGIN,
     Target,
     open_target,
 )
 from tests.flink_cluster import FlinkCluster
-from tests.stack_project import StackProject
+from tests.stack_project import ENGINES, StackProject
 
 
 class StackOn(Protocol):
@@ -31,48 +33,97 @@ class StackOn(Protocol):
         """Return a stack, of another name each time unless that is given."""
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each case on all targets, but where it cannot exist on one of them.
+@dataclass(frozen=True)
+class Combination:
+    """What a case runs with.
 
-    Those that a gateway serves get a choice of cases, unless all are asked for; so does the plugin,
-    with Flink itself as the target.
+    Attributes:
+        engine: `embedded` or `pulumi`.
+        face: What runs the jobs, `dynamic` or `plugin`.
+        target: The kind of target; "" where the case has one of its own.
     """
-    if "target" not in metafunc.fixturenames:
+
+    engine: str
+    face: str = "dynamic"
+    target: str = ""
+
+    @property
+    def id(self) -> str:
+        """Name it in the test's id; the dynamic provider is the usual face."""
+        plugin = "plugin" if self.face == "plugin" else ""
+        return "-".join(word for word in (self.target, plugin, self.engine) if word)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case on all targets, by both engines and both faces, but where it cannot exist.
+
+    Of the targets that a gateway serves there is a choice, unless all are asked for; so there is of
+    the cases by the plugin in the embedded engine. A module that names its faces itself has a
+    fixture `face` of its own.
+    """
+    if "combination" not in metafunc.fixturenames:
         return
     name = metafunc.function.__name__
-    kinds = [
-        pytest.param(kind, marks=[pytest.mark.skip(reason=why)] if why else [])
-        for kind, cases in CANNOT_EXIST.items()
-        if ALL or kind == "flink" or name in CHOSEN[kind]
-        for why in [cases.get(name)]
-    ]
-    if name in BY_PLUGIN or (ALL and name in ALSO_BY_PLUGIN):
-        kinds.append(pytest.param("flink-plugin"))
-    metafunc.parametrize("target_and_face", kinds, indirect=True)
+    kinds = [""]
+    if "target" in metafunc.fixturenames:
+        kinds = [kind for kind in CANNOT_EXIST if ALL or kind == "flink" or name in CHOSEN[kind]]
+    found = [Combination(engine, target=kind) for engine in ENGINES for kind in kinds]
+    if not hasattr(metafunc.module, "face"):
+        if name in BY_PLUGIN or (ALL and name in ALSO_BY_PLUGIN):
+            found.append(Combination("embedded", "plugin", kinds[0]))
+        found += [Combination("pulumi", "plugin", kind) for kind in kinds]
+    parameters = [pytest.param(each, id=each.id, marks=_marks(each, name)) for each in found]
+    metafunc.parametrize("combination", parameters, indirect=True)
+
+
+def _marks(combination: Combination, name: str) -> list[pytest.MarkDecorator]:
+    why = CANNOT_EXIST.get(combination.target, {}).get(name)
+    if combination.face == "plugin":
+        why = why or NOT_BY_PLUGIN.get(name)
+    return [*ENGINES[combination.engine], *([pytest.mark.skip(reason=why)] if why else [])]
 
 
 @pytest.fixture
-def target_and_face(request: pytest.FixtureRequest) -> str:
-    """Name each kind of target in turn, and the provider's face where that is not the usual."""
-    kind: str = request.param
-    return kind
+def combination(request: pytest.FixtureRequest) -> Combination:
+    """Return what a case runs with, each in turn."""
+    combination: Combination = request.param
+    return combination
 
 
 @pytest.fixture
-def target(target_and_face: str) -> str:
+def engine(combination: Combination) -> str:
+    """Name each engine in turn."""
+    return combination.engine
+
+
+@pytest.fixture
+def target(combination: Combination) -> str:
     """Name each kind of target in turn."""
-    return target_and_face.removesuffix("-plugin")
+    return combination.target
 
 
 @pytest.fixture
-def face(target_and_face: str) -> str:
-    """Name what runs the jobs: `dynamic` or `plugin`."""
-    return "plugin" if target_and_face.endswith("-plugin") else "dynamic"
+def face(combination: Combination) -> str:
+    """Name what runs the jobs."""
+    return combination.face
+
+
+@pytest.fixture
+def make_stack(make_stack: Callable[..., StackProject], face: str) -> Callable[..., StackProject]:
+    """Return a maker of projects whose jobs have the face of the case."""
+
+    def make(*args: Any, **options: Any) -> StackProject:
+        project = make_stack(*args, **options)
+        project.face = face
+        project.write_program()
+        return project
+
+    return make
 
 
 @pytest.fixture
 def stack_on(
-    make_stack: Callable[..., StackProject], target: str, face: str, tmp_path: Path
+    make_stack: Callable[..., StackProject], target: str, tmp_path: Path
 ) -> Iterator[StackOn]:
     """Return a maker of stacks by cluster."""
     opened: dict[str, Target] = {}
@@ -87,8 +138,6 @@ def stack_on(
             to = opened[cluster.url]
             project = make_stack(cluster.url, stack, to.inputs)
             project.environment.update(to.environment)
-            project.face = face
-            project.write_program()
             return CountingStack(project, to, tmp_path / f"counts{stack}")
 
         yield make

@@ -95,8 +95,9 @@ CHOSEN = {
     },
 }
 
-#: The cases that are shown with the plugin, too, on Flink itself: what it translates between the
-#: engine and the same core. The second ones only where all cases are asked for.
+#: The cases that are shown with the plugin in the embedded engine, too, on Flink itself: what it
+#: translates between the engine and the same core. The second ones only where all cases are asked
+#: for. With the Pulumi CLI, the plugin has every case that the dynamic provider has.
 BY_PLUGIN = {
     "test_each_change_is_one_update_with_its_state",
     "test_two_jobs_from_one_jar_and_a_second_run",
@@ -107,6 +108,16 @@ ALSO_BY_PLUGIN = {
     "test_a_preview_says_what_will_be_done_and_why",
     "test_drift_is_shown_and_mended",
     "test_a_version_that_fails_on_the_state_gives_way_to_the_old_one",
+    "test_a_job_started_by_hand_is_adopted_changed_and_released",
+    "test_it_is_rescaled_while_it_runs",
+    "test_a_version_that_cannot_read_the_state_gives_way_with_each_number_counted_once",
+    "test_a_version_that_passes_its_rehearsal_goes_on_from_the_state_of_the_stop",
+    "test_the_old_version_runs_until_the_new_one_is_up",
+    "test_the_oldest_savepoints_go_and_versions_say_so",
+}
+#: Cases that cannot exist with the plugin, by the test's name, and why. They are shown as skipped.
+NOT_BY_PLUGIN = {
+    "test_options_without_effect_are_refused": "the options have an effect on the plugin's jobs",
 }
 
 _cluster_numbers = count(1)

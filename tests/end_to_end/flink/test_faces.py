@@ -18,6 +18,12 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
+def face() -> str:
+    """Name the face that each case begins with."""
+    return "dynamic"
+
+
+@pytest.fixture
 def moved(
     flink_2: FlinkCluster, make_stack: Callable[..., StackProject], tmp_path: Path
 ) -> CountingStack:

@@ -34,15 +34,18 @@ def engine() -> str:
 
 
 @pytest.fixture
+def face() -> str:
+    """Name the face of all cases here."""
+    return "plugin"
+
+
+@pytest.fixture
 def stack(
     flink_2: FlinkCluster, make_stack: Callable[..., StackProject], tmp_path: Path
 ) -> CountingStack:
     """Return a stack whose jobs the plugin runs, on Flink itself."""
     to = open_target("flink", flink_2, tmp_path / "target")
-    project = make_stack(flink_2.url, "", to.inputs)
-    project.face = "plugin"
-    project.write_program()
-    return CountingStack(project, to, tmp_path / "counts")
+    return CountingStack(make_stack(flink_2.url, "", to.inputs), to, tmp_path / "counts")
 
 
 def _with_options(stack: CountingStack, options: str) -> None:

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from pathlib import Path
 
-from tests.end_to_end.flink.targets import CANNOT_EXIST
+from tests.end_to_end.flink.targets import ALSO_BY_PLUGIN, BY_PLUGIN, CANNOT_EXIST, CHOSEN, NOT_BY_PLUGIN
 
 
 def test_each_case_that_is_left_out_is_there_on_another_target() -> None:
@@ -18,6 +18,7 @@ def test_each_case_that_is_left_out_is_there_on_another_target() -> None:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }
     left_out = [name for cases in CANNOT_EXIST.values() for name in cases]
-    assert set(left_out) <= tests
+    chosen = set().union(*CHOSEN.values(), BY_PLUGIN, ALSO_BY_PLUGIN)
+    assert {*left_out, *NOT_BY_PLUGIN, *chosen} <= tests
     most = max(Counter(left_out).values())
     assert most < len(CANNOT_EXIST), "a case is left out everywhere"
