@@ -7,6 +7,7 @@ from pulumi import CustomResource, Input, Output, ProviderResource, ResourceOpti
 
 from flink_jobs_provider.provider.args import FlinkJobArgs, InputObject, JobArguments, JobInputs
 from flink_jobs_provider.provider.job_outputs import JobOutputs, computed_names, with_outputs
+from flink_jobs_provider.provider.program_interrupts import print_no_interrupts
 from flink_jobs_provider.provider.resource import PLUGIN_TYPE, declared_inputs, taking_over
 
 PACKAGE = "flink-jobs"
@@ -38,6 +39,7 @@ class Job(JobOutputs, CustomResource):
         Raises:
             TypeError: A `FlinkJobArgs` and keywords are given, or `jar_digest`.
         """
+        print_no_interrupts()
         props = dict.fromkeys(computed_names()) | declared_inputs(args, inputs)
         opts = ResourceOptions.merge(opts, taking_over(DYNAMIC_TYPE, resource_name, opts))
         super().__init__(PLUGIN_TYPE, resource_name, props, opts)

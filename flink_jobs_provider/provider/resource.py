@@ -21,6 +21,7 @@ from flink_jobs_provider.provider.dynamic import (
 )
 from flink_jobs_provider.provider.dynamic_state import owner_of_stack
 from flink_jobs_provider.provider.job_outputs import JobOutputs, computed_names, with_outputs
+from flink_jobs_provider.provider.program_interrupts import print_no_interrupts
 
 #: The type of the same resource as the native plugin has it: its state is taken over.
 PLUGIN_TYPE = "flink-jobs:index:Job"
@@ -52,6 +53,7 @@ class FlinkJob(JobOutputs, Resource, module="flink_jobs", name="FlinkJob"):
         Raises:
             TypeError: A `FlinkJobArgs` and keywords are given, or `jar_digest`.
         """
+        print_no_interrupts()
         props = declared_inputs(args, inputs)
         outputs = dict.fromkeys(computed_names())
         props[RESOURCE_KEY] = _identity(resource_name, opts.parent if opts else None)

@@ -26,10 +26,15 @@ def proxy(flink_2: FlinkCluster) -> Iterator[FaultProxy]:
         yield running
 
 
-@pytest.fixture
-def project(make_stack: Callable[..., StackProject], proxy: FaultProxy) -> StackProject:
-    """Return a stack on each engine."""
-    return make_stack(proxy.url)
+@pytest.fixture(params=["dynamic", "plugin"])
+def project(
+    make_stack: Callable[..., StackProject], proxy: FaultProxy, request: pytest.FixtureRequest
+) -> StackProject:
+    """Return a stack on each engine, with jobs of each face."""
+    made = make_stack(proxy.url)
+    made.face = request.param
+    made.write_program()
+    return made
 
 
 @pytest.fixture
@@ -75,6 +80,7 @@ def test_all_that_is_wrong_is_in_one_report(project: StackProject, proxy: FaultP
         assert finished.code != 0
         for named in _NAMED:
             assert any(named in line for line in finished.lines), f"{named}\n{finished.text}"
+        assert "Traceback" not in finished.text, finished.text
     assert proxy.exchanges == []
 
 
@@ -92,8 +98,7 @@ def test_misspelt_properties_are_named_with_what_was_meant(
             assert any(f"did you mean {right}?" in line for line in lines), finished.text
         for named in _NAMED:
             assert any(named in line for line in finished.lines), f"{named}\n{finished.text}"
-        # With the CLI, the program's own host prints how it was interrupted.
-        assert "Traceback" not in finished.text or project.engine == "pulumi"
+        assert "Traceback" not in finished.text, finished.text
         assert "flink_jobs_provider/" not in finished.text, finished.text
     assert proxy.exchanges == []
 

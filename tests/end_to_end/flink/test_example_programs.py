@@ -205,6 +205,28 @@ def test_bad_input_in_yaml(example: Callable[[str], Example], wrong: str, tells:
 
 @pytest.mark.pulumi_cli
 @_NEEDS_THE_CLI
+def test_bad_input_in_typescript(example: Callable[[str], Example]) -> None:
+    """Shows what passes its compiler: each problem in a line at its property, of one report."""
+    made = example("typescript")
+    made.run("package", "add", str(_PLUGIN))
+    for key, value in {"url": "http://127.0.0.1:9", "output": "out", "parallelism": "0"}.items():
+        made.run("config", "set", key, value)
+    program = made.directory / "index.ts"
+    source = program.read_text(encoding="utf-8")
+    wrong = 'upgrade_mode: "bluegreen" as any,\n    on_delete:'
+    program.write_text(source.replace("on_delete:", wrong), encoding="utf-8")
+    told = made.run("preview", fails=True)
+    for problem in (
+        "property parallelism value {0} has a problem: must be greater",
+        "property upgrade_mode value {bluegreen} has a problem: must be 'savepoint'",
+    ):
+        assert [line for line in told.splitlines() if problem in line], told
+    assert "Traceback" not in told
+    assert "    at " not in told  # nor a stack of Node's
+
+
+@pytest.mark.pulumi_cli
+@_NEEDS_THE_CLI
 def test_an_installed_archive_serves_a_program(
     example: Callable[[str], Example], flink_2: FlinkCluster, tmp_path: Path
 ) -> None:
