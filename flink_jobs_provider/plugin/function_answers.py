@@ -89,7 +89,7 @@ class OperatorState:
         name: Its name, where the cluster shows it.
         size_bytes: The size of its state, where that is known.
         max_parallelism: Its max parallelism, where that is known.
-        verdict: What becomes of it: `fits`, `drops`, `cannot restore` or `cannot tell`.
+        verdict: How it is restored: `fits`, `drops`, `cannot restore` or `cannot tell`.
     """
 
     id: str

@@ -38,7 +38,7 @@ def get_jobs(
         ended: Whether jobs that have ended are listed, too.
         opts: Pulumi's options of a call.
     """
-    return _now(JobList, "getJobs", opts, target=target, ended=ended)
+    return _now(JobList, "getJobs", **locals())
 
 
 def get_jobs_output(
@@ -48,7 +48,7 @@ def get_jobs_output(
     opts: _Options | None = None,
 ) -> Output[JobList]:
     """Do as `get_jobs`, on inputs."""
-    return _output(JobList, "getJobs", opts, target=target, ended=ended)
+    return _output(JobList, "getJobs", **locals())
 
 
 def get_job(
@@ -65,14 +65,14 @@ def get_job(
     Raises:
         Exception: There is no such job.
     """
-    return _now(FoundJob, "getJob", opts, job=job, target=target)
+    return _now(FoundJob, "getJob", **locals())
 
 
 def get_job_output(
     job: Input[str], *, target: Input[Cluster] | None = None, opts: _Options | None = None
 ) -> Output[FoundJob]:
     """Do as `get_job`, on inputs."""
-    return _output(FoundJob, "getJob", opts, job=job, target=target)
+    return _output(FoundJob, "getJob", **locals())
 
 
 def get_savepoints(
@@ -91,7 +91,7 @@ def get_savepoints(
             cluster's own, and where the submissions that the cluster lists had theirs.
         opts: Pulumi's options of a call.
     """
-    return _now(JobSavepoints, "getSavepoints", opts, job=job, target=target, directory=directory)
+    return _now(JobSavepoints, "getSavepoints", **locals())
 
 
 def get_savepoints_output(
@@ -102,8 +102,7 @@ def get_savepoints_output(
     opts: _Options | None = None,
 ) -> Output[JobSavepoints]:
     """Do as `get_savepoints`, on inputs."""
-    inputs = {"job": job, "target": target, "directory": directory}
-    return _output(JobSavepoints, "getSavepoints", opts, **inputs)
+    return _output(JobSavepoints, "getSavepoints", **locals())
 
 
 def check_job(  # noqa: PLR0913 - the inputs of the function
@@ -134,19 +133,7 @@ def check_job(  # noqa: PLR0913 - the inputs of the function
     Raises:
         Exception: No such job runs, or the new version cannot be planned.
     """
-    return _now(
-        CheckedState,
-        "checkJob",
-        opts,
-        job=job,
-        jar=jar,
-        target=target,
-        entry_class=entry_class,
-        args=args,
-        parallelism=parallelism,
-        flink_configuration=flink_configuration,
-        state_check=state_check,
-    )
+    return _now(CheckedState, "checkJob", **locals())
 
 
 def check_job_output(  # noqa: PLR0913 - the inputs of the function
@@ -162,26 +149,18 @@ def check_job_output(  # noqa: PLR0913 - the inputs of the function
     opts: _Options | None = None,
 ) -> Output[CheckedState]:
     """Do as `check_job`, on inputs."""
-    return _output(
-        CheckedState,
-        "checkJob",
-        opts,
-        job=job,
-        jar=jar,
-        target=target,
-        entry_class=entry_class,
-        args=args,
-        parallelism=parallelism,
-        flink_configuration=flink_configuration,
-        state_check=state_check,
-    )
+    return _output(CheckedState, "checkJob", **locals())
 
 
-def _now(of: type[T], name: str, opts: InvokeOptions | None, **inputs: Any) -> T:
+# The functions above pass their parameters on as they are, which `locals()` has: each but `opts` is
+# an input of the plugin's function by the same name.
+
+
+def _now(of: type[T], name: str, /, *, opts: InvokeOptions | None, **inputs: Any) -> T:
     return typed(of, invoke(f"{PACKAGE}:index:{name}", _props(inputs), opts).value)
 
 
-def _output(of: type[T], name: str, opts: _Options | None, **inputs: Any) -> Output[T]:
+def _output(of: type[T], name: str, /, *, opts: _Options | None, **inputs: Any) -> Output[T]:
     found: Output[Any] = invoke_output(f"{PACKAGE}:index:{name}", _props(inputs), opts)
     return found.apply(lambda value: typed(of, value))
 

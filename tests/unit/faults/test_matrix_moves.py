@@ -48,7 +48,7 @@ class Cluster:
 
 @dataclass
 class Proxy:
-    """A proxy that records what it is told to pass on."""
+    """A proxy that records its rule and the requests that it passes on."""
 
     url: str
     exchanges: list[Exchange] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Proxy:
         self.exchanges, self.rule = [], rule
 
     def send(self, method: str, path: str, run: str) -> Verdict:
-        """Pass a request on; return what becomes of its answer."""
+        """Pass a request on; return whether the rule lets its answer through."""
         exchange = Exchange(method, path, int(method != "GET"), 0, run=run)
         self.exchanges.append(exchange)
         before = self.rule(exchange, Moment.BEFORE)
@@ -79,7 +79,7 @@ def job(tmp_path: Path) -> MatrixJob:
 
 
 def running(job: MatrixJob, place: Site, generation: int = 1) -> str:
-    """Have a submission of a job run on one of its clusters, and write lines."""
+    """Start a submission of a job on one of its clusters, with output; return its jobId."""
     job_id = f"{job.wanted.key.prefix}{generation:06x}00000000"
     place.cluster.jobs()[job_id] = {"state": "RUNNING"}
     job.output.mkdir(exist_ok=True)
@@ -116,7 +116,7 @@ def test_a_move_declares_the_other_cluster_and_the_next_one_that_of_before(job: 
 def test_a_job_must_run_once_over_both_clusters_and_on_the_declared_one(
     job: MatrixJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shows that the cluster on which it was, and is not declared any more, is looked at, too."""
+    """Shows that the former cluster, which is no longer declared, is checked as well."""
     here, there = job.sites
     first = running(job, here)
     recorded(job, first)
@@ -136,7 +136,7 @@ def test_a_job_must_run_once_over_both_clusters_and_on_the_declared_one(
 
 
 def test_the_next_runs_of_a_move_take_turns() -> None:
-    """Shows that it is taken back but where its mark is lost, and no other version is declared."""
+    """Shows that a move is taken back, except after its mark is lost, and no version is added."""
     requests = [RequestOfRun(STOP, former=True), RequestOfRun(RUN)]
 
     def recoveries(action: MatrixAction) -> set[Recovery]:
@@ -262,7 +262,7 @@ def test_numbers_are_repeated_only_where_the_run_has_reported_it(
 def test_a_fault_befalls_the_cluster_whose_request_is_struck(
     job: MatrixJob, play: Callable[[list[Script]], None]
 ) -> None:
-    """Shows it of the begin and of the end of what happens to that cluster."""
+    """Shows that the fault begins and ends on that cluster, and not on the other one."""
     befallen: list[object] = []
 
     def struck(run: ProviderRun) -> JobRecord:
