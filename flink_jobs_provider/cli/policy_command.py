@@ -7,12 +7,12 @@ import typer
 from flink_jobs_provider.cli.options import JsonOption
 from flink_jobs_provider.cli.printing import say_either, say_json
 
-app = typer.Typer(no_args_is_help=True, help="The policy pack for the Pulumi CLI.")
+app = typer.Typer(no_args_is_help=True, help="The policy pack.")
 
 
 @app.command()
 def path(*, as_json: JsonOption = False) -> None:
-    """Print the directory that `pulumi preview --policy-pack` is given."""
+    """Print the directory that `--policy-pack` takes."""
     from flink_jobs_provider.policy import PACK_DIRECTORY
 
     say_either({"path": str(PACK_DIRECTORY)}, str(PACK_DIRECTORY), as_json=as_json)

@@ -231,6 +231,16 @@ class RunOptions:
         list[str] | None,
         typer.Option("--target", "-t", help="Only these URNs (Pulumi CLI only)."),
     ] = None
+    policy_pack: Annotated[
+        list[Path] | None,
+        typer.Option("--policy-pack", help="Judge the run by the policy pack in this directory."),
+    ] = None
+    policy_pack_config: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--policy-pack-config", help="The JSON file that configures the pack named before."
+        ),
+    ] = None
     engine: EngineOption = Engine.AUTO
 
     def pass_on(self) -> None:
@@ -268,15 +278,23 @@ class RunOptions:
             words += ["--parallel", str(self.parallel)]
         for urn in self.target or ():
             words += ["--target", urn]
+        for pack in self.policy_pack or ():
+            words += ["--policy-pack", str(pack.absolute())]
+        for file in self.policy_pack_config or ():
+            words += ["--policy-pack-config", str(file.absolute())]
         return words
+
+
+#: What only runs of a program have, in which something is declared that policies judge.
+_OF_POLICIES = ("policy_pack", "policy_pack_config")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands on stacks to the command line."""
     app.command()(grouped(up))
     app.command()(grouped(preview, without=("yes", "skip_preview")))
-    app.command()(grouped(refresh, without=("refresh", "offline")))
-    app.command()(grouped(destroy, without=("expect_no_changes", "offline")))
+    app.command()(grouped(refresh, without=("refresh", "offline", *_OF_POLICIES)))
+    app.command()(grouped(destroy, without=("expect_no_changes", "offline", *_OF_POLICIES)))
     app.command()(grouped(cancel))
     app.command()(grouped(outputs))
     app.add_typer(stack_app, name="stack")

@@ -45,6 +45,7 @@ def change(request: Request, kind: Kind, console: Console) -> None:
     """Preview, ask, and execute an update, a refresh or a destroy.
 
     In JSON there is one document: that of the run, or of the preview that it does not come past.
+    There is a preview in any case where policies are to judge all of a run before it begins.
     Raises ConfirmationError unless it is confirmed, and otherwise as `preview` does.
     """
     if not (request.yes or (request.asks and not request.json)):
@@ -56,7 +57,7 @@ def change(request: Request, kind: Kind, console: Console) -> None:
         console.print(f"warning: {text}", style="yellow")
 
     with locked(request, warn) as stack, asyncio.Runner() as runner:
-        if not request.skip_preview or request.expect_no_changes:
+        if not request.skip_preview or request.expect_no_changes or request.policy_pack:
             options = run_options(request, kind, dry_run=True)
             outcome = runner.run(_shown(stack, options, console, request, last=False))
             raise_for(outcome, options)

@@ -15,6 +15,7 @@ from flink_jobs_provider.engine.child_process import Declared, Program
 from flink_jobs_provider.engine.deletion import delete_what_is_left
 from flink_jobs_provider.engine.errors import EngineError, PluginNotFoundError, UnsupportedError
 from flink_jobs_provider.engine.plugin_search import PluginSearch
+from flink_jobs_provider.engine.policy_packs import Policies, start_policies
 from flink_jobs_provider.engine.provider_launch import ProjectLauncher
 from flink_jobs_provider.engine.provider_processes import Configurations, version_of
 from flink_jobs_provider.engine.refresh import Reads, refresh
@@ -111,6 +112,7 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
     begun = Begun(refreshing=options.kind is Kind.REFRESH)
     run = _new_run(stack, options, _Counting(listener, outcome, begun), server.address)
     listener.stoppable_by(run.stop)
+    policies = Policies(run)
     monitor = ResourceMonitor(run, root=str(stack.place.project.root), parallel=options.parallel)
     if not options.dry_run:
         stack.files.keep_backup()
@@ -118,7 +120,8 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
         with _interruptible(run):
             _warn_of_pending_operations(run)
             await server.start(monitor, EngineServicer(run))
-            await _go(stack, options, run, server, outcome)
+            policies = await start_policies(run, stack, options.policy_packs, server.address)
+            await _go(stack, options, run, server, policies, outcome)
             await run.settle()
             if not (run.failed or run.cancelled):
                 run.snapshots.forget_inherited_operations()
@@ -127,7 +130,7 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
         run.fail("", error)
     finally:
         await run.settle()
-        await run.providers.close()
+        await asyncio.gather(run.providers.close(), policies.close())
         await server.stop()
     if (run.failed or run.cancelled) and not options.dry_run:
         begun.report_others(run, outcome.declared)
@@ -137,7 +140,12 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
 
 
 async def _go(
-    stack: OpenStack, options: Options, run: Run, server: MonitorServer, outcome: Outcome
+    stack: OpenStack,
+    options: Options,
+    run: Run,
+    server: MonitorServer,
+    policies: Policies,
+    outcome: Outcome,
 ) -> None:
     if options.refresh_first or options.kind is Kind.REFRESH:
         run.listener.phase("reading what really runs")
@@ -145,7 +153,7 @@ async def _go(
     if options.kind is Kind.REFRESH or run.stopping.is_set():
         return
     executor = StepExecutor(run)
-    generator = StepGenerator(run, executor)
+    generator = StepGenerator(run, executor, policies)
     if options.kind is Kind.UPDATE:
         run.listener.phase("running the program")
         server.monitor.answer_with(generator, Reads(run, generator, stack.outputs_of_another))
@@ -155,6 +163,8 @@ async def _go(
     if not run.stopping.is_set():
         run.listener.phase("deleting what the program no longer declares")
         await delete_what_is_left(run, executor)
+    if not run.stopping.is_set():
+        await policies.judge_stack()
     outcome.outputs = generator.finish_stack_outputs()
 
 

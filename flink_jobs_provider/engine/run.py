@@ -17,6 +17,7 @@ from flink_jobs_provider.engine.errors import (
     ProviderGoneError,
     ResourceError,
 )
+from flink_jobs_provider.engine.policy_pack_configuration import PolicyPack
 from flink_jobs_provider.engine.provider_answers import refused
 from flink_jobs_provider.engine.provider_processes import Configurations, Launcher, Providers
 from flink_jobs_provider.engine.resource_state import (
@@ -120,6 +121,7 @@ class Options:
     dry_run: bool = False
     refresh_first: bool = False
     parallel: int = 16
+    policy_packs: tuple[PolicyPack, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from flink_jobs_provider.engine.errors import (
     OperationFailed,
 )
 from flink_jobs_provider.engine.operations import Outcome, execute
+from flink_jobs_provider.engine.policy_pack_configuration import find_policy_packs
 from flink_jobs_provider.engine.run import Kind, Listener, Options
 from flink_jobs_provider.engine.stacks import OpenStack, Request, default_parallel
 
@@ -30,8 +31,17 @@ def locked(request: Request, warn: Callable[[str], None]) -> Iterator[OpenStack]
 
 
 def run_options(request: Request, kind: Kind, *, dry_run: bool) -> Options:
-    """Return the options of a run as they were asked for."""
-    return Options(kind, dry_run, request.refresh, request.parallel or default_parallel())
+    """Return the options of a run as they were asked for.
+
+    Raises OptionError, and the like, where a policy pack or its configuration is none.
+    """
+    return Options(
+        kind,
+        dry_run,
+        request.refresh,
+        request.parallel or default_parallel(),
+        find_policy_packs(request.policy_pack or (), request.policy_pack_config or ()),
+    )
 
 
 async def watched(

@@ -5,7 +5,7 @@ Light: nothing of Pulumi is loaded for it.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,6 +195,8 @@ class Request:
     json: bool = False
     interactive: bool = True
     verbose: bool = False
+    policy_pack: Sequence[Path] | None = None
+    policy_pack_config: Sequence[Path] | None = None
     environment: Mapping[str, str] | None = None
 
     def place(self) -> Place:

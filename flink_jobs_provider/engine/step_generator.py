@@ -10,6 +10,7 @@ from dataclasses import fields
 from flink_jobs_provider.engine.deletion import EarlyDeletion
 from flink_jobs_provider.engine.errors import ResourceError
 from flink_jobs_provider.engine.goals import Goal
+from flink_jobs_provider.engine.policy_packs import Policies
 from flink_jobs_provider.engine.provider_resources import ProviderResources
 from flink_jobs_provider.engine.resource_state import (
     BUILTIN_PACKAGE,
@@ -47,8 +48,9 @@ _DECLARED = [each.name for each in fields(Declaration)]
 class StepGenerator:
     """Decides on the step for each resource that the program registers."""
 
-    def __init__(self, run: Run, executor: StepExecutor) -> None:
+    def __init__(self, run: Run, executor: StepExecutor, policies: Policies) -> None:
         self._run = run
+        self._policies = policies
         self._books = run.books
         self._executor = executor
         self._defaults: dict[tuple[str, str], asyncio.Task[ResourceState]] = {}
@@ -132,6 +134,8 @@ class StepGenerator:
         if goal.custom and not goal.type.startswith(PROVIDER_TYPE_PREFIX):
             reference = await self.provider_reference(goal.package, goal.version, goal.provider)
         new = _wanted(urn, goal, reference)
+        if not goal.custom or new.is_provider:
+            await self._policies.judge(new, goal)
         if new.is_provider and provider_package(urn) not in (DYNAMIC_PACKAGE, BUILTIN_PACKAGE):
             return await self._provider_resources.settle(new, goal, old)
         if not goal.custom or new.is_provider:
@@ -196,17 +200,17 @@ class StepGenerator:
         if goal.import_id and _is_to_be_imported(goal, old):
             old = await self._executor.import_(new, old)
         if old is None:
-            return await self._executor.create(await self._run.check(new, {}, goal.inputs))
+            return await self._executor.create(await self._checked(new, goal, {}, goal.inputs))
         if old.state.urn in self._books.deleted:
             return await self._create_again(new, goal, old)
         before = old.state
         if before.external:
             self._books.replaced.add(new.urn)
-            new = await self._run.check(new, {}, goal.inputs)
+            new = await self._checked(new, goal, {}, goal.inputs)
             return await self._executor.create(new, old)
         inputs = self._with_ignored(new.urn, goal, before)
         tainted = bool(before.other.get("taint"))
-        new = await self._run.check(new, {} if tainted else before.inputs, inputs)
+        new = await self._checked(new, goal, {} if tainted else before.inputs, inputs)
         diff = property_diff(
             before.inputs, ignoring(goal.ignore_changes, before.inputs, new.inputs)[0]
         )
@@ -234,8 +238,16 @@ class StepGenerator:
         self._books.deleted.discard(old.state.urn)
         self._books.decided.add(old.state.urn)
         self._books.replaced.add(new.urn)
-        new = await self._run.check(new, {}, goal.inputs)
+        new = await self._checked(new, goal, {}, goal.inputs)
         return await self._executor.create(new, old)
+
+    async def _checked(
+        self, new: ResourceState, goal: Goal, olds: PropertyMap, news: PropertyMap
+    ) -> ResourceState:
+        """Return a resource as its provider has checked it, which the policies permit."""
+        new = await self._run.check(new, olds, news)
+        await self._policies.judge(new, goal)
+        return new
 
     def _with_ignored(self, urn: str, goal: Goal, before: ResourceState) -> PropertyMap:
         inputs, impossible = ignoring(goal.ignore_changes, before.inputs, goal.inputs)

@@ -6,7 +6,13 @@ import ast
 from collections import Counter
 from pathlib import Path
 
-from tests.end_to_end.flink.targets import ALSO_BY_PLUGIN, BY_PLUGIN, CANNOT_EXIST, CHOSEN, NOT_BY_PLUGIN
+from tests.end_to_end.flink.targets import (
+    ALSO_BY_PLUGIN,
+    BY_PLUGIN,
+    CANNOT_EXIST,
+    CHOSEN,
+    NOT_BY_PLUGIN,
+)
 
 
 def test_each_case_that_is_left_out_is_there_on_another_target() -> None:
