@@ -227,6 +227,7 @@ async def start_policies(
             process = await PluginProcess.start(
                 launch, lambda line: run.report(Severity.INFO, line)
             )
+            run.packs.append(process)
             started.append(Analyzer(pack, process))
             await started[-1].prepare(stack, address, dry_run=run.dry_run)
     except BaseException:

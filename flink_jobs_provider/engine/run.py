@@ -17,6 +17,7 @@ from flink_jobs_provider.engine.errors import (
     ProviderGoneError,
     ResourceError,
 )
+from flink_jobs_provider.engine.plugin_process import PluginProcess
 from flink_jobs_provider.engine.policy_pack_configuration import PolicyPack
 from flink_jobs_provider.engine.provider_answers import refused
 from flink_jobs_provider.engine.provider_processes import Configurations, Launcher, Providers
@@ -188,6 +189,8 @@ class Run:
             lambda: (record.state for record in snapshots.records),
             self.begin,
         )
+        #: The processes of policy packs, which may be busy for long.
+        self.packs: list[PluginProcess] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -226,8 +229,13 @@ class Run:
         self.begin(self.providers.cancel())
 
     def abandon(self) -> None:
-        """Kill the providers: what is in flight ends at once, and stays pending in the state."""
+        """Kill the providers: what is in flight ends at once, and stays pending in the state.
+
+        Policy packs are killed, too: what they were asked about has not begun.
+        """
         self.providers.kill()
+        for pack in self.packs:
+            pack.kill()
 
     def refuse_when_stopping(self) -> None:
         """Raise OperationCancelled when no new step may begin."""

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.engine.demo_project import HERE, Project
+from tests.end_to_end.engine.demo_project import HERE, Project, wait_for
 
 PACK = HERE / "programs" / "demo_pack"
 
@@ -126,6 +127,22 @@ def test_a_pack_that_fails_permits_nothing(embedded: Project) -> None:
     assert "Traceback" not in refused.text
     assert embedded.files() == {}
     assert embedded.processes() == []
+
+
+def test_a_run_can_be_ended_while_a_pack_judges(embedded: Project) -> None:
+    """Shows a second Ctrl-C where a pack does not answer: all ends, and nothing was begun."""
+    embedded.program("File('a', size=1)")
+    embedded.extra_environment["DEMO_PACK"] = "hangs"
+    process = embedded.start("up", "--yes", "--stack", "dev", *judged(embedded))
+    wait_for(lambda: "analyze" in str(embedded.calls(forget=False)), "the pack to be asked")
+    for words in ("interrupted: waiting", "stopping at once"):
+        process.send_signal(signal.SIGINT)
+        assert process.stdout
+        assert next(line for line in process.stdout if words in line)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert embedded.files() == {}
+    wait_for(lambda: embedded.processes() == [], "its processes to end")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A policy pack for the demo files: no file above a size, and no more of them than a number.
 
 It records its calls as the demo provider does. `DEMO_PACK` has its nature: `fails` raises where it
-is to judge, `silent` ends before it has said its port.
+is to judge, `hangs` does not answer there, `silent` ends before it has said its port.
 """
 
 # ruff: noqa: N802 - names are those of the protocol
@@ -58,6 +58,8 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         record("analyze", request.name, props=properties, stack=os.environ["PULUMI_STACK"])
         if NATURE == "fails":
             raise RuntimeError("the pack failed on purpose")
+        while NATURE == "hangs":
+            time.sleep(60)
         size = properties.get("size", 0)
         if isinstance(size, str) or size <= self.maxima["size"]:
             return analyzer_pb2.AnalyzeResponse()
