@@ -23,7 +23,10 @@ OF_A_PROGRAM = {
     "flink_jobs_provider.provider",
     *(
         f"flink_jobs_provider.provider.{name}"
-        for name in ("args", "dynamic", "dynamic_state", "job_outputs", "resource")
+        for name in (
+            *("args", "dynamic", "dynamic_state", "job_outputs", "program_interrupts"),
+            "resource",
+        )
     ),
 }
 _PROGRAM = """
