@@ -120,11 +120,11 @@ def _await_forgotten(job: MatrixJob, _cluster: FlinkCluster) -> None:
     polled = job.sites.exchanges(
         lambda each: re.match(r"/jobs/\w+/(savepoints|checkpoints)/\w{32}$", each.path)
     )
-    triggers = {(site, exchange.path) for site, exchange in polled}
+    triggers = {(site.cluster.url, each.path): site.cluster for site, each in polled}
 
     def forgotten() -> bool:
         ended = [id_ for id_, _ in job.sites.jobs() if id_.startswith(job.wanted.key.prefix)]
-        known = [path for site, path in triggers if _is_known(site.cluster, path)]
+        known = [path for (_, path), at in triggers.items() if _is_known(at, path)]
         return set(ended) <= set(job.active()) and not known
 
     wait_until(forgotten, 20, f"{job.name} is forgotten")

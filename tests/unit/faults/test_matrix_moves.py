@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
@@ -25,6 +26,7 @@ from tests.faults.matrix.sites import Site, Sites
 from tests.faults.matrix.violations import Doubled, Violated
 from tests.flink_cluster import FlinkCluster
 
+DONE = {"status": {"id": "COMPLETED"}}
 RUN, STOP = "POST /jars/…/run", "POST /jobs/…/stop"
 [RESET] = [each for each in KINDS if each.name == "reset, carried out"]
 
@@ -280,3 +282,25 @@ def test_a_fault_befalls_the_cluster_whose_request_is_struck(
     )
     assert asyncio.run(tried(case, job)).outcome is Outcome.SURVIVED
     assert befallen == [one, one]
+
+
+def test_results_of_both_clusters_are_waited_for_until_they_are_forgotten(job: MatrixJob) -> None:
+    """Shows it of a poll on each, by the fault that lets results and history expire."""
+    [expired] = [each for each in DISTURBANCES if "expired" in each.kind.name]
+    asked: list[str] = []
+
+    def gone(url: str) -> httpx.MockTransport:
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(f"{url}{request.url.path}")
+            return httpx.Response(404 if len(asked) > 2 else 200, json=DONE)
+
+        return httpx.MockTransport(answer)
+
+    job.sites.let_pass()
+    path = f"/jobs/{'a' * 32}/savepoints/{'b' * 32}"
+    for place in job.sites:
+        cast(Proxy, place.proxy).send("GET", path, "run")
+        place.cluster.rest = httpx.Client(base_url="http://x", transport=gone(place.cluster.url))
+    expired.repair(job, job.cluster)
+    assert {f"http://{name}{path}" for name in ("one", "two")} == set(asked)
+    assert len(asked) == 4
