@@ -17,6 +17,7 @@ from flink_jobs_provider.model.errors import InvalidFiles
 from flink_jobs_provider.model.inputs import JOB_NAME_PATTERN, suggestion
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import TARGETS, FlinkTarget
+from flink_jobs_provider.model.validation import shown
 from flink_jobs_provider.strict_yaml import Document, Location, UnreadableFile, read_document
 
 _NO_JOB_FILES = (
@@ -122,10 +123,10 @@ def _reason(cause: ValidationError, word: str | None) -> str:
     if cause.instance is None and cause.validator in ("type", "anyOf"):
         return "has no value: give it one, or remove it"
     if cause.validator == "pattern":
-        return f"{cause.instance!r} must match {cause.validator_value}"
+        return f"{shown(cause.instance)} must match {cause.validator_value}"
     if word is not None:
         return f'YAML reads {word} as {str(cause.instance).lower()}: write "{word}" for the word'
-    return cause.message
+    return cause.message.replace(repr(cause.instance), shown(cause.instance))
 
 
 def job_file_schema(inputs: type[JobSpec] = JobSpec) -> dict[str, Any]:

@@ -63,6 +63,8 @@ _FREE = {"args", "flink_configuration", "owner", "savepoint_trigger", "restart_t
 _FREE_OF_REHEARSAL = {"args", "flink_configuration"}
 _FREE_OF_DLI = {"desc", "tags", "flink_log_config"}
 _URLS = ("url", "endpoint")
+_LONGEST_SHOWN = 120
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @functools.cache
@@ -89,7 +91,7 @@ def problems_of(
     known, unknown = _split(inputs, (), is_unknown)
     if ("target", "kind") in unknown:
         unknown.append(("target",))  # what it must have depends on what it is
-    problems = [] if recorded else _blanks_in(known)
+    problems = [] if recorded else [*_unwritable(known), *_blanks_in(known)]
     problems += _refused_options(known, "flink_configuration", names)
     if isinstance(rehearsal := known.get("rehearsal"), dict):
         found = _refused_options(rehearsal, "flink_configuration", names)
@@ -264,7 +266,16 @@ def _got(detail: ErrorDetails) -> str:
         return f" (got a {_KINDS.get(type(value), 'value')} instead)"
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # Pulumi sends every number as a float
-    return f" (got {value!r})"
+    return f" (got {shown(value)})"
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it, cut off where it is long.
+
+    YAML's aliases make a value of megabytes of a few lines.
+    """
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _blanks_in(inputs: dict[str, Any]) -> _Problems:
@@ -282,16 +293,33 @@ def blanks_around(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
     The value is not shown: it may have been meant to be a secret.
     """
-    if isinstance(value, str) and value != value.strip():
-        yield path, "must be given without blanks around it"
+    for where, text in _texts_in(value, path):
+        if text != text.strip():
+            yield where, "must be given without blanks around it"
+
+
+def _unwritable(inputs: dict[str, Any]) -> _Problems:
+    """Return the problems of texts that no file name and no request can hold, names included."""
+    found = {
+        where: "must not hold a NUL character, or half of a surrogate pair"
+        for where, text in _texts_in(inputs, "")
+        if _UNWRITABLE.search(text)
+    }
+    return [(path.encode(errors="backslashreplace").decode(), why) for path, why in found.items()]
+
+
+def _texts_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Return all texts of a value with their paths; the name in a map has that of its value."""
+    if isinstance(value, str):
+        yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
             below = f"{path}.{key}" if path else str(key)
-            yield from blanks_around(key, below)
-            yield from blanks_around(item, below)
+            yield from _texts_in(key, below)
+            yield from _texts_in(item, below)
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
-            yield from blanks_around(item, f"{path}[{number}]")
+            yield from _texts_in(item, f"{path}[{number}]")
 
 
 def _blanks_in_urls(inputs: dict[str, Any]) -> _Problems:

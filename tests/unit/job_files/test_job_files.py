@@ -171,6 +171,17 @@ def test_aliases_of_aliases_are_walked_once(tmp_path: Path) -> None:
         read_job_file(write(tmp_path, "a.yaml", "\n".join(rows)))
 
 
+def test_a_long_value_is_cut_off(tmp_path: Path) -> None:
+    """Shows a long text, and a few lines that stand for thousands of values."""
+    rows = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 12)]
+    text = "\n".join([*rows, "args: *a11", f"job_name: {'o' * 3000}"])
+    with pytest.raises(InvalidSpec, match="must match") as caught:
+        read_job_file(write(tmp_path, "a.yaml", text))
+    of_values = [line for line in str(caught.value).splitlines() if "is unknown" not in line]
+    assert of_values
+    assert max(map(len, of_values)) < 400
+
+
 def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:
     """One report names every wrong file, and two files with one job_name."""
     write(tmp_path, "a.yaml", "job_name: orders\njar: a.jar\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -121,6 +122,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"settle_time": 0}, "settle_time", 'must carry its unit, such as "0s"'),
     ({"paralelism": 3}, "paralelism", "is not a property of a Flink job"),
     ({"timeouts": {"savepoint": "8d"}}, "timeouts.savepoint", "must be at most \"7d\" (got '8d')"),
+    ({"jar": "/jars/\0.jar"}, "jar", "must not hold a NUL character"),
+    ({"args": ["a", "\ud800"]}, "args[1]", "must not hold a NUL character, or half of a"),
+    ({"flink_configuration": {"a": "b\0"}}, "flink_configuration.a", "must not hold a NUL"),
     ({"job_name": "orders "}, "job_name", "without blanks around it"),
     ({"job_name": " orders"}, "job_name", "without blanks around it"),
     ({"entry_class": "shop.Orders "}, "entry_class", "without blanks around it"),
@@ -346,6 +350,7 @@ def test_the_schema_is_one() -> None:
         and not row[1].startswith(("target", "restore_from", "jar", "savepoint_directory"))
         and "must not set" not in row[2]
         and "without blanks" not in row[2]
+        and "must not hold a NUL" not in row[2]
         and 'must be at most "' not in row[2]
         and row[2] not in ("use savepoint_directory", SAME_OUTPUT)
     ],
@@ -357,23 +362,24 @@ def test_the_schema_refuses_what_the_model_refuses(
     assert not SCHEMA.is_valid({"job_name": "orders", "jar": "orders.jar"} | inputs), path
 
 
+_text = partial(st.text, st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 VALID = st.fixed_dictionaries(
     {
         "job_name": st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True),
         "jar": st.from_regex(r"[a-z/]{1,20}\.jar", fullmatch=True),
     },
     optional={
-        "entry_class": st.text(min_size=1, max_size=20).filter(lambda text: text == text.strip()),
-        "args": st.lists(st.text(max_size=5), max_size=3) | st.text(max_size=10),
+        "entry_class": _text(min_size=1, max_size=20).filter(lambda text: text == text.strip()),
+        "args": st.lists(_text(max_size=5), max_size=3) | _text(max_size=10),
         "parallelism": st.integers(1, 32768),
         "flink_configuration": st.dictionaries(
             st.text("ab.", min_size=1, max_size=5),
-            st.text(max_size=5) | st.integers() | st.booleans(),
+            _text(max_size=5) | st.integers() | st.booleans(),
         ),
         "desired_state": st.sampled_from(["running", "stopped"]),
         "upgrade_mode": st.sampled_from(["savepoint", "last-state", "stateless", "blue-green"]),
         "restore_from": st.just("s3://b/k"),
-        "adopt": st.text(min_size=1, max_size=9).filter(lambda text: text == text.strip()),
+        "adopt": _text(min_size=1, max_size=9).filter(lambda text: text == text.strip()),
         "move": st.booleans(),
         "allow_no_way_back": st.booleans(),
         "allow_non_restored_state": st.booleans(),
@@ -382,7 +388,7 @@ VALID = st.fixed_dictionaries(
         "state_check": st.sampled_from(["strict", "warn", "off"]),
         "parallelism_managed_by": st.sampled_from(["provider", "other"]),
         "savepoint_format": st.sampled_from(["canonical", "native"]),
-        "savepoint_trigger": st.text(max_size=5),
+        "savepoint_trigger": _text(max_size=5),
         "on_delete": st.sampled_from(["cancel", "savepoint", "release"]),
         "settle_time": st.sampled_from(["0s", "10s", "1h"]),
         "health": st.fixed_dictionaries(
