@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.engine.demo_project import HERE, Project, wait_for
+from tests.end_to_end.engine.demo_project import HERE, TIMEOUT_S, Project, wait_for
 
 PACK = HERE / "programs" / "demo_pack"
 
@@ -139,7 +139,7 @@ def test_a_run_can_be_ended_while_a_pack_judges(embedded: Project) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stdout
         assert next(line for line in process.stdout if words in line)
-    process.communicate(timeout=60)
+    process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
     assert embedded.files() == {}
     wait_for(lambda: embedded.processes() == [], "its processes to end")
