@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ Location = tuple[str | int, ...]
 _MERGE = "tag:yaml.org,2002:merge"
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _SURE = ("true", "false")
+#: The most values of a file, aliases written out: what reads it goes through each of them.
+_MOST_VALUES = 100_000
 
 
 class UnreadableFile(SetupError):
@@ -99,6 +102,10 @@ def read_document(path: Path) -> Document:
     try:
         loader = _StrictLoader(text)
         node = loader.get_single_node()
+        if node and _values(node, {}) > _MOST_VALUES:
+            raise UnreadableFile(
+                path, f"has more than {_MOST_VALUES:,} values, its aliases (*name) written out"
+            )
         document = Document(loader.construct_document(node) if node else None)
     except yaml.MarkedYAMLError as error:
         raise _invalid(path, text, error) from None
@@ -109,6 +116,18 @@ def read_document(path: Path) -> Document:
     if node:
         _locate(node, (), document, set())
     return document
+
+
+def _values(node: yaml.Node, known: dict[int, float]) -> float:
+    """Return how many values a node is with what is below it; infinite where it holds itself."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = inf
+        pairs = isinstance(node, yaml.MappingNode)
+        below = [each[1] for each in node.value] if pairs else node.value
+        known[id(node)] = 1 + sum(_values(each, known) for each in below)
+    return known[id(node)]
 
 
 def _invalid(path: Path, text: str, error: yaml.MarkedYAMLError) -> UnreadableFile:

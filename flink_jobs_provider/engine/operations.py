@@ -118,7 +118,7 @@ async def execute(stack: OpenStack, options: Options, listener: Listener) -> Out
         stack.files.keep_backup()
     try:
         with _interruptible(run):
-            _warn_of_pending_operations(run)
+            _warn_of_pending_operations(run, reads=_reads(options))
             await server.start(monitor, EngineServicer(run))
             policies = await start_policies(run, stack, options.policy_packs, server.address)
             await _go(stack, options, run, server, policies, outcome)
@@ -147,7 +147,7 @@ async def _go(
     policies: Policies,
     outcome: Outcome,
 ) -> None:
-    if options.refresh_first or options.kind is Kind.REFRESH:
+    if _reads(options):
         run.listener.phase("reading what really runs")
         await refresh(run)
     if options.kind is Kind.REFRESH or run.stopping.is_set():
@@ -267,13 +267,23 @@ def _foreign(state: ResourceState) -> str:
     return "" if state.provider else "resources without a provider"
 
 
-def _warn_of_pending_operations(run: Run) -> None:
+def _reads(options: Options) -> bool:
+    """Whether a run reads all resources before it does anything else."""
+    return options.refresh_first or options.kind is Kind.REFRESH
+
+
+def _warn_of_pending_operations(run: Run, *, reads: bool) -> None:
+    advice = (
+        ". This run reads what runs now"
+        if reads
+        else ". Run up --refresh, which reads what runs now, also where the program is as it was "
+        "before that run"
+    )
     for operation in run.snapshots.inherited_operations:
         run.report(
             Severity.WARNING,
             f"an earlier run was interrupted while {operation.kind}"
-            f" {operation.resource.name!r}; how far it came is not known. Run up --refresh,"
-            " which reads what runs now, also where the program is as it was before that run",
+            f" {operation.resource.name!r}; how far it came is not known{advice}",
             operation.resource.urn,
         )
 

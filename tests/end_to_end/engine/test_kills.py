@@ -146,17 +146,27 @@ def test_engine_killed_at_each_write(changing: Project, when: str) -> None:
     end_with(changing)
 
 
-def test_the_next_up_takes_over_and_says_what_was_pending(embedded: Project) -> None:
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ([], "Run up --refresh, which reads what runs now"),
+        (["--refresh"], "is not known. This run reads what runs now"),
+    ],
+    ids=["up", "up --refresh"],
+)
+def test_the_next_up_takes_over_and_says_what_was_pending(
+    embedded: Project, options: list[str], advice: str
+) -> None:
     """The lock of the dead run is taken over, the interrupted create is named and done again."""
     embedded.program("File('a', size=1)")
     embedded.faults(create_a={"kill": "after"})
     embedded.start("up", "--yes", "--stack", "dev").communicate(timeout=600)
     assert embedded.files()["a"]["made"] == 1
     embedded.faults()
-    again = embedded.up()
+    again = embedded.up(*options)
     assert "taking over the lock of a run that died" in again.out
     assert "interrupted while creating 'a'" in again.out
-    assert "Run up --refresh, which reads what runs now" in again.out
+    assert advice in again.out
     assert embedded.files()["a"]["made"] == 2
     assert "interrupted" not in embedded.up().out
 
