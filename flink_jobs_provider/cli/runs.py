@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,6 +116,30 @@ def remove(
         if done.left_behind:
             line += f"; no stack manages these any more: {', '.join(done.left_behind)}"
         say_either(document, line, as_json=options.as_json)
+
+
+state_app = typer.Typer(no_args_is_help=True, help="Change what a stack's state holds.")
+
+
+@state_app.command("delete")
+@grouped
+def forget(
+    options: StackOptions,
+    resource: Annotated[str, typer.Argument(help="Its URN; its name with the embedded engine.")],
+    yes: YesOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Also if it is protected.")] = False,
+) -> None:
+    """Take a resource out of a stack's state; its job is not touched, and no stack manages it."""
+    words = ["state", "delete", resource, *stack_flag(options.stack), *flags(yes=yes, force=force)]
+    of_cli = {"stack": options.stack, "urn": resource}
+    with options.embedded(words, quiet=options.as_json, document=of_cli):
+        from flink_jobs_provider.engine.stack_commands import forget_resource
+
+        request = replace(options.request(), yes=yes)
+        done = forget_resource(request, run_console(error=True), resource, force=force)
+        line = f"took {done.urn} out of the state of stack {done.stack}; the one before is kept in "
+        document = {"stack": done.stack, "urn": done.urn, "backup": str(done.backup)}
+        say_either(document, f"{line}{done.backup}", as_json=options.as_json)
 
 
 config_app = typer.Typer(no_args_is_help=True, help="Set and show a stack's configuration.")
@@ -299,6 +323,7 @@ def register(app: typer.Typer) -> None:
     app.command()(grouped(outputs))
     app.add_typer(stack_app, name="stack")
     app.add_typer(config_app, name="config")
+    app.add_typer(state_app, name="state")
 
 
 def up(options: RunOptions) -> None:

@@ -75,14 +75,19 @@ class StackFiles:
         if self.exists():
             new = _beside(self.checkpoint, ".bak.new")
             shutil.copyfile(self.checkpoint, new)
-            os.replace(new, _beside(self.checkpoint, ".bak"))
+            os.replace(new, self.backup)
+
+    @property
+    def backup(self) -> Path:
+        """Return where `keep_backup` has copied the checkpoint to."""
+        return _beside(self.checkpoint, ".bak")
 
     def remove(self) -> Path:
         """Remove the stack's state but for a backup of it; return that."""
         self.keep_backup()
         for path in (self.checkpoint, _beside(self.checkpoint, ".attrs")):
             path.unlink(missing_ok=True)
-        return _beside(self.checkpoint, ".bak")
+        return self.backup
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -1,4 +1,4 @@
-"""The commands on a stack outside of runs: its configuration, its outputs, its removal."""
+"""The commands on a stack outside of runs: configuration, outputs, what is taken out of it."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from flink_jobs_provider.engine.backend import StackFiles, hold_lock
+from flink_jobs_provider.engine.backend import StackFiles, hold_lock, write_durably
 from flink_jobs_provider.engine.checkpoint import deployment_of
 from flink_jobs_provider.engine.errors import (
     ConfigurationError,
@@ -144,7 +144,8 @@ def remove_stack(
                 "removed: their jobs are left as they are, and no stack manages them any more.",
             )
         if not request.yes:
-            _confirm(request, files.stack)
+            question = f"Remove stack {files.stack}, its state and its configuration?"
+            _confirm(request, question, files.stack)
         backup = files.remove()
         if not preserve_configuration:
             place.project.stack_configuration_file(files.stack).unlink(missing_ok=True)
@@ -160,11 +161,87 @@ def _resources(files: StackFiles) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name_of(resource["urn"]) for resource in resources))
 
 
-def _confirm(request: Request, stack: str) -> None:
+@dataclass(frozen=True)
+class Forgotten:
+    """A resource that was taken out of a stack's state, and that state as it was before."""
+
+    stack: str
+    urn: str
+    backup: Path
+
+
+def forget_resource(request: Request, console: Console, resource: str, *, force: bool) -> Forgotten:
+    """Take a resource out of a stack's state; nothing but the state is changed.
+
+    Secrets stay encrypted, so that no passphrase is needed.
+
+    Args:
+        request: The stack, and whether it is confirmed.
+        console: Is told of what is odd about the lock.
+        resource: Its URN, or its name where only one resource has that.
+        force: Whether also one that is protected.
+
+    Raises:
+        StackError: There is no such resource, or several; it is protected; or others need it.
+        ConfirmationError: It is not confirmed.
+    """
+    _, files = request.files()
+    with hold_lock(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
+        text = files.read_checkpoint()
+        resources = deployment_of(text, files.checkpoint).get("resources") or []
+        one = _the_one(resources, resource, files.stack)
+        urn, name = one["urn"], name_of(one["urn"])
+        if needing := [each["urn"] for each in resources if each is not one and _needs(each, urn)]:
+            raise StackError(
+                f"{name} is needed by other resources of stack {files.stack}: {', '.join(needing)}",
+                "Take these out of the state first, or out of the program and run up.",
+            )
+        if one.get("protect") and not force:
+            raise StackError(f"{name} is protected", "With --force it is taken out all the same.")
+        if not request.yes:
+            _confirm(request, f"Take {urn} out of the state of stack {files.stack}?", name)
+        document = json.loads(text)
+        latest = document["checkpoint"]["latest"]
+        del latest["resources"][resources.index(one)]
+        files.keep_backup()
+        write_durably(files.checkpoint, json.dumps(document))
+    return Forgotten(files.stack, urn, files.backup)
+
+
+def _the_one(resources: list[dict[str, Any]], wanted: str, stack: str) -> dict[str, Any]:
+    """Return the resource of a URN, or of a name."""
+    found = [each for each in resources if wanted in (each["urn"], name_of(each["urn"]))]
+    if len(found) == 1:
+        return found[0]
+    urns = ", ".join(each["urn"] for each in found)
+    if not found:
+        known = ", ".join(each["urn"] for each in resources) or "none"
+        raise StackError(f"stack {stack} has no resource {wanted!r}", f"It has: {known}")
+    if len({each["urn"] for each in found}) > 1:
+        raise StackError(f"stack {stack} has several resources named {wanted}", f"Name one: {urns}")
+    raise StackError(
+        f"stack {stack} has {len(found)} records of {found[0]['urn']}, of which one is being "
+        "replaced",
+        "Run up, which ends the replacement, and take it out then.",
+    )
+
+
+def _needs(resource: dict[str, Any], urn: str) -> bool:
+    """Whether a resource names another one: as parent, dependency or provider."""
+    of_properties = (resource.get("propertyDependencies") or {}).values()
+    named = {
+        *(resource.get("parent"), resource.get("deletedWith")),
+        *(resource.get("dependencies") or ()),
+        *(each for urns in of_properties for each in urns or ()),
+        *(resource.get("replaceWith") or ()),
+    }
+    return urn in named or (resource.get("provider") or "").startswith(f"{urn}::")
+
+
+def _confirm(request: Request, question: str, word: str) -> None:
     if not request.asks:
         raise ConfirmationError(
             "nobody is there to confirm", "Pass --yes to go ahead without being asked."
         )
-    answer = input(f"Remove stack {stack}, its state and its configuration? Type its name: ")
-    if answer.strip() != stack:
+    if input(f"{question} Type its name: ").strip() != word:
         raise ConfirmationError("not confirmed; nothing was changed")

@@ -70,6 +70,9 @@ class Wording:
 #: A job that is declared: its inputs have the names that its program gives them.
 DECLARED = Wording(lambda name: name)
 
+#: The commands that take a resource out of the state of its stack, which touches no job.
+STATE_DELETE = "pulumi state delete, or flink-jobs state delete"
+
 _RESTORE_OR_EMPTY = (
     'set restore_from to a savepoint, or upgrade_mode to "stateless" to start from nothing'
 )
@@ -100,7 +103,7 @@ class Remedy(RemedyCode):
     WAIT_FOR_MAIN = (
         "Run again when main has ended, or raise timeouts.submit to wait for it. If the cluster "
         "hides its threads (GET /jobmanager/thread-dump), and the JobManager's log says that main "
-        "has failed, take the resource out of the stack's state (pulumi state delete)"
+        f"has failed, take the resource out of the stack's state ({STATE_DELETE})"
     )
     WAIT_FOR_MAIN_OF_ANOTHER = (
         "Run again when main has ended, or raise timeouts.submit to wait for it. If that main is "

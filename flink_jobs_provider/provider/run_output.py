@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from flink_jobs_provider.model.errors import (
     ClusterRefused,
     ClusterUnreachable,
@@ -16,11 +18,12 @@ from flink_jobs_provider.model.errors import (
 )
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses, without_controls
+from flink_jobs_provider.model.remedies import STATE_DELETE
 
 #: The record of a job whose cluster is gone for good can be dropped by hand.
 FORGET = (
     "Run again when it can be asked; if that cluster is gone for good, take the resource out of "
-    "the stack's state (pulumi state delete), which touches no job"
+    f"the stack's state ({STATE_DELETE}), which touches no job"
 )
 
 
@@ -152,3 +155,13 @@ def naming(job_name: str, call: str, *, now: str, remedy: str = "") -> Iterator[
             now=error.now or now,
             remedy=" ".join(part for part in (error.remedy, remedy) if part),
         ) from None
+
+
+def unreadable_record(id_: str, error: ValidationError) -> str:
+    """Return what is told of a recorded state that cannot be read."""
+    fields = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
+    return (
+        f"{id_}: its recorded state cannot be read ({', '.join(fields)}). Nothing was changed. Is "
+        "it of a newer version of flink_jobs_provider than this one? If its record is of no use, "
+        f"take it out of the stack's state ({STATE_DELETE}), which touches no job."
+    )

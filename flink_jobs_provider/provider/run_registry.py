@@ -30,6 +30,7 @@ from pydantic import TypeAdapter, ValidationError
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.remedies import STATE_DELETE
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import Target
@@ -278,7 +279,7 @@ def _check_state(old: JobRecord, new: JobRecord) -> None:
         now=f"There the job is {new.status}; the old resource is kept, {alone}",
         remedy=f"Set restore_from of the new resource to {state or 'a savepoint of that job'}, or "
         'its upgrade_mode to "stateless" to drop the state, and run again; or take the old '
-        "resource out of the stack's state (pulumi state delete), if its state is not needed",
+        f"resource out of the stack's state ({STATE_DELETE}), if its state is not needed",
     )
 
 
@@ -373,7 +374,7 @@ def declared_by_another_provider(recorded: JobRecord, other: Declaration) -> Per
         f"declares this job{also} by another provider in the same run, and has no alias of this "
         "one",
         now="Nothing of it was ended, and the old resource is kept",
-        remedy="Take the old resource out of the stack's state (pulumi state delete), which "
+        remedy=f"Take the old resource out of the stack's state ({STATE_DELETE}), which "
         "touches no job; or take the new one out, and declare it with an alias of the old one",
     )
 

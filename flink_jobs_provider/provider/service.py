@@ -44,6 +44,7 @@ from flink_jobs_provider.provider.run_output import (
     RunOutput,
     naming,
     taken_over,
+    unreadable_record,
 )
 from flink_jobs_provider.provider.run_registry import RunRegistry
 
@@ -280,7 +281,7 @@ class ProviderService:
         try:
             record = JobRecord.from_outputs(given(recorded))
         except ValidationError as error:
-            self.output.say_once(f"{_unreadable(id_, error)} It was not refreshed.")
+            self.output.say_once(f"{unreadable_record(id_, error)} It was not refreshed.")
             self._unreadable_ids.add(id_)
             return None
         now = "How it is now is not known, and its record was left as it is"
@@ -388,13 +389,4 @@ def _record(id_: str, outputs: dict[str, Any]) -> JobRecord:
     try:
         return JobRecord.from_outputs(given(outputs))
     except ValidationError as error:
-        raise FlinkJobError(_unreadable(id_, error)) from None
-
-
-def _unreadable(id_: str, error: ValidationError) -> str:
-    fields = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
-    return (
-        f"{id_}: its recorded state cannot be read ({', '.join(fields)}). Nothing was changed. Is "
-        "it of a newer version of flink_jobs_provider than this one? If its record is of no use, "
-        "take it out of the stack's state (pulumi state delete), which touches no job."
-    )
+        raise FlinkJobError(unreadable_record(id_, error)) from None

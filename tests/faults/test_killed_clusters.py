@@ -55,7 +55,7 @@ def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> Non
     recorded = private_job.outputs()["job_id"]
     assert f"counted: job {recorded} could not be ended: no connection to" in kept.text
     assert "Whether it runs is not known; it was not deleted, and stays recorded." in kept.text
-    assert "(pulumi state delete), which touches no job." in kept.text
+    assert "(pulumi state delete, or flink-jobs state delete), which touches no job." in kept.text
 
     cluster.start_missing()
     assert private_job.active() == []

@@ -282,7 +282,8 @@ def test_a_resource_that_changes_its_face_without_an_alias_does_not_end_its_job(
     failed.assert_says(
         "orders: another resource of this stack, 'renamed', declares this job by another provider "
         "in the same run, and has no alias of this one. Nothing of it was ended, and the old "
-        "resource is kept. Take the old resource out of the stack's state (pulumi state delete)"
+        "resource is kept. Take the old resource out of the stack's state (pulumi state delete, or "
+        "flink-jobs state delete)"
     )
     assert moved.active("renamed") == [job_id]
     recorded = moved.project.resources()

@@ -47,10 +47,14 @@ def test_one_that_is_not_there_and_one_that_cannot_be_read(stack: CountingStack)
     def refreshed() -> bool:
         stack.project.refresh().assert_says(
             "left: its recorded state cannot be read (",
-            "(pulumi state delete)",
+            "(pulumi state delete, or flink-jobs state delete)",
             "It was not refreshed",
         )
         assert set(stack.project.resources()) == {"orders", "left"}
         return bool(stack.recorded("orders")["status"] == "CANCELED")
 
     wait_until(refreshed, 30, "the refresh shows the cancel; a gateway looks from time to time")
+
+    stack.project.run("state", "delete", urn, "--yes")
+    assert set(stack.project.resources()) == {"orders"}
+    assert "left" not in stack.project.refresh().text

@@ -131,6 +131,88 @@ def test_nothing_is_removed_without_a_yes(run: Run, root: Path) -> None:
     assert checkpoint(root, "dev").exists()
 
 
+PREFIX = "urn:pulumi:dev::shop::"
+ORDERS, SHOP = f"{PREFIX}flink-jobs:index:Job::orders", f"{PREFIX}my:index:Shop::shop"
+
+
+def put_resources(root: Path, *more: dict[str, Any]) -> None:
+    """Put resources into the state of the stack dev: a component, and its job with a secret."""
+    document = json.loads(checkpoint(root, "dev").read_text())
+    secret = {"4dabf18193072939515e22adb298388d": "1b47", "ciphertext": "v1:abc"}
+    document["checkpoint"]["latest"]["resources"] = [
+        {"urn": SHOP, "type": "my:index:Shop", "custom": False},
+        {
+            "urn": ORDERS,
+            "type": "flink-jobs:index:Job",
+            "custom": True,
+            "parent": SHOP,
+            "inputs": {"args": secret},
+        },
+        *more,
+    ]
+    checkpoint(root, "dev").write_text(json.dumps(document))
+
+
+def urns(root: Path) -> list[str]:
+    """Return the resources in the state of the stack dev."""
+    latest = json.loads(checkpoint(root, "dev").read_text())["checkpoint"]["latest"]
+    return [each["urn"] for each in latest["resources"]]
+
+
+@pytest.mark.parametrize("named", ["orders", ORDERS])
+def test_a_resource_is_taken_out_of_the_state(
+    run: Run, root: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """Shows that no passphrase is needed, and that the rest and the state before are kept."""
+    run("stack", "init", "dev")
+    put_resources(root, {"urn": f"{ORDERS}-2", "type": "flink-jobs:index:Job", "custom": True})
+    before = json.loads(checkpoint(root, "dev").read_text())
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+    done = json.loads(run("state", "delete", named, "--yes", "--json").stdout)
+    assert (done["stack"], done["urn"]) == ("dev", ORDERS)
+    assert json.loads(Path(done["backup"]).read_text()) == before
+    assert urns(root) == [SHOP, f"{ORDERS}-2"]
+    said = run("state", "delete", "orders-2", "--yes").output
+    assert f"took {ORDERS}-2 out of the state of stack dev" in said
+    assert urns(root) == [SHOP]
+
+
+@pytest.mark.parametrize(
+    ("more", "named", "said"),
+    [
+        ({}, "order", f"stack dev has no resource 'order'\nIt has: {SHOP}, {ORDERS}"),
+        ({"urn": f"{PREFIX}a:b:C::orders"}, "orders", "several resources named orders"),
+        ({"urn": ORDERS, "delete": True}, "orders", f"2 records of {ORDERS}, of which one is"),
+        ({}, "shop", f"shop is needed by other resources of stack dev: {ORDERS}"),
+        ({"dependencies": [ORDERS]}, "orders", f"needed by other resources of stack dev: {PREFIX}"),
+        ({"propertyDependencies": {"x": [ORDERS]}}, "orders", "needed by other resources"),
+        ({"deletedWith": ORDERS}, "orders", "needed by other resources"),
+        ({"provider": f"{ORDERS}::id-1"}, "orders", "needed by other resources"),
+        ({"protect": True}, "more", "more is protected\nWith --force"),
+    ],
+)
+def test_what_is_not_taken_out(
+    run: Run, root: Path, more: dict[str, Any], named: str, said: str
+) -> None:
+    run("stack", "init", "dev")
+    other = {"urn": f"{PREFIX}a:b:C::more", "type": "a:b:C", "custom": True}
+    put_resources(root, other | more)
+    before = checkpoint(root, "dev").read_text()
+    assert said in run("state", "delete", named, "--yes", code=255).output
+    assert checkpoint(root, "dev").read_text() == before
+
+
+def test_a_protected_resource_is_taken_out_by_force_and_none_without_a_yes(
+    run: Run, root: Path
+) -> None:
+    run("stack", "init", "dev")
+    put_resources(root, {"urn": f"{ORDERS}-2", "type": "x", "custom": True, "protect": True})
+    assert "nobody is there" in run("state", "delete", "orders-2", "--force", code=255).output
+    assert f"{ORDERS}-2" in urns(root)
+    run("state", "delete", "orders-2", "--force", "--yes")
+    assert f"{ORDERS}-2" not in urns(root)
+
+
 def test_a_secret_is_not_in_a_list_in_json(run: Run) -> None:
     run("stack", "init", "dev")
     run("config", "set", "--secret", "token", "hush-hush")

@@ -181,8 +181,8 @@ def test_a_state_that_cannot_be_read_ends_no_refresh(
     assert not job.provider.diff("orders", left, job.inputs).changes
     assert re.fullmatch(
         r"orders: its recorded state cannot be read \(.*\)\. Nothing was changed\. .* take it out "
-        r"of the stack's state \(pulumi state delete\), which touches no job\. It was not "
-        r"refreshed\.\n",
+        r"of the stack's state \(pulumi state delete, or flink-jobs state delete\), which touches "
+        r"no job\. It was not refreshed\.\n",
         capsys.readouterr().out,
     )
     with pytest.raises(FlinkJobError, match="its recorded state cannot be read"):

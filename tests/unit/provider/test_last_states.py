@@ -122,4 +122,6 @@ def test_a_job_that_cannot_be_ended_is_named(
     message = str(caught.value)
     assert message.startswith(f"orders: job {job.state['job_id']} could not be ended: ")
     assert "Whether it runs is not known; it was not deleted, and stays recorded." in message
-    assert message.endswith("(pulumi state delete), which touches no job.")
+    assert message.endswith(
+        "(pulumi state delete, or flink-jobs state delete), which touches no job."
+    )

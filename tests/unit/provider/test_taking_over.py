@@ -363,7 +363,8 @@ def test_state_that_only_the_old_resource_knows_is_not_dropped(
         f"it, which is {savepoint}. There the job is RUNNING; the old resource is kept, which "
         f"alone knows the state. Set restore_from of the new resource to {savepoint}, or its "
         'upgrade_mode to "stateless" to drop the state, and run again; or take the old resource '
-        "out of the stack's state (pulumi state delete), if its state is not needed."
+        "out of the stack's state (pulumi state delete, or flink-jobs state delete), if its state "
+        "is not needed."
     )
     new_run()
     assert not new.diff().changes
