@@ -118,7 +118,7 @@ FREE = $(shell df --output=avail /dev/shm 2>/dev/null | tail -1)
 IN_MEMORY = $(shell [ 0$(FREE) -gt 4194304 ] && echo env PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 test-unit: env ## The tests in memory: no process, no network, a minute
-	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 2 --dist load -m "not process" $(UNIT)
+	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 4 --dist load -m "not process" $(UNIT)
 
 # The parts of `make test` one after the other: those in memory are not to compete with clusters,
 # which would make seconds of microseconds. One that fails does not keep the others from ending.
@@ -127,7 +127,7 @@ test: env ## All tests, on real Flink clusters that they start themselves; and `
 
 .PHONY: units clusters
 units: env
-	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 2 --dist load $(UNIT)
+	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 4 --dist load $(UNIT)
 
 # Of each test one case, unless all are asked for: all of them take an hour.
 EACH = $(if $(filter 1,$(FLINK_JOBS_ALL_TARGETS)),,--one-case-each)

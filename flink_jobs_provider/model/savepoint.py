@@ -49,7 +49,7 @@ class Savepoint(BaseModel):
     def _without_unknown_run(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
         if not self.run:
-            del written["run"]
+            written.pop("run", None)
         return written
 
 
@@ -77,7 +77,7 @@ class RestorePoint:
     def _without_nowhere(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
         if not self.unseen:
-            del written["unseen"]
+            written.pop("unseen", None)  # not there either where no None is to be written
         return written
 
     @classmethod
