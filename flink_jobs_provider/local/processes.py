@@ -140,7 +140,9 @@ def flink_processes_in(layout: Layout) -> list[ClusterProcess]:
 def end_strays(layout: Layout) -> list[str]:
     """End processes whose pid files are gone, as when the directory was removed under a cluster.
 
-    By force, for there is nothing left that they could save. Returns what was ended, in words.
+    By force, for there is nothing left that they could save. Returns what was ended, in words. A
+    process that one with a pid file has forked off has that one's command line, until it runs a
+    program of its own: it is none of them.
     """
     mark = f"-Dflink-jobs.directory={layout.root}"
     known = {
@@ -149,8 +151,9 @@ def end_strays(layout: Layout) -> list[str]:
         if process is not None
     }
     ended = []
-    for process in psutil.process_iter(["cmdline"]):
-        if mark in (process.info["cmdline"] or []) and process.pid not in known:
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        of_known = not known.isdisjoint((process.pid, process.info["ppid"]))
+        if mark in (process.info["cmdline"] or []) and not of_known:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
                 ended.append(process)

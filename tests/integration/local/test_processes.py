@@ -97,6 +97,22 @@ def test_strays_are_those_without_a_pid_file(process: ClusterProcess) -> None:
     assert not found.is_running() or found.status() == psutil.STATUS_ZOMBIE
 
 
+def test_what_a_process_has_forked_off_is_no_stray(tmp_path: Path) -> None:
+    """Shows a child that has its parent's command line, until the parent has ended."""
+    layout = Layout(tmp_path)
+    layout.create()
+    process = ClusterProcess(layout, "jobmanager")
+    process.start(["sh", "-c", "(sleep 600; :); :", "ignored", *process.marks], os.environ)
+    parent = process.find()
+    assert parent is not None
+    [child] = wait_until(parent.children, 10, "it has forked")
+    assert child.cmdline() == parent.cmdline()
+    assert end_strays(layout) == []
+    parent.kill()
+    psutil.wait_procs([parent], timeout=10)
+    assert end_strays(layout) == [f"a stray process ({child.pid})"]
+
+
 def test_what_it_printed_before_is_kept(process: ClusterProcess) -> None:
     """Output of the start before is moved aside, so that an error shows only this start's."""
     wait_until(process.last_lines, 10, "it printed")
