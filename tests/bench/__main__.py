@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench import (
     creation,
+    faces,
     gateway_actions,
     gateway_records,
     portal_viewers,
@@ -41,6 +42,7 @@ def main() -> int:
         "portal-viewers": lambda directory: portal_viewers.measure(directory, options.rounds),
         "state-check": lambda directory: state_check.measure(directory, options.rounds),
         "unchanged": lambda directory: unchanged.measure(directory, options.rounds, options.jobs),
+        "faces": lambda directory: faces.measure(directory, options.rounds, options.jobs),
     }
     unknown = set(options.names) - set(measures)
     if unknown:

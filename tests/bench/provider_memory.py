@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.stacks import BenchStack
+from tests.plugin_engine import PLUGIN
 
 _PAUSE_S = 0.1
 
@@ -44,7 +45,8 @@ def _peak_of_providers(engine: int) -> int:
 
 
 def _is_provider(process: psutil.Process) -> bool:
-    return "pulumi.dynamic" in process.cmdline()
+    words = process.cmdline()
+    return "pulumi.dynamic" in words or any(word.endswith(PLUGIN.name) for word in words)
 
 
 def _peak(pid: int) -> int:

@@ -27,6 +27,7 @@ for name, inputs in json.loads(pathlib.Path("jobs.json").read_text()).items():
     {resource}(name, **inputs)
 """
 REAL = _PROGRAM.format(imports="from flink_jobs_provider import FlinkJob", resource="FlinkJob")
+PLUGIN = _PROGRAM.format(imports="from flink_jobs_provider.plugin import Job", resource="Job")
 NOOP = _PROGRAM.format(imports="from tests.bench.noop_provider import NoopJob", resource="NoopJob")
 
 
@@ -35,7 +36,7 @@ class BenchStack(StackProject):
 
     Args:
         root: An empty directory.
-        program: `REAL` or `NOOP`.
+        program: `REAL`, `PLUGIN` or `NOOP`.
         cluster_url: Where the jobs run.
         stack: Name of the stack.
     """

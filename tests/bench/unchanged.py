@@ -16,7 +16,7 @@ from tests.flink_cluster import FLINK_2, FlinkCluster
 FEW = 10
 PREVIEW = ("preview", "--expect-no-changes")
 REFRESH = ("preview", "--refresh", "--expect-no-changes")
-_UP = ("up", "--yes", "--skip-preview")
+UP = ("up", "--yes", "--skip-preview")
 _ALIKE = 0.05
 _HOW = """
 {jobs} counting jobs (parallelism 1, one number a second, no checkpoints) that really run on one
@@ -29,7 +29,7 @@ between provider and cluster. Memory is the greatest resident size of the provid
 """
 #: Room for 1,000 jobs: a class loader, two tasks and a few threads each. The last three keep idle
 #: jobs from keeping the machine busy, so that it is the command that is measured.
-_LARGE = {
+LARGE = {
     "jobmanager.memory.heap.size": "3g",
     "jobmanager.memory.off-heap.size": "256m",
     "jobmanager.memory.jvm-metaspace.size": "2g",
@@ -41,7 +41,7 @@ _LARGE = {
     "heartbeat.timeout": "600000",
     "execution.buffer-timeout.enabled": "false",
 }
-_TASK_MANAGERS = 2
+TASK_MANAGERS = 2
 
 
 class _Pair:
@@ -53,8 +53,8 @@ class _Pair:
         self.real = self._stack(directory / f"real-{jobs}", REAL)
         self.noop = self._stack(directory / f"noop-{jobs}", NOOP)
         proxy.forget()
-        self.creation_s = self.real.seconds(*_UP)
-        self.noop.seconds(*_UP)
+        self.creation_s = self.real.seconds(*UP)
+        self.noop.seconds(*UP)
         _refuse_unlike(self.real, self.noop)
 
     def _stack(self, root: Path, program: str) -> BenchStack:
@@ -110,8 +110,8 @@ def measure(directory: Path, rounds: int, jobs: int = 1000) -> Measured:
         directory,
         FLINK_2,
         slots=jobs + FEW,
-        task_managers=_TASK_MANAGERS,
-        configuration=_LARGE,
+        task_managers=TASK_MANAGERS,
+        configuration=LARGE,
     )
     with ExitStack() as closing_all:
         closing_all.enter_context(closing(cluster))

@@ -14,6 +14,7 @@ from tests.bench.comparison import Comparison, Measured
 _NAMES = (
     "submission",
     "creation",
+    "faces",
     "gateway_actions",
     "gateway_records",
     "portal_viewers",
