@@ -196,23 +196,23 @@ class Rescaler:
         if ended is not None:
             return ended
         self._say(f"{name}: {most} it {why}; rescaling it back")
-        return ActionFailed(
-            f"{name}: {most} it {why}",
-            now=await self._back_from(recorded, job),
-            remedy="Fix what it names, and run again",
-        )
+        now = await self._back_from(recorded, job)
+        # What it has failed of may have ended it meanwhile.
+        ended = await self._ended(change, recorded, job, f"{most} {why}")
+        what = f"{name}: {most} it {why}"
+        return ended or ActionFailed(what, now=now, remedy="Fix what it names, and run again")
 
     async def _ended(
         self, change: Change, recorded: JobRecord, job: ObservedJob, why: str
     ) -> JobError | None:
-        """Start a job again as it was that has ended rescaled; None for one that has not.
+        """Start a job again as it was that is listed as ended; None for any other.
 
         It goes on from its newest checkpoint. Without one that is left nothing is started.
         """
         row = (await self._plane.jobs()).by_id.get(job.job_id)
-        if row is not None and row.active:
+        if row is None or row.active:
             return None
-        point = await self._states.of_ended(row) if row else None
+        point = await self._states.of_ended(row)
         if point is None or point.what != "checkpoint":
             return ActionFailed(
                 f"{change.wanted.job_name}: version {job.generation} {why}",

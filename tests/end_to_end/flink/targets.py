@@ -36,6 +36,8 @@ _OF_FLINK_ITSELF = {
     "test_a_job_is_carried_into_another_stack_also_by_killed_runs": _MOVES,
     "test_what_does_not_start_there_goes_on_here": _MOVES,
     "test_a_job_that_does_not_pass_there_goes_back_with_what_it_has_done": _MOVES,
+    "test_a_job_that_its_new_cluster_lost_goes_on_from_its_checkpoint_there": _MOVES,
+    "test_a_run_that_is_killed_on_the_way_back_is_followed_by_one_that_goes_on": _MOVES,
     "test_one_that_passes_says_what_it_was_compared_with": _NO_GATE,
     "test_one_that_ends_its_job_is_started_again_as_it_was": _NO_GATE,
     "test_a_job_that_was_rescaled_is_brought_back": "the service shows the parallelism that was "

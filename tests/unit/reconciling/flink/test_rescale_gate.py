@@ -167,6 +167,34 @@ def test_one_that_fails_is_started_again_as_it_was_from_its_newest_checkpoint(
     assert not stack.plan(stack.recorded.spec).needed
 
 
+def test_one_that_fails_while_it_is_rescaled_back_is_started_again_as_it_was() -> None:
+    """Shows a job whose restarts, which the gate has seen, are exhausted on the way back."""
+    stack = rescalable(replace(HEALTHY, restarts_after=4.0))
+    job, before = stack.flink.the_job(), stack.recorded
+    stack.up(declared(2).model_copy(update={"savepoint_trigger": "1"}))
+    change, rescales = stack.flink.on_step, 0
+
+    def fail_on_the_way_back(step: str) -> None:
+        nonlocal rescales
+        change(step)
+        rescales += step == "rescaled"
+        if step == "rescaled" and rescales == 2:
+            job.end("FAILED", stack.time.now(), "RuntimeException: once too often")
+
+    stack.flink.on_step = fail_on_the_way_back
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(declared(4).model_copy(update={"savepoint_trigger": "1"}))
+    assert "with parallelism 4 did not pass its health gate: health.max_restarts: " in (
+        caught.value.happened
+    )
+    again = stack.flink.the_job()
+    assert (again.parallelism, again.job_id != job.job_id) == (2, True)
+    assert again.restored_from.startswith(f"{job.checkpoints_below}/{job.job_id}/chk-")
+    assert f"The previous version runs again as job {again.job_id}, from " in caught.value.now
+    assert isinstance(caught.value.partial, JobRecord)
+    assert caught.value.partial.spec.parallelism == before.spec.parallelism == 2
+
+
 def test_one_that_never_comes_up_again_is_rescaled_back() -> None:
     stack = rescalable(replace(HEALTHY, comes_up=False))
     job = stack.flink.the_job()
