@@ -117,24 +117,24 @@ QUIET := --quiet --no-header
 FREE = $(shell df --output=avail /dev/shm 2>/dev/null | tail -1)
 IN_MEMORY = $(shell [ 0$(FREE) -gt 4194304 ] && echo env PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
-test-unit: env ## The tests in memory: no process, no network, a minute
+test-unit: env ## The tests in memory: no process, no network, four minutes
 	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 4 --dist load -m "not process" $(UNIT)
 
 # The parts of `make test` one after the other: those in memory are not to compete with clusters,
 # which would make seconds of microseconds. One that fails does not keep the others from ending.
-test: env ## All tests, on real Flink clusters that they start themselves; and `make check`
+test: env ## `make check`, the tests in memory, and a choice of those on real Flink clusters
 	@$(MAKE) --no-print-directory --keep-going --jobs 1 check units clusters
 
 .PHONY: units clusters
 units: env
 	@$(IN_MEMORY) pytest $(QUIET) --numprocesses 4 --dist load $(UNIT)
 
-# Of each test one case, unless all are asked for: all of them take an hour.
-EACH = $(if $(filter 1,$(FLINK_JOBS_ALL_TARGETS)),,--one-case-each)
+# Of some tests one case, by the seed that is printed, unless all are asked for: they take an hour.
+CHOICE = $(if $(filter 1,$(FLINK_JOBS_ALL_TARGETS)),,--choice 0.4)
 # With `+` what it prints is seen at once; so it is for this line to do nothing for `make -n`.
 DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo )
 clusters: env
-	+@$(DRY)pytest --numprocesses 6 --dist loadgroup $(EACH) \
+	+@$(DRY)pytest --numprocesses 6 --dist loadgroup $(CHOICE) \
 	  tests/integration tests/end_to_end tests/faults tests/browser \
 	  --ignore tests/end_to_end/bad_input/test_properties.py
 

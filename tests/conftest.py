@@ -21,12 +21,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.azurite import why_no_azurite
+from tests.choice import OPTION, keep_a_choice
 from tests.chromium import why_no_chromium
 from tests.end_to_end.flink.targets import ALL_VARIABLE
 from tests.faults.points import FULL_VARIABLE
 from tests.flink_cluster import FLINK_1, FLINK_2, FlinkCluster, end_orphans
 from tests.in_memory import kept_in_memory, mark_processes, parse_urls_once
-from tests.one_case_each import OPTION, keep_one_case_each
 from tests.promtool import why_no_promtool
 from tests.sharing import BySharing, refuse_unknown
 from tests.stack_project import ENGINES, StackProject, make_cli_python
@@ -57,7 +57,7 @@ _CHOICES = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run be shortened."""
     parser.addoption(
-        OPTION, action="store_true", help="run one of the cases of each test, chosen by the seed"
+        OPTION, type=float, help="run this part of the tests, one case of each, chosen by the seed"
     )
 
 
@@ -89,9 +89,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for variable, what in _CHOICES.items():
         if os.environ.get(variable) != "1":
             terminalreporter.write_line(f"{what}; {variable}=1 takes all of them.")
-    if terminalreporter.config.getoption(OPTION):
+    if part := terminalreporter.config.getoption(OPTION):
         terminalreporter.write_line(
-            f"of the cases of each test one was taken, by that seed; without {OPTION} all are."
+            f"{part:.0%} of the tests on clusters were taken, and one case of each, by that seed; "
+            f"{ALL_VARIABLE}=1 make test takes all."
         )
     if reason := why_no_azurite():
         terminalreporter.write_line(f"jars in ABFS were not tested: {reason}.")
@@ -121,7 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mark_processes(items)
     refuse_unknown(items)
     if config.getoption(OPTION):
-        keep_one_case_each(config, items)
+        keep_a_choice(config, items)
 
 
 @pytest.hookimpl(optionalhook=True)

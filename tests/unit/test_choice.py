@@ -1,4 +1,4 @@
-"""A shorter run takes one case of each test, by the seed that a run prints."""
+"""A shorter run takes some tests, and one case of each, by the seed that a run prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.one_case_each import chosen
+from tests.choice import chosen
 
 CASES = {"a.py::one": False, "a.py::two[x]": False, "a.py::two[y]": False, "b.py::two[x]": False}
 
@@ -33,6 +33,14 @@ def test_a_skipped_case_is_taken_only_where_all_are() -> None:
     cases = CASES | {"a.py::two[x]": True, "b.py::two[x]": True}
     for seed in range(50):
         assert chosen(cases, str(seed)) == {"a.py::one", "a.py::two[y]", "b.py::two[x]"}
+
+
+def test_of_many_tests_about_the_part_is_taken_that_is_asked_for() -> None:
+    cases = {f"a.py::test_{number}[{case}]": False for number in range(1000) for case in "xy"}
+    taken = chosen(cases, "1", 0.4)
+    assert 300 < len(taken) < 500
+    assert len({case.partition("[")[0] for case in taken}) == len(taken)
+    assert chosen(cases, "2", 0.4) != taken
 
 
 _PROBE = """
