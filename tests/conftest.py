@@ -72,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the seed to each process that runs tests: the one that prints it is another."""
+    """Send the seed to each process that runs tests: the one that prints it is another."""
     node.workerinput[_SEED] = node.config.option.hypothesis_seed
 
 

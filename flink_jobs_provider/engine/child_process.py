@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from flink_jobs_provider.engine.backend import ORGANIZATION
-from flink_jobs_provider.engine.stack_configuration import ConfigurationValue
+from flink_jobs_provider.engine.stack_configuration import (
+    ConfigurationValue,
+    configuration_environment,
+)
 from flink_jobs_provider.engine.workspace import Project
 
 if TYPE_CHECKING:
@@ -140,15 +143,7 @@ class Program:
             "organization": ORGANIZATION,
             "root_directory": str(project.root),
         }
-        environment = {
-            **os.environ,
-            "PULUMI_CONFIG": json.dumps(
-                {name: value.text for name, value in configuration.items()}
-            ),
-            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(
-                [name for name, value in configuration.items() if value.secret]
-            ),
-        }
+        environment = {**os.environ, **configuration_environment(configuration)}
         process, *outputs = await start(
             *(sys.executable, "-P", "-u", "-m", "flink_jobs_provider.engine.program_child"),
             json.dumps(settings),

@@ -9,7 +9,6 @@ nothing after it.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -32,6 +31,7 @@ from flink_jobs_provider.engine.policy_pack_configuration import (
 from flink_jobs_provider.engine.protocols import analyzer_pb2, analyzer_pb2_grpc
 from flink_jobs_provider.engine.resource_state import ResourceState, name_of
 from flink_jobs_provider.engine.run import Run, Severity
+from flink_jobs_provider.engine.stack_configuration import configuration_environment
 from flink_jobs_provider.engine.values import PropertyMap, to_struct
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Analyzer:
         self._stub = analyzer_pb2_grpc.AnalyzerStub(process.channel)
 
     async def prepare(self, stack: OpenStack, address: str, *, dry_run: bool) -> None:
-        """Tell it of the stack, and configure its policies.
+        """Send it the facts of the stack, and configure its policies.
 
         Raises:
             OptionError: The configuration is invalid.
@@ -242,17 +242,13 @@ def _launch(pack: PolicyPack, stack: OpenStack, address: str, *, dry_run: bool) 
     Its environment tells what a program's does, for packs that ask Pulumi's SDK.
     """
     python = str(pack.virtualenv / "bin" / "python") if pack.virtualenv else sys.executable
-    configuration = stack.configuration
     environment: Mapping[str, str] = {
         **os.environ,
         "PULUMI_PROJECT": stack.files.project,
         "PULUMI_STACK": stack.files.stack,
         "PULUMI_ORGANIZATION": ORGANIZATION,
         "PULUMI_DRY_RUN": "true" if dry_run else "false",
-        "PULUMI_CONFIG": json.dumps({name: value.text for name, value in configuration.items()}),
-        "PULUMI_CONFIG_SECRET_KEYS": json.dumps(
-            [name for name, value in configuration.items() if value.secret]
-        ),
+        **configuration_environment(stack.configuration),
     }
     return Launch(
         f"the policy pack {pack.directory}",

@@ -124,6 +124,15 @@ class ConfigurationValue:
     secret: bool = False
 
 
+def configuration_environment(values: Mapping[str, ConfigurationValue]) -> dict[str, str]:
+    """Return the variables by which Pulumi's SDK reads a stack's configuration, decrypted."""
+    secrets = [name for name, value in values.items() if value.secret]
+    return {
+        "PULUMI_CONFIG": json.dumps({name: value.text for name, value in values.items()}),
+        "PULUMI_CONFIG_SECRET_KEYS": json.dumps(secrets),
+    }
+
+
 @dataclass
 class StackConfiguration:
     """The content of one Pulumi.<stack>.yaml, as it is written there."""

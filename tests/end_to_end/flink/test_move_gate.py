@@ -86,7 +86,7 @@ def there(tmp_path: Path) -> Iterator[FlinkCluster]:
 
 
 def declared(stack: CountingStack, there: FlinkCluster, health: dict[str, Any]) -> None:
-    """Have the job run, and declare it for the other cluster."""
+    """Start the job, and declare it for the other cluster."""
     stack.declare(
         "orders",
         move=True,

@@ -51,7 +51,7 @@ def rescaled_job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedJob
 
 
 def judged_by(job: ServedJob, gate: dict[str, Any]) -> None:
-    """Have the gateway judge what it starts by a gate."""
+    """Start the gateway again, with a gate for the versions that it starts."""
     [cluster] = job.gateway.content["clusters"]
     job.gateway.close()
     job.gateway.write(clusters=[{**cluster, "health": gate}])
