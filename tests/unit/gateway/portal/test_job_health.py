@@ -56,6 +56,9 @@ def test_what_is_measured_is_shown_with_units(look: Look) -> None:
         page = await (await portal.signed_in()).get(PAGE)
         assert page.fact("State in Flink").startswith("RUNNING, since")
         assert page.fact("Tasks that run") == "2 of 2"
+        assert page.fact("Parallelism in Flink") == "2"
+        labels = [each.text for each in page.find("dt")]
+        assert len(labels) == len(set(labels)), "each label tells of one thing"
         assert page.fact("Restarts") == "0"
         assert page.fact("Records emitted by sources") == "12,345/s"
         assert page.fact("Busiest vertex") == "97% in Source: orders"
