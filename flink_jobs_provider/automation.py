@@ -12,14 +12,10 @@ over. All errors are of `EngineError`; a run that fails raises `RunFailed`, whic
 """
 
 from flink_jobs_provider.engine.driven_stack import (
-    Event,
-    Message,
     OutputValue,
-    Progress,
     RunFailed,
     RunResult,
     Stack,
-    StepEvent,
 )
 from flink_jobs_provider.engine.errors import (
     ChangesFoundError,
@@ -32,6 +28,7 @@ from flink_jobs_provider.engine.errors import (
     StackError,
     UnsupportedError,
 )
+from flink_jobs_provider.engine.run_events import Event, Message, Progress, StepEvent
 
 __all__ = [
     "ChangesFoundError",

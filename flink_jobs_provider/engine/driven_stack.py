@@ -20,6 +20,12 @@ from flink_jobs_provider.engine.errors import (
 from flink_jobs_provider.engine.operations import Outcome
 from flink_jobs_provider.engine.resource_state import name_of
 from flink_jobs_provider.engine.run import Diagnostic, Kind, Listener, Options, Severity, Step
+from flink_jobs_provider.engine.run_events import (
+    Event,
+    Message,
+    Progress,
+    StepEvent,
+)
 from flink_jobs_provider.engine.stack_runs import (
     locked,
     raise_for,
@@ -37,55 +43,7 @@ from flink_jobs_provider.engine.values import (
 )
 from flink_jobs_provider.model.redaction import Redactor
 
-
-@dataclass(frozen=True)
-class StepEvent:
-    """The start or the end of an operation on a resource.
-
-    Attributes:
-        op: `create`, `update`, `delete`, `replace`, `same`, `read`, `refresh` and the like, as the
-            Pulumi CLI names them.
-        resource: The resource's name.
-        urn: Its URN.
-        at: Whether the operation starts or has ended.
-        failed: Whether it ended with an error.
-        changes: Whether it changes something, or finds a difference from the state.
-        properties: The names of the properties that differ.
-    """
-
-    op: str
-    resource: str
-    urn: str
-    at: Literal["start", "end"]
-    failed: bool
-    changes: bool
-    properties: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Message:
-    """What the program, a provider or the engine says; secrets are masked.
-
-    Attributes:
-        severity: `debug`, `info`, `warning` or `error`.
-        text: The text, without a traceback.
-        urn: The resource that it is about; empty for the stack.
-    """
-
-    severity: str
-    text: str
-    urn: str = ""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is being done just now: to a resource, or by the run where `urn` is empty."""
-
-    text: str
-    urn: str = ""
-
-
-Event = StepEvent | Message | Progress
+PolicyPacks = Mapping[Path, Path | str | None] | Mapping[str, Path | str | None]
 _RAISED_BY_CALLBACK = (
     "Raised by on_event. The run then began nothing more, and what was in progress has ended."
 )
@@ -153,10 +111,13 @@ class Stack:
     Attributes:
         directory: The project's directory, with `Pulumi.yaml`.
         name: The stack's name; without it the selected one, or the only one.
+        policy_packs: The directories of the policy packs that judge each preview and each `up`,
+            each with the file of its configuration, or None for a pack as it is.
     """
 
     directory: Path | str
     name: str | None = None
+    policy_packs: PolicyPacks = field(default_factory=dict)
 
     def create(self) -> None:
         """Make the stack, empty.
@@ -202,7 +163,10 @@ class Stack:
             OperationCancelled: It was interrupted.
         """
         request = self._request(
-            refresh=refresh, expect_no_changes=expect_no_changes, parallel=parallel
+            **self._judged(),
+            refresh=refresh,
+            expect_no_changes=expect_no_changes,
+            parallel=parallel,
         )
         result, outcome = _run(request.open(), request, Kind.UPDATE, on_event, dry_run=True)
         refuse_changes(outcome, request)
@@ -217,12 +181,16 @@ class Stack:
     ) -> RunResult:
         """Bring the jobs to what the program declares, without a preview before.
 
+        Policy packs judge a preview of it first, of which `on_event` gets the progress alone; where
+        that violates a mandatory policy, nothing is changed.
+
         Raises:
             LockedError: Another run holds the stack.
             RunFailed: Something failed; the state has what was done.
             OperationCancelled: It was interrupted.
         """
-        return self._change(Kind.UPDATE, on_event, refresh=refresh, parallel=parallel)
+        options = self._judged()
+        return self._change(Kind.UPDATE, on_event, **options, refresh=refresh, parallel=parallel)
 
     def refresh(
         self, *, parallel: int = 0, on_event: Callable[[Event], object] | None = None
@@ -259,12 +227,31 @@ class Stack:
             raise OptionError(f"parallel must be a whole number from 0 (got {parallel!r})")
         return Request(Path(self.directory), self.name, yes=True, interactive=False, **options)
 
+    def _judged(self) -> dict[str, Any]:
+        """Return the options of a run that the policy packs judge."""
+        packs = self.policy_packs
+        if not (
+            isinstance(packs, Mapping)
+            and all(isinstance(pack, Path | str) for pack in packs)
+            and all(isinstance(file, Path | str | None) for file in packs.values())
+        ):
+            raise OptionError(
+                "policy_packs must map the directory of each pack to the file of its configuration,"
+                f" or to None (got {packs!r})"
+            )
+        return {
+            "policy_pack": [Path(pack) for pack in packs],
+            "policy_pack_config": [Path(file) if file else None for file in packs.values()],
+        }
+
     def _change(
         self, kind: Kind, on_event: Callable[[Event], object] | None, **options: Any
     ) -> RunResult:
         request = self._request(**options)
         warnings = list[str]()
         with locked(request, warnings.append) as stack:
+            if request.policy_pack:
+                _run(stack, request, kind, _progress_alone(on_event), dry_run=True)
             result, _ = _run(stack, request, kind, on_event, dry_run=False, warnings=warnings)
         return result
 
@@ -327,6 +314,14 @@ class _Recorder(Listener):
         except BaseException as error:  # noqa: BLE001 - raised again once the run has ended
             self.raised = error
             self._stop()
+
+
+def _progress_alone(
+    on_event: Callable[[Event], object] | None,
+) -> Callable[[Event], object] | None:
+    if on_event is None:
+        return None
+    return lambda event: on_event(event) if isinstance(event, Progress) else None
 
 
 def _run(

@@ -44,9 +44,9 @@ class PolicyPack:
 
 
 def find_policy_packs(
-    directories: Sequence[Path], configurations: Sequence[Path]
+    directories: Sequence[Path], configurations: Sequence[Path | None]
 ) -> tuple[PolicyPack, ...]:
-    """Return the packs in directories, each with the configuration at the same place.
+    """Return the packs in directories, each with the configuration at the same place, if any.
 
     Raises:
         OptionError: There is no pack there, or a configuration is missing or invalid.

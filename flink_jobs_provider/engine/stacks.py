@@ -196,7 +196,7 @@ class Request:
     interactive: bool = True
     verbose: bool = False
     policy_pack: Sequence[Path] | None = None
-    policy_pack_config: Sequence[Path] | None = None
+    policy_pack_config: Sequence[Path | None] | None = None
     environment: Mapping[str, str] | None = None
 
     def place(self) -> Place:

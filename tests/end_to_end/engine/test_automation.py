@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from flink_jobs_provider import automation
-from flink_jobs_provider.automation import Event, Message, Stack, StepEvent
+from flink_jobs_provider.automation import Event, Message, RunFailed, Stack, StepEvent
 from flink_jobs_provider.engine.backend import hold_lock
 from flink_jobs_provider.engine.stacks import Place
 from tests.end_to_end.engine.demo_project import Project
+from tests.end_to_end.engine.test_policy_packs import PACK
 
 _PROGRAM = (
     "config = pulumi.Config()\n"
@@ -145,6 +146,33 @@ def test_a_listener_that_exits_leaves_no_operation_pending(stack: Stack, embedde
     assert stack.up().summary == {"same": 2}
 
 
+def test_policy_packs_judge_previews_and_updates(stack: Stack, embedded: Project) -> None:
+    """Shows a stack that is refused before any of it is created, and one that is permitted."""
+    embedded.program("File('a', size=1)\nFile('b', size=1)")
+    file = embedded.root / "policies.json"
+    file.write_text('{"number": {"maximum": 1}}', encoding="utf-8")
+    by_path, by_text = {PACK: file}, {str(PACK): str(file)}
+    for judged in [Stack(embedded.root, "dev", by_path), Stack(embedded.root, "dev", by_text)]:
+        for run in (judged.preview, judged.up):
+            with pytest.raises(RunFailed, match=r"number \(demo\): there are 2 files") as refused:
+                run()
+            assert any("[mandatory]" in each.text for each in refused.value.result.errors)
+    assert embedded.files() == {}
+    file.write_text('{"number": {"maximum": 1, "enforcementLevel": "advisory"}}', encoding="utf-8")
+    events: list[Event] = []
+    done = judged.up(on_event=events.append)
+    assert done.summary == {"create": 3}
+    advice = [each for each in events if isinstance(each, Message) and "there are 2" in each.text]
+    assert [each.severity for each in advice] == ["warning"], "once, though there was a preview"
+    steps = [each.at for each in events if isinstance(each, StepEvent) and each.resource == "a"]
+    assert steps == ["start", "end"], "those of the update alone"
+    embedded.program("File('a', size=11)")
+    with pytest.raises(RunFailed, match="a has 11 lines"):
+        Stack(stack.directory, stack.name, {PACK: None}).preview()
+    assert stack.preview().changes > 0, "no pack judges it"
+    assert judged.destroy().summary["delete"] >= 1
+
+
 def test_invalid_options_are_refused_by_name(stack: Stack) -> None:
     """Shows that an empty name does not stand for whatever stack there is, and other mistakes."""
     with pytest.raises(automation.StackError, match="must be a text that is not empty"):
@@ -152,6 +180,12 @@ def test_invalid_options_are_refused_by_name(stack: Stack) -> None:
     for parallel in (-1, 1.5, "4", True):
         with pytest.raises(automation.OptionError, match="parallel must be a whole number"):
             stack.up(parallel=parallel)  # type: ignore[arg-type]
+    for packs in ([PACK], {7: None}, {PACK: 7}, "policies"):
+        judged = Stack(stack.directory, stack.name, packs)  # type: ignore[arg-type]
+        with pytest.raises(automation.OptionError, match="policy_packs must map"):
+            judged.up()
+    with pytest.raises(automation.OptionError, match="is no policy pack"):
+        Stack(stack.directory, stack.name, {"nowhere": None}).up()
     with pytest.raises(automation.ConfigurationError, match="'token' must be a text"):
         stack.set_configuration("token", 7)  # type: ignore[arg-type]
     for key in ("", " ", ":a", "a:"):
