@@ -51,12 +51,17 @@ class Orders:
     def assert_refused(self, job_id: str, *texts: str) -> None:
         """Assert that preview and run refuse what is declared, with texts, and that it runs on."""
         jars = self.cluster.get("/jars")["files"]
+        before = self.cluster.jobs()[job_id]
         preview, up = self.project.preview(code=None), self.project.up(code=None)
         for shown in (preview, up):
             assert shown.code != 0, shown.text
             shown.assert_says(*texts, f"Job {job_id} goes on as it was.")
         assert re.search(r"; (STATE IS DROPPED|state CANNOT BE RESTORED): ", preview.text)
-        assert self.cluster.jobs()[job_id]["state"] == "RUNNING"
+        after = self.cluster.jobs()[job_id]
+        assert after["state"] == "RUNNING"
+        # The latter is the time of its last change of state, also by a restart within Flink.
+        for name in ("start-time", "last-modification"):
+            assert after[name] == before[name], name
         assert self.cluster.get("/jars")["files"] == jars
 
     def assert_flink_refuses(self, job_id: str) -> None:
@@ -180,3 +185,46 @@ def test_without_uids_another_program_cannot_be_told(orders: Orders) -> None:
     orders.assert_refused(job_id, "orders: the new version has no place for ", "count (")
     orders.declare("keyed:count:,list:buffer:,plain:print:,plain:more:", BARE_SOURCES)
     orders.assert_restored("whether state fits is unknown: no uid is set for ")
+
+
+def test_a_maximum_that_the_program_itself_changes_is_seen_by_flink_alone(orders: Orders) -> None:
+    """Shows what the check cannot see: no plan has it. The previous version runs again."""
+    job_id = orders.start(OPERATORS, SOURCES, "--max", "4")
+    orders.declare(OPERATORS, SOURCES, "--max", "8")
+    orders.project.preview().assert_says("; state fits (")
+    failed = orders.project.failing_up()
+    failed.assert_says(
+        "orders: state fits (",
+        "orders: version 2 did not start: ",
+        "max parallelism",
+        "The previous version runs again as job ",
+    )
+    recorded = orders.project.resources()["orders"]["outputs"]
+    assert recorded["restored_from"] == recorded["last_savepoint"]
+    assert f"/{job_id}/" in recorded["last_savepoint"]
+    assert orders.cluster.jobs()[recorded["job_id"]]["state"] == "RUNNING"
+
+
+def test_a_start_of_a_stopped_job_is_compared_by_flink_alone(orders: Orders) -> None:
+    """Shows that a start which would drop state fails, and its savepoint serves the next one."""
+    orders.start()
+    orders.declare(desired_state="stopped")
+    orders.project.up()
+    savepoint = orders.project.outputs("orders")["last_savepoint"]
+    orders.declare("keyed:count:c2,list:buffer:b,plain:print:p")
+    shown = orders.project.preview()
+    shown.assert_says("orders: START, ")
+    assert "state fits" not in shown.text
+    assert "STATE IS DROPPED" not in shown.text
+    orders.project.failing_up().assert_says(
+        "orders: version 2 did not start: ",
+        "you can set allow_non_restored_state",
+        f"Nothing of it runs; its state is in {savepoint}",
+    )
+    running = [row for row in orders.cluster.jobs().values() if row["state"] == "RUNNING"]
+    assert running == []
+    orders.declare("keyed:count:c,list:buffer:b,plain:print:p", SOURCES, "--rate", "50")
+    orders.project.up()
+    outputs = orders.project.outputs("orders")
+    assert outputs["restored_from"] == savepoint
+    assert orders.cluster.jobs()[outputs["job_id"]]["state"] == "RUNNING"
