@@ -95,6 +95,8 @@ class Observer:
                     await then()
             except JobError:
                 pass  # logged where it was seen
+            except RecordsError as error:
+                _log.warning("what was seen cannot be recorded: %s", error)
             except Exception as error:  # noqa: BLE001 - the next observation may do better
                 _log.error("observing a cluster failed: %s", where(error))
             await asyncio.sleep(

@@ -34,7 +34,7 @@ from flink_jobs_provider.gateway.jobs.worker import Workers
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.store import RecordsError, Store
+from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable, Store
 from flink_jobs_provider.gateway.store.database import CONNECTIONS
 from flink_jobs_provider.model.duration import seconds
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -207,6 +207,9 @@ class Jobs(Reading):
         try:
             async with asyncio.timeout(self._process.intervals.patience):
                 await self._process.call(self._store.answers)
+        except RecordsUnavailable as error:
+            cause = f"The database cannot be used: {error.cause}."
+            problems.append(cause if error.cause else "The database does not answer.")
         except (RecordsError, TimeoutError, RuntimeError):
             problems.append("The database does not answer.")
         return problems

@@ -20,6 +20,13 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from flink_jobs_provider.gateway.store.sqlite_file import (
+    DAMAGED,
+    SqliteFile,
+    cause_of,
+    code_of,
+    leftovers,
+)
 from flink_jobs_provider.model.errors import FlinkJobsError, SetupError
 
 _BUSY_S = 30
@@ -36,14 +43,22 @@ class DatabaseInUse(DatabaseUnusable):
 
 
 class RecordsError(FlinkJobsError):
-    """A statement that the database did not execute; the text is the kind of its error alone.
+    """A statement that the database did not execute; the text is the kind of its error.
 
-    What the database reports may hold inputs of jobs.
+    What the database reports may hold inputs of jobs: of that, a known cause alone is named.
     """
 
 
 class RecordsUnavailable(RecordsError):
-    """The database cannot be used now: away, full, out of connections, or a standby."""
+    """The database cannot be used now: away, full, damaged, out of connections, or a standby.
+
+    Attributes:
+        cause: What is the matter and what would help, where that is known.
+    """
+
+    def __init__(self, kind: str, cause: str = "") -> None:
+        self.cause = cause
+        super().__init__(f"{kind}: {cause}" if cause else kind)
 
 
 class RecordsConflict(RecordsError):
@@ -63,9 +78,10 @@ def _errors_of_the_records() -> Iterator[None]:
     except IntegrityError as error:
         raise RecordsConflict(type(error).__name__) from error
     except SQLAlchemyError as error:
-        away = not isinstance(error, DBAPIError) or _unreachable(error)
-        kind = RecordsUnavailable if away else RecordsError
-        raise kind(type(error).__name__) from error
+        if not isinstance(error, DBAPIError) or _unreachable(error):
+            cause = cause_of(getattr(error, "orig", None))
+            raise RecordsUnavailable(type(error).__name__, cause) from error
+        raise RecordsError(type(error).__name__) from error
 
 
 def _unreachable(error: DBAPIError) -> bool:
@@ -74,6 +90,7 @@ def _unreachable(error: DBAPIError) -> bool:
         error.connection_invalidated
         or type(error).__name__ in ("OperationalError", "InterfaceError")
         or state.startswith(_UNAVAILABLE)
+        or code_of(error.orig) in DAMAGED
     )
 
 
@@ -234,9 +251,14 @@ class Database:
         self.directories = [] if self.shared else [Path(str(parsed.database)).absolute().parent]
         self.name = parsed.render_as_string(hide_password=True)
         self._lock = None if self.shared else FileLock(Path(f"{parsed.database}.lock"))
+        self._file: SqliteFile | None = None
         try:
             if not self.shared:
-                _make_private(Path(str(parsed.database)))
+                path = Path(str(parsed.database))
+                if found := leftovers(path):
+                    raise DatabaseUnusable(found)
+                _make_private(path)
+                self._file = SqliteFile(path)
             self.engine = _postgresql(parsed) if self.shared else _sqlite(parsed)
         except BaseException:
             if self._lock:
@@ -252,6 +274,7 @@ class Database:
         Raises:
             RecordsError: It cannot be read.
         """
+        self._check_file()
         with _errors_of_the_records(), self._reading.begin() as connection:
             yield connection
 
@@ -261,12 +284,19 @@ class Database:
 
         Raises:
             RecordsConflict: The rules of the tables do not allow it.
-            RecordsError: It was not written.
+            RecordsError: It was not written, or to a file that will not be found again.
         """
+        self._check_file()
         group_commit = self._group_commit
         begun = group_commit.writing() if group_commit else self.engine.begin()
         with _errors_of_the_records(), begun as connection:
             yield connection
+        self._check_file()
+
+    def _check_file(self) -> None:
+        """Raise RecordsUnavailable where the file of SQLite is no longer the one we opened."""
+        if self._file and not self._file.in_place:
+            raise RecordsUnavailable("DatabaseMoved", self._file.moved)
 
     def connected(self) -> AbstractContextManager[Connection]:
         """Open one transaction that no other writer shares, for migrations."""

@@ -60,6 +60,7 @@ ACTION_AND_JOB = select(JOBS, ACTIONS).join(ACTIONS, ACTIONS.c.job_number == JOB
 _LIVE_OF_CLUSTER = JOB_AND_LAST.where(
     JOBS.c.cluster == bindparam("of_cluster"), JOBS.c.deleted_at.is_(None)
 )
+_ANY_JOB = select(JOBS.c.cluster, JOBS.c.deleted_at).limit(1)
 _LIVE_JOB = _LIVE_OF_CLUSTER.where(JOBS.c.job_name == bindparam("of_name"))
 _ACTION = ACTION_AND_JOB.where(ACTIONS.c.id == bindparam("action_id"))
 _SAVEPOINTS = (
@@ -76,13 +77,13 @@ class Reads:
         self._database = database
 
     def answers(self) -> None:
-        """Check that the database answers.
+        """Check that the database answers, and that its jobs can be read.
 
         Raises:
             RecordsError: It does not.
         """
         with self._database.reading() as connection:
-            time_of(connection)
+            connection.execute(_ANY_JOB)
 
     def live_job(self, cluster: str, job_name: str) -> StoredJob | None:
         """Return the job of a name that was not deleted."""

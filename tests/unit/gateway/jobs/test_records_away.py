@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +30,7 @@ from flink_jobs_provider.gateway.jobs.gateway_process import LEAST_FREE
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable
 from flink_jobs_provider.model.action import Action
-from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway
+from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, until
 
 #: Each list looks at the cluster first, which answers: what was seen is to be recorded.
 _LOOKS = Intervals(observe=3600, fresh=0, renew=3600)
@@ -76,6 +78,12 @@ def _fails_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(Engine, "connect", connect)
 
 
+def path_of(directory: Path) -> Path:
+    """Return where the gateway's SQLite file is."""
+    (path,) = directory.rglob("*.db")
+    return path
+
+
 @pytest.mark.parametrize("why", _AWAY)
 @pytest.mark.parametrize("call", _CALLS)
 def test_a_database_that_is_away_is_told_on_every_path(
@@ -95,6 +103,65 @@ def test_a_database_that_is_away_is_told_on_every_path(
             assert await gateway.jobs.ready() == []
 
     asyncio.run(life())
+
+
+def test_a_database_that_was_moved_is_named_and_resumed(tmp_path: Path) -> None:
+    """Shows that nothing is accepted meanwhile, and that the records go on with the file back."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path, intervals=_LOOKS).running() as gateway:
+            await gateway.done("NEW")
+            path = path_of(tmp_path)
+            path.rename(tmp_path / "aside")
+            for call in _CALLS.values():
+                with pytest.raises(Refusal) as refused:
+                    await call(gateway.jobs)
+                assert refused.value.code == "RecordsUnavailable"
+            assert await gateway.jobs.ready() == [
+                f"The database cannot be used: {path} was moved, removed or replaced while the "
+                "gateway runs: move the same file back, and the gateway continues."
+            ]
+            (tmp_path / "aside").rename(path)
+            assert await gateway.jobs.ready() == []
+            assert [row.job_name for row in await gateway.jobs.jobs(JobsOfCluster(CLUSTER))]
+
+    asyncio.run(life())
+
+
+def test_tables_that_cannot_be_read_are_not_ready(tmp_path: Path) -> None:
+    """Shows it for a database that answers, and whose jobs cannot be read."""
+
+    async def life() -> list[str]:
+        async with Gateway(tmp_path).running() as gateway:
+            with closing(sqlite3.connect(path_of(tmp_path))) as other:
+                other.execute("ALTER TABLE jobs RENAME TO away")
+            try:
+                return await gateway.jobs.ready()
+            finally:
+                with closing(sqlite3.connect(path_of(tmp_path))) as other:
+                    other.execute("ALTER TABLE away RENAME TO jobs")
+
+    assert asyncio.run(life()) == ["The database does not answer."]
+
+
+def test_what_is_logged_of_records_that_are_away_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shows the cause, instead of where in the gateway it was met."""
+    always = Intervals(observe=0.01, fresh=3600, renew=3600, sample=3600)
+
+    async def life() -> None:
+        async with Gateway(tmp_path, intervals=always).running() as gateway:
+            await gateway.done("NEW")
+            path = path_of(tmp_path)
+            path.rename(tmp_path / "aside")
+            await until(lambda: "what was seen cannot be recorded: DatabaseMoved" in caplog.text)
+            (tmp_path / "aside").rename(path)
+
+    asyncio.run(life())
+    assert f"{path_of(tmp_path)} was moved, removed or replaced" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert "observing a cluster failed" not in caplog.text
 
 
 def test_a_statement_that_is_wrong_is_a_fault(
