@@ -35,12 +35,19 @@ def _die_with(parent: int) -> None:
 
 
 def _users_traceback(error: BaseException, program: str) -> str:
-    """Format a traceback from the program's own first frame on."""
+    """Format a traceback from the program's own first frame on.
+
+    A program that cannot be compiled, or is missing, has no frame: its error alone is shown.
+    """
     frames = error.__traceback__
     directory = program if os.path.isdir(program) else os.path.dirname(program)
     start = frames
     while start and not start.tb_frame.f_code.co_filename.startswith(directory + os.sep):
         start = start.tb_next
+    if start is None and any(
+        frame.f_globals.get("__name__") == "runpy" for frame, _ in traceback.walk_tb(frames)
+    ):
+        return "".join(traceback.format_exception_only(error))
     return "".join(traceback.format_exception(type(error), error, start or frames))
 
 

@@ -107,6 +107,29 @@ def test_the_programs_own_exception_comes_with_its_traceback(embedded: Project) 
     assert "flink_jobs_provider/engine" not in failed.text
 
 
+def test_a_program_that_cannot_be_compiled(embedded: Project) -> None:
+    """Shows its line and what is wrong there, and no frame of the engine's or of Python's."""
+    embedded.program("File('a')\ndef break_it(:\n    pass\n")
+    failed = embedded.preview(code=255)
+    assert "__main__.py" in failed.out
+    assert "def break_it(:" in failed.out
+    assert "SyntaxError: " in failed.out
+    assert "Traceback" not in failed.text
+    assert "runpy" not in failed.text
+    assert "program_child" not in failed.text
+
+
+def test_a_program_that_is_missing(embedded: Project) -> None:
+    """Shows where it was looked for, and no frame of the engine's or of Python's."""
+    embedded.program("File('a')")
+    (program,) = embedded.root.rglob("__main__.py")
+    program.unlink()
+    failed = embedded.preview(code=255)
+    assert f"can't find '__main__' module in '{program.parent}" in failed.out
+    assert "Traceback" not in failed.text
+    assert "program_child" not in failed.text
+
+
 def test_a_program_that_ends_itself(embedded: Project) -> None:
     """An exit code is told; what it printed is shown."""
     embedded.program("import sys\nprint('bye')\nsys.exit(3)")
