@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -160,8 +161,10 @@ class Stack:
         Raises:
             ChangesFoundError: There are changes, and none were expected.
             RunFailed: The preview failed, as for invalid inputs.
+            OptionError: `on_event` cannot be called as it is.
             OperationCancelled: It was interrupted.
         """
+        _require_function(on_event)
         request = self._request(
             **self._judged(),
             refresh=refresh,
@@ -247,6 +250,7 @@ class Stack:
     def _change(
         self, kind: Kind, on_event: Callable[[Event], object] | None, **options: Any
     ) -> RunResult:
+        _require_function(on_event)
         request = self._request(**options)
         warnings = list[str]()
         with locked(request, warnings.append) as stack:
@@ -314,6 +318,15 @@ class _Recorder(Listener):
         except BaseException as error:  # noqa: BLE001 - raised again once the run has ended
             self.raised = error
             self._stop()
+
+
+def _require_function(on_event: object) -> None:
+    """Raise OptionError for what cannot be called, or would never be awaited."""
+    if on_event is not None and (not callable(on_event) or inspect.iscoroutinefunction(on_event)):
+        raise OptionError(
+            "on_event must be a function that is called with each event, and no coroutine "
+            f"function (got {on_event!r})"
+        )
 
 
 def _progress_alone(

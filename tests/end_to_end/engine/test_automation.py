@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +134,21 @@ def test_what_a_listener_raises_ends_the_run_in_good_order(
     assert embedded.called("create") == created
     stack.up()
     assert embedded.called("create") == ["create a", "create b"][len(created) :]
+
+
+async def _never_awaited(_event: Event) -> None:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("on_event", [_never_awaited, 3])
+@pytest.mark.parametrize("run", [Stack.preview, Stack.up, Stack.refresh, Stack.destroy])
+def test_a_listener_that_cannot_be_called_is_refused(
+    stack: Stack, embedded: Project, run: Callable[..., object], on_event: Any
+) -> None:
+    """Shows that nothing is begun, also for a coroutine function, which would never be awaited."""
+    with pytest.raises(automation.OptionError, match="on_event must be a function that is called"):
+        run(stack, on_event=on_event)
+    assert embedded.calls() == []
 
 
 def test_a_listener_that_exits_leaves_no_operation_pending(stack: Stack, embedded: Project) -> None:
