@@ -20,6 +20,7 @@ from flink_jobs_provider.plugin.engine_calls import current_call
 from flink_jobs_provider.provider.run_output import print_line
 from flink_jobs_provider.reconciling.waiter import is_progress
 
+#: What a line of warning begins with; the engine writes the word by the severity.
 _WARNING = re.compile(r"([^ ]+: )?warning: ")
 #: Between two reports of how long an operation has lasted, in seconds.
 _TICK_S = 1.0
@@ -55,7 +56,7 @@ class EngineLog:
         self._put(
             engine_pb2.LogRequest(
                 severity=engine_pb2.WARNING if warns else engine_pb2.INFO,
-                message=line,
+                message=_WARNING.sub(r"\1", line, count=1) if warns else line,
                 urn=call.urn if call else "",
                 ephemeral=is_progress(line),
             )
