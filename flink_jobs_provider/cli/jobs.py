@@ -261,7 +261,7 @@ def rehearse(
         return await rehearse(plane, target, file, lambda line: say(line, error=True))
 
     done = cluster.run(work)
-    now = f"Job {done.job_id} goes on: it was never interrupted."
+    now = f"Job {done.job_id} goes on: this run has not stopped it."
     if done.passed:
         shown = f"{done.job_name}: the new version has passed its rehearsal. {now}"
         say_either(done.plain(), shown, as_json=cluster.as_json)

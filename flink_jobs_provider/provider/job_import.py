@@ -152,10 +152,14 @@ class JobImport:
         missing = [*UNREAD, *(each for each in ("job_name", "owner") if each not in known)]
         job = found.job_id or found.run_id
         why = f"Of a job of {target.label} it does not read" if found.run_id else _NOT_SHOWN
+        then = (
+            "The next run records them and restarts nothing, unless they are of another version"
+            if JobStatus(str(seen["status"])).active
+            else "It does not run: the next preview says what becomes of it"
+        )
         line = (
             f"{name}: read as job {job} ({seen['status']}). {why} {', '.join(missing)}: give them "
-            "in the program. The next run records them and restarts nothing, unless they are of "
-            "another version"
+            f"in the program. {then}"
         )
         return Imported(found.job_name or str(job), {**known, **seen}, known, line)
 

@@ -140,7 +140,7 @@ class Rehearser:
             self._preflight.slots.give_back(copy.key.prefix)
         await self._forget_jars(copy)
         ended = await self._has_ended(current)
-        then = f"has ended meanwhile: it is {ended}" if ended else "was not interrupted"
+        then = f"has ended meanwhile: it is {ended}" if ended else "goes on"
         self._say(f"{wanted.job_name}: rehearsed; job {current.job_id} {then}")
         return change
 
@@ -244,7 +244,7 @@ class Rehearser:
         gated = isinstance(failure, GateFailed)
         how = "did not pass its health gate" if gated else "did not start"
         reason = failure.reason if isinstance(failure, GateFailed) else str(failure)
-        now, remedy = "goes on: it was never interrupted", "and run again"
+        now, remedy = "goes on: this run has not stopped it", "and run again"
         if ended := await self._has_ended(current):
             now = f"has ended meanwhile: it is {ended}"
             remedy = "or declare the previous one, and run with --refresh, which starts it from "

@@ -58,7 +58,7 @@ def test_a_version_that_cannot_read_the_state_is_refused_by_its_rehearsal(
     failed = counted.project.failing_up()
     shown = r"orders: the rehearsal of the new version did not (start|pass its health gate): .*"
     assert re.search(shown + "StateMigrationException: ", failed.text), failed.text
-    failed.assert_says(f"job {before['jid']} goes on: it was never interrupted")
+    failed.assert_says(f"job {before['jid']} goes on: this run has not stopped it")
     is_untouched(counted, before)
     recorded = counted.project.resources()["orders"]["outputs"]
     assert (recorded["job_id"], recorded["action_result"]) == (before["jid"], "FAILED")

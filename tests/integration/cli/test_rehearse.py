@@ -53,7 +53,7 @@ def test_a_verdict_and_a_job_that_is_not_touched(flink: FlinkCluster, tmp_path: 
     write(file, entry_class=entry_class("FailingTask"), rehearsal={**failing, "window": "8s"})
     failed = jobs(flink, "rehearse", str(file), code=1)
     assert "orders: the rehearsal of the new version did not " in failed.stderr
-    assert f"Job {job_id} goes on: it was never interrupted." in failed.stderr
+    assert f"Job {job_id} goes on: this run has not stopped it." in failed.stderr
 
     after = flink.jobs()
     for name in ("state", "start-time", "last-modification"):

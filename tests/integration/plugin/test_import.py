@@ -121,6 +121,26 @@ def test_a_job_of_nobody(
     assert active(flink_2) == [job_id]
 
 
+def test_a_job_that_has_ended(
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    """Shows that an import does not promise that the next run takes it over, which refuses."""
+    job_id = flink_2.run(COUNTING_JAR, inputs["args"], parallelism=1)
+    flink_2.rest.patch(f"/jobs/{job_id}").raise_for_status()
+    flink_2.await_state(job_id, "CANCELED")
+    state: State = {}
+    with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
+        assert read(engine, "orders", f"{flink_2.url}/{job_id}")["status"] == "CANCELED"
+        (line,) = engine.lines()
+        assert line.endswith("It does not run: the next preview says what becomes of it")
+    wanted = inputs | {"jar": str(COUNTING_JAR), "adopt": job_id}
+    with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
+        for preview in (True, False):
+            with pytest.raises(PluginError, match=job_id):
+                engine.up("orders", wanted, preview=preview)
+    assert active(flink_2) == []
+
+
 def test_what_cannot_be_imported(
     flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path, job_id: str
 ) -> None:

@@ -100,7 +100,7 @@ def test_a_failing_rehearsal_leaves_the_job_as_it_was(case: str) -> None:
         stack.up(new(jar_digest=DIGEST_2, **inputs))
     assert caught.value.happened.startswith("orders: the rehearsal of the new version ")
     assert words in caught.value.happened
-    assert f"job {old.job_id} goes on: it was never interrupted" in caught.value.now
+    assert f"job {old.job_id} goes on: this run has not stopped it" in caught.value.now
     assert stack.flink.the_job() is old
     assert all(not request.stops for request in stack.flink.savepoint_requests)
     assert stack.flink.jars == jars
