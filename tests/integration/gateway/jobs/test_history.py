@@ -17,6 +17,14 @@ from tests.unit.gateway.store.entries import let_a_minute_pass
 
 RETAINED = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
 
+#: After the delay Flink lists a job as RUNNING, also one that has no slots yet.
+_LATE_RESTART = {
+    **RETAINED,
+    "restart-strategy.type": "fixed-delay",
+    "restart-strategy.fixed-delay.attempts": "100",
+    "restart-strategy.fixed-delay.delay": "30 s",
+}
+
 
 def test_a_history_outlives_task_manager_job_manager_and_gateway(
     tmp_path: Path, private_flink: FlinkCluster, monkeypatch: pytest.MonkeyPatch
@@ -36,7 +44,7 @@ def test_a_history_outlives_task_manager_job_manager_and_gateway(
 
     async def life() -> None:
         await gateway.start()
-        row = await gateway.done("NEW", **gateway.version("v1", flink_configuration=RETAINED))
+        row = await gateway.done("NEW", **gateway.version("v1", flink_configuration=_LATE_RESTART))
         first = str(row.record.job_id)
         await gateway.counts("v1")
         point = await minute(row.number)
