@@ -244,7 +244,7 @@ class Stack:
             )
         return {
             "policy_pack": [Path(pack) for pack in packs],
-            "policy_pack_config": [Path(file) if file else None for file in packs.values()],
+            "policy_pack_config": [None if file is None else Path(file) for file in packs.values()],
         }
 
     def _change(

@@ -201,6 +201,8 @@ def test_invalid_options_are_refused_by_name(stack: Stack) -> None:
         judged = Stack(stack.directory, stack.name, packs)  # type: ignore[arg-type]
         with pytest.raises(automation.OptionError, match="policy_packs must map"):
             judged.up()
+    with pytest.raises(automation.OptionError, match="the configuration of a policy pack"):
+        Stack(stack.directory, stack.name, {PACK: ""}).up()
     with pytest.raises(automation.OptionError, match="is no policy pack"):
         Stack(stack.directory, stack.name, {"nowhere": None}).up()
     with pytest.raises(automation.ConfigurationError, match="'token' must be a text"):
