@@ -155,7 +155,7 @@ class JobImport:
         then = (
             "The next run records them and restarts nothing, unless they are of another version"
             if JobStatus(str(seen["status"])).active
-            else "It does not run: the next preview says what becomes of it"
+            else "It does not run: the next preview says what the run would do"
         )
         line = (
             f"{name}: read as job {job} ({seen['status']}). {why} {', '.join(missing)}: give them "

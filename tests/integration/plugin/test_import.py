@@ -132,7 +132,7 @@ def test_a_job_that_has_ended(
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
         assert read(engine, "orders", f"{flink_2.url}/{job_id}")["status"] == "CANCELED"
         (line,) = engine.lines()
-        assert line.endswith("It does not run: the next preview says what becomes of it")
+        assert line.endswith("It does not run: the next preview says what the run would do")
     wanted = inputs | {"jar": str(COUNTING_JAR), "adopt": job_id}
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
         for preview in (True, False):
