@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from flink_jobs_provider.model.action import Action
@@ -43,7 +43,7 @@ def ways_back(record: JobRecord) -> list[str]:
     return [path for path in named if path]
 
 
-def surplus(
+def surplus(  # noqa: PLR0913 - each is a limit or an exemption of its own
     record: JobRecord,
     retention: SavepointRetention,
     kept: Iterable[str],
@@ -51,6 +51,7 @@ def surplus(
     *,
     directory: str | None,
     to_come: int = 0,
+    submissions: Iterable[str] = (),
 ) -> list[Savepoint]:
     """Return the savepoints of a job that exceed either limit, oldest first.
 
@@ -63,8 +64,11 @@ def surplus(
         now: Seconds since the epoch.
         directory: Where the job's savepoints are written; None for wherever the path shows it.
         to_come: How many savepoints are about to be taken.
+        submissions: jobIds of the job besides those that its record names, for a record whose
+            versions are listed elsewhere.
     """
-    own = [each for each in record.savepoints if _is_own(each.path, record, directory)]
+    ours = {record.job_id, *(each.job_id for each in record.history), *submissions}
+    own = [each for each in record.savepoints if _is_own(each.path, record, ours, directory)]
     newest = next((each for each in own if each.reason not in _ASIDE), None)
     most = max(retention.count - to_come, 0)
     stays = {canonical_path(path) for path in kept}
@@ -116,7 +120,9 @@ def _to_come(record: JobRecord, action: Action) -> int:
     return 1 if takes and record.status.active else 0
 
 
-def _is_own(path: str, record: JobRecord, directory: str | None) -> bool:
+def _is_own(
+    path: str, record: JobRecord, submissions: Collection[str | None], directory: str | None
+) -> bool:
     """Whether a savepoint lies right below the directory of a submission of the job."""
     name = record.spec.job_name
     layout = SavepointLayout(directory, name) if directory else SavepointLayout.of(path, name)
@@ -125,8 +131,7 @@ def _is_own(path: str, record: JobRecord, directory: str | None) -> bool:
     job_id = layout.job_id_in(path)
     if job_id is None:
         return False
-    ours = {record.job_id, *(each.job_id for each in record.history)}
-    if not record.spec.key.owns(job_id) and job_id not in ours:
+    if not record.spec.key.owns(job_id) and job_id not in submissions:
         return False
     parent, _, own_name = canonical_path(path).rpartition("/")
     return parent == canonical_path(layout.of_submission(job_id)) and own_name.strip(".") != ""

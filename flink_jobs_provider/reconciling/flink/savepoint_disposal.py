@@ -16,6 +16,7 @@ that finds what is gone, and records it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Condition
@@ -46,7 +47,14 @@ class SavepointDisposal:
     _clock: Clock
     _say: Say
 
-    async def after_action(self, before: JobRecord | None, after: JobRecord) -> JobRecord:
+    async def after_action(
+        self,
+        before: JobRecord | None,
+        after: JobRecord,
+        *,
+        kept: Collection[str] = (),
+        submissions: Collection[str] = (),
+    ) -> JobRecord:
         """Dispose of old savepoints after an action; return the record without them.
 
         What fails is a warning: the action itself has succeeded. Such a savepoint stays on record,
@@ -55,6 +63,8 @@ class SavepointDisposal:
         Args:
             before: The job as it was recorded before the action.
             after: The job as it is to be recorded.
+            kept: Savepoints that stay, besides those that the records name as ways back.
+            submissions: jobIds of the job besides those that its record names.
 
         Raises:
             EngineGone: The run that this belongs to has ended.
@@ -63,7 +73,7 @@ class SavepointDisposal:
             return after
         name = after.spec.job_name
         try:
-            found = await self._surplus(before, after)
+            found = await self._surplus(before, after, kept, submissions)
         except EngineGone:
             raise
         except JobError as error:
@@ -95,7 +105,13 @@ class SavepointDisposal:
         self._say(f"{record.spec.job_name}: {what} {savepoint.path} ({how_old})")
         return without(record, savepoint.path, now)
 
-    async def _surplus(self, before: JobRecord, after: JobRecord) -> list[Savepoint]:
+    async def _surplus(
+        self,
+        before: JobRecord,
+        after: JobRecord,
+        kept: Collection[str],
+        submissions: Collection[str],
+    ) -> list[Savepoint]:
         """Return the savepoints that can go, oldest first.
 
         Raises:
@@ -105,9 +121,16 @@ class SavepointDisposal:
         layout = await self._directories.layout(after.spec)
         if retention is None or layout is None:
             return []
-        kept = [*ways_back(before), *ways_back(after)]
+        stays = [*ways_back(before), *ways_back(after), *kept]
         now = self._clock.wall()
-        found = surplus(after, retention, kept, now, directory=layout.directory)
+        found = surplus(
+            after,
+            retention,
+            stays,
+            now,
+            directory=layout.directory,
+            submissions=submissions,
+        )
         if not found:
             return []
         snapshot = await self._plane.jobs()

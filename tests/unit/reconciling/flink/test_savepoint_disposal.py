@@ -11,7 +11,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from flink_jobs_provider.control_planes.protocol import Submission
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason, canonical_path
+from flink_jobs_provider.model.savepoint import (
+    Savepoint,
+    SavepointLayout,
+    SavepointReason,
+    canonical_path,
+)
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.surplus_savepoints import surplus
 from flink_jobs_provider.reconciling.flink.savepoint_disposal import SavepointDisposal
@@ -313,6 +318,48 @@ def test_savepoints_of_copies_do_not_count_as_the_newest() -> None:
     retention = spec(savepoint_retention={"count": 1}).savepoint_retention
     assert retention is not None
     assert surplus(record, retention, (), stack.time.now(), directory=None) == []
+
+
+def test_a_record_without_versions_has_savepoints_of_its_own() -> None:
+    """Shows it of a record whose versions are listed elsewhere, and of an adopted job's first id.
+
+    Its first jobId is none that a submission of this job could have.
+    """
+    stack = updated(3)
+    newest, *older = stack.recorded.savepoints
+    first_id = "ab" * 16
+    layout = SavepointLayout.of(newest.path, "orders")
+    assert layout is not None
+    adopted = newest.model_copy(
+        update={
+            "path": f"{layout.of_submission(first_id)}/savepoint-abcdef-0123456789ab",
+            "taken_at": "2020-01-01T00:00:00Z",
+        }
+    )
+    listed = [newest, *older, adopted]
+    record = stack.recorded.model_copy(update={"savepoints": listed, "history": []})
+    retention = spec(savepoint_retention={"count": 1}).savepoint_retention
+    assert retention is not None
+    limits = (record, retention, (), stack.time.now())
+    assert surplus(*limits, directory=None) == older[::-1]
+    found = surplus(*limits, directory=None, submissions=[first_id])
+    assert found == [adopted, *older[::-1]]
+
+
+def test_savepoints_that_the_caller_protects_stay() -> None:
+    """Shows it of what is named outside the record, such as by the next start of another job."""
+    stack = updated(4)
+    before, after = stack.recorded, stack.recorded
+    after = after.model_copy(
+        update={"spec": spec(flink_configuration=RETAINED, savepoint_retention={"count": 1})}
+    )
+    protected = stack.there[0]
+    directories = StateDirectories(stack.flink, False)
+    disposal = SavepointDisposal(stack.flink, directories, stack.time.clock(), stack.said.append)
+    left = run(disposal.after_action(before, after, kept=[protected]))
+    assert protected in stack.there
+    assert protected in [canonical_path(each.path) for each in left.savepoints]
+    assert len(stack.there) < 4
 
 
 def each_kill(begin: Callable[[], Retaining]) -> Iterator[Retaining]:
