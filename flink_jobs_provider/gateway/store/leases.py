@@ -5,7 +5,7 @@ Times are the database's, so that the gateways' own clocks need not agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,6 +52,7 @@ from flink_jobs_provider.gateway.store.tables import (
     database_now,
 )
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 # Made once: what a statement costs is its making, more than its execution.
@@ -76,6 +77,10 @@ _WRITE_SUBMITTED = _WRITE.values(
 _KNOWN_PATHS = select(SAVEPOINTS.c.path).where(
     SAVEPOINTS.c.job_number == bindparam("job"),
     SAVEPOINTS.c.path.in_(bindparam("paths", expanding=True)),
+)
+
+_UNDISPOSED = select(SAVEPOINTS.c.number, SAVEPOINTS.c.path).where(
+    SAVEPOINTS.c.job_number == bindparam("job"), SAVEPOINTS.c.disposed_at.is_(None)
 )
 
 
@@ -308,7 +313,13 @@ def _write(connection: Connection, number: int, state: JobState, now: float) -> 
     elif state.ended is not None:
         more["ended_at"] = state.ended
     connection.execute(written, {"job": number, **state.columns, **more})
-    listed = state.record.get("savepoints", [])
+    _note_savepoints(connection, number, state.record.get("savepoints", []), now)
+    _note_disposals(connection, number, state.disposed, now)
+
+
+def _note_savepoints(
+    connection: Connection, number: int, listed: Sequence[Mapping[str, str]], now: float
+) -> None:
     if not listed:
         return
     paths = [savepoint["path"] for savepoint in listed]
@@ -326,3 +337,14 @@ def _write(connection: Connection, number: int, state: JobState, now: float) -> 
     ]
     if fresh:
         connection.execute(insert(SAVEPOINTS), fresh)
+
+
+def _note_disposals(connection: Connection, number: int, paths: Sequence[str], now: float) -> None:
+    """Mark savepoints as disposed of, however their paths are spelled on record."""
+    if not paths:
+        return
+    gone = {canonical_path(path) for path in paths}
+    rows = connection.execute(_UNDISPOSED, {"job": number})
+    numbers = [row.number for row in rows if canonical_path(row.path) in gone]
+    marked = update(SAVEPOINTS).where(SAVEPOINTS.c.number.in_(numbers))
+    connection.execute(marked.values(disposed_at=now))

@@ -29,6 +29,7 @@ from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.list_filters import filtered
 from flink_jobs_provider.gateway.store.list_orders import after, of_clusters, ordered_by, place_of
 from flink_jobs_provider.gateway.store.stored_values import (
+    DisposedSavepoint,
     NextStart,
     StoredAction,
     StoredJob,
@@ -64,7 +65,7 @@ _ANY_JOB = select(JOBS.c.cluster, JOBS.c.deleted_at).limit(1)
 _LIVE_JOB = _LIVE_OF_CLUSTER.where(JOBS.c.job_name == bindparam("of_name"))
 _ACTION = ACTION_AND_JOB.where(ACTIONS.c.id == bindparam("action_id"))
 _SAVEPOINTS = (
-    select(SAVEPOINTS.c.path, SAVEPOINTS.c.taken_at, SAVEPOINTS.c.reason)
+    select(SAVEPOINTS.c.path, SAVEPOINTS.c.taken_at, SAVEPOINTS.c.reason, SAVEPOINTS.c.disposed_at)
     .where(SAVEPOINTS.c.job_number == bindparam("job"))
     .order_by(SAVEPOINTS.c.number.desc())
 )
@@ -182,13 +183,22 @@ class Reads:
             return [_action_row(row) for row in connection.execute(query)]
 
     def savepoints(self, job_number: int) -> list[Savepoint]:
-        """Return the savepoints of a job, newest first."""
+        """Return the savepoints of a job, newest first, without those that were disposed of."""
+        rows = self._savepoint_rows(job_number)
+        return [_savepoint(row) for row in rows if row.disposed_at is None]
+
+    def disposed_savepoints(self, job_number: int) -> list[DisposedSavepoint]:
+        """Return the savepoints of a job that were disposed of, newest first."""
+        return [
+            DisposedSavepoint(_savepoint(row), row.disposed_at)
+            for row in self._savepoint_rows(job_number)
+            if row.disposed_at is not None
+        ]
+
+    def _savepoint_rows(self, job_number: int) -> list[Row[Any]]:
         with self._database.reading() as connection:
-            found = [
-                Savepoint(path=row.path, taken_at=row.taken_at, reason=SavepointReason(row.reason))
-                for row in connection.execute(_SAVEPOINTS, {"job": job_number})
-            ]
-        return sorted(found, key=lambda savepoint: savepoint.taken_at, reverse=True)
+            found = connection.execute(_SAVEPOINTS, {"job": job_number}).all()
+        return sorted(found, key=lambda row: str(row.taken_at), reverse=True)
 
     def jars_needed(self) -> set[str]:
         """Return the digests of the jars that live jobs run, or actions in progress start."""
@@ -197,6 +207,10 @@ class Reads:
         with self._database.reading() as connection:
             found = {*connection.scalars(jobs), *connection.scalars(actions)}
         return {digest for digest in found if digest}
+
+
+def _savepoint(row: Row[Any]) -> Savepoint:
+    return Savepoint(path=row.path, taken_at=row.taken_at, reason=SavepointReason(row.reason))
 
 
 def _place_of(connection: Connection, number: int, jobs: JobFilter, column: ListColumn) -> Any:

@@ -6,7 +6,7 @@ reaches the database, and a cluster that moves takes its jobs along.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from flink_jobs_provider.gateway.job_service import ActionRow, JobFacts
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
 
@@ -111,6 +112,8 @@ class JobState:
         started: Whether it is so by a start just made, which used up what was kept for that.
         ended: When its latest submission ended, in seconds since the epoch by its cluster's clock;
             None leaves that as it is on record.
+        disposed: Paths of savepoints that were disposed of just now, which the record no longer
+            lists.
     """
 
     record: dict[str, Any]
@@ -118,6 +121,7 @@ class JobState:
     as_given: Mapping[str, Any] | None = None
     started: bool = False
     ended: float | None = None
+    disposed: Sequence[str] = ()
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -135,6 +139,18 @@ class JobState:
         if self.as_given is not None:
             columns["as_given"] = dict(self.as_given)
         return columns
+
+
+@dataclass(frozen=True)
+class DisposedSavepoint:
+    """A savepoint that was disposed of through its cluster.
+
+    Attributes:
+        disposed_at: When that was recorded, in seconds since the epoch by the database's clock.
+    """
+
+    savepoint: Savepoint
+    disposed_at: float
 
 
 @dataclass(frozen=True)

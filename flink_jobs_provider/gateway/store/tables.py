@@ -155,7 +155,11 @@ class ActionEntry(Base):
 
 
 class SavepointEntry(Base):
-    """A savepoint that a job is known to have had. Its files are never touched."""
+    """A savepoint that a job is known to have had.
+
+    Attributes:
+        disposed_at: When it was disposed of through its cluster; None while it was not.
+    """
 
     __tablename__ = "savepoints"
 
@@ -165,6 +169,7 @@ class SavepointEntry(Base):
     taken_at: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     recorded_at: Mapped[float] = mapped_column(Double)
+    disposed_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (
         UniqueConstraint("job_number", "path", name="each_savepoint_once"),

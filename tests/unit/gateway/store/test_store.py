@@ -315,6 +315,47 @@ def test_savepoints_are_listed_newest_first_and_kept_beyond_the_record(store: St
     assert store.savepoints(job.number) == [at(3), at(2), at(1)]
 
 
+def test_a_savepoint_that_was_disposed_of_is_told_from_the_others(store: Store) -> None:
+    """Shows that it stays on record, apart, however its path is spelled when it goes."""
+    old, new = (
+        Savepoint(path=f"file:/s/{hour}", taken_at=f"2026-11-01T{hour:02}:00:00Z")
+        for hour in (1, 2)
+    )
+    job = running_job(store)
+    one = accept(store, job)
+    assert finish(store, one, job_state=state(savepoints=[new, old]))
+    assert store.disposed_savepoints(job.number) == []
+    two = accept(store, store.live_job(CLUSTER, "orders"))
+    gone = replace(state(savepoints=[new]), disposed=["file:///s/1"])
+    assert finish(store, two, job_state=gone)
+    assert store.savepoints(job.number) == [new]
+    (disposed,) = store.disposed_savepoints(job.number)
+    assert disposed.savepoint == old
+    assert disposed.disposed_at > 0
+
+
+def test_savepoints_of_the_version_before_are_not_disposed_of(
+    database_url: str, open_store: OpenStore
+) -> None:
+    """Shows that a database without the column is taken over with its savepoints."""
+    store = open_store(database_url)
+    _migrate_to(store, "0001")
+    with store._database.writing() as connection:
+        for statement in _FIRST_VERSION:
+            connection.execute(text(statement))
+    _migrate_to(store, "0006")
+    with store._database.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO savepoints (number, job_number, path, taken_at, reason, recorded_at) "
+                "VALUES (1, 1, '/s/1', '2026-11-01T01:00:00Z', 'UPDATE', 1)"
+            )
+        )
+    store.migrate()
+    assert [each.path for each in store.savepoints(1)] == ["/s/1"]
+    assert store.disposed_savepoints(1) == []
+
+
 def test_a_deleted_job_frees_its_name_and_is_not_listed(store: Store) -> None:
     job = running_job(store)
     one = accept(store, job, Action.DELETE)
