@@ -195,9 +195,9 @@ class Reads:
             if row.disposed_at is not None
         ]
 
-    def _savepoint_rows(self, job_number: int) -> list[Row[Any]]:
+    def _savepoint_rows(self, job_number: int) -> list[Any]:
         with self._database.reading() as connection:
-            found = connection.execute(_SAVEPOINTS, {"job": job_number}).all()
+            found = [*connection.execute(_SAVEPOINTS, {"job": job_number})]
         return sorted(found, key=lambda row: str(row.taken_at), reverse=True)
 
     def jars_needed(self) -> set[str]:
@@ -209,7 +209,7 @@ class Reads:
         return {digest for digest in found if digest}
 
 
-def _savepoint(row: Row[Any]) -> Savepoint:
+def _savepoint(row: Any) -> Savepoint:
     return Savepoint(path=row.path, taken_at=row.taken_at, reason=SavepointReason(row.reason))
 
 

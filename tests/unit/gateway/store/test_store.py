@@ -325,7 +325,9 @@ def test_a_savepoint_that_was_disposed_of_is_told_from_the_others(store: Store) 
     one = accept(store, job)
     assert finish(store, one, job_state=state(savepoints=[new, old]))
     assert store.disposed_savepoints(job.number) == []
-    two = accept(store, store.live_job(CLUSTER, "orders"))
+    now = store.live_job(CLUSTER, "orders")
+    assert now is not None
+    two = accept(store, now)
     gone = replace(state(savepoints=[new]), disposed=["file:///s/1"])
     assert finish(store, two, job_state=gone)
     assert store.savepoints(job.number) == [new]
