@@ -21,6 +21,7 @@ from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.setting_types import Settings, from_file
 from flink_jobs_provider.model.health_gate import HealthGate
 from flink_jobs_provider.model.inputs import Directory
+from flink_jobs_provider.model.savepoint_retention import SavepointRetention
 from flink_jobs_provider.model.target import FlinkTarget
 
 #: Returns a text in which places are named as callers of the cluster with a key name them.
@@ -30,6 +31,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 #: Encoded dots, separators, percent signs and control characters: the storage may decode them.
 _ENCODED = re.compile(r"%(?:2e|2f|5c|25|[01][0-9a-f]|7f)", re.IGNORECASE)
 _LONGEST = 4096
+#: The inputs of jobs that a cluster's configuration alone decides on, not who asks for an action.
+OF_CLUSTER = ("health", "savepoint_retention")
 _CLUSTER_ID = re.compile(
     r"/subscriptions/[^/\s?#%]+/resourcegroups/[^/\s?#%]+/providers/microsoft\.hdinsight"
     r"/clusterpools/[^/\s?#%]+/clusters/[^/\s?#%]+",
@@ -240,6 +243,12 @@ class ClusterConfiguration(Settings):
         description="What each version must show that an action starts: the health gate of "
         "resources. No gate, if not given.",
     )
+    savepoint_retention: SavepointRetention | None = Field(
+        None,
+        description="Which old savepoints of its jobs are disposed of after an action that "
+        "succeeded: those that exceed either limit, and that nothing comes back to. None ever is, "
+        "if not given.",
+    )
     relaunch_lost: bool = Field(
         default=True,
         description="Start again, from its newest state, a job that the cluster lost: one that "
@@ -255,9 +264,10 @@ class ClusterConfiguration(Settings):
         return f"dli/{self.dli.project_id}/{self.dli.queues[0]}".lower()
 
     def gated(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return inputs of a job with the health gate of this cluster, or none."""
-        gate = {"health": self.health.model_dump(mode="json")} if self.health else {}
-        return {name: value for name, value in inputs.items() if name != "health"} | gate
+        """Return inputs of a job with the cluster's own health gate and retention, or none."""
+        own = {name: getattr(self, name) for name in OF_CLUSTER}
+        given = {name: value.model_dump(mode="json") for name, value in own.items() if value}
+        return {name: value for name, value in inputs.items() if name not in own} | given
 
     @cached_property
     def storage(self) -> Mounts:

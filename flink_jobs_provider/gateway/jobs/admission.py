@@ -29,6 +29,7 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     check,
     check_spec,
     in_progress,
+    savepoint_disposed,
     wanted_spec,
 )
 from flink_jobs_provider.gateway.refusals import ACTION_WORDS, Refusal
@@ -41,6 +42,7 @@ from flink_jobs_provider.gateway.store import (
     NewJob,
     NextStart,
     RowChanged,
+    SavepointDisposed,
     StoredAction,
     StoredJob,
     UnfinishedAction,
@@ -108,6 +110,8 @@ class Admission:
                 return await self._record(request, action_id, job, wanted, cluster, unreadable)
             except UnfinishedAction as busy:
                 raise in_progress(asked.job_name, asked.action, busy.first) from None
+            except SavepointDisposed as error:
+                raise savepoint_disposed(error.path, gone=error.gone) from None
             except RowChanged:
                 continue
         raise changes_now(asked.job_name)
@@ -304,6 +308,8 @@ class Drafts:
             ended = Ended("The job is on record, and was not started")
             try:
                 return (await self._ask(self._store.put_new, new, action, ended)).job_number
+            except SavepointDisposed as error:
+                raise savepoint_disposed(error.path, gone=error.gone) from None
             except RowChanged:
                 pass
         message = f"A job {request.job_name} exists already. Give the new one another name."
@@ -336,6 +342,8 @@ class Drafts:
             )
         except UnfinishedAction as busy:
             raise in_progress(job.job_name, "The change", busy.first) from None
+        except SavepointDisposed as error:
+            raise savepoint_disposed(error.path, gone=error.gone) from None
         except RowChanged:
             raise changes_now(job.job_name) from None
 

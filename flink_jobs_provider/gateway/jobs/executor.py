@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
 from flink_jobs_provider.gateway.jobs.cluster_observer import with_end
+from flink_jobs_provider.gateway.jobs.savepoint_retirement import SavepointRetirement
 from flink_jobs_provider.gateway.jobs.transitions import instead_of
 from flink_jobs_provider.gateway.refusals import ACTION_WORDS, ActionRemedy
 from flink_jobs_provider.gateway.store import (
@@ -33,6 +34,7 @@ from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.known_state import last_state, last_words
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
+from flink_jobs_provider.reconciling.record_updates import SAVEPOINTS_LISTED
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED, last_state_prefix
 
 
@@ -63,6 +65,7 @@ class Executor:
         action: The action.
         jar: The jar to start, by digest where it is on the cluster alone; or None.
         known: The savepoints on record, for an action that lists them.
+        retirement: Disposes of the job's old savepoints.
         settle_time: How long a version that was started must stay up.
         left: What an earlier try has left of a job that never ran, and that was accepted then.
     """
@@ -74,6 +77,7 @@ class Executor:
     action: StoredAction
     jar: Jar | str | None
     known: list[Savepoint]
+    retirement: SavepointRetirement
     settle_time: str
     left: JobRecord | None = None
 
@@ -97,6 +101,8 @@ class Executor:
             Action.DELETE: self._delete,
         }
         outcome = await ways.get(self.action.row.action, self._bring_about)()
+        if self.action.row.action in (*STARTS, Action.STOP, Action.SAVEPOINT):
+            outcome = await self._without_surplus(outcome)
         return await self._with_end(outcome)
 
     async def failed(self, error: str) -> Outcome:
@@ -115,6 +121,22 @@ class Executor:
         if outcome.state is None or outcome.deleted:
             return outcome
         return replace(outcome, state=await with_end(self.plane, outcome.state))
+
+    async def _without_surplus(self, outcome: Outcome) -> Outcome:
+        """Dispose of the savepoints that an action has left too many, or too old."""
+        if outcome.state is None:
+            return outcome
+        record = outcome.state.record
+        gone = await self.retirement.after_action(self._base(), read_record(record, self.target))
+        places = {canonical_path(path) for path in gone}
+        listed = [
+            each
+            for each in record.get("savepoints", [])
+            if canonical_path(each["path"]) not in places
+        ]
+        # The others are on record all the same.
+        record = {**record, "savepoints": listed[:SAVEPOINTS_LISTED]}
+        return replace(outcome, state=replace(outcome.state, record=record, disposed=gone))
 
     # The actions
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from flink_jobs_provider.gateway.job_service import ActionRequest, ActionRow, InputChange, JobRow
 from flink_jobs_provider.gateway.refusals import ActionRemedy, Refusal
+from flink_jobs_provider.gateway.served_clusters import OF_CLUSTER
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.inputs import Cost
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
@@ -318,7 +319,7 @@ def wanted_spec(
     if not (launch_failed and action is Action.RE_LAUNCH):
         inputs.pop("restore_from", None)
     inputs.pop("rehearsal", None)
-    inputs |= request.changes
+    inputs |= {name: value for name, value in request.changes.items() if name not in OF_CLUSTER}
     if jar_digest is not None:
         inputs["jar_digest"] = jar_digest
     if action in STARTS:
@@ -366,6 +367,19 @@ def changed_since(job_name: str, last: ActionRow) -> Refusal:
         "Conflict",
         f"Job {job_name} has changed since it was read: {last.action} by {last.caller} at {since}. "
         "Nothing was begun. Read it again, and ask again if you still want this.",
+    )
+
+
+def savepoint_disposed(path: str, *, gone: bool) -> Refusal:
+    """Return the refusal of a start from a savepoint that was disposed of, or is about to be."""
+    name = path.rstrip("/").rpartition("/")[2]
+    how = "was disposed of" if gone else "is being disposed of"
+    return Refusal(
+        "InvalidParameter",
+        f"Savepoint {name} {how}, as the savepoint_retention of its cluster asks. Nothing was "
+        "begun.",
+        remedy=ActionRemedy.LIST_SAVEPOINTS,
+        target="restore_from",
     )
 
 

@@ -15,10 +15,17 @@ from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs.background import end, reporting, where
 from flink_jobs_provider.gateway.jobs.executor import Executor, Outcome
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, current_lease
+from flink_jobs_provider.gateway.jobs.savepoint_retirement import SavepointRetirement
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
 from flink_jobs_provider.gateway.refusals import ErrorOutput
 from flink_jobs_provider.gateway.served_clusters import places_masked
-from flink_jobs_provider.gateway.store import JobState, RecordsError, StoredAction, StoredJob
+from flink_jobs_provider.gateway.store import (
+    HeldAction,
+    JobState,
+    RecordsError,
+    StoredAction,
+    StoredJob,
+)
 from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.errors import JarError, JobError, TemporaryError
 from flink_jobs_provider.model.record import JobRecord
@@ -229,6 +236,15 @@ class Workers:
             action,
             await self._jar(action),
             known or [],
+            SavepointRetirement(
+                self._store,
+                partial(self._write, lease=lease),
+                HeldAction(action.row.id, job.number, process.name),
+                plane,
+                target.loopback,
+                process.clock,
+                say,
+            ),
             process.configuration.settle_time,
             self._left.get(action.row.id),
         )

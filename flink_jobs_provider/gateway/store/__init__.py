@@ -7,6 +7,7 @@ from flink_jobs_provider.gateway.store.database import (
     RecordsError,
     RecordsUnavailable,
 )
+from flink_jobs_provider.gateway.store.disposals import HeldAction, SavepointDisposed
 from flink_jobs_provider.gateway.store.repository import Store
 from flink_jobs_provider.gateway.store.stored_values import (
     ACTIVE,
@@ -31,6 +32,7 @@ __all__ = [
     "DatabaseInUse",
     "DatabaseUnusable",
     "Ended",
+    "HeldAction",
     "JobState",
     "NewAction",
     "NewJob",
@@ -38,6 +40,7 @@ __all__ = [
     "RecordsError",
     "RecordsUnavailable",
     "RowChanged",
+    "SavepointDisposed",
     "Store",
     "StoredAction",
     "StoredJob",

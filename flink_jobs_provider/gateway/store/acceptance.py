@@ -6,7 +6,7 @@ indexes of the tables hold the same rules, whatever a gateway does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.refusals import stored_output
 from flink_jobs_provider.gateway.store.database import Database, RecordsConflict
+from flink_jobs_provider.gateway.store.disposals import check_is_there
 from flink_jobs_provider.gateway.store.queries import (
     action_row,
     stored_action,
@@ -86,6 +87,7 @@ class Acceptance:
         Raises:
             RowChanged: A job has that name meanwhile, or the one that gives way has changed.
             UnfinishedAction: An action is in progress on the one that gives way.
+            SavepointDisposed: It is to start from a savepoint that goes, or is gone.
         """
         with self._changing() as (connection, now):
             if new.replaces is not None:
@@ -94,6 +96,8 @@ class Acceptance:
                     _UPDATE_JOB,
                     {"job": before.number, "deleted_at": now, "revision": before.revision + 1},
                 )
+            named = (action.wanted, new.state.record["spec"])
+            check_is_there(connection, map(_restore_from, named))
             job = _insert_job(connection, new, action, now)
             return _insert(connection, job, action, now, how)
 
@@ -117,9 +121,11 @@ class Acceptance:
         Raises:
             RowChanged: The row is no longer of that revision.
             UnfinishedAction: An action is in progress.
+            SavepointDisposed: It is to start from a savepoint that goes, or is gone.
         """
         with self._changing() as (connection, now):
             before = _locked(connection, number, revision)
+            check_is_there(connection, [_restore_from(action.wanted)])
             more = {} if status is None else {"status": status}
             job = _update_job(connection, before, action, **more)
             return _insert(connection, job, action, now, claim)
@@ -139,11 +145,14 @@ class Acceptance:
         Raises:
             RowChanged: The row is no longer of that revision.
             UnfinishedAction: An action is in progress.
+            SavepointDisposed: It is to start from a savepoint that goes, or is gone.
         """
         with self._changing() as (connection, now):
+            before = _locked(connection, number, revision)
+            check_is_there(connection, [next_start.restore])
             job = _update_job(
                 connection,
-                _locked(connection, number, revision),
+                before,
                 action,
                 as_given=dict(action.as_given),
                 next_inputs=dict(next_start.inputs) or None,
@@ -203,6 +212,11 @@ def _locked(connection: Connection, number: int, revision: int) -> JobEntry:
     if job.revision != revision:
         raise RowChanged
     return job
+
+
+def _restore_from(spec: Mapping[str, Any] | None) -> str | None:
+    """Return the savepoint that a stored spec names to start from."""
+    return spec.get("restore_from") if spec else None
 
 
 def _columns(how: Claim | Ended, action: NewAction, now: float) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.refusals import stored_output
 from flink_jobs_provider.gateway.store.database import Database
+from flink_jobs_provider.gateway.store.disposals import note_disposals
 from flink_jobs_provider.gateway.store.queries import (
     ACTION_AND_JOB,
     JOB_AND_LAST,
@@ -52,7 +53,6 @@ from flink_jobs_provider.gateway.store.tables import (
     database_now,
 )
 from flink_jobs_provider.model.action import ActionResult
-from flink_jobs_provider.model.savepoint import canonical_path
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 
 # Made once: what a statement costs is its making, more than its execution.
@@ -77,10 +77,6 @@ _WRITE_SUBMITTED = _WRITE.values(
 _KNOWN_PATHS = select(SAVEPOINTS.c.path).where(
     SAVEPOINTS.c.job_number == bindparam("job"),
     SAVEPOINTS.c.path.in_(bindparam("paths", expanding=True)),
-)
-
-_UNDISPOSED = select(SAVEPOINTS.c.number, SAVEPOINTS.c.path).where(
-    SAVEPOINTS.c.job_number == bindparam("job"), SAVEPOINTS.c.disposed_at.is_(None)
 )
 
 
@@ -314,7 +310,7 @@ def _write(connection: Connection, number: int, state: JobState, now: float) -> 
         more["ended_at"] = state.ended
     connection.execute(written, {"job": number, **state.columns, **more})
     _note_savepoints(connection, number, state.record.get("savepoints", []), now)
-    _note_disposals(connection, number, state.disposed, now)
+    note_disposals(connection, number, state.disposed, now)
 
 
 def _note_savepoints(
@@ -337,14 +333,3 @@ def _note_savepoints(
     ]
     if fresh:
         connection.execute(insert(SAVEPOINTS), fresh)
-
-
-def _note_disposals(connection: Connection, number: int, paths: Sequence[str], now: float) -> None:
-    """Mark savepoints as disposed of, however their paths are spelled on record."""
-    if not paths:
-        return
-    gone = {canonical_path(path) for path in paths}
-    rows = connection.execute(_UNDISPOSED, {"job": number})
-    numbers = [row.number for row in rows if canonical_path(row.path) in gone]
-    marked = update(SAVEPOINTS).where(SAVEPOINTS.c.number.in_(numbers))
-    connection.execute(marked.values(disposed_at=now))

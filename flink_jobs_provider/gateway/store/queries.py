@@ -45,7 +45,7 @@ from flink_jobs_provider.gateway.store.tables import (
     JobEntry,
     database_now,
 )
-from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.action import STARTS, Action, ActionResult
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.savepoint import Savepoint, SavepointReason
 
@@ -231,6 +231,17 @@ def _place_of(connection: Connection, number: int, jobs: JobFilter, column: List
             target="cursor",
         )
     return place
+
+
+def started_version(job_number: int) -> tuple[ColumnElement[bool], ...]:
+    """Select actions that started a version of a job."""
+    return (
+        ActionEntry.job_number == job_number,
+        ActionEntry.action.in_([action.value for action in STARTS]),
+        ActionEntry.result == ActionResult.SUCCESS.value,
+        # A draft, or a change of inputs, is on record as an action, and starts none.
+        ActionEntry.jar_digest.is_not(None),
+    )
 
 
 def time_of(connection: Connection) -> float:

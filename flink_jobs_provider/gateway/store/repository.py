@@ -37,6 +37,7 @@ from flink_jobs_provider.gateway.job_board import (
 )
 from flink_jobs_provider.gateway.store.acceptance import Acceptance
 from flink_jobs_provider.gateway.store.database import Database, DatabaseUnusable
+from flink_jobs_provider.gateway.store.disposals import Disposals
 from flink_jobs_provider.gateway.store.leases import Leases
 from flink_jobs_provider.gateway.store.list_orders import needs_attention, of_clusters
 from flink_jobs_provider.gateway.store.queries import JOB_AND_LAST, Reads, all_jobs
@@ -179,7 +180,7 @@ class Retention:
         newest = (
             select(func.max(SavepointEntry.number))
             .join(JobEntry, JobEntry.number == SavepointEntry.job_number)
-            .where(JobEntry.deleted_at.is_(None))
+            .where(JobEntry.deleted_at.is_(None), SavepointEntry.disposed_at.is_(None))
             .group_by(SavepointEntry.job_number)
         )
         old = select(SavepointEntry.number).where(
@@ -207,7 +208,7 @@ class Retention:
                 return gone
 
 
-class Store(Reads, Board, Acceptance, Leases, Retention, SessionRecords, SampleRecords):
+class Store(Reads, Board, Acceptance, Leases, Disposals, Retention, SessionRecords, SampleRecords):
     """The records. Its methods block, each for one short transaction; call them in threads.
 
     Args:

@@ -34,6 +34,7 @@ from flink_jobs_provider.gateway.store.queries import (
     ACTION_AND_JOB,
     action_row,
     entries,
+    started_version,
     time_of,
 )
 from flink_jobs_provider.gateway.store.tables import (
@@ -44,7 +45,6 @@ from flink_jobs_provider.gateway.store.tables import (
     ActionEntry,
     database_now,
 )
-from flink_jobs_provider.model.action import STARTS, ActionResult
 
 #: Rows of a statement, and of a transaction that clears away, so that nobody waits long for it.
 _BATCH = 500
@@ -196,13 +196,7 @@ class SampleRecords:
         self, job_number: int, limit: int = 100, action_id: str | None = None
     ) -> list[JobVersion]:
         """Return the versions of a job that were started, newest first; or one, by its action."""
-        query = ACTION_AND_JOB.where(
-            ActionEntry.job_number == job_number,
-            ActionEntry.action.in_([action.value for action in STARTS]),
-            ActionEntry.result == ActionResult.SUCCESS.value,
-            # A draft, or a change of inputs, is on record as an action, and starts none.
-            ActionEntry.jar_digest.is_not(None),
-        )
+        query = ACTION_AND_JOB.where(*started_version(job_number))
         if action_id is not None:
             query = query.where(ActionEntry.id == action_id)
         query = query.order_by(ActionEntry.number.desc()).limit(limit)

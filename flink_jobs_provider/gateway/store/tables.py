@@ -158,6 +158,8 @@ class SavepointEntry(Base):
     """A savepoint that a job is known to have had.
 
     Attributes:
+        disposing_at: When it was decided that it is disposed of: nothing is started from it any
+            more. None while that was not decided.
         disposed_at: When it was disposed of through its cluster; None while it was not.
     """
 
@@ -169,6 +171,7 @@ class SavepointEntry(Base):
     taken_at: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     recorded_at: Mapped[float] = mapped_column(Double)
+    disposing_at: Mapped[float | None] = mapped_column(Double)
     disposed_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (

@@ -16,7 +16,7 @@ that finds what is gone, and records it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from flink_jobs_provider.artifacts import Condition
@@ -36,6 +36,7 @@ from flink_jobs_provider.reconciling.waiter import Clock
 _STARTING = {"INITIALIZING", "CREATED", "RECONCILING"}
 #: How many jobs are read at once.
 _AT_ONCE = 8
+Decide = Callable[[Sequence[Savepoint]], Awaitable[Sequence[Savepoint]]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class SavepointDisposal:
     _directories: StateDirectories
     _clock: Clock
     _say: Say
+    #: Records which of some savepoints go, before the first request; returns those that can.
+    _decide: Decide | None = None
 
     async def after_action(
         self,
@@ -74,6 +77,8 @@ class SavepointDisposal:
         name = after.spec.job_name
         try:
             found = await self._surplus(before, after, kept, submissions)
+            if found and self._decide:
+                found = [*await self._decide(found)]
         except EngineGone:
             raise
         except JobError as error:

@@ -1,4 +1,4 @@
-"""When a savepoint was disposed of."""
+"""When it was decided that a savepoint is disposed of, and when it was."""
 
 from __future__ import annotations
 
@@ -12,5 +12,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; no savepoint was disposed of before."""
+    """Add the columns; no savepoint was disposed of before."""
+    op.add_column("savepoints", sa.Column("disposing_at", sa.Double))
     op.add_column("savepoints", sa.Column("disposed_at", sa.Double))

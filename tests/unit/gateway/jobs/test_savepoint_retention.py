@@ -1,0 +1,281 @@
+"""Old savepoints of a gateway's jobs: which go, and that nothing comes back to those."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.model.savepoint import canonical_path, same_path
+from flink_jobs_provider.planning.surplus_savepoints import ways_back
+from tests.unit.gateway.jobs.gateway import Gateway
+from tests.unit.reconciling.flink.fake_flink import RETAINED, Killed
+from tests.unit.reconciling.flink.fake_job import Program
+
+ONE = {"savepoint_retention": {"count": 1}}
+NEW: dict[str, Any] = {"flink_configuration": RETAINED}
+
+
+def _run(
+    directory: Path,
+    test: Callable[[Gateway], Awaitable[None]],
+    cluster: dict[str, Any] | None = None,
+) -> None:
+    async def run() -> None:
+        async with Gateway(directory, cluster=cluster or {}).running() as gateway:
+            await test(gateway)
+
+    asyncio.run(run())
+
+
+def _there(gateway: Gateway) -> list[str]:
+    """Return the savepoints that are there, oldest first."""
+    return [path for path in gateway.flink.progress_in if "/savepoint-" in path]
+
+
+async def _running(gateway: Gateway, job: str = "orders", **changes: Any) -> None:
+    await gateway.done("NEW", job, **NEW, **changes)
+    gateway.flink.pass_time(70)
+
+
+async def _saved(gateway: Gateway, job: str = "orders", times: int = 1) -> list[str]:
+    """Take savepoints of a job, and return the paths."""
+    paths = []
+    for _ in range(times):
+        record = (await gateway.done("SAVEPOINT", job)).record
+        paths.append(canonical_path(record.last_savepoint or ""))
+        gateway.flink.pass_time(70)
+    return paths
+
+
+def test_none_goes_by_default_nor_by_what_a_caller_gives(tmp_path: Path) -> None:
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway, savepoint_retention={"count": 1})
+        paths = await _saved(gateway, times=3)
+        await gateway.done("UPDATE", savepoint_retention={"count": 1})
+        assert _there(gateway)[:3] == paths
+        assert "dispose" not in gateway.flink.steps
+
+    _run(tmp_path, test, {"savepoint_retention": None})
+
+
+def test_the_surplus_goes_after_each_action_and_is_told(tmp_path: Path) -> None:
+    """Shows SAVEPOINT, UPDATE and STOP; what stays on record is what is there."""
+
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        first, second, third = await _saved(gateway, times=3)
+        # The one before stays: it is what the record of before the action comes back to.
+        assert _there(gateway) == [second, third]
+        row = await gateway.done("UPDATE")
+        gateway.flink.pass_time(70)
+        assert second not in _there(gateway)
+        assert third in _there(gateway)
+        await gateway.done("UPDATE")
+        gateway.flink.pass_time(70)
+        assert third in _there(gateway)  # the version before was started from it
+        await gateway.done("UPDATE")
+        gateway.flink.pass_time(70)
+        assert third not in _there(gateway)
+        await gateway.done("STOP")
+        listed = [canonical_path(each.path) for each in gateway.store.savepoints(row.number)]
+        assert sorted(listed) == sorted(_there(gateway))
+        gone = gateway.store.disposed_savepoints(row.number)
+        assert {canonical_path(each.savepoint.path) for each in gone} >= {first, second, third}
+        assert (await gateway.done("START")).status == "RUNNING"
+
+    _run(tmp_path, test, ONE)
+
+
+def test_a_directory_of_one_savepoint_is_not_the_jobs(tmp_path: Path) -> None:
+    """Shows that a savepoint written elsewhere stays, and those in the job's own directory go."""
+
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        (first,) = await _saved(gateway)
+        elsewhere = f"{gateway.flink.cluster.savepoint_directory}-elsewhere"
+        await gateway.done("SAVEPOINT", savepoint_directory=elsewhere)
+        gateway.flink.pass_time(70)
+        await _saved(gateway, times=3)
+        assert first not in _there(gateway)
+        assert any(path.startswith(elsewhere) for path in _there(gateway))
+
+    _run(tmp_path, test, ONE)
+
+
+def test_more_than_a_record_lists_can_go(tmp_path: Path) -> None:
+    """Shows a retention that is set on a job with many savepoints: none is left behind."""
+
+    async def run() -> None:
+        first = Gateway(tmp_path)
+        async with first.running():
+            await _running(first)
+            await _saved(first, times=54)
+        again = Gateway(tmp_path, cluster=ONE)
+        again.flink, again.time = first.flink, first.time
+        async with again.running():
+            (path,) = await _saved(again)
+            assert _there(again)[1:] == [path]
+
+    asyncio.run(run())
+
+
+async def _next_start(gateway: Gateway, path: str) -> None:
+    await _running(gateway, "other")
+    await gateway.done("STOP", "other")
+    await gateway.change("other", restore_from=path)
+
+
+async def _draft(gateway: Gateway, path: str) -> None:
+    await gateway.draft("other", restore_from=path)
+
+
+async def _running_from(gateway: Gateway, path: str) -> None:
+    await _running(gateway, "other", restore_from=path)
+
+
+async def _failed_start(gateway: Gateway, path: str) -> None:
+    gateway.flink.programs["Bad"] = Program(task_error="RuntimeException: no")
+    await gateway.do("NEW", "other", **NEW, restore_from=path, entry_class="Bad")
+
+
+@pytest.mark.parametrize("name", [_next_start, _draft, _running_from, _failed_start])
+def test_what_another_job_comes_back_to_stays(
+    tmp_path: Path, name: Callable[[Gateway, str], Awaitable[None]]
+) -> None:
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        (first,) = await _saved(gateway)
+        await name(gateway, first)
+        await _saved(gateway, times=3)
+        assert first in _there(gateway)
+        (gone,) = gateway.store.disposed_savepoints((await gateway.row()).number)
+        assert not same_path(gone.savepoint.path, first)
+
+    _run(tmp_path, test, ONE)
+
+
+def test_a_start_accepted_in_the_meantime_keeps_its_savepoint(tmp_path: Path) -> None:
+    """Shows one that is accepted after the cluster was read, and before any request."""
+
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        first, _ = await _saved(gateway, times=2)
+        begin, accepted = gateway.store.begin_disposals, []
+
+        def begin_after_another(*given: Any) -> set[str]:
+            future = asyncio.run_coroutine_threadsafe(
+                gateway.submit("NEW", "other", **NEW, restore_from=first), loop
+            )
+            accepted.append(future.result(60))
+            return begin(*given)
+
+        loop = asyncio.get_running_loop()
+        gateway.store.begin_disposals = begin_after_another  # type: ignore[method-assign]
+        await gateway.done("SAVEPOINT")
+        assert first in _there(gateway)
+        assert (await gateway.ended(accepted[0].id)).result == "SUCCESS"
+
+    _run(tmp_path, test, ONE)
+
+
+@pytest.mark.parametrize("step", ["dispose", "disposed"])
+def test_killed_around_the_request(tmp_path: Path, step: str) -> None:
+    """Shows that nothing starts from it meanwhile, and that the next gateway ends it."""
+
+    async def run() -> None:
+        first = Gateway(tmp_path, cluster=ONE)
+        await first.start()
+        await _running(first)
+        path, _ = await _saved(first, times=2)
+        reached = asyncio.Event()
+
+        def stop_there(at: str) -> None:
+            if at == step:
+                reached.set()
+                raise Killed
+
+        first.flink.on_step = stop_there
+        action = await first.submit("SAVEPOINT")
+        await asyncio.wait_for(reached.wait(), 60)
+        await first.kill()
+        first.flink.on_step = lambda _step: None
+
+        second = Gateway(tmp_path, cluster=ONE)
+        second.flink, second.time = first.flink, first.time
+        await second.start()
+        with pytest.raises(Refusal, match="disposed of"):
+            await second.submit("NEW", "other", **NEW, restore_from=path)
+        assert (await second.ended(action.id)).result == "SUCCESS"
+        assert path not in _there(second)
+        (gone,) = second.store.disposed_savepoints((await second.row()).number)
+        assert canonical_path(gone.savepoint.path) == path
+        await second.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("spelled", ["{}", "{}/", "{}/_metadata"])
+def test_a_disposed_one_is_refused_before_anything_is_changed(tmp_path: Path, spelled: str) -> None:
+    """Shows NEW, UPDATE, a draft and a next start, of any job of the records."""
+
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        path, *_ = await _saved(gateway, times=3)
+        assert path not in _there(gateway)
+        await _running(gateway, "stopped")
+        await gateway.done("STOP", "stopped")
+        named = spelled.format(path)
+        before = await gateway.rows()
+        steps = len(gateway.flink.steps)
+        ways: list[Callable[[], Awaitable[Any]]] = [
+            partial(gateway.submit, "NEW", "other", **NEW, restore_from=named),
+            partial(gateway.submit, "UPDATE", restore_from=named),
+            partial(gateway.submit, "START", "stopped", restore_from=named),
+            partial(gateway.draft, "other", restore_from=named),
+            partial(gateway.change, "stopped", restore_from=named),
+        ]
+        for way in ways:
+            with pytest.raises(Refusal, match=r"was disposed of, as .* asks") as refused:
+                await way()
+            assert refused.value.target == "restore_from"
+        assert await gateway.rows() == before
+        assert set(gateway.flink.steps[steps:]) <= {"jobs"}
+
+    _run(tmp_path, test, ONE)
+
+
+def test_what_cannot_be_disposed_of_leaves_the_action_done(tmp_path: Path) -> None:
+    """Shows that the next action tries again."""
+
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        first, _ = await _saved(gateway, times=2)
+        gateway.flink.disposal_fault = "the storage is read-only"
+        await _saved(gateway)
+        assert first in _there(gateway)
+        gateway.flink.disposal_fault = ""
+        await _saved(gateway)
+        assert first not in _there(gateway)
+
+    _run(tmp_path, test, ONE)
+
+
+def test_all_ways_back_of_a_record_are_read(tmp_path: Path) -> None:
+    """Shows that the records keep whatever `ways_back` names, of every live job."""
+
+    async def test(gateway: Gateway) -> None:
+        await _running(gateway)
+        (point,) = await _saved(gateway)
+        await _running(gateway, "other", restore_from=point)
+        await gateway.done("STOP", "other")
+        for row in await gateway.rows():
+            found = gateway.store.needed_savepoints()
+            assert {canonical_path(path) for path in ways_back(row.record)} <= found
+
+    _run(tmp_path, test)
