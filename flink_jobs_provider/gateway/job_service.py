@@ -6,7 +6,7 @@ these into its answers; it decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint
+from flink_jobs_provider.model.savepoint import Savepoint, canonical_path
 from flink_jobs_provider.model.spec import JobSpec
 
 
@@ -122,6 +122,34 @@ class ActionRow:
     accepted_at: datetime
     began_at: datetime | None
     finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DisposedSavepoint:
+    """A savepoint that was disposed of through its cluster.
+
+    Attributes:
+        disposed_at: When that was recorded, by the database's clock.
+    """
+
+    savepoint: Savepoint
+    disposed_at: datetime
+
+    @property
+    def when(self) -> str:
+        """That time in UTC, in ISO 8601."""
+        return self.disposed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def listed_savepoints(
+    recorded: Iterable[Savepoint], disposed: Iterable[DisposedSavepoint]
+) -> list[Savepoint]:
+    """Return savepoints, each once, newest first, without those that were disposed of."""
+    gone = {canonical_path(each.savepoint.path) for each in disposed}
+    once = {canonical_path(each.path): each for each in reversed([*recorded])}
+    # Of those of one second, the first stays first.
+    as_given = [each for path, each in reversed(once.items()) if path not in gone]
+    return sorted(as_given, key=lambda each: each.taken_at, reverse=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,6 +382,9 @@ class JobService(Protocol):
 
     async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
         """Return the savepoints on record of a job, newest first."""
+
+    async def disposed_savepoints(self, cluster: str, number: int) -> Sequence[DisposedSavepoint]:
+        """Return the savepoints of a job that were disposed of, newest first."""
 
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working, a sentence each; empty when it is ready."""

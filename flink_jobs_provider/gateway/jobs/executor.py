@@ -65,6 +65,7 @@ class Executor:
         action: The action.
         jar: The jar to start, by digest where it is on the cluster alone; or None.
         known: The savepoints on record, for an action that lists them.
+        disposed: How many others were disposed of, for the same action.
         retirement: Disposes of the job's old savepoints.
         settle_time: How long a version that was started must stay up.
         left: What an earlier try has left of a job that never ran, and that was accepted then.
@@ -77,6 +78,7 @@ class Executor:
     action: StoredAction
     jar: Jar | str | None
     known: list[Savepoint]
+    disposed: int
     retirement: SavepointRetirement
     settle_time: str
     left: JobRecord | None = None
@@ -200,6 +202,9 @@ class Executor:
         except TemporaryError as error:
             reason = error.worded(ACTION_WORDS)
             note = f"Those on record; the savepoint directory was not read: {reason}"
+        if self.disposed:
+            gone = f"Disposed of, and not listed: {self.disposed}"
+            note = f"{note}\n{gone}" if note else gone
         savepoints = merged(self.known, found)
         record = self._recorded.model_copy(update={"savepoints": savepoints[:50]})
         state = JobState(stored_record(record), self.job.status)

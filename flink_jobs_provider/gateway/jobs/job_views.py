@@ -12,6 +12,7 @@ from flink_jobs_provider.gateway.job_board import JobBoardPage, JobSearch, Store
 from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion, Span, points
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
+    DisposedSavepoint,
     Execution,
     JobFacts,
     JobFilter,
@@ -219,6 +220,13 @@ class Reading:
         if await self._ask(self._store.job, cluster, number) is None:
             return []
         return await self._ask(self._store.savepoints, number)
+
+    async def disposed_savepoints(self, cluster: str, number: int) -> Sequence[DisposedSavepoint]:
+        """Return the savepoints of a job that were disposed of, newest first."""
+        self.configured(cluster)
+        if await self._ask(self._store.job, cluster, number) is None:
+            return []
+        return await self._ask(self._store.disposed_savepoints, number)
 
     async def row(self, cluster: ClusterConfiguration, number: int) -> JobRow:
         """Return the job of that number as it is on record, which must be there."""

@@ -376,8 +376,7 @@ def savepoint_disposed(path: str, *, gone: bool) -> Refusal:
     how = "was disposed of" if gone else "is being disposed of"
     return Refusal(
         "InvalidParameter",
-        f"Savepoint {name} {how}, as the savepoint_retention of its cluster asks. Nothing was "
-        "begun.",
+        f"Savepoint {name} {how}: it was one of too many, or too old. Nothing was begun.",
         remedy=ActionRemedy.LIST_SAVEPOINTS,
         target="restore_from",
     )

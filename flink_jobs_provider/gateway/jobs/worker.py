@@ -219,9 +219,12 @@ class Workers:
     ) -> Executor:
         target, process = self._targets[job.cluster], self._process
         plane = process.planes.of(target)
-        known = None
+        known, disposed = None, None
         if action.row.action is Action.LIST_SAVEPOINT:
             known = await self._write(partial(self._store.savepoints, job.number), lease)
+            disposed = await self._write(
+                partial(self._store.disposed_savepoints, job.number), lease
+            )
         return Executor(
             plane,
             Reconciler(
@@ -236,6 +239,7 @@ class Workers:
             action,
             await self._jar(action),
             known or [],
+            len(disposed or ()),
             SavepointRetirement(
                 self._store,
                 partial(self._write, lease=lease),

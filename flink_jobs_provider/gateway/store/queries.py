@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from flink_jobs_provider.gateway.job_service import (
     ActionRow,
+    DisposedSavepoint,
     JobFilter,
     JobsOfCluster,
     ListColumn,
@@ -29,7 +30,6 @@ from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.list_filters import filtered
 from flink_jobs_provider.gateway.store.list_orders import after, of_clusters, ordered_by, place_of
 from flink_jobs_provider.gateway.store.stored_values import (
-    DisposedSavepoint,
     NextStart,
     StoredAction,
     StoredJob,
@@ -190,7 +190,7 @@ class Reads:
     def disposed_savepoints(self, job_number: int) -> list[DisposedSavepoint]:
         """Return the savepoints of a job that were disposed of, newest first."""
         return [
-            DisposedSavepoint(_savepoint(row), row.disposed_at)
+            DisposedSavepoint(_savepoint(row), moment(row.disposed_at))
             for row in self._savepoint_rows(job_number)
             if row.disposed_at is not None
         ]

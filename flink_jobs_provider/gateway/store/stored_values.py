@@ -14,7 +14,6 @@ from typing import Any
 from flink_jobs_provider.gateway.job_service import ActionRow, JobFacts
 from flink_jobs_provider.model.action import Action, ActionResult
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import Savepoint
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.model.target import FlinkTarget
 
@@ -139,18 +138,6 @@ class JobState:
         if self.as_given is not None:
             columns["as_given"] = dict(self.as_given)
         return columns
-
-
-@dataclass(frozen=True)
-class DisposedSavepoint:
-    """A savepoint that was disposed of through its cluster.
-
-    Attributes:
-        disposed_at: When that was recorded, in seconds since the epoch by the database's clock.
-    """
-
-    savepoint: Savepoint
-    disposed_at: float
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from flink_jobs_provider.gateway.job_history import JobPoint, JobVersion, Span
 from flink_jobs_provider.gateway.job_service import (
     ActionRequest,
     ActionRow,
+    DisposedSavepoint,
     DraftRequest,
     Execution,
     InputChange,
@@ -73,6 +74,7 @@ class MemoryService:
         problems: What `ready` says.
         points: What `series` returns; `spans`: what it was asked for.
         filters: What `found` was asked for.
+        disposed: The savepoints that every job had, and that were disposed of.
     """
 
     hold: bool = False
@@ -87,6 +89,7 @@ class MemoryService:
     points: list[JobPoint] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     filters: list[JobFilter] = field(default_factory=list)
+    disposed: list[DisposedSavepoint] = field(default_factory=list)
     _given: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def submit(self, request: ActionRequest) -> ActionRow:
@@ -271,6 +274,10 @@ class MemoryService:
     async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
         """Return a job's savepoints."""
         return self.rows[number].record.savepoints
+
+    async def disposed_savepoints(self, cluster: str, number: int) -> Sequence[DisposedSavepoint]:
+        """Return those that were disposed of."""
+        return self.disposed
 
     async def ready(self) -> list[str]:
         """Return what is set."""

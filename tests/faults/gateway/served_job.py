@@ -70,6 +70,7 @@ class ServedJob:
         proxy: What the gateway takes for the cluster.
         cluster: The cluster itself.
         command: What serves, if not the command itself.
+        settings: Further settings of the cluster in the gateway's configuration.
 
     Attributes:
         gateway: The process.
@@ -83,6 +84,7 @@ class ServedJob:
         proxy: FaultProxy,
         cluster: FlinkCluster,
         command: Sequence[str] = (),
+        **settings: Any,
     ) -> None:
         self.directory = directory
         self.proxy = proxy
@@ -95,6 +97,7 @@ class ServedJob:
             "id": CLUSTER,
             "flink": {"url": proxy.url},
             "mounts": {_STORAGE: f"file://{directory / 'jars'}"},
+            **settings,
         }
         self.gateway = GatewayProcess(directory, proxy.url, command=command, clusters=[entry])
         self._token = self.gateway.token("tester", Role.OPERATE)
@@ -143,6 +146,14 @@ class ServedJob:
             answer = client.post(f"{CLUSTER}/runJob", params=_API, json={"properties": given})
         assert answer.status_code == 202, answer.text
         return _operation(answer)
+
+    def refused(self, action: str, **properties: Any) -> str:
+        """Ask for an action that must be refused; return what the answer says."""
+        with self.gateway.client(self._token) as client:
+            given = {"jobType": "FlinkJob", "jobName": self.name, "action": action, **properties}
+            answer = client.post(f"{CLUSTER}/runJob", params=_API, json={"properties": given})
+        assert 400 <= answer.status_code < 500, answer.text
+        return answer.text
 
     def operation(self, path: str) -> dict[str, Any]:
         """Return the properties of an operation; asking for it has no look at the cluster."""
@@ -321,10 +332,14 @@ class ServedJob:
 
     def assert_listed(self) -> None:
         """Assert that the gateway lists every savepoint that was taken."""
+        listed = self.listed()
+        assert listed >= {savepoint.parent for savepoint in self.savepoints()}, listed
+
+    def listed(self) -> set[Path]:
+        """Return the savepoints that the gateway lists."""
         output = self.do("LIST_SAVEPOINT")["jobOutput"]
-        listed = {line.split(" ", 1)[1].removeprefix("file:") for line in output.splitlines()}
-        taken = {str(savepoint.parent) for savepoint in self.savepoints()}
-        assert {path.rstrip("/") for path in listed} >= taken, output
+        lines = [line.split(" ", 1)[1] for line in output.splitlines() if "/" in line]
+        return {Path(path.removeprefix("file:")) for path in lines}
 
 
 def _operation(answer: httpx.Response) -> str:

@@ -95,6 +95,11 @@ def savepoints(version: str) -> Operation:
         path=TEXT,
         takenAt={"type": ["string", "null"], "format": "date-time"},
         reason={"enum": [str(reason) for reason in SavepointReason]},
+        disposedAt={
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "When it was disposed of: nothing is started from it any more.",
+        },
     )
     listed = object_of(value={"type": "array", "items": savepoint})
     answers = {200: answer("All of them.", listed)}

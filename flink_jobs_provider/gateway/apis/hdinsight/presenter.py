@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +22,12 @@ from flink_jobs_provider.gateway.apis.job_inputs import (
     masked_options,
     masked_text,
 )
-from flink_jobs_provider.gateway.job_service import ActionRow, JobRow
+from flink_jobs_provider.gateway.job_service import (
+    ActionRow,
+    DisposedSavepoint,
+    JobRow,
+    listed_savepoints,
+)
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration, Mounts
 from flink_jobs_provider.model.action import STARTS, ActionResult, JobStatus
@@ -92,20 +97,22 @@ def name_of(savepoint: str) -> str:
     return canonical_path(savepoint).rpartition("/")[2]
 
 
-def savepoint_rows(savepoints: Iterable[Savepoint]) -> list[dict[str, str | None]]:
+def savepoint_rows(
+    savepoints: Iterable[Savepoint], disposed: Sequence[DisposedSavepoint] = ()
+) -> list[dict[str, str | None]]:
     """Return savepoints as a list shows them: each once, the newest first."""
-    once = {canonical_path(savepoint.path): savepoint for savepoint in reversed([*savepoints])}
-    # Of those of one second, the first stays first.
-    as_given = reversed(once.values())
-    newest_first = sorted(as_given, key=lambda savepoint: savepoint.taken_at, reverse=True)
+    left = listed_savepoints(savepoints, disposed)
+    gone = {each.savepoint.path: each.when for each in disposed}
+    rows = [*left, *(each.savepoint for each in disposed)]
     return [
         {
             "name": name_of(savepoint.path),
             "path": savepoint.path,
             "takenAt": savepoint.taken_at or None,
             "reason": str(savepoint.reason),
+            "disposedAt": gone.get(savepoint.path),
         }
-        for savepoint in newest_first
+        for savepoint in sorted(rows, key=lambda each: each.taken_at, reverse=True)
     ]
 
 

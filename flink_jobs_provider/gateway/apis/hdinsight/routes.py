@@ -151,7 +151,10 @@ class ArmFace:
             message = f"There is no job {job_name[:63]!r} on this cluster."
             raise Refusal("ResourceNotFound", message)
         on_record = await self._service.savepoints(cluster.key, row.number)
-        return ArmResponse({"value": savepoint_rows([*on_record, *row.record.savepoints])})
+        disposed = await self._service.disposed_savepoints(cluster.key, row.number)
+        return ArmResponse(
+            {"value": savepoint_rows([*on_record, *row.record.savepoints], disposed)}
+        )
 
     async def _operation_status(self, request: Request) -> Response:
         """Return how far an action is."""

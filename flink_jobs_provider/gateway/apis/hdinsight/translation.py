@@ -173,8 +173,13 @@ class Translator:
                 return {"restore_from": place_on_flink(savepoint, self._mounts, target)}
             return {}
         # The job's record also holds those that LIST_SAVEPOINT found in its directory.
-        on_record = await self._service.savepoints(row.cluster, row.number) if row else []
-        for own in (*on_record, *(row.record.savepoints if row else ())):
+        on_record = [*await self._service.savepoints(row.cluster, row.number)] if row else []
+        if row:
+            on_record += row.record.savepoints
+            # Of these it is said that they are gone.
+            disposed = await self._service.disposed_savepoints(row.cluster, row.number)
+            on_record += [each.savepoint for each in disposed]
+        for own in on_record:
             if name_of(own.path) == savepoint:
                 return {"restore_from": own.path}
         problems.append(

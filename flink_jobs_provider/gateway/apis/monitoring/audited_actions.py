@@ -183,6 +183,9 @@ class AuditedActions:
         if path is None:
             return None
         recorded = [*await self._jobs.savepoints(row.cluster, row.number), *row.record.savepoints]
+        # Of these it is said that they are gone.
+        disposed = await self._jobs.disposed_savepoints(row.cluster, row.number)
+        recorded += [each.savepoint for each in disposed]
         if not any(same_path(each.path, path) for each in recorded):
             raise Refusal(
                 "InvalidParameter",

@@ -192,6 +192,7 @@ SCHEMAS: dict[str, Schema] = {
         age_seconds=_MAYBE_WHOLE,
         size_bytes=_MAYBE_WHOLE,
         state={"enum": [PRESENT, GONE, DAMAGED, UNKNOWN]},
+        disposed_at={**_MAYBE_TEXT, "description": "When it was disposed of."},
     ),
     "JobPoint": object_of(
         at=TEXT,

@@ -155,7 +155,9 @@ def version_document(version: JobVersion, words: Mask, *, operates: bool) -> dic
     }
 
 
-def savepoint_document(savepoint: Savepoint, shows: Presence, now: float) -> dict[str, Any]:
+def savepoint_document(
+    savepoint: Savepoint, shows: Presence, now: float, disposed_at: str | None = None
+) -> dict[str, Any]:
     """Return a savepoint: where, how large, how old, why it was taken, and whether it is there."""
     taken = datetime.fromisoformat(savepoint.taken_at).timestamp() if savepoint.taken_at else None
     return {
@@ -165,6 +167,7 @@ def savepoint_document(savepoint: Savepoint, shows: Presence, now: float) -> dic
         "age_seconds": None if taken is None else max(0, int(now - taken)),
         "size_bytes": shows.size,
         "state": shows.state,
+        "disposed_at": disposed_at,
     }
 
 

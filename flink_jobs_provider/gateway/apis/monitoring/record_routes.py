@@ -18,10 +18,9 @@ from flink_jobs_provider.gateway.apis.monitoring.presenter import (
 from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import SavepointPresence
 from flink_jobs_provider.gateway.http.requests import caller, query
 from flink_jobs_provider.gateway.job_history import JobHistory
-from flink_jobs_provider.gateway.job_service import JobRow, JobService
+from flink_jobs_provider.gateway.job_service import JobRow, JobService, listed_savepoints
 from flink_jobs_provider.gateway.principal import Role
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.model.savepoint import canonical_path
 
 
 class RecordRoutes:
@@ -70,13 +69,15 @@ class RecordRoutes:
         limit = latest_query(query(request))
         row = await self._found(request)
         recorded = [*await self._jobs.savepoints(row.cluster, row.number), *row.record.savepoints]
-        once = {canonical_path(each.path): each for each in reversed(recorded)}
-        newest = sorted(once.values(), key=lambda each: each.taken_at, reverse=True)[:limit]
+        disposed = await self._jobs.disposed_savepoints(row.cluster, row.number)
+        gone = {each.savepoint.path: each.when for each in disposed}
+        listed = [*listed_savepoints(recorded, disposed), *(each.savepoint for each in disposed)]
+        newest = sorted(listed, key=lambda each: each.taken_at, reverse=True)[:limit]
         same_machine = self._clusters[row.cluster].flink.loopback
         shows = await self._presence.of([each.path for each in newest], same_machine=same_machine)
         now = time.time()
         found = [
-            savepoint_document(each, presence, now)
+            savepoint_document(each, presence, now, gone.get(each.path))
             for each, presence in zip(newest, shows, strict=True)
         ]
         return JSONResponse({"value": found})

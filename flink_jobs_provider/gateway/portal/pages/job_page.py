@@ -209,6 +209,7 @@ class JobPage:
         """Return what the job can be started from; looked up once a while for all who look."""
         checkpoints = retained_checkpoints(seen)
         newest = [each.path for each in view.savepoints[:MOST_LOOKED_UP]]
+        gone = await self._board.disposed_savepoints(found.cluster.key, found.row.number)
 
         async def make() -> str:
             machine = found.cluster.flink.loopback
@@ -219,9 +220,11 @@ class JobPage:
                 points=timeline(view.savepoints, presences, checkpoints),
                 restart=offered.restart,
                 number=found.row.number,
+                disposed=len(gone),
             )
 
-        key = (found.row.number, text.language, offered.restart, tuple(newest), checkpoints)
+        shown = (offered.restart, tuple(newest), checkpoints, len(gone))
+        key = (found.row.number, text.language, *shown)
         return await self._timelines.get(key, make)
 
     async def _versions_part(self, found: FoundJob, offered: Offers, text: Text) -> str:

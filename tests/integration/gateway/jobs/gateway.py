@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ class RealGateway:
     Attributes:
         output: Where the counting jobs write to.
 
-    The cluster is reached at `url` where one is given, such as that of a proxy.
+    The cluster is reached at `url` where one is given, such as that of a proxy; `cluster` holds
+    further settings of it.
     """
 
     jobs: Jobs
@@ -49,13 +50,15 @@ class RealGateway:
         database: str = "",
         intervals: Intervals = QUICK,
         url: str = "",
+        cluster: Mapping[str, Any] | None = None,
     ) -> None:
         self.directory = directory
         self.flink = flink
         self.output = directory / "output"
         self._url = database or f"sqlite:///{directory / 'gateway.db'}"
         self._intervals = intervals
-        self._configuration = configuration(directory, cluster={"flink": {"url": url or flink.url}})
+        settings = {"flink": {"url": url or flink.url}, **(cluster or {})}
+        self._configuration = configuration(directory, cluster=settings)
 
     async def start(self) -> None:
         """Start a process."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.refusals import Refusal
+from flink_jobs_provider.gateway.store import HeldAction
 from flink_jobs_provider.model.savepoint import canonical_path, same_path
 from flink_jobs_provider.planning.surplus_savepoints import ways_back
 from tests.unit.gateway.jobs.gateway import Gateway
@@ -132,7 +134,8 @@ async def _next_start(gateway: Gateway, path: str) -> None:
 
 
 async def _draft(gateway: Gateway, path: str) -> None:
-    await gateway.draft("other", restore_from=path)
+    await gateway.draft("other")
+    await gateway.change("other", restore_from=path)
 
 
 async def _running_from(gateway: Gateway, path: str) -> None:
@@ -160,23 +163,26 @@ def test_what_another_job_comes_back_to_stays(
     _run(tmp_path, test, ONE)
 
 
-def test_a_start_accepted_in_the_meantime_keeps_its_savepoint(tmp_path: Path) -> None:
+def test_a_start_accepted_in_the_meantime_keeps_its_savepoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Shows one that is accepted after the cluster was read, and before any request."""
 
     async def test(gateway: Gateway) -> None:
         await _running(gateway)
         first, _ = await _saved(gateway, times=2)
-        begin, accepted = gateway.store.begin_disposals, []
+        begin = gateway.store.begin_disposals
+        accepted: list[ActionRow] = []
 
-        def begin_after_another(*given: Any) -> set[str]:
+        def begin_after_another(action: HeldAction, paths: Collection[str]) -> set[str]:
             future = asyncio.run_coroutine_threadsafe(
                 gateway.submit("NEW", "other", **NEW, restore_from=first), loop
             )
             accepted.append(future.result(60))
-            return begin(*given)
+            return begin(action, paths)
 
         loop = asyncio.get_running_loop()
-        gateway.store.begin_disposals = begin_after_another  # type: ignore[method-assign]
+        monkeypatch.setattr(gateway.store, "begin_disposals", begin_after_another)
         await gateway.done("SAVEPOINT")
         assert first in _there(gateway)
         assert (await gateway.ended(accepted[0].id)).result == "SUCCESS"
@@ -237,11 +243,10 @@ def test_a_disposed_one_is_refused_before_anything_is_changed(tmp_path: Path, sp
             partial(gateway.submit, "NEW", "other", **NEW, restore_from=named),
             partial(gateway.submit, "UPDATE", restore_from=named),
             partial(gateway.submit, "START", "stopped", restore_from=named),
-            partial(gateway.draft, "other", restore_from=named),
             partial(gateway.change, "stopped", restore_from=named),
         ]
         for way in ways:
-            with pytest.raises(Refusal, match=r"was disposed of, as .* asks") as refused:
+            with pytest.raises(Refusal, match="was disposed of: it was one of") as refused:
                 await way()
             assert refused.value.target == "restore_from"
         assert await gateway.rows() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +11,7 @@ import pytest
 
 from flink_jobs_provider.gateway.apis.hdinsight import conventions
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAIL_OPERATION
-from flink_jobs_provider.gateway.job_service import JobRow
+from flink_jobs_provider.gateway.job_service import DisposedSavepoint, JobRow
 from flink_jobs_provider.model.action import ActionResult, JobStatus
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER_ID, OTHER
@@ -43,6 +44,13 @@ def test_savepoints_are_listed_without_an_action(version: str) -> None:
         (first.path, "2024-05-21T06:57:28Z"),
     ]
     assert answer.json()["value"][0]["name"] == "savepoint-2"
+    assert [entry["disposedAt"] for entry in answer.json()["value"]] == [None, None]
+    gateway.service.disposed.append(DisposedSavepoint(first, datetime(2024, 6, 2, tzinfo=UTC)))
+    again = gateway.call("GET", f"{url}?api-version={version}", caller="reader")
+    assert [(entry["path"], entry["disposedAt"]) for entry in again.json()["value"]] == [
+        ("s3://b/savepoint-2", None),
+        (first.path, "2024-06-02T00:00:00Z"),
+    ]
     assert gateway.row() == before
     assert error_of(gateway.call("GET", url), 400)["code"] == "MissingApiVersionParameter"
     missing = gateway.call("GET", f"{CLUSTER_ID}/jobs/job2/savepoints?api-version={version}")
