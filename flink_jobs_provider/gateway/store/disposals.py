@@ -108,11 +108,12 @@ class Disposals:
             held = {"action_id": action.id, "holder": action.gateway}
             if connection.execute(_HELD, held).first() is None:
                 return set()
-            needed = _needed(connection)
+            # By name: one may be needed under another scheme of its storage, as s3a for s3.
+            needed = {_name(place) for place in _needed(connection)}
             rows = connection.execute(_UNDISPOSED, {"job": action.job_number})
             found = {row.number: canonical_path(row.path) for row in rows}
             found = {number: place for number, place in found.items() if place in places}
-            going = [number for number, place in found.items() if place not in needed]
+            going = [number for number, place in found.items() if _name(place) not in needed]
             for numbers, decided in (
                 (going, time_of(connection)),
                 ([*found.keys() - going], None),
@@ -167,9 +168,7 @@ def check_is_there(connection: Connection, paths: Iterable[str | None]) -> None:
     if not places:
         return
     _take_turn(connection)
-    named = [
-        SAVEPOINTS.c.path.contains(place.rpartition("/")[2], autoescape=True) for place in places
-    ]
+    named = [SAVEPOINTS.c.path.contains(_name(place), autoescape=True) for place in places]
     for row in connection.execute(_GOING.where(or_(*named))):
         if path := places.get(canonical_path(row.path)):
             raise SavepointDisposed(path, gone=row.disposed_at is not None)
@@ -193,6 +192,11 @@ def _take_turn(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURN)
+
+
+def _name(place: str) -> str:
+    """Return the last part of a path, which Flink makes unique."""
+    return place.rpartition("/")[2]
 
 
 def _needed(connection: Connection) -> set[str]:

@@ -89,6 +89,10 @@ def test_the_surplus_goes_after_each_action_and_is_told(tmp_path: Path) -> None:
         assert sorted(listed) == sorted(_there(gateway))
         gone = gateway.store.disposed_savepoints(row.number)
         assert {canonical_path(each.savepoint.path) for each in gone} >= {first, second, third}
+        count = len(gone)
+        listed = (await gateway.do("LIST_SAVEPOINT")).output.splitlines()
+        assert listed[-1] == f"Disposed of, and not listed: {count}"
+        assert not any(first in line for line in listed)
         assert (await gateway.done("START")).status == "RUNNING"
 
     _run(tmp_path, test, ONE)

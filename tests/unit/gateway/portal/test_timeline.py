@@ -11,6 +11,7 @@ from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import (
 )
 from flink_jobs_provider.gateway.portal.job_view import SavepointView
 from flink_jobs_provider.gateway.portal.timeline import retained_checkpoints, timeline
+from flink_jobs_provider.gateway.store import JobState, stored_record
 from flink_jobs_provider.model.errors import ClusterUnreachable
 from flink_jobs_provider.observing.health import NotListed
 from tests.portal_pages import Page
@@ -100,5 +101,31 @@ def test_a_retained_checkpoint_is_started_from_by_its_path(look: Look) -> None:
         assert page.find("td", data_label="Size")[0].text == "3.0 MiB"
         form = await browser.get(page.link("Start from here"))
         assert form.form(f"{PAGE}/re-launch").fields["savepoint_path"] == path
+
+    look(test)
+
+
+def test_what_was_disposed_of_is_told_and_not_offered(look: Look) -> None:
+    """Shows that the job's page says how many, and lists the others."""
+
+    async def test(portal: Opened) -> None:
+        gateway, browser = portal.gateway, await portal.signed_in()
+        await gateway.done("NEW")
+        paths = [(await gateway.done("SAVEPOINT")).record.last_savepoint or "" for _ in range(2)]
+        before = await browser.get("/portal/jobs/1")
+        assert all(path in before.text for path in paths)
+        assert "Disposed of" not in before.text
+        with gateway.store._database.writing() as records:
+            sql = "UPDATE savepoints SET disposed_at = 1 WHERE path = ?"
+            records.exec_driver_sql(sql, (paths[0],))
+        row = await gateway.row()
+        kept = [each for each in row.record.savepoints if each.path != paths[0]]
+        state = JobState(
+            stored_record(row.record.model_copy(update={"savepoints": kept})), row.status
+        )
+        assert gateway.store.observe(row.number, row.revision, state)
+        after = await browser.get("/portal/jobs/1")
+        assert "Disposed of, as one of too many or too old: 1" in after.text
+        assert [each.text for each in after.find("th", data_label="Savepoint")] == [paths[1]]
 
     look(test)

@@ -333,7 +333,7 @@ def test_a_savepoint_that_was_disposed_of_is_told_from_the_others(store: Store) 
     assert store.savepoints(job.number) == [new]
     (disposed,) = store.disposed_savepoints(job.number)
     assert disposed.savepoint == old
-    assert disposed.disposed_at > 0
+    assert disposed.disposed_at > moment(0)
 
 
 def test_savepoints_of_the_version_before_are_not_disposed_of(

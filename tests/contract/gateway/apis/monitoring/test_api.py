@@ -26,6 +26,7 @@ from flink_jobs_provider.gateway.apis.monitoring import (
     listed_health,
 )
 from flink_jobs_provider.gateway.job_history import JobPoint, Load
+from flink_jobs_provider.gateway.job_service import DisposedSavepoint
 from flink_jobs_provider.gateway.jobs.background import Intervals
 from flink_jobs_provider.gateway.monitors import Monitors
 from flink_jobs_provider.gateway.portal.addresses import Addresses, job_path
@@ -465,6 +466,10 @@ def test_savepoints_and_whether_they_are_there(
     assert (found["path"], found["origin"], found["state"]) == (path, "SAVEPOINT", state)
     assert found["age_seconds"] >= 0
     assert (found["size_bytes"] is not None) is (state == "present")
+    assert found["disposed_at"] is None
+    service.disposed.append(DisposedSavepoint(taken, datetime(2026, 11, 29, tzinfo=UTC)))
+    (again,) = monitored.get("jobs/1/savepoints").json()["value"]
+    assert (again["path"], again["disposed_at"]) == (path, "2026-11-29T00:00:00Z")
 
 
 @pytest.mark.parametrize("what", ["actions", "versions", "savepoints", "series", "events"])
