@@ -373,10 +373,18 @@ def changed_since(job_name: str, last: ActionRow) -> Refusal:
 def savepoint_disposed(path: str, *, gone: bool) -> Refusal:
     """Return the refusal of a start from a savepoint that was disposed of, or is about to be."""
     name = path.rstrip("/").rpartition("/")[2]
-    how = "was disposed of" if gone else "is being disposed of"
+    if gone:
+        return Refusal(
+            "InvalidParameter",
+            f"Savepoint {name} was disposed of: it was one of too many, or too old. Nothing was "
+            "begun.",
+            remedy=ActionRemedy.LIST_SAVEPOINTS,
+            target="restore_from",
+        )
     return Refusal(
         "InvalidParameter",
-        f"Savepoint {name} {how}: it was one of too many, or too old. Nothing was begun.",
+        f"Savepoint {name} is being disposed of: it is one of too many, or too old. Nothing was "
+        "begun.",
         remedy=ActionRemedy.LIST_SAVEPOINTS,
         target="restore_from",
     )

@@ -149,7 +149,7 @@ def test_the_samples_are_right() -> None:
     assert validated(body, ApiVersion(NEWEST))["action"] == "NEW"
     assert isinstance(listed, dict)
     assert isinstance(savepoints, dict)
-    assert set(savepoints["value"][0]) == {"name", "path", "takenAt", "reason"}
+    assert set(savepoints["value"][0]) == {"name", "path", "takenAt", "reason", "disposedAt"}
     assert isinstance(operation, dict)
     assert isinstance(error, dict)
     (row,) = listed["value"]
