@@ -126,7 +126,7 @@ class Executor:
 
     async def _without_surplus(self, outcome: Outcome) -> Outcome:
         """Dispose of the savepoints that an action has left too many, or too old."""
-        if outcome.state is None:
+        if outcome.state is None or not outcome.state.record["spec"].get("savepoint_retention"):
             return outcome
         record = outcome.state.record
         gone = await self.retirement.after_action(self._base(), read_record(record, self.target))
