@@ -79,6 +79,7 @@
      ├─ NotKnownYet                  a preview does not know an input that a policy judges
      ├─ UnfinishedAction             a job has an action that has not ended
      ├─ RowChanged                   a job's row is not as it was decided on
+     ├─ SavepointDisposed            a start is to begin from a savepoint that is gone, or goes
      └─ QueueTimeout                 all threads were busy for too long
 
 A `JobError` is one line: what happened, what state the job is in now, what to do. User info and
