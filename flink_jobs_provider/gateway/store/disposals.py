@@ -7,7 +7,7 @@ and none goes that a start was accepted from.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, or_, select, text, update
@@ -46,6 +46,18 @@ _RESTORE_FROM = ACTIONS.c.wanted["restore_from"].as_string()
 #: Savepoints of these reasons are of no state that the job itself went on from.
 _ASIDE = (SavepointReason.DUPLICATE.value, SavepointReason.REHEARSAL.value)
 _OF_ACTIONS = select(_RESTORE_FROM).where(ACTIONS.c.finished_at.is_(None))
+#: What starts of other jobs named, as long as their actions are on record.
+_OF_OTHERS = (
+    select(_RESTORE_FROM)
+    .join(JOBS, JOBS.c.number == ACTIONS.c.job_number)
+    .where(
+        JOBS.c.deleted_at.is_(None),
+        JOBS.c.number != bindparam("job"),
+        ACTIONS.c.jar_digest.is_not(None),
+        _RESTORE_FROM.is_not(None),
+    )
+    .distinct()
+)
 
 
 class SavepointDisposed(Signal):
@@ -91,9 +103,9 @@ class Disposals:
     def begin_disposals(self, action: HeldAction, paths: Collection[str]) -> set[str]:
         """Decide that savepoints of a job are disposed of by an action; return those that can be.
 
-        One cannot where a job or a start may come back to it, or where it is not on record. None
-        can where the action is no longer that gateway's. What was decided before, and can no longer
-        be, is taken back.
+        One cannot where a job or a start may come back to it, where another job was ever started
+        from it by name, or where it is not on record. None can where the action is no longer that
+        gateway's. What was decided before is taken back of one that is needed again.
 
         Args:
             action: The action.
@@ -103,24 +115,36 @@ class Disposals:
             Their paths, each spelled one way.
         """
         places = {canonical_path(path) for path in paths}
+        # Many rows, which are read before anybody has to wait. Of a start that is accepted from
+        # now on, its action or its job's record tells.
+        with self._database.reading() as connection:
+            of_others = connection.scalars(_OF_OTHERS, {"job": action.job_number}).all()
         with self._database.writing() as connection:
             _take_turn(connection)
             held = {"action_id": action.id, "holder": action.gateway}
             if connection.execute(_HELD, held).first() is None:
                 return set()
+            needed = _needed(connection) | _places(of_others)
             # By name: one may be needed under another scheme of its storage, as s3a for s3.
-            needed = {_name(place) for place in _needed(connection)}
+            named = {_name(place) for place in needed}
             rows = connection.execute(_UNDISPOSED, {"job": action.job_number})
             found = {row.number: canonical_path(row.path) for row in rows}
             found = {number: place for number, place in found.items() if place in places}
-            going = [number for number, place in found.items() if _name(place) not in needed]
-            for numbers, decided in (
-                (going, time_of(connection)),
-                ([*found.keys() - going], None),
-            ):
+            going = [number for number, place in found.items() if _name(place) not in named]
+            taken_back = [number for number, place in found.items() if place in needed]
+            for numbers, decided in ((going, time_of(connection)), (taken_back, None)):
                 marked = update(SAVEPOINTS).where(SAVEPOINTS.c.number.in_(numbers))
                 connection.execute(marked.values(disposing_at=decided))
             return {found[number] for number in going}
+
+    def check_is_there(self, path: str) -> None:
+        """Check that a start could begin from a savepoint now.
+
+        Raises:
+            SavepointDisposed: It was disposed of, or is about to be.
+        """
+        with self._database.reading() as connection:
+            _check(connection, {canonical_path(path): path})
 
     def origins_of_versions(self, job_number: int, count: int) -> set[str]:
         """Return the savepoints that the newest versions of a job can be started from again.
@@ -168,6 +192,10 @@ def check_is_there(connection: Connection, paths: Iterable[str | None]) -> None:
     if not places:
         return
     _take_turn(connection)
+    _check(connection, places)
+
+
+def _check(connection: Connection, places: Mapping[str, str]) -> None:
     named = [SAVEPOINTS.c.path.contains(_name(place), autoescape=True) for place in places]
     for row in connection.execute(_GOING.where(or_(*named))):
         if path := places.get(canonical_path(row.path)):
@@ -202,4 +230,8 @@ def _name(place: str) -> str:
 def _needed(connection: Connection) -> set[str]:
     found = {path for row in connection.execute(_OF_LIVE_JOBS) for path in row}
     found.update(connection.scalars(_OF_ACTIONS))
-    return {canonical_path(path) for path in found if path}
+    return _places(found)
+
+
+def _places(paths: Iterable[str | None]) -> set[str]:
+    return {canonical_path(path) for path in paths if path}

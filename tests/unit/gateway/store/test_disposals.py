@@ -143,6 +143,34 @@ def test_one_that_is_needed_under_another_scheme_stays(store: Store) -> None:
     assert store.begin_disposals(held, [PATH]) == set()
 
 
+def test_a_copy_elsewhere_neither_goes_on_from_it_nor_lets_it_go(store: Store) -> None:
+    """Shows that a copy can be started from, and that the decision on the original stands."""
+    job, other = _saved(store, PATH), running_job(store, "other")
+    held = _held(accept(store, job, Action.SAVEPOINT))
+    assert store.begin_disposals(held, [PATH]) == {PATH}
+    _start(store, other, PATH.replace("orders", "copies"))
+    assert store.begin_disposals(held, [PATH]) == set()
+    with pytest.raises(SavepointDisposed):
+        store.check_is_there(PATH)
+
+
+def test_what_a_version_of_another_job_named_stays(store: Store) -> None:
+    """Shows one that the other job has gone on from since; not where that was deleted."""
+    job, other = _saved(store, PATH), running_job(store, "other")
+    started = _start(store, other, PATH)
+    own = f"{PATH}-own"
+    gone_on = state(job="other", last_savepoint=own, restored_from=own)
+    assert finish(store, started, job_state=gone_on, gateway="other")
+    assert PATH not in store.needed_savepoints()
+    held = _held(accept(store, job, Action.SAVEPOINT))
+    assert store.begin_disposals(held, [PATH]) == set()
+    row = store.live_job(CLUSTER, "other")
+    assert row is not None
+    deleted = accept(store, row, Action.DELETE)
+    assert finish(store, deleted, deleted=True)
+    assert store.begin_disposals(held, [PATH]) == {PATH}
+
+
 def test_only_who_holds_the_action_decides(store: Store) -> None:
     """Shows another gateway, and an action that has ended; and a savepoint of another job."""
     job = _saved(store, PATH)
