@@ -147,7 +147,7 @@ class Limits(Settings):
 
 
 class Retention(Settings):
-    """How long records are kept. Savepoint files are never removed."""
+    """How long records are kept. No file of a savepoint is removed with its record."""
 
     actions: Lifetime = Field("90d", description=f"Of ended actions; at most `{LONGEST_LIFETIME}`.")
     savepoints: Lifetime = Field(
