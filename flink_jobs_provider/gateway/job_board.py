@@ -148,6 +148,9 @@ class PlannedJobs(JobService, JobHistory, Protocol):
             record: The job as it is; None for a new one.
             wanted: What it is to be.
             jar_digest: The content that the jar must have; None for what lies there.
+
+        Raises:
+            Refusal: It is to start from a savepoint that was disposed of.
         """
         ...
 

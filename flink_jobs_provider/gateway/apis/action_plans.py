@@ -19,7 +19,7 @@ from flink_jobs_provider.gateway.jobs.transitions import (
     wanted_spec,
 )
 from flink_jobs_provider.gateway.refusals import Refusal
-from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
+from flink_jobs_provider.gateway.served_clusters import OF_CLUSTER, ClusterConfiguration
 from flink_jobs_provider.model.action import STARTS
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
@@ -30,7 +30,7 @@ MOST_VERSIONS = 100
 #: Inputs that are not the job's own: of each action, and of the cluster's configuration.
 _NOT_OF_THE_JOB = {
     *("desired_state", "restart_trigger", "savepoint_trigger", "upgrade_mode"),
-    *("health", "rehearsal"),
+    *(*OF_CLUSTER, "rehearsal"),
 }
 
 

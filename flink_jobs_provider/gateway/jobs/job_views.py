@@ -23,9 +23,10 @@ from flink_jobs_provider.gateway.job_service import (
 from flink_jobs_provider.gateway.jobs.background import QueueTimeout
 from flink_jobs_provider.gateway.jobs.cluster_observer import Observer
 from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
+from flink_jobs_provider.gateway.jobs.transitions import savepoint_disposed
 from flink_jobs_provider.gateway.refusals import ClusterUnavailable, Refusal
 from flink_jobs_provider.gateway.served_clusters import ClusterConfiguration
-from flink_jobs_provider.gateway.store import StoredJob, read_record
+from flink_jobs_provider.gateway.store import SavepointDisposed, StoredJob, read_record
 from flink_jobs_provider.model.errors import JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ObservedJob
@@ -145,8 +146,17 @@ class Reading:
         wanted: JobSpec,
         jar_digest: str | None = None,
     ) -> Plan:
-        """Return a plan with how what runs suits the version that is wanted."""
+        """Return a plan with how what runs suits the version that is wanted.
+
+        Raises:
+            Refusal: It is to start from a savepoint that was disposed of.
+        """
         process, configured = self._process, self.configured(cluster)
+        if wanted.restore_from:
+            try:
+                await self._ask(self._store.check_is_there, wanted.restore_from)
+            except SavepointDisposed as error:
+                raise savepoint_disposed(error.path, gone=error.gone) from None
         reconciler = Reconciler(
             process.plane(configured), local_paths=configured.flink.loopback, clock=process.clock
         )

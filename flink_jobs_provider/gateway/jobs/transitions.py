@@ -383,8 +383,8 @@ def savepoint_disposed(path: str, *, gone: bool) -> Refusal:
         )
     return Refusal(
         "InvalidParameter",
-        f"Savepoint {name} is being disposed of: it is one of too many, or too old. Nothing was "
-        "begun.",
+        f"Savepoint {name} is to be disposed of, as one of too many or too old: part of it may be "
+        "gone. Nothing was begun.",
         remedy=ActionRemedy.LIST_SAVEPOINTS,
         target="restore_from",
     )

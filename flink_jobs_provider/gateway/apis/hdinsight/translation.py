@@ -55,10 +55,14 @@ _INSTEAD_OF_OPTION = {
 }
 
 
+def in_arm(name: str) -> str:
+    """Return the API's name of an input; the same for what it has no other name for."""
+    return _IN_ARM.get(name, name)
+
+
 def in_arm_words(refusal: Refusal) -> Refusal:
     """Return a refusal of the job service with the API's name of the property that is invalid."""
-    if target := _IN_ARM.get(refusal.target):
-        refusal.target = target
+    refusal.target = in_arm(refusal.target)
     return refusal
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,11 @@ from starlette.responses import JSONResponse, Response
 from flink_jobs_provider.gateway.apis.action_plans import ActionPlans
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import NEWEST
 from flink_jobs_provider.gateway.apis.hdinsight.schema import validated
-from flink_jobs_provider.gateway.apis.hdinsight.translation import Translator, in_arm_words
+from flink_jobs_provider.gateway.apis.hdinsight.translation import (
+    Translator,
+    in_arm,
+    in_arm_words,
+)
 from flink_jobs_provider.gateway.apis.monitoring.presenter import action_document, mask_for
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import caller, json_body
@@ -33,6 +37,8 @@ from flink_jobs_provider.wire.hdinsight import JOB_TYPE
 #: What a body may hold, and what it must.
 _VERSION, _SAVEPOINT, _SEEN = "version", "savepoint", "seen"
 _NAMES = frozenset({_VERSION, _SAVEPOINT, _SEEN})
+#: The input of a job that the savepoint is.
+_RESTORE_FROM = "restore_from"
 _CLUSTER, _ADOPT, _PROPERTIES = "cluster", "adopt", "properties"
 _NO_WAY_BACK = "allow_no_way_back"
 _OF_ADOPTION = {_CLUSTER: str, _ADOPT: str, _PROPERTIES: dict, _NO_WAY_BACK: bool}
@@ -86,7 +92,8 @@ class AuditedActions:
         async with self._of_job(request, "rollback", 202) as asked:
             given = _checked(asked.body)
             wanted = await self._back(asked.row, given, asked.call.principal)
-            return await self._begun(asked.call, wanted)
+            with _of_way_back():
+                return await self._begun(asked.call, wanted)
 
     async def release(self, request: Request) -> Response:
         """Begin to take a running job off the record, which goes on; returns the action."""
@@ -102,7 +109,8 @@ class AuditedActions:
         """
         async with self._of_job(request, "plan", 200) as asked:
             wanted = await self._asked(asked.row, asked.body, asked.call.principal)
-            plan = await self._plans.of(asked.row, wanted)
+            with _of_way_back() if wanted.version else nullcontext():
+                plan = await self._plans.of(asked.row, wanted)
         return JSONResponse(asdict(plan))
 
     @asynccontextmanager
@@ -193,6 +201,17 @@ class AuditedActions:
                 target=_SAVEPOINT,
             )
         return path
+
+
+@contextmanager
+def _of_way_back() -> Iterator[None]:
+    """Have refusals of a way back name the savepoint as its body does."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.target in (_RESTORE_FROM, in_arm(_RESTORE_FROM)):
+            refusal.target = _SAVEPOINT
+        raise
 
 
 def _authorize(principal: Principal, cluster: str) -> None:

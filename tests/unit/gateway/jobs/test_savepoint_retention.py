@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.gateway.apis.action_plans import ActionPlans
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import HeldAction
@@ -19,6 +20,8 @@ from tests.unit.gateway.jobs.gateway import Gateway
 from tests.unit.reconciling.flink.fake_flink import RETAINED, Killed
 from tests.unit.reconciling.flink.fake_job import Program
 
+#: Seconds for which a cluster lists a job that has ended.
+HISTORY = 3600
 ONE = {"savepoint_retention": {"count": 1}}
 NEW: dict[str, Any] = {"flink_configuration": RETAINED}
 
@@ -146,15 +149,35 @@ async def _running_from(gateway: Gateway, path: str) -> None:
     await _running(gateway, "other", restore_from=path)
 
 
+async def _stopped_since(gateway: Gateway, path: str) -> None:
+    await _running(gateway, "other", restore_from=path)
+    await gateway.done("STOP", "other")
+    gateway.flink.pass_time(2 * HISTORY)
+
+
+async def _updated_since(gateway: Gateway, path: str) -> None:
+    await _running(gateway, "other", restore_from=path)
+    for _ in range(3):
+        await gateway.done("UPDATE", "other")
+        gateway.flink.pass_time(2 * HISTORY)
+    record = (await gateway.row("other")).record
+    assert not any(same_path(each, path) for each in ways_back(record))
+
+
 async def _failed_start(gateway: Gateway, path: str) -> None:
     gateway.flink.programs["Bad"] = Program(task_error="RuntimeException: no")
     await gateway.do("NEW", "other", **NEW, restore_from=path, entry_class="Bad")
 
 
-@pytest.mark.parametrize("name", [_next_start, _draft, _running_from, _failed_start])
-def test_what_another_job_comes_back_to_stays(
+@pytest.mark.parametrize(
+    "name",
+    [_next_start, _draft, _running_from, _stopped_since, _updated_since, _failed_start],
+)
+def test_what_another_job_was_started_from_or_names_stays(
     tmp_path: Path, name: Callable[[Gateway, str], Awaitable[None]]
 ) -> None:
+    """Shows it also where the cluster has long forgotten which job that was."""
+
     async def test(gateway: Gateway) -> None:
         await _running(gateway)
         (first,) = await _saved(gateway)
@@ -273,6 +296,52 @@ def test_what_cannot_be_disposed_of_leaves_the_action_done(tmp_path: Path) -> No
         assert first not in _there(gateway)
 
     _run(tmp_path, test, ONE)
+
+
+def test_what_was_marked_stays_refused_when_retention_is_turned_off(tmp_path: Path) -> None:
+    """Shows that nothing of it goes any more, that a copy starts, and what turning it on does."""
+
+    async def run() -> None:
+        first = Gateway(tmp_path, cluster=ONE)
+        async with first.running():
+            await _running(first)
+            path, _ = await _saved(first, times=2)
+            first.flink.disposal_fault = "the storage is read-only"
+            await _saved(first)
+            first.flink.disposal_fault = ""
+        off = Gateway(tmp_path)
+        off.flink, off.time = first.flink, first.time
+        async with off.running():
+            await _saved(off, times=2)
+            assert path in _there(off)
+            with pytest.raises(Refusal, match="is to be disposed of, as one of"):
+                await off.submit("NEW", "other", **NEW, restore_from=path)
+            assert path in {canonical_path(each.path) for each in off.store.savepoints(1)}
+            await off.do("NEW", "other", **NEW, restore_from=f"/copies/{path.rpartition('/')[2]}")
+            assert (await off.do("DELETE", "other")).result == "SUCCESS"
+        again = Gateway(tmp_path, cluster=ONE)
+        again.flink, again.time = first.flink, first.time
+        async with again.running():
+            (last,) = await _saved(again)
+            assert path not in _there(again)
+            assert last in _there(again)
+
+    asyncio.run(run())
+
+
+def test_a_plan_does_not_take_the_clusters_retention_for_a_change(tmp_path: Path) -> None:
+    async def run() -> None:
+        first = Gateway(tmp_path)
+        async with first.running():
+            await _running(first)
+        again = Gateway(tmp_path, cluster=ONE)
+        again.flink, again.time = first.flink, first.time
+        async with again.running():
+            plans = ActionPlans(again.jobs, again.configuration.clusters)
+            planned = await plans.of(await again.row(), again.request("UPDATE", args=["--more"]))
+            assert planned.changes == ["args changed"]
+
+    asyncio.run(run())
 
 
 def test_all_ways_back_of_a_record_are_read(tmp_path: Path) -> None:

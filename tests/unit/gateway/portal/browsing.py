@@ -168,13 +168,14 @@ async def opened_portal(
     async with gateway.running(), AsyncExitStack() as stack:
         configuration = gateway.configuration
         seen = SeenFlink(gateway.flink)
+        monitors = Monitors(configuration.clusters, seen, patience=60)
         network = issuer.transport if issuer else None
         authenticator = Authenticator(configuration.access, network)
         stack.push_async_callback(authenticator.close)
         portal = Portal(
             gateway.jobs,
             configuration.clusters,
-            Monitors(configuration.clusters, seen, patience=60),
+            monitors,
             authenticator,
             audit.write,
             configuration.limits.body_bytes,
@@ -197,6 +198,7 @@ async def opened_portal(
             limits,
             public_url,
             portal=portal,
+            monitors=monitors,
         )
         yield Opened(gateway, seen, app, portal, audit, stack, host)
 
