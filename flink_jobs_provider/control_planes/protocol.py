@@ -213,8 +213,11 @@ class ControlPlane(Protocol):
     async def marks_by(self, identity: str) -> tuple[JobMark, ...]:
         """Return the marks that a job's runs have put, as of a few seconds ago at most."""
 
-    async def marks_on(self, identity: str) -> tuple[JobMark, ...]:
-        """Return the marks on submissions of a job, as of a few seconds ago at most."""
+    async def marks_on(self, *identities: str, now: bool = False) -> tuple[JobMark, ...]:
+        """Return the marks on submissions whose jobIds begin so, the oldest first.
+
+        They are as of a few seconds ago at most, or as they are `now`.
+        """
 
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         """Put a mark on a job."""

@@ -11,7 +11,8 @@
      │   │   │   └─ RequestTooLarge  what is in front of the cluster takes no such jar
      │   │   ├─ OwnedElsewhere       another stack's job runs under this name
      │   │   ├─ StateUnavailable     going on would drop state
-     │   │   │   └─ RestoreUnclear   whether `restore_from` was restored before is not recorded
+     │   │   │   ├─ RestoreUnclear   whether `restore_from` was restored before is not recorded
+     │   │   │   └─ MovedAway        it was carried to another cluster, where it may run
      │   │   ├─ ClusterTakenDown     a program may have ended the cluster it was tried on
      │   │   ├─ ActionFailed         Flink performed the action, and it failed
      │   │   │   ├─ EntryClassUnusable  the jar has no such class, or it has no main
@@ -223,6 +224,16 @@ class OwnedElsewhere(PermanentError):
 
 class StateUnavailable(PermanentError):
     """No savepoint or checkpoint is known to carry the state over."""
+
+
+class MovedAway(StateUnavailable):
+    """A job was carried to another cluster, where it may run: it is not started on this one.
+
+    Attributes:
+        job_id: The version that bears the mark of that.
+    """
+
+    job_id: str = ""
 
 
 class ClusterTakenDown(PermanentError):

@@ -43,7 +43,8 @@ from flink_jobs_provider.provider.run_registry import (
     declared_twice,
 )
 from flink_jobs_provider.reconciling import IsCancelled, JobReconciler, never, reconciler_of
-from flink_jobs_provider.reconciling.flink.moving import Move, Place
+from flink_jobs_provider.reconciling.flink.move_back import Place
+from flink_jobs_provider.reconciling.flink.moving import Move
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.reconciling.flink.savepoint_disposal import SavepointDisposal
 from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories

@@ -232,6 +232,15 @@ def no_jar_of_version(version: JobSpec, why: str, now: str) -> PermanentError:
     )
 
 
+def started_meanwhile(wanted: JobSpec, other: ObservedJob, ours: str) -> PermanentError:
+    """Return the error of a run that meets another one's version; `ours` is what became of its."""
+    return PermanentError(
+        f"{wanted.job_name}: another run started version {other.generation} meanwhile",
+        now=f"Job {other.job_id} runs, {ours}",
+        remedy="See that only one run works on this stack, and run again",
+    )
+
+
 def neither_started(why: str, state: str) -> str:
     """Return how a job is whose new version failed, and whose previous one did not start again."""
     return (

@@ -256,12 +256,7 @@ class ClusterJars:
 
     async def marks(self, job_id: str) -> tuple[JobMark, ...]:
         """Return the marks of a job as they are now, the oldest first."""
-        found = [
-            _mark(jar)
-            for jar in await self._listing.get(0.0)
-            if jar.job_name in _MARKS and jar.digest == job_id and jar.id not in self._gone
-        ]
-        return tuple(sorted(found, key=lambda mark: (mark.at, mark.id)))
+        return await self.marks_on(job_id, now=True)
 
     async def marks_by(self, identity: str) -> tuple[JobMark, ...]:
         """Return the marks that a job's runs have put, as of a few seconds ago at most."""
@@ -270,12 +265,20 @@ class ClusterJars:
             _mark(jar) for jar in jars if jar.job_name in _MARKS and jar.prefix == identity
         )
 
-    async def marks_on(self, identity: str) -> tuple[JobMark, ...]:
-        """Return the marks on submissions of a job, as of a few seconds ago at most."""
-        jars = await self._all(_FRESH_S)
-        return tuple(
-            _mark(jar) for jar in jars if jar.job_name in _MARKS and jar.digest.startswith(identity)
-        )
+    async def marks_on(self, *identities: str, now: bool = False) -> tuple[JobMark, ...]:
+        """Return the marks on submissions whose jobIds begin so, the oldest first.
+
+        They are as of a few seconds ago at most, or as they are `now`.
+        """
+        listed = await (self._listing.get(0.0) if now else self._all(_FRESH_S))
+        found = [
+            _mark(jar)
+            for jar in listed
+            if jar.job_name in _MARKS
+            and jar.digest.startswith(identities)
+            and jar.id not in self._gone
+        ]
+        return tuple(sorted(found, key=lambda mark: (mark.at, mark.id)))
 
     async def marked_jobs(self) -> dict[str, Mark]:
         """Return the marks of adopted and released jobs, by jobId: of two, that of adoption."""
@@ -297,10 +300,9 @@ class ClusterJars:
         """Remove a job's jars, but for those with the digests to keep; and its marks of adoption.
 
         A job that was adopted has an owner of its own as soon as it has a jobId of its own. That
-        one is moving, or has swallowed records, is over when a version of it is kept here.
+        one has swallowed records is over when a version of it is kept here.
         """
-        over = (f"_{Mark.MOVING}", f"_{Mark.SWALLOWED}")
-        marks = {f"_{Mark.ADOPTED}", *(over if keep else ())}
+        marks = {f"_{Mark.ADOPTED}", *((f"_{Mark.SWALLOWED}",) if keep else ())}
         kept = {digest[:_DIGEST] for digest in keep}
         for jar in await self._all(_TRUSTED_S):
             if jar.prefix != identity or (jar.of_job and jar.digest in kept):

@@ -244,9 +244,9 @@ class FlinkRest:
         """Read them among `GET /jars`, as of a few seconds ago at most."""
         return await self._jars.marks_by(identity)
 
-    async def marks_on(self, identity: str) -> tuple[JobMark, ...]:
+    async def marks_on(self, *identities: str, now: bool = False) -> tuple[JobMark, ...]:
         """Return the marks among the jars that are on submissions of a job."""
-        return await self._jars.marks_on(identity)
+        return await self._jars.marks_on(*identities, now=now)
 
     async def marked_jobs(self) -> dict[str, Mark]:
         """Return the mark that counts of each marked job, by jobId."""

@@ -56,6 +56,8 @@ class Left:
     completed: bool = False
 
 
+#: What follows from going back to the newest state of the version that failed.
+GOES_ON = "; it goes on from what the new version has done"
 #: What follows from going back to the savepoint of before.
 WRITTEN_AGAIN = "; what the new version has committed since is written again"
 
@@ -96,7 +98,7 @@ class FailedVersions:
         path = await self._newest_state(wanted, job_id)
         if path is None:
             return Return(back, note=WRITTEN_AGAIN)
-        return Return(path, back, "; it goes on from what the new version has done")
+        return Return(path, back, GOES_ON)
 
     async def end_alone(self, wanted: JobSpec, job_id: str) -> Left:
         """End a version that has no previous one to go back to; return what it has left.

@@ -1,13 +1,18 @@
-"""Marks on the cluster that a job is moved from: no version of it is started there meanwhile."""
+"""Marks on the cluster that a job is moved from: no version of it is started there meanwhile.
+
+So it is on the way there, and on the way back from a cluster where it was no good.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flink_jobs_provider.control_planes.protocol import ControlPlane, Mark
-from flink_jobs_provider.model.errors import StateUnavailable
+from flink_jobs_provider.control_planes.protocol import ControlPlane, JobMark, Mark, Submission
+from flink_jobs_provider.model.errors import MovedAway
+from flink_jobs_provider.model.identity import JobKey, generation_of, spec_digits_of, submission_in
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.observer import submissions_of
 
 
@@ -22,39 +27,85 @@ async def mark_moving(
     prefix, timeout = recorded.spec.key.prefix, recorded.spec.timeout("submit")
     earlier = False
     for job_id in dict.fromkeys([str(recorded.job_id), *(job.job_id for job in listed[:1])]):
-        if await _is_marked(plane, job_id):
+        if await is_marked_moving(plane, job_id):
             earlier = True
         else:
             await plane.put_mark(Mark.MOVING, prefix, job_id, timeout)
     return earlier
 
 
-async def unmark_moving(plane: ControlPlane, stopped: JobRecord) -> None:
-    """Remove the marks, when a version of the job runs there again."""
+async def unmark_moving(plane: ControlPlane, stopped: JobRecord, back: int) -> None:
+    """Remove the marks, when a version of the job runs there again, of the generation `back`."""
     rows = submissions_of(stopped, await plane.jobs())
-    for job_id in {str(stopped.job_id), *(row.job_id for row in rows)}:
-        for mark in await plane.marks(job_id):
-            if mark.kind is Mark.MOVING:
-                await plane.remove_mark(mark)
+    later = {row.job_id for row in rows if row.generation >= back}
+    for job_id in {str(stopped.job_id), *(row.job_id for row in rows)} - later:
+        await unmark_moving_back(plane, job_id)
 
 
-async def _is_marked(plane: ControlPlane, job_id: str) -> bool:
+async def unmark_earlier_moves(plane: ControlPlane, identity: str, running: str) -> None:
+    """Remove the marks on versions before the one that runs here.
+
+    One on that itself stays: another run at the same time has begun to take it back.
+    """
+    for mark in await plane.marks_by(identity):
+        ours = mark.job_id.startswith(identity)
+        later = ours and generation_of(mark.job_id) >= generation_of(running)
+        if mark.kind is Mark.MOVING and not later:
+            await plane.remove_mark(mark)
+
+
+async def mark_moving_back(plane: ControlPlane, wanted: JobSpec, job_id: str) -> None:
+    """Keep a version that is taken back to another cluster from being gone on with on this one."""
+    if not await is_marked_moving(plane, job_id):
+        timeout = wanted.timeout("submit")
+        await plane.put_mark(Mark.MOVING, wanted.key.prefix, job_id, timeout)
+
+
+async def unmark_moving_back(plane: ControlPlane, job_id: str) -> None:
+    """Remove the mark on one version."""
+    for mark in await plane.marks(job_id):
+        if mark.kind is Mark.MOVING:
+            await plane.remove_mark(mark)
+
+
+async def is_marked_moving(plane: ControlPlane, job_id: str) -> bool:
+    """Whether a version is being carried to another cluster."""
     return any(mark.kind is Mark.MOVING for mark in await plane.marks(job_id))
 
 
-async def check_not_moving(plane: ControlPlane, recorded: JobRecord) -> None:
+async def moving_mark(
+    plane: ControlPlane, key: JobKey, job_id: str, *others: str
+) -> JobMark | None:
+    """Return a mark by which a version is being carried to another cluster; None for none.
+
+    It is on that version, on one of the `others`, or on one that was the same, and started from the
+    same.
+    """
+    for mark in await plane.marks_on(key.prefix, *others, now=True):
+        same = spec_digits_of(mark.job_id) == spec_digits_of(job_id)
+        if mark.kind is Mark.MOVING and (same or mark.job_id in others):
+            return mark
+    return None
+
+
+async def check_not_moving(plane: ControlPlane, recorded: JobRecord, starts: Submission) -> None:
     """Check that a job which is to be started was not carried to another cluster.
 
+    Nor was the version whose state is gone on from.
+
     Raises:
-        StateUnavailable: It may run there.
+        MovedAway: It may run there.
     """
-    marks = await plane.marks(str(recorded.job_id))
-    moving = next((mark for mark in marks if mark.kind is Mark.MOVING), None)
-    if moving is not None:
-        raise StateUnavailable(
-            f"{recorded.spec.job_name}: an earlier run was moving job {recorded.job_id} to another "
+    key = starts.spec.key
+    before = str(recorded.job_id), submission_in(starts.restore_from or "", key) or starts.job_id
+    mark = await moving_mark(plane, key, starts.job_id, *before)
+    if mark is not None:
+        refusal = MovedAway(
+            f"{recorded.spec.job_name}: an earlier run was moving job {mark.job_id} to another "
             "cluster, where it may run",
             now="Nothing was started here",
-            remedy="Declare the new target again, and run again to finish the move; or, if it "
-            f"does not run there, remove jar {moving.id} from this cluster",
+            remedy="Declare the target where it runs, and run again to finish the move; or, if "
+            f"it runs nowhere, remove jar {mark.id} from this cluster",
         )
+        refusal.job_id = mark.job_id
+        raise refusal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
@@ -74,6 +75,15 @@ class Version:
     restores: str | None
 
 
+class Carried(Enum):
+    """How a job comes to a cluster that it did not run on; two runs may carry it at once."""
+
+    OVER = auto()
+    """It has ended on the one that it is moved from."""
+    BACK = auto()
+    """It has ended on the new one, where it was no good; the mark here is of its own move."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One change of a job, and what its cluster showed before.
@@ -83,12 +93,14 @@ class Change:
         wanted: The job as it should be.
         jar: Its jar, opened; or the digest of one that is on the cluster already.
         seen: Its submissions.
+        carried: How the job comes here from another cluster; None where it does not.
     """
 
     recorded: JobRecord | None
     wanted: JobSpec
     jar: Jar | str
     seen: Seen
+    carried: Carried | None = None
 
 
 class Observer:

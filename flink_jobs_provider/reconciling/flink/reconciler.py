@@ -32,6 +32,7 @@ from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.move_marks import check_not_moving
 from flink_jobs_provider.reconciling.flink.observer import (
+    Carried,
     Change,
     Observer,
     Reader,
@@ -40,7 +41,7 @@ from flink_jobs_provider.reconciling.flink.observer import (
     submissions_of,
 )
 from flink_jobs_provider.reconciling.flink.origins import Origins
-from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms, Slots
+from flink_jobs_provider.reconciling.flink.preflight import Preflight, Slots
 from flink_jobs_provider.reconciling.flink.program_check import ProgramCheck
 from flink_jobs_provider.reconciling.flink.rehearsing import Rehearser
 from flink_jobs_provider.reconciling.flink.rescale import rescaling
@@ -135,28 +136,34 @@ class Reconciler:
         self.foresee_adoption = self._takeover.foresee
         self.is_given_away = self._takeover.is_given_away
         self.savepoints = self._directories.savepoints
+        self.take_savepoint = self._stopper.take_whole
+        self.cancel_submission = self._stopper.cancel
         self._reader = Reader(plane, self._states, self._observer, watch)
 
     async def bring_about(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, *, back: bool = False
+        self,
+        recorded: JobRecord | None,
+        wanted: JobSpec,
+        jar: Jar | str,
+        carried: Carried | None = None,
     ) -> JobRecord:
         """Make a job as it is wanted, and return what is now so.
 
         May be called again after a crash at any point, with the same or another spec. A record that
         names no job, but a generation, is of a job to be created whose name had others before: what
-        they left is not gone on from. A jar is opened, or the digest of one on the cluster. A job
-        comes `back` whose move to another cluster has failed, and which has ended there.
+        they left is not gone on from. A jar is opened, or the digest of one on the cluster. Of a
+        job that is `carried` here from another cluster, a version that runs already is adopted.
 
         Raises:
             JobError: What happened, what runs now, and what to do.
         """
         try:
-            return await self._brought_about(recorded, wanted, jar, back=back)
+            return await self._brought_about(recorded, wanted, jar, carried)
         finally:
             self._preflight.slots.give_back(wanted.key.prefix)
 
     async def _brought_about(
-        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, *, back: bool
+        self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar | str, carried: Carried | None
     ) -> JobRecord:
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
         if recorded and recorded.unconfirmed:
@@ -190,10 +197,10 @@ class Reconciler:
             return await self._ender.stop(recorded, wanted, seen)
         for older in seen.active[1:]:
             recorded = await self._ender.stop_duplicate(recorded, wanted, older)
-        change = Change(recorded, wanted, jar, seen)
+        change = Change(recorded, wanted, jar, seen, carried)
         if seen.active:
             return await self._with_active(change, seen.active[0])
-        return await self._from_ended(change, sent_before=sent_before, back=back)
+        return await self._from_ended(change, sent_before=sent_before)
 
     async def refresh(self, recorded: JobRecord) -> JobRecord:
         """Return a record as the cluster shows it now; nothing is touched."""
@@ -226,25 +233,6 @@ class Reconciler:
         await self._await_unrecorded(recorded)
         return await self._ender.cancel(recorded)
 
-    async def take_savepoint(
-        self, terms: SavepointTerms, job: ObservedJob, purpose: Purpose, occasion: str = ""
-    ) -> str:
-        """Take a savepoint of one submission, recorded or not; return its path.
-
-        The occasion distinguishes requests: the same one again finds the same savepoint.
-
-        Raises:
-            ActionFailed: It failed, or was seen not to be whole.
-            StateUnavailable: None can be taken, since not all tasks of the job run.
-        """
-        return await self._stopper.take_whole(terms, job, purpose, occasion)
-
-    async def cancel_submission(
-        self, terms: SavepointTerms, job: ObservedJob
-    ) -> ObservedJob | None:
-        """End one submission without a savepoint; return its last row, or None if not listed."""
-        return await self._stopper.cancel(terms, job)
-
     async def delete(self, recorded: JobRecord) -> Removed:
         """End a job for good, with a savepoint where `on_delete` asks for one; or release it."""
         if recorded.unconfirmed:
@@ -275,7 +263,7 @@ class Reconciler:
         if recorded is None or recorded.job_id is None:
             await self._takeover.check_is_ours(wanted, current)
         version = await self._observer.version(current, change)
-        if not version.wanted:
+        if not version.wanted and change.carried is None:
             record = await self._rescaled(change, current)
             if record is None:
                 return await self._upgrader.replace(change, current, version)
@@ -288,7 +276,9 @@ class Reconciler:
             or recorded.is_coming_up
         ):
             adopted = await self._adopter.adopt(change, current, version)
-            return adopted or await self._brought_about(recorded, wanted, change.jar, back=False)
+            return adopted or await self._brought_about(
+                recorded, wanted, change.jar, change.carried
+            )
         before = recorded
         if is_to_be_rescaled_back(recorded, wanted):
             now = await rescaling(self._plane, recorded, current)
@@ -337,10 +327,10 @@ class Reconciler:
 
     # No version runs
 
-    async def _from_ended(self, change: Change, *, sent_before: bool, back: bool) -> JobRecord:
+    async def _from_ended(self, change: Change, *, sent_before: bool) -> JobRecord:
         """Start a job that does not run: new, stopped, failed, cancelled, or lost.
 
-        `sent_before` is whether an earlier run may have submitted this version, `back` as above.
+        `sent_before` is whether an earlier run may have submitted this version.
         """
         recorded, wanted, seen = change.recorded, change.wanted, change.seen
         if recorded and recorded.job_id:
@@ -353,8 +343,9 @@ class Reconciler:
         if generation == 1 and (former := await left(wanted, self._say)):
             generation += former
             self._say(left_behind(wanted, former, restore))
-        if recorded and recorded.job_id and not back:
-            await check_not_moving(self._plane, recorded)
+        starts = submission(wanted, change.jar, generation, restore)
+        if recorded and recorded.job_id and change.carried is not Carried.BACK:
+            await check_not_moving(self._plane, recorded, starts)
         await self._takeover.check_not_elsewhere(recorded, wanted, seen, restore)
         self._rehearser.report_none(change)
         if recorded and (unconfirmed := recorded.unconfirmed):
@@ -367,6 +358,8 @@ class Reconciler:
         if restore and same_path(restore, wanted.restore_from):
             await self._preflight.restore_point(wanted, restore, now)
         await self._programs.check(change, generation, restore, None, now)
+        if recorded and change.carried is Carried.OVER:  # another run may take it back meanwhile
+            await check_not_moving(self._plane, recorded, starts)
         return await self._roller.launch(
             Launch(
                 change, origin.base, generation, restore, origin.back, origin.action, sent_before

@@ -29,6 +29,7 @@ from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN, 
 from flink_jobs_provider.reconciling.flink.first_version import FirstVersion, is_first
 from flink_jobs_provider.reconciling.flink.gate_watch import Predecessor, keeps
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
+from flink_jobs_provider.reconciling.flink.move_marks import unmark_earlier_moves
 from flink_jobs_provider.reconciling.flink.observer import (
     Change,
     identities,
@@ -363,7 +364,8 @@ class Roller:
     ) -> None:
         """Remove jars that nothing needs; one that stays by accident is removed the next time.
 
-        That with the digest is kept, under the identity of the version that runs.
+        That with the digest is kept, under the identity of the version that runs. That earlier ones
+        were moving is over, too.
         """
         for identity in identities(recorded, wanted) | rehearsal_identities(recorded, wanted):
             kept = running is not None and identity_of(running) == identity
@@ -371,5 +373,7 @@ class Roller:
                 await self._plane.forget_jars(
                     identity, frozenset({digest}) if kept and digest else frozenset()
                 )
+                if running is not None and kept:
+                    await unmark_earlier_moves(self._plane, identity, running)
             except (ActionFailed, TemporaryError) as error:
                 self._say(f"{wanted.job_name}: old jars could not be removed: {error}")

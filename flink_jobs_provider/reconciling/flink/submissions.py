@@ -15,7 +15,6 @@ from flink_jobs_provider.model.errors import (
     DeadlineExceeded,
     GateFailed,
     JobError,
-    PermanentError,
     RunCancelled,
     Signal,
 )
@@ -25,7 +24,7 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import IsCancelled, Say, never
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
-from flink_jobs_provider.reconciling.job_errors import vanished
+from flink_jobs_provider.reconciling.job_errors import started_meanwhile, vanished
 
 #: Seconds between two reads of whether the run is cancelled.
 _CANCEL_READ_EVERY_S = 0.2
@@ -199,11 +198,7 @@ class Starter:
                 continue
             if _prevails(other, ours):
                 await self.end(job_id, spec)
-                raise PermanentError(
-                    f"{spec.job_name}: another run started version {other.generation} meanwhile",
-                    now=f"Job {other.job_id} runs, and the one of this run was cancelled",
-                    remedy="See that only one run works on this stack, and run again",
-                )
+                raise started_meanwhile(spec, other, "and the one of this run was cancelled")
             age = "an older copy" if other.generation < ours.generation else "a later copy"
             self._say(f"{spec.job_name}: cancelling {other.job_id}, {age} that still runs")
             await self.end(other.job_id, spec)

@@ -86,9 +86,10 @@ def test_marks_are_jars_of_no_job(tmp_path: Path) -> None:
     }
 
 
-def test_the_mark_of_a_move_stays_until_a_version_runs_here_again() -> None:
+def test_the_mark_of_what_was_swallowed_stays_until_a_version_runs_here_again() -> None:
     flink = ScriptedFlink()
-    flink.answer("GET jars", listing(f"_moving-{IDENTITY}-{JOB_ID}.jar"))
+    marks = (f"_swallowed-{IDENTITY}-{JOB_ID}.jar", f"_moving-{IDENTITY}-{JOB_ID}.jar")
+    flink.answer("GET jars", listing(*marks))
     flink.answer("DELETE jars/0.jar", ok())
     plane = flink.plane()
 
@@ -98,6 +99,7 @@ def test_the_mark_of_a_move_stays_until_a_version_runs_here_again() -> None:
         assert flink.count("DELETE jars/0.jar") == 0
         await plane.forget_jars(IDENTITY, frozenset({"1" * 64}))
         assert flink.count("DELETE jars/0.jar") == 1
+        assert flink.count("DELETE jars/1.jar") == 0
 
     asyncio.run(work())
 

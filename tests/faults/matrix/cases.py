@@ -33,7 +33,7 @@ _ROLLED_BACK = re.compile(
 )
 #: How a change of target is refused that takes back a move which may have been done.
 _FINISH_THE_MOVE = re.compile(
-    "Declare the new target again, and run again to finish the move"
+    "Declare the target where it runs, and run again to finish the move"
     "|may yet start where the job is.*Undo the change of target, and run again"
 )
 

@@ -48,6 +48,8 @@ def engine(flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path) -> Ite
         job_id = found.up("orders", inputs)["job_id"]
         path = f"/jobs/{job_id}/checkpoints"
         wait_until(lambda: flink_2.get(path)["counts"]["completed"], 60, "a checkpoint")
+        restarts = f"/jobs/{job_id}/metrics?get=numRestarts"
+        wait_until(lambda: flink_2.get(restarts), 60, "the number of restarts")
         yield found
 
 

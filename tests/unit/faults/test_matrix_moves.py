@@ -204,7 +204,7 @@ def test_the_requests_to_both_clusters_are_recorded(
 REFUSALS = {
     "marked": StateUnavailable(
         "an earlier run was moving it",
-        remedy="Declare the new target again, and run again to finish the move; or …",
+        remedy="Declare the target where it runs, and run again to finish the move; or …",
     ),
     "unconfirmed": PermanentError(
         "job 1 was submitted and may yet start where the job is. The job is untouched. Undo the "

@@ -138,9 +138,9 @@ class FakeFlink:
         self._step("marks")
         return tuple(mark for _, mark in self.marked if mark.identity == identity)
 
-    async def marks_on(self, identity: str) -> tuple[JobMark, ...]:
+    async def marks_on(self, *identities: str, now: bool = False) -> tuple[JobMark, ...]:
         self._step("marks")
-        return tuple(mark for job_id, mark in self.marked if job_id.startswith(identity))
+        return tuple(mark for job_id, mark in self.marked if job_id.startswith(identities))
 
     async def put_mark(self, kind: Mark, identity: str, job_id: str, timeout: float) -> None:
         self._step(f"put {kind}")
@@ -295,7 +295,7 @@ class FakeFlink:
     async def forget_jars(self, identity: str, keep: frozenset[str]) -> None:
         self._step("forget jars")
         kept = {digest[:32] for digest in keep}
-        over = {Mark.ADOPTED, *((Mark.MOVING, Mark.SWALLOWED) if keep else ())}
+        over = {Mark.ADOPTED, *((Mark.SWALLOWED,) if keep else ())}
         self.jars = {jar for jar in self.jars if jar[0] != identity or jar[1] in kept}
         self.marked = [
             (job_id, mark)

@@ -21,7 +21,8 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import plan
-from flink_jobs_provider.reconciling.flink.moving import Move, Place
+from flink_jobs_provider.reconciling.flink.move_back import Place
+from flink_jobs_provider.reconciling.flink.moving import Move
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from tests.one_loop import run
 from tests.unit.reconciling.flink.fake_flink import FakeFlink
@@ -47,6 +48,11 @@ class TwoClusters:
 
     def move(self, **changes: Any) -> JobRecord:
         """Change the target, as an engine would."""
+        self.record = run(self.moving(**changes))
+        return self.record
+
+    async def moving(self, **changes: Any) -> JobRecord:
+        """Return the record of the job once its target was changed."""
         wanted = moved(**changes)
         decided = plan(self.record, wanted)
         if decided.refusal:
@@ -54,11 +60,9 @@ class TwoClusters:
         if is_move(self.record, wanted):
             old, new = self._place(self.old, "old"), self._place(self.new, "new")
             work = Move(old, new, self.stack.said.append, self.stack.time.now)
-            self.record = run(work.carry_over(self.record, wanted, jar(wanted)))
-        else:
-            here = self._place(self.new, "new").reconciler
-            self.record = run(here.bring_about(self.record, wanted, jar(wanted)))
-        return self.record
+            return await work.carry_over(self.record, wanted, jar(wanted))
+        here = self._place(self.new, "new").reconciler
+        return await here.bring_about(self.record, wanted, jar(wanted))
 
     def _place(self, flink: FakeFlink, address: str) -> Place:
         clock, say = self.stack.time.clock(), self.stack.said.append
