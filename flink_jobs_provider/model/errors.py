@@ -13,6 +13,7 @@
      │   │   ├─ StateUnavailable     going on would drop state
      │   │   │   ├─ RestoreUnclear   whether `restore_from` was restored before is not recorded
      │   │   │   └─ MovedAway        it was carried to another cluster, where it may run
+     │   │   ├─ StartedMeanwhile     another run has started a version of the same job
      │   │   ├─ ClusterTakenDown     a program may have ended the cluster it was tried on
      │   │   ├─ ActionFailed         Flink performed the action, and it failed
      │   │   │   ├─ EntryClassUnusable  the jar has no such class, or it has no main
@@ -234,6 +235,10 @@ class MovedAway(StateUnavailable):
     """
 
     job_id: str = ""
+
+
+class StartedMeanwhile(PermanentError):
+    """Another run at the same time has started a version of the job, which goes on."""
 
 
 class ClusterTakenDown(PermanentError):

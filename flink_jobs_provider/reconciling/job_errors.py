@@ -15,6 +15,7 @@ from flink_jobs_provider.model.errors import (
     JobVanished,
     OwnedElsewhere,
     PermanentError,
+    StartedMeanwhile,
     StateUnavailable,
 )
 from flink_jobs_provider.model.flink_options import RETAINED, RETENTION
@@ -232,9 +233,9 @@ def no_jar_of_version(version: JobSpec, why: str, now: str) -> PermanentError:
     )
 
 
-def started_meanwhile(wanted: JobSpec, other: ObservedJob, ours: str) -> PermanentError:
+def started_meanwhile(wanted: JobSpec, other: ObservedJob, ours: str) -> StartedMeanwhile:
     """Return the error of a run that meets another one's version; `ours` is what became of its."""
-    return PermanentError(
+    return StartedMeanwhile(
         f"{wanted.job_name}: another run started version {other.generation} meanwhile",
         now=f"Job {other.job_id} runs, {ours}",
         remedy="See that only one run works on this stack, and run again",

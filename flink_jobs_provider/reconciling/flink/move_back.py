@@ -20,6 +20,7 @@ from flink_jobs_provider.model.errors import (
     GateFailed,
     JobError,
     PermanentError,
+    StartedMeanwhile,
     TemporaryError,
 )
 from flink_jobs_provider.model.identity import generation_of
@@ -287,6 +288,8 @@ class MoveBack:
         digest = str(former.jar_digest)
         try:
             back = await old.reconciler.bring_about(base, wanted, digest, Carried.BACK)
+        except StartedMeanwhile as error:
+            return ActionFailed(what, now=error.now, remedy=error.remedy)
         except JobError as second:
             again = await self._runs_otherwise(second)
             if again is None:

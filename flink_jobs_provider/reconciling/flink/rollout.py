@@ -14,6 +14,7 @@ from flink_jobs_provider.model.errors import (
     GateFailed,
     JobError,
     MainStillRuns,
+    StartedMeanwhile,
     TemporaryError,
 )
 from flink_jobs_provider.model.health_gate import FailedGate
@@ -274,6 +275,8 @@ class Roller:
                 started = await self._start_again(previous, jar, launch.generation + 2, back)
         except MainStillRuns as error:
             return await self._still_runs(launch, error, f"{what}; going back, too")
+        except StartedMeanwhile as error:
+            return ActionFailed(what, now=error.now, remedy=error.remedy)
         except (DidNotStart, JobError) as second:
             reason = second.reason if isinstance(second, JobError) else str(second)
             failed = ActionFailed(

@@ -91,7 +91,11 @@ class Starter:
         self._say(f"{spec.job_name}: starting version {generation} {origin}{kept}")
         accepted = False
         try:
-            if request.job_id not in (await self._plane.jobs()).by_id:
+            snapshot = await self._plane.jobs()
+            if request.job_id not in snapshot.by_id:
+                for other in snapshot.of(spec.key):
+                    if other.active and other.generation >= generation:
+                        raise started_meanwhile(spec, other, "and this run has started none")
                 if self._ends_with_run and self._is_cancelled():
                     raise _cancelled(spec, "Nothing was started")
                 await self._plane.submit(request, spec.timeout("submit"))

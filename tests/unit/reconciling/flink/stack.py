@@ -68,10 +68,12 @@ class Stack:
         if decided.refusal:
             raise PermanentError(decided.refusal)
         if decided.needed or self.record is None:
-            self.record = self._run(
-                self._reconciler().bring_about(self.record, wanted, jar(wanted))
-            )
+            self.record = self._run(self.bring_about(wanted))
         return self.recorded
+
+    async def bring_about(self, wanted: JobSpec) -> JobRecord:
+        """Return the record of the job once it is as it is wanted; nothing is kept of it."""
+        return await self._reconciler().bring_about(self.record, wanted, jar(wanted))
 
     def refresh(self) -> JobRecord:
         """Read the job back."""
