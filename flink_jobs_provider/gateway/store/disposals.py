@@ -7,7 +7,7 @@ and none goes that a start was accepted from.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, or_, select, text, update
@@ -45,6 +45,8 @@ _OF_LIVE_JOBS = select(
 _RESTORE_FROM = ACTIONS.c.wanted["restore_from"].as_string()
 #: Savepoints of these reasons are of no state that the job itself went on from.
 _ASIDE = (SavepointReason.DUPLICATE.value, SavepointReason.REHEARSAL.value)
+#: Schemes by which Flink reaches the same storage as by another one (Flink 2.3, "File Systems").
+_ONE_STORAGE = {"s3a": "s3", "s3p": "s3", "abfss": "abfs", "wasbs": "wasb"}
 _OF_ACTIONS = select(_RESTORE_FROM).where(ACTIONS.c.finished_at.is_(None))
 #: What starts of other jobs named, as long as their actions are on record.
 _OF_OTHERS = (
@@ -144,7 +146,7 @@ class Disposals:
             SavepointDisposed: It was disposed of, or is about to be.
         """
         with self._database.reading() as connection:
-            _check(connection, {canonical_path(path): path})
+            _check(connection, [path])
 
     def origins_of_versions(self, job_number: int, count: int) -> set[str]:
         """Return the savepoints that the newest versions of a job can be started from again.
@@ -188,17 +190,18 @@ def check_is_there(connection: Connection, paths: Iterable[str | None]) -> None:
     Raises:
         SavepointDisposed: One was disposed of, or is about to be.
     """
-    places = {canonical_path(path): path for path in paths if path}
-    if not places:
+    named = [path for path in paths if path]
+    if not named:
         return
     _take_turn(connection)
-    _check(connection, places)
+    _check(connection, named)
 
 
-def _check(connection: Connection, places: Mapping[str, str]) -> None:
+def _check(connection: Connection, paths: Iterable[str]) -> None:
+    places = {_in_storage(path): path for path in paths}
     named = [SAVEPOINTS.c.path.contains(_name(place), autoescape=True) for place in places]
     for row in connection.execute(_GOING.where(or_(*named))):
-        if path := places.get(canonical_path(row.path)):
+        if path := places.get(_in_storage(row.path)):
             raise SavepointDisposed(path, gone=row.disposed_at is not None)
 
 
@@ -220,6 +223,12 @@ def _take_turn(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURN)
+
+
+def _in_storage(path: str) -> str:
+    """Spell a path one way, also where its storage goes by several schemes."""
+    scheme, separator, rest = canonical_path(path).rpartition("://")
+    return f"{_ONE_STORAGE.get(scheme, scheme)}{separator}{rest}"
 
 
 def _name(place: str) -> str:

@@ -143,6 +143,16 @@ def test_one_that_is_needed_under_another_scheme_stays(store: Store) -> None:
     assert store.begin_disposals(held, [PATH]) == set()
 
 
+def test_one_that_goes_is_refused_under_another_scheme_of_its_storage(store: Store) -> None:
+    """Shows that s3a names the same place as s3, and that OBS does not."""
+    job, other = _saved(store, PATH), running_job(store, "other")
+    held = _held(accept(store, job, Action.SAVEPOINT))
+    assert store.begin_disposals(held, [PATH]) == {PATH}
+    with pytest.raises(SavepointDisposed):
+        _start(store, other, PATH.replace("s3:", "s3a:"))
+    assert _start(store, other, PATH.replace("s3:", "obs:")).job_number == other.number
+
+
 def test_a_copy_elsewhere_neither_goes_on_from_it_nor_lets_it_go(store: Store) -> None:
     """Shows that a copy can be started from, and that the decision on the original stands."""
     job, other = _saved(store, PATH), running_job(store, "other")
