@@ -169,9 +169,10 @@ class Disposals:
                 )
                 # What LIST_SAVEPOINT has found is on record later than what is newer.
                 own = before.where(SAVEPOINTS.c.reason != SavepointReason.FOUND.value)
+                last = SAVEPOINTS.c.number.desc()
                 for query in (
-                    own.order_by(SAVEPOINTS.c.number.desc()),
-                    before.order_by(SAVEPOINTS.c.taken_at.desc()),
+                    own.order_by(last),
+                    before.order_by(SAVEPOINTS.c.taken_at.desc(), last),
                 ):
                     found.update(connection.scalars(query.limit(1)))
                 found.update([named] if named else [])

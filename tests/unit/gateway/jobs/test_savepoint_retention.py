@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -81,12 +82,16 @@ def test_the_surplus_goes_after_each_action_and_is_told(tmp_path: Path) -> None:
         gateway.flink.pass_time(70)
         assert second not in _there(gateway)
         assert third in _there(gateway)
-        await gateway.done("UPDATE")
-        gateway.flink.pass_time(70)
-        assert third in _there(gateway)  # the version before was started from it
-        await gateway.done("UPDATE")
+        origin = canonical_path(row.record.restored_from or "")
+        row = await gateway.done("UPDATE")
         gateway.flink.pass_time(70)
         assert third not in _there(gateway)
+        assert not same_path(row.record.restored_from, origin)
+        await _saved(gateway, times=3)
+        assert origin in _there(gateway)  # the version before was started from it
+        await gateway.done("UPDATE")
+        gateway.flink.pass_time(70)
+        assert origin not in _there(gateway)
         await gateway.done("STOP")
         listed = [canonical_path(each.path) for each in gateway.store.savepoints(row.number)]
         assert sorted(listed) == sorted(_there(gateway))
@@ -282,8 +287,11 @@ def test_a_disposed_one_is_refused_before_anything_is_changed(tmp_path: Path, sp
     _run(tmp_path, test, ONE)
 
 
-def test_what_cannot_be_disposed_of_leaves_the_action_done(tmp_path: Path) -> None:
-    """Shows that the next action tries again."""
+def test_what_cannot_be_disposed_of_leaves_the_action_done(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shows that the log has the reason, and that the next action tries again."""
+    caplog.set_level(logging.INFO)
 
     async def test(gateway: Gateway) -> None:
         await _running(gateway)
@@ -291,6 +299,7 @@ def test_what_cannot_be_disposed_of_leaves_the_action_done(tmp_path: Path) -> No
         gateway.flink.disposal_fault = "the storage is read-only"
         await _saved(gateway)
         assert first in _there(gateway)
+        assert f"{first} was not disposed of: the storage is read-only" in caplog.text
         gateway.flink.disposal_fault = ""
         await _saved(gateway)
         assert first not in _there(gateway)

@@ -114,6 +114,8 @@ class FakeFlink:
         self.kill_before = ""
         self.on_step: Callable[[str], None] = lambda _step: None
         self._operations: dict[tuple[str, str, str], _Operation] = {}
+        #: How many savepoints it ever took: Flink gives no two of them one name.
+        self._taken = 0
 
     # The protocol
 
@@ -547,7 +549,8 @@ class FakeFlink:
                 job.state, job.running_tasks = "FAILING", 0
                 job.failure, job.fails_at = operation.failure, now + 2
         else:
-            name = f"savepoint-{job.job_id[:6]}-{len(self.progress_in):012x}"
+            self._taken += 1
+            name = f"savepoint-{job.job_id[:6]}-{self._taken:012x}"
             operation.path = canonical_path(f"{request.directory}/{name}")
             job.savepoint, job.savepoint_time = operation.path, now
             job.stopped_with_savepoint = request.stops
