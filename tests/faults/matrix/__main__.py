@@ -27,9 +27,10 @@ from tests.faults.matrix.disturbances import DISTURBANCES, FORGETFUL
 from tests.faults.matrix.page import Campaigns, page
 from tests.flink_cluster import ADAPTIVE, FLINK_2, FlinkCluster, end_orphans
 from tests.job_jars import ROOT
+from tests.zookeeper import ZooKeeper
 
 PAGE = ROOT / "docs/faults.md"
-PARTS = ("requests", "adaptive", "expiry", "clusters")
+PARTS = ("requests", "adaptive", "expiry", "clusters", "ha")
 
 
 def main() -> int:
@@ -64,8 +65,16 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
             return
         adaptive = name == "adaptive"
         chosen = [each for each in _chosen_actions(options) if each.adaptive is adaptive]
+        if name == "ha":  # two clusters would need two
+            chosen = [each for each in chosen if not each.moves]
         places = [name, f"{name}-elsewhere"] if any(each.moves for each in chosen) else [name]
         with ExitStack() as stack:
+            if name == "ha":
+                keeper = await asyncio.to_thread(ZooKeeper, root / "zookeeper", FLINK_2)
+                configuration = {
+                    **configuration,
+                    **stack.enter_context(closing(keeper)).configuration,
+                }
             cluster, *others = [
                 stack.enter_context(closing(await asyncio.to_thread(start, place, configuration)))
                 for place in places
@@ -90,6 +99,7 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
         parts.create_task(part("adaptive", {**CONFIGURATION, **ADAPTIVE}, 1))
         parts.create_task(part("expiry", FORGETFUL, 3))
         parts.create_task(part("clusters", CONFIGURATION, 1))
+        parts.create_task(part("ha", CONFIGURATION, 1))
     return found, restored, planned
 
 
@@ -101,8 +111,11 @@ def _cases(part: str, recorded: Recorded) -> list[Case]:
     """Return the cases of one cluster."""
     if part == "expiry":
         return disturbed_cases(recorded, [each for each in DISTURBANCES if each.configuration])
+    if part == "ha":
+        return disturbed_cases(recorded, [each for each in DISTURBANCES if each.keeps_jobs])
     apart = part == "clusters"
-    fitting = [d for d in DISTURBANCES if d.apart is apart and not d.configuration]
+    others = [each for each in DISTURBANCES if not each.configuration and not each.keeps_jobs]
+    fitting = [each for each in others if each.apart is apart]
     return [*([] if apart else every_case(recorded)), *disturbed_cases(recorded, fitting)]
 
 

@@ -34,8 +34,9 @@ from tests.flink_cluster import FlinkCluster
 #: Of a cluster that many jobs pass through: what is shown of a job is fresh, and soon forgotten.
 CONFIGURATION = {"web.refresh-interval": "100", "jobstore.expiration-time": "180"}
 _LONGEST_S = 240.0
-#: Those of any cluster.
+#: Those of any cluster, and those of one alone.
 USUAL_ACTIONS = [each for each in ACTIONS if not each.adaptive]
+STAYING_ACTIONS = [each for each in USUAL_ACTIONS if not each.moves]
 Recorded: TypeAlias = Mapping[MatrixAction, Sequence[RequestOfRun]]
 #: How many faults befall one job, one after the other.
 _IN_A_ROW = 15

@@ -40,6 +40,7 @@ class Disturbance:
         repair: Ends it; called when the run that was struck has ended.
         configuration: Of the cluster that it befalls; none for one as tests have it.
         apart: Whether it befalls all jobs of its cluster at once.
+        keeps_jobs: Whether the cluster is one whose JobManager has HA storage.
     """
 
     kind: FaultKind
@@ -48,13 +49,15 @@ class Disturbance:
     repair: Callable[[MatrixJob, FlinkCluster], None] = lambda _job, _cluster: None
     configuration: Mapping[str, str] = field(default_factory=dict)
     apart: bool = True
+    keeps_jobs: bool = False
 
     def befalls(self, request: RequestOfRun) -> bool:
         """Whether it is to be tried at a request."""
         return re.match(self.requests, request.text) is not None
 
 
-def _kill(cluster: FlinkCluster, role: str) -> None:
+def kill(cluster: FlinkCluster, role: str) -> None:
+    """Kill a process of a cluster, and wait until it has gone."""
     found = ClusterProcess(cluster.layout, role).find()
     if found is not None:
         found.kill()
@@ -62,7 +65,7 @@ def _kill(cluster: FlinkCluster, role: str) -> None:
 
 
 def _restart_job_manager(_job: MatrixJob, cluster: FlinkCluster) -> None:
-    _kill(cluster, "jobmanager")
+    kill(cluster, "jobmanager")
     cluster.start_missing()
 
 
@@ -72,7 +75,7 @@ def _complete(_job: MatrixJob, cluster: FlinkCluster) -> None:
 
 
 def _kill_task_manager(_job: MatrixJob, cluster: FlinkCluster) -> None:
-    _kill(cluster, "taskmanager-1")
+    kill(cluster, "taskmanager-1")
     # Another one is on its way while the run goes on.
     threading.Thread(target=cluster.start_missing).start()
 
@@ -162,6 +165,20 @@ DISTURBANCES: Sequence[Disturbance] = (
         _CHANGES,
         _restart_job_manager,
         _complete,
+    ),
+    Disturbance(
+        _kind("JobManager restarted with HA, before", _BEFORE, _DROP),
+        r"POST /jobs/…/stop|PATCH|POST /jars/…/run",
+        _restart_job_manager,
+        _complete,
+        keeps_jobs=True,
+    ),
+    Disturbance(
+        _kind("JobManager restarted with HA, after", _AFTER, _DROP),
+        _CHANGES,
+        _restart_job_manager,
+        _complete,
+        keeps_jobs=True,
     ),
     Disturbance(
         _kind("TaskManager killed during a savepoint", _AFTER, _PASS),

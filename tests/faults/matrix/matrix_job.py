@@ -176,6 +176,8 @@ class MatrixJob:
 
     async def assert_runs(self) -> None:
         """Assert that the declared version alone runs, recorded so, and goes on counting."""
+        if self.record is not None and self.record.status in ("STARTING", "RESTARTING"):
+            await self._come_up(str(self.record.job_id))
         self._assert_recorded("RUNNING")
         active = self.active()
         if len(active) > 1:
@@ -195,6 +197,11 @@ class MatrixJob:
         await until(lambda: self.counts().labels[self.label] > before, 20, "it counts no further")
         if self.record.restored_from:
             self.restored.add(self.record.restored_from)
+
+    async def _come_up(self, job_id: str) -> None:
+        """Wait for a job that its JobManager was bringing back when a run recorded it; refresh."""
+        await until(lambda: self._runs(job_id), 60, f"{job_id} does not come up")
+        self.record = await self.run().up(self.record, self.wanted, refresh=True)
 
     async def assert_stopped(self) -> None:
         """Assert that nothing runs, and that all that was counted is committed."""

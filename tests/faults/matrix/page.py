@@ -51,8 +51,8 @@ How it was done:
   polls the first two are.
 - Storage is full when no file of JobManager and TaskManager can grow, and read-only when the
   directory of the savepoint cannot be made.
-- A JobManager with HA storage was not tried: the packages of Flink that tests start clusters from
-  have no ZooKeeper.
+- A JobManager with HA storage has it in a ZooKeeper, which is started from Flink's own package. No
+  move is tried there.
 """
 
 
