@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flink_jobs_provider.model.job_graph import operator_id
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import TEST_JOBS_JAR, copy_with_other_bytes, entry_class
 from tests.stack_project import StackProject
@@ -203,6 +204,16 @@ def test_a_maximum_that_the_program_itself_changes_is_seen_by_flink_alone(orders
     assert recorded["restored_from"] == recorded["last_savepoint"]
     assert f"/{job_id}/" in recorded["last_savepoint"]
     assert orders.cluster.jobs()[recorded["job_id"]]["state"] == "RUNNING"
+
+
+def test_state_that_a_uid_hash_carries_over_is_seen_by_flink_alone(orders: Orders) -> None:
+    """Shows what the check cannot see: no plan has it. Flink refuses state that has no place."""
+    job_id = orders.start()
+    carried = f"keyed:count:#{operator_id('c')},list:buffer:b,plain:print:p"
+    orders.declare(carried)
+    orders.assert_refused(job_id, "orders: the new version has no place for ", "setUidHash")
+    orders.declare(carried, state_check="warn")
+    orders.assert_restored("STATE IS DROPPED: ")
 
 
 def test_a_start_of_a_stopped_job_is_compared_by_flink_alone(orders: Orders) -> None:

@@ -25,9 +25,10 @@ import java.util.List;
  * Runs the operators that its arguments declare, to compare the state of one program with another.
  *
  * <p>{@code --operators "keyed:count:c,list:buffer:b,plain:print:"}: one after another, each with
- * its kind, its name and its uid, which may be empty. {@code keyed} counts per key in keyed state,
- * {@code list} keeps what it saw last in operator state, {@code plain} has no state. {@code
- * --sources "a:a,b:"} reads the union of several sources, each with its name and its uid.
+ * its kind, its name and its uid, which may be empty, or a hash after a {@code #}, which is set by
+ * {@code setUidHash}. {@code keyed} counts per key in keyed state, {@code list} keeps what it saw
+ * last in operator state, {@code plain} has no state. {@code --sources "a:a,b:"} reads the union of
+ * several sources, each with its name and its uid.
  */
 public final class DeclaredOperators {
 
@@ -83,6 +84,9 @@ public final class DeclaredOperators {
 
     private static SingleOutputStreamOperator<Long> named(
             SingleOutputStreamOperator<Long> operator, String name, String uid) {
+        if (uid.startsWith("#")) {
+            return operator.setUidHash(uid.substring(1)).name(name);
+        }
         return (uid.isEmpty() ? operator : operator.uid(uid)).name(name);
     }
 
