@@ -233,6 +233,19 @@ def no_jar_of_version(version: JobSpec, why: str, now: str) -> PermanentError:
     )
 
 
+def runs_on_both(
+    wanted: JobSpec, old: ObservedJob, old_address: str, new: ObservedJob, new_address: str
+) -> PermanentError:
+    """Return the refusal of a move of a job that runs on either cluster."""
+    return PermanentError(
+        f"{wanted.job_name}: it runs on both clusters, as job {old.job_id} on {old_address} and as "
+        f"job {new.job_id} on {new_address}",
+        now="Neither was touched",
+        remedy="End the one that is not to go on (flink-jobs jobs stop keeps its state), and run "
+        "again",
+    )
+
+
 def started_meanwhile(wanted: JobSpec, other: ObservedJob, ours: str) -> StartedMeanwhile:
     """Return the error of a run that meets another one's version; `ours` is what became of its."""
     return StartedMeanwhile(

@@ -23,7 +23,8 @@ from flink_jobs_provider.model.errors import (
     StartedMeanwhile,
     TemporaryError,
 )
-from flink_jobs_provider.model.identity import generation_of
+from flink_jobs_provider.model.identity import generation_of, spec_digits_of
+from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.remedies import Remedy
 from flink_jobs_provider.model.savepoint import RestorePoint, same_path
@@ -53,7 +54,12 @@ from flink_jobs_provider.reconciling.flink.swallowed import (
 )
 from flink_jobs_provider.reconciling.flink.way_back import WayBack
 from flink_jobs_provider.reconciling.health_conditions import OutputFlows
-from flink_jobs_provider.reconciling.job_errors import broken_state, neither_started, no_state
+from flink_jobs_provider.reconciling.job_errors import (
+    broken_state,
+    neither_started,
+    no_state,
+    runs_on_both,
+)
 from flink_jobs_provider.reconciling.record_updates import with_found
 
 
@@ -194,8 +200,8 @@ class MoveBack:
         wanted, address, job_id = record.spec, self._new.address, str(record.job_id)
         why = f"it did not pass its health gate on {address}: {failure.reason}"
         what = f"{wanted.job_name}: {why}"
-        if await self._runs_again(recorded):
-            return await self._go_back(recorded, what, Return(None), job_id)
+        if (again := await self._runs_again(recorded)) is not None:
+            return await self._adopted(recorded, what, again, wanted, job_id)
         try:
             stopped = stopped or await self.state_left(recorded)
             await self._old.reconciler.way_back.secure(recorded.spec, "")
@@ -218,12 +224,8 @@ class MoveBack:
             f"{wanted.job_name}: another run has begun to take it back from {self._new.address}, "
             f"where job {job_id} had not started, or not passed its health gate"
         )
-        if await self._runs_again(recorded):
-            for copy in (await self._new.plane.jobs()).of(wanted.key):
-                if copy.active:
-                    self._say(f"{wanted.job_name}: cancelling {copy.job_id} there, a later copy")
-                    await self._new.reconciler.starter.end(copy.job_id, wanted)
-            return await self._go_back(recorded, what, Return(None), job_id)
+        if (again := await self._runs_again(recorded)) is not None:
+            return await self._adopted(recorded, what, again, wanted, job_id)
         stopped = await self.state_left(recorded)
         row = (await self._new.plane.jobs()).by_id.get(job_id)
         if row is not None and row.active:
@@ -237,6 +239,27 @@ class MoveBack:
             further = origin.left_there is not None
             returned = Return(origin.path, origin.of_stop, GOES_ON if further else "")
         return await self._go_back(stopped, what, returned, job_id)
+
+    async def _adopted(
+        self,
+        recorded: JobRecord,
+        what: str,
+        again: ObservedJob,
+        wanted: JobSpec,
+        job_id: str,
+    ) -> JobError:
+        """Record a job that another run has taken back; return the error.
+
+        A copy of the version that was taken back, which began when nobody had marked it yet, is
+        ended: the job has gone on from the same state since.
+        """
+        for row in (await self._new.plane.jobs()).of(wanted.key):
+            if row.active and row.job_id == job_id:
+                return runs_on_both(wanted, again, self._old.address, row, self._new.address)
+            if row.active and spec_digits_of(row.job_id) == spec_digits_of(job_id):
+                self._say(f"{wanted.job_name}: cancelling {row.job_id} there, a later copy")
+                await self._new.reconciler.starter.end(row.job_id, wanted)
+        return await self._go_back(recorded, what, Return(None), job_id)
 
     async def _ended(
         self,
@@ -266,10 +289,10 @@ class MoveBack:
                 f"again: {error.reason}"
             )
 
-    async def _runs_again(self, recorded: JobRecord) -> bool:
-        """Whether another run has taken the job back already."""
+    async def _runs_again(self, recorded: JobRecord) -> ObservedJob | None:
+        """Return the version that another run has taken back already; None for none."""
         rows = submissions_of(recorded, await self._old.plane.jobs())
-        return any(row.active for row in rows)
+        return next((row for row in rows if row.active), None)
 
     async def _go_back(
         self, stopped: JobRecord, what: str, returned: Return, job_id: str
@@ -295,7 +318,9 @@ class MoveBack:
             if again is None:
                 if not isinstance(second, TemporaryError):  # the next run starts it there again
                     await unmark_moving_back(self._new.plane, job_id)
-                now = neither_started(second.reason, f"its state is in {path}")
+                now = neither_started(
+                    second.reason, f"its state is in {path or stopped.last_savepoint}"
+                )
                 return ActionFailed(what, now=now, remedy="Fix it, and run again")
             self._say(f"{former.job_name}: {second.reason}")
             same = same_path(path, again.restored_from)

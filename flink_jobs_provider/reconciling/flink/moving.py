@@ -40,6 +40,7 @@ from flink_jobs_provider.reconciling.flink.swallowed import unmark_swallowed
 from flink_jobs_provider.reconciling.job_errors import (
     finished_meanwhile,
     gate_kept,
+    runs_on_both,
     started_meanwhile,
 )
 
@@ -85,13 +86,7 @@ class Move:
             }
         )
         if there and active:
-            raise PermanentError(
-                f"{wanted.job_name}: it runs on both clusters, as job {active[0].job_id} on "
-                f"{self._old.address} and as job {there[0].job_id} on {self._new.address}",
-                now="Neither was touched",
-                remedy="End the one that is not to go on (flink-jobs jobs stop keeps its state), "
-                "and run again",
-            )
+            raise runs_on_both(wanted, active[0], self._old.address, there[0], self._new.address)
         if there:
             return await self._gone_on_with(there[0], listed, recorded, base, wanted, jar)
         now = f"Job {active[0].job_id} goes on as it was" if active else "Nothing of it runs"

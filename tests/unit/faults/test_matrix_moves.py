@@ -17,7 +17,7 @@ from flink_jobs_provider.reconciling.flink.failed_version import WRITTEN_AGAIN
 from tests.fault_proxy import Exchange, FaultProxy, Moment, Rule, Verdict
 from tests.faults.matrix.actions import MOVE, UPDATE, MatrixAction
 from tests.faults.matrix.campaign import disturbed_cases, every_case
-from tests.faults.matrix.cases import Case, Outcome, Recovery, recorded_requests, tried
+from tests.faults.matrix.cases import LOSES_JOBS, Case, Outcome, Recovery, recorded_requests, tried
 from tests.faults.matrix.disturbances import DISTURBANCES
 from tests.faults.matrix.kinds import KINDS, RequestOfRun
 from tests.faults.matrix.matrix_job import MatrixJob
@@ -147,7 +147,7 @@ def test_the_next_runs_of_a_move_take_turns() -> None:
     assert recoveries(MOVE) == {Recovery.SAME, Recovery.REFRESHED, Recovery.TAKEN_BACK}
     assert recoveries(UPDATE) == {Recovery.SAME, Recovery.REFRESHED, Recovery.ANOTHER}
     assert {case.request for case in every_case({MOVE: requests})} == set(requests)
-    restarted = [each for each in DISTURBANCES if each.kind.name.startswith("JobManager")]
+    restarted = [each for each in DISTURBANCES if each.kind.name.startswith(LOSES_JOBS)]
     after_loss = {case.recovery for case in disturbed_cases({MOVE: requests * 9}, restarted)}
     assert after_loss == {Recovery.SAME, Recovery.REFRESHED}
 
