@@ -46,6 +46,11 @@ _OF_VERSION = (
 #: Stands in for the inputs of a whole job, where only some are validated.
 _ANY_JOB = {"job_name": "any", "owner": "any", "jar": "any"}
 _ANY_TARGET = {"url": "http://any"}
+#: Why there is no target: nothing has one, of all that may.
+NO_TARGET = (
+    "is required: give it in the program, or set flink-jobs:target in the stack's configuration "
+    "(of an explicit provider, target)"
+)
 
 Problems = list[tuple[str, str]]
 
@@ -220,8 +225,9 @@ def problems_of_call(name: str, inputs: Mapping[str, Any]) -> Problems:
         why = f"must be flink: {name} reads Flink itself, and not {TARGETS[kind].label}"
         problems.append(("target.kind", why))
         of_job["target"] = _ANY_TARGET
+    missing = {} if "target" in inputs else {"target": NO_TARGET}
     problems += [
-        (path, why)
+        (path, missing.get(path, why))
         for path, why in problems_of(_ANY_JOB | of_job)
         if _root(path) in known & JobSpec.model_fields.keys()
     ]

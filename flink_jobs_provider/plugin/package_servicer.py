@@ -19,6 +19,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 
 from flink_jobs_provider.engine.protocols import provider_pb2, provider_pb2_grpc, status_pb2
+from flink_jobs_provider.engine.values import contains_unknowns, equal
 from flink_jobs_provider.plugin import package_schema
 from flink_jobs_provider.plugin.engine_calls import Cancellation, EngineCall, current_call
 from flink_jobs_provider.plugin.engine_log import EngineLog
@@ -102,9 +103,21 @@ class PackageServicer(provider_pb2_grpc.ResourceProviderServicer):
         failures = [provider_pb2.CheckFailure(property=path, reason=why) for path, why in problems]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    async def DiffConfig(self, _request: Any, _context: Context) -> Any:
-        """Answer that nothing is to be replaced: a provider keeps the jobs that it is to manage."""
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+    async def DiffConfig(self, request: Any, _context: Context) -> Any:
+        """Answer which settings differ; none replaces the provider, or the jobs that it manages.
+
+        The CLI configures a provider with the recorded settings where the answer is that nothing
+        differs (`SameStep.Apply`, Pulumi 3.260): a new one would be unknown to the run.
+        """
+        before = properties_of(request.old_inputs) or properties_of(request.olds)
+        now = properties_of(request.news)
+        changed = sorted(
+            name
+            for name in before.keys() | now.keys()
+            if contains_unknowns(now.get(name)) or not equal(before.get(name), now.get(name))
+        )
+        some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=some if changed else none, diffs=changed)
 
     async def Configure(self, request: Any, context: Context) -> Any:
         """Prepare the clusters' clients."""

@@ -17,6 +17,7 @@ from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.validation import contains_unknown
 from flink_jobs_provider.plugin.job_functions import (
     FUNCTIONS,
+    NO_TARGET,
     Problems,
     answer,
     problems_of_call,
@@ -82,7 +83,8 @@ class FlinkJobsServicer(PackageServicer):
             # The inputs of an import itself: it has said what the program is to add.
             return provider_pb2.CheckResponse(inputs=request.news)
         checked = await self._call(request, context, lambda: self.service.check(checking))
-        reasons = {} if "owner" in inputs else {"owner": _NO_OWNER}
+        asked = {"owner": _NO_OWNER, "target": NO_TARGET}
+        reasons = {name: why for name, why in asked.items() if name not in inputs}
         failures = [
             provider_pb2.CheckFailure(property=path, reason=reasons.get(path, why))
             for path, why in checked.failures

@@ -34,6 +34,11 @@ UNREAD = ("jar", "entry_class", "args", "flink_configuration")
 #: What is known of a version only by its inputs, or of versions that a stack has recorded.
 _NOT_SEEN = {"other_version", "history", "version_inputs"}
 _NOT_SHOWN = "Its cluster does not show"
+#: A provider that is in the state has its configuration from there (`importer` of Pulumi 3.260).
+_CONFIGURED = (
+    "flink-jobs:target in the stack's configuration (pulumi import goes by what the last up has "
+    "recorded of it: run up first where it was set since)"
+)
 #: Stands for inputs that were not read while a job is observed; it is never answered.
 _NOT_READ = "not-read"
 
@@ -210,7 +215,7 @@ def _split(id_: str, default: Target | None) -> tuple[Target, str]:
             id_,
             "is no id of a job",
             "Give <address of the cluster>/<job>, such as http://localhost:8081/orders; or the job "
-            "alone, with flink-jobs:target in the stack's configuration",
+            f"alone, with {_CONFIGURED}",
         )
     if default is not None and not slash:
         return default, name
@@ -220,9 +225,7 @@ def _split(id_: str, default: Target | None) -> tuple[Target, str]:
         return FlinkTarget(url=address), name
     except ValueError:
         why = "does not begin with the address of a Flink cluster"
-        remedy = (
-            "Give its URL; a job of a job service by its job_name alone, with flink-jobs:target"
-        )
+        remedy = f"Give its URL; a job of a job service by its job_name alone, with {_CONFIGURED}"
         raise _refusal(id_, why, remedy) from None
 
 

@@ -70,6 +70,29 @@ def test_a_stack_moves_to_the_plugin_and_back(moved: CountingStack) -> None:
     assert moved.active("orders") == []
 
 
+def test_a_changed_configuration_is_that_of_the_next_run(moved: CountingStack) -> None:
+    """Shows the plugin's target and a secret, set when the stack has its provider already."""
+    moved.declare("orders")
+    _turn_to(moved, "plugin")
+    moved.project.up()
+    job_id = moved.assert_runs("orders", restored_from=None)
+    _edit_program(moved, ("job = ", 'inputs.pop("target")\n    job = '))
+    moved.project.preview(code=None).assert_says(
+        "is required: give it in the program, or set flink-jobs:target in the stack's configuration"
+    )
+    target = {"url": moved.cluster.url}
+    moved.project.run("config", "set", "flink-jobs:target", json.dumps(target))
+    moved.project.preview("--expect-no-changes")
+    moved.project.preview("--refresh", "--expect-no-changes")
+    target |= {"bearer_token": "config:token"}
+    moved.project.run("config", "set", "flink-jobs:target", json.dumps(target))
+    moved.project.preview(code=None).assert_says("Set flink-jobs:token")
+    moved.project.run("config", "set", "--secret", "flink-jobs:token", "hush-hush")
+    moved.project.up()
+    moved.project.preview("--refresh", "--expect-no-changes")
+    assert moved.active("orders") == [job_id]
+
+
 def test_a_program_asks_for_what_runs(moved: CountingStack) -> None:
     """Shows functions on outputs, which wait for the job, and at once, also in a preview."""
     moved.declare("orders")

@@ -191,8 +191,18 @@ def _pending(stack: CountingStack) -> list[Any]:
     return list((state["checkpoint"]["latest"] or {}).get("pending_operations") or [])
 
 
-def _import(stack: CountingStack, job: str, code: int | None = 0) -> Any:
-    id_ = f"{stack.cluster.url}/{job}"
+def _without_target(stack: CountingStack) -> None:
+    """Declare the jobs on the configured target."""
+    program = stack.project.root / "program/__main__.py"
+    source = program.read_text(encoding="utf-8")
+    source = source.replace("job = ", 'inputs.pop("target")\n    job = ')
+    program.write_text(source, encoding="utf-8")
+
+
+def _import(
+    stack: CountingStack, job: str, code: int | None = 0, address: str | None = None
+) -> Any:
+    id_ = job if address == "" else f"{stack.cluster.url}/{job}"
     options = ("--yes", "--skip-preview", "--generate-code=false", "--protect=false")
     where = ("--stack", stack.project.stack)
     return stack.project.pulumi("import", _TYPE, "orders", id_, *options, *where, code=code)
@@ -210,6 +220,35 @@ def test_a_job_of_ours_is_imported(stack: CountingStack) -> None:
     stack.project.preview("--refresh", "--expect-no-changes")
     assert stack.assert_runs("orders", restored_from=None) == job_id
     assert list(stack.submissions("orders")) == [job_id]
+
+
+def test_the_target_is_configured_after_an_import(stack: CountingStack) -> None:
+    """Shows imports by address and by name alone, where the default provider is recorded."""
+    stack.declare("orders")
+    stack.project.up()
+    job_id = stack.assert_runs("orders", restored_from=None)
+    where = ("--stack", stack.project.stack)
+    stack.project.pulumi("state", "delete", "--yes", "--all", *where)
+    _import(stack, "orders")
+    target = json.dumps({"url": stack.cluster.url})
+    stack.project.pulumi("config", "set", "flink-jobs:target", target, *where)
+    _without_target(stack)
+    stack.project.preview().assert_says("orders")
+
+    def forget() -> None:
+        urn = stack.project.resources()["orders"]["urn"]
+        stack.project.pulumi("state", "delete", "--yes", urn, *where)
+        assert "pulumi:providers:flink-jobs::default" in stack.project.checkpoint.read_text("utf-8")
+
+    forget()
+    _import(stack, "orders", code=None, address="").assert_says("run up first")
+    _import(stack, "orders")
+    stack.project.up()
+    forget()
+    _import(stack, "orders", address="")
+    stack.project.up()
+    stack.project.preview("--refresh", "--expect-no-changes")
+    assert stack.active("orders") == [job_id]
 
 
 def test_a_job_of_nobody_is_imported(stack: CountingStack) -> None:
@@ -256,10 +295,7 @@ def test_the_default_provider_is_configured_by_its_own_namespace(stack: Counting
     where = ("--stack", stack.project.stack)
     stack.project.pulumi("config", "set", "flink-jobs:target", json.dumps(target), *where)
     stack.project.pulumi("config", "set", "--secret", "flink-jobs:token", "hush-hush", *where)
-    program = stack.project.root / "program/__main__.py"
-    source = program.read_text(encoding="utf-8")
-    source = source.replace("job = ", 'inputs.pop("target")\n    job = ')
-    program.write_text(source, encoding="utf-8")
+    _without_target(stack)
     stack.project.up()
     stack.assert_runs("orders", restored_from=None)
     stack.project.preview("--refresh", "--expect-no-changes")

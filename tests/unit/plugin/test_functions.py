@@ -22,7 +22,12 @@ from flink_jobs_provider.plugin.function_answers import (
     UnseenDirectory,
     typed,
 )
-from flink_jobs_provider.plugin.job_functions import FUNCTIONS, problems_of_call, with_target
+from flink_jobs_provider.plugin.job_functions import (
+    FUNCTIONS,
+    NO_TARGET,
+    problems_of_call,
+    with_target,
+)
 
 TARGET = {"url": "http://flink:8081"}
 SCHEMA: dict[str, Any] = json.loads(package_schema.text())["functions"]
@@ -57,7 +62,7 @@ def test_python_has_each_with_all_its_inputs(name: str, suffix: str) -> None:
 
 PROBLEMS: dict[str, tuple[str, dict[str, Any], list[tuple[str, str]]]] = {
     "valid": ("getJob", {"target": TARGET, "job": "orders"}, []),
-    "no target": ("getJobs", {}, [("target", "is required")]),
+    "no target": ("getJobs", {}, [("target", NO_TARGET)]),
     "no job": ("getJob", {"target": TARGET}, [("job", "is required")]),
     "an empty job": ("getJob", {"target": TARGET, "job": ""}, [("job", "must not be empty")]),
     "a job that is no text": (
