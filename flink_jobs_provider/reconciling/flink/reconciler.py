@@ -132,7 +132,7 @@ class Reconciler:
         self.foresee_state = self._programs.foresee_state
         self.compare_state = self._programs.compare_state
         self.foresee_last_state = self._stopper.foresee_last_state
-        self._takeover = Takeover(plane, self._directories, say)
+        self._takeover = Takeover(plane, self._states, say)
         self.foresee_adoption = self._takeover.foresee
         self.is_given_away = self._takeover.is_given_away
         self.savepoints = self._directories.savepoints

@@ -87,12 +87,26 @@ class StateDirectories:
 
     async def newest_checkpoint(self, spec: JobSpec, job_id: str) -> RestorePoint | None:
         """Return the newest checkpoint of a submission, be it somebody else's; None for unseen."""
-        points = [
+        return _newest(await self._checkpoint_points(spec, job_id))
+
+    async def left_by(self, spec: JobSpec, job_id: str) -> RestorePoint | None:
+        """Return the newest state of a submission, be it somebody else's; None for unseen.
+
+        Of savepoints these are the ones in the job's own layout: others do not name their job.
+        """
+        layout = await self.layout(spec)
+        entries = await self._metadata(layout.of_submission(job_id)) if layout else []
+        taken = [_point(each, "savepoint") for each in entries]
+        return _newest([*taken, *await self._checkpoint_points(spec, job_id)])
+
+    async def _checkpoint_points(
+        self, spec: JobSpec, job_id: str
+    ) -> list[tuple[float, RestorePoint]]:
+        return [
             _point(entry, "checkpoint")
             for directory in await self._checkpoint_directories(spec)
             for entry in await self._checkpoints(directory, job_id)
         ]
-        return max(points, key=lambda point: point[0])[1] if points else None
 
     async def _read(self, path: str) -> SnapshotMetadata | None:
         if not self.readable(path):
@@ -240,6 +254,10 @@ class StateDirectories:
     def readable(self, path: str) -> bool:
         """Whether a path means the same here as on the cluster."""
         return self._local_paths or not path.startswith(("/", "file:"))
+
+
+def _newest(points: list[tuple[float, RestorePoint]]) -> RestorePoint | None:
+    return max(points, key=lambda point: point[0])[1] if points else None
 
 
 def _of_checkpoint(entry: Entry) -> bool:

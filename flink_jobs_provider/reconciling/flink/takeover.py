@@ -34,10 +34,10 @@ from flink_jobs_provider.model.state_check_mode import StateCheckMode
 from flink_jobs_provider.planning.adoption import runs_otherwise
 from flink_jobs_provider.planning.plan import Plan
 from flink_jobs_provider.reconciling import Say
+from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Seen, former_keys, retention
 from flink_jobs_provider.reconciling.flink.program_check import PATIENCE_S
 from flink_jobs_provider.reconciling.flink.state_check import PlanProgram
-from flink_jobs_provider.reconciling.flink.state_directories import StateDirectories
 from flink_jobs_provider.reconciling.flink.submissions import submission
 from flink_jobs_provider.reconciling.record_updates import keep
 
@@ -60,7 +60,7 @@ class Takeover:
     """Adopts jobs that others have started, and releases jobs."""
 
     _plane: ControlPlane
-    _directories: StateDirectories
+    _states: StateFinder
     _say: Say
 
     async def candidate(self, wanted: JobSpec) -> ObservedJob | None:
@@ -287,9 +287,12 @@ class Takeover:
     async def _refuse_ended(self, wanted: JobSpec, job_id: str, why: str) -> NoReturn:
         """Refuse to adopt a job that does not run, and name the state that it is seen to have left.
 
-        A job that its JobManager has lost left no more than its retained checkpoints.
+        Of a job that its JobManager has lost, or forgotten, no more is seen than what lies in the
+        directories.
         """
-        left = await self._directories.newest_checkpoint(wanted, job_id)
+        row = (await self._plane.jobs()).by_id.get(job_id)
+        left = await self._states.of_ended(row) if row else None
+        left = left or await self._states.directories.left_by(wanted, job_id)
         if left is None:
             _refuse(wanted, f"{{field}}: {why}", _WHICH_RUN)
         _refuse(
@@ -338,7 +341,7 @@ class Takeover:
     async def _record(self, wanted: JobSpec, job: ObservedJob, found: Adopted) -> JobRecord:
         plane, snapshot = self._plane, await self._plane.jobs()
         known = [each.generation for each in snapshot.of(wanted.key)]
-        generation = max([await self._directories.last_generation(wanted), *known])
+        generation = max([await self._states.directories.last_generation(wanted), *known])
         statistics = await plane.checkpoints(job.job_id)
         record = JobRecord(
             spec=wanted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -121,22 +122,31 @@ def test_a_job_of_nobody(
     assert active(flink_2) == [job_id]
 
 
+@pytest.mark.parametrize("end", ["CANCELED", "STOPPED"])
 def test_a_job_that_has_ended(
-    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path
+    flink_2: FlinkCluster, inputs: dict[str, Any], tmp_path: Path, end: str
 ) -> None:
-    """Shows that an import does not promise that the next run takes it over, which refuses."""
+    """Shows that an import does not promise that the next run takes it over, which refuses.
+
+    It names the savepoint of one that was stopped with one.
+    """
     job_id = flink_2.run(COUNTING_JAR, inputs["args"], parallelism=1)
-    flink_2.rest.patch(f"/jobs/{job_id}").raise_for_status()
-    flink_2.await_state(job_id, "CANCELED")
+    left = job_id
+    if end == "STOPPED":
+        flink_2.await_tasks_running(job_id)
+        left = f"it has left savepoint {flink_2.stop_with_savepoint(job_id)}"
+    else:
+        flink_2.rest.patch(f"/jobs/{job_id}").raise_for_status()
+        flink_2.await_state(job_id, end)
     state: State = {}
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
-        assert read(engine, "orders", f"{flink_2.url}/{job_id}")["status"] == "CANCELED"
+        assert read(engine, "orders", f"{flink_2.url}/{job_id}")["status"] == end
         (line,) = engine.lines()
         assert line.endswith("It does not run: the next preview says what the run would do")
     wanted = inputs | {"jar": str(COUNTING_JAR), "adopt": job_id}
     with plugin_run(tmp_path, state, **_ORGANIZATION) as engine:
         for preview in (True, False):
-            with pytest.raises(PluginError, match=job_id):
+            with pytest.raises(PluginError, match=re.escape(left)):
                 engine.up("orders", wanted, preview=preview)
     assert active(flink_2) == []
 

@@ -19,6 +19,7 @@ import fsspec
 from flink_jobs_provider.control_planes.protocol import (
     JobMark,
     Mark,
+    Purpose,
     SavepointRequest,
     Submission,
 )
@@ -36,7 +37,7 @@ from flink_jobs_provider.model.observation import (
     ClusterSnapshot,
     VitalSigns,
 )
-from flink_jobs_provider.model.savepoint import canonical_path
+from flink_jobs_provider.model.savepoint import SavepointFormat, canonical_path
 from tests.savepoint_metadata import metadata
 from tests.unit.reconciling.fake_clock import FakeClock
 from tests.unit.reconciling.flink.fake_job import FakeJob, Program
@@ -393,6 +394,11 @@ class FakeFlink:
     def submit_by_hand(self, submission: Submission) -> FakeJob:
         """Start a job as somebody else would."""
         return self._accept(submission, self._program(submission))
+
+    def stop_by_hand(self, job: FakeJob, directory: str) -> None:
+        """Stop a job with a savepoint as somebody else would, by a trigger id of their own."""
+        request = SavepointRequest(job.job_id, directory, Purpose.STOP, SavepointFormat.CANONICAL)
+        self._complete(_Operation(request, self._time.now()))
 
     def pass_time(self, seconds: float = 0.0) -> None:
         """Let jobs come up, fail, and be forgotten; let savepoints complete."""

@@ -12,6 +12,7 @@ from flink_jobs_provider.model.errors import ActionFailed, OwnedElsewhere, Perma
 from flink_jobs_provider.model.identity import JobKey
 from flink_jobs_provider.model.job_graph import Vertex
 from flink_jobs_provider.model.record import Adopted
+from flink_jobs_provider.model.savepoint import SavepointLayout
 from flink_jobs_provider.model.spec import JobSpec
 from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2, URL
 from tests.unit.reconciling.flink.fake_flink import Killed
@@ -182,6 +183,24 @@ def test_of_a_job_that_its_cluster_lost_the_newest_checkpoint_is_named() -> None
     assert remedy in str(refused.value)
     stack.up(version("Old", "savepoint", restore_from=left))
     assert stack.flink.the_job().restored_from == left
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_of_a_job_that_was_stopped_its_savepoint_is_named(forgotten: bool) -> None:
+    """Shows it while Flink lists the job, and by a directory of this project's once it does not."""
+    stack = Stack()
+    job = foreign(stack)
+    wanted = adopting()
+    layout = SavepointLayout(stack.flink.cluster.savepoint_directory, wanted.job_name)
+    stack.flink.stop_by_hand(job, layout.of_submission(FOREIGN) if forgotten else "memory://theirs")
+    if forgotten:
+        stack.flink.restart_job_manager()
+    with pytest.raises(PermanentError) as refused:
+        stack.up(wanted)
+    assert f"; it has left savepoint {job.savepoint}. " in str(refused.value)
+    assert f"set restore_from to {job.savepoint}, to start" in str(refused.value)
+    stack.up(version("Old", "savepoint", restore_from=job.savepoint))
+    assert stack.flink.the_job().restored_from == job.savepoint
 
 
 def test_a_second_stack_does_not_adopt_it() -> None:
