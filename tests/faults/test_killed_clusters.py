@@ -10,7 +10,7 @@ import pytest
 from flink_jobs_provider.model.savepoint import same_path
 from tests.fault_proxy import FaultProxy, Moment, at_request
 from tests.faults.counted_job import CountedJob, Victims
-from tests.faults.points import RUN, STOP
+from tests.faults.points import CHECKPOINT, RUN, STOP
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import TEST_JOBS_JAR, entry_class
 from tests.stack_project import StackProject
@@ -63,6 +63,34 @@ def test_a_cluster_killed_between_stop_and_start(private_job: CountedJob) -> Non
     counts = private_job.assert_runs()
     assert counts.labels["v1"] > 0
     assert same_path(private_job.outputs()["restored_from"], f"file:{savepoint.parent}")
+
+
+def test_a_cluster_killed_while_two_versions_are_compared(private_job: CountedJob) -> None:
+    """The new version is not blamed; when the cluster is back, `up` goes on from kept state."""
+    cluster = private_job.cluster
+    blue = private_job.outputs()["job_id"]
+    private_job.next_version(upgrade_mode="blue-green", health={"window": "5m"}, fresh_output=True)
+    private_job.inputs["args"] += ["--sink-uid", private_job.label]
+    private_job.inputs["allow_non_restored_state"] = True
+
+    def restart() -> None:
+        cluster.stop_job_manager()
+        cluster.start_missing()
+
+    strikes = at_request(CHECKPOINT.pattern, Moment.AFTER, then=restart, once_seen=RUN.pattern)
+    private_job.proxy.begin(strikes)
+    failed = private_job.project.failing_up()
+    assert "the cluster no longer lists it" in failed.text
+    assert "its JobManager may have restarted" in failed.text
+    assert f"job {blue}, which ran alongside it, is not listed either" in failed.text
+    assert "health." not in failed.text
+    assert "did not pass" not in failed.text
+    assert private_job.active() == []
+    private_job.inputs.update(upgrade_mode="savepoint", health=None)
+    private_job.recover()
+    (job_id,) = private_job.active()
+    assert private_job.outputs()["job_id"] == job_id
+    assert private_job.outputs()["restored_from"]
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ from flink_jobs_provider.reconciling.health_conditions import (
     WatchedFor,
     restarts_in,
 )
+from flink_jobs_provider.reconciling.job_errors import vanished
 from flink_jobs_provider.reconciling.waiter import Waited
 
 #: How long a cluster may take to gather metrics, in seconds.
@@ -153,6 +154,7 @@ class GateWatch:
 
         Raises:
             GateFailed: It did not.
+            JobVanished: Its cluster lost it, which is no judgement on it.
             ActionFailed: It came up without its state.
         """
         watch, gate, numbers = self._watch, spec.health, before.numbers
@@ -181,6 +183,8 @@ class GateWatch:
         if waited.met and waited.last.job is not None:
             self._say(f"{spec.job_name}: health gate passed: {_seen(waited, numbers)}")
             return waited.last.job
+        if waited.last.job is None:
+            raise vanished(f"{spec.job_name}: {waited.reason}", up.job_id)
         if waited.failed and isinstance(waited.failed.by, RestoredFrom):
             raise ActionFailed(waited.reason)
         raise await self._failed(waited, timeout)
@@ -190,6 +194,7 @@ class GateWatch:
 
         Raises:
             GateFailed: It has passed its gate, and is not up any more.
+            JobVanished: Its cluster lost it.
             ActionFailed: The same, where it has no gate.
         """
         try:

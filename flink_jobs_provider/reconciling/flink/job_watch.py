@@ -29,7 +29,7 @@ from flink_jobs_provider.reconciling.conditions import (
     was_disturbed,
     was_restarted,
 )
-from flink_jobs_provider.reconciling.job_errors import did_not_stay_up
+from flink_jobs_provider.reconciling.job_errors import did_not_stay_up, vanished
 from flink_jobs_provider.reconciling.waiter import (
     Clock,
     Waited,
@@ -109,6 +109,7 @@ class JobWatch:
 
         Raises:
             ActionFailed: It did not stay up, or came up without its state.
+            JobVanished: Its cluster lost it.
             DeadlineExceeded: It runs, and has completed no checkpoint by the deadline.
         """
         settle = spec.settle_seconds
@@ -121,6 +122,8 @@ class JobWatch:
         waited = await upkeep.until(gate, timeout, spec.job_name)
         if waited.met and waited.last.job is not None:
             return waited.last.job
+        if waited.last.job is None:
+            raise vanished(f"{spec.job_name}: {waited.reason}", up.job_id)
         if waited.failed and waited.failed.by is checkpoint:
             raise DeadlineExceeded(
                 f"{spec.job_name}: it runs, but has completed no checkpoint: {waited.reason}",
@@ -130,13 +133,14 @@ class JobWatch:
         if waited.failed and isinstance(waited.failed.by, RestoredFrom):
             raise ActionFailed(waited.reason)
         over = isinstance(settled.judge(waited.history), Met)
-        raise not_up(0 if over else settle, await self._why(waited, timeout))
+        raise not_up(0 if over else settle, await self._why(waited, waited.last.job, timeout))
 
     async def is_up(self, spec: JobSpec, up: ObservedJob) -> ObservedJob:
         """Return a job's row just before it is recorded; `up` is its row when it had settled.
 
         Raises:
             ActionFailed: Not all its tasks run, or they were restarted after a failure.
+            JobVanished: Its cluster lost it.
         """
         away = self.waiter.clock.now() + max(spec.settle_seconds, _AWAY)
 
@@ -158,6 +162,8 @@ class JobWatch:
         )
         if waited.met and waited.last.job is not None:
             return waited.last.job
+        if waited.last.job is None:
+            raise vanished(f"{spec.job_name}: {waited.reason}", up.job_id)
         raise not_up(spec.settle_seconds, await self._reason(waited))
 
     async def _reason(self, waited: Waited[JobObservation]) -> str:
@@ -211,12 +217,11 @@ class JobWatch:
     async def _observe(self, job_id: str, deadline: float) -> JobObservation:
         return JobObservation(job_id, (await self.list(deadline)).by_id.get(job_id))
 
-    async def _why(self, waited: Waited[JobObservation], timeout: float) -> str:
+    async def _why(self, waited: Waited[JobObservation], job: ObservedJob, timeout: float) -> str:
         """Return why a job did not stay up."""
-        job = waited.last.job
         if waited.failed and not isinstance(waited.failed.by, NoRestartFor):
             return await self._reason(waited)
-        if waited.failed or job is None:
+        if waited.failed:
             return waited.reason
         if job.healthy:
             return "it was rescaled again and again"

@@ -27,7 +27,7 @@ from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.observer import Change
 from flink_jobs_provider.reconciling.flink.rescale import Suitability, runs_with
 from flink_jobs_provider.reconciling.flink.rollout import Launch, Roller
-from flink_jobs_provider.reconciling.job_errors import gate_kept
+from flink_jobs_provider.reconciling.job_errors import gate_kept, vanished
 from flink_jobs_provider.reconciling.record_updates import done
 
 #: Since then a rescale waits for the next checkpoint, however late that is (FLIP-461; measured on
@@ -297,10 +297,11 @@ class Rescaler:
             observe, RescaleEnded(tasks), timeout, about=wanted.job_name
         )
         row = waited.last.job
-        if waited.failed or row is None:
-            why = await self._watch.described(row) if row else waited.reason
+        if row is None:
+            raise vanished(f"{wanted.job_name}: it was rescaled, and {waited.reason}", job_id)
+        if waited.failed:
             raise ActionFailed(
-                f"{wanted.job_name}: it was rescaled, and {why}",
+                f"{wanted.job_name}: it was rescaled, and {await self._watch.described(row)}",
                 now=f"Job {job_id} does not run",
                 remedy="Run again with --refresh, which starts it from its newest state",
             )

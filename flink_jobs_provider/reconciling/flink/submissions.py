@@ -144,7 +144,9 @@ class Starter:
         except ActionFailed as error:
             if job_id in (await self._plane.jobs()).by_id:
                 raise
-            raise vanished(f"{spec.job_name}: {error.happened}", job_id) from None
+            gated = isinstance(error, GateFailed)
+            happened = f"job {job_id} went while its health gate was watched" if gated else None
+            raise vanished(f"{spec.job_name}: {happened or error.happened}", job_id) from None
 
     async def _unless_cancelled(
         self, wait: Coroutine[Any, Any, Started], spec: JobSpec, job_id: str

@@ -18,6 +18,7 @@ from flink_jobs_provider.control_planes.protocol import ControlPlane, Mark, Purp
 from flink_jobs_provider.model.action import Action
 from flink_jobs_provider.model.errors import (
     ActionFailed,
+    ClusterUnreachable,
     DeadlineExceeded,
     GateFailed,
     JobError,
@@ -140,7 +141,7 @@ class SwitchOver:
         try:
             await self.greens.mark(launch.job_id, wanted.timeout("submit"))
         except JobError as error:
-            error.complete(now=_goes_on(blue))
+            error.complete(now=_left(blue, error))
             raise
 
         async def start() -> Started:
@@ -247,8 +248,8 @@ class SwitchOver:
         except MainStillRuns as error:
             now = f"It may still start, as job {green}. {_goes_on(blue)}"
             raise MainStillRuns(error.happened, now=now, remedy=error.remedy) from None
-        except JobVanished:
-            raise
+        except JobVanished as error:
+            raise await self._lost(error, launch, blue) from None
         except (DidNotStart, ActionFailed, DeadlineExceeded) as failure:
             why = _why(failure, change.wanted.job_name)
             raise await self._failed(launch, blue, why) from None
@@ -256,7 +257,7 @@ class SwitchOver:
             error.complete(now=_goes_on(blue))
             raise
         except TemporaryError as error:
-            now = f"Whether version {launch.generation} runs is not known. {_goes_on(blue)}"
+            now = f"Whether version {launch.generation} runs is not known. {_left(blue, error)}"
             raise type(error)(error.happened, now=now, remedy="Run again to go on") from None
         path = await self._retire(launch, blue)
         if path is not None:
@@ -325,6 +326,20 @@ class SwitchOver:
         why = f"ended while job {blue.job_id} was being stopped"
         raise await self._roller.give_up(launch, green, why)
 
+    async def _lost(self, error: JobVanished, launch: Launch, blue: ObservedJob) -> JobError:
+        """Return the error for a green version that its cluster lost, perhaps with the blue one."""
+        try:
+            row = (await self._plane.jobs()).by_id.get(blue.job_id)
+        except ClusterUnreachable as away:
+            return away
+        if row is None:
+            both = f"job {blue.job_id}, which ran alongside it, is not listed either"
+            now = f"{error.now.removesuffix('.')}; {both}"
+            return JobVanished(error.happened, now=now, remedy=error.remedy)
+        how = _goes_on(blue) if row.active else f"Job {blue.job_id} has ended meanwhile"
+        now = f"Job {launch.job_id} is no longer listed. {how}"
+        return JobVanished(error.happened, now=now, remedy="Run again to go on")
+
     async def _failed(self, launch: Launch, blue: ObservedJob, why: str) -> ActionFailed:
         """Cancel a green version that failed; return the error that reports both."""
         change, green = launch.change, launch.job_id
@@ -360,6 +375,13 @@ def _lists(job_id: str, snapshot: ClusterSnapshot) -> bool:
 
 def _goes_on(blue: ObservedJob) -> str:
     return f"Job {blue.job_id} was not stopped, and goes on as it was"
+
+
+def _left(blue: ObservedJob, error: JobError) -> str:
+    """Return how the blue version was left; a cluster that is away does not show how it is."""
+    if isinstance(error, ClusterUnreachable):
+        return f"Job {blue.job_id} was not stopped; how it is now is not known"
+    return _goes_on(blue)
 
 
 def _why(failure: DidNotStart | JobError, job_name: str) -> str:

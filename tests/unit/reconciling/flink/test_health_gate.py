@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.model.action import ActionResult, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, GateFailed
+from flink_jobs_provider.model.errors import ActionFailed, GateFailed, JobVanished
 from flink_jobs_provider.model.record import JobRecord
 from tests.unit.reconciling.flink.fake_flink import RETAINED, Killed
 from tests.unit.reconciling.flink.fake_job import Program
@@ -77,6 +77,24 @@ def test_the_check_is_named_and_the_previous_version_runs_again(case: str) -> No
     assert caught.value.now.startswith(f"The previous version runs again as job {again.job_id}")
     assert again.base > 0
     assert stack.recorded == before
+
+
+def test_a_cluster_that_loses_the_version_is_no_failure_of_it() -> None:
+    """Shows that no check is blamed, and nothing else started: the next run goes on from it."""
+    stack = running(New=Program())
+    submitted = len(stack.flink.submissions)
+
+    def lose(step: str) -> None:
+        if step == "checkpointed":
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    with pytest.raises(JobVanished) as caught:
+        stack.up(entry_class="New", health=GATE)
+    assert "health" not in str(caught.value)
+    assert "the cluster no longer lists it" in caught.value.happened
+    assert "its JobManager may have restarted" in caught.value.now
+    assert len(stack.flink.submissions) == submitted + 1
 
 
 def test_a_failure_names_its_cause() -> None:

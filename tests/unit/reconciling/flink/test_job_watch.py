@@ -8,7 +8,12 @@ from typing import cast
 import pytest
 
 from flink_jobs_provider.control_planes.protocol import ControlPlane
-from flink_jobs_provider.model.errors import ActionFailed, ClusterUnreachable, DeadlineExceeded
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterUnreachable,
+    DeadlineExceeded,
+    JobVanished,
+)
 from flink_jobs_provider.model.observation import ClusterFacts, ClusterSnapshot, ObservedJob
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from tests.unit.model.made_up_jobs import spec
@@ -185,7 +190,6 @@ def test_a_job_between_two_stages_is_still_up(rows: list[Row]) -> None:
         ([("RUNNING", 2, 1)], "RuntimeException: no", "the job is RUNNING: RuntimeException: no"),
         ([("RESTARTING", 2, 0)], "", "the job is RESTARTING"),
         ([("RUNNING", 2, 1), ("FAILED", 2, 0)], "", "the job is FAILED"),
-        ([None], "", "the cluster no longer lists it"),
     ],
 )
 def test_a_job_that_fails_after_it_settled_is_not_up(
@@ -193,6 +197,11 @@ def test_a_job_that_fails_after_it_settled_is_not_up(
 ) -> None:
     with pytest.raises(ActionFailed, match=words):
         Replay(*rows, cause=cause).is_up()
+
+
+def test_a_job_that_its_cluster_loses_after_it_settled_has_not_failed() -> None:
+    with pytest.raises(JobVanished, match="the cluster no longer lists it"):
+        Replay(None).is_up()
 
 
 def test_a_failure_that_shows_after_all_tasks_run_again_is_one() -> None:

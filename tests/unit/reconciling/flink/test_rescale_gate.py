@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.model.errors import ActionFailed, GateFailed
+from flink_jobs_provider.model.errors import ActionFailed, GateFailed, JobVanished
 from flink_jobs_provider.model.observation import VitalSigns
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
@@ -302,3 +302,22 @@ def test_checkpoints_of_before_a_rescale_are_told_by_when_they_were_triggered() 
     assert seen.since(5, completed=5).completed == 4
     assert seen.since(40, completed=9).completed == 0
     assert VitalSigns().since(5, completed=9).completed == 0
+
+
+def test_a_job_that_its_cluster_loses_is_not_rescaled_back() -> None:
+    """Shows that no check of the gate is blamed: the next run goes on from its checkpoint."""
+    stack = rescalable()
+    change, requests = stack.flink.on_step, [0]
+
+    def lose(step: str) -> None:
+        change(step)
+        requests[0] += step == "rescaled"
+        if step == "checkpointed" and requests[0]:
+            stack.flink.restart_job_manager()
+
+    stack.flink.on_step = lose
+    with pytest.raises(JobVanished) as caught:
+        stack.up(declared(4))
+    assert "health" not in str(caught.value)
+    assert "its JobManager may have restarted" in caught.value.now
+    assert requests == [1]

@@ -12,6 +12,7 @@ from flink_jobs_provider.model.errors import (
     ClusterUnreachable,
     DeadlineExceeded,
     JobError,
+    JobVanished,
     PermanentError,
 )
 from flink_jobs_provider.model.spec import JobSpec
@@ -391,7 +392,7 @@ def test_an_answer_that_is_lost_leaves_both_for_the_next_run() -> None:
     stack.flink.loses = {"submitted"}
     with pytest.raises(ClusterUnreachable) as caught:
         stack.up(green())
-    assert f"Job {blue.job_id} was not stopped, and goes on as it was." in str(caught.value)
+    assert f"Job {blue.job_id} was not stopped; how it is now is not known." in str(caught.value)
     stack.up(green())
     is_up(stack, green())
     assert len(stack.flink.submissions) == 2
@@ -415,3 +416,43 @@ def test_of_two_runs_at_once_one_version_goes_on() -> None:
         stack.up(green())
     assert len(stack.flink.active()) == 2
     assert blue in stack.flink.active()
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("lost", ["both", "green"])
+def test_a_cluster_that_loses_versions_is_reported_as_that(lost: str, gated: bool) -> None:
+    """Shows that no check of the gate is blamed, and how the old version is."""
+    stack = running(MODE)
+    blue, submitted = stack.flink.the_job().job_id, len(stack.flink.submissions)
+
+    def lose(step: str) -> None:
+        if step == "checkpointed" and lost == "both":
+            stack.flink.restart_job_manager()
+        elif step == "checkpointed":
+            stack.flink.jobs_by_id = {blue: stack.flink.jobs_by_id[blue]}
+
+    stack.flink.on_step = lose
+    with pytest.raises(JobVanished) as caught:
+        stack.up(green(health={"window": "20s"} if gated else None))
+    assert "health" not in str(caught.value)
+    assert "the cluster no longer lists it" in caught.value.happened
+    how = {
+        "both": f"job {blue}, which ran alongside it, is not listed either",
+        "green": f"Job {blue} was not stopped, and goes on as it was",
+    }
+    assert how[lost] in caught.value.now
+    assert len(stack.flink.submissions) == submitted + 1
+
+
+def test_how_the_old_version_is_on_a_cluster_that_is_away_is_not_claimed() -> None:
+    stack = running(MODE)
+    blue = stack.flink.the_job().job_id
+
+    def part(step: str) -> None:
+        if step == "checkpointed":
+            stack.flink.unreachable = 1_000_000
+
+    stack.flink.on_step = part
+    with pytest.raises(ClusterUnreachable) as caught:
+        stack.up(green(health={"window": "20s"}))
+    assert f"Job {blue} was not stopped; how it is now is not known" in caught.value.now
