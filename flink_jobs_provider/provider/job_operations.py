@@ -33,6 +33,7 @@ from flink_jobs_provider.provider.preview import (
     plan_with_rescale,
     plan_with_state,
     restore_problems,
+    with_unseen_rehearsal,
 )
 from flink_jobs_provider.provider.process import BackgroundLoop
 from flink_jobs_provider.provider.run_output import FlinkJobError
@@ -304,7 +305,7 @@ class JobOperations:
         reconciler = Reconciler(self._clusters.of(target), local_paths=target.loopback)
         decided = await plan_start(recorded, wanted, reconciler.find_start, offline=offline)
         if offline or not with_state:
-            return decided
+            return with_unseen_rehearsal(decided, recorded) if with_state else decided
         decided = await plan_with_rescale(decided, recorded, wanted, reconciler.foresee_rescale)
         decided = await plan_with_last_state(
             decided, recorded, wanted, reconciler.foresee_last_state

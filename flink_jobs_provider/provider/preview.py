@@ -300,12 +300,23 @@ async def plan_with_rehearsal(
         note = f"as things are, its rehearsal would fail: {error.reason}"
         return replace(decided, state="; ".join(filter(None, (decided.state, note))))
     except (JobError, TimeoutError):
-        return decided  # the run finds out
+        return with_unseen_rehearsal(decided, recorded)  # the run finds out
+    if found.gone:
+        why = f"{found.gone}: --refresh shows what the new version starts from"
+        return replace(decided, rehearses=False, unrehearsed=why)
     now = f"Job {recorded.job_id} goes on as it was"
     refused = refusal_of_sinks(found.state, wanted, now)
     notes = (decided.state, found.lacks, sinks_text(found.state) if found.state.why_unknown else "")
     shown = replace(decided, state="; ".join(filter(None, notes)))
     return shown if refused is None else replace(shown, refusal=str(refused))
+
+
+def with_unseen_rehearsal(decided: Plan, recorded: JobRecord) -> Plan:
+    """Return a plan with what its rehearsal hangs on, where the cluster was not asked for it."""
+    if not decided.rehearses or decided.refusal:
+        return decided
+    note = f"rehearsed if job {recorded.job_id} runs, which was not seen"
+    return replace(decided, state="; ".join(filter(None, (decided.state, note))))
 
 
 async def inspect_from_here(spec: JobSpec, path: str, *, local: bool) -> Finding | None:

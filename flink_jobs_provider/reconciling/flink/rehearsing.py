@@ -35,7 +35,12 @@ from flink_jobs_provider.planning.rehearsed_state import RehearsedState
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.flink.ending import Stopper
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch, Predecessor
-from flink_jobs_provider.reconciling.flink.observer import Change, Seen, rehearsals_of
+from flink_jobs_provider.reconciling.flink.observer import (
+    Change,
+    Seen,
+    rehearsals_of,
+    submissions_of,
+)
 from flink_jobs_provider.reconciling.flink.preflight import Preflight
 from flink_jobs_provider.reconciling.flink.state_check import PlanProgram, StateCheck, Successor
 from flink_jobs_provider.reconciling.flink.submissions import DidNotStart, Starter, submission
@@ -52,10 +57,13 @@ class Foreseen:
     Attributes:
         state: How the state of the running version suits the copy.
         lacks: What it lacks now; empty for nothing.
+        gone: How the recorded version is, a clause, where none runs whose state it could start
+            from; else empty.
     """
 
     state: RehearsedState = field(default_factory=RehearsedState)
     lacks: str = ""
+    gone: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,8 +178,12 @@ class Rehearser:
         Raises:
             JobError: It cannot be found out; the reason is for the plan.
         """
-        facts = await self._plane.facts()
-        current = (await self._plane.jobs()).by_id.get(recorded.job_id or "")
+        facts, snapshot = await self._plane.facts(), await self._plane.jobs()
+        if not any(job.active for job in submissions_of(recorded, snapshot)):
+            row = snapshot.by_id.get(recorded.job_id or "")
+            how = f"is {row.state}" if row else "is not listed by its cluster"
+            return Foreseen(gone=f"job {recorded.job_id} {how}")
+        current = snapshot.by_id.get(recorded.job_id or "")
         if current is None or not current.active or facts.intercepts_exit is not True:
             return Foreseen()
         request = submission(rehearsal_of(wanted), jar, 1, None)

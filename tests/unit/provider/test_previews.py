@@ -363,3 +363,48 @@ def test_a_preview_tells_what_a_rehearsal_lacks(
     assert f"; its rehearsal needs {running.parallelism} task slots, 0 are free" in shown
     assert flink.jars == jars
     assert flink.the_job() is running
+
+
+@pytest.mark.parametrize("how", ["lost", "CANCELED"])
+def test_a_preview_sees_that_there_is_nothing_to_rehearse_alongside(
+    how: str,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Shows it without a refresh, whose record has the job running."""
+    job = running_with_state(provider, inputs, flink)
+    job_id = flink.the_job().job_id
+    if how == "lost":
+        flink.restart_job_manager()
+    else:
+        flink.end(flink.the_job(), how)
+    capsys.readouterr()
+    assert previewed(job, restart_trigger="1", rehearsal={"args": ["--dry"]}).changes
+    shown = capsys.readouterr().out
+    assert "REHEARSE" not in shown
+    seen = "is not listed by its cluster" if how == "lost" else f"is {how}"
+    assert f"; not rehearsed, since job {job_id} {seen}: --refresh shows what the new" in shown
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_preview_says_what_a_rehearsal_hangs_on_that_it_has_not_seen(
+    offline: bool,
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: FakeFlink,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = running_with_state(provider, inputs, flink)
+    job_id = flink.the_job().job_id
+    if offline:
+        monkeypatch.setenv("FLINK_JOBS_OFFLINE", "1")
+    else:
+        flink.unreachable = 1_000_000
+    capsys.readouterr()
+    assert previewed(job, restart_trigger="1", rehearsal={"args": ["--dry"]}).changes
+    shown = capsys.readouterr().out
+    assert ": REHEARSE, then UPDATE, " in shown
+    assert f"rehearsed if job {job_id} runs, which was not seen" in shown
