@@ -1,4 +1,4 @@
-"""Rehearsals on a real cluster: the running version is never interrupted, nothing is written twice.
+"""Rehearsals on a real cluster: the running version is not restarted, nothing is written twice.
 
 The job writes by a sink that commits with checkpoints. The copy has it under another uid, so that
 it does not commit what the job has yet to commit, and another output directory.

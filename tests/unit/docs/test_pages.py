@@ -12,6 +12,7 @@ from tests.unit.docs.pages import PAGES, PIPELINES, ROOT, Block, blocks, name_of
 
 _GENERATED = {"benchmarks.md", "faults.md", "resource-reference.md"}
 _WRITTEN_BY_HAND = [page for page in [*PAGES, *PIPELINES] if page.name not in _GENERATED]
+_PORTAL_TEXTS = ROOT / "flink_jobs_provider/gateway/portal/texts"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -64,6 +65,17 @@ def test_lines_are_short(page: Path) -> None:
         fenced ^= line.startswith("```")
         if not fenced and not line.startswith(("|", "#")) and "](" not in line:
             assert len(line) <= 100, f"{name_of(page)}: {line}"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "CHANGELOG.md"] + sorted(_PORTAL_TEXTS.glob("*.yaml")),
+    ids=name_of,
+)
+def test_no_page_claims_more_of_a_job_than_a_run_can_know(page: Path) -> None:
+    """Shows that none says a job was never interrupted: a run knows that it has not stopped it."""
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    assert not re.search(r"never (been )?interrupted|jamais été interrompu", text)
 
 
 def test_files_that_contributing_names_are_there() -> None:
