@@ -40,12 +40,14 @@ _PLAIN = {
     "list_type": "must be a list of texts",
     "dict_type": "must be a map of texts",
     "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
 }
-_SAYS_ALL = {"missing", "string_too_short"}
+_SAYS_ALL = {"missing", "string_too_short", "too_short"}
 #: Properties that no program gives.
 _COMPUTED = {"jar_digest"}
-_MAY_BE_SECRET = {"target", "args", "flink_configuration", "rehearsal"}
+_MAY_BE_SECRET = {"target", "args", "flink_configuration", "rehearsal", "secrets"}
 _KINDS = {
     bool: "boolean",
     int: "number",
@@ -238,6 +240,12 @@ def _path(location: tuple[int | str, ...]) -> str:
             continue
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def problems_in(error: ValidationError) -> list[tuple[str, str]]:
+    """Return the problems of a model in a program's words: (property path, what would be valid)."""
+    details = error.errors(include_url=False)
+    return [(_path(_location(detail)), reason_of(detail)) for detail in details]
 
 
 def reason_of(detail: ErrorDetails) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from flink_jobs_provider.model.target import Target
+from flink_jobs_provider.model.validation import problems_in
 from flink_jobs_provider.provider.dynamic_state import owner_of_stack
 
 #: The package, and the namespace of its configuration.
@@ -61,10 +62,7 @@ def problems_of_configuration(given: Mapping[str, Any]) -> list[tuple[str, str]]
     try:
         ProviderConfiguration.model_validate(given)
     except ValidationError as error:
-        return [
-            (".".join(map(str, detail["loc"])), f"{detail['msg'][0].lower()}{detail['msg'][1:]}")
-            for detail in error.errors(include_url=False)
-        ]
+        return problems_in(error)
     return []
 
 

@@ -5,6 +5,7 @@ The Pulumi CLI knows the types of the parameters, and takes names that no policy
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from flink_jobs_provider.model.errors import SetupError
 from flink_jobs_provider.model.inputs import suggestion
+from flink_jobs_provider.model.validation import problems_in
 from flink_jobs_provider.policy.parameters import Parameters
 from flink_jobs_provider.policy.rules import POLICIES, Policy
 
@@ -63,7 +65,9 @@ def configured(entries: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str
         try:
             enforced[name] = Enforced(policy, level, policy.parameters.model_validate(known))
         except ValidationError as error:
-            problems += [f"{name}: {each}" for each in _problems(error, policy)]
+            problems += [
+                f"{name}: {path} {_reason(path, why, policy)}" for path, why in problems_in(error)
+            ]
     if problems:
         raise InvalidPolicyConfiguration(
             f"invalid configuration of the policy pack: {'; '.join(problems)}"
@@ -71,16 +75,12 @@ def configured(entries: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str
     return enforced
 
 
-def _problems(error: ValidationError, policy: Policy) -> list[str]:
-    return [_problem(each, policy) for each in error.errors(include_url=False)]
-
-
-def _problem(detail: Any, policy: Policy) -> str:
-    path = ".".join(map(str, detail["loc"]))
-    if detail["type"] == "extra_forbidden":
-        return f"{path} is no parameter: {suggestion(path, policy.parameters.model_fields)}"
-    reason = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{path}: {reason[:1].lower()}{reason[1:]}"
+def _reason(path: str, why: str, policy: Policy) -> str:
+    """Return what would be valid of a parameter, in the words for a job's inputs."""
+    known = policy.parameters.model_fields
+    if re.split(r"[.\[]", path)[0] not in known:
+        return f"is no parameter: {suggestion(path, known)}"
+    return why.replace("a map of texts", "a map of whole numbers")  # no parameter is another map
 
 
 def parameter_schemas(policy: Policy) -> dict[str, Any]:

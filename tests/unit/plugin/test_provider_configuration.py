@@ -31,8 +31,21 @@ def test_objects_may_be_written_as_json() -> None:
 
 def test_problems_name_the_setting() -> None:
     assert problems_of_configuration({"max_concurrent_submissions": "0", "further": "x"}) == [
-        ("max_concurrent_submissions", "input should be greater than or equal to 1")
+        ("max_concurrent_submissions", "must be greater than or equal to 1 (got 0)")
     ]
+
+
+def test_problems_show_nothing_that_may_be_secret() -> None:
+    """Shows what would be valid of a target and of secrets, by the paths that a program has."""
+    given = {"target": {"kind": "flink", "ul": "hush"}, "secrets": {"token": 5}}
+    found = dict(problems_of_configuration(given))
+    assert found["target.url"] == "is required"
+    assert found["target.ul"].startswith("is not a property of this kind of target; did you mean")
+    assert found["secrets.token"] == "must be a text (got a number instead)"
+    assert dict(problems_of_configuration({"target": "hush", "secrets": "hush"})) == {
+        "target": "must be an object (got a text instead)",
+        "secrets": "must be a map of texts (got a text instead)",
+    }
 
 
 @pytest.mark.parametrize("key", ["token", "flink-jobs:token"])
