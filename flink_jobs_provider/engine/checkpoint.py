@@ -216,6 +216,11 @@ def _timeouts(data: dict[str, Any]) -> Timeouts:
 
 def deployment_of(text: str, path: Path) -> dict[str, Any]:
     """Return the deployment within a checkpoint, still encrypted."""
+    return document_of(text, path)[1]
+
+
+def document_of(text: str, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the whole of a checkpoint, and the deployment within it, still encrypted."""
     try:
         document = json.loads(text)
         version, deployment = document["version"], document["checkpoint"].get("latest") or {}
@@ -225,7 +230,7 @@ def deployment_of(text: str, path: Path) -> dict[str, Any]:
         raise UnsupportedError(f"checkpoints of version {version} ({path})")
     if not isinstance(deployment, dict):
         raise CheckpointError(f"the checkpoint {path} is corrupt: `latest` is no object")
-    return deployment
+    return document, deployment
 
 
 def _corrupt(path: Path, reason: str) -> CheckpointError:

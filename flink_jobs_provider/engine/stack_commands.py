@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from flink_jobs_provider.engine.backend import StackFiles, hold_lock, write_durably
-from flink_jobs_provider.engine.checkpoint import deployment_of
+from flink_jobs_provider.engine.checkpoint import deployment_of, document_of
 from flink_jobs_provider.engine.errors import (
     ConfigurationError,
     ConfirmationError,
@@ -187,8 +187,8 @@ def forget_resource(request: Request, console: Console, resource: str, *, force:
     """
     _, files = request.files()
     with hold_lock(files.locks, lambda text: console.print(f"warning: {text}", style="yellow")):
-        text = files.read_checkpoint()
-        resources = deployment_of(text, files.checkpoint).get("resources") or []
+        document, deployment = document_of(files.read_checkpoint(), files.checkpoint)
+        resources = deployment.get("resources") or []
         one = _the_one(resources, resource, files.stack)
         urn, name = one["urn"], name_of(one["urn"])
         if needing := [each["urn"] for each in resources if each is not one and _needs(each, urn)]:
@@ -200,9 +200,7 @@ def forget_resource(request: Request, console: Console, resource: str, *, force:
             raise StackError(f"{name} is protected", "With --force it is taken out all the same.")
         if not request.yes:
             _confirm(request, f"Take {urn} out of the state of stack {files.stack}?", name)
-        document = json.loads(text)
-        latest = document["checkpoint"]["latest"]
-        del latest["resources"][resources.index(one)]
+        del resources[resources.index(one)]
         files.keep_backup()
         write_durably(files.checkpoint, json.dumps(document))
     return Forgotten(files.stack, urn, files.backup)

@@ -83,7 +83,7 @@ class Observer:
             pass  # what was seen last is what there is to show
         except RecordsError as error:
             # Whoever asked for a refresh asks the records next, and gets their answer.
-            _log.warning("what was seen cannot be recorded: %s", error)
+            _log_unrecorded(error)
 
     async def keep_observing(self, then: Callable[[], Awaitable[None]] | None) -> None:
         """Observe the cluster for ever; after each observation that it answered do more."""
@@ -96,7 +96,7 @@ class Observer:
             except JobError:
                 pass  # logged where it was seen
             except RecordsError as error:
-                _log.warning("what was seen cannot be recorded: %s", error)
+                _log_unrecorded(error)
             except Exception as error:  # noqa: BLE001 - the next observation may do better
                 _log.error("observing a cluster failed: %s", where(error))
             await asyncio.sleep(
@@ -152,6 +152,10 @@ class Observer:
         if seen != recorded or seen.status != row.status:
             state = await with_end(plane, JobState(stored_record(seen), seen.status.value))
             await self._process.call(self._store.observe, row.number, row.revision, state)
+
+
+def _log_unrecorded(error: RecordsError) -> None:
+    _log.warning("what was seen cannot be recorded: %s", error)
 
 
 def _as_recorded(row: Watched, running: list[ObservedJob]) -> bool:
