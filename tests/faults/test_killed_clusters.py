@@ -93,6 +93,24 @@ def test_a_cluster_killed_while_two_versions_are_compared(private_job: CountedJo
     assert private_job.outputs()["restored_from"]
 
 
+def test_a_preview_on_a_cluster_that_lost_the_job_plans_no_rehearsal(
+    private_job: CountedJob,
+) -> None:
+    """Shows it without a refresh, by a state that has the job running."""
+    job_id = private_job.outputs()["job_id"]
+    private_job.next_version()
+    elsewhere = ["--output", str(private_job.directory / "rehearsed"), "--sink-uid", "rehearsed"]
+    private_job.inputs["rehearsal"] = {"args": [*private_job.inputs["args"], *elsewhere]}
+    private_job.project.preview().assert_says("counted: REHEARSE, then UPDATE, ")
+    private_job.cluster.stop_job_manager()
+    away = private_job.project.preview()
+    away.assert_says(f"rehearsed if job {job_id} runs, which was not seen")
+    private_job.cluster.start_missing()
+    lost = private_job.project.preview()
+    lost.assert_says(f"; not rehearsed, since job {job_id} is not listed by its cluster: --refresh")
+    assert "REHEARSE" not in lost.text
+
+
 @pytest.fixture
 def slow_job(make_job: Callable[..., CountedJob]) -> CountedJob:
     """Return a job that runs, and takes seconds for a snapshot."""
