@@ -304,6 +304,35 @@ def test_the_default_provider_is_configured_by_its_own_namespace(stack: Counting
     assert stack.active("orders") == []
 
 
+def test_a_change_of_an_explicit_provider_updates_it_alone(stack: CountingStack) -> None:
+    """Shows that its new configuration is that of the same run, and that the job goes on."""
+    stack.declare("orders")
+    _with_options(stack, "provider=HERE")
+    _without_target(stack)
+    program = stack.project.root / "program/__main__.py"
+    source = program.read_text(encoding="utf-8")
+
+    def configure(**settings: Any) -> None:
+        made = f"HERE = Provider('here', **{settings!r})\n\n\ndef read("
+        imported = "from flink_jobs_provider.plugin import Provider\n"
+        program.write_text(imported + source.replace("def read(", made, 1), encoding="utf-8")
+
+    target = {"url": stack.cluster.url}
+    configure(target=target)
+    stack.project.up()
+    job_id = stack.assert_runs("orders", restored_from=None)
+    target["bearer_token"] = "config:token"
+    configure(target=target)
+    stack.project.preview(code=None).assert_says("refers to config:token")
+    configure(target=target, secrets={"token": "hush-hush"})
+    steps, _ = _steps(stack)
+    assert {steps[name]["op"] for name in ("here", "orders")} == {"update"}
+    stack.project.up()
+    stack.project.preview("--refresh", "--expect-no-changes")
+    assert stack.active("orders") == [job_id]
+    assert "hush-hush" not in stack.project.checkpoint.read_text(encoding="utf-8")
+
+
 def test_invalid_inputs_are_a_line_each_at_their_property(stack: CountingStack) -> None:
     stack.declare("orders", parallelism=0)
     stack.change("orders", upgrade_mode="bluegreen")
