@@ -1,4 +1,7 @@
-"""Try every fault, and write docs/faults.md: `python -m tests.faults.matrix`."""
+"""Try every fault, and write docs/faults.md: `python -m tests.faults.matrix`.
+
+Those of a JobManager with HA storage are tried by `--parts ha`: docs/faults-with-ha.md.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,13 @@ from tests.flink_cluster import ADAPTIVE, FLINK_2, FlinkCluster, end_orphans
 from tests.job_jars import ROOT
 from tests.zookeeper import ZooKeeper
 
-PAGE = ROOT / "docs/faults.md"
-PARTS = ("requests", "adaptive", "expiry", "clusters", "ha")
+PARTS = ("requests", "adaptive", "expiry", "clusters")
+WITH_HA = "ha"
+#: What is written of all faults of some parts.
+PAGES = {
+    frozenset(PARTS): ROOT / "docs/faults.md",
+    frozenset({WITH_HA}): ROOT / "docs/faults-with-ha.md",
+}
 
 
 def main() -> int:
@@ -41,9 +49,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-") as directory:
         found, restored, planned = asyncio.run(_all(Path(directory), options))
     done = Campaigns(found, restored, planned, (time.monotonic() - began) / 60)
-    if set(options.parts) == set(PARTS) and not options.actions:
-        PAGE.write_text(page(done, machine), encoding="utf-8")
-        _show("faults", f"written to {PAGE.relative_to(ROOT)}")
+    written = PAGES.get(frozenset(options.parts))
+    if written and not options.actions:
+        text = page(done, machine, with_ha=WITH_HA in options.parts)
+        written.write_text(text, encoding="utf-8")
+        _show("faults", f"written to {written.relative_to(ROOT)}")
     return 1 if any(each.is_bad for each in found) else 0
 
 
@@ -65,11 +75,11 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
             return
         adaptive = name == "adaptive"
         chosen = [each for each in _chosen_actions(options) if each.adaptive is adaptive]
-        if name == "ha":  # two clusters would need two
+        if name == WITH_HA:  # two clusters would need two
             chosen = [each for each in chosen if not each.moves]
         places = [name, f"{name}-elsewhere"] if any(each.moves for each in chosen) else [name]
         with ExitStack() as stack:
-            if name == "ha":
+            if name == WITH_HA:
                 keeper = await asyncio.to_thread(ZooKeeper, root / "zookeeper", FLINK_2)
                 configuration = {
                     **configuration,
@@ -99,7 +109,7 @@ async def _all(root: Path, options: argparse.Namespace) -> tuple[list[Tried], in
         parts.create_task(part("adaptive", {**CONFIGURATION, **ADAPTIVE}, 1))
         parts.create_task(part("expiry", FORGETFUL, 3))
         parts.create_task(part("clusters", CONFIGURATION, 1))
-        parts.create_task(part("ha", CONFIGURATION, 1))
+        parts.create_task(part(WITH_HA, CONFIGURATION, 1))
     return found, restored, planned
 
 
@@ -111,7 +121,7 @@ def _cases(part: str, recorded: Recorded) -> list[Case]:
     """Return the cases of one cluster."""
     if part == "expiry":
         return disturbed_cases(recorded, [each for each in DISTURBANCES if each.configuration])
-    if part == "ha":
+    if part == WITH_HA:
         return disturbed_cases(recorded, [each for each in DISTURBANCES if each.keeps_jobs])
     apart = part == "clusters"
     others = [each for each in DISTURBANCES if not each.configuration and not each.keeps_jobs]
@@ -133,7 +143,7 @@ def _show(part: str, text: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--actions", nargs="*", metavar="ACTION", help="by name; all if not given")
-    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=(*PARTS, WITH_HA))
     parser.add_argument("--lanes", type=int, default=6, help="jobs at the same time")
     parser.add_argument("--reads", type=int, default=2, help="of polls, how many")
     parser.add_argument("--sample", type=int, default=0, help="of each part, how many")

@@ -1,4 +1,4 @@
-"""docs/faults.md, from what was tried. Pure."""
+"""docs/faults.md and docs/faults-with-ha.md, from what was tried. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.faults.matrix.actions import ACTIONS
 from tests.faults.matrix.cases import Outcome, Tried
 
 _HEAD = """\
-# Faults
+# {title}
 
-Written by `make faults`; not edited by hand.
+Written by `make faults{options}`; not edited by hand.
 
 What happens to a job when a run of the provider is killed, loses answers, or meets a cluster that
 fails. Each action was first carried out undisturbed, which recorded its requests. Then each request
@@ -51,8 +51,7 @@ How it was done:
   polls the first two are.
 - Storage is full when no file of JobManager and TaskManager can grow, and read-only when the
   directory of the savepoint cannot be made.
-- A JobManager with HA storage has it in a ZooKeeper, which is started from Flink's own package. No
-  move is tried there.
+- A JobManager [with HA storage](faults-with-ha.md) has a page of its own.
 """
 
 
@@ -72,17 +71,31 @@ class Campaigns:
     minutes: float
 
 
-def page(done: Campaigns, machine: Machine) -> str:
-    """Return the whole page."""
+_WITH_HA = """\
+
+The cluster's JobManager is killed at each request that changes something, before or after it has
+answered, and started again with its jobs, which it has kept in a ZooKeeper that is started from
+Flink's own package. No move is tried: two clusters would need two. All other faults, also without
+HA storage, are [on the other page](faults.md).
+"""
+
+
+def page(done: Campaigns, machine: Machine, *, with_ha: bool = False) -> str:
+    """Return a whole page."""
+    head = (
+        _HEAD.format(title="Faults with HA storage", options=' FAULTS="--parts ha"') + _WITH_HA
+        if with_ha
+        else _HEAD.format(title="Faults", options="")
+    )
     tried = [each for each in done.found if each.outcome is not Outcome.NOT_REACHED]
     return "\n".join(
         [
-            _HEAD,
+            head,
             _summary(done, tried, machine),
             _HOLDS,
             f"## By kind and action\n\n{_table(tried)}\n",
             f"## What failed\n\n{_failures(tried)}\n",
-            f"## How\n\n{_NOTES}",
+            *([] if with_ha else [f"## How\n\n{_NOTES}"]),
         ]
     )
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from flink_jobs_provider.job_files import job_file_schema
 from tests.unit.docs.pages import PAGES, PIPELINES, ROOT, Block, blocks, name_of
 
-_GENERATED = {"benchmarks.md", "faults.md", "resource-reference.md"}
+_GENERATED = {"benchmarks.md", "faults.md", "faults-with-ha.md", "resource-reference.md"}
 _WRITTEN_BY_HAND = [page for page in [*PAGES, *PIPELINES] if page.name not in _GENERATED]
 _PORTAL_TEXTS = ROOT / "flink_jobs_provider/gateway/portal/texts"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

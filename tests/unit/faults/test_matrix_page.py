@@ -49,3 +49,12 @@ def test_each_kind_and_action_is_counted() -> None:
 def test_nothing_that_failed_is_said() -> None:
     text = page(Campaigns([tried(UPDATE, KILLED, Outcome.SURVIVED)], 0, 1, 0.1), MACHINE)
     assert "## What failed\n\nNothing.\n" in text
+
+
+def test_the_page_of_clusters_with_ha_storage_leads_to_the_other() -> None:
+    done = Campaigns([tried(UPDATE, KILLED, Outcome.SURVIVED)], 0, 1, 0.1)
+    text = page(done, MACHINE, with_ha=True)
+    assert text.startswith("# Faults with HA storage\n")
+    assert 'Written by `make faults FAULTS="--parts ha"`;' in text
+    assert "(faults.md)" in text
+    assert "## How" not in text
