@@ -27,6 +27,7 @@ import pytest
 from flink_jobs_provider.engine.stacks import Place
 from tests.empty_stacks import PASSPHRASE, command_with_key, make_empty_stack
 from tests.preloaded import PreloadedCommand, start
+from tests.processes import command_of
 from tests.waiting import wait_until
 
 PULUMI_CLI = shutil.which("pulumi")
@@ -347,16 +348,8 @@ class StackProject:
 
     def plugins(self) -> list[psutil.Process]:
         """Return those of the native plugin that have not ended."""
-        found = []
-        for process in self.processes():
-            try:
-                command = " ".join(process.cmdline())
-                ended = process.status() == psutil.STATUS_ZOMBIE
-            except psutil.NoSuchProcess:
-                continue
-            if not ended and "pulumi-resource-flink-jobs" in command:
-                found.append(process)
-        return found
+        name = "pulumi-resource-flink-jobs"
+        return [each for each in self.processes() if name in " ".join(command_of(each))]
 
     def close(self) -> None:
         """End what its commands left running."""

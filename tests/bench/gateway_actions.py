@@ -30,6 +30,7 @@ from tests.gateway_process import (
     run_job,
 )
 from tests.job_jars import COUNTING_JAR
+from tests.processes import command_of
 from tests.waiting import wait_until
 
 _PAUSE_S = 0.01
@@ -100,7 +101,7 @@ class BenchGateway:
     @property
     def _measured(self) -> psutil.Process:
         children = psutil.Process().children()
-        [gateway] = [child for child in children if str(self.process.config) in child.cmdline()]
+        [gateway] = [child for child in children if str(self.process.config) in command_of(child)]
         return gateway
 
     def await_idle(self) -> None:

@@ -10,6 +10,7 @@ import psutil
 
 from tests.bench.stacks import BenchStack
 from tests.plugin_engine import PLUGIN
+from tests.processes import command_of
 
 _PAUSE_S = 0.1
 
@@ -45,7 +46,7 @@ def _peak_of_providers(engine: int) -> int:
 
 
 def _is_provider(process: psutil.Process) -> bool:
-    words = process.cmdline()
+    words = command_of(process)
     return "pulumi.dynamic" in words or any(word.endswith(PLUGIN.name) for word in words)
 
 

@@ -19,6 +19,7 @@ from tests.counting_output import Counts, assert_counts_continuous
 from tests.fault_proxy import FaultProxy, Rule, Verdict
 from tests.flink_cluster import FlinkCluster
 from tests.job_jars import COUNTING_JAR, copy_with_other_bytes
+from tests.processes import command_of
 from tests.stack_project import Finished, StackProject
 from tests.waiting import wait_until
 
@@ -113,7 +114,7 @@ class CountedJob:
             engine = self.project.engine_process(command)
             self._sent_before_the_kill = len(self.proxy.changes)
             below = psutil.Process(engine).children(recursive=True)
-            providers = [p.pid for p in below if _is_provider(" ".join(p.cmdline()))]
+            providers = [p.pid for p in below if _is_provider(" ".join(command_of(p)))]
             end_at_once(engine)
             if who is Victims.ENGINE:
                 self.orphans += providers

@@ -5,11 +5,11 @@ import signal
 import subprocess
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.end_to_end.engine.demo_project import Project, wait_for
 from tests.end_to_end.flink.targets import ALL
+from tests.processes import command_of
 
 BEFORE = (
     "keep = File('keep', size=1)\nchange = File('change', size=1)\n"
@@ -181,7 +181,7 @@ def test_the_program_dies_with_the_engine_and_the_provider_lives_on(embedded: Pr
     process.kill()
     process.communicate(timeout=600)
     wait_for(lambda: _kinds(embedded) == {"provider"}, "the program to end")
-    (provider,) = (each for each in embedded.processes() if "pulumi.dynamic" in each.cmdline())
+    (provider,) = (each for each in embedded.processes() if "pulumi.dynamic" in command_of(each))
     assert provider.ppid() != process.pid
     embedded.release()
     wait_for(lambda: "a" in embedded.files(), "the provider to go on")
@@ -230,12 +230,7 @@ def test_two_runs_at_once_are_kept_apart(embedded: Project) -> None:
 def _kinds(project: Project) -> set[str]:
     kinds = set()
     for process in project.processes():
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if process.status() == psutil.STATUS_ZOMBIE:
-            continue
+        command = " ".join(command_of(process))
         if "program_child" in command:
             kinds.add("program")
         elif "pulumi.dynamic" in command:

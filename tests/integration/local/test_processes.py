@@ -11,6 +11,7 @@ import pytest
 
 from flink_jobs_provider.local.processes import ClusterProcess, end, end_strays, processes_in
 from flink_jobs_provider.local.settings import Layout
+from tests.processes import command_of
 from tests.waiting import wait_until
 
 PROGRAM = ["sh", "-c", "echo started; sleep 600", "ignored"]
@@ -102,11 +103,16 @@ def test_what_a_process_has_forked_off_is_no_stray(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.create()
     process = ClusterProcess(layout, "jobmanager")
-    process.start(["sh", "-c", "(sleep 600; :); :", "ignored", *process.marks], os.environ)
+    command = ["sh", "-c", "(sleep 600; :); :", "ignored", *process.marks]
+    process.start(command, os.environ)
     parent = process.find()
     assert parent is not None
-    [child] = wait_until(parent.children, 10, "it has forked")
-    assert child.cmdline() == parent.cmdline()
+
+    def forked() -> list[psutil.Process]:
+        is_started = command_of(parent) == command  # before, a shell moves its pid file
+        return [each for each in parent.children() if is_started and command_of(each) == command]
+
+    [child] = wait_until(forked, 10, "it has forked")
     assert end_strays(layout) == []
     parent.kill()
     psutil.wait_procs([parent], timeout=10)
