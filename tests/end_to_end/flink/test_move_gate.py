@@ -133,7 +133,10 @@ def test_a_job_that_its_new_cluster_lost_goes_on_from_its_checkpoint_there(
 def test_a_run_that_is_killed_on_the_way_back_is_followed_by_one_that_goes_on(
     stack: CountingStack, there: FlinkCluster
 ) -> None:
-    """Shows it of one that has stopped the version that failed, and started no other."""
+    """Shows it of one that has stopped the version that failed, and started no other.
+
+    The next run takes the job back, and the one after it tries the move again.
+    """
     declared(stack, there, FAILS)
     stack.change("orders", timeouts={"running": "15s"})
     run = stack.project.start("up", "--yes", "--skip-preview")
@@ -145,8 +148,14 @@ def test_a_run_that_is_killed_on_the_way_back_is_followed_by_one_that_goes_on(
     stack.project.cancel()
     went_back = active(stack.cluster)
     stack.change("orders", health=PASSES, timeouts={})
-    stack.project.up()
     if not went_back:
-        restored = there.get(f"/jobs/{stack.job_id('orders')}/checkpoints")["latest"]["restored"]
+        stack.project.failing_up().assert_says(
+            f"orders: another run has begun to take it back from {there.url}, where job {tried} ",
+            f"It runs again on {stack.cluster.url} as job ",
+            "it goes on from what the new version has done",
+        )
+        [back] = active(stack.cluster)
+        restored = stack.cluster.get(f"/jobs/{back}/checkpoints")["latest"]["restored"]
         assert f"/{tried}/" in restored["external_path"]
+    stack.project.up()
     counts_once(stack, there)
