@@ -39,10 +39,10 @@ from flink_jobs_provider.reconciling.flink.failed_version import (
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
 from flink_jobs_provider.reconciling.flink.move_marks import (
-    mark_moving_back,
+    mark_version,
     moving_mark,
     unmark_moving,
-    unmark_moving_back,
+    unmark_version,
 )
 from flink_jobs_provider.reconciling.flink.moved_state import MovedFrom, MovedState
 from flink_jobs_provider.reconciling.flink.observer import Carried, submissions_of
@@ -168,7 +168,7 @@ class MoveBack:
         await self._mark(wanted, tried)
         listed = (await self._new.plane.jobs()).of(wanted.key)
         if any(job.active for job in listed):
-            await unmark_moving_back(self._new.plane, tried)
+            await unmark_version(self._new.plane, tried)
             return error
         path, note, otherwise = origin.path, "", None
         left = await self._new.reconciler.failed.left_by(wanted, tried)
@@ -281,7 +281,7 @@ class MoveBack:
 
     async def _mark(self, wanted: JobSpec, job_id: str) -> None:
         try:
-            await mark_moving_back(self._new.plane, wanted, job_id)
+            await mark_version(self._new.plane, wanted.key.prefix, job_id, wanted.timeout("submit"))
         except ActionFailed as error:
             self._say(
                 f"warning: {wanted.job_name}: job {job_id} could not be marked on "
@@ -317,7 +317,7 @@ class MoveBack:
             again = await self._runs_otherwise(second)
             if again is None:
                 if not isinstance(second, TemporaryError):  # the next run starts it there again
-                    await unmark_moving_back(self._new.plane, job_id)
+                    await unmark_version(self._new.plane, job_id)
                 now = neither_started(
                     second.reason, f"its state is in {path or stopped.last_savepoint}"
                 )

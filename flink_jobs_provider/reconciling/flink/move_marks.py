@@ -12,7 +12,6 @@ from flink_jobs_provider.model.errors import MovedAway
 from flink_jobs_provider.model.identity import JobKey, generation_of, spec_digits_of, submission_in
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.observer import submissions_of
 
 
@@ -27,10 +26,7 @@ async def mark_moving(
     prefix, timeout = recorded.spec.key.prefix, recorded.spec.timeout("submit")
     earlier = False
     for job_id in dict.fromkeys([str(recorded.job_id), *(job.job_id for job in listed[:1])]):
-        if await is_marked_moving(plane, job_id):
-            earlier = True
-        else:
-            await plane.put_mark(Mark.MOVING, prefix, job_id, timeout)
+        earlier = await mark_version(plane, prefix, job_id, timeout) or earlier
     return earlier
 
 
@@ -39,7 +35,7 @@ async def unmark_moving(plane: ControlPlane, stopped: JobRecord, back: int) -> N
     rows = submissions_of(stopped, await plane.jobs())
     later = {row.job_id for row in rows if row.generation >= back}
     for job_id in {str(stopped.job_id), *(row.job_id for row in rows)} - later:
-        await unmark_moving_back(plane, job_id)
+        await unmark_version(plane, job_id)
 
 
 async def unmark_earlier_moves(plane: ControlPlane, identity: str, running: str) -> None:
@@ -54,23 +50,19 @@ async def unmark_earlier_moves(plane: ControlPlane, identity: str, running: str)
             await plane.remove_mark(mark)
 
 
-async def mark_moving_back(plane: ControlPlane, wanted: JobSpec, job_id: str) -> None:
-    """Keep a version that is taken back to another cluster from being gone on with on this one."""
-    if not await is_marked_moving(plane, job_id):
-        timeout = wanted.timeout("submit")
-        await plane.put_mark(Mark.MOVING, wanted.key.prefix, job_id, timeout)
+async def mark_version(plane: ControlPlane, prefix: str, job_id: str, timeout: float) -> bool:
+    """Keep one version from being gone on with on this cluster; return whether it was before."""
+    if any(mark.kind is Mark.MOVING for mark in await plane.marks(job_id)):
+        return True
+    await plane.put_mark(Mark.MOVING, prefix, job_id, timeout)
+    return False
 
 
-async def unmark_moving_back(plane: ControlPlane, job_id: str) -> None:
+async def unmark_version(plane: ControlPlane, job_id: str) -> None:
     """Remove the mark on one version."""
     for mark in await plane.marks(job_id):
         if mark.kind is Mark.MOVING:
             await plane.remove_mark(mark)
-
-
-async def is_marked_moving(plane: ControlPlane, job_id: str) -> bool:
-    """Whether a version is being carried to another cluster."""
-    return any(mark.kind is Mark.MOVING for mark in await plane.marks(job_id))
 
 
 async def moving_mark(
